@@ -1,0 +1,55 @@
+/* The update agent: a state table stepped from outside. It never sleeps, allocates or reads a
+ * clock; all memory is in struct godwit_agent, the caller's. One task steps it.
+ *
+ *   BOOT → IDLE → ASK → FETCH → VERIFY → ASK → SWITCH → (restart) BOOT → TRIAL → REPORT → ASK …
+ *                                                                    └→ RETURN → (restart)
+ * Each row of the table is one line in agent.c. Trust: the seed policy, docs/PROTOCOL.md. */
+#pragma once
+
+#include "agent/internal.h"
+
+struct godwit_agent_config {
+    const struct godwit_flash *flash;
+    const struct godwit_net *net;
+    const struct godwit_system *system;
+    /* 328 bytes, used while the running image has no policy; must outlive the agent. */
+    const uint8_t *seed_policy;
+    /* "gw1.<claim>.<spki>", or NULL once enrolled; must outlive the agent. */
+    const char *claim_token;
+    uint32_t interval_s; /* until the server gives one; 0: 60 */
+};
+
+enum godwit_state {
+    GODWIT_BOOT,
+    GODWIT_IDLE,
+    GODWIT_ASK,
+    GODWIT_FETCH,
+    GODWIT_VERIFY,
+    GODWIT_SWITCH,
+    GODWIT_TRIAL,
+    GODWIT_RETURN,
+    GODWIT_REPORT,
+    GODWIT_STATE_COUNT
+};
+
+struct godwit_agent_status {
+    enum godwit_state state;
+    bool enrolled, on_trial;
+    uint32_t progress, total;  /* bytes of the download; 0, 0 while none */
+    uint32_t last_reason;      /* godwit_reason of the last failure */
+    uint32_t boots, checkins;
+    char slot[17];             /* label of the running partition */
+};
+
+/* config is copied, what it points to is not. No flash is touched before the first step. */
+void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config);
+/* One bounded piece of work (at most one sector or one network read); returns the time in ms at
+ * which to call again, not before now_ms. now_ms never goes back. */
+uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms);
+/* Ask the server at the next step instead of waiting for the interval. */
+void godwit_agent_nudge(struct godwit_agent *agent);
+/* The application itself vouches for this boot: ends a trial's self-test wait early. */
+void godwit_agent_confirm(struct godwit_agent *agent);
+void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out);
+/* "idle", "fetch" …; static. */
+const char *godwit_state_name(enum godwit_state state);

@@ -1,0 +1,77 @@
+/* What a port gives the agent: flash, network, system. Function tables with a context, so that a
+ * test can wrap one in another and ten thousand devices can live in one process. */
+#pragma once
+
+#include "base/err.h"
+#include "base/span.h"
+#include "formats/checkin.h"
+
+/* Flash by absolute offset. erase wants whole sectors of erase_size; write only over erased bytes,
+ * offset and size multiples of write_size (4, 16 with flash encryption, 32). Sizes in bytes. */
+struct godwit_flash {
+    void *ctx;
+    uint32_t size, erase_size, write_size;
+    godwit_err (*read)(void *ctx, uint32_t offset, uint8_t *data, size_t size);
+    godwit_err (*write)(void *ctx, uint32_t offset, const uint8_t *data, size_t size);
+    godwit_err (*erase)(void *ctx, uint32_t offset, size_t size);
+};
+
+/* A request to the server that the port was configured with (address, trusted CA). The strings and
+ * the body must live until close; the port adds Host and framing. */
+struct godwit_request {
+    const char *method; /* "GET", "POST" */
+    const char *path;   /* "/v1/checkin" */
+    const char *bearer; /* sent as "Authorization: Bearer …" */
+    const char *body;   /* NULL for none; JSON otherwise */
+    size_t body_size;
+    uint32_t range_from;   /* with use_range: "Range: bytes=from-" */
+    bool use_range;
+    const char *if_range; /* NULL, or an entity tag with its quotes */
+};
+
+/* The head of an answer. */
+struct godwit_answer {
+    int status;               /* 200 …; 0 while the head has not come yet */
+    uint32_t retry_after_s;   /* 0: not said */
+    uint64_t content_length;  /* of this answer; UINT64_MAX: not said */
+    uint64_t range_from;      /* first byte of a 206's Content-Range; else 0 */
+    uint64_t range_total;     /* whole size named by a 206; else 0 */
+};
+
+/* No call blocks over 100 ms; one request at a time.
+ *   start  begin a request; NET when it can not even begin
+ *   read   0 bytes with OK: none yet, ask later; END: the answer is complete; NET: it broke.
+ *          *answer is filled from the first byte of the body or END on, at the latest.
+ *   close  any time, also without start; the connection itself may be kept for the next start */
+struct godwit_net {
+    void *ctx;
+    godwit_err (*start)(void *ctx, const struct godwit_request *request);
+    godwit_err (*read)(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                       struct godwit_answer *answer);
+    void (*close)(void *ctx);
+};
+
+/* Facts that stay while the device runs. */
+struct godwit_device_facts {
+    uint8_t device_id[16];
+    uint16_t chip_id, chip_revision; /* major * 100 + minor */
+    uint32_t hardware_revision;      /* of the board, 0–31 */
+    uint32_t secure_version;         /* eFuse */
+    uint32_t running_offset;         /* in flash, of the partition that executes now */
+    enum godwit_reset reset;         /* why the chip started */
+    bool has_rollback;               /* the bootloader was built with rollback */
+};
+
+struct godwit_system {
+    void *ctx;
+    void (*facts)(void *ctx, struct godwit_device_facts *out);
+    godwit_err (*random)(void *ctx, uint8_t *out, size_t size); /* cryptographic */
+    uint32_t (*free_heap)(void *ctx);
+    /* Restarts the chip and does not return to the agent's step in life; an emulator notes the wish
+     * and the runner stops stepping. The reset cause becomes SOFTWARE. */
+    void (*restart)(void *ctx);
+    /* May an update go on now (battery, consent, maintenance)? NULL: always. */
+    bool (*may_update)(void *ctx);
+    /* The app's own self-test during a trial: OK passed, BUSY not finished, else failed. NULL: passed. */
+    godwit_err (*self_test)(void *ctx);
+};

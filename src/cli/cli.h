@@ -1,0 +1,16 @@
+/* The list of subcommands; each is one file cmd_*.c. A command gets its own words (argv[0] is its
+ * name) and returns the exit status: 0 done, 1 the thing failed, 2 wrong usage. */
+#pragma once
+
+int cmd_inspect(int argc, char **argv);
+int cmd_flash(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
+int cmd_login(int argc, char **argv);
+int cmd_claim(int argc, char **argv);
+int cmd_upload(int argc, char **argv);
+int cmd_deploy(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_devices(int argc, char **argv);

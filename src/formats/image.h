@@ -1,0 +1,90 @@
+/* The ESP application image and what may stand behind it, read as a stream: on upload it fills in
+ * the release, on download it refuses, on read-back it proves. One parser for all three.
+ *
+ *     0        24  header            magic E9, segments, chip id, revision window
+ *     24        8  segment header    load address, length
+ *     32      256  app descriptor    project, version, secure version (start of segment 0)
+ *     288     328  policy block P1   optional (formats/policy.h)
+ *     …            more segments
+ *     …      1–16  zero padding and the checksum byte, to a multiple of 16
+ *     …        32  SHA-256 of everything in front        → image_sha256
+ *     …            0xFF up to 4 KiB                        (where signed)
+ *     body_size 4096 signature sector (formats/sigblock.h) (where signed)
+ *
+ * Sources: ESP-IDF esp_image_format.c, esp_app_desc.h; esptool's elf2image. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/sink.h"
+#include "formats/reason.h"
+
+#define GODWIT_IMAGE_HEADER_SIZE 24
+#define GODWIT_IMAGE_SEGMENTS_MAX 16
+#define GODWIT_IMAGE_SIZE_MAX (16u << 20) /* bytes; also of one segment */
+#define GODWIT_APP_DESC_OFFSET 32
+#define GODWIT_APP_DESC_SIZE 256
+#define GODWIT_POLICY_OFFSET 288 /* 0x120 */
+#define GODWIT_POLICY_SIZE 328
+#define GODWIT_SECTOR_SIZE 4096
+
+/* What the file says of itself. Texts are NUL-terminated, cut at the field's size. */
+struct godwit_image_info {
+    uint16_t chip_id;
+    uint16_t revision_min, revision_max; /* major * 100 + minor; max 0 or 65535: no limit */
+    uint8_t segment_count;
+    bool hash_appended;
+    uint32_t entry;
+    bool has_description; /* the six fields below are set */
+    uint32_t secure_version;
+    char version[33], project[33], idf_version[33];
+    uint16_t block_revision_min, block_revision_max;
+    uint8_t mmu_page_log2; /* 0: the chip's default, 64 KiB */
+    bool has_policy; /* policy holds the raw block; formats/policy.h reads it */
+    uint8_t policy[GODWIT_POLICY_SIZE];
+    uint32_t image_size;      /* bytes, digest included; 0 until known */
+    uint8_t image_sha256[32]; /* the appended digest */
+};
+
+/* What a caller asks of the image; zero fields ask nothing. */
+struct godwit_image_expect {
+    const struct godwit_chip *chip; /* NULL: any known chip */
+    uint32_t size_max;              /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
+    uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
+                                       slots are 64 KiB aligned, so 0 is right for any slot */
+    bool check_revision;
+    uint16_t revision; /* of the chip, major * 100 + minor */
+    bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no appended digest, no
+                                descriptor, no entry rule; 0 segments stay refused unless it does */
+};
+
+/* The parser; embed or place anywhere, about 1.3 KiB. `sink` comes first: write pieces of the file
+ * in order. write answers FORMAT (and `reason` says which) as soon as a fault is certain; finish
+ * judges the whole. The result is readable at any time through `info`; digests after finish. */
+struct godwit_image {
+    struct godwit_sink sink;
+    struct godwit_image_info info;
+    enum godwit_reason reason; /* first fault, NONE while none is known */
+    uint32_t file_size;        /* bytes written so far */
+    uint32_t body_size;        /* where a signature sector starts (image rounded up to 4 KiB) */
+    bool is_signed_size;       /* finish: the file is body_size + 4096 long */
+    uint8_t file_sha256[32];   /* after finish */
+    uint8_t body_sha256[32];   /* after finish, where signed: what SHA-256 blocks sign */
+    uint8_t body_sha384[48];   /* the same for P-384 blocks */
+
+    /* private from here */
+    struct godwit_image_expect expect;
+    struct godwit_hash sha256, sha384;
+    uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
+    uint32_t segment_left, segment_index, segment_load, first_load, mmu_page;
+    uint8_t state, checksum, pending_count;
+    bool entry_found;
+    uint8_t pending[GODWIT_IMAGE_HEADER_SIZE + 8];
+};
+
+/* expect is copied. sector: 4,096 bytes of the caller's, or NULL when not wanted (an agent reads
+ * it again from flash). */
+void godwit_image_init(struct godwit_image *image, const struct godwit_image_expect *expect,
+                       uint8_t *sector);
+/* True once header, descriptor and policy block have passed (616 bytes): time for the caller's
+ * own judgement before anything is erased. */
+bool godwit_image_head_known(const struct godwit_image *image);

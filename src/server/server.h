@@ -1,0 +1,4 @@
+/* The service: one command. */
+#pragma once
+
+int cmd_serve(int argc, char **argv);
