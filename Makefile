@@ -1,0 +1,55 @@
+# The face of the build: CMake and Ninja do the work, scripts in tools/ and tests/ the rest.
+# `make help` prints the lines that carry two hashes.
+
+BUILD ?= build
+FIGURES := interop truth flip cut drop size idle fuzz
+
+.DEFAULT_GOAL := all
+.PHONY: all help run demo test figures $(FIGURES:%=figure-%) examples asan tidy format install clean
+
+all: ## build build/godwit (needs the packages that `make install` installs)
+	@tools/build.sh $(BUILD)
+
+run: ## install what is missing, build, start the service with five emulated ESP32s
+	@tools/install.sh run
+	@tools/build.sh $(BUILD)
+	@tools/run.sh
+
+demo: ## the story in a terminal: a good release, a bad one, a device that flies back
+	@tools/install.sh run
+	@tools/build.sh $(BUILD)
+	@tools/demo.sh
+
+test: ## install what is missing, run all quick tests, print the counts
+	@tools/install.sh test
+	@tools/test.sh
+
+figures: ## measure and print every figure
+	@tools/install.sh test
+	@tools/figure.sh $(FIGURES)
+
+$(FIGURES:%=figure-%): figure-%: ## measure one figure: make figure-cut
+	@tools/install.sh test
+	@tools/figure.sh $*
+
+examples: ## real ESP32-C3 example images, built by the RISC-V compiler and esptool
+	@tools/install.sh test
+	@$(MAKE) -C examples
+
+asan: ## build with ASan and UBSan into build-asan
+	@tools/build.sh build-asan -DGODWIT_SANITIZE=ON -DGODWIT_STRICT=ON
+
+tidy: ## check the rules of the house (arrows, lengths, banned functions)
+	@python3 tools/tidy.py
+
+format: ## clang-format all C
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'examples/*.[ch]' | xargs clang-format-14 -i
+
+install: ## install every Debian package that building and testing need
+	@tools/install.sh test
+
+clean: ## remove what was built
+	rm -rf build build-asan build-fuzz
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z$$(].*## /{sub(/\$$\(.*/, "figure-NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' Makefile
