@@ -1,0 +1,71 @@
+/* One whole emulated ESP32: power on → bootloader → the image's behaviour and the real agent,
+ * stepped with the caller's time. A crash, hang or restart is a reset with its cause and a new
+ * boot. No thread, no clock, no memory of its own: thousands live in one process.
+ *
+ *     board_init → board_power_on → board_step … → board_power_off → board_power_on …
+ */
+#pragma once
+
+#include "agent/agent.h"
+#include "emu/emu.h"
+
+struct board_options {
+    const struct godwit_flash *flash; /* perhaps a saw; outlives the board */
+    struct godwit_net net;            /* perhaps a link; its ctx outlives the board */
+    struct bootloader bootloader;     /* chip, revision, rollback */
+    struct efuses efuses;             /* as burnt before the first boot */
+    uint8_t mac[6];
+    uint32_t hardware_revision;
+    const uint8_t *seed_policy; /* 328 bytes; outlives the board */
+    const char *claim_token;    /* or NULL; outlives the board */
+    uint32_t interval_s;        /* until the server gives one; 0: the agent's default */
+    bool has_true_random;       /* from the host's kernel; else made from random_seed and the MAC */
+    uint64_t random_seed;
+};
+
+struct board_counters {
+    uint32_t boots, panics, watchdogs, restarts;
+};
+
+struct board {
+    struct board_options options;
+    struct board_counters counters;
+    struct efuses efuses;
+    enum godwit_reset reset; /* cause of the present boot */
+    struct godwit_partition running;
+    bool is_on;
+    bool is_bricked; /* nothing to boot: the chip resets for ever */
+    /* private */
+    bool is_started, is_confirmed, wants_restart;
+    struct behaviour behaviour;
+    uint64_t boot_ms, confirmed_ms, random_state;
+    struct godwit_net net;
+    struct godwit_system system;
+    struct godwit_agent agent;
+};
+
+/* options are copied; what they point to is not. Power is off. */
+void board_init(struct board *board, const struct board_options *options);
+/* Cause: POWER_ON, or BROWN_OUT after a dip. */
+void board_power_on(struct board *board, enum godwit_reset cause);
+/* Memory is lost, flash stays. Also what a test calls when its saw has cut. */
+void board_power_off(struct board *board);
+/* One bounded piece of work: a boot, or one step of the agent. Returns the time in ms at which to
+ * call again; UINT64_MAX while off or bricked. now_ms never goes back, also not over reboots. */
+uint64_t board_step(struct board *board, uint64_t now_ms);
+/* The agent's own word; zero while off, bricked or not yet booted. */
+void board_status(const struct board *board, struct godwit_agent_status *out);
+
+/* How a fresh flash is laid out: table at 0x8000; nvs, otadata, the agent's record `godwit`; then
+ * factory (where asked) and the slots, 64 KiB aligned. */
+struct board_layout {
+    uint32_t slots; /* 1 … 16; 0: 2 */
+    bool has_factory;
+    uint32_t slot_size; /* bytes, multiple of 64 KiB; 0: as large as fits */
+};
+/* Erases the table's sector and writes the table, and the first image (may be NULL) into factory
+ * where there is one, else ota_0; everything else must be erased already. SPACE when the image or
+ * the layout does not fit. */
+GODWIT_MUST_USE godwit_err board_provision(const struct godwit_flash *flash,
+                                           const struct board_layout *layout, const uint8_t *image,
+                                           size_t size);

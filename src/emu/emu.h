@@ -1,0 +1,165 @@
+/* The hardware of a make-believe ESP32: flash in memory or in a file, a saw that cuts power, the
+ * second-stage bootloader, and a link that loses. Each wraps or fills the structs of
+ * agent/port.h, so that the agent can not tell. Host only; one thread per object. */
+#pragma once
+
+#include "agent/port.h"
+#include "emu/behaviour.h"
+#include "formats/chip.h"
+#include "formats/image.h"
+#include "formats/otadata.h"
+#include "formats/ptable.h"
+
+/* ---- flash ------------------------------------------------------------------------------------
+ * NOR: an erase sets whole 4 KiB sectors to 0xFF, a write only clears bits. A write that is not
+ * aligned to write_size or leaves the chip asserts. A write over bytes that are not erased is done
+ * as the silicon does it (AND) and counted: flash encryption would make garbage of it, so any
+ * count above 0 is a bug of whoever wrote. */
+#define FLASH_ERASE_SIZE 4096u
+
+/* Sectors of equal content, shared between many chips: a fleet on one image needs it once.
+ * Zero-initialise; outlives its chips; NULL is allowed wherever a pool is taken. */
+struct flash_pool {
+    struct flash_sector **buckets;
+    uint32_t buckets_count, sectors_count;
+};
+void flash_pool_deinit(struct flash_pool *pool);
+
+/* Flash in memory; erased sectors cost a pointer. */
+struct flash_ram {
+    uint32_t size, write_size;
+    uint32_t violations; /* writes over bytes that were not erased */
+    struct flash_pool *pool;
+    struct flash_sector **sectors; /* NULL: erased */
+};
+/* A wholly erased chip; size is a multiple of 4 KiB, write_size 4, 16 or 32. SPACE: no memory. */
+GODWIT_MUST_USE godwit_err flash_ram_init(struct flash_ram *ram, uint32_t size, uint32_t write_size,
+                                          struct flash_pool *pool);
+/* The same content, sectors shared until one of the two writes. */
+GODWIT_MUST_USE godwit_err flash_ram_clone(const struct flash_ram *from, struct flash_ram *to);
+void flash_ram_deinit(struct flash_ram *ram);
+struct godwit_flash flash_ram_port(struct flash_ram *ram);
+
+/* Flash in a file of the chip's size, which `godwit flash` and esptool read as a dump. */
+struct flash_file {
+    uint32_t size, write_size;
+    uint32_t violations;
+    uint8_t *bytes; /* mapped, shared with the file */
+};
+/* Opens the file; makes an erased one of that size where there is none (size 0: it must exist and
+ * its own size counts). MISSING: no such file; SPACE: disk full; FORMAT: another size than asked,
+ * or not a multiple of 4 KiB; BUSY: another process has it open; IO otherwise, errno tells. */
+GODWIT_MUST_USE godwit_err flash_file_open(struct flash_file *file, const char *path, uint32_t size,
+                                           uint32_t write_size);
+void flash_file_close(struct flash_file *file);
+struct godwit_flash flash_file_port(struct flash_file *file);
+
+/* Erase and write any range of a fresh chip, ends padded with 0xFF to the write unit: for laying
+ * out flash, not for devices. */
+GODWIT_MUST_USE godwit_err flash_put(const struct godwit_flash *flash, uint32_t offset,
+                                     const uint8_t *data, size_t size);
+
+/* ---- the saw ----------------------------------------------------------------------------------
+ * Wraps a flash and cuts power at its n-th write or erase. From then on each call fails with IO
+ * until power returns. A torn write leaves a prefix of whole write units and some bits of the next;
+ * a torn erase leaves some sectors erased and one neither old nor blank. */
+enum saw_kind { SAW_BEFORE, SAW_TORN, SAW_AFTER, SAW_KINDS_COUNT };
+
+struct saw {
+    struct godwit_flash inner;
+    uint32_t operations; /* writes and erases begun, over all of the saw's life */
+    uint32_t cut_at;     /* cuts when operations reaches it (1: the very first); 0: never */
+    enum saw_kind kind;
+    uint64_t seed; /* chooses where inside an operation it tears */
+    bool is_off;   /* power is gone */
+};
+void saw_init(struct saw *saw, const struct godwit_flash *inner);
+struct godwit_flash saw_port(struct saw *saw);
+/* Power is back, and nothing more is cut until cut_at is set anew. */
+void saw_power_on(struct saw *saw);
+
+/* ---- the link ---------------------------------------------------------------------------------
+ * Wraps a net and loses. Counts the bytes of the answers to GET requests: the image downloads. */
+struct link {
+    struct godwit_net inner;
+    bool is_down;       /* every start fails, an open answer breaks */
+    uint32_t piece_max; /* bytes handed out per read; 0: no limit */
+    bool is_cutting;    /* break the connection once, when `received` reaches drop_at */
+    bool ends_early;    /* … by a false END instead of a broken connection */
+    uint64_t drop_at;
+    uint64_t received; /* body bytes of GET answers handed on, over all of the link's life */
+    uint32_t starts, drops;
+    /* private */
+    bool is_get, is_broken;
+};
+void link_init(struct link *link, const struct godwit_net *inner);
+struct godwit_net link_port(struct link *link);
+
+/* ---- the second-stage bootloader --------------------------------------------------------------
+ * ESP-IDF's own choice, to the letter, its flaws included (v5.1 … v6.1 agree). */
+#define SECURE_BOOT_KEYS_MAX 3
+#define BOOT_TRIES_MAX 19 /* 16 OTA slots, factory, test, and one to spare */
+
+/* What is burnt into the chip. */
+struct efuses {
+    uint32_t secure_version;
+    bool has_secure_boot;
+    uint8_t key_digests[SECURE_BOOT_KEYS_MAX][32]; /* all zero: not burnt */
+    bool is_revoked[SECURE_BOOT_KEYS_MAX];
+};
+
+struct bootloader {
+    const struct godwit_chip *chip;
+    bool check_revision;
+    uint16_t revision;                    /* major * 100 + minor */
+    bool has_rollback, has_anti_rollback; /* what it was built with; the latter needs the former */
+};
+
+/* How it came to its first candidate. */
+#define BOOT_CHOICES(X)                                                                   \
+    X(BAD_TABLE, "bad-table", "the partition table is damaged")                           \
+    X(SMALL_OTADATA, "small-otadata", "the otadata partition is smaller than 0x2000")     \
+    X(NO_OTADATA, "no-otadata", "there is no otadata partition, so factory is first")     \
+    X(NO_SLOTS, "no-slots", "the table has no OTA slots")                                 \
+    X(FIRST_BOOT, "first-boot", "both otadata entries are blank")                         \
+    X(UNUSABLE, "unusable", "no otadata entry may boot (empty, invalid or aborted)")      \
+    X(NO_VALID, "no-valid", "no otadata entry is valid, so all images are tried in turn") \
+    X(ENTRY, "entry", "the valid otadata entry with the larger sequence number decides")
+
+#define BOOT_CHOICE_ENUM(name, id, sentence) BOOT_##name,
+enum boot_choice { BOOT_CHOICES(BOOT_CHOICE_ENUM) BOOT_CHOICES_COUNT };
+#undef BOOT_CHOICE_ENUM
+
+/* One image looked at on the way. */
+struct boot_try {
+    struct godwit_partition partition;
+    enum godwit_reason reason; /* NONE: this one boots */
+};
+
+struct boot {
+    bool boots; /* false: the chip resets for ever */
+    struct godwit_partition partition;
+    enum boot_choice choice;
+    int entry;     /* otadata entry that decided, or -1 */
+    uint32_t slot; /* … and the slot it names */
+    struct boot_try tries[BOOT_TRIES_MAX];
+    size_t tries_count;
+};
+
+/* One boot from reset to the jump: may write otadata and raise efuses->secure_version. IO when the
+ * flash fails (power is gone); every fault of content is a result, not an error. */
+GODWIT_MUST_USE godwit_err bootloader_run(const struct bootloader *bootloader,
+                                          const struct godwit_flash *flash, struct efuses *efuses,
+                                          struct boot *out);
+/* Judges one image in flash as the bootloader does, Secure Boot included; info_out may be NULL. */
+GODWIT_MUST_USE godwit_err bootloader_verify(const struct bootloader *bootloader,
+                                             const struct godwit_flash *flash,
+                                             const struct efuses *efuses,
+                                             const struct godwit_partition *partition,
+                                             struct godwit_image_info *info_out,
+                                             enum godwit_reason *reason_out);
+/* "first-boot", and the sentence; static. */
+const char *boot_choice_id(enum boot_choice choice);
+const char *boot_choice_sentence(enum boot_choice choice);
+/* The whole story of one boot in a sentence or two, NUL-terminated, cut at size_max. */
+void boot_explain(const struct boot *boot, char *out, size_t size_max);
