@@ -1,0 +1,192 @@
+/* The Secure Boot v2 signature sector, read and written.
+ *
+ * A block is the same 1,216 bytes for every scheme; what differs is where the parts stand, so a
+ * row of LAYOUTS describes each scheme and one path serves all of them. Parts are little-endian in
+ * a block and big-endian in base/crypto.h: reverse() turns them round.
+ *
+ * The check is stricter than espsecure's where bytes would otherwise be free: the zero bytes of a
+ * block must be zero, and behind the last block only 0xFF may stand. A freely chosen byte is a
+ * second file with the same signature. */
+#include "formats/sigblock.h"
+
+#include "base/crc.h"
+#include "base/crypto.h"
+
+#define MAGIC 0xE7
+#define CRC_OFFSET 1196
+
+/* Offsets from the block's start, sizes in bytes. The key field (key_offset, key_size) is what
+ * Secure Boot hashes; it starts with a curve number for ECDSA. */
+struct layout {
+    enum godwit_scheme scheme;
+    uint8_t version, digest_kind, curve; /* curve 0: RSA */
+    uint16_t digest_size, key_offset, key_size, signature_offset, signature_size;
+};
+
+static const struct layout LAYOUTS[] = {
+    {GODWIT_SCHEME_RSA3072, 2, 0, 0, 32, 36, 776, 812, 384},
+    {GODWIT_SCHEME_ECDSA256, 3, 0, 2, 32, 36, 65, 101, 64},
+    {GODWIT_SCHEME_ECDSA384, 3, 1, 3, 48, 52, 97, 149, 96},
+    {GODWIT_SCHEME_ECDSA192, 3, 0, 1, 32, 36, 65, 101, 64},
+};
+
+static const struct layout *layout_of_block(const uint8_t *block)
+{
+    for (size_t i = 0; i < sizeof LAYOUTS / sizeof *LAYOUTS; i++) {
+        const struct layout *row = &LAYOUTS[i];
+        if (block[0] == MAGIC && block[1] == row->version && block[2] == row->digest_kind &&
+            block[3] == 0 && (!row->curve || block[row->key_offset] == row->curve))
+            return row;
+    }
+    return NULL;
+}
+
+static const struct layout *layout_of_scheme(enum godwit_scheme scheme)
+{
+    for (size_t i = 0; i < sizeof LAYOUTS / sizeof *LAYOUTS; i++)
+        if (LAYOUTS[i].scheme == scheme) return &LAYOUTS[i];
+    return NULL;
+}
+
+static void reverse(const uint8_t *from, size_t size, uint8_t *to)
+{
+    for (size_t i = 0; i < size; i++)
+        to[i] = from[size - 1 - i];
+}
+
+/* Two numbers side by side, each turned round: X‖Y or r‖s. */
+static void reverse_pair(const uint8_t *from, size_t size, uint8_t *to)
+{
+    reverse(from, size / 2, to);
+    reverse(from + size / 2, size / 2, to + size / 2);
+}
+
+static bool tail_is_zero(const uint8_t *block, const struct layout *row)
+{
+    size_t end = (size_t)row->signature_offset + row->signature_size;
+    return godwit_all(block + end, CRC_OFFSET - end, 0) &&
+           godwit_all(block + CRC_OFFSET + 4, GODWIT_SIGBLOCK_SIZE - CRC_OFFSET - 4, 0);
+}
+
+size_t godwit_sigsector_count(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE])
+{
+    size_t count = 0;
+    while (count < GODWIT_SIGBLOCKS_MAX && sector[count * GODWIT_SIGBLOCK_SIZE] == MAGIC)
+        count++;
+    return count;
+}
+
+bool godwit_sigsector_is_tidy(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE])
+{
+    size_t count = godwit_sigsector_count(sector);
+    size_t end = count * GODWIT_SIGBLOCK_SIZE;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *block = sector + i * GODWIT_SIGBLOCK_SIZE;
+        const struct layout *row = layout_of_block(block);
+        if (!row || !tail_is_zero(block, row)) return false;
+    }
+    return godwit_all(sector + end, GODWIT_SIGSECTOR_SIZE - end, 0xFF);
+}
+
+static godwit_err key_digest(const uint8_t *block, const struct layout *row, uint8_t *digest_out)
+{
+    struct godwit_hash hash;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, block + row->key_offset, row->key_size);
+    return godwit_hash_peek(&hash, digest_out);
+}
+
+static godwit_err verify_rsa(const uint8_t *block, const uint8_t *digest)
+{
+    uint8_t modulus[384], signature[384];
+    reverse(block + 36, sizeof modulus, modulus);
+    reverse(block + 812, sizeof signature, signature);
+    return godwit_verify_rsa3072(modulus, godwit_load32(block + 420), digest, signature);
+}
+
+static godwit_err verify_ecdsa(const uint8_t *block, const struct layout *row,
+                               const uint8_t *digest)
+{
+    uint8_t key[96], signature[96];
+    reverse_pair(block + row->key_offset + 1, row->key_size - 1u, key);
+    reverse_pair(block + row->signature_offset, row->signature_size, signature);
+    return row->scheme == GODWIT_SCHEME_ECDSA384 ? godwit_verify_p384(key, digest, signature)
+                                                 : godwit_verify_p256(key, digest, signature);
+}
+
+godwit_err godwit_sigblock_check(const uint8_t block[static GODWIT_SIGBLOCK_SIZE],
+                                 const struct godwit_body_digests *digests,
+                                 struct godwit_sigblock *out)
+{
+    *out = (struct godwit_sigblock){.reason = GODWIT_REASON_SIGNATURE_FORMAT};
+    const struct layout *row = layout_of_block(block);
+    if (!row) return GODWIT_ERR_FORMAT;
+    out->scheme = row->scheme;
+    godwit_err err = key_digest(block, row, out->key_digest);
+    if (err) return err;
+    if (godwit_crc32(0, block, CRC_OFFSET) != godwit_load32(block + CRC_OFFSET) ||
+        !tail_is_zero(block, row))
+        return GODWIT_ERR_FORMAT;
+
+    const uint8_t *digest = row->digest_size == 48 ? digests->sha384 : digests->sha256;
+    out->reason = GODWIT_REASON_SIGNATURE_DIGEST;
+    if (!digest || memcmp(block + 4, digest, row->digest_size) != 0) return GODWIT_ERR_TRUST;
+
+    out->reason = GODWIT_REASON_SIGNATURE_BAD;
+    if (row->scheme == GODWIT_SCHEME_ECDSA192) return GODWIT_ERR_TRUST;
+    err = row->curve ? verify_ecdsa(block, row, digest) : verify_rsa(block, digest);
+    if (!err) out->reason = GODWIT_REASON_NONE;
+    return err;
+}
+
+const char *godwit_scheme_name(enum godwit_scheme scheme)
+{
+    static const char *const NAMES[] = {"none", "rsa3072", "ecdsa256", "ecdsa384", "ecdsa192"};
+    return (size_t)scheme < sizeof NAMES / sizeof *NAMES ? NAMES[scheme] : "none";
+}
+
+godwit_err godwit_sigblock_begin(uint8_t block[static GODWIT_SIGBLOCK_SIZE],
+                                 const struct godwit_public_key *key,
+                                 const struct godwit_body_digests *digests)
+{
+    const struct layout *row = layout_of_scheme(key->scheme);
+    if (!row || row->scheme == GODWIT_SCHEME_ECDSA192) return GODWIT_ERR_FORMAT;
+    const uint8_t *digest = row->digest_size == 48 ? digests->sha384 : digests->sha256;
+    if (!digest) return GODWIT_ERR_FORMAT;
+
+    memset(block, 0, GODWIT_SIGBLOCK_SIZE);
+    block[0] = MAGIC;
+    block[1] = row->version;
+    block[2] = row->digest_kind;
+    memcpy(block + 4, digest, row->digest_size);
+    if (row->curve) {
+        block[row->key_offset] = row->curve;
+        reverse_pair(key->point, row->key_size - 1u, block + row->key_offset + 1);
+    } else {
+        reverse(key->modulus, sizeof key->modulus, block + 36);
+        godwit_store32(block + 420, key->exponent);
+        reverse(key->rinv, sizeof key->rinv, block + 424);
+        godwit_store32(block + 808, key->m_prime);
+    }
+    return GODWIT_OK;
+}
+
+godwit_err godwit_sigblock_commit(uint8_t block[static GODWIT_SIGBLOCK_SIZE],
+                                  const uint8_t *signature, size_t size)
+{
+    const struct layout *row = layout_of_block(block);
+    if (!row || size != row->signature_size) return GODWIT_ERR_FORMAT;
+    if (row->curve)
+        reverse_pair(signature, size, block + row->signature_offset);
+    else
+        reverse(signature, size, block + row->signature_offset);
+    godwit_store32(block + CRC_OFFSET, godwit_crc32(0, block, CRC_OFFSET));
+    return GODWIT_OK;
+}
+
+godwit_err godwit_sigblock_key_digest(const uint8_t block[static GODWIT_SIGBLOCK_SIZE],
+                                      uint8_t digest_out[static 32])
+{
+    const struct layout *row = layout_of_block(block);
+    return row ? key_digest(block, row, digest_out) : GODWIT_ERR_FORMAT;
+}
