@@ -1,0 +1,180 @@
+/* A small HTTPS server: requests and replies, nothing of firmware.
+ *
+ * N event loops, each with its own SO_REUSEPORT listener; TLS 1.2 and 1.3; HTTP/1.1 and 1.0.
+ * A route says where its handler runs:
+ *
+ *   HTTP_INLINE  on the loop, whole body there. Must not block: memory and arithmetic only.
+ *   HTTP_WORKER  on a worker thread, whole body there. May block (SQL, files).
+ *   HTTP_UPLOAD  on a worker thread, body in pieces, at most HTTP_UPLOAD_WINDOW held.
+ *
+ * Every request is answered exactly once by one of the http_reply functions, from any thread, now
+ * or later. Until then the request and its arena live, also when the client has left; from the
+ * reply on the handler must not touch them. Only one thread at a time may touch a request. HEAD is
+ * routed to GET's handler, and the body of the reply is left out. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "rt/arena.h"
+#include "rt/clock.h"
+#include "rt/work.h"
+
+#define HTTP_PARAMS_MAX 4                 /* {name} in one pattern */
+#define HTTP_UPLOAD_WINDOW (256U * 1024U) /* bytes of one upload in memory */
+
+/* --- request ------------------------------------------------------------------------------ */
+
+/* HTTP_METHOD_GET … */
+#define HTTP_METHODS(X) X(GET) X(HEAD) X(POST) X(PUT) X(PATCH) X(DELETE) X(OPTIONS)
+#define HTTP_METHOD_ENUM(name) HTTP_METHOD_##name,
+enum http_method { HTTP_METHODS(HTTP_METHOD_ENUM) HTTP_METHODS_COUNT };
+#undef HTTP_METHOD_ENUM
+
+struct http_header {
+    const char *name, *value; /* name as sent, value trimmed; no NUL inside either */
+};
+
+struct http_request {
+    enum http_method method;
+    const char *path;        /* percent-decoded, begins with "/" */
+    const char *query;       /* as sent, behind the "?"; "" without one */
+    struct godwit_span body; /* INLINE and WORKER; NUL-terminated; empty for UPLOAD */
+    uint64_t body_size;      /* UPLOAD: Content-Length, or UINT64_MAX when chunked */
+    const char *peer;        /* address of the client as text, without the port */
+    struct arena *arena;     /* lives until the reply is sent */
+    void *app;               /* http_options.app */
+    const void *route_extra; /* http_route.extra */
+    const struct clock *clock;
+    void *user; /* the handler's own, e.g. the state of an upload */
+    bool tls;
+    /* private: internal.h */
+    const struct http_header *headers;
+    size_t headers_count;
+    const char *params[HTTP_PARAMS_MAX], *param_names[HTTP_PARAMS_MAX];
+};
+
+/* Value of the first header of this name (any case); NULL when absent. */
+const char *http_header(const struct http_request *request, const char *name);
+/* The {name} of the route's pattern, percent-decoded, never empty; NULL when there is no such one.
+ */
+const char *http_param(const struct http_request *request, const char *name);
+/* A query member, decoded into the arena ("" for "?name"); NULL when absent or malformed. */
+const char *http_query(struct http_request *request, const char *name);
+/* What follows "Authorization: Bearer "; NULL when absent. */
+const char *http_bearer(const struct http_request *request);
+/* "GET" …; static. */
+const char *http_method_name(enum http_method method);
+
+/* --- reply -------------------------------------------------------------------------------- */
+
+/* Adds a header to the coming reply. Both texts are copied; a value with CR or LF is dropped whole.
+ * Date, Content-Length and Connection are the engine's and must not be given. */
+void http_reply_header(struct http_request *request, const char *name, const char *value);
+/* data is NOT copied: static, or in the request's arena, or otherwise alive for long enough.
+ * content_type NULL: no body, no such header. */
+void http_reply(struct http_request *request, int status, const char *content_type,
+                const void *data, size_t size);
+/* The same, data copied. */
+void http_reply_copy(struct http_request *request, int status, const char *content_type,
+                     const void *data, size_t size);
+
+/* RFC 9457 application/problem+json. type is a stable id ("godwit:wrong-chip"), title a short name,
+ * detail a sentence a person can act on, field the member at fault or NULL. All are copied and may
+ * hold any UTF-8. */
+struct http_problem {
+    int status;
+    const char *type, *title, *detail, *field;
+};
+void http_reply_problem(struct http_request *request, const struct http_problem *problem);
+
+/* A file or a part of it: 200, 206, 304 or 416 as Range, If-Range and If-None-Match ask; several
+ * ranges are answered whole. Read with pread away from the loop. fd now belongs to the engine,
+ * which closes it in every case. etag with its quotes ("\"ab12\""), copied; NULL: no conditions. */
+struct http_file {
+    int fd;
+    uint64_t size;
+    const char *content_type, *etag;
+};
+void http_reply_file(struct http_request *request, const struct http_file *file);
+
+/* --- routes ------------------------------------------------------------------------------- */
+
+typedef void http_handler(struct http_request *request);
+
+/* An upload, step by step, on worker threads but never two at a time. begin sees the head before
+ * any byte of the body is asked for (100-continue waits for it) and may reply there (401, 413 …):
+ * then nothing else is called and the connection closes. write may reply early too, with the same
+ * effect. finish: the body is complete, reply now or later. abort: the client left or broke the
+ * framing; everything begin took is given back here, no reply is needed. After a begin that did not
+ * reply, exactly one of these ends the upload: a write that replied, finish, abort. */
+struct http_upload {
+    http_handler *begin;
+    void (*write)(struct http_request *request, const uint8_t *data, size_t size);
+    http_handler *finish;
+    http_handler *abort;
+};
+
+enum http_mode { HTTP_INLINE, HTTP_WORKER, HTTP_UPLOAD };
+
+struct http_route {
+    enum http_method method; /* GET covers HEAD */
+    const char *pattern;     /* "/api/v1/devices/{id}": a {name} is one non-empty segment */
+    enum http_mode mode;
+    uint64_t body_max;                /* bytes; more is 413 */
+    http_handler *handle;             /* INLINE and WORKER */
+    const struct http_upload *upload; /* UPLOAD */
+    const void *extra;                /* the program's own, e.g. a permission */
+};
+
+/* --- server ------------------------------------------------------------------------------- */
+
+/* Zero means the default written behind. Passing a limit is answered with a named problem where the
+ * client can still be answered, else the connection closes and the event is logged. */
+struct http_limits {
+    unsigned connections_max; /* 20000, all loops together */
+    unsigned address_max;     /* 10000 connections from one address */
+    unsigned line_max;        /* 4096 bytes of request line: 414 */
+    unsigned head_max;        /* 16384 bytes of request line and headers: 431 */
+    unsigned headers_max;     /* 64: 431 */
+    unsigned handshake_ms;    /* 10000 to finish TLS */
+    unsigned head_ms;         /* 10000 from a request's first byte to the end of its head: 408 */
+    unsigned body_ms;         /* 20000 for each 16 KiB of body (or the rest of it): 408 */
+    unsigned write_ms;        /* 30000 for each 64 KiB of reply */
+    unsigned idle_ms;         /* 120000 between requests */
+    unsigned arena_max;       /* 4 MiB of memory per request, besides its body */
+};
+
+struct http_options {
+    const char *address; /* "127.0.0.1", "::"; NULL: "127.0.0.1" */
+    uint16_t port;       /* 0: any free one, see http_port */
+    unsigned loops;      /* 0: as many as CPUs */
+    /* PEM with the chain, and its key: files, or texts when the first byte is '-'. Both NULL: plain
+     * HTTP, for tests. */
+    const char *certificate, *key;
+    const struct http_route *routes; /* alive while the server is; the first match wins */
+    size_t routes_count;
+    void *app;
+    struct work_pool *workers; /* for WORKER, UPLOAD and files; outlives the server */
+    const struct clock *clock; /* NULL: clock_real. Deadlines always use the loop's own time */
+    struct http_limits limits;
+};
+
+struct http_server;
+
+/* Listens and starts the loops. On failure note_out says in one line what is wrong and what to do
+ * (BUSY: the port is taken; FORMAT: certificate or key; IO: the rest). */
+GODWIT_MUST_USE godwit_err http_open(const struct http_options *options, char *note_out,
+                                     size_t note_size, struct http_server **server_out);
+uint16_t http_port(const struct http_server *server);
+/* Drains: no new connections, idle ones close, running requests are answered, at most drain_ms;
+ * then closes what is left, ends the loops and frees the server. NULL is fine. */
+void http_close(struct http_server *server, unsigned drain_ms);
+
+/* Counters since the start, summed over the loops; each is exact, their set is not one instant. */
+struct http_stats {
+    uint64_t connections, connections_open, requests, refused_limit, refused_framing;
+    uint64_t handshakes, resumed, deadlines;
+};
+void http_stats(const struct http_server *server, struct http_stats *stats_out);
