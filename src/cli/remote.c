@@ -1,0 +1,284 @@
+/* Transport only: one request over libcurl, and every way it can go wrong as one sentence.
+ * Where the server is and whom to trust: remote_find.c. */
+#include "cli/remote.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPLY_SIZE_MAX (64u << 20)
+#define CONNECT_TIMEOUT_S 10L
+#define STALL_TIMEOUT_S 60L
+#define PROGRESS_AFTER_MS 2000
+
+struct buffer {
+    char *data;
+    size_t size;
+};
+
+/* One request and its answer. */
+struct exchange {
+    const char *method, *path;
+    const char *json; /* body text, or NULL */
+    FILE *file;       /* body file, or NULL */
+    curl_off_t file_size;
+    struct buffer reply;
+    long status;
+    int64_t begun_ms;
+    int shown_percent;
+    char error[CURL_ERROR_SIZE];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static size_t reply_arrived(char *data, size_t one, size_t count, void *ctx)
+{
+    struct exchange *exchange = ctx;
+    struct buffer *reply = &exchange->reply;
+    size_t size = one * count;
+    if (size > REPLY_SIZE_MAX - reply->size) return 0;
+    char *grown = realloc(reply->data, reply->size + size + 1);
+    if (!grown) return 0;
+    memcpy(grown + reply->size, data, size);
+    reply->data = grown;
+    reply->size += size;
+    grown[reply->size] = '\0';
+    return size;
+}
+
+static int progress_shown(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t total,
+                          curl_off_t sent)
+{
+    (void)down_total, (void)down;
+    struct exchange *exchange = ctx;
+    if (total <= 0 || now_ms() - exchange->begun_ms < PROGRESS_AFTER_MS) return 0;
+    int percent = (int)(sent * 100 / total);
+    if (percent == exchange->shown_percent) return 0;
+    exchange->shown_percent = percent;
+    char bar[31];
+    for (int i = 0; i < 30; i++)
+        bar[i] = i < percent * 30 / 100 ? '#' : '.';
+    bar[30] = '\0';
+    fprintf(stderr, "\r  %s %3d %% of %ld KiB", bar, percent, (long)(total / 1024));
+    fflush(stderr);
+    return 0;
+}
+
+/* ── what can go wrong, in words ───────────────────────────────────────────────────────────── */
+
+static void complain_transport(const struct remote *remote, CURLcode code, const char *error)
+{
+    switch (code) {
+    case CURLE_COULDNT_CONNECT:
+        fprintf(stderr, "godwit: nothing answers at %s; is `godwit serve` running there?\n",
+                remote->url);
+        return;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        fprintf(stderr, "godwit: no computer has the name in %s; check the address\n", remote->url);
+        return;
+    case CURLE_PEER_FAILED_VERIFICATION:
+        fprintf(stderr,
+                "godwit: %s does not prove to be the trusted server (%s); "
+                "give its own CA with --ca FILE\n",
+                remote->url, error[0] ? error : curl_easy_strerror(code));
+        return;
+    case CURLE_OPERATION_TIMEDOUT:
+        fprintf(stderr, "godwit: %s took too long to answer; try again\n", remote->url);
+        return;
+    default:
+        fprintf(stderr, "godwit: talking to %s failed: %s\n", remote->url,
+                error[0] ? error : curl_easy_strerror(code));
+    }
+}
+
+static void complain_status(const struct remote *remote, const struct exchange *exchange)
+{
+    json_t *problem = exchange->reply.data
+                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
+                          : NULL;
+    const char *detail = json_text(problem, "detail");
+    if (!detail[0]) detail = json_text(problem, "title");
+    if (exchange->status == 401 && strcmp(exchange->path, "/api/v1/login"))
+        fprintf(stderr, "godwit: %s does not know this session; log in with `godwit login %s`\n",
+                remote->url, remote->url);
+    else if (detail[0])
+        fprintf(stderr, "godwit: %s\n", detail);
+    else
+        fprintf(stderr, "godwit: %s answered %s with status %ld\n", remote->url, exchange->path,
+                exchange->status);
+    json_decref(problem);
+}
+
+/* ── one exchange ──────────────────────────────────────────────────────────────────────────── */
+
+static CURLcode body_set(CURL *easy, struct exchange *exchange)
+{
+    CURLcode bad = CURLE_OK;
+    if (exchange->file) {
+        bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        bad |= curl_easy_setopt(easy, CURLOPT_READDATA, exchange->file);
+        bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, exchange->file_size);
+        bad |= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, isatty(2) ? 0L : 1L);
+        bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, progress_shown);
+        bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+    } else if (exchange->json) {
+        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->json);
+    }
+    bad |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
+    return bad;
+}
+
+static CURLcode trust_set(CURL *easy, const struct remote *remote)
+{
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (!remote->ca_pem) return bad;
+    struct curl_blob pem = {remote->ca_pem, strlen(remote->ca_pem), CURL_BLOB_NOCOPY};
+    bad |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL); /* this CA and no other */
+    bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    bad |= curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem);
+    return bad;
+}
+
+static struct curl_slist *headers_make(const struct remote *remote, const struct exchange *exchange)
+{
+    char bearer[sizeof remote->token + 32];
+    const char *type = exchange->file ? "application/octet-stream" : "application/json";
+    struct curl_slist *headers = NULL;
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", remote->token);
+    if (remote->token[0]) headers = curl_slist_append(headers, bearer);
+    snprintf(bearer, sizeof bearer, "Content-Type: %s", type);
+    if (exchange->file || exchange->json) headers = curl_slist_append(headers, bearer);
+    return headers;
+}
+
+static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct exchange *exchange)
+{
+    char url[sizeof remote->url + 256];
+    snprintf(url, sizeof url, "%s%s", remote->url, exchange->path);
+    struct curl_slist *headers = headers_make(remote, exchange);
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, url);
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, reply_arrived);
+    bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+    bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
+    bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
+    bad |= trust_set(easy, remote);
+    bad |= body_set(easy, exchange);
+    if (!bad) bad = curl_easy_perform(easy);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &exchange->status);
+    curl_slist_free_all(headers);
+    return bad;
+}
+
+/* True on 2xx; the reply is the caller's to free in any case. */
+static bool exchange_run(const struct remote *remote, struct exchange *exchange)
+{
+    exchange->begun_ms = now_ms();
+    exchange->shown_percent = -1;
+    CURL *easy = curl_easy_init();
+    CURLcode code = easy ? exchange_perform(remote, easy, exchange) : CURLE_OUT_OF_MEMORY;
+    curl_easy_cleanup(easy);
+    if (exchange->shown_percent >= 0) fputs("\r\033[K", stderr);
+    /* A server that refuses an upload early may close while we still send: its answer counts. */
+    bool is_refused = exchange->status >= 400 && exchange->reply.size;
+    if (code && !is_refused) {
+        complain_transport(remote, code, exchange->error);
+        return false;
+    }
+    if (exchange->status < 200 || exchange->status > 299) {
+        complain_status(remote, exchange);
+        return false;
+    }
+    return true;
+}
+
+static bool exchange_json(const struct remote *remote, struct exchange *exchange,
+                          json_t **reply_out)
+{
+    bool is_good = exchange_run(remote, exchange);
+    if (is_good) {
+        *reply_out = exchange->reply.data
+                         ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
+                         : NULL;
+        if (!*reply_out) {
+            fprintf(stderr, "godwit: what answers at %s is not a Godwit server\n", remote->url);
+            is_good = false;
+        }
+    }
+    free(exchange->reply.data);
+    return is_good;
+}
+
+bool remote_call(const struct remote *remote, const char *method, const char *path,
+                 const json_t *body, json_t **reply_out)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct exchange exchange = {.method = method, .path = path, .json = text};
+    bool is_good = exchange_json(remote, &exchange, reply_out);
+    free(text);
+    return is_good;
+}
+
+bool remote_upload(const struct remote *remote, const char *path, const char *file,
+                   json_t **reply_out)
+{
+    struct stat facts;
+    struct exchange exchange = {.method = "PUT", .path = path, .file = fopen(file, "rb")};
+    if (!exchange.file || fstat(fileno(exchange.file), &facts) || !S_ISREG(facts.st_mode)) {
+        fprintf(stderr, "godwit: %s can not be read as a file\n", file);
+        if (exchange.file) fclose(exchange.file);
+        return false;
+    }
+    exchange.file_size = facts.st_size;
+    bool is_good = exchange_json(remote, &exchange, reply_out);
+    fclose(exchange.file);
+    return is_good;
+}
+
+bool remote_download(const struct remote *remote, const char *path, uint8_t *data, size_t size)
+{
+    struct exchange exchange = {.method = "GET", .path = path};
+    bool is_good = exchange_run(remote, &exchange);
+    if (is_good && exchange.reply.size != size) {
+        fprintf(stderr, "godwit: %s sent %zu bytes where %zu belong\n", remote->url,
+                exchange.reply.size, size);
+        is_good = false;
+    }
+    if (is_good) memcpy(data, exchange.reply.data, size);
+    free(exchange.reply.data);
+    return is_good;
+}
+
+/* ── JSON ──────────────────────────────────────────────────────────────────────────────────── */
+
+bool json_print(const json_t *json)
+{
+    if (!json_dumpf(json, stdout, JSON_INDENT(2)) && putchar('\n') != EOF && !fflush(stdout))
+        return true;
+    perror("godwit: writing the answer");
+    return false;
+}
+
+const char *json_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+uint64_t json_number(const json_t *object, const char *name)
+{
+    json_int_t number = json_integer_value(json_object_get(object, name));
+    return number < 0 ? 0 : (uint64_t)number;
+}

@@ -1,0 +1,160 @@
+/* Where the server is: flags, a data directory on this computer, or the kept session. */
+#include "cli/remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_FILE_MAX (256u << 10)
+
+/* The whole of a small text file, NUL-terminated and malloc'ed; NULL when it can not be read. */
+static char *text_read(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    char *text = malloc(TEXT_FILE_MAX + 1);
+    size_t size = text ? fread(text, 1, TEXT_FILE_MAX, file) : 0;
+    fclose(file);
+    if (text) text[size] = '\0';
+    return text;
+}
+
+static void url_set(struct remote *remote, const char *url)
+{
+    snprintf(remote->url, sizeof remote->url, "%s", url);
+    size_t size = strlen(remote->url);
+    while (size && remote->url[size - 1] == '/')
+        remote->url[--size] = '\0';
+}
+
+static const char *data_directory(void)
+{
+    const char *data = getenv("GODWIT_DATA");
+    return data && data[0] ? data : "godwit-data";
+}
+
+/* server.json names the CA's file, relative to the data directory or absolute. */
+static bool find_local(struct remote *remote)
+{
+    char path[PATH_MAX];
+    const char *data = data_directory();
+    snprintf(path, sizeof path, "%s/server.json", data);
+    json_t *server = json_load_file(path, 0, NULL);
+    if (!server) return false;
+    url_set(remote, json_text(server, "url"));
+    const char *ca = json_text(server, "ca");
+    snprintf(path, sizeof path, "%s%s%s", ca[0] == '/' ? "" : data, ca[0] == '/' ? "" : "/", ca);
+    remote->ca_pem = ca[0] ? text_read(path) : NULL;
+    if (ca[0] && !remote->ca_pem) remote->ca_pem = text_read(ca);
+    json_decref(server);
+
+    snprintf(path, sizeof path, "%s/admin-token", data);
+    char *token = text_read(path);
+    if (token)
+        snprintf(remote->token, sizeof remote->token, "%.*s", (int)strcspn(token, "\r\n"), token);
+    free(token);
+    return remote->url[0];
+}
+
+static bool session_path(char *path, size_t size, bool make_folders)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char folder[PATH_MAX];
+    if (config && config[0])
+        snprintf(folder, sizeof folder, "%s", config);
+    else if (home && home[0])
+        snprintf(folder, sizeof folder, "%s/.config", home);
+    else
+        return false;
+    if (make_folders) mkdir(folder, 0700);
+    size_t used = strlen(folder);
+    snprintf(folder + used, sizeof folder - used, "/godwit");
+    if (make_folders) mkdir(folder, 0700);
+    return snprintf(path, size, "%s/session.json", folder) < (int)size;
+}
+
+static bool find_session(struct remote *remote)
+{
+    char path[PATH_MAX];
+    if (!session_path(path, sizeof path, false)) return false;
+    json_t *session = json_load_file(path, 0, NULL);
+    if (!session) return false;
+    url_set(remote, json_text(session, "url"));
+    snprintf(remote->token, sizeof remote->token, "%s", json_text(session, "token"));
+    const char *pem = json_text(session, "ca_pem");
+    remote->ca_pem = pem[0] ? strdup(pem) : NULL;
+    json_decref(session);
+    return remote->url[0];
+}
+
+/* A server named by hand: what is known about that very address (CA, token) still holds. */
+static void find_known(struct remote *remote, const char *server)
+{
+    bool (*const finders[])(struct remote *) = {find_local, find_session};
+    char wanted[sizeof remote->url];
+    url_set(remote, server);
+    memcpy(wanted, remote->url, sizeof wanted);
+    for (size_t i = 0; i < sizeof finders / sizeof *finders; i++) {
+        struct remote found = {0};
+        if (finders[i](&found) && !strcmp(found.url, wanted)) {
+            *remote = found;
+            return;
+        }
+        remote_close(&found);
+    }
+}
+
+bool remote_open(struct remote *remote, const char *server, const char *ca)
+{
+    memset(remote, 0, sizeof *remote);
+    if (server) {
+        find_known(remote, server);
+    } else if (!find_local(remote)) {
+        remote_close(remote);
+        if (!find_session(remote)) {
+            fprintf(stderr, "godwit: no server is known here; name one with --server URL, log in "
+                            "with `godwit login URL`, or start one with `godwit serve`\n");
+            return false;
+        }
+    }
+    if (strncmp(remote->url, "https://", 8)) {
+        fprintf(stderr, "godwit: '%s' is no https:// address\n", remote->url);
+        remote_close(remote);
+        return false;
+    }
+    if (!ca) return true;
+    free(remote->ca_pem);
+    remote->ca_pem = text_read(ca);
+    if (remote->ca_pem) return true;
+    fprintf(stderr, "godwit: the CA file %s can not be read: %s\n", ca, strerror(errno));
+    return false;
+}
+
+void remote_close(struct remote *remote)
+{
+    free(remote->ca_pem);
+    memset(remote, 0, sizeof *remote);
+}
+
+bool remote_session_save(const struct remote *remote)
+{
+    char path[PATH_MAX];
+    if (!session_path(path, sizeof path, true)) {
+        fputs("godwit: HOME is not set, so the session can not be kept\n", stderr);
+        return false;
+    }
+    json_t *session = json_pack("{s:s, s:s, s:s}", "url", remote->url, "token", remote->token,
+                                "ca_pem", remote->ca_pem ? remote->ca_pem : "");
+    unlink(path); /* a file of other rights does not keep them */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    bool is_good = session && fd >= 0 && !json_dumpfd(session, fd, JSON_INDENT(2));
+    if (fd >= 0 && close(fd)) is_good = false;
+    if (!is_good) fprintf(stderr, "godwit: %s can not be written: %s\n", path, strerror(errno));
+    json_decref(session);
+    return is_good;
+}

@@ -1,0 +1,284 @@
+/* One transfer is a curl easy handle with its buffer. Handles go back to a free list, so that ten
+ * thousand idle devices hold none. The write callback takes a piece only into an empty buffer and
+ * pauses otherwise; read() empties it and lets the transfer go on. */
+#include "ports/host/host_net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define URL_SIZE_MAX 512
+#define CONNECT_TIMEOUT_S 10L
+#define STALL_TIMEOUT_S 30L
+
+struct transfer {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct transfer *next; /* in the pool's free list */
+    struct host_net *net;  /* NULL while free */
+    struct godwit_answer answer;
+    bool is_paused, is_done;
+    CURLcode result; /* once done */
+    size_t size, taken;
+    char error[CURL_ERROR_SIZE];
+    uint8_t buffer[CURL_MAX_WRITE_SIZE];
+};
+
+struct host_net_pool {
+    CURLM *multi;
+    struct host_net_config config;
+    struct transfer *free;
+};
+
+static void net_wake(const struct host_net *net)
+{
+    if (net->wake) net->wake(net->wake_ctx);
+}
+
+/* ── what comes in ─────────────────────────────────────────────────────────────────────────── */
+
+/* "bytes 4096-8191/70000"; leaves the answer alone when malformed. */
+static void content_range_parse(const char *text, struct godwit_answer *answer)
+{
+    if (strncmp(text, "bytes ", 6)) return;
+    char *end;
+    uint64_t from = strtoull(text + 6, &end, 10);
+    if (*end != '-') return;
+    const char *slash = strchr(end, '/');
+    if (!slash) return;
+    answer->range_from = from;
+    answer->range_total = slash[1] == '*' ? 0 : strtoull(slash + 1, NULL, 10);
+}
+
+static void head_read(struct transfer *transfer)
+{
+    struct godwit_answer *answer = &transfer->answer;
+    long status = 0;
+    curl_off_t length = -1, retry = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry);
+    answer->status = (int)status;
+    answer->content_length = length < 0 ? UINT64_MAX : (uint64_t)length;
+    answer->retry_after_s = retry < 0 ? 0 : retry > UINT32_MAX ? UINT32_MAX : (uint32_t)retry;
+    struct curl_header *header;
+    if (status == 206 &&
+        !curl_easy_header(transfer->easy, "Content-Range", 0, CURLH_HEADER, -1, &header))
+        content_range_parse(header->value, answer);
+}
+
+static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
+{
+    struct transfer *transfer = ctx;
+    size_t size = one * count;
+    if (!transfer->answer.status) head_read(transfer);
+    if (transfer->size > transfer->taken || size > sizeof transfer->buffer) {
+        transfer->is_paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    memcpy(transfer->buffer, data, size);
+    transfer->size = size;
+    transfer->taken = 0;
+    if (transfer->net) net_wake(transfer->net);
+    return size;
+}
+
+static void transfer_done(struct transfer *transfer, CURLcode result)
+{
+    transfer->is_done = true;
+    transfer->result = result;
+    if (!result && !transfer->answer.status) head_read(transfer);
+    struct host_net *net = transfer->net;
+    if (!net) return;
+    net->failure[0] = '\0';
+    if (result)
+        snprintf(net->failure, sizeof net->failure, "%s",
+                 transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+    net_wake(net);
+}
+
+/* ── the port ──────────────────────────────────────────────────────────────────────────────── */
+
+static bool transfer_setup(struct transfer *transfer, struct host_net_pool *pool)
+{
+    CURL *easy = transfer->easy;
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_arrived);
+    bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    bad |= curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
+    return !bad && !host_trust_apply(&pool->config.trust, easy);
+}
+
+static struct transfer *transfer_take(struct host_net_pool *pool)
+{
+    struct transfer *transfer = pool->free;
+    if (transfer) {
+        pool->free = transfer->next;
+        curl_easy_reset(transfer->easy); /* keeps the TLS session */
+    } else {
+        transfer = calloc(1, sizeof *transfer);
+        if (!transfer) return NULL;
+        transfer->easy = curl_easy_init();
+    }
+    transfer->next = NULL;
+    transfer->headers = NULL;
+    memset(&transfer->answer, 0, sizeof transfer->answer);
+    transfer->is_paused = transfer->is_done = false;
+    transfer->size = transfer->taken = 0;
+    transfer->error[0] = '\0';
+    return transfer;
+}
+
+static void transfer_give(struct host_net_pool *pool, struct transfer *transfer)
+{
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+    transfer->net = NULL;
+    transfer->next = pool->free;
+    pool->free = transfer;
+}
+
+static bool header_add(struct transfer *transfer, const char *start, const char *rest)
+{
+    char line[512];
+    int size = snprintf(line, sizeof line, "%s%s", start, rest);
+    if (size < 0 || (size_t)size >= sizeof line) return false;
+    struct curl_slist *more = curl_slist_append(transfer->headers, line);
+    if (more) transfer->headers = more;
+    return more;
+}
+
+static bool request_fill(struct transfer *transfer, const char *base,
+                         const struct godwit_request *request)
+{
+    char url[URL_SIZE_MAX], range[32];
+    int size = snprintf(url, sizeof url, "%s%s", base, request->path);
+    if (size < 0 || (size_t)size >= sizeof url) return false;
+    CURL *easy = transfer->easy;
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, url);
+    bool is_good = true;
+    if (request->bearer) is_good = header_add(transfer, "Authorization: Bearer ", request->bearer);
+    if (request->use_range) {
+        snprintf(range, sizeof range, "%u-", (unsigned)request->range_from);
+        is_good = is_good && header_add(transfer, "Range: bytes=", range);
+    }
+    if (request->if_range)
+        is_good = is_good && header_add(transfer, "If-Range: ", request->if_range);
+    if (request->body) {
+        is_good = is_good && header_add(transfer, "Content-Type: application/json", "");
+        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    }
+    bad |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    return is_good && !bad;
+}
+
+static void net_close(void *ctx)
+{
+    struct host_net *net = ctx;
+    struct transfer *transfer = net->transfer;
+    if (!transfer) return;
+    net->transfer = NULL;
+    curl_multi_remove_handle(net->pool->multi, transfer->easy);
+    transfer_give(net->pool, transfer);
+}
+
+static godwit_err net_start(void *ctx, const struct godwit_request *request)
+{
+    struct host_net *net = ctx;
+    net_close(net);
+    struct transfer *transfer = transfer_take(net->pool);
+    if (!transfer) return GODWIT_ERR_NET;
+    transfer->net = net;
+    if (!transfer->easy || !transfer_setup(transfer, net->pool) ||
+        !request_fill(transfer, net->pool->config.url, request) ||
+        curl_multi_add_handle(net->pool->multi, transfer->easy)) {
+        transfer_give(net->pool, transfer);
+        snprintf(net->failure, sizeof net->failure, "libcurl refused the request");
+        return GODWIT_ERR_NET;
+    }
+    net->transfer = transfer;
+    return GODWIT_OK;
+}
+
+static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                           struct godwit_answer *answer)
+{
+    struct host_net *net = ctx;
+    struct transfer *transfer = net->transfer;
+    *size_out = 0;
+    if (!transfer) return GODWIT_ERR_NET;
+    *answer = transfer->answer;
+    size_t size = transfer->size - transfer->taken;
+    if (size) {
+        if (size > size_max) size = size_max;
+        memcpy(data, transfer->buffer + transfer->taken, size);
+        transfer->taken += size;
+        *size_out = size;
+        return GODWIT_OK;
+    }
+    if (transfer->is_done) return transfer->result ? GODWIT_ERR_NET : GODWIT_ERR_END;
+    if (transfer->is_paused) {
+        transfer->is_paused = false;
+        curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    }
+    return GODWIT_OK;
+}
+
+void host_net_init(struct host_net *net, struct host_net_pool *pool)
+{
+    memset(net, 0, sizeof *net);
+    net->pool = pool;
+    net->port = (struct godwit_net){net, net_start, net_read, net_close};
+}
+
+/* ── the pool ──────────────────────────────────────────────────────────────────────────────── */
+
+struct host_net_pool *host_net_pool_open(const struct host_net_config *config)
+{
+    struct host_net_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) return NULL;
+    pool->config = *config;
+    pool->multi = curl_multi_init();
+    long connections = config->connections_max ? (long)config->connections_max : 1;
+    if (!pool->multi ||
+        curl_multi_setopt(pool->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections) ||
+        curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, connections)) {
+        host_net_pool_close(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void host_net_pool_close(struct host_net_pool *pool)
+{
+    if (!pool) return;
+    while (pool->free) {
+        struct transfer *transfer = pool->free;
+        pool->free = transfer->next;
+        curl_easy_cleanup(transfer->easy);
+        free(transfer);
+    }
+    if (pool->multi) curl_multi_cleanup(pool->multi);
+    free(pool);
+}
+
+void host_net_pool_run(struct host_net_pool *pool, int wait_ms)
+{
+    int running, left;
+    if (wait_ms > 0) curl_multi_poll(pool->multi, NULL, 0, wait_ms, NULL);
+    curl_multi_perform(pool->multi, &running);
+    for (CURLMsg *msg; (msg = curl_multi_info_read(pool->multi, &left));) {
+        struct transfer *transfer;
+        if (msg->msg != CURLMSG_DONE) continue;
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        transfer_done(transfer, msg->data.result);
+    }
+}
