@@ -1,6 +1,7 @@
 /* JSON read over jsmn tokens and written into a bounded buffer; no allocation. RFC 8259.
- * Reading is strict where jsmn is not: one value, keys are strings, no trailing bytes,
- * nesting at most GODWIT_JSON_DEPTH_MAX, valid escapes, no NUL inside strings. */
+ * Reading is strict where jsmn is not: one value, which is an object or an array, keys are strings,
+ * no trailing bytes, nesting at most GODWIT_JSON_DEPTH_MAX, valid escapes, UTF-8 that is UTF-8, no
+ * NUL inside strings. A key given twice is no error: the first one counts. */
 #pragma once
 
 #include "base/err.h"
@@ -8,8 +9,9 @@
 
 #define GODWIT_JSON_DEPTH_MAX 6
 
-/* Same shape as jsmntok_t without parent links; private to json.c. */
-struct godwit_json_token {
+/* Same shape as jsmntok_t without parent links; private to json.c, which hands it to jsmn as such:
+ * hence may_alias. */
+struct __attribute__((may_alias)) godwit_json_token {
     int type, start, end, size;
 };
 
@@ -25,13 +27,15 @@ struct godwit_json {
 GODWIT_MUST_USE godwit_err godwit_json_parse(struct godwit_json *json, const char *text,
                                              size_t size, struct godwit_json_token *tokens,
                                              size_t tokens_max);
-/* The member's value node, or -1 (missing, or object is not an object). The first of equals wins. */
+/* The member's value node, or -1 (missing, or object is not an object). The first of equals wins.
+ */
 int godwit_json_member(const struct godwit_json *json, int object, const char *name);
 /* Element index of an array, or -1. */
 int godwit_json_element(const struct godwit_json *json, int array, size_t index);
 bool godwit_json_is_object(const struct godwit_json *json, int node);
 
-/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string, SPACE when longer than size_max - 1. */
+/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string, SPACE when longer than size_max - 1.
+ */
 GODWIT_MUST_USE godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out,
                                               size_t size_max);
 /* An integer 0 … 2^53 - 1 in plain digits; FORMAT otherwise. */
@@ -48,7 +52,8 @@ GODWIT_MUST_USE godwit_err godwit_json_hex(const struct godwit_json *json, int n
 GODWIT_MUST_USE godwit_err godwit_json_base64(const struct godwit_json *json, int node,
                                               uint8_t *out, size_t size_max, size_t *size_out);
 
-/* Writer. name is NULL inside arrays and at the root. What does not fit sets overflow. */
+/* Writer. name is NULL inside arrays and at the root. What does not fit sets overflow. The result
+ * is always valid JSON: bytes of a value that are no UTF-8 are written as "?". */
 struct godwit_json_writer {
     char *data;
     size_t size_max, size;

@@ -1,0 +1,378 @@
+/* The reader of json.h in three steps: a grammar check of our own, jsmn to index what passed, and
+ * readers over the index.
+ *
+ * jsmn alone takes {"a" "b"}, [1,] or numbers like 1-2 even in strict mode, so the text is checked
+ * against RFC 8259 first, with a stack of one byte per open bracket and no recursion (a device's
+ * stack is counted). Readers may therefore trust each token's shape. Leaving the check out and
+ * testing tokens afterwards was rejected: the punctuation between tokens is gone by then. */
+#include "base/json.h"
+#include "base/text.h"
+
+#include <assert.h>
+
+#define JSMN_STATIC
+#define JSMN_STRICT
+#include <jsmn.h>
+
+static_assert(sizeof(struct godwit_json_token) == sizeof(jsmntok_t), "shape of a token");
+static_assert(offsetof(struct godwit_json_token, size) == offsetof(jsmntok_t, size), "last member");
+
+#define TEXT_SIZE_MAX (1u << 20) /* bytes; token positions are ints */
+#define INTEGER_MAX ((uint64_t)1 << 53)
+
+/* ---- the grammar ---- */
+
+enum expect { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, COMMA_OR_END, NOTHING };
+
+struct scan {
+    const char *at, *end;
+    enum expect expect;
+    char open[GODWIT_JSON_DEPTH_MAX];
+    int depth;
+};
+
+/* The four hex digits of a \u escape. */
+static bool hex4(const char *text, size_t size, uint32_t *value_out)
+{
+    uint8_t pair[2];
+    if (size < 4 || godwit_hex_decode(text, 4, pair, sizeof pair) != GODWIT_OK) return false;
+    *value_out = (uint32_t)pair[0] << 8 | pair[1];
+    return true;
+}
+
+/* The escape behind a backslash: its character and its bytes (the backslash not counted), or 0 when
+ * it is none. A surrogate must come as a pair, and NUL may not come at all. */
+static size_t escape_size(const char *text, size_t size, uint32_t *character_out)
+{
+    static const char letters[] = "\"\\/bfnrt", characters[] = "\"\\/\b\f\n\r\t";
+    if (size == 0) return 0;
+    for (size_t i = 0; letters[i]; i++) {
+        if (text[0] != letters[i]) continue;
+        *character_out = (uint8_t)characters[i];
+        return 1;
+    }
+    uint32_t high, low;
+    if (text[0] != 'u' || !hex4(text + 1, size - 1, &high) || high == 0) return 0;
+    *character_out = high;
+    if (high < 0xD800 || high > 0xDFFF) return 5;
+    if (high > 0xDBFF || size < 11 || text[5] != '\\' || text[6] != 'u') return 0;
+    if (!hex4(text + 7, size - 7, &low) || low < 0xDC00 || low > 0xDFFF) return 0;
+    *character_out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    return 11;
+}
+
+/* From the opening quote to behind the closing one. */
+static bool scan_string(struct scan *scan)
+{
+    scan->at++;
+    while (scan->at < scan->end && *scan->at != '"') {
+        size_t left = (size_t)(scan->end - scan->at), size;
+        uint32_t character;
+        if (*scan->at == '\\') {
+            size = escape_size(scan->at + 1, left - 1, &character);
+            if (size > 0) size++;
+        } else {
+            size = (uint8_t)*scan->at < 0x20 ? 0 : godwit_utf8_size(scan->at, left);
+        }
+        if (size == 0) return false;
+        scan->at += size;
+    }
+    if (scan->at == scan->end) return false;
+    scan->at++;
+    return true;
+}
+
+static size_t scan_digits(struct scan *scan)
+{
+    size_t count = 0;
+    for (; scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9'; count++)
+        scan->at++;
+    return count;
+}
+
+static bool scan_is(struct scan *scan, char c)
+{
+    if (scan->at == scan->end || *scan->at != c) return false;
+    scan->at++;
+    return true;
+}
+
+static bool scan_number(struct scan *scan)
+{
+    scan_is(scan, '-');
+    if (!scan_is(scan, '0') && scan_digits(scan) == 0) return false;
+    if (scan_is(scan, '.') && scan_digits(scan) == 0) return false;
+    if (scan_is(scan, 'e') || scan_is(scan, 'E')) {
+        if (!scan_is(scan, '+')) scan_is(scan, '-');
+        if (scan_digits(scan) == 0) return false;
+    }
+    /* What follows (a digit behind a leading zero, a letter) is judged as punctuation. */
+    return true;
+}
+
+static bool scan_word(struct scan *scan)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t size = strlen(words[i]);
+        if ((size_t)(scan->end - scan->at) < size || memcmp(scan->at, words[i], size) != 0)
+            continue;
+        scan->at += size;
+        return true;
+    }
+    return false;
+}
+
+static bool scan_open(struct scan *scan)
+{
+    if (scan->depth == GODWIT_JSON_DEPTH_MAX) return false;
+    scan->open[scan->depth++] = *scan->at;
+    scan->expect = *scan->at == '{' ? KEY_OR_END : VALUE_OR_END;
+    scan->at++;
+    return true;
+}
+
+static bool scan_close(struct scan *scan)
+{
+    char open = *scan->at == '}' ? '{' : '[';
+    if (scan->depth == 0 || scan->open[scan->depth - 1] != open) return false;
+    scan->depth--;
+    scan->at++;
+    scan->expect = scan->depth > 0 ? COMMA_OR_END : NOTHING;
+    return true;
+}
+
+static bool scan_value(struct scan *scan)
+{
+    char c = *scan->at;
+    if (c == '{' || c == '[') return scan_open(scan);
+    if (scan->depth == 0) return false;
+    scan->expect = COMMA_OR_END;
+    if (c == '"') return scan_string(scan);
+    if (c == '-' || (c >= '0' && c <= '9')) return scan_number(scan);
+    return scan_word(scan);
+}
+
+/* One step: the piece of text that the state allows here. */
+static bool scan_step(struct scan *scan)
+{
+    char c = *scan->at;
+    switch (scan->expect) {
+    case VALUE_OR_END:
+        return c == ']' ? scan_close(scan) : scan_value(scan);
+    case VALUE:
+        return scan_value(scan);
+    case KEY_OR_END:
+        if (c == '}') return scan_close(scan);
+        __attribute__((fallthrough));
+    case KEY:
+        scan->expect = COLON;
+        return c == '"' && scan_string(scan);
+    case COLON:
+        scan->expect = VALUE;
+        return scan_is(scan, ':');
+    case COMMA_OR_END:
+        if (c == ']' || c == '}') return scan_close(scan);
+        scan->expect = scan->open[scan->depth - 1] == '{' ? KEY : VALUE;
+        return scan_is(scan, ',');
+    case NOTHING:
+        break;
+    }
+    return false;
+}
+
+static bool is_json(const char *text, size_t size)
+{
+    struct scan scan = {.at = text, .end = text + size, .expect = VALUE};
+    while (scan.at < scan.end) {
+        char c = *scan.at;
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+            scan.at++;
+        else if (!scan_step(&scan))
+            return false;
+    }
+    return scan.expect == NOTHING;
+}
+
+/* ---- the readers ---- */
+
+godwit_err godwit_json_parse(struct godwit_json *json, const char *text, size_t size,
+                             struct godwit_json_token *tokens, size_t tokens_max)
+{
+    *json = (struct godwit_json){.text = text, .tokens = tokens};
+    if (size > TEXT_SIZE_MAX || !is_json(text, size)) return GODWIT_ERR_FORMAT;
+    jsmn_parser parser;
+    jsmn_init(&parser);
+    int count = jsmn_parse(&parser, text, size, (jsmntok_t *)tokens, (unsigned)tokens_max);
+    if (count == JSMN_ERROR_NOMEM) return GODWIT_ERR_SPACE;
+    if (count <= 0) return GODWIT_ERR_FORMAT;
+    json->count = count;
+    return GODWIT_OK;
+}
+
+static const struct godwit_json_token *token_at(const struct godwit_json *json, int node)
+{
+    return node >= 0 && node < json->count ? &json->tokens[node] : NULL;
+}
+
+/* The first node behind node and all it contains. */
+static int node_behind(const struct godwit_json *json, int node)
+{
+    int end = json->tokens[node].end;
+    do
+        node++;
+    while (node < json->count && json->tokens[node].start < end);
+    return node;
+}
+
+static size_t utf8_encode(uint32_t character, char out[static 4])
+{
+    if (character < 0x80) {
+        out[0] = (char)character;
+        return 1;
+    }
+    size_t size = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+    static const uint8_t marks[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = size - 1; i > 0; i--, character >>= 6)
+        out[i] = (char)(0x80 | (character & 0x3F));
+    out[0] = (char)(marks[size] | character);
+    return size;
+}
+
+/* The next piece of a string token's content, unescaped; at moves on. Returns its bytes. */
+static size_t piece_next(const char **at, const char *end, char out[static 4])
+{
+    if (**at != '\\') {
+        out[0] = *(*at)++;
+        return 1;
+    }
+    uint32_t character = '?';
+    *at += 1 + escape_size(*at + 1, (size_t)(end - *at - 1), &character);
+    return utf8_encode(character, out);
+}
+
+static bool string_is(const struct godwit_json *json, const struct godwit_json_token *token,
+                      const char *name)
+{
+    const char *at = json->text + token->start, *end = json->text + token->end;
+    size_t left = strlen(name);
+    while (at < end) {
+        char piece[4];
+        size_t size = piece_next(&at, end, piece);
+        if (size > left || memcmp(piece, name, size) != 0) return false;
+        name += size;
+        left -= size;
+    }
+    return left == 0;
+}
+
+int godwit_json_member(const struct godwit_json *json, int object, const char *name)
+{
+    if (!godwit_json_is_object(json, object)) return -1;
+    int key = object + 1;
+    for (int left = json->tokens[object].size; left > 0; left--) {
+        if (string_is(json, &json->tokens[key], name)) return key + 1;
+        key = node_behind(json, key + 1);
+    }
+    return -1;
+}
+
+int godwit_json_element(const struct godwit_json *json, int array, size_t index)
+{
+    const struct godwit_json_token *token = token_at(json, array);
+    if (!token || token->type != JSMN_ARRAY || index >= (size_t)token->size) return -1;
+    int node = array + 1;
+    for (; index > 0; index--)
+        node = node_behind(json, node);
+    return node;
+}
+
+bool godwit_json_is_object(const struct godwit_json *json, int node)
+{
+    const struct godwit_json_token *token = token_at(json, node);
+    return token && token->type == JSMN_OBJECT;
+}
+
+/* The token when it is of that type; MISSING or FORMAT otherwise. */
+static godwit_err token_of(const struct godwit_json *json, int node, int type,
+                           const struct godwit_json_token **token_out)
+{
+    *token_out = token_at(json, node);
+    if (!*token_out) return GODWIT_ERR_MISSING;
+    return (*token_out)->type == type ? GODWIT_OK : GODWIT_ERR_FORMAT;
+}
+
+godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out, size_t size_max)
+{
+    const struct godwit_json_token *token;
+    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    if (err) return err;
+    const char *at = json->text + token->start, *end = json->text + token->end;
+    size_t size = 0;
+    while (at < end) {
+        char piece[4];
+        size_t piece_size = piece_next(&at, end, piece);
+        if (size + piece_size >= size_max) return GODWIT_ERR_SPACE;
+        memcpy(out + size, piece, piece_size);
+        size += piece_size;
+    }
+    if (size >= size_max) return GODWIT_ERR_SPACE;
+    out[size] = '\0';
+    return GODWIT_OK;
+}
+
+godwit_err godwit_json_u64(const struct godwit_json *json, int node, uint64_t *value_out)
+{
+    const struct godwit_json_token *token;
+    godwit_err err = token_of(json, node, JSMN_PRIMITIVE, &token);
+    if (err) return err;
+    uint64_t value = 0;
+    for (int i = token->start; i < token->end; i++) {
+        char c = json->text[i];
+        if (c < '0' || c > '9') return GODWIT_ERR_FORMAT;
+        value = value * 10 + (uint64_t)(c - '0');
+        if (value >= INTEGER_MAX) return GODWIT_ERR_FORMAT;
+    }
+    *value_out = value;
+    return GODWIT_OK;
+}
+
+godwit_err godwit_json_u32(const struct godwit_json *json, int node, uint32_t *value_out)
+{
+    uint64_t value;
+    godwit_err err = godwit_json_u64(json, node, &value);
+    if (err) return err;
+    if (value > UINT32_MAX) return GODWIT_ERR_FORMAT;
+    *value_out = (uint32_t)value;
+    return GODWIT_OK;
+}
+
+godwit_err godwit_json_bool(const struct godwit_json *json, int node, bool *value_out)
+{
+    const struct godwit_json_token *token;
+    godwit_err err = token_of(json, node, JSMN_PRIMITIVE, &token);
+    if (err) return err;
+    char first = json->text[token->start];
+    if (first != 't' && first != 'f') return GODWIT_ERR_FORMAT;
+    *value_out = first == 't';
+    return GODWIT_OK;
+}
+
+godwit_err godwit_json_hex(const struct godwit_json *json, int node, uint8_t *out, size_t size)
+{
+    const struct godwit_json_token *token;
+    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    if (err) return err;
+    return godwit_hex_decode(json->text + token->start, (size_t)(token->end - token->start), out,
+                             size);
+}
+
+godwit_err godwit_json_base64(const struct godwit_json *json, int node, uint8_t *out,
+                              size_t size_max, size_t *size_out)
+{
+    const struct godwit_json_token *token;
+    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    if (err) return err;
+    return godwit_base64_decode(json->text + token->start, (size_t)(token->end - token->start), out,
+                                size_max, size_out);
+}

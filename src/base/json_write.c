@@ -1,0 +1,148 @@
+/* The writer of json.h: a comma before each value but the first, and all text made valid on the
+ * way. Nesting is the caller's, in the open: begin and end stand next to each other in its code. */
+#include "base/json.h"
+#include "base/text.h"
+
+void godwit_json_writer_init(struct godwit_json_writer *writer, char *data, size_t size_max)
+{
+    *writer = (struct godwit_json_writer){.data = data, .size_max = size_max};
+    if (size_max > 0) data[0] = '\0';
+}
+
+static void put(struct godwit_json_writer *writer, const char *data, size_t size)
+{
+    if (writer->overflow || writer->size_max == 0 || size > writer->size_max - 1 - writer->size) {
+        writer->overflow = true;
+        return;
+    }
+    memcpy(writer->data + writer->size, data, size);
+    writer->size += size;
+    writer->data[writer->size] = '\0';
+}
+
+static void put_character(struct godwit_json_writer *writer, const char *text, size_t size)
+{
+    char c = text[0];
+    if (c == '"' || c == '\\') put(writer, "\\", 1);
+    if ((uint8_t)c >= 0x20) {
+        put(writer, text, size);
+        return;
+    }
+    uint8_t code = (uint8_t)c;
+    char hex[3];
+    godwit_hex_encode(&code, 1, hex);
+    put(writer, "\\u00", 4);
+    put(writer, hex, 2);
+}
+
+static void put_quoted(struct godwit_json_writer *writer, const char *value)
+{
+    put(writer, "\"", 1);
+    for (size_t left = strlen(value); left > 0;) {
+        size_t size = godwit_utf8_size(value, left);
+        if (size > 0)
+            put_character(writer, value, size);
+        else
+            put(writer, "?", size = 1);
+        value += size;
+        left -= size;
+    }
+    put(writer, "\"", 1);
+}
+
+/* What stands in front of a value: the comma that divides it from the one before, and its name. */
+static void put_front(struct godwit_json_writer *writer, const char *name)
+{
+    if (writer->comma) put(writer, ",", 1);
+    writer->comma = true;
+    if (!name) return;
+    put_quoted(writer, name);
+    put(writer, ":", 1);
+}
+
+static void put_open(struct godwit_json_writer *writer, const char *name, const char *bracket)
+{
+    put_front(writer, name);
+    put(writer, bracket, 1);
+    writer->comma = false;
+}
+
+static void put_close(struct godwit_json_writer *writer, const char *bracket)
+{
+    put(writer, bracket, 1);
+    writer->comma = true;
+}
+
+void godwit_json_begin_object(struct godwit_json_writer *writer, const char *name)
+{
+    put_open(writer, name, "{");
+}
+
+void godwit_json_end_object(struct godwit_json_writer *writer)
+{
+    put_close(writer, "}");
+}
+
+void godwit_json_begin_array(struct godwit_json_writer *writer, const char *name)
+{
+    put_open(writer, name, "[");
+}
+
+void godwit_json_end_array(struct godwit_json_writer *writer)
+{
+    put_close(writer, "]");
+}
+
+void godwit_json_add_string(struct godwit_json_writer *writer, const char *name, const char *value)
+{
+    put_front(writer, name);
+    put_quoted(writer, value);
+}
+
+void godwit_json_add_u64(struct godwit_json_writer *writer, const char *name, uint64_t value)
+{
+    char digits[24];
+    struct godwit_text text;
+    godwit_text_init(&text, digits, sizeof digits);
+    godwit_text_add_u64(&text, value);
+    put_front(writer, name);
+    put(writer, text.data, text.size);
+}
+
+void godwit_json_add_bool(struct godwit_json_writer *writer, const char *name, bool value)
+{
+    put_front(writer, name);
+    put(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+void godwit_json_add_hex(struct godwit_json_writer *writer, const char *name, const uint8_t *data,
+                         size_t size)
+{
+    put_front(writer, name);
+    put(writer, "\"", 1);
+    for (size_t i = 0; i < size; i++) {
+        char hex[3];
+        godwit_hex_encode(data + i, 1, hex);
+        put(writer, hex, 2);
+    }
+    put(writer, "\"", 1);
+}
+
+void godwit_json_add_base64(struct godwit_json_writer *writer, const char *name,
+                            const uint8_t *data, size_t size)
+{
+    put_front(writer, name);
+    put(writer, "\"", 1);
+    for (size_t i = 0; i < size; i += 3) {
+        char group[5];
+        godwit_base64_encode(data + i, size - i < 3 ? size - i : 3, group);
+        put(writer, group, 4);
+    }
+    put(writer, "\"", 1);
+}
+
+godwit_err godwit_json_finish(struct godwit_json_writer *writer, size_t *size_out)
+{
+    *size_out = writer->size;
+    return writer->overflow ? GODWIT_ERR_SPACE : GODWIT_OK;
+}

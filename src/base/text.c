@@ -1,0 +1,241 @@
+/* Text without stdio: bounded append, hex, base64, UTF-8, and the order of versions.
+ * Decoders are strict (one spelling per value), because what they read is compared and hashed. */
+#include "base/text.h"
+
+#define U64_DIGITS_MAX 20
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void godwit_text_init(struct godwit_text *text, char *data, size_t size_max)
+{
+    *text = (struct godwit_text){.data = data, .size_max = size_max};
+    if (size_max > 0)
+        data[0] = '\0';
+    else
+        text->overflow = true;
+}
+
+void godwit_text_add_bytes(struct godwit_text *text, const char *data, size_t size)
+{
+    /* Once over, always over: a text with a hole in the middle would look whole. */
+    if (text->overflow || size >= text->size_max - text->size) {
+        text->overflow = true;
+        return;
+    }
+    memcpy(text->data + text->size, data, size);
+    text->size += size;
+    text->data[text->size] = '\0';
+}
+
+void godwit_text_add(struct godwit_text *text, const char *string)
+{
+    godwit_text_add_bytes(text, string, strlen(string));
+}
+
+void godwit_text_add_u64(struct godwit_text *text, uint64_t value)
+{
+    char digits[U64_DIGITS_MAX];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    godwit_text_add_bytes(text, digits + at, sizeof digits - at);
+}
+
+void godwit_text_add_hex(struct godwit_text *text, const uint8_t *data, size_t size)
+{
+    /* Checked as a whole first, so that half a digest is never left behind. */
+    if (text->overflow || size > (text->size_max - text->size - 1) / 2) {
+        text->overflow = true;
+        return;
+    }
+    godwit_hex_encode(data, size, text->data + text->size);
+    text->size += 2 * size;
+}
+
+void godwit_hex_encode(const uint8_t *data, size_t size, char *out)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = hex_digits[data[i] >> 4];
+        out[2 * i + 1] = hex_digits[data[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
+
+/* -1 when it is no hex digit. */
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+godwit_err godwit_hex_decode(const char *text, size_t text_size, uint8_t *out, size_t size)
+{
+    if (text_size % 2 != 0 || text_size / 2 != size) return GODWIT_ERR_FORMAT;
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
+        if (high < 0 || low < 0) return GODWIT_ERR_FORMAT;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return GODWIT_OK;
+}
+
+void godwit_base64_encode(const uint8_t *data, size_t size, char *out)
+{
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        uint32_t bits = (uint32_t)data[i] << 16;
+        if (left > 1) bits |= (uint32_t)data[i + 1] << 8;
+        if (left > 2) bits |= data[i + 2];
+        *out++ = base64_digits[bits >> 18];
+        *out++ = base64_digits[bits >> 12 & 63];
+        *out++ = left > 1 ? base64_digits[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? base64_digits[bits & 63] : '=';
+    }
+    *out = '\0';
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '+') return 62;
+    return c == '/' ? 63 : -1;
+}
+
+/* Four characters, `count` of them digits (2 … 4), into their 24 bits. False when one is none, or
+ * when bits that no byte takes are set: another spelling of the same bytes. */
+static bool base64_group(const char *text, size_t count, uint32_t *bits_out)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < count; i++) {
+        int value = base64_value(text[i]);
+        if (value < 0) return false;
+        bits |= (uint32_t)value << (18 - 6 * i);
+    }
+    *bits_out = bits;
+    return (bits & (0xFFFFFFu >> (8 * (count - 1)))) == 0;
+}
+
+godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out, size_t size_max,
+                                size_t *size_out)
+{
+    *size_out = 0;
+    if (text_size % 4 != 0) return GODWIT_ERR_FORMAT;
+    size_t padding = 0;
+    while (padding < 2 && padding < text_size && text[text_size - 1 - padding] == '=')
+        padding++;
+    size_t size = text_size / 4 * 3 - padding;
+    if (size > size_max) return GODWIT_ERR_SPACE;
+
+    for (size_t i = 0, at = 0; i < text_size; i += 4) {
+        size_t count = i + 4 == text_size ? 4 - padding : 4;
+        uint32_t bits;
+        if (!base64_group(text + i, count, &bits)) return GODWIT_ERR_FORMAT;
+        for (size_t k = 0; k + 1 < count; k++)
+            out[at++] = (uint8_t)(bits >> (16 - 8 * k));
+    }
+    *size_out = size;
+    return GODWIT_OK;
+}
+
+size_t godwit_utf8_size(const char *data, size_t size)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    if (size == 0) return 0;
+    if (p[0] < 0x80) return 1;
+    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (p[0] < 0xC2 || p[0] > 0xF4 || length > size) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    bool is_odd = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+                  (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F);
+    return is_odd ? 0 : length;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What may stand in the numbers part of a version. */
+static bool is_core(char c)
+{
+    return c != '\0' && c != '-' && c != '+';
+}
+
+static int sign(int value)
+{
+    return (value > 0) - (value < 0);
+}
+
+/* Two runs of digits by value, without a limit of length; both pointers move behind their run. */
+static int number_compare(const char **a, const char **b)
+{
+    while (**a == '0')
+        (*a)++;
+    while (**b == '0')
+        (*b)++;
+    size_t a_size = 0, b_size = 0;
+    while (is_digit((*a)[a_size]))
+        a_size++;
+    while (is_digit((*b)[b_size]))
+        b_size++;
+    int order = a_size != b_size ? (a_size < b_size ? -1 : 1) : sign(memcmp(*a, *b, a_size));
+    *a += a_size;
+    *b += b_size;
+    return order;
+}
+
+/* The dot divides identifiers, so it comes before all that may stand inside one. */
+static int weight(char c)
+{
+    return c == '.' ? 1 : (uint8_t)c;
+}
+
+/* One part (the numbers, or the pre-release) piece by piece: numbers as numbers, the rest as bytes;
+ * a number comes before a letter and a shorter part before a longer one. */
+static int part_compare(const char **a, const char **b, bool (*is_in)(char c))
+{
+    while (is_in(**a) && is_in(**b)) {
+        int order;
+        if (is_digit(**a) && is_digit(**b)) {
+            order = number_compare(a, b);
+        } else {
+            order = weight(**a) - weight(**b);
+            (*a)++;
+            (*b)++;
+        }
+        if (order != 0) return order;
+    }
+    return (int)is_in(**a) - (int)is_in(**b);
+}
+
+static bool is_pre_release(char c)
+{
+    return c != '\0' && c != '+';
+}
+
+int godwit_version_compare(const char *a, const char *b)
+{
+    const char *a_whole = a, *b_whole = b;
+    if (*a == 'v') a++;
+    if (*b == 'v') b++;
+    int order = part_compare(&a, &b, is_core);
+    if (order != 0) return sign(order);
+    /* "1.2.0-rc1" comes before "1.2.0". */
+    if ((*a == '-') != (*b == '-')) return *a == '-' ? -1 : 1;
+    order = part_compare(&a, &b, is_pre_release);
+    if (order != 0) return sign(order);
+    /* Equal in meaning ("v1.0" and "1.00"): by bytes, so that the order stays total. */
+    size_t a_size = strlen(a_whole), b_size = strlen(b_whole);
+    order = memcmp(a_whole, b_whole, a_size < b_size ? a_size : b_size);
+    if (order != 0) return sign(order);
+    return (a_size > b_size) - (a_size < b_size);
+}

@@ -1,0 +1,99 @@
+/* The chip table. Ids, names and bootloader offsets as esptool 5.6.0 has them. Mapped ranges are
+ * SOC_IROM, SOC_DROM and (P4, S31: flash and PSRAM behind one MMU) SOC_EXTRAM of ESP-IDF's soc
+ * headers, which is what its bootloader asks in should_map(); where the two overlap they are one
+ * range here. ESP32-E22 is known to esptool only, so its range is esptool's. H4: the headers switch
+ * no scheme on yet. C2 keeps half a key digest in its eFuse. */
+#include "formats/chip.h"
+
+#include <string.h>
+
+#define RSA GODWIT_TAKES_RSA
+#define P256 GODWIT_TAKES_P256
+#define P384 GODWIT_TAKES_P384
+
+static const struct godwit_chip chips[] = {
+    {0x0000,
+     "esp32",
+     "ESP32",
+     0x1000,
+     RSA,
+     1,
+     {{0x3F400000, 0x3F800000}, {0x400D0000, 0x40400000}}},
+    {0x0002,
+     "esp32s2",
+     "ESP32-S2",
+     0x1000,
+     RSA,
+     3,
+     {{0x3F000000, 0x3FF80000}, {0x40080000, 0x40800000}}},
+    {0x0005,
+     "esp32c3",
+     "ESP32-C3",
+     0x0,
+     RSA,
+     3,
+     {{0x3C000000, 0x3C800000}, {0x42000000, 0x42800000}}},
+    {0x0009,
+     "esp32s3",
+     "ESP32-S3",
+     0x0,
+     RSA,
+     3,
+     {{0x3C000000, 0x3E000000}, {0x42000000, 0x44000000}}},
+    {0x000C,
+     "esp32c2",
+     "ESP32-C2",
+     0x0,
+     P256,
+     1,
+     {{0x3C000000, 0x3C400000}, {0x42000000, 0x42400000}}},
+    {0x000D, "esp32c6", "ESP32-C6", 0x0, RSA | P256, 3, {{0x42000000, 0x43000000}}},
+    {0x0010, "esp32h2", "ESP32-H2", 0x0, RSA | P256, 3, {{0x42000000, 0x43000000}}},
+    {0x0012,
+     "esp32p4",
+     "ESP32-P4",
+     0x2000,
+     RSA | P256 | P384,
+     3,
+     {{0x40000000, 0x44000000}, {0x48000000, 0x4C000000}}},
+    {0x0014, "esp32c61", "ESP32-C61", 0x0, P256, 3, {{0x42000000, 0x44000000}}},
+    {0x0017, "esp32c5", "ESP32-C5", 0x2000, RSA | P256 | P384, 3, {{0x42000000, 0x44000000}}},
+    {0x0019, "esp32h21", "ESP32-H21", 0x0, RSA, 3, {{0x42000000, 0x43000000}}},
+    {0x001C, "esp32h4", "ESP32-H4", 0x2000, 0, 0, {{0x42000000, 0x44000000}}},
+    {0x001F, "esp32e22", "ESP32-E22", 0x0, 0, 0, {{0x3C000000, 0x40000000}}},
+    {0x0020,
+     "esp32s31",
+     "ESP32-S31",
+     0x2000,
+     RSA,
+     3,
+     {{0x40000000, 0x44000000}, {0x50000000, 0x54000000}}},
+};
+
+#define CHIPS_COUNT (sizeof chips / sizeof chips[0])
+
+const struct godwit_chip *godwit_chip_at(size_t index)
+{
+    return index < CHIPS_COUNT ? &chips[index] : NULL;
+}
+
+const struct godwit_chip *godwit_chip_by_id(uint16_t id)
+{
+    for (size_t i = 0; i < CHIPS_COUNT; i++)
+        if (chips[i].id == id) return &chips[i];
+    return NULL;
+}
+
+const struct godwit_chip *godwit_chip_by_name(const char *name)
+{
+    for (size_t i = 0; i < CHIPS_COUNT; i++)
+        if (strcmp(chips[i].name, name) == 0) return &chips[i];
+    return NULL;
+}
+
+bool godwit_chip_is_mapped(const struct godwit_chip *chip, uint32_t address)
+{
+    for (size_t i = 0; i < sizeof chip->mapped / sizeof chip->mapped[0]; i++)
+        if (address >= chip->mapped[i].from && address < chip->mapped[i].to) return true;
+    return false;
+}
