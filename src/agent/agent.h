@@ -6,7 +6,9 @@
  * Each row of the table is one line in agent.c. Trust: the seed policy, docs/PROTOCOL.md. */
 #pragma once
 
-#include "agent/internal.h"
+#include "agent/port.h"
+
+struct godwit_agent;
 
 struct godwit_agent_config {
     const struct godwit_flash *flash;
@@ -35,16 +37,16 @@ enum godwit_state {
 struct godwit_agent_status {
     enum godwit_state state;
     bool enrolled, on_trial;
-    uint32_t progress, total;  /* bytes of the download; 0, 0 while none */
-    uint32_t last_reason;      /* godwit_reason of the last failure */
+    uint32_t progress, total; /* bytes of the download; 0, 0 while none */
+    uint32_t last_reason;     /* godwit_reason of the last failure */
     uint32_t boots, checkins;
-    char slot[17];             /* label of the running partition */
+    char slot[17]; /* label of the running partition */
 };
 
 /* config is copied, what it points to is not. No flash is touched before the first step. */
 void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config);
-/* One bounded piece of work (at most one sector or one network read); returns the time in ms at
- * which to call again, not before now_ms. now_ms never goes back. */
+/* One bounded piece of work (at most one sector, one erase or one network read); returns the time
+ * in ms at which to call again, not before now_ms. now_ms never goes back. */
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms);
 /* Ask the server at the next step instead of waiting for the interval. */
 void godwit_agent_nudge(struct godwit_agent *agent);
@@ -53,3 +55,5 @@ void godwit_agent_confirm(struct godwit_agent *agent);
 void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out);
 /* "idle", "fetch" …; static. */
 const char *godwit_state_name(enum godwit_state state);
+
+#include "agent/internal.h" /* struct godwit_agent, so that a caller can give it memory */
