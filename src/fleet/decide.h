@@ -1,0 +1,55 @@
+/* Facts in, one answer out, always with a reason. Pure: no clock, no SQL, no allocation; the same
+ * facts give the same answer. Gates in order; the first that closes is the device's "why not?". */
+#pragma once
+
+#include "fleet/fleet.h"
+
+/* name, text id (JSON, CLI), state of the device it makes, sentence for a person */
+#define DECISION_REASONS(X)                                                                     \
+    X(NOT_CLAIMED, "not-claimed", "pending", "the device is not accepted yet")                  \
+    X(ON_TRIAL, "on-trial", "on-trial", "it tries a new image and decides by itself")           \
+    X(NO_ROLLOUT, "no-rollout", "current", "no rollout selects it; it stays on what it runs")   \
+    X(CURRENT, "current", "current", "it runs what was rolled out to it")                       \
+    X(OFFERED, "offered", "updating", "it is told to install the release")                      \
+    X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "unfit",                                          \
+      "the release has no image for this chip; upload one under a new version")                 \
+    X(CHIP_REVISION, "chip-revision", "unfit",                                                  \
+      "no image of the release allows this chip's revision")                                    \
+    X(HARDWARE, "hardware", "unfit", "no image of the release allows this hardware revision")   \
+    X(SLOT_SIZE, "slot-size", "unfit", "the image is larger than the device's slot")            \
+    X(SECURE_VERSION, "secure-version", "unfit",                                                \
+      "the image's secure version is below the one burnt into the chip")                        \
+    X(DOWNGRADE, "downgrade", "unfit",                                                          \
+      "the release counter is below the one the device runs; it would refuse")                  \
+    X(FAILED_BEFORE, "failed-before", "failed",                                                 \
+      "this image failed on this device and is not offered to it again; roll out a better one") \
+    X(TURN, "turn", "waiting",                                                                  \
+      "ten devices of the rollout are undecided; its turn comes when one has decided")
+
+#define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
+enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };
+#undef DECISION_REASON_ENUM
+
+enum decision_kind { DECIDE_PENDING, DECIDE_STAY, DECIDE_INSTALL };
+
+struct decision {
+    enum decision_kind kind;
+    enum decision_reason reason;
+    const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
+    const struct image *image;     /* INSTALL: what; else NULL */
+    bool must_tell; /* INSTALL: not told yet; commit its number before the answer leaves */
+};
+
+/* What one outcome means for the rollout it belongs to. */
+enum verdict { VERDICT_NOTHING, VERDICT_AGAIN, VERDICT_FAILED };
+
+/* rollouts: those of any product, in any order; the device's members say where it was told. */
+struct decision decide(const struct device *device, const struct rollout *const *rollouts,
+                       size_t rollouts_count);
+enum verdict decide_outcome(const struct godwit_outcome *outcome);
+/* Whether the device has proven the image: runs exactly it, and not on trial. */
+bool decide_has_proven(const struct device *device, const struct image *image);
+
+const char *decision_reason_id(enum decision_reason reason);
+const char *decision_reason_state(enum decision_reason reason);
+const char *decision_reason_sentence(enum decision_reason reason);

@@ -1,0 +1,283 @@
+/* The domain: products, releases, rollouts, devices, events, accounts. All of it but the events is
+ * held in memory, so that an idle check-in touches no SQL; SQL is the truth and is read at start.
+ *
+ * Who may do what:
+ *   - one lock guards the memory; it is held for microseconds, never over SQL, disk or signatures;
+ *   - only the writer thread calls what takes a `struct db` (inside its transaction): SQL first,
+ *     memory last, so that a refused statement leaves no trace in memory;
+ *   - what a transaction changed is `uncommitted` until fleet_committed; a device touched by it is
+ *     answered through the writer too, so no answer leaves ahead of the commit it stands on;
+ *   - a failed commit is followed by fleet_load, which makes memory the database's again. */
+#pragma once
+
+#include <pthread.h>
+
+#include "fleet/index.h"
+#include "formats/checkin.h"
+#include "formats/policy.h"
+#include "store/store.h"
+
+#define FLEET_ORG "default"
+#define FLEET_UNDECIDED_MAX 10     /* devices of one rollout told and not decided */
+#define FLEET_IMAGES_MAX 64        /* of one release */
+#define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
+#define FLEET_CLAIM_COUNT_MAX 1000000
+#define FLEET_SEQUENCE_AHEAD_MS 60000
+
+struct product {
+    int64_t id;
+    char name[33];
+    uint8_t product_id[16];
+    bool open;
+    size_t image_keys_count;
+    uint8_t image_keys[GODWIT_POLICY_IMAGE_KEYS_MAX][32];
+    struct product *next;
+};
+
+struct image {
+    int64_t id;
+    uint16_t chip_id, revision_min, revision_max; /* max 0 or 65535: no limit */
+    uint32_t hardware_mask, secure_version;
+    uint8_t image_sha256[32];
+    uint8_t file_sha256[32]; /* newest file of this image */
+    uint32_t file_size;
+};
+
+struct release {
+    int64_t id;
+    struct product *product;
+    char version[33];
+    uint32_t counter;
+    bool frozen;
+    size_t images_count;
+    struct image images[FLEET_IMAGES_MAX];
+    struct release *next; /* newest first */
+};
+
+struct rollout {
+    uint32_t id;
+    struct release *release;
+    int64_t created_s;
+    bool picks; /* only the devices on its list; else all of the product */
+    uint32_t selected_count, told_count, good_count, failed_count, undecided_count;
+    struct rollout *next; /* newest first */
+};
+
+enum member_state {
+    MEMBER_SELECTED, /* on the list, not told */
+    MEMBER_UNDECIDED,
+    MEMBER_GOOD,
+    MEMBER_FAILED,
+    MEMBER_SUPERSEDED,
+    MEMBER_STATE_COUNT
+};
+
+/* One device in one rollout. */
+struct member {
+    struct rollout *rollout;
+    uint32_t told_number; /* 1 …; 0: not told */
+    enum member_state state;
+    uint32_t reason;     /* godwit_reason of a failure */
+    struct member *next; /* newest rollout first */
+};
+
+/* What the device said last; soft: flushed every few seconds. */
+struct device_facts {
+    char agent_version[17], project[33], version[33], idf_version[33], slot[17];
+    uint8_t image_sha256[32], file_sha256[32], idle_file_sha256[32];
+    uint32_t counter, progress;
+    uint16_t chip_id, chip_revision;
+    uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
+    uint32_t checkins, boots, fresh_age_s;
+    enum godwit_reset reset;
+    bool on_trial;
+    int64_t last_seen_s;
+};
+
+struct device {
+    int64_t id;
+    uint8_t device_id[16];
+    uint8_t token_sha256[32];
+    bool has_conflict; /* another token claimed this id; said once */
+    struct product *product;
+    struct device_facts facts;
+    struct godwit_outcome last_outcome; /* the newest that was recorded; detail unused */
+    size_t failed_images_count;
+    uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
+    struct member *members;
+    uint64_t changed_in; /* transaction that last touched it */
+    bool dirty;          /* facts newer than the database's */
+    struct device *next;
+};
+
+/* A file that was uploaded; several may hold the same image. */
+struct file {
+    uint8_t file_sha256[32];
+    struct release *release;
+    int64_t image_id;
+    uint32_t size;
+};
+
+struct claim {
+    uint8_t claim_sha256[32];
+    struct product *product;
+    uint32_t count_max, used_count;
+};
+
+struct account_token {
+    uint8_t token_sha256[32];
+    int64_t expires_s; /* 0: never */
+};
+
+struct fleet {
+    pthread_mutex_t lock;
+    struct product *products;
+    struct release *releases;
+    struct rollout *rollouts;
+    struct device *devices;
+    size_t devices_count;
+    struct index devices_by_id, devices_by_token, files_by_digest, claims_by_digest,
+        tokens_by_digest;
+    uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
+    uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
+};
+
+/* Reads everything from the database; also after a failed commit. Not while a transaction is open.
+ */
+GODWIT_MUST_USE godwit_err fleet_load(struct fleet *fleet, struct db *db);
+void fleet_init(struct fleet *fleet);
+void fleet_deinit(struct fleet *fleet);
+void fleet_lock(struct fleet *fleet);
+void fleet_unlock(struct fleet *fleet);
+/* The writer's frame round each transaction. */
+void fleet_transaction_begun(struct fleet *fleet);
+void fleet_committed(struct fleet *fleet);
+/* The next sequence for an instruction, or 0 when the mark must be raised first. Lock held. */
+uint64_t fleet_sequence(struct fleet *fleet, uint64_t now_ms);
+/* Commits a mark one minute ahead of now. Writer. */
+GODWIT_MUST_USE godwit_err fleet_raise_sequence(struct fleet *fleet, struct db *db,
+                                                uint64_t now_ms);
+
+/* ---- release.c ---- */
+
+/* What the intake found out about one file. */
+struct upload {
+    const char *product; /* name */
+    bool open;           /* make the product an open one where it is new */
+    char version[33];
+    uint32_t counter;
+    struct image image; /* id unused */
+    size_t keys_count;  /* good signatures */
+    uint8_t keys[3][32];
+};
+
+enum upload_result {
+    UPLOAD_ADDED,
+    UPLOAD_ALREADY,
+    UPLOAD_UNSIGNED,    /* and the product is not open, or not known and open not asked for */
+    UPLOAD_KEY_UNKNOWN, /* signed, but by no listed key */
+    UPLOAD_FROZEN,
+    UPLOAD_FULL /* FLEET_IMAGES_MAX */
+};
+
+/* Judges against the product and records. created_out: the product is new. Writer. */
+GODWIT_MUST_USE godwit_err release_add(struct fleet *fleet, struct db *db,
+                                       const struct upload *upload, int64_t now_s,
+                                       enum upload_result *result_out, bool *created_out);
+struct product *product_find(const struct fleet *fleet, const char *name);
+/* The highest counter of that version; NULL when there is none. Lock held. */
+struct release *release_find(const struct fleet *fleet, const char *product, const char *version);
+const struct image *release_image(const struct release *release, int64_t image_id);
+const struct file *file_find(const struct fleet *fleet, const uint8_t digest[static 32]);
+
+/* ---- rollout.c ---- */
+
+/* devices NULL: all of the product. Freezes the release. Writer. */
+GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
+                                          struct release *release, struct device *const *devices,
+                                          size_t devices_count, int64_t now_s,
+                                          struct rollout **rollout_out);
+struct rollout *rollout_find(const struct fleet *fleet, uint32_t id);
+struct member *device_member(const struct device *device, const struct rollout *rollout);
+const char *member_state_name(enum member_state state);
+
+/* ---- device.c ---- */
+
+struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16]);
+/* NULL for an unknown token; the comparison takes constant time. Lock held. */
+struct device *device_find_by_token(const struct fleet *fleet,
+                                    const uint8_t token_sha256[static 32]);
+void device_take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
+                       int64_t now_s);
+/* Whether this check-in changes anything that must be committed before it is answered (an outcome,
+ * a proof, another image, an offer to be told, an open transaction). Lock held. */
+bool device_needs_writer(const struct fleet *fleet, const struct device *device,
+                         const struct godwit_checkin *checkin);
+/* Records what the check-in changes and tells the offer, if one is due. Writer. */
+GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
+                                         const struct godwit_checkin *checkin, int64_t now_s);
+
+enum claim_result {
+    CLAIM_ACCEPTED, /* new, or known with this token */
+    CLAIM_PENDING,  /* known with another token */
+    CLAIM_UNKNOWN,
+    CLAIM_USED_UP
+};
+
+/* Enrols; *device_out is set where ACCEPTED. Writer. */
+GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
+                                        const uint8_t claim_sha256[static 32],
+                                        const uint8_t token_sha256[static 32],
+                                        const struct godwit_checkin *checkin, int64_t now_s,
+                                        enum claim_result *result_out, struct device **device_out);
+/* Writes the facts of dirty devices, at most count_max; answers how many are left. Writer. */
+GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
+                                        size_t *left_out);
+
+/* ---- event.c ---- */
+
+enum event_kind {
+    EVENT_ENROLLED,
+    EVENT_TOLD,
+    EVENT_GOOD,
+    EVENT_FAILED,
+    EVENT_AGAIN,
+    EVENT_REPORTED,
+    EVENT_CHANGED,
+    EVENT_CONFLICT,
+    EVENT_KIND_COUNT
+};
+
+struct event {
+    int64_t id, time_s;
+    enum event_kind kind;
+    enum godwit_stage stage;
+    uint32_t reason;
+    char version[33];
+    char detail[GODWIT_DETAIL_MAX];
+};
+
+const char *event_kind_name(enum event_kind kind);
+/* Writer. id is unused. */
+GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device, const struct event *event);
+/* Newest first; any connection. */
+GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, struct event *out,
+                                      size_t count_max, size_t *count_out);
+
+/* ---- account.c ---- */
+
+GODWIT_MUST_USE godwit_err claim_create(struct fleet *fleet, struct db *db,
+                                        const struct product *product, uint32_t count,
+                                        const uint8_t claim_sha256[static 32], int64_t now_s);
+/* Encoded password hash of a user; MISSING when there is no such user. Any connection. */
+GODWIT_MUST_USE godwit_err account_password(struct db *db, const char *user, char *out,
+                                            size_t size_max);
+GODWIT_MUST_USE godwit_err account_create(struct db *db, const char *user,
+                                          const char *password_hash, int64_t now_s);
+/* A new API token; expires_s 0: never. Drops those that have expired. Writer. */
+GODWIT_MUST_USE godwit_err account_add_token(struct fleet *fleet, struct db *db, const char *user,
+                                             const uint8_t token_sha256[static 32], int64_t now_s,
+                                             int64_t expires_s);
+/* Lock held. */
+bool account_token_is_good(const struct fleet *fleet, const uint8_t token_sha256[static 32],
+                           int64_t now_s);

@@ -1,0 +1,18 @@
+/* A map from fixed-size byte keys to pointers: open addressing, grows by doubling, no removal
+ * (nothing in a fleet is removed one by one). Holds pointers only; the key lies in the value. */
+#pragma once
+
+#include "base/span.h"
+
+struct index {
+    /* private from here */
+    void **slots;
+    size_t slots_count, count;
+    size_t key_offset, key_size; /* of the key inside each value */
+};
+
+void index_init(struct index *index, size_t key_offset, size_t key_size);
+void index_deinit(struct index *index);
+/* The value must stay where it is; a value of an equal key is replaced. Out of memory aborts. */
+void index_add(struct index *index, void *value);
+void *index_find(const struct index *index, const uint8_t *key);

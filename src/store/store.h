@@ -1,0 +1,125 @@
+/* Storage that knows nothing of firmware: SQL on SQLite, and blobs named by their SHA-256.
+ * A `struct db` is one connection and belongs to one thread at a time. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/sink.h"
+
+/* ---- SQL: text with $1, $2 …; bound by that name, never by position ---- */
+
+struct db;
+
+enum db_kind { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+
+struct db_value {
+    enum db_kind kind;
+    int64_t number;
+    const void *data; /* the caller's until the call returns */
+    size_t size;
+};
+
+static inline struct db_value db_int(int64_t number)
+{
+    return (struct db_value){.kind = DB_INT, .number = number};
+}
+
+static inline struct db_value db_text(const char *text)
+{
+    return (struct db_value){.kind = DB_TEXT, .data = text, .size = strlen(text)};
+}
+
+static inline struct db_value db_blob(const void *data, size_t size)
+{
+    return (struct db_value){.kind = DB_BLOB, .data = data, .size = size};
+}
+
+/* The values of $1, $2 … in this order. */
+#define DB_ARGS(...)                        \
+    (const struct db_value[]){__VA_ARGS__}, \
+        sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
+
+/* WAL, every commit on disk, foreign keys on. The note says why it failed. */
+GODWIT_MUST_USE godwit_err db_open(const char *path, bool read_only, struct db **db_out, char *note,
+                                   size_t note_size);
+void db_close(struct db *db);
+/* What the engine said last; static until the next call. */
+const char *db_note(const struct db *db);
+
+/* A statement without rows. SPACE: the disk is full; POLICY: a constraint; BUSY; else IO. */
+GODWIT_MUST_USE godwit_err db_run(struct db *db, const char *sql, const struct db_value *values,
+                                  size_t count);
+/* Several statements without values, as in a migration. */
+GODWIT_MUST_USE godwit_err db_script(struct db *db, const char *sql);
+int64_t db_last_id(const struct db *db);
+
+GODWIT_MUST_USE godwit_err db_begin(struct db *db);
+GODWIT_MUST_USE godwit_err db_commit(struct db *db);
+void db_rollback(struct db *db);
+/* A frame inside a transaction: what one job did can be taken back alone. */
+GODWIT_MUST_USE godwit_err db_save(struct db *db);
+GODWIT_MUST_USE godwit_err db_keep(struct db *db);
+void db_undo(struct db *db);
+
+/* Rows of one query; close always, also after an error. */
+struct db_rows {
+    void *statement;
+    struct db *db;
+};
+
+GODWIT_MUST_USE godwit_err db_query(struct db *db, struct db_rows *rows, const char *sql,
+                                    const struct db_value *values, size_t count);
+/* OK: there is a row; END: no more. */
+GODWIT_MUST_USE godwit_err db_next(struct db_rows *rows);
+void db_rows_close(struct db_rows *rows);
+int64_t db_column_int(const struct db_rows *rows, int column);
+/* Copied and NUL-terminated, cut at size_max. */
+void db_column_text(const struct db_rows *rows, int column, char *out, size_t size_max);
+/* Exactly size bytes; anything else leaves zeros. */
+void db_column_blob(const struct db_rows *rows, int column, uint8_t *out, size_t size);
+
+/* ---- migrations: numbered scripts, each with its number in one transaction ---- */
+
+struct migration {
+    int number; /* 1, 2 … without gaps */
+    const char *name, *sql;
+};
+
+/* A cut leaves the version before. POLICY: the database is newer than this program. */
+GODWIT_MUST_USE godwit_err db_migrate(struct db *db, const struct migration *migrations,
+                                      size_t count);
+/* 0 for an empty database. */
+GODWIT_MUST_USE godwit_err db_version(struct db *db, int *version_out);
+
+/* ---- blobs: written under a temporary name, fsynced, renamed, the folder fsynced ---- */
+
+struct blobs {
+    int dir_fd;
+};
+
+struct blob_writer {
+    struct godwit_sink sink; /* write pieces here; finish makes them durable, without a name yet */
+    /* private from here */
+    struct blobs *blobs;
+    int fd;
+    uint64_t size;
+    struct godwit_hash hash;
+    char name[40];
+};
+
+/* Makes the folder where it is missing and clears what a cut left behind. */
+GODWIT_MUST_USE godwit_err blobs_open(struct blobs *blobs, const char *path);
+void blobs_close(struct blobs *blobs);
+GODWIT_MUST_USE godwit_err blob_begin(struct blobs *blobs, struct blob_writer *writer);
+/* Gives the bytes their name; the same bytes twice are fine. SPACE: the disk is full. */
+GODWIT_MUST_USE godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]);
+/* Leaves nothing; safe on a zeroed or committed writer. */
+void blob_abort(struct blob_writer *writer);
+/* A descriptor to read from; the caller closes it. MISSING. */
+GODWIT_MUST_USE godwit_err blob_open(const struct blobs *blobs, const uint8_t sha256[static 32],
+                                     int *fd_out, uint64_t *size_out);
+GODWIT_MUST_USE godwit_err blob_drop(struct blobs *blobs, const uint8_t sha256[static 32]);
+
+/* ---- one program per data directory ---- */
+
+/* Holds until the descriptor is closed. BUSY: another program has it. */
+GODWIT_MUST_USE godwit_err lock_file(const char *path, int *fd_out);
