@@ -1,0 +1,56 @@
+/* The words of a command line by a table: one row an option, from which --help is printed too.
+ * Options may stand before, between and behind the other words; "--name value" and "--name=value"
+ * are the same; "--" ends the options.
+ *
+ *     const struct option_row rows[] = {
+ *         {"--key", OPTION_TEXT, &key, "FILE", "signing key, PEM"},
+ *         {"--json", OPTION_FLAG, &json, NULL, "print JSON"},
+ *     };
+ *     const struct options options = {"sign", "--key FILE IN OUT", "…", rows, 2, words, 2, 2};
+ *     int status = options_parse(&options, argc, argv, NULL);
+ *     if (status >= 0) return status;
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPTION_LIST_MAX 256
+
+enum option_kind {
+    OPTION_FLAG,   /* bool: set true */
+    OPTION_TEXT,   /* const char *: the last one given */
+    OPTION_NUMBER, /* uint32_t: plain decimal or 0x… */
+    OPTION_LIST,   /* struct option_list: each one given */
+};
+
+struct option_list {
+    const char *items[OPTION_LIST_MAX];
+    size_t count;
+};
+
+struct option_row {
+    const char *name; /* with its dashes */
+    enum option_kind kind;
+    void *out;         /* by kind; untouched when the option is not given */
+    const char *value; /* the help's word for the value; NULL for a flag */
+    const char *sentence;
+};
+
+struct options {
+    const char *command;  /* "sign" */
+    const char *usage;    /* "--key FILE IN OUT" */
+    const char *sentence; /* what the command does */
+    const struct option_row *rows;
+    size_t rows_count;
+    const char **words; /* the words that are no options; room for words_max */
+    size_t words_min, words_max;
+};
+
+/* -1: go on; else the command's exit status: 0 after --help, 2 after a line on stderr that names
+ * the fault. words_count_out may be NULL. */
+int options_parse(const struct options *options, int argc, char **argv, size_t *words_count_out);
+/* One line on stderr and 2, for what a table can not say. */
+int options_wrong(const struct options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,73 @@
+/* One emulated ESP32 on this computer's network: flash in a file or in memory, the board around
+ * it, libcurl under it, and its life told as events. */
+#pragma once
+
+#include "board/board.h"
+#include "ports/host/host_net.h"
+
+#define HOST_FLASH_SIZE (4u << 20)
+
+/* What happened; the fields of struct host_device say the rest. */
+enum host_event {
+    HOST_BOOTED, /* board.reset, project, version, status.slot */
+    HOST_ENROLLED,
+    HOST_CHECKED_IN,
+    HOST_DOWNLOADING, /* status.progress of status.total; at its begin and at each tenth */
+    HOST_VERIFYING,
+    HOST_SWITCHING,
+    HOST_ON_TRIAL,
+    HOST_CONFIRMED,
+    HOST_REFUSED,     /* an install ended before the switch: status.last_reason */
+    HOST_FLEW_BACK,   /* status.last_reason */
+    HOST_UNREACHABLE, /* net.failure; once until the server is reached again */
+    HOST_BRICKED,
+};
+
+struct host_device;
+typedef void host_event_fn(void *ctx, const struct host_device *device, enum host_event event);
+
+/* The same for all devices of a process. */
+struct host_device_options {
+    const struct godwit_chip *chip; /* NULL: of the image in flash, else ESP32-C3 */
+    const uint8_t *image;           /* first image of a fresh flash, or NULL */
+    size_t image_size;
+    uint32_t flash_size;        /* of a fresh flash; 0: HOST_FLASH_SIZE */
+    const uint8_t *seed_policy; /* 328 bytes */
+    const char *claim_token;
+    uint32_t interval_s; /* 0: the agent's */
+    struct host_net_pool *pool;
+    const struct flash_ram *template; /* what each flash in memory starts as; NULL: files */
+    host_event_fn *on_event;          /* or NULL */
+    void *on_event_ctx;
+};
+
+struct host_device {
+    struct board board;
+    struct host_net net;
+    struct godwit_agent_status status; /* as of the last step */
+    char project[33], version[33];     /* of the running image */
+    uint64_t wake_ms;                  /* when to step next */
+    uint32_t fly_backs;
+    /* private */
+    const struct host_device_options *options;
+    struct godwit_flash flash;
+    struct flash_file file;
+    struct flash_ram ram;
+    uint32_t boots, tenth;
+    bool is_in_ram, is_open, is_unreachable;
+};
+
+/* path NULL: in memory, from the template. On failure false and words in why. The device stays
+ * where it is in memory until closed, and the options outlive it. */
+bool host_device_open(struct host_device *device, const struct host_device_options *options,
+                      const char *path, const uint8_t mac[static 6], char *why, size_t why_size);
+void host_device_close(struct host_device *device);
+/* One piece of work, and the events it made. */
+void host_device_step(struct host_device *device, uint64_t now_ms);
+
+/* "02:67:77:00:00:01" or "026777000001"; FORMAT otherwise. */
+GODWIT_MUST_USE godwit_err host_mac_parse(const char *text, uint8_t mac_out[static 6]);
+/* A flash file named by a MAC (026777000001.bin) has that MAC, any other one made of its name. */
+void host_mac_of_file(const char *path, uint8_t mac_out[static 6]);
+/* Monotonic. */
+uint64_t host_now_ms(void);
