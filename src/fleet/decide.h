@@ -6,7 +6,6 @@
 
 /* name, text id (JSON, CLI), state of the device it makes, sentence for a person */
 #define DECISION_REASONS(X)                                                                     \
-    X(NOT_CLAIMED, "not-claimed", "pending", "the device is not accepted yet")                  \
     X(ON_TRIAL, "on-trial", "on-trial", "it tries a new image and decides by itself")           \
     X(NO_ROLLOUT, "no-rollout", "current", "no rollout selects it; it stays on what it runs")   \
     X(CURRENT, "current", "current", "it runs what was rolled out to it")                       \
@@ -30,7 +29,7 @@
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };
 #undef DECISION_REASON_ENUM
 
-enum decision_kind { DECIDE_PENDING, DECIDE_STAY, DECIDE_INSTALL };
+enum decision_kind { DECIDE_STAY, DECIDE_INSTALL };
 
 struct decision {
     enum decision_kind kind;
@@ -43,12 +42,11 @@ struct decision {
 /* What one outcome means for the rollout it belongs to. */
 enum verdict { VERDICT_NOTHING, VERDICT_AGAIN, VERDICT_FAILED };
 
-/* rollouts: those of any product, in any order; the device's members say where it was told. */
-struct decision decide(const struct device *device, const struct rollout *const *rollouts,
-                       size_t rollouts_count);
+/* rollouts: newest first, of any product; the device's members say where it was told. */
+struct decision decide(const struct device *device, const struct rollout *rollouts);
 enum verdict decide_outcome(const struct godwit_outcome *outcome);
-/* Whether the device has proven the image: runs exactly it, and not on trial. */
-bool decide_has_proven(const struct device *device, const struct image *image);
+/* Whether the device has proven the release: runs exactly one of its images, and not on trial. */
+bool decide_has_proven(const struct device *device, const struct release *release);
 
 const char *decision_reason_id(enum decision_reason reason);
 const char *decision_reason_state(enum decision_reason reason);

@@ -3,11 +3,10 @@
  *
  * Who may do what:
  *   - one lock guards the memory; it is held for microseconds, never over SQL, disk or signatures;
- *   - only the writer thread calls what takes a `struct db` (inside its transaction): SQL first,
- *     memory last, so that a refused statement leaves no trace in memory;
+ *   - only the writer thread calls what changes a `struct db`, inside its transaction;
  *   - what a transaction changed is `uncommitted` until fleet_committed; a device touched by it is
  *     answered through the writer too, so no answer leaves ahead of the commit it stands on;
- *   - a failed commit is followed by fleet_load, which makes memory the database's again. */
+ *   - a failed statement or commit is followed by fleet_load: memory is the database's again. */
 #pragma once
 
 #include <pthread.h>
@@ -59,7 +58,7 @@ struct rollout {
     struct release *release;
     int64_t created_s;
     bool picks; /* only the devices on its list; else all of the product */
-    uint32_t selected_count, told_count, good_count, failed_count, undecided_count;
+    uint32_t told_count, good_count, failed_count, undecided_count;
     struct rollout *next; /* newest first */
 };
 
@@ -101,13 +100,14 @@ struct device {
     bool has_conflict; /* another token claimed this id; said once */
     struct product *product;
     struct device_facts facts;
+    uint8_t known_image[32];            /* running image as it was last recorded */
     struct godwit_outcome last_outcome; /* the newest that was recorded; detail unused */
     size_t failed_images_count;
     uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
     struct member *members;
     uint64_t changed_in; /* transaction that last touched it */
-    bool dirty;          /* facts newer than the database's */
-    struct device *next;
+    bool dirty;          /* facts newer than the database's; then on the fleet's dirty list */
+    struct device *next, *dirty_next;
 };
 
 /* A file that was uploaded; several may hold the same image. */
@@ -134,12 +134,13 @@ struct fleet {
     struct product *products;
     struct release *releases;
     struct rollout *rollouts;
-    struct device *devices;
+    struct device *devices, *dirty_devices;
     size_t devices_count;
     struct index devices_by_id, devices_by_token, files_by_digest, claims_by_digest,
         tokens_by_digest;
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
+    uint64_t sequence_next_mark;      /* becomes the mark with the commit */
 };
 
 /* Reads everything from the database; also after a failed commit. Not while a transaction is open.
@@ -201,21 +202,23 @@ struct rollout *rollout_find(const struct fleet *fleet, uint32_t id);
 struct member *device_member(const struct device *device, const struct rollout *rollout);
 const char *member_state_name(enum member_state state);
 
-/* ---- device.c ---- */
+/* ---- device.c, enrol.c ---- */
 
 struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16]);
 /* NULL for an unknown token; the comparison takes constant time. Lock held. */
 struct device *device_find_by_token(const struct fleet *fleet,
                                     const uint8_t token_sha256[static 32]);
-void device_take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
-                       int64_t now_s);
-/* Whether this check-in changes anything that must be committed before it is answered (an outcome,
- * a proof, another image, an offer to be told, an open transaction). Lock held. */
-bool device_needs_writer(const struct fleet *fleet, const struct device *device,
-                         const struct godwit_checkin *checkin);
+/* Keeps what the device says of itself, and answers whether the check-in changes anything that must
+ * be committed before it is answered (an outcome, a proof, another image, an offer to be told), or
+ * stands on something uncommitted. Lock held. */
+bool device_take(struct fleet *fleet, struct device *device, const struct godwit_checkin *checkin,
+                 int64_t now_s);
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
+/* Whether the bytes are what the device's present, committed decision tells it to install. */
+bool device_may_download(const struct fleet *fleet, const struct device *device,
+                         const uint8_t file_sha256[static 32]);
 
 enum claim_result {
     CLAIM_ACCEPTED, /* new, or known with this token */
@@ -230,9 +233,9 @@ GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
                                         const uint8_t token_sha256[static 32],
                                         const struct godwit_checkin *checkin, int64_t now_s,
                                         enum claim_result *result_out, struct device **device_out);
-/* Writes the facts of dirty devices, at most count_max; answers how many are left. Writer. */
+/* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
-                                        size_t *left_out);
+                                        bool *more_out);
 
 /* ---- event.c ---- */
 

@@ -12,7 +12,8 @@ struct index {
 };
 
 void index_init(struct index *index, size_t key_offset, size_t key_size);
-void index_deinit(struct index *index);
+/* free_values: the values came from malloc and are this index's own. */
+void index_deinit(struct index *index, bool free_values);
 /* The value must stay where it is; a value of an equal key is replaced. Out of memory aborts. */
 void index_add(struct index *index, void *value);
 void *index_find(const struct index *index, const uint8_t *key);

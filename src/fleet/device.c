@@ -1,0 +1,305 @@
+/* Devices: what they say, what of it is recorded, and how they join.
+ *
+ * A check-in runs in two halves. device_take, on the event loop, keeps the soft facts in memory and
+ * finds out whether anything durable follows; mostly nothing does. Otherwise device_record, on the
+ * writer, goes through the same check-in in a fixed order: the outcome it carries → the proof it
+ * gives → the offer it is due. Each step writes its rows and then moves the memory, so the step
+ * behind it decides on what the step before it made true. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "fleet/decide.h"
+#include "fleet/memory.h"
+
+struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16])
+{
+    return index_find(&fleet->devices_by_id, device_id);
+}
+
+struct device *device_find_by_token(const struct fleet *fleet,
+                                    const uint8_t token_sha256[static 32])
+{
+    struct device *device = index_find(&fleet->devices_by_token, token_sha256);
+    return device && fleet_same_secret(device->token_sha256, token_sha256) ? device : NULL;
+}
+
+/* ---- taking ---- */
+
+static void take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
+                       int64_t now_s)
+{
+    memcpy(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
+    memcpy(facts->project, checkin->project, sizeof facts->project);
+    memcpy(facts->version, checkin->version, sizeof facts->version);
+    memcpy(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
+    memcpy(facts->slot, checkin->slot, sizeof facts->slot);
+    memcpy(facts->image_sha256, checkin->image_sha256, 32);
+    memcpy(facts->file_sha256, checkin->file_sha256, 32);
+    memcpy(facts->idle_file_sha256, checkin->idle_file_sha256, 32);
+    facts->counter = checkin->counter;
+    facts->progress = checkin->progress;
+    facts->chip_id = checkin->chip_id;
+    facts->chip_revision = checkin->chip_revision;
+    facts->flash_size = checkin->flash_size;
+    facts->slot_size = checkin->slot_size;
+    facts->free_heap = checkin->free_heap;
+    facts->secure_version = checkin->secure_version;
+    facts->hardware_revision = checkin->hardware_revision;
+    facts->checkins = checkin->checkins;
+    facts->boots = checkin->boots;
+    facts->fresh_age_s = checkin->fresh_age_s;
+    facts->reset = checkin->reset;
+    facts->on_trial = checkin->on_trial;
+    facts->last_seen_s = now_s;
+}
+
+static void mark_dirty(struct fleet *fleet, struct device *device)
+{
+    if (device->dirty) return;
+    device->dirty = true;
+    device->dirty_next = fleet->dirty_devices;
+    fleet->dirty_devices = device;
+}
+
+/* An id alone does not tell outcomes apart: a device that lost its record counts from 1 again. */
+static bool is_new_outcome(const struct device *device, const struct godwit_outcome *outcome)
+{
+    const struct godwit_outcome *last = &device->last_outcome;
+    if (outcome->id == 0) return false;
+    return outcome->id != last->id || outcome->stage != last->stage ||
+           outcome->reason != last->reason || memcmp(outcome->file_sha256, last->file_sha256, 32);
+}
+
+static bool is_new_image(const struct device *device)
+{
+    return !device->facts.on_trial && memcmp(device->known_image, device->facts.image_sha256, 32);
+}
+
+/* The member whose release the device has proven just now, or NULL. */
+static struct member *proven_member(const struct device *device)
+{
+    for (struct member *member = device->members; member; member = member->next)
+        if ((member->state == MEMBER_UNDECIDED || member->state == MEMBER_FAILED) &&
+            decide_has_proven(device, member->rollout->release))
+            return member;
+    return NULL;
+}
+
+bool device_take(struct fleet *fleet, struct device *device, const struct godwit_checkin *checkin,
+                 int64_t now_s)
+{
+    take_facts(&device->facts, checkin, now_s);
+    mark_dirty(fleet, device);
+    return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
+           is_new_image(device) || proven_member(device) ||
+           decide(device, fleet->rollouts).must_tell;
+}
+
+bool device_may_download(const struct fleet *fleet, const struct device *device,
+                         const uint8_t file_sha256[static 32])
+{
+    struct decision decision = decide(device, fleet->rollouts);
+    return decision.kind == DECIDE_INSTALL && !decision.must_tell &&
+           device->changed_in <= fleet->committed &&
+           !memcmp(decision.image->file_sha256, file_sha256, 32);
+}
+
+/* ---- recording ---- */
+
+/* Where one check-in is being recorded. */
+struct record {
+    struct fleet *fleet;
+    struct db *db;
+    struct device *device;
+    const struct godwit_checkin *checkin;
+    int64_t now_s;
+    bool reported; /* an event of this check-in stands already */
+};
+
+static godwit_err add_event(struct record *record, enum event_kind kind, const char *version,
+                            const struct godwit_outcome *outcome)
+{
+    struct event event = {.time_s = record->now_s, .kind = kind};
+    char mac[13];
+    memcpy(event.version, version, strnlen(version, sizeof event.version - 1));
+    if (outcome) {
+        event.stage = outcome->stage;
+        event.reason = outcome->reason;
+        memcpy(event.detail, outcome->detail, sizeof event.detail);
+    }
+    record->reported = true;
+    godwit_hex_encode(record->device->device_id, 6, mac);
+    LOG(INFO, "device_event", "device=%s kind=%s version=%s reason=%s", mac, event_kind_name(kind),
+        event.version, godwit_reason_id(event.reason));
+    return event_add(record->db, record->device->id, &event);
+}
+
+static godwit_err move_member(struct record *record, struct member *member, enum member_state state,
+                              uint32_t reason)
+{
+    godwit_err err = db_run(
+        record->db, "update members set state = $1, reason = $2 where rollout = $3 and device = $4",
+        DB_ARGS(db_int(state), db_int(reason), db_int(member->rollout->id),
+                db_int(record->device->id)));
+    if (err) return err;
+    fleet_lock(record->fleet);
+    member_set(member, state, reason);
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
+void device_guard(struct device *device, const uint8_t digest[static 32])
+{
+    for (size_t i = 0; i < device->failed_images_count; i++)
+        if (!memcmp(device->failed_images[i], digest, 32)) return;
+    if (device->failed_images_count == FLEET_FAILED_IMAGES_MAX)
+        memmove(device->failed_images[0], device->failed_images[1],
+                (FLEET_FAILED_IMAGES_MAX - 1) * sizeof *device->failed_images);
+    else
+        device->failed_images_count++;
+    memcpy(device->failed_images[device->failed_images_count - 1], digest, 32);
+}
+
+static godwit_err guard_image(struct record *record, const struct image *image)
+{
+    godwit_err err = db_run(
+        record->db,
+        "insert into failed_images (org, device, image_sha256)"
+        " values ($1, $2, $3) on conflict (device, image_sha256) do nothing",
+        DB_ARGS(db_text(FLEET_ORG), db_int(record->device->id), db_blob(image->image_sha256, 32)));
+    if (err) return err;
+    fleet_lock(record->fleet);
+    device_guard(record->device, image->image_sha256);
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
+static struct member *member_of_outcome(const struct record *record, const struct file *file)
+{
+    const struct rollout *rollout =
+        rollout_find(record->fleet, record->checkin->outcome.rollout_id);
+    if (!rollout || !file || rollout->release != file->release) return NULL;
+    struct member *member = device_member(record->device, rollout);
+    return member && member->told_number ? member : NULL;
+}
+
+static godwit_err keep_outcome_id(struct record *record)
+{
+    const struct godwit_outcome *outcome = &record->checkin->outcome;
+    godwit_err err =
+        db_run(record->db,
+               "update devices set outcome_id = $1, outcome_stage = $2, outcome_reason = $3,"
+               " outcome_file = $4 where id = $5",
+               DB_ARGS(db_int(outcome->id), db_int(outcome->stage), db_int(outcome->reason),
+                       db_blob(outcome->file_sha256, 32), db_int(record->device->id)));
+    if (err) return err;
+    fleet_lock(record->fleet);
+    record->device->last_outcome = *outcome;
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
+static godwit_err record_outcome(struct record *record)
+{
+    const struct godwit_outcome *outcome = &record->checkin->outcome;
+    if (!is_new_outcome(record->device, outcome)) return GODWIT_OK;
+    const struct file *file = file_find(record->fleet, outcome->file_sha256);
+    const struct image *image = file ? release_image(file->release, file->image_id) : NULL;
+    struct member *member = member_of_outcome(record, file);
+    enum verdict verdict = decide_outcome(outcome);
+    const char *version = file ? file->release->version : "";
+
+    godwit_err err = keep_outcome_id(record);
+    if (!err && verdict == VERDICT_FAILED && image) err = guard_image(record, image);
+    if (!err && verdict == VERDICT_FAILED && member)
+        err = move_member(record, member, MEMBER_FAILED, outcome->reason);
+    if (err) return err;
+    /* A confirmed install is told by its proof, below; the bare word of it is no event. */
+    bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
+    if (good && proven_member(record->device)) return GODWIT_OK;
+    enum event_kind kind = !member || verdict == VERDICT_NOTHING ? EVENT_REPORTED
+                           : verdict == VERDICT_AGAIN            ? EVENT_AGAIN
+                                                                 : EVENT_FAILED;
+    return add_event(record, kind, version, outcome);
+}
+
+static godwit_err record_proof(struct record *record)
+{
+    struct member *member = proven_member(record->device);
+    if (!member || record->reported) return GODWIT_OK;
+    godwit_err err = move_member(record, member, MEMBER_GOOD, 0);
+    struct godwit_outcome proof = {.stage = GODWIT_STAGE_CONFIRMED};
+    return err ? err : add_event(record, EVENT_GOOD, member->rollout->release->version, &proof);
+}
+
+static godwit_err record_image(struct record *record)
+{
+    struct device *device = record->device;
+    if (!is_new_image(device)) return GODWIT_OK;
+    bool first = godwit_all(device->known_image, 32, 0);
+    godwit_err err = db_run(record->db, "update devices set known_image = $1 where id = $2",
+                            DB_ARGS(db_blob(device->facts.image_sha256, 32), db_int(device->id)));
+    if (!err && !first && !record->reported)
+        err = add_event(record, EVENT_CHANGED, device->facts.version, NULL);
+    if (err) return err;
+    fleet_lock(record->fleet);
+    memcpy(device->known_image, device->facts.image_sha256, 32);
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
+/* A device has one offer: being told a newer one ends what older ones still waited for. */
+static godwit_err supersede(struct record *record)
+{
+    godwit_err err = GODWIT_OK;
+    for (struct member *member = record->device->members; member && !err; member = member->next)
+        if (member->state == MEMBER_UNDECIDED)
+            err = move_member(record, member, MEMBER_SUPERSEDED, 0);
+    return err;
+}
+
+static godwit_err record_offer(struct record *record)
+{
+    struct decision decision = decide(record->device, record->fleet->rollouts);
+    if (!decision.must_tell) return GODWIT_OK;
+    struct rollout *rollout = rollout_find(record->fleet, decision.rollout->id);
+    struct member *member = device_member(record->device, rollout);
+    uint32_t number = member && member->told_number ? member->told_number : rollout->told_count + 1;
+    godwit_err err = supersede(record);
+    if (!err)
+        err = db_run(record->db,
+                     "insert into members (org, rollout, device, told_number, state)"
+                     " values ($1, $2, $3, $4, $5) on conflict (rollout, device) do update set"
+                     " told_number = excluded.told_number, state = excluded.state, reason = 0",
+                     DB_ARGS(db_text(FLEET_ORG), db_int(rollout->id), db_int(record->device->id),
+                             db_int(number), db_int(MEMBER_UNDECIDED)));
+    if (!err) err = add_event(record, EVENT_TOLD, rollout->release->version, NULL);
+    if (err) return err;
+    fleet_lock(record->fleet);
+    if (member) {
+        member->told_number = number;
+        member_set(member, MEMBER_UNDECIDED, 0);
+        if (number > rollout->told_count) rollout->told_count = number;
+    } else {
+        member_add(record->device, rollout, number, MEMBER_UNDECIDED, 0);
+    }
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
+godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
+                         const struct godwit_checkin *checkin, int64_t now_s)
+{
+    struct record record = {fleet, db, device, checkin, now_s, false};
+    fleet_lock(fleet);
+    device->changed_in = fleet->transaction;
+    take_facts(&device->facts, checkin, now_s);
+    mark_dirty(fleet, device);
+    fleet_unlock(fleet);
+    godwit_err err = record_outcome(&record);
+    if (!err) err = record_proof(&record);
+    if (!err) err = record_image(&record);
+    if (!err) err = record_offer(&record);
+    return err;
+}

@@ -1,0 +1,203 @@
+/* How devices join, are kept, and are read again at start. */
+#include <stdlib.h>
+
+#include "fleet/memory.h"
+
+static void device_link(struct fleet *fleet, struct device *device)
+{
+    device->next = fleet->devices;
+    fleet->devices = device;
+    fleet->devices_count++;
+    index_add(&fleet->devices_by_id, device);
+    index_add(&fleet->devices_by_token, device);
+}
+
+/* ---- claims ---- */
+
+static godwit_err insert_device(struct db *db, const struct claim *claim,
+                                const uint8_t token_sha256[static 32],
+                                const uint8_t device_id[static 16], int64_t now_s, int64_t *id_out)
+{
+    godwit_err err = db_run(
+        db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
+        DB_ARGS(db_text(FLEET_ORG), db_blob(claim->claim_sha256, 32)));
+    if (!err)
+        err = db_run(db,
+                     "insert into devices (org, device_id, token_sha256, product, created,"
+                     " last_seen) values ($1, $2, $3, $4, $5, $5)",
+                     DB_ARGS(db_text(FLEET_ORG), db_blob(device_id, 16), db_blob(token_sha256, 32),
+                             db_int(claim->product->id), db_int(now_s)));
+    *id_out = db_last_id(db);
+    struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
+    return err ? err : event_add(db, *id_out, &event);
+}
+
+static godwit_err note_conflict(struct fleet *fleet, struct db *db, struct device *device,
+                                int64_t now_s)
+{
+    if (device->has_conflict) return GODWIT_OK;
+    struct event event = {.time_s = now_s, .kind = EVENT_CONFLICT};
+    godwit_err err = event_add(db, device->id, &event);
+    if (!err)
+        err = db_run(db, "update devices set has_conflict = 1 where id = $1",
+                     DB_ARGS(db_int(device->id)));
+    if (err) return err;
+    fleet_lock(fleet);
+    device->has_conflict = true;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
+                        const uint8_t token_sha256[static 32], const struct godwit_checkin *checkin,
+                        int64_t now_s, struct device **device_out)
+{
+    int64_t id = 0;
+    godwit_err err = insert_device(db, claim, token_sha256, checkin->device_id, now_s, &id);
+    if (err) return err;
+    struct device *device = fleet_alloc(sizeof *device);
+    device->id = id;
+    device->product = claim->product;
+    memcpy(device->device_id, checkin->device_id, 16);
+    memcpy(device->token_sha256, token_sha256, 32);
+    fleet_lock(fleet);
+    claim->used_count++;
+    device->changed_in = fleet->transaction;
+    device_link(fleet, device);
+    fleet_unlock(fleet);
+    *device_out = device;
+    return GODWIT_OK;
+}
+
+godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_sha256[static 32],
+                        const uint8_t token_sha256[static 32], const struct godwit_checkin *checkin,
+                        int64_t now_s, enum claim_result *result_out, struct device **device_out)
+{
+    struct claim *claim = index_find(&fleet->claims_by_digest, claim_sha256);
+    *result_out = CLAIM_UNKNOWN;
+    *device_out = NULL;
+    if (!claim || !fleet_same_secret(claim->claim_sha256, claim_sha256)) return GODWIT_OK;
+    struct device *device = device_find(fleet, checkin->device_id);
+    if (device && fleet_same_secret(device->token_sha256, token_sha256)) {
+        *result_out = CLAIM_ACCEPTED;
+        *device_out = device;
+        return GODWIT_OK;
+    }
+    *result_out = CLAIM_PENDING;
+    if (device) return note_conflict(fleet, db, device, now_s);
+    *result_out = CLAIM_USED_UP;
+    if (claim->used_count >= claim->count_max) return GODWIT_OK;
+    *result_out = CLAIM_ACCEPTED;
+    return enrol(fleet, db, claim, token_sha256, checkin, now_s, device_out);
+}
+
+/* ---- facts to and from the database ---- */
+
+static godwit_err write_facts(struct db *db, int64_t id, const struct device_facts *facts)
+{
+    return db_run(
+        db,
+        "update devices set last_seen = $2, agent_version = $3, project = $4, version = $5,"
+        " idf_version = $6, slot = $7, image_sha256 = $8, file_sha256 = $9,"
+        " idle_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
+        " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
+        " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
+        " fresh_age = $22, reset = $23, on_trial = $24 where id = $1",
+        DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(facts->agent_version),
+                db_text(facts->project), db_text(facts->version), db_text(facts->idf_version),
+                db_text(facts->slot), db_blob(facts->image_sha256, 32),
+                db_blob(facts->file_sha256, 32), db_blob(facts->idle_file_sha256, 32),
+                db_int(facts->counter), db_int(facts->progress), db_int(facts->chip_id),
+                db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
+                db_int(facts->free_heap), db_int(facts->secure_version),
+                db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
+                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial)));
+}
+
+godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bool *more_out)
+{
+    godwit_err err = GODWIT_OK;
+    struct device *device = NULL;
+    for (size_t i = 0; i < count_max && !err; i++) {
+        struct device_facts facts;
+        fleet_lock(fleet);
+        device = fleet->dirty_devices;
+        if (device) {
+            fleet->dirty_devices = device->dirty_next;
+            device->dirty = false;
+            facts = device->facts;
+        }
+        fleet_unlock(fleet);
+        if (!device) break;
+        err = write_facts(db, device->id, &facts);
+    }
+    *more_out = device != NULL;
+    return err;
+}
+
+void device_load(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct device *device = fleet_alloc(sizeof *device);
+    struct device_facts *facts = &device->facts;
+    device->id = db_column_int(rows, 0);
+    db_column_blob(rows, 1, device->device_id, 16);
+    db_column_blob(rows, 2, device->token_sha256, 32);
+    device->has_conflict = db_column_int(rows, 3);
+    int64_t product = db_column_int(rows, 4);
+    for (device->product = fleet->products; device->product && device->product->id != product;)
+        device->product = device->product->next;
+    facts->last_seen_s = db_column_int(rows, 5);
+    device->last_outcome.id = (uint32_t)db_column_int(rows, 6);
+    device->last_outcome.stage = (enum godwit_stage)db_column_int(rows, 7);
+    device->last_outcome.reason = (uint32_t)db_column_int(rows, 8);
+    db_column_blob(rows, 9, device->last_outcome.file_sha256, 32);
+    db_column_blob(rows, 10, device->known_image, 32);
+    db_column_text(rows, 11, facts->agent_version, sizeof facts->agent_version);
+    db_column_text(rows, 12, facts->project, sizeof facts->project);
+    db_column_text(rows, 13, facts->version, sizeof facts->version);
+    db_column_text(rows, 14, facts->idf_version, sizeof facts->idf_version);
+    db_column_text(rows, 15, facts->slot, sizeof facts->slot);
+    db_column_blob(rows, 16, facts->image_sha256, 32);
+    db_column_blob(rows, 17, facts->file_sha256, 32);
+    db_column_blob(rows, 18, facts->idle_file_sha256, 32);
+    facts->counter = (uint32_t)db_column_int(rows, 19);
+    facts->progress = (uint32_t)db_column_int(rows, 20);
+    facts->chip_id = (uint16_t)db_column_int(rows, 21);
+    facts->chip_revision = (uint16_t)db_column_int(rows, 22);
+    facts->flash_size = (uint32_t)db_column_int(rows, 23);
+    facts->slot_size = (uint32_t)db_column_int(rows, 24);
+    facts->free_heap = (uint32_t)db_column_int(rows, 25);
+    facts->secure_version = (uint32_t)db_column_int(rows, 26);
+    facts->hardware_revision = (uint32_t)db_column_int(rows, 27);
+    facts->checkins = (uint32_t)db_column_int(rows, 28);
+    facts->boots = (uint32_t)db_column_int(rows, 29);
+    facts->fresh_age_s = (uint32_t)db_column_int(rows, 30);
+    facts->reset = (enum godwit_reset)db_column_int(rows, 31);
+    facts->on_trial = db_column_int(rows, 32);
+    device_link(fleet, device);
+}
+
+static struct device *device_of_row(const struct fleet *fleet, const struct db_rows *rows)
+{
+    uint8_t device_id[16];
+    db_column_blob(rows, 0, device_id, sizeof device_id);
+    return device_find(fleet, device_id);
+}
+
+void device_load_member(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct device *device = device_of_row(fleet, rows);
+    struct rollout *rollout = rollout_find(fleet, (uint32_t)db_column_int(rows, 1));
+    if (!device || !rollout) return;
+    member_add(device, rollout, (uint32_t)db_column_int(rows, 2),
+               (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));
+}
+
+void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct device *device = device_of_row(fleet, rows);
+    if (!device) return;
+    uint8_t digest[32];
+    db_column_blob(rows, 1, digest, 32);
+    device_guard(device, digest);
+}

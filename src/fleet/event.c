@@ -1,0 +1,44 @@
+/* The history of each device. Kept in SQL alone: nothing decides on it. */
+#include "fleet/fleet.h"
+
+static const char *const NAMES[] = {"enrolled", "told",     "good",    "failed",
+                                    "again",    "reported", "changed", "conflict"};
+_Static_assert(sizeof NAMES / sizeof *NAMES == EVENT_KIND_COUNT, "a name for each kind");
+
+const char *event_kind_name(enum event_kind kind)
+{
+    return kind < EVENT_KIND_COUNT ? NAMES[kind] : "unknown";
+}
+
+godwit_err event_add(struct db *db, int64_t device, const struct event *event)
+{
+    return db_run(db,
+                  "insert into events (org, device, time, kind, stage, reason, version, detail)"
+                  " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  DB_ARGS(db_text(FLEET_ORG), db_int(device), db_int(event->time_s),
+                          db_int(event->kind), db_int(event->stage), db_int(event->reason),
+                          db_text(event->version), db_text(event->detail)));
+}
+
+godwit_err event_list(struct db *db, int64_t device, struct event *out, size_t count_max,
+                      size_t *count_out)
+{
+    struct db_rows rows;
+    *count_out = 0;
+    godwit_err err = db_query(db, &rows,
+                              "select id, time, kind, stage, reason, version, detail from events"
+                              " where device = $1 order by id desc limit $2",
+                              DB_ARGS(db_int(device), db_int((int64_t)count_max)));
+    while (!err && *count_out < count_max && !(err = db_next(&rows))) {
+        struct event *event = &out[(*count_out)++];
+        event->id = db_column_int(&rows, 0);
+        event->time_s = db_column_int(&rows, 1);
+        event->kind = (enum event_kind)db_column_int(&rows, 2);
+        event->stage = (enum godwit_stage)db_column_int(&rows, 3);
+        event->reason = (uint32_t)db_column_int(&rows, 4);
+        db_column_text(&rows, 5, event->version, sizeof event->version);
+        db_column_text(&rows, 6, event->detail, sizeof event->detail);
+    }
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}

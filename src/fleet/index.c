@@ -1,0 +1,70 @@
+/* Open addressing with linear probing, at most half full. The hash is FNV-1a over the key: the keys
+ * are digests and MAC addresses of enrolled devices, so no stranger chooses them freely (a device
+ * id is taken in only against a claim token). */
+#include "fleet/index.h"
+
+#include <stdlib.h>
+
+#define SLOTS_MIN 64
+
+void index_init(struct index *index, size_t key_offset, size_t key_size)
+{
+    *index = (struct index){.key_offset = key_offset, .key_size = key_size};
+}
+
+void index_deinit(struct index *index, bool free_values)
+{
+    for (size_t i = 0; free_values && i < index->slots_count; i++)
+        free(index->slots[i]);
+    free(index->slots);
+    index_init(index, index->key_offset, index->key_size);
+}
+
+static uint64_t hash_of(const uint8_t *key, size_t size)
+{
+    uint64_t hash = 14695981039346656037U;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ key[i]) * 1099511628211U;
+    return hash ^ hash >> 32;
+}
+
+static const uint8_t *key_of(const struct index *index, const void *value)
+{
+    return (const uint8_t *)value + index->key_offset;
+}
+
+/* The slot of this key: its value, or the free place where it belongs. */
+static size_t slot_of(const struct index *index, const uint8_t *key)
+{
+    size_t mask = index->slots_count - 1;
+    size_t slot = (size_t)hash_of(key, index->key_size) & mask;
+    while (index->slots[slot] && memcmp(key_of(index, index->slots[slot]), key, index->key_size))
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
+static void grow(struct index *index)
+{
+    struct index wider = *index;
+    wider.slots_count = index->slots_count ? index->slots_count * 2 : SLOTS_MIN;
+    wider.slots = calloc(wider.slots_count, sizeof *wider.slots);
+    if (!wider.slots) abort();
+    for (size_t i = 0; i < index->slots_count; i++)
+        if (index->slots[i])
+            wider.slots[slot_of(&wider, key_of(index, index->slots[i]))] = index->slots[i];
+    free(index->slots);
+    *index = wider;
+}
+
+void index_add(struct index *index, void *value)
+{
+    if (2 * (index->count + 1) > index->slots_count) grow(index);
+    size_t slot = slot_of(index, key_of(index, value));
+    if (!index->slots[slot]) index->count++;
+    index->slots[slot] = value;
+}
+
+void *index_find(const struct index *index, const uint8_t *key)
+{
+    return index->slots_count ? index->slots[slot_of(index, key)] : NULL;
+}

@@ -1,0 +1,30 @@
+/* Shared by the files of fleet/ only: memory, and how devices are read. */
+#pragma once
+
+#include "fleet/fleet.h"
+
+/* Zeroed; out of memory aborts (what can grow is bounded by enrolled devices and uploads). */
+void *fleet_alloc(size_t size);
+
+/* In constant time. */
+bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
+
+/* The columns that device_load reads, in its order. */
+#define DEVICE_LOAD_SQL                                                                           \
+    "select id, device_id, token_sha256, has_conflict, product, last_seen, outcome_id,"           \
+    " outcome_stage, outcome_reason, outcome_file, known_image, agent_version, project, version," \
+    " idf_version, slot, image_sha256, file_sha256, idle_file_sha256, counter, progress,"         \
+    " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \
+    " hardware_revision, checkins, boots, fresh_age, reset, on_trial from devices order by id"
+
+void device_load(struct fleet *fleet, const struct db_rows *rows);
+void device_load_member(struct fleet *fleet, const struct db_rows *rows);
+void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows);
+
+/* The loop guard remembers an image that failed on the device; lock held. */
+void device_guard(struct device *device, const uint8_t digest[static 32]);
+/* Moves a member between states and keeps the rollout's counts; lock held. */
+void member_set(struct member *member, enum member_state state, uint32_t reason);
+/* A new member in front of the device's list, counted; lock held. */
+struct member *member_add(struct device *device, struct rollout *rollout, uint32_t told_number,
+                          enum member_state state, uint32_t reason);

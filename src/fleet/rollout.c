@@ -1,0 +1,107 @@
+/* Rollouts and their members. The counts of a rollout are kept as its members move, never counted
+ * anew: a check-in reads them on the hot path. */
+#include <stdlib.h>
+
+#include "fleet/memory.h"
+
+static uint32_t *count_of(struct rollout *rollout, enum member_state state)
+{
+    switch (state) {
+    case MEMBER_UNDECIDED:
+        return &rollout->undecided_count;
+    case MEMBER_GOOD:
+        return &rollout->good_count;
+    case MEMBER_FAILED:
+        return &rollout->failed_count;
+    default:
+        return NULL;
+    }
+}
+
+void member_set(struct member *member, enum member_state state, uint32_t reason)
+{
+    uint32_t *from = count_of(member->rollout, member->state);
+    uint32_t *to = count_of(member->rollout, state);
+    if (from) --*from;
+    if (to) ++*to;
+    member->state = state;
+    member->reason = reason;
+}
+
+struct member *member_add(struct device *device, struct rollout *rollout, uint32_t told_number,
+                          enum member_state state, uint32_t reason)
+{
+    struct member *member = fleet_alloc(sizeof *member);
+    *member = (struct member){.rollout = rollout, .told_number = told_number};
+    member_set(member, state, reason);
+    if (told_number > rollout->told_count) rollout->told_count = told_number;
+    member->next = device->members;
+    device->members = member;
+    return member;
+}
+
+struct member *device_member(const struct device *device, const struct rollout *rollout)
+{
+    struct member *member = device->members;
+    while (member && member->rollout != rollout)
+        member = member->next;
+    return member;
+}
+
+struct rollout *rollout_find(const struct fleet *fleet, uint32_t id)
+{
+    struct rollout *rollout = fleet->rollouts;
+    while (rollout && rollout->id != id)
+        rollout = rollout->next;
+    return rollout;
+}
+
+static godwit_err write_rows(struct db *db, const struct release *release,
+                             struct device *const *devices, size_t devices_count, int64_t now_s,
+                             int64_t *id_out)
+{
+    godwit_err err =
+        db_run(db, "update releases set frozen = 1 where id = $1", DB_ARGS(db_int(release->id)));
+    if (!err)
+        err = db_run(db,
+                     "insert into rollouts (org, release, picks, created)"
+                     " values ($1, $2, $3, $4)",
+                     DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(devices != NULL),
+                             db_int(now_s)));
+    *id_out = db_last_id(db);
+    for (size_t i = 0; i < devices_count && !err; i++)
+        err = db_run(db,
+                     "insert into members (org, rollout, device, told_number, state)"
+                     " values ($1, $2, $3, 0, $4) on conflict (rollout, device) do nothing",
+                     DB_ARGS(db_text(FLEET_ORG), db_int(*id_out), db_int(devices[i]->id),
+                             db_int(MEMBER_SELECTED)));
+    return err;
+}
+
+godwit_err rollout_create(struct fleet *fleet, struct db *db, struct release *release,
+                          struct device *const *devices, size_t devices_count, int64_t now_s,
+                          struct rollout **rollout_out)
+{
+    int64_t id = 0;
+    godwit_err err = write_rows(db, release, devices, devices_count, now_s, &id);
+    if (err) return err;
+    struct rollout *rollout = fleet_alloc(sizeof *rollout);
+    *rollout = (struct rollout){
+        .id = (uint32_t)id, .release = release, .created_s = now_s, .picks = devices != NULL};
+    fleet_lock(fleet);
+    release->frozen = true;
+    for (size_t i = 0; i < devices_count; i++)
+        if (!device_member(devices[i], rollout))
+            member_add(devices[i], rollout, 0, MEMBER_SELECTED, 0);
+    rollout->next = fleet->rollouts;
+    fleet->rollouts = rollout;
+    fleet_unlock(fleet);
+    *rollout_out = rollout;
+    return GODWIT_OK;
+}
+
+const char *member_state_name(enum member_state state)
+{
+    static const char *const NAMES[] = {"waiting", "undecided", "good", "failed", "superseded"};
+    return NAMES[state];
+}
