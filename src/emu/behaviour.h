@@ -11,9 +11,9 @@
 
 enum behaviour_kind {
     BEHAVIOUR_HEALTHY,
-    BEHAVIOUR_CRASH_AT_BOOT,      /* panic, delay seconds after start */
-    BEHAVIOUR_HANG,               /* watchdog reset, delay seconds (at least 1) after start */
-    BEHAVIOUR_NO_NETWORK,         /* every request fails */
+    BEHAVIOUR_CRASH_AT_BOOT,       /* panic, delay seconds after start */
+    BEHAVIOUR_HANG,                /* watchdog reset, delay seconds (at least 1) after start */
+    BEHAVIOUR_NO_NETWORK,          /* every request fails */
     BEHAVIOUR_CRASH_AFTER_CONFIRM, /* panic, delay seconds after it was confirmed */
     BEHAVIOUR_COUNT
 };

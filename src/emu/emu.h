@@ -30,7 +30,9 @@ struct flash_ram {
     uint32_t size, write_size;
     uint32_t violations; /* writes over bytes that were not erased */
     struct flash_pool *pool;
+    /* private */
     struct flash_sector **sectors; /* NULL: erased */
+    uint32_t open;                 /* sector written last, not yet looked up in the pool */
 };
 /* A wholly erased chip; size is a multiple of 4 KiB, write_size 4, 16 or 32. SPACE: no memory. */
 GODWIT_MUST_USE godwit_err flash_ram_init(struct flash_ram *ram, uint32_t size, uint32_t write_size,
@@ -44,7 +46,9 @@ struct godwit_flash flash_ram_port(struct flash_ram *ram);
 struct flash_file {
     uint32_t size, write_size;
     uint32_t violations;
+    /* private */
     uint8_t *bytes; /* mapped, shared with the file */
+    int fd;
 };
 /* Opens the file; makes an erased one of that size where there is none (size 0: it must exist and
  * its own size counts). MISSING: no such file; SPACE: disk full; FORMAT: another size than asked,

@@ -10,11 +10,11 @@ struct pack_options {
     const char *project, *version; /* at most 31 bytes each */
     uint32_t secure_version;
     uint16_t revision_min, revision_max; /* 0, 0: any */
-    uint32_t size;            /* wanted file size in bytes, digest included; 0: the smallest.
-                                 rounded up to a multiple of 16 */
-    uint64_t seed;            /* fills the payload, so that two images differ */
+    uint32_t size; /* wanted file size in bytes, digest included; 0: the smallest.
+                      rounded up to a multiple of 16 */
+    uint64_t seed; /* fills the payload, so that two images differ */
     struct behaviour behaviour;
-    const uint8_t *policy;    /* 328 bytes P1, or NULL: 328 zero bytes as placeholder */
+    const uint8_t *policy; /* 328 bytes P1, or NULL: 328 zero bytes as placeholder */
 };
 
 /* *data_out is malloc'ed, the caller frees it. SPACE when over 16 MiB, FORMAT for bad options. */

@@ -1,0 +1,51 @@
+/* One boot told to a person: what decided, what was refused on the way, what runs. */
+#include "emu/emu.h"
+
+#include "base/text.h"
+
+static const struct {
+    const char *id, *sentence;
+} CHOICES[] = {
+#define BOOT_CHOICE_WORDS(name, id, sentence) {id, sentence},
+    BOOT_CHOICES(BOOT_CHOICE_WORDS)
+#undef BOOT_CHOICE_WORDS
+};
+
+const char *boot_choice_id(enum boot_choice choice)
+{
+    return choice < BOOT_CHOICES_COUNT ? CHOICES[choice].id : "unknown";
+}
+
+const char *boot_choice_sentence(enum boot_choice choice)
+{
+    return choice < BOOT_CHOICES_COUNT ? CHOICES[choice].sentence : "unknown";
+}
+
+static void add_tries(const struct boot *boot, struct godwit_text *text)
+{
+    for (size_t i = 0; i < boot->tries_count; i++) {
+        const struct boot_try *attempt = &boot->tries[i];
+        if (!attempt->reason) continue;
+        godwit_text_add(text, "; ");
+        godwit_text_add(text, attempt->partition.label);
+        godwit_text_add(text, " is refused: ");
+        godwit_text_add(text, godwit_reason_sentence(attempt->reason));
+    }
+}
+
+void boot_explain(const struct boot *boot, char *out, size_t size_max)
+{
+    struct godwit_text text;
+    godwit_text_init(&text, out, size_max);
+    godwit_text_add(&text, boot_choice_sentence(boot->choice));
+    if (boot->choice == BOOT_ENTRY) {
+        godwit_text_add(&text, ": entry ");
+        godwit_text_add_u64(&text, (uint64_t)boot->entry);
+        godwit_text_add(&text, " names ota_");
+        godwit_text_add_u64(&text, boot->slot);
+    }
+    add_tries(boot, &text);
+    godwit_text_add(&text,
+                    boot->boots ? "; boots " : "; nothing can boot, so the chip resets for ever");
+    if (boot->boots) godwit_text_add(&text, boot->partition.label);
+}

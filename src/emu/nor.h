@@ -1,0 +1,32 @@
+/* What every emulated flash chip does alike: the rules of NOR, checked and carried out. */
+#pragma once
+
+#include <assert.h>
+
+#include "emu/emu.h"
+
+/* A caller outside the chip or between its units is our own bug, never input. */
+static inline void nor_check(uint32_t chip_size, uint32_t offset, size_t size, uint32_t unit)
+{
+    assert(offset <= chip_size && size <= chip_size - offset);
+    assert(offset % unit == 0 && size % unit == 0);
+    (void)chip_size, (void)offset, (void)size, (void)unit;
+}
+
+/* Programs cells: bits only go from 1 to 0. True when all of them were erased before. */
+static inline bool nor_program(uint8_t *cells, const uint8_t *data, size_t size)
+{
+    bool erased = godwit_all(cells, size, 0xFF);
+    for (size_t i = 0; i < size; i++)
+        cells[i] &= data[i];
+    return erased;
+}
+
+/* A good mixing of a seed: the emulator's only source of chance (SplitMix64, public domain). */
+static inline uint64_t mix64(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}

@@ -1,0 +1,65 @@
+/* A server inside the test's own process: real codecs, a real deploy key, real signatures, and a
+ * struct godwit_net instead of sockets. One device talks to it at a time.
+ *
+ *     peer_init → peer_set_seed (into board_options.seed_policy) → peer_offer → run the board
+ *
+ * It offers the file until a check-in says that it runs confirmed; after a failure it offers again
+ * only when the device's reset cause or reason says that power was lost. */
+#pragma once
+
+#include "agent/port.h"
+#include "formats/checkin.h"
+#include "formats/policy.h"
+#include "keys/keys.h"
+
+#define PEER_PRODUCT "thermostat"
+
+struct peer {
+    /* The file on offer; the caller's memory. NULL: stay. */
+    const uint8_t *file;
+    size_t file_size;
+    uint8_t file_sha256[32], image_sha256[32];
+    uint16_t chip_id;
+    uint32_t secure_version, counter, rollout_id;
+    bool allow_downgrade;
+
+    /* Turns the test may play; zero is an honest server. */
+    bool is_silent;     /* every start fails with NET */
+    int status;         /* answer everything with this status; 0: do not */
+    int image_status;   /* … only image requests */
+    bool offers_always; /* also after failures that are none of power's */
+    bool withdraws;     /* offer only until the device holds the file: "stay" before the switch */
+    void (*tamper)(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE]);
+
+    /* What happened. */
+    uint32_t checkins, claims, image_requests, offers;
+    bool is_confirmed;             /* the offered file was reported running and confirmed */
+    bool gave_up;                  /* a failure that is not power's was reported */
+    uint32_t outcomes;             /* distinct outcomes received */
+    struct godwit_checkin last;    /* last check-in, decoded */
+    struct godwit_outcome outcome; /* last outcome received */
+
+    /* private */
+    struct key *deploy_key;
+    uint8_t seed[GODWIT_POLICY_BYTES];
+    uint64_t sequence;
+    uint32_t outcome_id;
+    uint8_t token_sha256[32];
+    bool is_enrolled, is_open;
+    struct godwit_answer answer;
+    const uint8_t *body; /* of the open answer */
+    size_t body_size, body_at;
+    char reply[GODWIT_CHECKIN_REPLY_MAX];
+};
+
+/* A new deploy key and a seed policy for PEER_PRODUCT that trusts `image_key` (NULL: open product).
+ * Aborts when a key can not be made: this is test code. */
+void peer_init(struct peer *peer, const struct key *image_key);
+void peer_deinit(struct peer *peer);
+/* The 328 bytes for board_options.seed_policy; live as long as the peer. */
+const uint8_t *peer_seed(const struct peer *peer);
+/* For board_options.claim_token; static. */
+const char *peer_claim_token(void);
+/* Offers a file (signed or not; any bytes): digests and chip are read from it. */
+void peer_offer(struct peer *peer, const uint8_t *file, size_t size, uint32_t rollout_id);
+struct godwit_net peer_port(struct peer *peer);
