@@ -1,10 +1,91 @@
+/* Two things a device needs to join: a claim token, and the seed policy of its agent's build. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "cli/remote.h"
+#include "formats/policy.h"
+
+static int claim(const struct remote *remote, const char *product, uint32_t count, bool as_json)
+{
+    json_t *body = json_pack("{s:s, s:I}", "product", product, "count", (json_int_t)count);
+    json_t *reply;
+    bool is_good = body && remote_call(remote, "POST", "/api/v1/claims", body, &reply);
+    json_decref(body);
+    if (!is_good) return 1;
+    if (as_json)
+        is_good = json_print(reply);
+    else
+        puts(json_text(reply, "token"));
+    json_decref(reply);
+    return is_good ? 0 : 1;
+}
+
+static bool file_write(const char *path, const uint8_t *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    bool is_good = file && fwrite(data, 1, size, file) == size;
+    if (file && fclose(file)) is_good = false;
+    if (!is_good) fprintf(stderr, "godwit: %s can not be written: %s\n", path, strerror(errno));
+    return is_good;
+}
+
+static int seed(const struct remote *remote, const char *product, const char *out)
+{
+    uint8_t data[GODWIT_POLICY_BYTES];
+    struct godwit_policy policy;
+    char path[512];
+    snprintf(path, sizeof path, "/api/v1/products/%s/seed", product);
+    if (!remote_download(remote, path, data, sizeof data)) return 1;
+    if (godwit_policy_decode(data, true, &policy)) {
+        fprintf(stderr, "godwit: %s sent no seed policy\n", remote->url);
+        return 1;
+    }
+    snprintf(path, sizeof path, "%s%s", out ? out : product, out ? "" : ".seed");
+    if (!file_write(path, data, sizeof data)) return 1;
+    printf("%s: trusts %u image key%s and %u deploy key%s\n", path, policy.image_keys_count,
+           policy.image_keys_count == 1 ? "" : "s", policy.deploy_keys_count,
+           policy.deploy_keys_count == 1 ? "" : "s");
+    return 0;
+}
+
+/* Product names travel in a path: what an image's project name may hold, less what a URL splits. */
+static bool is_plain_name(const char *name)
+{
+    return name[0] && strlen(name) <= 32 && !strpbrk(name, "/?#% \\");
+}
 
 int cmd_claim(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit claim: not built yet\n", stderr);
-    return 1;
+    struct remote_flags flags = {0};
+    const char *product = NULL, *seed_product = NULL, *out = NULL;
+    uint32_t count = 1;
+    const struct option_row rows[] = {
+        {"--product", OPTION_TEXT, &product, "NAME", "print a claim token for this product"},
+        {"--count", OPTION_NUMBER, &count, "N", "how many devices may join with it (default 1)"},
+        {"--seed", OPTION_TEXT, &seed_product, "NAME", "write this product's seed policy"},
+        {"--out", OPTION_TEXT, &out, "FILE", "… to this file (default NAME.seed)"},
+        REMOTE_ROWS(flags),
+    };
+    const struct options options = {"claim",
+                                    "--product NAME [--count N] | --seed NAME [--out FILE]",
+                                    "Lets devices join: the token goes into a device's first "
+                                    "check-in, the seed policy (328 bytes) into its agent.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    NULL,
+                                    0,
+                                    0};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (!product == !seed_product) return options_wrong(&options, "give --product or --seed");
+    const char *name = product ? product : seed_product;
+    if (!is_plain_name(name)) return options_wrong(&options, "'%s' is no product name", name);
+    struct remote remote;
+    if (!remote_open(&remote, &flags)) return 1;
+    status = product ? claim(&remote, product, count, flags.json) : seed(&remote, name, out);
+    remote_close(&remote);
+    return status;
 }

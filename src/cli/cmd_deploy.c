@@ -1,10 +1,151 @@
+/* Rolls a release out, and with --wait stays until every selected device has decided. */
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/remote.h"
+
+#define POLL_MS 250
+#define LINE_SIZE 160
+
+/* What a rollout looks like in one line. */
+static void line_make(const json_t *rollout, char *line, size_t size_max)
+{
+    unsigned long long selected = json_number(rollout, "selected");
+    unsigned long long good = json_number(rollout, "good"), failed = json_number(rollout, "failed");
+    bool is_done = !strcmp(json_text(rollout, "state"), "done");
+    size_t filled = is_done || !selected ? 20 : (size_t)((good + failed) * 20 / selected);
+    snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu under way, %llu failed",
+             (int)filled, "####################", (int)(20 - filled), "....................", good,
+             selected, json_number(rollout, "undecided"), failed);
+}
+
+/* Devices that did not make it, with the reason; how many there are. */
+static size_t failures_print(const json_t *rollout)
+{
+    size_t index, count = 0;
+    json_t *device;
+    json_array_foreach(json_object_get(rollout, "devices"), index, device)
+    {
+        const char *state = json_text(device, "state");
+        if (strcmp(state, "failed") && strcmp(state, "unfit")) continue;
+        printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
+               json_text(device, "sentence"), json_text(device, "reason"));
+        count++;
+    }
+    return count;
+}
+
+/* Polls until the rollout is done or timeout_s is over; the last answer, or NULL. */
+static json_t *rollout_follow(const struct remote *remote, unsigned long long rollout_id,
+                              uint32_t timeout_s, bool is_quiet)
+{
+    char path[64], line[LINE_SIZE], shown[LINE_SIZE] = "";
+    bool in_place = isatty(1);
+    snprintf(path, sizeof path, "/api/v1/rollouts/%llu", rollout_id);
+    time_t until = time(NULL) + (time_t)timeout_s;
+    for (;;) {
+        json_t *rollout;
+        if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
+        bool is_over =
+            strcmp(json_text(rollout, "state"), "running") || (timeout_s && time(NULL) >= until);
+        line_make(rollout, line, sizeof line);
+        if (!is_quiet && strcmp(line, shown)) {
+            printf(in_place ? "\r\033[K%s" : "%s\n", line);
+            fflush(stdout);
+            memcpy(shown, line, sizeof shown);
+        }
+        if (is_over) {
+            if (!is_quiet && in_place) putchar('\n');
+            return rollout;
+        }
+        json_decref(rollout);
+        nanosleep(&(struct timespec){0, POLL_MS * 1000000L}, NULL);
+    }
+}
+
+static int result_print(const json_t *rollout, bool as_json)
+{
+    if (as_json && !json_print(rollout)) return 1;
+    size_t failures = as_json ? json_number(rollout, "failed") : failures_print(rollout);
+    if (!strcmp(json_text(rollout, "state"), "done")) return failures ? 1 : 0;
+    fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
+          stderr);
+    return 1;
+}
+
+/* "--to a --to b,c": each device id, commas split. */
+static json_t *devices_make(const struct option_list *to)
+{
+    json_t *devices = json_array();
+    for (size_t i = 0; i < to->count; i++)
+        for (const char *at = to->items[i]; *at;) {
+            size_t size = strcspn(at, ",");
+            if (size) json_array_append_new(devices, json_stringn(at, size));
+            at += size + (at[size] == ',');
+        }
+    return devices;
+}
+
+static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t timeout_s,
+                  bool as_json)
+{
+    json_t *rollout;
+    bool is_good = remote_call(remote, "POST", "/api/v1/rollouts", body, &rollout);
+    json_decref(body);
+    if (!is_good) return 1;
+    unsigned long long rollout_id = json_number(rollout, "rollout_id"),
+                       selected = json_number(rollout, "selected");
+    if (!as_json)
+        printf("rollout %llu: %s %s to %llu device%s\n", rollout_id, json_text(rollout, "product"),
+               json_text(rollout, "version"), selected, selected == 1 ? "" : "s");
+    if (!wait) {
+        is_good = !as_json || json_print(rollout);
+        if (!as_json) puts("follow it with: godwit status");
+        json_decref(rollout);
+        return is_good ? 0 : 1;
+    }
+    fflush(stdout);
+    json_decref(rollout);
+    rollout = rollout_follow(remote, rollout_id, timeout_s, as_json);
+    if (!rollout) return 1;
+    int status = result_print(rollout, as_json);
+    json_decref(rollout);
+    return status;
+}
 
 int cmd_deploy(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit deploy: not built yet\n", stderr);
-    return 1;
+    struct remote_flags flags = {0};
+    const char *words[2] = {NULL, NULL};
+    struct option_list to = {.count = 0};
+    bool wait = false;
+    uint32_t timeout_s = 0;
+    const struct option_row rows[] = {
+        {"--to", OPTION_LIST, &to, "DEVICE", "only this device (again for more, or A,B,C)"},
+        {"--wait", OPTION_FLAG, &wait, NULL, "stay until all have decided; exit 1 if any failed"},
+        {"--timeout", OPTION_NUMBER, &timeout_s, "S", "with --wait: give up after S seconds"},
+        REMOTE_ROWS(flags),
+    };
+    const struct options options = {"deploy",
+                                    "PRODUCT VERSION [--to DEVICE] [--wait] [--json]",
+                                    "Rolls a release out to all devices of its product, or to "
+                                    "those named. The release can not be changed afterwards.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    2,
+                                    2};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    struct remote remote;
+    if (!remote_open(&remote, &flags)) return 1;
+    json_t *body = json_pack("{s:s, s:s}", "product", words[0], "version", words[1]);
+    if (to.count) json_object_set_new(body, "devices", devices_make(&to));
+    status = deploy(&remote, body, wait, timeout_s, flags.json);
+    remote_close(&remote);
+    return status;
 }

@@ -1,10 +1,131 @@
+/* All devices as a table, or one device with its facts and its history. */
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/remote.h"
+
+static void table_print(const json_t *reply)
+{
+    static const char FORMAT[] = "%-13s %-20s %-9s %-12s %-8s %-9s %-12s %s\n";
+    char ago[32];
+    size_t index;
+    json_t *device;
+    const json_t *devices = json_object_get(reply, "devices");
+    if (!json_array_size(devices)) {
+        puts("no devices yet; `godwit claim --product NAME` lets them join");
+        return;
+    }
+    printf(FORMAT, "DEVICE", "PRODUCT", "CHIP", "VERSION", "SLOT", "STATE", "SEEN", "WHY");
+    json_array_foreach(devices, index, device) printf(
+        FORMAT, json_text(device, "device_id"), json_text(device, "product"),
+        json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
+        json_text(device, "state"), ago_words(json_number(device, "last_seen"), ago, sizeof ago),
+        json_text(device, "sentence"));
+}
+
+static void facts_print(const json_t *facts)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)facts, name, value)
+    {
+        if (json_is_string(value))
+            printf("  %-18s %s\n", name, json_string_value(value));
+        else if (json_is_integer(value))
+            printf("  %-18s %lld\n", name, (long long)json_integer_value(value));
+    }
+}
+
+static void device_print(const json_t *device)
+{
+    char ago[32];
+    printf("%s  %s %s on %s, %s, seen %s\n", json_text(device, "device_id"),
+           json_text(device, "product"), json_text(device, "version"), json_text(device, "chip"),
+           json_text(device, "slot"), ago_words(json_number(device, "last_seen"), ago, sizeof ago));
+    printf("%s: %s (%s)\n", json_text(device, "state"), json_text(device, "sentence"),
+           json_text(device, "reason"));
+    facts_print(json_object_get(device, "facts"));
+}
+
+static void events_print(const json_t *reply)
+{
+    size_t index;
+    json_t *event;
+    puts("history, newest first:");
+    json_array_foreach(json_object_get(reply, "events"), index, event)
+    {
+        char when[32] = "";
+        struct tm local;
+        time_t at = (time_t)json_number(event, "time");
+        if (localtime_r(&at, &local)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
+        printf("  %s  %-9s %-10s %s", when, json_text(event, "kind"), json_text(event, "version"),
+               json_text(event, "stage"));
+        const char *reason = json_text(event, "reason");
+        if (reason[0] && strcmp(reason, "none"))
+            printf(": %s (%s)", json_text(event, "sentence"), reason);
+        if (json_text(event, "detail")[0]) printf(" [%s]", json_text(event, "detail"));
+        putchar('\n');
+    }
+}
+
+static bool list_show(const struct remote *remote, bool as_json)
+{
+    json_t *reply;
+    if (!remote_call(remote, "GET", "/api/v1/devices", NULL, &reply)) return false;
+    bool is_good = true;
+    if (as_json)
+        is_good = json_print(reply);
+    else
+        table_print(reply);
+    json_decref(reply);
+    return is_good;
+}
+
+static bool device_show(const struct remote *remote, const char *device_id, bool as_json)
+{
+    char path[96];
+    json_t *device, *history = NULL;
+    snprintf(path, sizeof path, "/api/v1/devices/%s", device_id);
+    if (!remote_call(remote, "GET", path, NULL, &device)) return false;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/events", device_id);
+    bool is_good = remote_call(remote, "GET", path, NULL, &history);
+    if (is_good && as_json) {
+        json_object_set(device, "events", json_object_get(history, "events"));
+        is_good = json_print(device);
+    } else if (is_good) {
+        device_print(device);
+        events_print(history);
+    }
+    json_decref(device);
+    json_decref(history);
+    return is_good;
+}
 
 int cmd_devices(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit devices: not built yet\n", stderr);
-    return 1;
+    struct remote_flags flags = {0};
+    const char *words[1] = {NULL};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const struct options options = {"devices",
+                                    "[DEVICE] [--json]",
+                                    "All devices, or one device (12 hex digits) with its facts "
+                                    "and its history.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    0,
+                                    1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (words[0] && (strlen(words[0]) != 12 || strspn(words[0], "0123456789abcdefABCDEF") != 12))
+        return options_wrong(&options, "'%s' is no device id of 12 hex digits", words[0]);
+    struct remote remote;
+    if (!remote_open(&remote, &flags)) return 1;
+    bool is_good =
+        words[0] ? device_show(&remote, words[0], flags.json) : list_show(&remote, flags.json);
+    remote_close(&remote);
+    return is_good ? 0 : 1;
 }

@@ -1,10 +1,89 @@
+/* Everything at a glance: server, products, releases, rollouts, devices. */
 #include "cli/cli.h"
 
 #include <stdio.h>
 
+#include "cli/remote.h"
+
+static void products_print(const json_t *status)
+{
+    size_t index;
+    json_t *product;
+    json_array_foreach(json_object_get(status, "products"), index, product)
+    {
+        size_t keys = json_array_size(json_object_get(product, "image_keys"));
+        bool open = json_is_true(json_object_get(product, "open"));
+        printf("product  %-24s ", json_text(product, "name"));
+        if (open)
+            puts("OPEN: takes unsigned files");
+        else
+            printf("signed, %zu trusted key%s\n", keys, keys == 1 ? "" : "s");
+    }
+}
+
+static void releases_print(const json_t *status)
+{
+    size_t index, image_index;
+    json_t *release, *image;
+    json_array_foreach(json_object_get(status, "releases"), index, release)
+    {
+        printf("release  %s %-12s %-7s", json_text(release, "product"),
+               json_text(release, "version"), json_text(release, "state"));
+        json_array_foreach(json_object_get(release, "images"), image_index, image)
+            printf("%s %s", image_index ? "," : "", json_text(image, "chip"));
+        putchar('\n');
+    }
+}
+
+static void rollouts_print(const json_t *status)
+{
+    size_t index;
+    json_t *rollout;
+    json_array_foreach(json_object_get(status, "rollouts"), index, rollout)
+    {
+        printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu under way, %llu failed\n",
+               json_number(rollout, "rollout_id"), json_text(rollout, "product"),
+               json_text(rollout, "version"), json_text(rollout, "state"),
+               json_number(rollout, "good"), json_number(rollout, "selected"),
+               json_number(rollout, "undecided"), json_number(rollout, "failed"));
+    }
+}
+
+static void status_print(const struct remote *remote, const json_t *status)
+{
+    const json_t *server = json_object_get(status, "server"),
+                 *devices = json_object_get(status, "devices");
+    printf("server   %s, godwit %s, up %llu s\n", remote->url, json_text(server, "version"),
+           json_number(server, "uptime_s"));
+    products_print(status);
+    releases_print(status);
+    rollouts_print(status);
+    printf("devices  %llu, %llu undecided, %llu on trial, %llu pending\n",
+           json_number(devices, "total"), json_number(devices, "undecided"),
+           json_number(devices, "on_trial"), json_number(devices, "pending"));
+}
+
 int cmd_status(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit status: not built yet\n", stderr);
-    return 1;
+    struct remote_flags flags = {0};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const struct options options = {"status",
+                                    "[--json]",
+                                    "Releases, rollouts and devices at a glance.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    NULL,
+                                    0,
+                                    0};
+    int exit_status = options_parse(&options, argc, argv, NULL);
+    if (exit_status >= 0) return exit_status;
+    struct remote remote;
+    if (!remote_open(&remote, &flags)) return 1;
+    json_t *status;
+    bool is_good = remote_call(&remote, "GET", "/api/v1/status", NULL, &status);
+    if (is_good && flags.json) is_good = json_print(status);
+    if (is_good && !flags.json) status_print(&remote, status);
+    if (is_good) json_decref(status);
+    remote_close(&remote);
+    return is_good ? 0 : 1;
 }

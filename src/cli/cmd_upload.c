@@ -1,10 +1,75 @@
+/* Hands a file to the server and says what the server understood. */
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "cli/remote.h"
+#include "formats/chip.h"
+
+static void signatures_print(const json_t *signatures)
+{
+    size_t index;
+    json_t *one;
+    if (!json_array_size(signatures)) fputs(", unsigned", stdout);
+    json_array_foreach(signatures, index, one)
+        printf("%s %.8s… (%s)", index ? " and" : ", signed by", json_text(one, "key_digest"),
+               json_text(one, "scheme"));
+}
+
+static void understood_print(const json_t *reply)
+{
+    const char *product = json_text(reply, "product"), *version = json_text(reply, "version");
+    const struct godwit_chip *chip = godwit_chip_by_name(json_text(reply, "chip"));
+    printf("%s %s for %s", product, version, chip ? chip->title : json_text(reply, "chip"));
+    signatures_print(json_object_get(reply, "signatures"));
+    printf(", %llu KiB%s\n", (json_number(reply, "size") + 1023) / 1024,
+           json_is_true(json_object_get(reply, "already")) ? " (was there already)" : "");
+    if (json_is_true(json_object_get(reply, "created_product")))
+        printf("%s is a new product; from now on only files with these signing keys are taken\n",
+               product);
+    printf("deploy it with: godwit deploy %s %s\n", product, version);
+}
 
 int cmd_upload(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit upload: not built yet\n", stderr);
-    return 1;
+    struct remote_flags flags = {0};
+    const char *words[1] = {NULL}, *product = NULL;
+    bool open = false;
+    const struct option_row rows[] = {
+        {"--product", OPTION_TEXT, &product, "NAME", "refuse a file of any other product"},
+        {"--open", OPTION_FLAG, &open, NULL, "take an unsigned file; its new product stays open"},
+        REMOTE_ROWS(flags),
+    };
+    const struct options options = {"upload",
+                                    "FILE [--product NAME] [--open] [--json]",
+                                    "Hands an image to the server; says what it is, and by whom "
+                                    "it is signed, or why it is refused.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    1,
+                                    1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (product && strpbrk(product, "&=/?#% \\"))
+        return options_wrong(&options, "'%s' is no product name", product);
+    char path[128];
+    int size = snprintf(path, sizeof path, "/api/v1/images%s%s%s%s", open || product ? "?" : "",
+                        open ? "open=1&" : "", product ? "product=" : "", product ? product : "");
+    if (size >= (int)sizeof path) return options_wrong(&options, "the product name is too long");
+    if (path[size - 1] == '&') path[size - 1] = '\0';
+
+    struct remote remote;
+    json_t *reply;
+    if (!remote_open(&remote, &flags)) return 1;
+    bool is_good = remote_upload(&remote, path, words[0], &reply);
+    remote_close(&remote);
+    if (!is_good) return 1;
+    if (flags.json)
+        is_good = json_print(reply);
+    else
+        understood_print(reply);
+    json_decref(reply);
+    return is_good ? 0 : 1;
 }

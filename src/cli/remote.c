@@ -261,7 +261,7 @@ bool remote_download(const struct remote *remote, const char *path, uint8_t *dat
     return is_good;
 }
 
-/* ── JSON ──────────────────────────────────────────────────────────────────────────────────── */
+/* ── answers ───────────────────────────────────────────────────────────────────────────────── */
 
 bool json_print(const json_t *json)
 {
@@ -277,8 +277,24 @@ const char *json_text(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-uint64_t json_number(const json_t *object, const char *name)
+unsigned long long json_number(const json_t *object, const char *name)
 {
     json_int_t number = json_integer_value(json_object_get(object, name));
-    return number < 0 ? 0 : (uint64_t)number;
+    return number < 0 ? 0 : (unsigned long long)number;
+}
+
+const char *ago_words(uint64_t time_s, char *out, size_t size_max)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } UNITS[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int64_t age = (int64_t)time(NULL) - (int64_t)time_s;
+    snprintf(out, size_max, "%s", time_s ? "now" : "never");
+    for (size_t i = 0; time_s && i < sizeof UNITS / sizeof *UNITS; i++) {
+        if (age < UNITS[i].seconds) continue;
+        snprintf(out, size_max, "%lld %s ago", (long long)(age / UNITS[i].seconds), UNITS[i].unit);
+        break;
+    }
+    return out;
 }

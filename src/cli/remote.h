@@ -9,14 +9,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/options.h"
+
+/* The three options that every command of this kind takes. */
+struct remote_flags {
+    const char *server, *ca;
+    bool json;
+};
+#define REMOTE_ROWS(flags)                                                              \
+    {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"}, \
+        {"--ca", OPTION_TEXT, &(flags).ca, "FILE",                                      \
+         "PEM certificate that the server's is signed by"},                             \
+    {                                                                                   \
+        "--json", OPTION_FLAG, &(flags).json, NULL, "print the server's answer"         \
+    }
+
 struct remote {
     char url[256];   /* "https://host:port", no slash at the end */
     char token[256]; /* "": none */
     char *ca_pem;    /* malloc'ed; NULL: the system's own certificates */
 };
 
-/* server and ca may be NULL. False after a printed line. */
-bool remote_open(struct remote *remote, const char *server, const char *ca);
+/* False after a printed line. */
+bool remote_open(struct remote *remote, const struct remote_flags *flags);
 void remote_close(struct remote *remote);
 
 /* One request; body may be NULL. On 2xx the parsed answer goes to *reply_out (the caller's). */
@@ -33,6 +48,8 @@ bool remote_session_save(const struct remote *remote);
 
 /* For --json: the answer as the server gave it, indented. Flushed; false after a printed line. */
 bool json_print(const json_t *json);
+/* Prints a device's or release's times: "12 s ago", "3 min ago", "never" for 0. */
+const char *ago_words(uint64_t time_s, char *out, size_t size_max);
 /* Members by name that never fail: "" or 0 where missing or of another kind. */
 const char *json_text(const json_t *object, const char *name);
-uint64_t json_number(const json_t *object, const char *name);
+unsigned long long json_number(const json_t *object, const char *name);

@@ -109,8 +109,9 @@ static void find_known(struct remote *remote, const char *server)
     }
 }
 
-bool remote_open(struct remote *remote, const char *server, const char *ca)
+bool remote_open(struct remote *remote, const struct remote_flags *flags)
 {
+    const char *server = flags->server, *ca = flags->ca;
     memset(remote, 0, sizeof *remote);
     if (server) {
         find_known(remote, server);
