@@ -14,13 +14,14 @@ struct godwit_address_range {
 };
 
 struct godwit_chip {
-    uint16_t id;                  /* esp_chip_id_t */
-    const char *name;             /* as esptool writes it: "esp32c3" */
-    const char *title;            /* "ESP32-C3" */
-    uint32_t bootloader_offset;   /* in flash */
-    uint8_t schemes;              /* godwit_scheme_bit */
-    uint8_t key_count;            /* eFuse key digests of Secure Boot v2; 0: not available */
+    uint16_t id;                /* esp_chip_id_t */
+    const char *name;           /* as esptool writes it: "esp32c3" */
+    const char *title;          /* "ESP32-C3" */
+    uint32_t bootloader_offset; /* in flash */
+    uint8_t schemes;            /* godwit_scheme_bit */
+    uint8_t key_count;          /* eFuse key digests of Secure Boot v2; 0: not available */
     struct godwit_address_range mapped[2]; /* flash-cache addresses; an empty range is unused */
+    uint8_t mmu_page_log2_min;             /* smallest page an image may ask for; 16: 64 KiB only */
 };
 
 /* NULL when unknown. */

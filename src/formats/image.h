@@ -39,7 +39,7 @@ struct godwit_image_info {
     char version[33], project[33], idf_version[33];
     uint16_t block_revision_min, block_revision_max;
     uint8_t mmu_page_log2; /* 0: the chip's default, 64 KiB */
-    bool has_policy; /* policy holds the raw block; formats/policy.h reads it */
+    bool has_policy;       /* policy holds the raw block; formats/policy.h reads it */
     uint8_t policy[GODWIT_POLICY_SIZE];
     uint32_t image_size;      /* bytes, digest included; 0 until known */
     uint8_t image_sha256[32]; /* the appended digest */
@@ -52,21 +52,26 @@ struct godwit_image_expect {
     uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
                                        slots are 64 KiB aligned, so 0 is right for any slot */
     bool check_revision;
-    uint16_t revision; /* of the chip, major * 100 + minor */
-    bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no appended digest, no
-                                descriptor, no entry rule; 0 segments stay refused unless it does */
+    uint16_t revision;       /* of the chip, major * 100 + minor */
+    bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no segments, no appended
+                                digest, no descriptor, any entry, anything behind the image */
+    bool all_faults; /* go on behind a fault that leaves the next bytes readable, and collect every
+                        fault in `faults`: for telling a person, never for a decision */
 };
 
 /* The parser; embed or place anywhere, about 1.3 KiB. `sink` comes first: write pieces of the file
  * in order. write answers FORMAT (and `reason` says which) as soon as a fault is certain; finish
- * judges the whole. The result is readable at any time through `info`; digests after finish. */
+ * judges the whole. The result is readable at any time through `info`; digests after finish.
+ * A link: what was judged is handed on to sink.next, which the owner may set after init. */
 struct godwit_image {
     struct godwit_sink sink;
     struct godwit_image_info info;
     enum godwit_reason reason; /* first fault, NONE while none is known */
+    uint64_t faults;           /* bit n: reason n was found; one bit unless all_faults */
     uint32_t file_size;        /* bytes written so far */
     uint32_t body_size;        /* where a signature sector starts (image rounded up to 4 KiB) */
-    bool is_signed_size;       /* finish: the file is body_size + 4096 long */
+    bool is_signed_size;       /* finish: a signature sector stands behind the body (4,096 bytes;
+                                  as_bootloader_does: whatever bytes) */
     uint8_t file_sha256[32];   /* after finish */
     uint8_t body_sha256[32];   /* after finish, where signed: what SHA-256 blocks sign */
     uint8_t body_sha384[48];   /* the same for P-384 blocks */
@@ -75,10 +80,12 @@ struct godwit_image {
     struct godwit_image_expect expect;
     struct godwit_hash sha256, sha384;
     uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
-    uint32_t segment_left, segment_index, segment_load, first_load, mmu_page;
-    uint8_t state, checksum, pending_count;
+    const struct godwit_chip *chip;
+    uint32_t part_size, part_done; /* bytes of the part being read (enum part in image.c) */
+    uint32_t segment_load, segment_start, segment_size, mmu_page;
+    uint8_t part, checksum, segment_index;
     bool entry_found;
-    uint8_t pending[GODWIT_IMAGE_HEADER_SIZE + 8];
+    uint8_t gathered[32]; /* header, segment header or digest while it comes in */
 };
 
 /* expect is copied. sector: 4,096 bytes of the caller's, or NULL when not wanted (an agent reads

@@ -1,0 +1,398 @@
+/* The ESP application image as a stream.
+ *
+ * Method. A file is a row of parts of known size: header, segment header, descriptor, …, signature
+ * sector. `part_size` says how long the part at hand is; write() cuts what it is given at the
+ * part's end, take() looks at a piece, and end_part() judges the finished part and says which comes
+ * next. So each rule stands in one function and does not care how the bytes were cut into pieces.
+ * One SHA-256 over all bytes is peeked at three places: in front of the appended digest (image), at
+ * the 4 KiB boundary (body) and at the end (file). SHA-384 runs beside it up to the body's end,
+ * because a P-384 block signs that.
+ *
+ * The same rules serve upload, download, read-back and the bootloader model. Where ESP-IDF's
+ * bootloader is laxer, judge() asks `as_bootloader_does`; that list is short and in one place.
+ *
+ * Rejected: reading the image whole (a device has no room), and a table of segments filled first
+ * (the rules need one segment at a time, and the table would cost 128 bytes of RAM). */
+#include "formats/image.h"
+
+#include "formats/chip.h"
+#include "formats/policy.h"
+
+#define MAGIC 0xE9
+#define SEGMENT_HEADER_SIZE 8
+#define APP_DESC_MAGIC 0xABCD5432u
+#define CHECKSUM_SEED 0xEF
+#define SIGBLOCK_MAGIC 0xE7
+#define MMU_PAGE_LOG2_DEFAULT 16
+#define LOAD_ADDRESS_MIN 0x10000000u /* below: a padding segment, loaded nowhere */
+#define UNLIMITED UINT32_MAX         /* the part has no end */
+
+enum part {
+    PART_HEADER,
+    PART_SEGMENT_HEADER,
+    PART_DESCRIPTION, /* the first 256 bytes of segment 0 */
+    PART_POLICY,      /* the next 328 of segment 0 */
+    PART_SEGMENT,     /* the rest of a segment */
+    PART_CHECKSUM,    /* zero padding and the checksum byte */
+    PART_DIGEST,
+    PART_PADDING, /* 0xFF up to the sector */
+    PART_SECTOR,
+    PART_BEHIND,
+    PART_FAULT,
+};
+
+/* ---- judging ---- */
+
+/* Faults behind which the next bytes can still be read, so that all_faults may go on. */
+#define BIT(reason) (UINT64_C(1) << GODWIT_REASON_##reason)
+#define READABLE                                                                         \
+    (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(UNKNOWN_CHIP) | BIT(WRONG_CHIP) |        \
+     BIT(CHIP_REVISION) | BIT(TOO_LARGE) | BIT(ALIGNMENT) | BIT(ENTRY) | BIT(CHECKSUM) | \
+     BIT(IMAGE_DIGEST))
+/* What ESP-IDF's bootloader does not ask (docs/FORMATS.md). */
+#define BOOTLOADER_ACCEPTS (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(ENTRY) | BIT(TRAILING_DATA))
+
+static void begin_part(struct godwit_image *image, enum part part, uint32_t size)
+{
+    image->part = (uint8_t)part;
+    image->part_size = size;
+    image->part_done = 0;
+}
+
+static godwit_err fault(struct godwit_image *image, enum godwit_reason reason)
+{
+    uint64_t bit = UINT64_C(1) << reason;
+    if (image->expect.as_bootloader_does && (bit & BOOTLOADER_ACCEPTS)) return GODWIT_OK;
+    if (!image->reason) image->reason = reason;
+    image->faults |= bit;
+    if (image->expect.all_faults && (bit & READABLE)) return GODWIT_OK;
+    begin_part(image, PART_FAULT, UNLIMITED);
+    return GODWIT_ERR_FORMAT;
+}
+
+static godwit_err judge(struct godwit_image *image, bool is_good, enum godwit_reason reason)
+{
+    return is_good ? GODWIT_OK : fault(image, reason);
+}
+
+/* ---- the parts, in the order of the file ---- */
+
+static bool revision_fits(const struct godwit_image *image)
+{
+    const struct godwit_image_info *info = &image->info;
+    uint16_t revision = image->expect.revision;
+    bool has_max = info->revision_max != 0 && info->revision_max != 65535;
+    if (!image->expect.check_revision) return true;
+    return revision >= info->revision_min && !(has_max && revision > info->revision_max);
+}
+
+/* Zero padding and the checksum byte fill up to a multiple of 16. */
+static uint32_t checksum_size(uint32_t data_end)
+{
+    return 16 - data_end % 16;
+}
+
+/* Segment `index`, or what follows the last. */
+static void begin_segment(struct godwit_image *image, uint8_t index)
+{
+    image->segment_index = index;
+    if (index < image->info.segment_count)
+        begin_part(image, PART_SEGMENT_HEADER, SEGMENT_HEADER_SIZE);
+    else
+        begin_part(image, PART_CHECKSUM, checksum_size(image->file_size));
+}
+
+static godwit_err end_header(struct godwit_image *image)
+{
+    const uint8_t *header = image->gathered;
+    struct godwit_image_info *info = &image->info;
+    info->segment_count = header[1];
+    info->entry = godwit_load32(header + 4);
+    info->chip_id = godwit_load16(header + 12);
+    info->revision_min = godwit_load16(header + 15);
+    info->revision_max = godwit_load16(header + 17);
+    info->hash_appended = header[23] != 0;
+    image->chip = godwit_chip_by_id(info->chip_id);
+
+    bool has_segments = info->segment_count > 0 || image->expect.as_bootloader_does;
+    if (!has_segments || info->segment_count > GODWIT_IMAGE_SEGMENTS_MAX)
+        return fault(image, GODWIT_REASON_SEGMENTS);
+    godwit_err err = judge(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
+    const struct godwit_chip *chip = image->expect.chip;
+    if (!err) err = judge(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
+    if (!err) err = judge(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
+    if (!err) err = judge(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
+    if (!err) begin_segment(image, 0);
+    return err;
+}
+
+/* The cache maps whole pages, so a flash address and the address it appears at must agree inside
+ * a page. */
+static godwit_err check_alignment(struct godwit_image *image)
+{
+    if (!image->chip || !godwit_chip_is_mapped(image->chip, image->segment_load)) return GODWIT_OK;
+    uint32_t flash = image->expect.flash_offset + image->segment_start;
+    bool is_aligned = (flash - image->segment_load) % image->mmu_page == 0;
+    return judge(image, is_aligned, GODWIT_REASON_ALIGNMENT);
+}
+
+/* Only chips whose page can be chosen look at the descriptor's choice. */
+static godwit_err choose_mmu_page(struct godwit_image *image)
+{
+    uint8_t log2 = image->info.mmu_page_log2;
+    uint8_t min = image->chip ? image->chip->mmu_page_log2_min : MMU_PAGE_LOG2_DEFAULT;
+    bool is_possible = log2 == 0 || (log2 >= min && log2 <= MMU_PAGE_LOG2_DEFAULT);
+    if (log2 != 0 && is_possible) image->mmu_page = 1u << log2;
+    if (image->expect.as_bootloader_does) return GODWIT_OK;
+    return judge(image, is_possible, GODWIT_REASON_ALIGNMENT);
+}
+
+static godwit_err end_segment_header(struct godwit_image *image)
+{
+    uint32_t load = godwit_load32(image->gathered);
+    uint32_t size = godwit_load32(image->gathered + 4);
+    if (size % 4 != 0 || size >= GODWIT_IMAGE_SIZE_MAX) return fault(image, GODWIT_REASON_SEGMENTS);
+    uint32_t data_end = image->file_size + size;
+    bool fits = data_end + checksum_size(data_end) <= image->expect.size_max;
+    godwit_err err = judge(image, fits, GODWIT_REASON_TOO_LARGE);
+    if (err) return err;
+
+    image->segment_load = load;
+    image->segment_start = image->file_size;
+    image->segment_size = size;
+    if (load >= LOAD_ADDRESS_MIN && image->info.entry - load < size) image->entry_found = true;
+    if (image->segment_index == 0 && size >= GODWIT_APP_DESC_SIZE) {
+        begin_part(image, PART_DESCRIPTION, GODWIT_APP_DESC_SIZE);
+        return GODWIT_OK; /* the descriptor says how large a page is */
+    }
+    if (image->segment_index == 0) err = fault(image, GODWIT_REASON_NO_DESCRIPTION);
+    if (!err) err = check_alignment(image);
+    if (!err) begin_part(image, PART_SEGMENT, size);
+    return err;
+}
+
+static godwit_err end_description(struct godwit_image *image)
+{
+    struct godwit_image_info *info = &image->info;
+    const uint8_t *desc = info->policy;
+    if (godwit_load32(desc) == APP_DESC_MAGIC) {
+        info->has_description = true;
+        info->secure_version = godwit_load32(desc + 4);
+        memcpy(info->version, desc + 16, 32);
+        memcpy(info->project, desc + 48, 32);
+        memcpy(info->idf_version, desc + 112, 32);
+        info->block_revision_min = godwit_load16(desc + 176);
+        info->block_revision_max = godwit_load16(desc + 178);
+        info->mmu_page_log2 = desc[180];
+    }
+    godwit_err err = judge(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
+    if (!err) err = choose_mmu_page(image);
+    if (!err) err = check_alignment(image);
+    if (err) return err;
+
+    uint32_t left = image->segment_size - GODWIT_APP_DESC_SIZE;
+    memset(info->policy, 0, sizeof info->policy);
+    begin_part(image, PART_POLICY, left < GODWIT_POLICY_SIZE ? left : GODWIT_POLICY_SIZE);
+    return GODWIT_OK;
+}
+
+static void end_policy(struct godwit_image *image)
+{
+    struct godwit_image_info *info = &image->info;
+    info->has_policy =
+        image->part_size == GODWIT_POLICY_SIZE && godwit_policy_is_present(info->policy);
+    if (!info->has_policy) memset(info->policy, 0, sizeof info->policy);
+    begin_part(image, PART_SEGMENT, image->segment_size - GODWIT_APP_DESC_SIZE - image->part_size);
+}
+
+static godwit_err end_image(struct godwit_image *image)
+{
+    image->info.image_size = image->file_size;
+    image->body_size =
+        (image->file_size + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
+    begin_part(image, PART_PADDING, image->body_size - image->file_size);
+    bool fits = image->file_size <= image->expect.size_max;
+    return judge(image, fits, GODWIT_REASON_TOO_LARGE);
+}
+
+static godwit_err end_checksum(struct godwit_image *image)
+{
+    uint8_t written = image->gathered[0];
+    godwit_err err = judge(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
+    if (!err) err = judge(image, image->entry_found, GODWIT_REASON_ENTRY);
+    if (!err && !image->info.hash_appended) return end_image(image);
+    if (!err) err = godwit_hash_peek(&image->sha256, image->info.image_sha256);
+    if (!err) begin_part(image, PART_DIGEST, GODWIT_SHA256_SIZE);
+    return err;
+}
+
+static godwit_err end_digest(struct godwit_image *image)
+{
+    bool is_equal = memcmp(image->gathered, image->info.image_sha256, GODWIT_SHA256_SIZE) == 0;
+    memcpy(image->info.image_sha256, image->gathered, GODWIT_SHA256_SIZE);
+    godwit_err err = judge(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
+    return err ? err : end_image(image);
+}
+
+static godwit_err end_body(struct godwit_image *image)
+{
+    godwit_err err = godwit_hash_peek(&image->sha256, image->body_sha256);
+    if (!err) err = godwit_hash_peek(&image->sha384, image->body_sha384);
+    begin_part(image, PART_SECTOR, GODWIT_SECTOR_SIZE);
+    return err;
+}
+
+static godwit_err end_part(struct godwit_image *image)
+{
+    switch ((enum part)image->part) {
+    case PART_HEADER:
+        return end_header(image);
+    case PART_SEGMENT_HEADER:
+        return end_segment_header(image);
+    case PART_DESCRIPTION:
+        return end_description(image);
+    case PART_POLICY:
+        end_policy(image);
+        return GODWIT_OK;
+    case PART_SEGMENT:
+        begin_segment(image, (uint8_t)(image->segment_index + 1));
+        return GODWIT_OK;
+    case PART_CHECKSUM:
+        return end_checksum(image);
+    case PART_DIGEST:
+        return end_digest(image);
+    case PART_PADDING:
+        return end_body(image);
+    case PART_SECTOR:
+        begin_part(image, PART_BEHIND, UNLIMITED);
+        return GODWIT_OK;
+    case PART_BEHIND:
+    case PART_FAULT:
+        break;
+    }
+    return GODWIT_ERR_FORMAT; /* longer than 4 GiB */
+}
+
+/* ---- the stream ---- */
+
+static void xor_checksum(struct godwit_image *image, const uint8_t *data, uint32_t size)
+{
+    uint8_t checksum = image->checksum;
+    for (uint32_t i = 0; i < size; i++)
+        checksum ^= data[i];
+    image->checksum = checksum;
+}
+
+/* Looks at a piece that lies wholly inside the part at hand. */
+static godwit_err take(struct godwit_image *image, const uint8_t *data, uint32_t size)
+{
+    uint32_t at = image->part_done;
+    switch ((enum part)image->part) {
+    case PART_HEADER:
+        if (at == 0 && data[0] != MAGIC) return fault(image, GODWIT_REASON_NOT_AN_IMAGE);
+        memcpy(image->gathered + at, data, size);
+        break;
+    case PART_SEGMENT_HEADER:
+    case PART_DIGEST:
+        memcpy(image->gathered + at, data, size);
+        break;
+    case PART_DESCRIPTION: /* waits where the policy block comes next: it is smaller */
+    case PART_POLICY:
+        memcpy(image->info.policy + at, data, size);
+        xor_checksum(image, data, size);
+        break;
+    case PART_SEGMENT:
+        xor_checksum(image, data, size);
+        break;
+    case PART_CHECKSUM:
+        image->gathered[0] = data[size - 1];
+        break;
+    case PART_PADDING:
+        return judge(image, godwit_all(data, size, 0xFF), GODWIT_REASON_TRAILING_DATA);
+    case PART_SECTOR:
+        if (image->sector) memcpy(image->sector + at, data, size);
+        return judge(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
+    case PART_BEHIND:
+        return fault(image, GODWIT_REASON_TRAILING_DATA);
+    case PART_FAULT:
+        return GODWIT_ERR_FORMAT;
+    }
+    return GODWIT_OK;
+}
+
+static godwit_err parse(struct godwit_image *image, const uint8_t *data, size_t size)
+{
+    godwit_err err = GODWIT_OK;
+    while (size > 0 && !err) {
+        uint32_t left = image->part_size - image->part_done;
+        uint32_t piece = size < left ? (uint32_t)size : left;
+        err = take(image, data, piece);
+        if (err) break;
+        godwit_hash_update(&image->sha256, data, piece);
+        if (image->part < PART_SECTOR) godwit_hash_update(&image->sha384, data, piece);
+        image->file_size += piece;
+        image->part_done += piece;
+        data += piece;
+        size -= piece;
+        while (!err && image->part_done == image->part_size) /* again for parts of size 0 */
+            err = end_part(image);
+    }
+    return err;
+}
+
+static godwit_err image_write(struct godwit_sink *sink, const uint8_t *data, size_t size)
+{
+    struct godwit_image *image = (struct godwit_image *)sink;
+    if (image->part == PART_FAULT) return GODWIT_ERR_FORMAT;
+    bool fits =
+        size <= UINT32_MAX - image->file_size &&
+        (image->expect.as_bootloader_does || image->file_size + size <= image->expect.size_max);
+    godwit_err err = judge(image, fits, GODWIT_REASON_TOO_LARGE);
+    if (!err) err = parse(image, data, size);
+    return err ? err : godwit_sink_write(sink->next, data, size);
+}
+
+/* Where a whole file may end: behind the image, padded and without a sector, or behind a sector. */
+static bool ends_well(const struct godwit_image *image)
+{
+    if (image->part == PART_BEHIND) return true;
+    bool is_whole = image->part == PART_PADDING || image->part == PART_SECTOR;
+    return is_whole && (image->part_done == 0 || image->expect.as_bootloader_does);
+}
+
+static godwit_err image_finish(struct godwit_sink *sink)
+{
+    struct godwit_image *image = (struct godwit_image *)sink;
+    godwit_err err = godwit_hash_peek(&image->sha256, image->file_sha256);
+    if (err) return err;
+    image->is_signed_size = image->part == PART_BEHIND;
+    if (image->part != PART_FAULT && !ends_well(image)) (void)fault(image, GODWIT_REASON_TRUNCATED);
+    if (image->reason) return GODWIT_ERR_FORMAT;
+    return godwit_sink_finish(sink->next);
+}
+
+static void image_abort(struct godwit_sink *sink)
+{
+    godwit_sink_abort(sink->next);
+}
+
+void godwit_image_init(struct godwit_image *image, const struct godwit_image_expect *expect,
+                       uint8_t *sector)
+{
+    static const struct godwit_sink_ops OPS = {image_write, image_finish, image_abort};
+    memset(image, 0, sizeof *image);
+    image->sink.ops = &OPS;
+    image->expect = *expect;
+    if (!expect->size_max) image->expect.size_max = GODWIT_IMAGE_SIZE_MAX + GODWIT_SECTOR_SIZE;
+    image->sector = sector;
+    image->checksum = CHECKSUM_SEED;
+    image->mmu_page = 1u << MMU_PAGE_LOG2_DEFAULT;
+    godwit_hash_init(&image->sha256, GODWIT_SHA256);
+    godwit_hash_init(&image->sha384, GODWIT_SHA384);
+    begin_part(image, PART_HEADER, GODWIT_IMAGE_HEADER_SIZE);
+}
+
+bool godwit_image_head_known(const struct godwit_image *image)
+{
+    return !image->reason && (image->part > PART_POLICY || image->segment_index > 0);
+}
