@@ -9,7 +9,8 @@ struct key; /* private or public; opaque, close with key_close */
 
 /* A fresh private key. NULL when OpenSSL refuses. */
 struct key *key_generate(enum godwit_scheme scheme);
-/* PEM, private or public, RSA-3072, P-256 or P-384. MISSING: no such file; FORMAT: not such a key. */
+/* PEM, private or public, RSA-3072, P-256 or P-384. MISSING: no such file; FORMAT: not such a key.
+ */
 GODWIT_MUST_USE godwit_err key_open(const char *path, struct key **key_out);
 void key_close(struct key *key);
 /* Writes a private key, mode 0600, never over an existing file (BUSY). */
