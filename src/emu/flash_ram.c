@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "emu/chance.h"
 #include "emu/nor.h"
 
 #define BUCKETS_COUNT 8192u

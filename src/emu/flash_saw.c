@@ -3,6 +3,7 @@
  * bits of it programmed; an erase stops with a sector that is neither old nor blank, either raised
  * bit by bit or blank up to some byte. Which of these is chosen by the seed, so that a case can be
  * replayed. */
+#include "emu/chance.h"
 #include "emu/nor.h"
 
 /* A number below `count`, the which-th choice inside the present operation. */

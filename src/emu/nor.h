@@ -21,12 +21,3 @@ static inline bool nor_program(uint8_t *cells, const uint8_t *data, size_t size)
         cells[i] &= data[i];
     return erased;
 }
-
-/* A good mixing of a seed: the emulator's only source of chance (SplitMix64, public domain). */
-static inline uint64_t mix64(uint64_t x)
-{
-    x += 0x9E3779B97F4A7C15u;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return x ^ x >> 31;
-}
