@@ -1,0 +1,97 @@
+/* Makes application images without a compiler: one flash-mapped segment that holds descriptor,
+ * policy block, behaviour and a payload of noise, then checksum byte and digest. The noise comes
+ * from a seed, so that the same options give the same file on any machine. */
+#include "emu/pack.h"
+
+#include <stdlib.h>
+
+#include "formats/image.h"
+
+#define LOAD_OFFSET 0x20u /* of the segment's data, in the file and inside its 64 KiB page */
+#define PAYLOAD_OFFSET (BEHAVIOUR_OFFSET + BEHAVIOUR_SIZE)
+#define TAIL_SIZE 36u /* 3 zero bytes, checksum, digest */
+#define SIZE_MIN 672u /* an empty payload, rounded up to 16 */
+#define TEXT_SIZE 32u
+
+static bool is_text(const char *text)
+{
+    size_t size = text ? strlen(text) : 0;
+    return size > 0 && size < TEXT_SIZE;
+}
+
+static void put_header(uint8_t *file, const struct pack_options *options, uint32_t load,
+                       uint32_t data_size)
+{
+    file[0] = 0xE9;
+    file[1] = 1;    /* segment */
+    file[2] = 2;    /* DIO */
+    file[3] = 0x2F; /* 4 MB of flash, fastest clock */
+    godwit_store32(file + 4, load + PAYLOAD_OFFSET - LOAD_OFFSET);
+    file[8] = 0xEE; /* no write-protect pin */
+    godwit_store16(file + 12, options->chip->id);
+    godwit_store16(file + 15, options->revision_min);
+    godwit_store16(file + 17, options->revision_max);
+    file[23] = 1; /* a digest is appended */
+    godwit_store32(file + GODWIT_IMAGE_HEADER_SIZE, load);
+    godwit_store32(file + GODWIT_IMAGE_HEADER_SIZE + 4, data_size);
+}
+
+static void put_description(uint8_t *desc, const struct pack_options *options)
+{
+    godwit_store32(desc, 0xABCD5432);
+    godwit_store32(desc + 4, options->secure_version);
+    memcpy(desc + 16, options->version, strlen(options->version));
+    memcpy(desc + 48, options->project, strlen(options->project));
+    memcpy(desc + 112, "godwit pack", sizeof "godwit pack" - 1);
+    godwit_store16(desc + 178, UINT16_MAX); /* any eFuse block revision */
+    desc[180] = 16;                         /* pages of 64 KiB */
+}
+
+/* SplitMix64 (Steele, Lea and Flood 2014): short, and every seed is as good as any other. */
+static void put_noise(uint8_t *data, size_t size, uint64_t seed)
+{
+    for (size_t i = 0; i < size; i += 4) {
+        uint64_t z = seed += UINT64_C(0x9E3779B97F4A7C15);
+        z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+        z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+        godwit_store32(data + i, (uint32_t)(z ^ z >> 31));
+    }
+}
+
+static godwit_err put_tail(uint8_t *file, uint32_t size)
+{
+    uint8_t checksum = 0xEF;
+    for (uint32_t i = LOAD_OFFSET; i < size - TAIL_SIZE; i++)
+        checksum ^= file[i];
+    file[size - GODWIT_SHA256_SIZE - 1] = checksum;
+    struct godwit_hash hash;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, file, size - GODWIT_SHA256_SIZE);
+    return godwit_hash_peek(&hash, file + size - GODWIT_SHA256_SIZE);
+}
+
+godwit_err pack_image(const struct pack_options *options, uint8_t **data_out, size_t *size_out)
+{
+    *data_out = NULL, *size_out = 0;
+    if (!options->chip || !is_text(options->project) || !is_text(options->version))
+        return GODWIT_ERR_FORMAT;
+    if (options->size > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_SPACE;
+    uint32_t size = options->size < SIZE_MIN ? SIZE_MIN : (options->size + 15) / 16 * 16;
+    uint8_t *file = calloc(1, size);
+    if (!file) return GODWIT_ERR_IO;
+
+    uint32_t load = options->chip->mapped[0].from + LOAD_OFFSET;
+    put_header(file, options, load, size - TAIL_SIZE - LOAD_OFFSET);
+    put_description(file + GODWIT_APP_DESC_OFFSET, options);
+    if (options->policy) memcpy(file + GODWIT_POLICY_OFFSET, options->policy, GODWIT_POLICY_SIZE);
+    behaviour_encode(&options->behaviour, file + BEHAVIOUR_OFFSET);
+    put_noise(file + PAYLOAD_OFFSET, size - TAIL_SIZE - PAYLOAD_OFFSET, options->seed);
+    godwit_err err = put_tail(file, size);
+    if (err) {
+        free(file);
+        return err;
+    }
+    *data_out = file;
+    *size_out = size;
+    return GODWIT_OK;
+}
