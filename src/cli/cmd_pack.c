@@ -1,10 +1,90 @@
-#include "cli/cli.h"
-
+/* godwit pack: a small image for emulated devices. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/options.h"
+#include "emu/pack.h"
+
+static void chips_list(FILE *out)
+{
+    for (size_t i = 0; godwit_chip_at(i); i++)
+        fprintf(out, "%s%s", i ? ", " : "", godwit_chip_at(i)->name);
+}
+
+static void behaviours_list(FILE *out)
+{
+    for (int i = 0; i < BEHAVIOUR_COUNT; i++)
+        fprintf(out, "%s%s", i ? ", " : "", behaviour_name((enum behaviour_kind)i));
+}
+
+static int wrong_name(const char *what, const char *name, void (*list)(FILE *out))
+{
+    fprintf(stderr, "godwit pack: there is no %s '%s'; choose one of ", what, name);
+    list(stderr);
+    fputc('\n', stderr);
+    return 2;
+}
+
+static int pack(const struct pack_options *pack, const char *path)
+{
+    uint8_t *data;
+    size_t size;
+    godwit_err err = pack_image(pack, &data, &size);
+    if (err == GODWIT_ERR_SPACE)
+        fputs("godwit pack: --size goes up to 16777216 (16 MiB)\n", stderr);
+    else if (err == GODWIT_ERR_FORMAT)
+        fputs("godwit pack: project and version take 1 to 31 bytes\n", stderr);
+    else if (err)
+        fprintf(stderr, "godwit pack: %s\n", godwit_err_sentence(err));
+    if (err) return 1;
+    bool ok = file_write("pack", path, data, size);
+    free(data);
+    return ok ? 0 : 1;
+}
 
 int cmd_pack(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit pack: not built yet\n", stderr);
-    return 1;
+    const char *chip = "esp32c3", *project = "thermostat", *version = "1.0.0", *path = NULL;
+    const char *behaviour = "healthy";
+    uint32_t secure_version = 0, size = 65536, seed = 1, delay_s = 0;
+    const struct option_row rows[] = {
+        {"--chip", OPTION_TEXT, &chip, "NAME", "chip, as esptool names it (esp32c3)"},
+        {"--project", OPTION_TEXT, &project, "NAME", "project name (thermostat)"},
+        {"--version", OPTION_TEXT, &version, "V", "version text (1.0.0)"},
+        {"--secure-version", OPTION_NUMBER, &secure_version, "N", "anti-rollback number (0)"},
+        {"--size", OPTION_NUMBER, &size, "BYTES", "size of the file (65536)"},
+        {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (1)"},
+        {"--behaviour", OPTION_TEXT, &behaviour, "NAME",
+         "healthy, crash-at-boot, hang, no-network, crash-after-confirm"},
+        {"--delay", OPTION_NUMBER, &delay_s, "S", "seconds until it behaves so (0)"},
+    };
+    const struct options options = {
+        "pack",
+        "[options] OUT",
+        "Makes a small application image for emulated devices.",
+        rows,
+        sizeof rows / sizeof *rows,
+        &path,
+        1,
+        1,
+    };
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+
+    struct pack_options wanted = {
+        .chip = godwit_chip_by_name(chip),
+        .project = project,
+        .version = version,
+        .secure_version = secure_version,
+        .size = size,
+        .seed = seed,
+        .behaviour.delay_s = delay_s,
+    };
+    if (!wanted.chip) return wrong_name("chip", chip, chips_list);
+    if (behaviour_by_name(behaviour, &wanted.behaviour.kind))
+        return wrong_name("behaviour", behaviour, behaviours_list);
+    return pack(&wanted, path);
 }

@@ -30,7 +30,7 @@ static void put_header(uint8_t *file, const struct pack_options *options, uint32
     file[8] = 0xEE; /* no write-protect pin */
     godwit_store16(file + 12, options->chip->id);
     godwit_store16(file + 15, options->revision_min);
-    godwit_store16(file + 17, options->revision_max);
+    godwit_store16(file + 17, options->revision_max ? options->revision_max : UINT16_MAX);
     file[23] = 1; /* a digest is appended */
     godwit_store32(file + GODWIT_IMAGE_HEADER_SIZE, load);
     godwit_store32(file + GODWIT_IMAGE_HEADER_SIZE + 4, data_size);
