@@ -44,8 +44,8 @@ struct peer {
     uint8_t seed[GODWIT_POLICY_BYTES];
     uint64_t sequence;
     uint32_t outcome_id;
-    uint8_t token_sha256[32];
-    bool is_enrolled, is_open;
+    uint8_t token[32];
+    bool is_enrolled, is_open, is_waiting;
     struct godwit_answer answer;
     const uint8_t *body; /* of the open answer */
     size_t body_size, body_at;

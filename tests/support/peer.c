@@ -1,0 +1,268 @@
+/* The server a device test talks to: as strict as the real one about tokens, ranges and digests,
+ * and nothing of its own where the product has code. Test code: what can not go wrong here aborts.
+ */
+#include "peer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "formats/image.h"
+
+#define CLAIM_TOKEN "gw1.peer.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define IMAGE_PATH "/v1/image/"
+#define INTERVAL_S 60
+
+static void must(bool condition, const char *what)
+{
+    if (condition) return;
+    fprintf(stderr, "peer: %s failed\n", what);
+    abort();
+}
+
+/* ---- what is offered ---- */
+
+void peer_init(struct peer *peer, const struct key *image_key)
+{
+    struct godwit_policy policy = {.flags = GODWIT_POLICY_REQUIRE_INSTRUCTION};
+    struct godwit_public_key public;
+    *peer = (struct peer){.sequence = 1000};
+    peer->deploy_key = key_generate(GODWIT_SCHEME_ECDSA256);
+    must(peer->deploy_key, "making a deploy key");
+    key_public(peer->deploy_key, &public);
+    memcpy(policy.deploy_keys[0], public.point, 64);
+    policy.deploy_keys_count = 1;
+    must(!godwit_product_id("default", PEER_PRODUCT, policy.product_id), "product id");
+    policy.hardware_mask = UINT32_MAX;
+    if (image_key) {
+        policy.threshold = policy.image_keys_count = 1;
+        must(!key_digest(image_key, policy.image_keys[0]), "key digest");
+    } else {
+        policy.flags |= GODWIT_POLICY_OPEN;
+    }
+    godwit_policy_encode(&policy, peer->seed);
+}
+
+void peer_deinit(struct peer *peer)
+{
+    key_close(peer->deploy_key);
+    peer->deploy_key = NULL;
+}
+
+const uint8_t *peer_seed(const struct peer *peer)
+{
+    return peer->seed;
+}
+
+const char *peer_claim_token(void)
+{
+    return CLAIM_TOKEN;
+}
+
+void peer_offer(struct peer *peer, const uint8_t *file, size_t size, uint32_t rollout_id)
+{
+    static const struct godwit_image_expect anything = {0};
+    struct godwit_image image;
+    struct godwit_policy policy;
+    struct godwit_hash hash;
+    godwit_image_init(&image, &anything, NULL);
+    (void)!godwit_sink_write(&image.sink, file, size); /* a test may offer a bad file */
+    (void)!godwit_sink_finish(&image.sink);
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, file, size);
+    must(!godwit_hash_peek(&hash, peer->file_sha256), "hashing the file");
+    memcpy(peer->image_sha256, image.info.image_sha256, 32);
+    peer->file = file;
+    peer->file_size = size;
+    peer->chip_id = image.info.chip_id;
+    peer->secure_version = image.info.secure_version;
+    peer->counter = 0;
+    if (image.info.has_policy && !godwit_policy_decode(image.info.policy, false, &policy))
+        peer->counter = policy.counter;
+    peer->rollout_id = rollout_id;
+    peer->is_confirmed = peer->gave_up = false;
+}
+
+/* ---- check-in ---- */
+
+static bool was_power(const struct godwit_checkin *checkin)
+{
+    return checkin->reset == GODWIT_RESET_POWER_ON || checkin->reset == GODWIT_RESET_BROWN_OUT ||
+           checkin->outcome.reason == GODWIT_REASON_TRIAL_POWER;
+}
+
+static void note_outcome(struct peer *peer, const struct godwit_checkin *checkin)
+{
+    const struct godwit_outcome *outcome = &checkin->outcome;
+    if (outcome->id == 0 || outcome->id == peer->outcome_id) return;
+    peer->outcome_id = outcome->id;
+    peer->outcome = *outcome;
+    peer->outcomes++;
+    if (outcome->rollout_id != peer->rollout_id) return;
+    if (outcome->stage != GODWIT_STAGE_CONFIRMED && !was_power(checkin)) peer->gave_up = true;
+}
+
+static bool wants_install(const struct peer *peer, const struct godwit_checkin *checkin)
+{
+    if (!peer->file || peer->is_confirmed) return false;
+    if (peer->gave_up && !peer->offers_always) return false;
+    return !peer->withdraws || memcmp(checkin->idle_file_sha256, peer->file_sha256, 32) != 0;
+}
+
+static void write_instruction(struct peer *peer, const struct godwit_checkin *checkin,
+                              uint8_t out[static GODWIT_INSTRUCTION_SIZE])
+{
+    struct godwit_instruction instruction = {.flags = GODWIT_INSTRUCTION_STAY,
+                                             .sequence = ++peer->sequence,
+                                             .server_time_ms = peer->sequence,
+                                             .valid_s = 3600};
+    uint8_t digest[32];
+    size_t size;
+    memcpy(instruction.device_id, checkin->device_id, sizeof instruction.device_id);
+    memcpy(instruction.nonce, checkin->nonce, sizeof instruction.nonce);
+    must(!godwit_product_id("default", PEER_PRODUCT, instruction.product_id), "product id");
+    if (wants_install(peer, checkin)) {
+        peer->offers++;
+        instruction.flags = GODWIT_INSTRUCTION_INSTALL;
+        if (peer->allow_downgrade) instruction.flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
+        instruction.file_size = (uint32_t)peer->file_size;
+        memcpy(instruction.file_sha256, peer->file_sha256, 32);
+        instruction.counter = peer->counter;
+        instruction.secure_version = peer->secure_version;
+        instruction.chip_id = peer->chip_id;
+        instruction.rollout_id = peer->rollout_id;
+    }
+    godwit_instruction_encode(&instruction, out);
+    must(!godwit_instruction_digest(out, digest), "instruction digest");
+    must(!key_sign(peer->deploy_key, digest, 32, out + GODWIT_INSTRUCTION_BODY_SIZE, &size),
+         "signing an instruction");
+    if (peer->tamper) peer->tamper(peer, out);
+}
+
+static bool bearer_is_token(const struct peer *peer, const char *bearer)
+{
+    char hex[65];
+    godwit_hex_encode(peer->token, 32, hex);
+    return peer->is_enrolled && bearer && !strcmp(bearer, hex);
+}
+
+/* A claim with another token than the first waits for a person; so does the real server. */
+static bool enroll(struct peer *peer, const struct godwit_checkin *checkin)
+{
+    peer->claims++;
+    if (!peer->is_enrolled) memcpy(peer->token, checkin->token, 32);
+    peer->is_enrolled = true;
+    return !memcmp(peer->token, checkin->token, 32);
+}
+
+static int answer_checkin(struct peer *peer, const struct godwit_request *request)
+{
+    static struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
+    struct godwit_checkin checkin;
+    struct godwit_checkin_reply reply = {.interval_s = INTERVAL_S};
+    bool is_claim = request->bearer && !strcmp(request->bearer, CLAIM_TOKEN);
+    if (godwit_checkin_decode(request->body, request->body_size, tokens, GODWIT_CHECKIN_TOKENS_MAX,
+                              &checkin))
+        return 400;
+    if (is_claim && !checkin.has_token) return 400;
+    if (!is_claim && !bearer_is_token(peer, request->bearer)) return 401;
+    reply.pending = is_claim && !enroll(peer, &checkin);
+    if (!reply.pending) {
+        peer->checkins++;
+        note_outcome(peer, &checkin);
+        if (peer->file && !checkin.on_trial &&
+            !memcmp(checkin.image_sha256, peer->image_sha256, 32))
+            peer->is_confirmed = true;
+        reply.outcome_id = checkin.outcome.id;
+        reply.has_instruction = true;
+        write_instruction(peer, &checkin, reply.instruction);
+        peer->last = checkin;
+    }
+    must(!godwit_checkin_reply_encode(&reply, peer->reply, sizeof peer->reply, &peer->body_size),
+         "writing a reply");
+    peer->body = (const uint8_t *)peer->reply;
+    return 200;
+}
+
+/* ---- image ---- */
+
+static int answer_image(struct peer *peer, const struct godwit_request *request)
+{
+    char hex[65], tag[67];
+    peer->image_requests++;
+    if (!bearer_is_token(peer, request->bearer)) return 401;
+    godwit_hex_encode(peer->file_sha256, 32, hex);
+    snprintf(tag, sizeof tag, "\"%s\"", hex);
+    if (!peer->file || strcmp(request->path + strlen(IMAGE_PATH), hex) != 0) return 409;
+    peer->body = peer->file;
+    peer->body_size = peer->file_size;
+    if (!request->use_range || (request->if_range && strcmp(request->if_range, tag) != 0))
+        return 200;
+    if (request->range_from >= peer->file_size) return 416;
+    peer->body += request->range_from;
+    peer->body_size -= request->range_from;
+    peer->answer.range_from = request->range_from;
+    peer->answer.range_total = peer->file_size;
+    return 206;
+}
+
+/* ---- the net port ---- */
+
+static int answer(struct peer *peer, const struct godwit_request *request)
+{
+    bool is_image = !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH));
+    if (peer->status) return peer->status;
+    if (is_image && peer->image_status) return peer->image_status;
+    if (is_image) return answer_image(peer, request);
+    if (!strcmp(request->path, "/v1/checkin") && request->body)
+        return answer_checkin(peer, request);
+    return 404;
+}
+
+static godwit_err peer_start(void *ctx, const struct godwit_request *request)
+{
+    struct peer *peer = ctx;
+    assert(!peer->is_open); /* one request at a time */
+    if (peer->is_silent) return GODWIT_ERR_NET;
+    peer->is_open = true;
+    peer->is_waiting = true;
+    peer->answer = (struct godwit_answer){0};
+    peer->body = NULL;
+    peer->body_size = peer->body_at = 0;
+    peer->answer.status = answer(peer, request);
+    if (peer->answer.status != 200 && peer->answer.status != 206) peer->body_size = 0;
+    peer->answer.content_length = peer->body_size;
+    return GODWIT_OK;
+}
+
+static godwit_err peer_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                            struct godwit_answer *answer_out)
+{
+    struct peer *peer = ctx;
+    *size_out = 0;
+    if (!peer->is_open) return GODWIT_ERR_NET;
+    if (peer->is_waiting) { /* as on a real network, nothing is there at first */
+        peer->is_waiting = false;
+        return GODWIT_OK;
+    }
+    *answer_out = peer->answer;
+    size_t left = peer->body_size - peer->body_at;
+    if (!left) return GODWIT_ERR_END;
+    *size_out = left < size_max ? left : size_max;
+    memcpy(data, peer->body + peer->body_at, *size_out);
+    peer->body_at += *size_out;
+    return GODWIT_OK;
+}
+
+static void peer_close(void *ctx)
+{
+    struct peer *peer = ctx;
+    peer->is_open = false;
+}
+
+struct godwit_net peer_port(struct peer *peer)
+{
+    return (struct godwit_net){
+        .ctx = peer, .start = peer_start, .read = peer_read, .close = peer_close};
+}
