@@ -1,6 +1,6 @@
 /* The one message: who I am, what I run, how it went → what to do. Both halves encode and decode
  * here, so they can not drift. JSON; unknown members are ignored, so that a newer device may say
- * more; a known member of a wrong kind is FORMAT. Example texts in docs/PROTOCOL.md. */
+ * more; a known member of a wrong kind is FORMAT. An example of each in docs/FORMATS.md. */
 #pragma once
 
 #include "base/json.h"
