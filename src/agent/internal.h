@@ -4,10 +4,13 @@
 #pragma once
 
 #include "agent/agent.h"
+#include "base/log.h"
 #include "formats/image.h"
 #include "formats/otadata.h"
 #include "formats/policy.h"
 #include "formats/ptable.h"
+
+#include <assert.h>
 
 #define GODWIT_AGENT_VERSION "0.1.0"
 #define GODWIT_BLOCK_SIZE 65536u /* what a download erases ahead, with one mark in the record */
@@ -37,7 +40,7 @@ struct godwit_record {
     uint8_t token[32];
     uint32_t checkins, outcome_count;
     struct godwit_held running, install;
-    uint32_t install_slot; /* offset of its partition in flash */
+    uint32_t running_slot, install_slot; /* offsets of their partitions in flash */
     uint32_t install_rollout, install_blocks;
     uint8_t install_step; /* enum godwit_step */
     uint8_t is_enrolled;
@@ -45,7 +48,7 @@ struct godwit_record {
     uint32_t outcome_id, outcome_rollout, outcome_reason; /* id 0: nothing to report */
     uint8_t outcome_file[32];
     char outcome_detail[GODWIT_RECORD_DETAIL_MAX];
-    uint8_t spare[8];
+    uint8_t spare[4];
 };
 _Static_assert(sizeof(struct godwit_record) == GODWIT_RECORD_SIZE, "written as it stands");
 
@@ -86,10 +89,11 @@ struct godwit_agent {
     uint64_t request_ms;     /* when the open request began */
     uint32_t interval_s;
     uint32_t last_reason;
-    uint32_t marks;       /* small marks in the record's present sector */
-    uint32_t offset;      /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
-    uint32_t best_offset; /* FETCH: furthest whole sector of this download */
-    uint32_t size;        /* RETURN: bytes of the slot that is looked at */
+    uint32_t marks;            /* small marks in the record's present sector */
+    uint32_t offset;           /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
+    uint32_t best_offset;      /* FETCH: furthest whole sector of this download */
+    struct godwit_region back; /* RETURN: where to */
+    uint32_t size;             /* RETURN: bytes of the slot that is looked at */
     uint16_t reply_size;
     uint8_t state, phase; /* enum godwit_state; a state's own step, 0 when it is entered */
     uint8_t failures;     /* requests in a row without an answer */
@@ -106,3 +110,77 @@ struct godwit_agent {
 
 /* Each state's work: one bounded piece; the next state is the answer. */
 typedef enum godwit_state godwit_state_fn(struct godwit_agent *agent);
+
+godwit_state_fn godwit_state_boot, godwit_state_ask, godwit_state_fetch, godwit_state_verify,
+    godwit_state_switch, godwit_state_trial, godwit_state_return;
+
+/* agent.c: notes how the install ended, for REPORT to keep; word and number become the outcome's
+ * detail ("status=404"), word NULL: none. Always GODWIT_REPORT. */
+enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
+                              const char *word, uint32_t number);
+/* Milliseconds to wait after so many failures in a row: doubling, with jitter, at most 5 min. */
+uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures);
+/* The same of an install that the record does not hold (yet): its file and rollout are named. */
+enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
+                                 uint32_t reason, const uint8_t file_sha256[static 32],
+                                 uint32_t rollout_id);
+struct godwit_device_facts godwit_agent_facts(const struct godwit_agent *agent);
+
+/* ask.c: one question. begin: NET when it could not begin. read: OK not answered yet, END answered
+ * (*status_out), NET no answer; text stands in the sector buffer at GODWIT_REPLY_OFFSET. */
+#define GODWIT_REPLY_OFFSET 2048u
+GODWIT_MUST_USE godwit_err godwit_question_begin(struct godwit_agent *agent);
+GODWIT_MUST_USE godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
+                                                uint32_t *retry_after_s_out);
+/* judge.c: checks 1–3 and 6 of an answered question. */
+GODWIT_MUST_USE enum godwit_reason
+godwit_judge_answer(struct godwit_agent *agent, const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
+                    struct godwit_instruction *out, uint32_t *key_index_out);
+GODWIT_MUST_USE enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
+                                                        const struct godwit_instruction *install,
+                                                        uint32_t key_index);
+
+/* record.c */
+enum godwit_mark_kind { GODWIT_MARK_BOOTS = 1, GODWIT_MARK_BLOCKS = 2, GODWIT_MARK_STEP = 3 };
+/* MISSING: blank, a new device; FORMAT: there was one and it is unreadable. Either way the record
+ * in RAM is empty then. */
+GODWIT_MUST_USE godwit_err godwit_record_load(struct godwit_agent *agent);
+/* Writes the whole record into the sector that is not in use. */
+GODWIT_MUST_USE godwit_err godwit_record_commit(struct godwit_agent *agent);
+/* Changes one number, in RAM and with 32 bytes in flash. */
+GODWIT_MUST_USE godwit_err godwit_record_mark(struct godwit_agent *agent,
+                                              enum godwit_mark_kind kind, uint32_t value);
+
+/* slot.c */
+GODWIT_MUST_USE godwit_err godwit_slots_find(struct godwit_agent *agent);
+/* Where OTA slot `index` lies; −1: factory. Uses the sector buffer. */
+GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
+                                              struct godwit_region *region_out);
+/* Size of the image in a region and its appended digest, by its segment headers; nothing is proven.
+ */
+GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
+                                             const struct godwit_region *region, uint32_t *size_out,
+                                             uint8_t digest_out[static 32]);
+/* The sector buffer's bytes up to agent->offset into the idle slot. */
+GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
+/* From which byte a download that a reset cut goes on; sets offset and must_repair. */
+GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);
+GODWIT_MUST_USE godwit_err godwit_otadata_load(const struct godwit_agent *agent,
+                                               struct godwit_ota_entry entries_out[static 2]);
+/* Erase, write, read back. */
+GODWIT_MUST_USE godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
+                                                const struct godwit_ota_entry *entry);
+
+/* verify.c */
+void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *region,
+                        bool as_bootloader_does);
+/* What the first bytes must say beyond what the parser asks (checks 6, 8). */
+GODWIT_MUST_USE enum godwit_reason godwit_judge_head(const struct godwit_agent *agent);
+/* One sector of a region into the parser; END after `size` bytes, when it has judged the whole;
+ * FORMAT: work.image.reason. */
+GODWIT_MUST_USE godwit_err godwit_image_read_back(struct godwit_agent *agent,
+                                                  const struct godwit_region *region,
+                                                  uint32_t size);
+
+/* confirm.c: the trial is won; otadata says so at the latest after this. */
+enum godwit_state godwit_trial_finish(struct godwit_agent *agent);

@@ -24,18 +24,18 @@ struct godwit_request {
     const char *bearer; /* sent as "Authorization: Bearer …" */
     const char *body;   /* NULL for none; JSON otherwise */
     size_t body_size;
-    uint32_t range_from;   /* with use_range: "Range: bytes=from-" */
+    uint32_t range_from; /* with use_range: "Range: bytes=from-" */
     bool use_range;
     const char *if_range; /* NULL, or an entity tag with its quotes */
 };
 
 /* The head of an answer. */
 struct godwit_answer {
-    int status;               /* 200 …; 0 while the head has not come yet */
-    uint32_t retry_after_s;   /* 0: not said */
-    uint64_t content_length;  /* of this answer; UINT64_MAX: not said */
-    uint64_t range_from;      /* first byte of a 206's Content-Range; else 0 */
-    uint64_t range_total;     /* whole size named by a 206; else 0 */
+    int status;              /* 200 …; 0 while the head has not come yet */
+    uint32_t retry_after_s;  /* 0: not said */
+    uint64_t content_length; /* of this answer; UINT64_MAX: not said */
+    uint64_t range_from;     /* first byte of a 206's Content-Range; else 0 */
+    uint64_t range_total;    /* whole size named by a 206; else 0 */
 };
 
 /* No call blocks over 100 ms; one request at a time.
@@ -72,6 +72,7 @@ struct godwit_system {
     void (*restart)(void *ctx);
     /* May an update go on now (battery, consent, maintenance)? NULL: always. */
     bool (*may_update)(void *ctx);
-    /* The app's own self-test during a trial: OK passed, BUSY not finished, else failed. NULL: passed. */
+    /* The app's own self-test during a trial: OK passed, BUSY not finished, else failed. NULL:
+     * passed. */
     godwit_err (*self_test)(void *ctx);
 };

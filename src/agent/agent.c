@@ -1,0 +1,166 @@
+/* The state table and its runner. A state's work is one bounded piece and answers with the next
+ * state; the table says which answers are allowed, so a look at it is a look at everything that
+ * can happen, and only the runner changes the state. */
+#include "agent/internal.h"
+#include "base/text.h"
+
+#define INTERVAL_DEFAULT_S 60u
+#define BACKOFF_MS_MIN 2000u
+#define BACKOFF_MS_MAX 300000u
+
+_Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
+               "the RAM that we promise on a 32-bit chip");
+
+static enum godwit_state state_idle(struct godwit_agent *agent)
+{
+    (void)agent;
+    return GODWIT_ASK;
+}
+
+static enum godwit_state state_report(struct godwit_agent *agent)
+{
+    bool is_written = !agent->outcome_is_new || godwit_record_commit(agent) == GODWIT_OK;
+    agent->outcome_is_new = false;
+    agent->is_underway = false;
+    if (agent->record.outcome_reason == GODWIT_REASON_NONE) agent->refusals = 0;
+    if (is_written && agent->refusals == 0) {
+        agent->refusals = 1;
+        return GODWIT_ASK;
+    }
+    /* Failing again at once: no faster than a network that fails. */
+    agent->wake_ms = agent->now_ms + godwit_agent_backoff(agent, agent->refusals);
+    if (agent->refusals < UINT8_MAX) agent->refusals++;
+    return GODWIT_IDLE;
+}
+
+#define TO(state) (1u << GODWIT_##state)
+
+static const struct {
+    const char *name;
+    godwit_state_fn *work;
+    unsigned next; /* states it may answer with */
+} table[GODWIT_STATE_COUNT] = {
+    [GODWIT_BOOT] = {"boot", godwit_state_boot,
+                     TO(BOOT) | TO(TRIAL) | TO(RETURN) | TO(VERIFY) | TO(REPORT) | TO(IDLE)},
+    [GODWIT_IDLE] = {"idle", state_idle, TO(ASK)},
+    [GODWIT_ASK] = {"ask", godwit_state_ask,
+                    TO(ASK) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) | TO(REPORT)},
+    [GODWIT_FETCH] = {"fetch", godwit_state_fetch, TO(FETCH) | TO(VERIFY) | TO(ASK) | TO(REPORT)},
+    [GODWIT_VERIFY] = {"verify", godwit_state_verify,
+                       TO(VERIFY) | TO(ASK) | TO(SWITCH) | TO(REPORT)},
+    [GODWIT_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
+    [GODWIT_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(RETURN) | TO(IDLE)},
+    [GODWIT_RETURN] = {"return", godwit_state_return, TO(RETURN) | TO(BOOT) | TO(REPORT)},
+    [GODWIT_REPORT] = {"report", state_report, TO(ASK) | TO(IDLE)},
+};
+
+enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
+                                 uint32_t reason, const uint8_t file_sha256[static 32],
+                                 uint32_t rollout_id)
+{
+    struct godwit_record *record = &agent->record;
+    if (reason) agent->last_reason = reason;
+    if (record->outcome_id && record->outcome_stage == stage && record->outcome_reason == reason &&
+        record->outcome_rollout == rollout_id && memcmp(record->outcome_file, file_sha256, 32) == 0)
+        return GODWIT_REPORT; /* said already, and not yet heard: no new write for it */
+    record->outcome_id = ++record->outcome_count;
+    record->outcome_stage = (uint8_t)stage;
+    record->outcome_reason = reason;
+    record->outcome_rollout = rollout_id;
+    memcpy(record->outcome_file, file_sha256, 32);
+    memset(record->outcome_detail, 0, sizeof record->outcome_detail);
+    agent->outcome_is_new = true;
+    LOG(WARN, "outcome", "stage=%d reason=%u", (int)stage, (unsigned)reason);
+    return GODWIT_REPORT;
+}
+
+enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
+                              const char *word, uint32_t number)
+{
+    struct godwit_record *record = &agent->record;
+    (void)godwit_fail_of(agent, stage, reason, record->install.file_sha256,
+                         record->install_rollout);
+    struct godwit_text detail;
+    godwit_text_init(&detail, record->outcome_detail, sizeof record->outcome_detail);
+    if (word) {
+        godwit_text_add(&detail, word);
+        godwit_text_add(&detail, "=");
+        godwit_text_add_u64(&detail, number);
+    }
+    return GODWIT_REPORT;
+}
+
+uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
+{
+    const struct godwit_system *system = agent->config.system;
+    uint32_t wait_ms = failures < 8 ? BACKOFF_MS_MIN << failures : BACKOFF_MS_MAX;
+    if (wait_ms > BACKOFF_MS_MAX) wait_ms = BACKOFF_MS_MAX;
+    uint16_t random = 0x8000;
+    (void)(system->random(system->ctx, (uint8_t *)&random, sizeof random) != GODWIT_OK);
+    return wait_ms / 2 + ((uint64_t)wait_ms * random >> 17);
+}
+
+struct godwit_device_facts godwit_agent_facts(const struct godwit_agent *agent)
+{
+    struct godwit_device_facts facts;
+    memset(&facts, 0, sizeof facts);
+    agent->config.system->facts(agent->config.system->ctx, &facts);
+    return facts;
+}
+
+void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config)
+{
+    memset(agent, 0, sizeof *agent);
+    agent->config = *config;
+    agent->interval_s = config->interval_s ? config->interval_s : INTERVAL_DEFAULT_S;
+    agent->state = GODWIT_BOOT;
+}
+
+uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
+{
+    agent->now_ms = now_ms;
+    bool is_woken = agent->is_nudged && agent->state == GODWIT_IDLE;
+    if (now_ms < agent->wake_ms && !is_woken) return agent->wake_ms;
+    if (agent->state == GODWIT_IDLE) agent->is_nudged = false;
+    agent->wake_ms = now_ms;
+    enum godwit_state next = table[agent->state].work(agent);
+    assert(table[agent->state].next & 1u << next);
+    if (next != agent->state) {
+        LOG(DEBUG, "state", "from=%s to=%s", table[agent->state].name, table[next].name);
+        agent->phase = 0;
+    }
+    agent->state = (uint8_t)next;
+    return agent->wake_ms;
+}
+
+void godwit_agent_nudge(struct godwit_agent *agent)
+{
+    agent->is_nudged = true;
+}
+
+void godwit_agent_confirm(struct godwit_agent *agent)
+{
+    agent->is_vouched = true;
+}
+
+void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out)
+{
+    const struct godwit_record *record = &agent->record;
+    memset(out, 0, sizeof *out);
+    out->state = (enum godwit_state)agent->state;
+    out->enrolled = record->is_enrolled;
+    out->on_trial = agent->on_trial;
+    if (agent->is_ready && record->install_step == GODWIT_STEP_FETCHING) {
+        out->progress = agent->state == GODWIT_FETCH ? agent->offset : agent->best_offset;
+        out->total = record->install.size;
+    }
+    out->last_reason = agent->last_reason;
+    out->boots = record->boots;
+    out->checkins = record->checkins;
+    memcpy(out->slot, agent->slots.label, sizeof out->slot);
+}
+
+const char *godwit_state_name(enum godwit_state state)
+{
+    return (unsigned)state < GODWIT_STATE_COUNT ? table[state].name : "?";
+}

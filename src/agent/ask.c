@@ -1,0 +1,268 @@
+/* ASK: the one question, and what its answer makes of us. Question, answer and parser tokens share
+ * the sector buffer; no other state's bytes are in it then:
+ *
+ *     0      … 1536  the question's JSON, until the request is closed
+ *     0      … 2048  then: tokens for the parser
+ *     2048   … 3072  the answer's JSON */
+#include "agent/internal.h"
+#include "base/text.h"
+
+#define POLL_MS 20u
+#define ANSWER_TIMEOUT_MS 30000u
+#define TOKENS_MAX (GODWIT_REPLY_OFFSET / sizeof(struct godwit_json_token))
+
+_Static_assert(GODWIT_CHECKIN_REQUEST_MAX <= GODWIT_REPLY_OFFSET, "the question fits");
+_Static_assert(GODWIT_REPLY_OFFSET + GODWIT_CHECKIN_REPLY_MAX < GODWIT_SECTOR_SIZE, "both fit");
+_Static_assert(TOKENS_MAX >= GODWIT_CHECKIN_TOKENS_MAX, "the tokens fit");
+
+/* The running image's own words, by its application descriptor. */
+static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    static const struct {
+        uint16_t from; /* in the image; each field has 32 bytes */
+        uint16_t to;
+    } fields[] = {
+        {GODWIT_APP_DESC_OFFSET + 16, offsetof(struct godwit_checkin, version)},
+        {GODWIT_APP_DESC_OFFSET + 48, offsetof(struct godwit_checkin, project)},
+        {GODWIT_APP_DESC_OFFSET + 112, offsetof(struct godwit_checkin, idf_version)},
+    };
+    const struct godwit_flash *flash = agent->config.flash;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        uint8_t *to = (uint8_t *)checkin + fields[i].to;
+        godwit_err err =
+            flash->read(flash->ctx, agent->slots.running.offset + fields[i].from, to, 32);
+        if (err) return err;
+    }
+    return GODWIT_OK;
+}
+
+static void fill_outcome(const struct godwit_record *record, struct godwit_outcome *outcome)
+{
+    if (record->outcome_id == 0) return;
+    outcome->id = record->outcome_id;
+    outcome->rollout_id = record->outcome_rollout;
+    outcome->stage = (enum godwit_stage)record->outcome_stage;
+    outcome->reason = record->outcome_reason;
+    memcpy(outcome->file_sha256, record->outcome_file, 32);
+    memcpy(outcome->detail, record->outcome_detail, sizeof record->outcome_detail);
+}
+
+static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    const struct godwit_system *system = agent->config.system;
+    struct godwit_device_facts facts = godwit_agent_facts(agent);
+    memcpy(checkin->device_id, facts.device_id, sizeof facts.device_id);
+    checkin->chip_id = facts.chip_id;
+    checkin->chip_revision = facts.chip_revision;
+    checkin->flash_size = agent->config.flash->size;
+    checkin->slot_size = agent->slots.idle.size;
+    checkin->free_heap = system->free_heap(system->ctx);
+    checkin->secure_version = facts.secure_version;
+    checkin->hardware_revision = facts.hardware_revision;
+    checkin->reset = facts.reset;
+}
+
+static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    const struct godwit_record *record = &agent->record;
+    const struct godwit_held *runs = agent->on_trial ? &record->install : &record->running;
+    memset(checkin, 0, sizeof *checkin);
+    memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
+    checkin->has_token = !record->is_enrolled && agent->config.claim_token;
+    if (checkin->has_token) memcpy(checkin->token, record->token, sizeof checkin->token);
+    memcpy(checkin->agent_version, GODWIT_AGENT_VERSION, sizeof GODWIT_AGENT_VERSION);
+    memcpy(checkin->image_sha256, runs->image_sha256, 32);
+    memcpy(checkin->file_sha256, runs->file_sha256, 32);
+    checkin->counter = runs->counter;
+    checkin->on_trial = agent->on_trial;
+    memcpy(checkin->slot, agent->slots.label, sizeof checkin->slot);
+    if (agent->is_verified) memcpy(checkin->idle_file_sha256, record->install.file_sha256, 32);
+    if (record->install_step == GODWIT_STEP_FETCHING) checkin->progress = agent->best_offset;
+    checkin->checkins = record->checkins;
+    checkin->boots = record->boots;
+    checkin->fresh_age_s = (uint32_t)((agent->now_ms - agent->fresh_ms) / 1000);
+    fill_facts(agent, checkin);
+    fill_outcome(record, &checkin->outcome);
+    return describe(agent, checkin);
+}
+
+godwit_err godwit_question_begin(struct godwit_agent *agent)
+{
+    const struct godwit_system *system = agent->config.system;
+    const struct godwit_net *net = agent->config.net;
+    godwit_err err = GODWIT_OK;
+    if (!agent->nonce_is_open) err = system->random(system->ctx, agent->nonce, sizeof agent->nonce);
+    if (err) return err;
+    agent->nonce_is_open = true;
+    agent->record.checkins++;
+    err = fill(agent, &agent->work.checkin);
+    if (err) return err;
+    size_t size;
+    err = godwit_checkin_encode(&agent->work.checkin, (char *)agent->sector,
+                                GODWIT_CHECKIN_REQUEST_MAX, &size);
+    if (err) return err;
+    bool is_claim = agent->work.checkin.has_token;
+    godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
+    struct godwit_request request = {
+        .method = "POST",
+        .path = "/v1/checkin",
+        .bearer = is_claim ? agent->config.claim_token : agent->strings.bearer,
+        .body = (const char *)agent->sector,
+        .body_size = size,
+    };
+    agent->reply_size = 0;
+    agent->request_ms = agent->now_ms;
+    err = net->start(net->ctx, &request);
+    agent->link_is_up = err == GODWIT_OK;
+    return err;
+}
+
+godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
+                                uint32_t *retry_after_s_out)
+{
+    const struct godwit_net *net = agent->config.net;
+    struct godwit_answer answer = {.content_length = UINT64_MAX};
+    size_t got = 0;
+    /* One byte more than allowed is room enough to see that it is too long. */
+    size_t room = GODWIT_CHECKIN_REPLY_MAX + 1u - agent->reply_size;
+    godwit_err err = net->read(net->ctx, agent->sector + GODWIT_REPLY_OFFSET + agent->reply_size,
+                               room, &got, &answer);
+    if (got) agent->reply_size = (uint16_t)(agent->reply_size + got);
+    *status_out = answer.status;
+    *retry_after_s_out = answer.retry_after_s;
+    agent->wake_ms = agent->now_ms + (got || err ? 0 : POLL_MS);
+    if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) return GODWIT_ERR_END;
+    if (!err && agent->now_ms - agent->request_ms > ANSWER_TIMEOUT_MS) return GODWIT_ERR_NET;
+    return err;
+}
+
+/* Waits for the server's interval, a tenth of it more or less, so that a fleet spreads out. */
+static enum godwit_state rest(struct godwit_agent *agent)
+{
+    const struct godwit_system *system = agent->config.system;
+    uint64_t tenth = (uint64_t)agent->interval_s * 100;
+    uint16_t random = 0x8000;
+    (void)(system->random(system->ctx, (uint8_t *)&random, sizeof random) != GODWIT_OK);
+    agent->wake_ms = agent->now_ms + 9 * tenth + (2 * tenth * random >> 16);
+    return GODWIT_IDLE;
+}
+
+static enum godwit_state no_answer(struct godwit_agent *agent, uint32_t retry_after_s)
+{
+    uint64_t wait_ms = godwit_agent_backoff(agent, agent->failures);
+    if (agent->failures < UINT8_MAX) agent->failures++;
+    if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;
+    if (wait_ms < (uint64_t)retry_after_s * 1000) wait_ms = (uint64_t)retry_after_s * 1000;
+    agent->wake_ms = agent->now_ms + wait_ms;
+    return GODWIT_IDLE;
+}
+
+/* Takes the install into the record's RAM; flash follows when the first block is opened. */
+static enum godwit_state accept(struct godwit_agent *agent,
+                                const struct godwit_instruction *install)
+{
+    struct godwit_record *record = &agent->record;
+    if (memcmp(install->file_sha256, record->running.file_sha256, 32) == 0) {
+        agent->is_underway = false;
+        return rest(agent); /* it runs already */
+    }
+    bool is_same = memcmp(install->file_sha256, record->install.file_sha256, 32) == 0 &&
+                   install->file_size == record->install.size &&
+                   record->install_slot == agent->slots.idle.offset;
+    agent->is_underway = true;
+    agent->valid_until_ms =
+        install->valid_s ? agent->now_ms + (uint64_t)install->valid_s * 1000 : UINT64_MAX;
+    record->install_rollout = install->rollout_id;
+    record->install.counter = install->counter;
+    if (is_same && record->install_step >= GODWIT_STEP_FETCHED)
+        return agent->is_verified ? GODWIT_SWITCH : GODWIT_VERIFY;
+    if (is_same && record->install_step == GODWIT_STEP_FETCHING) return GODWIT_FETCH;
+    memcpy(record->install.file_sha256, install->file_sha256, 32);
+    memset(record->install.image_sha256, 0, 32);
+    record->install.size = install->file_size;
+    record->install_slot = agent->slots.idle.offset;
+    record->install_blocks = 0;
+    record->install_step = GODWIT_STEP_FETCHING;
+    agent->is_verified = false;
+    agent->best_offset = 0;
+    return GODWIT_FETCH;
+}
+
+static enum godwit_state stay(struct godwit_agent *agent)
+{
+    agent->refusals = 0;
+    if (!agent->is_underway) return rest(agent);
+    agent->is_underway = false;
+    return godwit_fail(agent, agent->is_verified ? GODWIT_STAGE_SWITCH : GODWIT_STAGE_DOWNLOAD,
+                       GODWIT_REASON_WITHDRAWN, NULL, 0);
+}
+
+/* An answer that can not be believed: nothing in it names a file or rollout. */
+static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason)
+{
+    static const uint8_t none[32];
+    return godwit_fail_of(agent, GODWIT_STAGE_ASK, reason, none, 0);
+}
+
+static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
+{
+    struct godwit_instruction instruction;
+    uint32_t key_index;
+    enum godwit_reason reason = godwit_judge_answer(agent, data, &instruction, &key_index);
+    if (reason) return refuse(agent, reason);
+    agent->fresh_ms = agent->now_ms;
+    if (instruction.flags & GODWIT_INSTRUCTION_STAY) return stay(agent);
+    reason = godwit_judge_install(agent, &instruction, key_index);
+    if (!reason) return accept(agent, &instruction);
+    return godwit_fail_of(agent, GODWIT_STAGE_ASK, reason, instruction.file_sha256,
+                          instruction.rollout_id);
+}
+
+/* What of the answer changes the record: the server's yes, and the outcome it has taken over. */
+static godwit_err note_reply(struct godwit_agent *agent, const struct godwit_checkin_reply *reply)
+{
+    struct godwit_record *record = &agent->record;
+    bool is_new = !reply->pending && !record->is_enrolled;
+    bool is_acknowledged = record->outcome_id && reply->outcome_id == record->outcome_id;
+    if (is_new) record->is_enrolled = true;
+    if (is_acknowledged) record->outcome_id = 0;
+    return is_new || is_acknowledged ? godwit_record_commit(agent) : GODWIT_OK;
+}
+
+static enum godwit_state judge_reply(struct godwit_agent *agent)
+{
+    struct godwit_checkin_reply *reply = &agent->work.reply;
+    const char *text = (const char *)agent->sector + GODWIT_REPLY_OFFSET;
+    agent->failures = 0;
+    godwit_err err = GODWIT_ERR_SPACE;
+    if (agent->reply_size <= GODWIT_CHECKIN_REPLY_MAX)
+        err = godwit_checkin_reply_decode(
+            text, agent->reply_size, (struct godwit_json_token *)agent->sector, TOKENS_MAX, reply);
+    if (err) return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
+    agent->interval_s = reply->interval_s;
+    if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
+    if (reply->pending) return rest(agent);
+    return obey(agent, reply->instruction);
+}
+
+enum godwit_state godwit_state_ask(struct godwit_agent *agent)
+{
+    const struct godwit_net *net = agent->config.net;
+    if (agent->phase == 0) {
+        if (godwit_question_begin(agent)) {
+            net->close(net->ctx);
+            return no_answer(agent, 0);
+        }
+        agent->phase = 1;
+        return GODWIT_ASK;
+    }
+    int status;
+    uint32_t retry_after_s;
+    godwit_err err = godwit_question_read(agent, &status, &retry_after_s);
+    if (err == GODWIT_OK) return GODWIT_ASK;
+    net->close(net->ctx);
+    if (err == GODWIT_ERR_END && status == 200) return judge_reply(agent);
+    /* A server that lost us gets the claim again, with the same token. */
+    if (status == 401 && agent->config.claim_token) agent->record.is_enrolled = false;
+    return no_answer(agent, err == GODWIT_ERR_END ? retry_after_s : 0);
+}

@@ -1,0 +1,190 @@
+/* TRIAL and RETURN: the new image proves itself or flies back.
+ *
+ * Confirming: the record first, then otadata. A cut between the two, or while the entry is being
+ * rewritten, may boot the old image once; its BOOT sees "confirmed" and switches again.
+ * Flying back: the reason into the record first, then our own entry INVALID, and before either the
+ * other image is read through as the bootloader will: one that would not boot is no way back. */
+#include "agent/internal.h"
+
+#define DEADLINE_MS (10u * 60 * 1000)
+#define DEADLINE_LINK_MS (60u * 60 * 1000) /* while the link is up and the server unreachable */
+#define RETRY_MS_MAX 30000u
+#define SELF_TEST_POLL_MS 1000u
+
+enum trial_phase { TRIAL_QUESTION, TRIAL_ANSWER, TRIAL_CONTACT };
+enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
+
+/* The entry that the bootloader followed, if it names the running slot; −1 otherwise: after a
+ * fallback the active entry is another image's, and not ours to change. */
+static int own_entry(const struct godwit_agent *agent,
+                     const struct godwit_ota_entry entries[static 2])
+{
+    int active = godwit_ota_active(entries);
+    if (active < 0 || agent->slots.running_index < 0) return -1;
+    uint32_t slot = godwit_ota_slot(entries[active].seq, agent->slots.count);
+    return (int)slot == agent->slots.running_index ? active : -1;
+}
+
+static godwit_err mark_own_entry(const struct godwit_agent *agent, uint32_t state)
+{
+    struct godwit_ota_entry entries[2];
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err) return err;
+    int own = own_entry(agent, entries);
+    if (own < 0) return GODWIT_ERR_MISSING;
+    if (entries[own].state == state) return GODWIT_OK;
+    entries[own].state = state;
+    return godwit_otadata_store(agent, own, &entries[own]);
+}
+
+/* The install is what runs; what ran before is what the other slot holds, ready for an undo. */
+static void trade_places(struct godwit_record *record)
+{
+    struct godwit_held old = record->running;
+    record->running = record->install;
+    record->install = old;
+    uint32_t old_slot = record->running_slot;
+    record->running_slot = record->install_slot;
+    record->install_slot = old_slot;
+    record->install_blocks = 0;
+    bool is_known = !godwit_all(old.file_sha256, 32, 0);
+    record->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
+}
+
+enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
+{
+    agent->on_trial = false;
+    if (godwit_agent_facts(agent).has_rollback && mark_own_entry(agent, GODWIT_OTA_VALID)) {
+        /* The record stays at "confirmed": the next boot tries again. */
+        agent->last_reason = GODWIT_REASON_FLASH;
+        return GODWIT_IDLE;
+    }
+    (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
+    trade_places(&agent->record);
+    return GODWIT_REPORT;
+}
+
+static enum godwit_state confirm(struct godwit_agent *agent)
+{
+    LOG(INFO, "confirm", "slot=%s", agent->slots.label);
+    if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED)) {
+        agent->last_reason = GODWIT_REASON_FLASH;
+        agent->record.install_step = GODWIT_STEP_SELECTED;
+        agent->wake_ms = agent->now_ms + SELF_TEST_POLL_MS;
+        return GODWIT_TRIAL;
+    }
+    return godwit_trial_finish(agent);
+}
+
+static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason reason)
+{
+    agent->config.net->close(agent->config.net->ctx);
+    agent->trial_reason = (uint8_t)reason;
+    return GODWIT_RETURN;
+}
+
+/* One step towards contact: TLS to the trusted server and any HTTP status at all, so that an
+ * outage of the server does not fly healthy devices back. The answer itself is not obeyed. */
+static void seek_contact(struct godwit_agent *agent)
+{
+    const struct godwit_net *net = agent->config.net;
+    int status = 0;
+    uint32_t retry_after_s;
+    godwit_err err;
+    if (agent->phase == TRIAL_QUESTION) {
+        err = godwit_question_begin(agent);
+        agent->phase = TRIAL_ANSWER;
+    } else {
+        err = godwit_question_read(agent, &status, &retry_after_s);
+    }
+    if (status > 0) {
+        agent->phase = TRIAL_CONTACT;
+        agent->nonce_is_open = false;
+        agent->failures = 0;
+        net->close(net->ctx);
+    } else if (err) {
+        net->close(net->ctx);
+        agent->phase = TRIAL_QUESTION;
+        uint64_t wait_ms = godwit_agent_backoff(agent, agent->failures);
+        if (agent->failures < UINT8_MAX) agent->failures++;
+        agent->wake_ms = agent->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
+    }
+}
+
+enum godwit_state godwit_state_trial(struct godwit_agent *agent)
+{
+    const struct godwit_system *system = agent->config.system;
+    godwit_err test = GODWIT_OK;
+    if (!agent->is_vouched && system->self_test) test = system->self_test(system->ctx);
+    if (test && test != GODWIT_ERR_BUSY) return give_up(agent, GODWIT_REASON_TRIAL_SELF_TEST);
+    if (agent->phase == TRIAL_CONTACT && !test) return confirm(agent);
+    bool has_contact = agent->phase == TRIAL_CONTACT;
+    uint64_t deadline = agent->start_ms;
+    deadline += !has_contact && agent->link_is_up ? DEADLINE_LINK_MS : DEADLINE_MS;
+    if (agent->now_ms >= deadline)
+        return give_up(agent, has_contact ? GODWIT_REASON_TRIAL_SELF_TEST
+                                          : GODWIT_REASON_TRIAL_NO_CONTACT);
+    if (has_contact)
+        agent->wake_ms = agent->now_ms + SELF_TEST_POLL_MS;
+    else
+        seek_contact(agent);
+    if (agent->wake_ms > deadline) agent->wake_ms = deadline;
+    return GODWIT_TRIAL;
+}
+
+/* Whom the bootloader will choose once our own entry is INVALID. */
+static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region *region_out)
+{
+    struct godwit_ota_entry entries[2];
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err) return err;
+    int own = own_entry(agent, entries);
+    if (own < 0) return GODWIT_ERR_MISSING;
+    const struct godwit_ota_entry *other = &entries[1 - own];
+    int index = -1; /* factory */
+    if (godwit_ota_is_valid(other)) index = (int)godwit_ota_slot(other->seq, agent->slots.count);
+    err = godwit_slot_region(agent, index, region_out);
+    if (err == GODWIT_ERR_MISSING && index < 0) err = godwit_slot_region(agent, 0, region_out);
+    if (!err && region_out->offset == agent->slots.running.offset) err = GODWIT_ERR_MISSING;
+    return err;
+}
+
+/* Nowhere to go: better a running image that failed its trial than none. */
+static enum godwit_state stay_here(struct godwit_agent *agent)
+{
+    agent->on_trial = false;
+    agent->record.install_step = GODWIT_STEP_NONE;
+    return godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason, "back", 0);
+}
+
+static enum godwit_state fly_back(struct godwit_agent *agent)
+{
+    /* The step stays "selected": the boot after this one closes the story. */
+    (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
+    if (godwit_record_commit(agent) || mark_own_entry(agent, GODWIT_OTA_INVALID))
+        return stay_here(agent);
+    LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
+    agent->outcome_is_new = false;
+    agent->config.system->restart(agent->config.system->ctx);
+    return GODWIT_BOOT;
+}
+
+enum godwit_state godwit_state_return(struct godwit_agent *agent)
+{
+    struct godwit_region *back = &agent->back;
+    uint8_t digest[32];
+    if (agent->phase == RETURN_ENTER) {
+        if (find_way_back(agent, back) || godwit_slot_image(agent, back, &agent->size, digest))
+            return stay_here(agent);
+        agent->offset = 0;
+        godwit_image_begin(agent, back, true);
+        agent->phase = RETURN_READ;
+        return GODWIT_RETURN;
+    }
+    if (agent->phase == RETURN_READ) {
+        godwit_err err = godwit_image_read_back(agent, back, agent->size);
+        if (err == GODWIT_ERR_END) agent->phase = RETURN_LEAVE;
+        return err && err != GODWIT_ERR_END ? stay_here(agent) : GODWIT_RETURN;
+    }
+    return fly_back(agent);
+}

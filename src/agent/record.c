@@ -1,0 +1,112 @@
+/* The record: what survives a reset, in the two sectors of the partition "godwit".
+ *
+ *     0    320  struct godwit_record, CRC-32 over everything behind the CRC field
+ *     512   32  a mark: CRC-32, the record's number, kind, value, 0xFF …   (112 of them)
+ *
+ * A record is written whole into the sector that does not hold the newest one, so a cut leaves the
+ * older; its number says which is newer. What changes often (a block of the download, a boot, a
+ * step) is a mark behind the newest record: 32 bytes of flash, no erase. Marks and record are
+ * multiples of 32 bytes, the largest write unit, and a torn one fails its CRC.
+ * Rejected: a log over both sectors (needs a walk and a copy at its end, for a few erases less). */
+#include "agent/internal.h"
+#include "base/crc.h"
+
+#define RECORD_MAGIC 0x31525747u /* "GWR1" */
+#define RECORD_CRC_FROM 8u
+#define MARKS_OFFSET 512u
+#define MARK_SIZE 32u
+#define MARK_CRC_FROM 4u
+#define MARK_CRC_TO 16u
+#define MARKS_MAX ((GODWIT_SECTOR_SIZE - MARKS_OFFSET) / MARK_SIZE)
+
+static uint32_t record_crc(const struct godwit_record *record)
+{
+    return godwit_crc32(0, (const uint8_t *)record + RECORD_CRC_FROM,
+                        sizeof *record - RECORD_CRC_FROM);
+}
+
+static bool record_is_sound(const struct godwit_record *record)
+{
+    return record->magic == RECORD_MAGIC && record->crc == record_crc(record);
+}
+
+static uint32_t sector_offset(const struct godwit_agent *agent, uint32_t number)
+{
+    return agent->slots.record.offset + (number & 1u) * GODWIT_SECTOR_SIZE;
+}
+
+static void apply(struct godwit_record *record, uint32_t kind, uint32_t value)
+{
+    if (kind == GODWIT_MARK_BOOTS) record->boots = value;
+    if (kind == GODWIT_MARK_BLOCKS) record->install_blocks = value;
+    if (kind == GODWIT_MARK_STEP) record->install_step = (uint8_t)value;
+}
+
+static godwit_err load_marks(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    uint32_t offset = sector_offset(agent, agent->record.number) + MARKS_OFFSET;
+    godwit_err err = flash->read(flash->ctx, offset, agent->sector, MARKS_MAX * MARK_SIZE);
+    if (err) return err;
+    agent->marks = 0;
+    for (uint32_t i = 0; i < MARKS_MAX; i++) {
+        const uint8_t *mark = agent->sector + i * MARK_SIZE;
+        if (godwit_all(mark, MARK_SIZE, 0xFF)) continue;
+        agent->marks = i + 1; /* a torn one is used up as well */
+        if (godwit_load32(mark) !=
+                godwit_crc32(0, mark + MARK_CRC_FROM, MARK_CRC_TO - MARK_CRC_FROM) ||
+            godwit_load32(mark + 4) != agent->record.number)
+            continue;
+        apply(&agent->record, godwit_load32(mark + 8), godwit_load32(mark + 12));
+    }
+    return GODWIT_OK;
+}
+
+godwit_err godwit_record_load(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    struct godwit_record *other = (struct godwit_record *)agent->sector;
+    godwit_err err = flash->read(flash->ctx, sector_offset(agent, 0), (uint8_t *)&agent->record,
+                                 sizeof agent->record);
+    if (!err) err = flash->read(flash->ctx, sector_offset(agent, 1), agent->sector, sizeof *other);
+    if (err) return err;
+    /* A new device's first write may be torn: only two written sectors speak of a lost record. */
+    bool had_one = !godwit_all((const uint8_t *)&agent->record, sizeof agent->record, 0xFF) &&
+                   !godwit_all(agent->sector, sizeof *other, 0xFF);
+    bool first = record_is_sound(&agent->record), second = record_is_sound(other);
+    if (second && (!first || other->number > agent->record.number)) agent->record = *other;
+    if (first || second) return load_marks(agent);
+    agent->record = (struct godwit_record){.magic = RECORD_MAGIC};
+    return had_one ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
+}
+
+godwit_err godwit_record_commit(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    struct godwit_record *record = &agent->record;
+    record->number++;
+    record->crc = record_crc(record);
+    agent->marks = 0;
+    uint32_t offset = sector_offset(agent, record->number);
+    godwit_err err = flash->erase(flash->ctx, offset, GODWIT_SECTOR_SIZE);
+    if (!err) err = flash->write(flash->ctx, offset, (const uint8_t *)record, sizeof *record);
+    return err;
+}
+
+godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind kind,
+                              uint32_t value)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    apply(&agent->record, kind, value);
+    if (agent->marks >= MARKS_MAX) return godwit_record_commit(agent);
+    uint8_t mark[MARK_SIZE];
+    memset(mark, 0xFF, sizeof mark);
+    godwit_store32(mark + 4, agent->record.number);
+    godwit_store32(mark + 8, kind);
+    godwit_store32(mark + 12, value);
+    godwit_store32(mark, godwit_crc32(0, mark + MARK_CRC_FROM, MARK_CRC_TO - MARK_CRC_FROM));
+    uint32_t offset = sector_offset(agent, agent->record.number) + MARKS_OFFSET;
+    offset += agent->marks * MARK_SIZE;
+    agent->marks++;
+    return flash->write(flash->ctx, offset, mark, sizeof mark);
+}

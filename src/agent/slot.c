@@ -1,0 +1,224 @@
+/* Slots: what the partition table offers, what lies in them, how bytes get into the idle one, and
+ * the two otadata entries.
+ *
+ * A download erases 64 KiB ahead, and a mark in the record says so once that is done; inside the
+ * newest marked block the flash itself tells how far we came: a sector is either blank or begun.
+ * The last one begun may be torn, so it is the one to fetch again. No mark per sector is needed. */
+#include "agent/internal.h"
+
+#define SECTORS_PER_BLOCK (GODWIT_BLOCK_SIZE / GODWIT_SECTOR_SIZE)
+
+static struct godwit_region region_of(const struct godwit_partition *row)
+{
+    return (struct godwit_region){row->offset, row->size};
+}
+
+static godwit_err load_table(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    godwit_err err =
+        flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, agent->sector, GODWIT_PTABLE_SIZE);
+    size_t count;
+    return err ? err : godwit_ptable_check(agent->sector, flash->size, &count);
+}
+
+/* The running partition among the rows of the table in the sector buffer. */
+static void find_running(struct godwit_agent *agent, uint32_t offset)
+{
+    struct godwit_slots *slots = &agent->slots;
+    struct godwit_partition row;
+    for (size_t i = 0; godwit_ptable_at(agent->sector, i, &row) == GODWIT_OK; i++) {
+        if (row.type != GODWIT_PTYPE_APP || row.offset != offset) continue;
+        slots->running = region_of(&row);
+        memcpy(slots->label, row.label, sizeof slots->label);
+        if (row.subtype >= GODWIT_APP_OTA_0 && row.subtype < GODWIT_APP_OTA_0 + slots->count)
+            slots->running_index = (int8_t)(row.subtype - GODWIT_APP_OTA_0);
+    }
+}
+
+godwit_err godwit_slots_find(struct godwit_agent *agent)
+{
+    struct godwit_slots *slots = &agent->slots;
+    *slots = (struct godwit_slots){.running_index = -1, .idle_index = -1};
+    godwit_err err = load_table(agent);
+    if (err) return err;
+    const uint8_t *table = agent->sector;
+    struct godwit_partition row;
+    while (slots->count < GODWIT_OTA_SLOTS_MAX &&
+           godwit_ptable_find(table, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + slots->count),
+                              NULL, &row) == GODWIT_OK)
+        slots->count++;
+    find_running(agent, godwit_agent_facts(agent).running_offset);
+    if (!godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &row))
+        slots->otadata = region_of(&row);
+    err = godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, "godwit", &row);
+    if (err) return err;
+    if (row.size < 2 * GODWIT_SECTOR_SIZE) return GODWIT_ERR_SPACE;
+    slots->record = region_of(&row);
+    int next = slots->count ? (int)((uint32_t)(slots->running_index + 1) % slots->count) : -1;
+    if (next < 0 || next == slots->running_index || slots->otadata.size < GODWIT_OTADATA_SIZE)
+        return GODWIT_OK; /* nowhere to write: check-ins go on, installs are refused */
+    slots->idle_index = (int8_t)next;
+    return godwit_slot_region(agent, next, &slots->idle);
+}
+
+godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
+                              struct godwit_region *region_out)
+{
+    struct godwit_partition row;
+    godwit_err err = load_table(agent);
+    if (err) return err;
+    uint8_t subtype = index < 0 ? GODWIT_APP_FACTORY : (uint8_t)(GODWIT_APP_OTA_0 + index);
+    err = godwit_ptable_find(agent->sector, GODWIT_PTYPE_APP, subtype, NULL, &row);
+    if (!err) *region_out = region_of(&row);
+    return err;
+}
+
+godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godwit_region *region,
+                             uint32_t *size_out, uint8_t digest_out[static 32])
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    uint8_t head[GODWIT_IMAGE_HEADER_SIZE], segment[8];
+    memset(digest_out, 0, 32);
+    godwit_err err = flash->read(flash->ctx, region->offset, head, sizeof head);
+    if (err) return err;
+    if (head[0] != 0xE9 || head[1] > GODWIT_IMAGE_SEGMENTS_MAX) return GODWIT_ERR_FORMAT;
+    uint32_t at = sizeof head;
+    for (uint8_t i = 0; i < head[1]; i++) {
+        if (at + sizeof segment > region->size) return GODWIT_ERR_FORMAT;
+        err = flash->read(flash->ctx, region->offset + at, segment, sizeof segment);
+        if (err) return err;
+        uint32_t length = godwit_load32(segment + 4);
+        if (length > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_FORMAT;
+        at += (uint32_t)sizeof segment + length;
+    }
+    at = (at + 16) & ~15u; /* padding, then the checksum byte */
+    bool has_digest = head[23] == 1;
+    if (at + (has_digest ? 32u : 0u) > region->size) return GODWIT_ERR_FORMAT;
+    *size_out = at + (has_digest ? 32u : 0u);
+    return has_digest ? flash->read(flash->ctx, region->offset + at, digest_out, 32) : GODWIT_OK;
+}
+
+/* Bytes of the block that stand in the file, in whole sectors. */
+static uint32_t block_size(const struct godwit_agent *agent, uint32_t block)
+{
+    uint32_t left = agent->record.install.size - block * GODWIT_BLOCK_SIZE;
+    if (left >= GODWIT_BLOCK_SIZE) return GODWIT_BLOCK_SIZE;
+    return (left + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
+}
+
+/* The record first forgets what the slot held, then the block is erased, then it is marked. */
+static godwit_err open_block(struct godwit_agent *agent, uint32_t block)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    agent->record.install_blocks = block;
+    agent->must_repair = false;
+    godwit_err err = block == 0 ? godwit_record_commit(agent) : GODWIT_OK;
+    if (err) return err;
+    uint32_t offset = agent->slots.idle.offset + block * GODWIT_BLOCK_SIZE;
+    err = flash->erase(flash->ctx, offset, block_size(agent, block));
+    return err ? err : godwit_record_mark(agent, GODWIT_MARK_BLOCKS, block + 1);
+}
+
+godwit_err godwit_slot_append(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    assert(agent->offset > 0 && agent->slots.idle.offset != agent->slots.running.offset);
+    uint32_t at = (agent->offset - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
+    uint32_t size = agent->offset - at, unit = flash->write_size;
+    uint32_t padded = (size + unit - 1) / unit * unit;
+    memset(agent->sector + size, 0xFF, padded - size);
+    godwit_err err = GODWIT_OK;
+    if (at / GODWIT_BLOCK_SIZE >= agent->record.install_blocks)
+        err = open_block(agent, at / GODWIT_BLOCK_SIZE);
+    else if (agent->must_repair)
+        err = flash->erase(flash->ctx, agent->slots.idle.offset + at, GODWIT_SECTOR_SIZE);
+    if (err) return err;
+    agent->must_repair = false;
+    return flash->write(flash->ctx, agent->slots.idle.offset + at, agent->sector, padded);
+}
+
+godwit_err godwit_slot_resume(struct godwit_agent *agent)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    agent->offset = 0;
+    agent->must_repair = false;
+    if (agent->record.install_blocks == 0) return GODWIT_OK;
+    uint32_t block = agent->record.install_blocks - 1;
+    agent->offset = block * GODWIT_BLOCK_SIZE;
+    uint32_t sectors = block_size(agent, block) / GODWIT_SECTOR_SIZE;
+    assert(sectors <= SECTORS_PER_BLOCK);
+    while (sectors-- > 0) {
+        uint32_t at = block * GODWIT_BLOCK_SIZE + sectors * GODWIT_SECTOR_SIZE;
+        godwit_err err = flash->read(flash->ctx, agent->slots.idle.offset + at, agent->sector,
+                                     GODWIT_SECTOR_SIZE);
+        if (err) return err;
+        if (godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF)) continue;
+        agent->offset = at;
+        agent->must_repair = true;
+        break;
+    }
+    return GODWIT_OK;
+}
+
+godwit_err godwit_otadata_load(const struct godwit_agent *agent,
+                               struct godwit_ota_entry entries_out[static 2])
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    if (agent->slots.otadata.size < GODWIT_OTADATA_SIZE) return GODWIT_ERR_MISSING;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint8_t data[GODWIT_OTA_ENTRY_SIZE];
+        godwit_err err = flash->read(
+            flash->ctx, agent->slots.otadata.offset + i * GODWIT_SECTOR_SIZE, data, sizeof data);
+        if (err) return err;
+        entries_out[i] = godwit_ota_entry_load(data);
+    }
+    return GODWIT_OK;
+}
+
+godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
+                                const struct godwit_ota_entry *entry)
+{
+    const struct godwit_flash *flash = agent->config.flash;
+    uint32_t offset = agent->slots.otadata.offset + (uint32_t)sector * GODWIT_SECTOR_SIZE;
+    uint8_t data[GODWIT_OTA_ENTRY_SIZE], back[GODWIT_OTA_ENTRY_SIZE];
+    godwit_ota_entry_store(entry, data);
+    godwit_err err = flash->erase(flash->ctx, offset, GODWIT_SECTOR_SIZE);
+    if (!err) err = flash->write(flash->ctx, offset, data, sizeof data);
+    if (!err) err = flash->read(flash->ctx, offset, back, sizeof back);
+    if (err) return err;
+    return memcmp(data, back, sizeof data) == 0 ? GODWIT_OK : GODWIT_ERR_IO;
+}
+
+/* Record first, then otadata: so no image ever runs on trial without the record knowing it. A cut
+ * between the two boots the old image, whose BOOT sees that the choice never reached otadata. */
+static godwit_err select_idle(struct godwit_agent *agent)
+{
+    struct godwit_ota_entry entries[2], entry;
+    int sector;
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err) return err;
+    if (agent->record.install_step != GODWIT_STEP_CONFIRMED) {
+        agent->record.install_step = GODWIT_STEP_SELECTED;
+        agent->record.outcome_id = 0; /* of an earlier try: the server has offered anew since */
+        err = godwit_record_commit(agent);
+        if (err) return err;
+    }
+    uint32_t state = godwit_agent_facts(agent).has_rollback ? GODWIT_OTA_NEW : GODWIT_OTA_UNDEFINED;
+    godwit_ota_select(entries, (uint32_t)agent->slots.idle_index, agent->slots.count, state,
+                      &sector, &entry);
+    return godwit_otadata_store(agent, sector, &entry);
+}
+
+enum godwit_state godwit_state_switch(struct godwit_agent *agent)
+{
+    assert(agent->is_verified && !agent->on_trial);
+    godwit_err err = select_idle(agent);
+    if (err) {
+        agent->record.install_step = GODWIT_STEP_FETCHED;
+        return godwit_fail(agent, GODWIT_STAGE_SWITCH, GODWIT_REASON_FLASH, NULL, 0);
+    }
+    LOG(INFO, "switch", "slot=%d", agent->slots.idle_index);
+    agent->config.system->restart(agent->config.system->ctx);
+    return GODWIT_BOOT;
+}
