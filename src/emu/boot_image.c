@@ -1,13 +1,12 @@
 /* Whether the bootloader would start the image in a partition: the one parser of formats/image.h
  * reads it from flash as a stream, told to be no stricter than the chip; Secure Boot v2 looks at
- * the sector behind it. Bytes behind the image are nobody's business, so its end is found first. */
+ * the sector behind it. */
 #include "emu/boot_image.h"
 
 #include "base/crypto.h"
 #include "formats/sigblock.h"
 
 #define DESCRIPTION_MAGIC 0xABCD5432u
-#define DIGEST_SIZE 32u
 #define PIECE_SIZE 4096u
 
 struct view {
@@ -35,40 +34,15 @@ godwit_err boot_image_secure_version(const struct godwit_flash *flash,
     return GODWIT_OK;
 }
 
-/* Bytes from the header to the end of the digest, as the header and the segment table say; where
- * they say nonsense, enough for the parser to see it. At most the partition. */
-static godwit_err image_extent(const struct view *view, uint32_t *size_out)
-{
-    uint8_t header[GODWIT_IMAGE_HEADER_SIZE];
-    uint32_t room = view->partition->size;
-    *size_out = room < PIECE_SIZE ? room : PIECE_SIZE;
-    godwit_err err = view_read(view, 0, header, sizeof header);
-    if (err || header[0] != 0xE9 || header[1] > GODWIT_IMAGE_SEGMENTS_MAX) return err;
-    uint64_t end = sizeof header;
-    for (unsigned i = 0; i < header[1]; i++) {
-        uint8_t segment[8];
-        *size_out = room;
-        if (end + sizeof segment > room) return GODWIT_OK;
-        err = view_read(view, (uint32_t)end, segment, sizeof segment);
-        if (err) return err;
-        end += sizeof segment + godwit_load32(segment + 4);
-    }
-    end = (end + 16) / 16 * 16; /* padding and the checksum byte */
-    if (header[23]) end += DIGEST_SIZE;
-    *size_out = end < room ? (uint32_t)end : room;
-    return GODWIT_OK;
-}
-
-/* Feeds the image through the parser; stops at its first fault. */
+/* Feeds the image through the parser up to the image's end or its first fault; what stands behind
+ * an image in flash is nobody's business. */
 static godwit_err parse(const struct view *view, struct godwit_image *image)
 {
     uint8_t piece[PIECE_SIZE];
-    uint32_t end;
-    godwit_err err = image_extent(view, &end);
-    if (err) return err;
-    for (uint32_t at = 0; at < end; at += PIECE_SIZE) {
-        size_t size = end - at < PIECE_SIZE ? end - at : PIECE_SIZE;
-        err = view_read(view, at, piece, size);
+    uint32_t room = view->partition->size;
+    for (uint32_t at = 0; at < room && !image->info.image_size; at += PIECE_SIZE) {
+        size_t size = room - at < PIECE_SIZE ? room - at : PIECE_SIZE;
+        godwit_err err = view_read(view, at, piece, size);
         if (err) return err;
         if (godwit_sink_write(&image->sink, piece, size)) return GODWIT_OK; /* reason says why */
     }
@@ -178,8 +152,6 @@ godwit_err bootloader_verify(const struct bootloader *bootloader, const struct g
                                                .revision = bootloader->revision,
                                                .as_bootloader_does = true};
     struct godwit_image image;
-    *reason_out = GODWIT_REASON_TRUNCATED;
-    if (partition->size < GODWIT_IMAGE_HEADER_SIZE) return GODWIT_OK;
     godwit_image_init(&image, &expect, NULL);
     godwit_err err = parse(&view, &image);
     if (err) return err;
@@ -188,5 +160,5 @@ godwit_err bootloader_verify(const struct bootloader *bootloader, const struct g
     if (image.reason) return GODWIT_OK;
     if (is_too_old(bootloader, &view, efuses)) *reason_out = GODWIT_REASON_SECURE_VERSION;
     if (*reason_out || !efuses->has_secure_boot) return GODWIT_OK;
-    return secure_boot_check(bootloader, &view, efuses, image.file_size, reason_out);
+    return secure_boot_check(bootloader, &view, efuses, image.info.image_size, reason_out);
 }
