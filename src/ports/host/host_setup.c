@@ -1,0 +1,118 @@
+#include "ports/host/host_setup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "formats/policy.h"
+
+static volatile sig_atomic_t is_stopping;
+
+static void stop(int number)
+{
+    (void)number;
+    is_stopping = 1;
+}
+
+bool host_is_stopping(void)
+{
+    return is_stopping;
+}
+
+static void process_prepare(void)
+{
+    struct sigaction action = {.sa_handler = stop};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    struct rlimit files; /* a fleet has a flash file and a connection for each device */
+    if (getrlimit(RLIMIT_NOFILE, &files)) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int complain(const char *command, const char *path, const char *words)
+{
+    fprintf(stderr, "godwit %s: %s: %s\n", command, path, words);
+    return 1;
+}
+
+static int seed_read(struct host_setup *setup, const char *path, const char *command)
+{
+    uint8_t data[GODWIT_POLICY_SIZE + 1];
+    struct godwit_policy policy;
+    FILE *file = fopen(path, "rb");
+    if (!file) return complain(command, path, strerror(errno));
+    size_t size = fread(data, 1, sizeof data, file);
+    fclose(file);
+    if (size != GODWIT_POLICY_SIZE || godwit_policy_decode(data, true, &policy))
+        return complain(command, path, "this is no seed policy; get it by `godwit claim --seed P`");
+    memcpy(setup->seed, data, sizeof setup->seed);
+    setup->options.seed_policy = setup->seed;
+    return -1;
+}
+
+static int image_read(struct host_setup *setup, const char *path, const char *command)
+{
+    size_t size_max = GODWIT_IMAGE_SIZE_MAX + GODWIT_SECTOR_SIZE;
+    FILE *file = fopen(path, "rb");
+    if (!file) return complain(command, path, strerror(errno));
+    setup->image = malloc(size_max);
+    size_t size = setup->image ? fread(setup->image, 1, size_max, file) : 0;
+    fclose(file);
+    if (size <= GODWIT_IMAGE_HEADER_SIZE || setup->image[0] != 0xE9)
+        return complain(command, path, "this is no ESP32 image");
+    setup->options.image = setup->image;
+    setup->options.image_size = size;
+    if (!setup->options.chip)
+        setup->options.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
+    return -1;
+}
+
+static int chip_find(struct host_setup *setup, const char *name, const struct options *usage)
+{
+    setup->options.chip = godwit_chip_by_name(name);
+    if (setup->options.chip) return -1;
+    return options_wrong(usage, "there is no chip '%s' (esp32, esp32c3, …)", name);
+}
+
+static int net_open(struct host_setup *setup, const struct host_flags *flags,
+                    const struct options *usage)
+{
+    if (flags->claim && host_trust_from_token(&setup->net.trust, flags->claim))
+        return options_wrong(usage, "this is no claim token (gw1.….…)");
+    setup->net.url = flags->server;
+    setup->net.trust.ca_path = flags->ca;
+    setup->options.claim_token = flags->claim;
+    setup->options.pool = host_net_pool_open(&setup->net);
+    if (setup->options.pool) return -1;
+    return complain(usage->command, flags->server, "libcurl refuses to start");
+}
+
+int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
+                    const struct options *usage, uint32_t connections_max)
+{
+    memset(setup, 0, sizeof *setup);
+    if (!flags->server || strncmp(flags->server, "https://", 8))
+        return options_wrong(usage, "--server https://HOST:PORT is missing");
+    if (!flags->claim && !flags->ca) return options_wrong(usage, "--claim TOKEN is missing");
+    if (!flags->seed) return options_wrong(usage, "--seed FILE is missing");
+    setup->net.connections_max = connections_max;
+    setup->options.interval_s = flags->interval_s;
+    process_prepare();
+    int status = flags->chip ? chip_find(setup, flags->chip, usage) : -1;
+    if (status < 0) status = seed_read(setup, flags->seed, usage->command);
+    if (status < 0 && flags->image) status = image_read(setup, flags->image, usage->command);
+    if (status < 0) status = net_open(setup, flags, usage);
+    if (status >= 0) host_setup_close(setup);
+    return status;
+}
+
+void host_setup_close(struct host_setup *setup)
+{
+    host_net_pool_close(setup->options.pool);
+    free(setup->image);
+    memset(setup, 0, sizeof *setup);
+}

@@ -1,0 +1,35 @@
+/* What `device` and `fleet` share: their options, the files behind them, the network, Ctrl-C. */
+#pragma once
+
+#include "cli/options.h"
+#include "ports/host/host_device.h"
+
+struct host_flags {
+    const char *server, *claim, *seed, *ca, *chip, *image;
+    uint32_t interval_s;
+};
+#define HOST_ROWS(flags)                                                                           \
+    {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
+        {"--claim", OPTION_TEXT, &(flags).claim, "TOKEN", "lets it join, and says whom to trust"}, \
+        {"--seed", OPTION_TEXT, &(flags).seed, "FILE", "seed policy: `godwit claim --seed`"},      \
+        {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
+        {"--image", OPTION_TEXT, &(flags).image, "FILE", "first image of a fresh flash"},          \
+        {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: what the image was built for"},   \
+    {                                                                                              \
+        "--interval", OPTION_NUMBER, &(flags).interval_s, "S", "between check-ins, at first"       \
+    }
+
+struct host_setup {
+    struct host_device_options options;
+    /* private: what the options point to */
+    struct host_net_config net;
+    uint8_t seed[GODWIT_POLICY_SIZE];
+    uint8_t *image;
+};
+
+/* connections_max: how many of the devices may talk at a time. -1: go on; else the exit status,
+ * after a printed line. SIGINT and SIGTERM from now on only set host_is_stopping. */
+int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
+                    const struct options *usage, uint32_t connections_max);
+void host_setup_close(struct host_setup *setup);
+bool host_is_stopping(void);
