@@ -157,8 +157,9 @@ static void watch_state(struct host_device *device, const struct godwit_agent_st
 
 static void watch_contact(struct host_device *device, const struct godwit_agent_status *before)
 {
-    if (device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
-    if (device->status.checkins != before->checkins) tell(device, HOST_CHECKED_IN);
+    bool was_awake = before->state != GODWIT_BOOT; /* in BOOT the record is not read yet */
+    if (was_awake && device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
+    if (was_awake && device->status.checkins != before->checkins) tell(device, HOST_CHECKED_IN);
     bool is_unreachable = device->net.failure[0];
     if (is_unreachable && !device->is_unreachable) tell(device, HOST_UNREACHABLE);
     device->is_unreachable = is_unreachable;
