@@ -40,8 +40,21 @@ static bool hex4(const char *text, size_t size, uint32_t *value_out)
     return true;
 }
 
-/* The escape behind a backslash: its character and its bytes (the backslash not counted), or 0 when
- * it is none. A surrogate must come as a pair, and NUL may not come at all. */
+/* \uXXXX behind its backslash: the character, and the bytes it takes, 0 when it is none. A
+ * surrogate must come as a pair, and NUL may not come at all. */
+static size_t unicode_escape_size(const char *text, size_t size, uint32_t *character_out)
+{
+    uint32_t high, low;
+    if (!hex4(text + 1, size - 1, &high) || high == 0) return 0;
+    *character_out = high;
+    if (high < 0xD800 || high > 0xDFFF) return 5;
+    if (high > 0xDBFF || size < 11 || text[5] != '\\' || text[6] != 'u') return 0;
+    if (!hex4(text + 7, size - 7, &low) || low < 0xDC00 || low > 0xDFFF) return 0;
+    *character_out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    return 11;
+}
+
+/* The same for any escape. */
 static size_t escape_size(const char *text, size_t size, uint32_t *character_out)
 {
     static const char letters[] = "\"\\/bfnrt", characters[] = "\"\\/\b\f\n\r\t";
@@ -51,14 +64,7 @@ static size_t escape_size(const char *text, size_t size, uint32_t *character_out
         *character_out = (uint8_t)characters[i];
         return 1;
     }
-    uint32_t high, low;
-    if (text[0] != 'u' || !hex4(text + 1, size - 1, &high) || high == 0) return 0;
-    *character_out = high;
-    if (high < 0xD800 || high > 0xDFFF) return 5;
-    if (high > 0xDBFF || size < 11 || text[5] != '\\' || text[6] != 'u') return 0;
-    if (!hex4(text + 7, size - 7, &low) || low < 0xDC00 || low > 0xDFFF) return 0;
-    *character_out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-    return 11;
+    return text[0] == 'u' ? unicode_escape_size(text, size, character_out) : 0;
 }
 
 /* From the opening quote to behind the closing one. */

@@ -147,16 +147,25 @@ godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out
 
 size_t godwit_utf8_size(const char *data, size_t size)
 {
+    /* Table 3-7 of the Unicode standard: the second byte's range rules out overlong spellings,
+     * surrogates and what lies above U+10FFFF. */
+    static const struct {
+        uint8_t first_min, first_max, second_min, second_max, size;
+    } rows[] = {
+        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+    };
     const uint8_t *p = (const uint8_t *)data;
-    if (size == 0) return 0;
-    if (p[0] < 0x80) return 1;
-    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
-    if (p[0] < 0xC2 || p[0] > 0xF4 || length > size) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    bool is_odd = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-                  (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F);
-    return is_odd ? 0 : length;
+    if (size == 0 || p[0] < 0x80) return size > 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (p[0] < rows[i].first_min || p[0] > rows[i].first_max) continue;
+        if (size < rows[i].size || p[1] < rows[i].second_min || p[1] > rows[i].second_max) return 0;
+        for (size_t k = 2; k < rows[i].size; k++)
+            if ((p[k] & 0xC0) != 0x80) return 0;
+        return rows[i].size;
+    }
+    return 0;
 }
 
 static bool is_digit(char c)

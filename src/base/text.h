@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* Text being built in the caller's buffer; a piece that does not fit adds nothing, sets overflow. */
+/* Text in the caller's buffer; a piece that does not fit adds nothing and sets overflow. */
 struct godwit_text {
     char *data;
     size_t size_max; /* bytes in data, NUL included */

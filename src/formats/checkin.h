@@ -73,7 +73,7 @@ struct godwit_checkin {
 };
 
 struct godwit_checkin_reply {
-    bool pending;         /* known, but not yet accepted into a product: wait interval_s, ask again */
+    bool pending;         /* known, not yet accepted into a product: ask again after interval_s */
     uint32_t interval_s;  /* ask again after; 1 … GODWIT_INTERVAL_MAX_S */
     uint32_t outcome_id;  /* the outcome that is now safe in the database; 0: none */
     bool has_instruction; /* false only where pending */

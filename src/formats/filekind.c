@@ -149,6 +149,11 @@ static enum godwit_file_kind magic_kind(struct godwit_span file)
     return has_table(file, 0) ? GODWIT_FILE_PTABLE : GODWIT_FILE_UNKNOWN;
 }
 
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Text whose first letter tells: a page where a file was expected is nearly always a server's
  * error. Control characters in the first line or so mean that it is no text. */
 static enum godwit_file_kind text_kind(struct godwit_span file)
@@ -157,9 +162,8 @@ static enum godwit_file_kind text_kind(struct godwit_span file)
     uint8_t first = 0;
     for (size_t i = start; i < file.size && i < start + 64; i++) {
         uint8_t c = file.data[i];
-        bool is_space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-        if ((c < 0x20 && !is_space) || c == 0x7F) return GODWIT_FILE_UNKNOWN;
-        if (first == 0 && !is_space) first = c;
+        if ((c < 0x20 && !is_space(c)) || c == 0x7F) return GODWIT_FILE_UNKNOWN;
+        if (first == 0 && !is_space(c)) first = c;
     }
     if (first == '<') return GODWIT_FILE_HTML;
     return first == '{' || first == '[' ? GODWIT_FILE_JSON : GODWIT_FILE_UNKNOWN;

@@ -1,5 +1,5 @@
 /* The partition table: 0xC00 bytes of 32-byte records, an MD5 record, an end record.
- * Source: ESP-IDF flash_partitions.c, gen_esp32part. Nothing is copied out but one row at a time. */
+ * Source: ESP-IDF flash_partitions.c, gen_esp32part. Nothing is copied out but a row at a time. */
 #pragma once
 
 #include "base/err.h"

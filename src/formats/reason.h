@@ -28,13 +28,13 @@
       "the release counter is below what this device may go back to")                              \
     X(WITHDRAWN, 11, "withdrawn", "the server withdrew the release before the switch")             \
     X(NOT_AN_IMAGE, 20, "not-an-image",                                                            \
-      "this is not an ESP32 application image; send the project's .bin file from its build folder") \
+      "this is not an ESP32 application image; send the project's .bin from its build folder")    \
     X(TRUNCATED, 21, "truncated", "the file ends before the image does; send it whole")            \
     X(TRAILING_DATA, 22, "trailing-data",                                                          \
       "bytes stand behind the image that are not a signature sector")                              \
     X(SEGMENTS, 23, "segments", "the segment table is not one that the bootloader would load")     \
     X(CHECKSUM, 24, "checksum", "the image's checksum byte is wrong; build it again")              \
-    X(IMAGE_DIGEST, 25, "image-digest", "the appended SHA-256 does not match; the file is damaged") \
+    X(IMAGE_DIGEST, 25, "image-digest", "the appended SHA-256 does not match: a damaged file")   \
     X(NO_DIGEST, 26, "no-digest",                                                                  \
       "the image has no appended SHA-256; build it without --dont-append-digest")                  \
     X(NO_DESCRIPTION, 27, "no-description",                                                        \
