@@ -38,7 +38,7 @@ struct http_header {
 
 struct http_request {
     enum http_method method;
-    const char *path;        /* percent-decoded, begins with "/" */
+    const char *path;        /* as sent, without the query; begins with "/" */
     const char *query;       /* as sent, behind the "?"; "" without one */
     struct godwit_span body; /* INLINE and WORKER; NUL-terminated; empty for UPLOAD */
     uint64_t body_size;      /* UPLOAD: Content-Length, or UINT64_MAX when chunked */
