@@ -43,16 +43,13 @@ struct proto {
     /* private */
     llhttp_t parser;
     enum proto_state state;
-    uint8_t phase;   /* before the line, in the line, in the headers, body */
-    uint8_t line_at; /* what the last byte of the head was */
-    bool started;    /* a byte of this request has come */
-    size_t line_size, head_size;
-    uint64_t body_size, overhead;
+    uint8_t phase, line_at;
+    bool in_name;
+    size_t line_size, head_size, extension_size;
     char *text; /* target and headers, NUL-separated, growing */
-    size_t text_size, text_max, open_at;
-    uint32_t offsets[2 * 128]; /* name and value of each header, in text */
+    size_t text_size, text_max;
+    uint32_t *offsets; /* name and value of each header, in text */
     size_t headers_count;
-    bool in_value;
 };
 
 /* limits, events and ctx outlive the proto; limits->headers_max ≤ 128. */

@@ -1,0 +1,605 @@
+/* One connection's life.
+ *
+ *   network → raw → [TLS] → plain → proto → exchange → handler → reply → [TLS] → out → network
+ *
+ * Input is taken only while conn_wants says so; what came too early waits in raw (as received) or
+ * plain (decrypted), and reading stops when raw is full, so TCP pushes back. Output is gathered in
+ * the loop's one out buffer and sent at the end of each event in one write; only what the kernel
+ * does not take is copied. Each event ends in conn_settle, which alone sets deadlines.
+ *
+ * Rejected: a callback per state with its own timers (each new state forgot one). */
+#include "base/log.h"
+#include "http/internal.h"
+
+struct pending_write {
+    uv_write_t request;
+    uint8_t data[];
+};
+
+static void conn_take(struct conn *conn);
+static void conn_settle(struct conn *conn);
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    if (--conn->handles_open) return;
+    struct loop *loop = conn->loop;
+    if (conn->next) conn->next->prev = conn->prev;
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        loop->conns = conn->next;
+    if (conn->counted) {
+        peers_drop(loop->server->peers, conn->address);
+        atomic_fetch_sub(&loop->server->connections, 1);
+    }
+    if (conn->tls.ssl) tls_close(&conn->tls);
+    bytes_free(&conn->raw);
+    bytes_free(&conn->plain);
+    free(conn);
+    loop_check_end(loop);
+}
+
+void conn_abort(struct conn *conn)
+{
+    if (conn->phase == PHASE_CLOSING) return;
+    conn->phase = PHASE_CLOSING;
+    conn->loop->out.size = 0;
+    if (conn->exchange) exchange_abandon(conn->exchange);
+    conn->exchange = NULL;
+    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    uv_close((uv_handle_t *)&conn->timer, on_closed);
+}
+
+/* --- output ------------------------------------------------------------------------------- */
+
+static void on_written(uv_write_t *request, int status);
+
+/* Sends what is in the loop's out buffer. */
+static void conn_flush(struct conn *conn)
+{
+    struct bytes *out = &conn->loop->out;
+    if (!out->size || conn->phase == PHASE_CLOSING) return;
+    size_t sent = 0, size = out->size;
+    if (!conn->writes_pending) {
+        uv_buf_t whole = uv_buf_init((char *)out->data, (unsigned)size);
+        int taken = uv_try_write((uv_stream_t *)&conn->tcp, &whole, 1);
+        if (taken < 0 && taken != UV_EAGAIN) {
+            conn_abort(conn);
+            return;
+        }
+        if (taken > 0) sent = (size_t)taken;
+    }
+    out->size = 0;
+    if (sent == size) return;
+    struct pending_write *pending = malloc(sizeof *pending + size - sent);
+    if (!pending) abort();
+    memcpy(pending->data, out->data + sent, size - sent);
+    pending->request.data = conn;
+    uv_buf_t rest = uv_buf_init((char *)pending->data, (unsigned)(size - sent));
+    if (uv_write(&pending->request, (uv_stream_t *)&conn->tcp, &rest, 1, on_written)) {
+        free(pending);
+        conn_abort(conn);
+        return;
+    }
+    conn->writes_pending++;
+}
+
+/* False: the connection is gone. */
+static bool conn_write(struct conn *conn, const void *data, size_t size)
+{
+    struct loop *loop = conn->loop;
+    if (!conn->tls.ssl)
+        bytes_add(&loop->out, data, size);
+    else if (!tls_write(&conn->tls, data, size))
+        conn_abort(conn);
+    if (loop->out.size >= PIECE_SIZE) conn_flush(conn);
+    return conn->phase != PHASE_CLOSING;
+}
+
+static void on_shut(uv_shutdown_t *request, int status)
+{
+    (void)status;
+    free(request);
+}
+
+/* Says farewell and closes; with input left unread it reads and drops that for a while first, so
+ * that the last answer is not lost to a reset. */
+static void conn_finish(struct conn *conn)
+{
+    conn->finishing = true;
+    if (conn->writes_pending || conn->phase == PHASE_CLOSING || conn->lingering) return;
+    if (conn->tls.ssl) tls_farewell(&conn->tls);
+    conn_flush(conn);
+    if (conn->phase == PHASE_CLOSING || conn->writes_pending) return;
+    if (conn->request_complete || conn->eof) {
+        conn_abort(conn);
+        return;
+    }
+    uv_shutdown_t *shut = malloc(sizeof *shut);
+    if (!shut) abort();
+    conn->lingering = true;
+    bytes_free(&conn->raw);
+    bytes_free(&conn->plain);
+    if (uv_shutdown(shut, (uv_stream_t *)&conn->tcp, on_shut)) {
+        free(shut);
+        conn_abort(conn);
+    }
+}
+
+/* --- replying ----------------------------------------------------------------------------- */
+
+static void conn_exchange_over(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    conn->exchange = NULL;
+    conn->sending = false;
+    exchange->conn = NULL;
+    exchange->over = true;
+    exchange_release(exchange);
+    if (conn->closing_after)
+        conn_finish(conn);
+    else
+        conn->request_complete = false;
+}
+
+/* The next piece of a body that is in memory. */
+static bool send_memory(struct conn *conn, struct reply *reply)
+{
+    uint64_t left = reply->size - reply->sent;
+    size_t size = left < PLAIN_SIZE ? (size_t)left : PLAIN_SIZE;
+    const uint8_t *data = reply->data + reply->sent;
+    reply->sent += size;
+    return conn_write(conn, data, size);
+}
+
+/* False when the connection is gone or a piece has to be read first. */
+static bool send_file(struct conn *conn, struct exchange *exchange)
+{
+    struct reply *reply = &exchange->reply;
+    if (reply->file_failed) {
+        LOG(ERROR, "http_file_short", "path=%s", exchange->request.path);
+        conn_abort(conn);
+        return false;
+    }
+    for (size_t at = 0; at < reply->piece_size; at += PLAIN_SIZE) {
+        size_t left = reply->piece_size - at;
+        if (!conn_write(conn, reply->piece + at, left < PLAIN_SIZE ? left : PLAIN_SIZE))
+            return false;
+    }
+    reply->sent += reply->piece_size;
+    reply->piece_size = 0;
+    if (reply->sent == reply->size) return true;
+    exchange_read_file(exchange);
+    return false;
+}
+
+static void conn_send_on(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct reply *reply = &exchange->reply;
+    if (exchange->job_running) return;
+    while (reply_has_body(exchange) && reply->sent < reply->size) {
+        if (conn->writes_pending) return; /* on_written goes on */
+        bool more = reply->data ? send_memory(conn, reply) : send_file(conn, exchange);
+        if (!more) return;
+    }
+    if (!conn->writes_pending) conn_exchange_over(conn);
+}
+
+/* Begins to send the reply as soon as there is one and its worker has let go. */
+static void conn_try_reply(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct loop *loop = conn->loop;
+    if (!exchange || !exchange->replied || exchange->job_running || conn->sending) return;
+    if (!conn->request_complete || loop->draining) exchange->keep_alive = false;
+    conn->closing_after = !exchange->keep_alive;
+    conn->sending = true;
+    struct reply *reply = &exchange->reply;
+    loop->head.size = 0;
+    reply_head_write(exchange, loop_date(loop), &loop->head);
+    if (reply->data && reply_has_body(exchange) && loop->head.size < PLAIN_SIZE) {
+        size_t room = PLAIN_SIZE - loop->head.size; /* head and body in one record */
+        size_t size = reply->size < room ? (size_t)reply->size : room;
+        bytes_add(&loop->head, reply->data, size);
+        reply->sent = size;
+    }
+    for (size_t at = 0; at < loop->head.size; at += PLAIN_SIZE) {
+        size_t left = loop->head.size - at;
+        if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
+    }
+    conn_send_on(conn);
+}
+
+/* --- refusing ----------------------------------------------------------------------------- */
+
+/* Answers with status as soon as nobody else has the exchange, then closes. */
+static void conn_refuse(struct conn *conn, int status, const char *reason)
+{
+    struct exchange *exchange = conn->exchange;
+    struct counters *counters = &conn->loop->counters;
+    enum upload_state upload = exchange->upload.state;
+    count(status == 400 || status >= 500 ? &counters->refused_framing : &counters->refused_limit);
+    if (conn->sending || exchange->refusal) return;
+    if (!exchange->replied) {
+        const char *named = exchange->refusal_reason ? exchange->refusal_reason : reason;
+        LOG(INFO, "http_refused", "peer=%s status=%d reason=%s", conn->peer, status, named);
+        exchange->refusal = status;
+        exchange->refusal_reason = named;
+        if (upload == UPLOAD_BEGINNING || upload == UPLOAD_RUNNING) {
+            exchange->upload.abort_wanted = true;
+            exchange_upload_step(exchange);
+            return; /* conn_event answers once the upload is aborted */
+        }
+        reply_refusal(exchange, status, named);
+    }
+    conn_try_reply(conn);
+}
+
+/* --- input -------------------------------------------------------------------------------- */
+
+static int on_head(void *ctx, const struct proto_head *head)
+{
+    struct conn *conn = ctx;
+    count(&conn->loop->counters.requests);
+    conn->requests++;
+    return exchange_head(conn->exchange, head);
+}
+
+static int on_body(void *ctx, const uint8_t *data, size_t size)
+{
+    return exchange_body(((struct conn *)ctx)->exchange, data, size);
+}
+
+static const struct proto_events events = {on_head, on_body};
+
+static bool conn_wants(const struct conn *conn)
+{
+    if (conn->phase == PHASE_CLOSING || conn->finishing || conn->lingering) return false;
+    if (conn->request_complete || conn->sending || conn->writes_pending) return false;
+    return !conn->exchange || exchange_wants_body(conn->exchange);
+}
+
+/* "Go on" to a client that asked before it sends its body. */
+static void conn_expect(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    if (!exchange || !exchange->expect_continue || !exchange->route) return;
+    if (exchange->replied || exchange->refusal || exchange->upload.state == UPLOAD_BEGINNING)
+        return;
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    exchange->expect_continue = false;
+    conn_write(conn, text, sizeof text - 1);
+}
+
+static void conn_begin_request(struct conn *conn)
+{
+    conn->exchange = exchange_open(conn);
+    proto_next(&conn->proto, &conn->exchange->arena);
+}
+
+/* Feeds plain bytes while they are wanted; returns how many were taken. */
+static size_t conn_take_plain(struct conn *conn, const uint8_t *data, size_t size)
+{
+    struct loop *loop = conn->loop;
+    size_t taken = 0;
+    while (taken < size && conn_wants(conn)) {
+        size_t slice = size - taken < PLAIN_SIZE ? size - taken : PLAIN_SIZE, used;
+        if (!conn->exchange) conn_begin_request(conn);
+        loop->calling = conn->exchange;
+        enum proto_state state = proto_feed(&conn->proto, data + taken, slice, &used);
+        taken += used;
+        if (state == PROTO_DONE) {
+            conn->request_complete = true;
+            exchange_complete(conn->exchange);
+            conn_try_reply(conn);
+        } else if (state == PROTO_REFUSED) {
+            conn_refuse(conn, conn->proto.status, conn->proto.reason);
+            taken = size;
+        } else {
+            exchange_upload_step(conn->exchange);
+            conn_expect(conn);
+        }
+        loop->calling = NULL;
+    }
+    return taken;
+}
+
+/* Decrypts and feeds until the window of network bytes is empty or nothing more is wanted. */
+static void conn_take_tls(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    while (conn_wants(conn) && !conn->eof) {
+        size_t size;
+        enum tls_state state = tls_read(&conn->tls, loop->plain, PLAIN_SIZE, &size);
+        if (!conn->established && tls_established(&conn->tls)) {
+            conn->established = true;
+            count(&loop->counters.handshakes);
+            if (tls_resumed(&conn->tls)) count(&loop->counters.resumed);
+        }
+        if (state == TLS_DATA) {
+            size_t used = conn_take_plain(conn, loop->plain, size);
+            bytes_add(&conn->plain, loop->plain + used, size - used);
+        } else if (state == TLS_ENDED) {
+            conn->eof = true;
+        } else if (state == TLS_BROKEN) {
+            conn_flush(conn); /* the alert says why */
+            conn_abort(conn);
+        } else {
+            return;
+        }
+    }
+}
+
+/* Takes network bytes; returns how many. */
+static size_t conn_take_raw(struct conn *conn, const uint8_t *data, size_t size)
+{
+    if (!conn->tls.ssl) return conn_take_plain(conn, data, size);
+    conn->tls.in = data;
+    conn->tls.in_size = size;
+    conn_take_tls(conn);
+    if (conn->phase == PHASE_CLOSING) return size;
+    size_t left = conn->tls.in_size;
+    conn->tls.in_size = 0;
+    return size - left;
+}
+
+/* Goes on with input that had to wait. */
+static void conn_take(struct conn *conn)
+{
+    if (conn->plain.size) {
+        bytes_drop(&conn->plain, conn_take_plain(conn, conn->plain.data, conn->plain.size));
+        if (!conn->plain.size) bytes_free(&conn->plain);
+    }
+    if (conn->plain.size || !conn_wants(conn)) return;
+    if (conn->tls.ssl || conn->raw.size)
+        bytes_drop(&conn->raw, conn_take_raw(conn, conn->raw.data, conn->raw.size));
+    if (!conn->raw.size) bytes_free(&conn->raw);
+}
+
+/* --- what happens to it ------------------------------------------------------------------- */
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct conn *conn = request->data;
+    free(request);
+    conn->writes_pending--;
+    conn->writes_done++;
+    if (conn->phase == PHASE_CLOSING) return;
+    if (status < 0) {
+        conn_abort(conn);
+        return;
+    }
+    if (!conn->writes_pending) {
+        if (conn->finishing)
+            conn_finish(conn);
+        else if (conn->sending)
+            conn_send_on(conn);
+        conn_take(conn);
+    }
+    conn_settle(conn);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)suggested;
+    struct conn *conn = handle->data;
+    *buffer = uv_buf_init((char *)conn->loop->net, NET_READ_SIZE);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    struct conn *conn = stream->data;
+    const uint8_t *data = (const uint8_t *)buffer->base;
+    if (size == 0 || conn->phase == PHASE_CLOSING) return;
+    if (size < 0) {
+        uv_read_stop(stream);
+        conn->reading = false;
+        conn->eof = true;
+        if (size != UV_EOF || conn->lingering) conn_abort(conn);
+    } else if (conn->lingering || conn->finishing) {
+        conn->linger_bytes += (uint64_t)size;
+        if (conn->linger_bytes > LINGER_BYTES) conn_abort(conn);
+    } else if (conn->raw.size || conn->plain.size || !conn_wants(conn)) {
+        bytes_add(&conn->raw, data, (size_t)size);
+    } else {
+        size_t used = conn_take_raw(conn, data, (size_t)size);
+        if (conn->phase != PHASE_CLOSING) bytes_add(&conn->raw, data + used, (size_t)size - used);
+    }
+    conn_settle(conn);
+}
+
+void conn_event(struct exchange *exchange, unsigned posted)
+{
+    struct conn *conn = exchange->conn;
+    struct loop *loop = exchange->loop;
+    if (posted & EXCHANGE_REPLIED) exchange->replied = true;
+    if (posted & EXCHANGE_JOB_DONE) exchange->job_running = false;
+    exchange_upload_step(exchange);
+    if (!conn) {
+        exchange_release(exchange);
+        return;
+    }
+    bool upload_over = exchange->upload.state == UPLOAD_ENDED && !exchange->job_running;
+    if (exchange->refusal && upload_over && !exchange->replied && !exchange->reply_owed) {
+        loop->calling = exchange;
+        reply_refusal(exchange, exchange->refusal, exchange->refusal_reason);
+        loop->calling = NULL;
+    }
+    conn_expect(conn);
+    if (conn->sending)
+        conn_send_on(conn);
+    else
+        conn_try_reply(conn);
+    conn_take(conn);
+    conn_settle(conn);
+}
+
+void conn_drain(struct conn *conn)
+{
+    if (conn->phase == PHASE_CLOSING) return;
+    conn->closing_after = true;
+    if (!conn->exchange && !conn->writes_pending) {
+        conn->request_complete = true; /* nothing to linger for */
+        conn_finish(conn);
+    }
+    conn_settle(conn);
+}
+
+/* --- deadlines ---------------------------------------------------------------------------- */
+
+static enum conn_phase conn_phase_find(const struct conn *conn)
+{
+    if (conn->lingering) return PHASE_LINGER;
+    if (conn->tls.ssl && !conn->established) return PHASE_HANDSHAKE;
+    if (conn->writes_pending) return PHASE_WRITE;
+    if (!conn->exchange) return PHASE_IDLE;
+    if (!conn_wants(conn)) return PHASE_ANSWER;
+    return conn->exchange->route ? PHASE_BODY : PHASE_HEAD;
+}
+
+static unsigned phase_ms(const struct http_limits *limits, enum conn_phase phase)
+{
+    switch (phase) {
+    case PHASE_HANDSHAKE:
+        return limits->handshake_ms;
+    case PHASE_IDLE:
+        return limits->idle_ms;
+    case PHASE_HEAD:
+        return limits->head_ms;
+    case PHASE_BODY:
+        return limits->body_ms;
+    case PHASE_WRITE:
+        return limits->write_ms;
+    case PHASE_LINGER:
+        return LINGER_MS;
+    default:
+        return 0;
+    }
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct conn *conn = timer->data;
+    uint64_t now_ms = uv_now(&conn->loop->uv);
+    conn->due_ms = UINT64_MAX;
+    if (conn->phase == PHASE_CLOSING || conn->deadline_ms == UINT64_MAX) return;
+    if (now_ms < conn->deadline_ms) { /* was moved since */
+        conn->due_ms = conn->deadline_ms;
+        uv_timer_start(timer, on_deadline, conn->deadline_ms - now_ms, 0);
+        return;
+    }
+    if (conn->phase != PHASE_IDLE) count(&conn->loop->counters.deadlines);
+    bool can_answer = conn->phase == PHASE_HEAD || conn->phase == PHASE_BODY;
+    if (can_answer && !conn->eof) {
+        conn->loop->calling = conn->exchange;
+        conn_refuse(conn, 408, "too-slow");
+        conn->loop->calling = NULL;
+        conn_settle(conn);
+    } else {
+        conn_abort(conn);
+    }
+}
+
+static void conn_deadline(struct conn *conn)
+{
+    enum conn_phase phase = conn_phase_find(conn);
+    uint64_t progress = conn->writes_done;
+    if (phase == PHASE_BODY) progress = conn->exchange->received / BODY_STEP;
+    if (phase == PHASE_IDLE) progress = conn->requests;
+    if (phase == conn->phase && progress == conn->progress) return;
+    conn->phase = phase;
+    conn->progress = progress;
+    uint64_t wait_ms = phase_ms(&conn->loop->server->options.limits, phase);
+    conn->deadline_ms = wait_ms ? uv_now(&conn->loop->uv) + wait_ms : UINT64_MAX;
+    if (conn->deadline_ms >= conn->due_ms) return;
+    conn->due_ms = conn->deadline_ms;
+    uv_timer_start(&conn->timer, on_deadline, wait_ms, 0);
+}
+
+/* The end of every event. */
+static void conn_settle(struct conn *conn)
+{
+    if (conn->phase == PHASE_CLOSING) return;
+    conn_flush(conn);
+    if (conn->phase == PHASE_CLOSING) return;
+    if (conn->eof && conn_wants(conn)) conn_abort(conn);
+    if (conn->phase == PHASE_CLOSING) return;
+    bool read = !conn->eof && conn->raw.size <= PENDING_MAX;
+    if (read && !conn->reading) uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+    if (!read && conn->reading) uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->reading = read;
+    conn_deadline(conn);
+}
+
+/* --- accepting ---------------------------------------------------------------------------- */
+
+static void conn_address(struct conn *conn)
+{
+    struct sockaddr_storage peer = {0};
+    int size = sizeof peer;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &size)) return;
+    if (peer.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
+        memcpy(conn->address, &v6->sin6_addr, 16);
+        uv_ip6_name(v6, conn->peer, sizeof conn->peer);
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+        memcpy(conn->address, &v4->sin_addr, 4);
+        uv_ip4_name(v4, conn->peer, sizeof conn->peer);
+    }
+}
+
+/* Takes the connection into account; false when a limit is passed. */
+static bool conn_admit(struct conn *conn)
+{
+    struct http_server *server = conn->loop->server;
+    const struct http_limits *limits = &server->options.limits;
+    const char *reason = NULL;
+    if (atomic_fetch_add(&server->connections, 1) >= limits->connections_max)
+        reason = "connections_max";
+    else if (!peers_add(server->peers, conn->address, limits->address_max))
+        reason = "address_max";
+    conn->counted = !reason;
+    if (!reason) return true;
+    atomic_fetch_sub(&server->connections, 1);
+    count(&conn->loop->counters.refused_limit);
+    LOG(WARN, "http_connection_refused", "peer=%s limit=%s", conn->peer, reason);
+    return false;
+}
+
+void conn_accept(struct loop *loop)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn) abort();
+    conn->loop = loop;
+    conn->phase = PHASE_LINGER; /* anything but what comes next */
+    conn->due_ms = UINT64_MAX;
+    conn->handles_open = 2;
+    conn->next = loop->conns;
+    if (conn->next) conn->next->prev = conn;
+    loop->conns = conn;
+    uv_tcp_init(&loop->uv, &conn->tcp);
+    uv_timer_init(&loop->uv, &conn->timer);
+    conn->tcp.data = conn->timer.data = conn;
+    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&conn->tcp)) {
+        conn_abort(conn);
+        return;
+    }
+    conn_address(conn);
+    if (!conn_admit(conn)) {
+        conn_abort(conn);
+        return;
+    }
+    count(&loop->counters.connections);
+    uv_tcp_nodelay(&conn->tcp, 1);
+    proto_init(&conn->proto, &loop->server->proto_limits, &events, conn);
+    if (loop->tls) {
+        tls_open(&conn->tls, loop->tls);
+        conn->tls.out = &loop->out;
+    }
+    conn_settle(conn);
+}

@@ -1,0 +1,299 @@
+/* One request and its reply: found a route, given to a handler, handed between loop and workers.
+ *
+ * Who has it: the loop, unless job_running (a worker) or reply_owed and not replied (the handler,
+ * wherever it keeps it). Whatever a worker does ends in exchange_post; the loop acts only then. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "http/internal.h"
+
+#define BODY_IN_ARENA_MAX 2048U
+
+struct exchange *exchange_open(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    const struct http_server *server = loop->server;
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange) abort();
+    arena_init(&exchange->arena, server->options.limits.arena_max);
+    exchange->loop = loop;
+    exchange->conn = conn;
+    exchange->reply.fd = -1;
+    memcpy(exchange->peer, conn->peer, sizeof conn->peer);
+    exchange->request.arena = &exchange->arena;
+    exchange->request.peer = exchange->peer;
+    exchange->request.app = server->options.app;
+    exchange->request.clock = &server->clock;
+    exchange->request.tls = conn->tls.ssl != NULL;
+    exchange->request.path = exchange->request.query = "";
+    loop->exchanges++;
+    return exchange;
+}
+
+static bool upload_is_live(const struct exchange *exchange)
+{
+    enum upload_state state = exchange->upload.state;
+    return state == UPLOAD_BEGINNING || state == UPLOAD_RUNNING;
+}
+
+void exchange_release(struct exchange *exchange)
+{
+    bool waits = exchange->reply_owed && !exchange->replied;
+    if (!exchange->over || exchange->job_running || waits || upload_is_live(exchange)) return;
+    struct loop *loop = exchange->loop;
+    if (exchange->reply.has_file) close(exchange->reply.fd);
+    free(exchange->reply.piece);
+    if (!exchange->body_in_arena) bytes_free(&exchange->body);
+    bytes_free(&exchange->upload.fill);
+    bytes_free(&exchange->upload.work);
+    arena_deinit(&exchange->arena);
+    free(exchange);
+    loop->exchanges--;
+    loop_check_end(loop);
+}
+
+void exchange_post(struct exchange *exchange, enum exchange_event event)
+{
+    struct loop *loop = exchange->loop;
+    if (pthread_equal(loop->thread, pthread_self()) && loop->calling == exchange) {
+        exchange->replied = true; /* only replies are posted from the loop itself */
+        return;
+    }
+    pthread_mutex_lock(&loop->mutex);
+    if (!exchange->posted) {
+        exchange->next = NULL;
+        if (loop->queue_last)
+            loop->queue_last->next = exchange;
+        else
+            loop->queue_first = exchange;
+        loop->queue_last = exchange;
+    }
+    exchange->posted |= event;
+    uv_async_send(&loop->wake); /* under the mutex: the loop can not end before */
+    pthread_mutex_unlock(&loop->mutex);
+}
+
+/* --- workers ------------------------------------------------------------------------------ */
+
+static void job_run(struct work_job *job)
+{
+    struct exchange *exchange = (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    exchange->job_run(exchange);
+    exchange_post(exchange, EXCHANGE_JOB_DONE);
+}
+
+static void job_prepare(struct exchange *exchange, void (*run)(struct exchange *exchange))
+{
+    exchange->job.run = job_run;
+    exchange->job_run = run;
+    exchange->job_running = true;
+}
+
+/* The first job of a request: refused when the workers are busy. */
+static bool job_begin(struct exchange *exchange, void (*run)(struct exchange *exchange))
+{
+    job_prepare(exchange, run);
+    if (work_pool_submit(exchange->loop->server->options.workers, &exchange->job))
+        exchange->job_running = false;
+    return exchange->job_running;
+}
+
+/* A later one: what was let in is also finished. */
+static void job_go_on(struct exchange *exchange, void (*run)(struct exchange *exchange))
+{
+    job_prepare(exchange, run);
+    work_pool_resubmit(exchange->loop->server->options.workers, &exchange->job);
+}
+
+static void run_handler(struct exchange *exchange)
+{
+    exchange->route->handle(&exchange->request);
+}
+
+static void run_begin(struct exchange *exchange)
+{
+    exchange->route->upload->begin(&exchange->request);
+}
+
+static void run_write(struct exchange *exchange)
+{
+    struct bytes *work = &exchange->upload.work;
+    exchange->route->upload->write(&exchange->request, work->data, work->size);
+}
+
+static void run_finish(struct exchange *exchange)
+{
+    exchange->route->upload->finish(&exchange->request);
+}
+
+static void run_abort(struct exchange *exchange)
+{
+    exchange->route->upload->abort(&exchange->request);
+}
+
+static void run_read_file(struct exchange *exchange)
+{
+    struct reply *reply = &exchange->reply;
+    uint64_t left = reply->size - reply->sent;
+    size_t wanted = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE, done = 0;
+    if (!reply->piece) reply->piece = malloc(wanted);
+    if (!reply->piece) abort();
+    while (done < wanted) {
+        ssize_t got = pread(reply->fd, reply->piece + done, wanted - done,
+                            (off_t)(reply->offset + reply->sent + done));
+        if (got <= 0) {
+            reply->file_failed = true; /* shorter than promised: only closing tells the client */
+            return;
+        }
+        done += (size_t)got;
+    }
+    reply->piece_size = wanted;
+}
+
+void exchange_read_file(struct exchange *exchange)
+{
+    job_go_on(exchange, run_read_file);
+}
+
+/* --- request ------------------------------------------------------------------------------ */
+
+/* Answers before the body: without one the connection goes on, else the caller refuses. */
+static int answer_early(struct exchange *exchange, const struct proto_head *head, int status,
+                        const char *reason)
+{
+    reply_refusal(exchange, status, reason);
+    return head->body_size ? status : 0;
+}
+
+static void request_fill(struct exchange *exchange, const struct proto_head *head)
+{
+    struct http_request *request = &exchange->request;
+    char *query = strchr(head->target, '?'); /* in our own copy of the head */
+    if (query) *query++ = '\0';
+    request->method = head->method;
+    request->path = head->target;
+    request->query = query ? query : "";
+    request->headers = head->headers;
+    request->headers_count = head->headers_count;
+    exchange->keep_alive = head->keep_alive;
+    exchange->http_1_0 = head->http_1_0;
+    exchange->expect_continue = head->expect_continue;
+}
+
+int exchange_head(struct exchange *exchange, const struct proto_head *head)
+{
+    const struct http_options *options = &exchange->loop->server->options;
+    char allow[96];
+    int status = 0;
+    request_fill(exchange, head);
+    exchange->route = route_find(options->routes, options->routes_count, &exchange->request,
+                                 &status, allow, sizeof allow);
+    if (!exchange->route) {
+        if (status == 405) http_reply_header(&exchange->request, "Allow", allow);
+        return answer_early(exchange, head, status,
+                            status == 405   ? "wrong-method"
+                            : status == 404 ? "no-such-address"
+                                            : "bad-target");
+    }
+    if (head->body_size != UINT64_MAX && head->body_size > exchange->route->body_max)
+        return answer_early(exchange, head, 413, "body-too-large");
+    if (exchange->route->mode != HTTP_UPLOAD) {
+        if (head->body_size > BODY_IN_ARENA_MAX) return 0;
+        exchange->body.data = arena_alloc(&exchange->arena, head->body_size + 1);
+        if (!exchange->body.data) return answer_early(exchange, head, 413, "body-too-large");
+        exchange->body_in_arena = true;
+        return 0;
+    }
+    exchange->request.body_size = head->body_size;
+    exchange->upload.state = UPLOAD_BEGINNING;
+    if (job_begin(exchange, run_begin)) return 0;
+    exchange->upload.state = UPLOAD_ENDED;
+    return answer_early(exchange, head, 503, "busy");
+}
+
+int exchange_body(struct exchange *exchange, const uint8_t *data, size_t size)
+{
+    exchange->received += size;
+    if (exchange->received > exchange->route->body_max) {
+        exchange->refusal_reason = "body-too-large";
+        return 413;
+    }
+    if (exchange->route->mode == HTTP_UPLOAD) {
+        bytes_add(&exchange->upload.fill, data, size);
+    } else if (exchange->body_in_arena) {
+        memcpy(exchange->body.data + exchange->body.size, data, size);
+        exchange->body.size += size;
+    } else {
+        bytes_add(&exchange->body, data, size);
+    }
+    return 0;
+}
+
+static void body_hand_over(struct exchange *exchange)
+{
+    struct bytes *body = &exchange->body;
+    if (!exchange->body_in_arena) bytes_reserve(body, 1);
+    body->data[body->size] = '\0';
+    exchange->request.body = (struct godwit_span){body->data, body->size};
+    exchange->request.body_size = body->size;
+}
+
+void exchange_complete(struct exchange *exchange)
+{
+    if (exchange->replied) return;
+    if (exchange->route->mode == HTTP_UPLOAD) {
+        exchange->upload.body_complete = true;
+        exchange_upload_step(exchange);
+        return;
+    }
+    body_hand_over(exchange);
+    exchange->reply_owed = true;
+    if (exchange->route->mode == HTTP_INLINE)
+        exchange->route->handle(&exchange->request);
+    else if (!job_begin(exchange, run_handler))
+        reply_refusal(exchange, 503, "busy");
+}
+
+/* --- upload ------------------------------------------------------------------------------- */
+
+bool exchange_wants_body(const struct exchange *exchange)
+{
+    if (exchange->replied || exchange->refusal) return false;
+    if (!exchange->route || exchange->route->mode != HTTP_UPLOAD) return true;
+    return exchange->upload.state == UPLOAD_RUNNING && !exchange->upload.abort_wanted &&
+           exchange->upload.fill.size + PLAIN_SIZE <= UPLOAD_FILL_MAX;
+}
+
+void exchange_upload_step(struct exchange *exchange)
+{
+    struct upload *upload = &exchange->upload;
+    if (exchange->job_running || !upload_is_live(exchange)) return;
+    if (exchange->replied) { /* begin or write refused */
+        upload->state = UPLOAD_ENDED;
+        return;
+    }
+    upload->state = UPLOAD_RUNNING;
+    if (upload->abort_wanted) {
+        upload->state = UPLOAD_ENDED;
+        job_go_on(exchange, run_abort);
+    } else if (upload->fill.size && (upload->fill.size >= UPLOAD_KICK || upload->body_complete)) {
+        struct bytes filled = upload->fill;
+        upload->fill = upload->work;
+        upload->fill.size = 0;
+        upload->work = filled;
+        job_go_on(exchange, run_write);
+    } else if (upload->body_complete) {
+        upload->state = UPLOAD_ENDED;
+        exchange->reply_owed = true;
+        job_go_on(exchange, run_finish);
+    }
+}
+
+void exchange_abandon(struct exchange *exchange)
+{
+    exchange->conn = NULL;
+    exchange->over = true;
+    exchange->upload.abort_wanted = true;
+    exchange_upload_step(exchange);
+    exchange_release(exchange);
+}

@@ -1,0 +1,238 @@
+/* Types shared by the files of this folder only.
+ *
+ *   server ── loops ── connections ── at most one exchange each (a request and its reply)
+ *
+ * A connection belongs to its loop's thread. An exchange too, except while a handler has it; it
+ * outlives its connection when the client leaves early. exchange_post is the one way back. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "http/bytes.h"
+#include "http/http.h"
+#include "http/proto.h"
+#include "http/tls.h"
+
+#define NET_READ_SIZE (64U * 1024U) /* one read from the network */
+#define PLAIN_SIZE (16U * 1024U)    /* one TLS record; also one slice of plain input */
+#define PENDING_MAX (64U * 1024U)   /* input held while a request is being answered */
+#define PIECE_SIZE (64U * 1024U)    /* of a reply, handed to the network at once */
+#define BODY_STEP (16U * 1024U)     /* progress that earns a new body deadline */
+#define UPLOAD_FILL_MAX (HTTP_UPLOAD_WINDOW / 2)
+#define UPLOAD_KICK (64U * 1024U)    /* a worker is asked for once this much has come */
+#define LINGER_BYTES (1024U * 1024U) /* read and dropped after an early refusal */
+#define LINGER_MS 2000U
+#define ADDRESS_SIZE 46U /* text of an IPv6 address */
+
+/* --- exchange ----------------------------------------------------------------------------- */
+
+enum exchange_event { EXCHANGE_REPLIED = 1, EXCHANGE_JOB_DONE = 2 };
+
+struct reply {
+    int status;
+    const char *content_type;
+    const char *headers; /* "Name: value\r\n"…, in the arena */
+    size_t headers_size;
+    const uint8_t *data; /* NULL: from fd */
+    uint64_t size;       /* of the body, also where HEAD leaves it out */
+    uint64_t sent;       /* of the body */
+    bool has_file;
+    int fd;
+    uint64_t offset;
+    uint8_t *piece; /* a piece of the file; PIECE_SIZE bytes */
+    size_t piece_size;
+    bool file_failed;
+};
+
+enum upload_state {
+    UPLOAD_NONE,
+    UPLOAD_BEGINNING,
+    UPLOAD_RUNNING,
+    UPLOAD_ENDED, /* replied, finished or aborted: nothing else is called */
+};
+
+struct upload {
+    enum upload_state state;
+    struct bytes fill, work;
+    bool body_complete, abort_wanted;
+};
+
+struct exchange {
+    struct http_request request; /* first: handlers see only this */
+    struct arena arena;
+    struct loop *loop;
+    struct conn *conn; /* NULL: the client has left */
+    const struct http_route *route;
+    char peer[ADDRESS_SIZE];
+    bool keep_alive, http_1_0, expect_continue;
+    bool job_running; /* a worker has it */
+    bool reply_owed;  /* a handler was called that must reply */
+    bool replied;     /* the loop knows the reply */
+    int refusal;      /* status to answer with once the upload has been aborted; 0: none */
+    const char *refusal_reason;
+    uint64_t received; /* bytes of body */
+    bool over;         /* sent, or nobody is there to take it */
+    struct reply reply;
+    struct bytes body;
+    bool body_in_arena; /* small ones: then body.data is not ours to free */
+    struct upload upload;
+    struct work_job job;
+    void (*job_run)(struct exchange *exchange);
+    struct exchange *next; /* in the loop's queue */
+    unsigned posted;
+};
+
+struct exchange *exchange_open(struct conn *conn);
+/* Frees it once nobody holds it: over, no job running, no reply owed. */
+void exchange_release(struct exchange *exchange);
+/* From any thread: tells the exchange's loop. */
+void exchange_post(struct exchange *exchange, enum exchange_event event);
+/* Head, route and body of the request; both return 0 or the status to refuse with. */
+int exchange_head(struct exchange *exchange, const struct proto_head *head);
+int exchange_body(struct exchange *exchange, const uint8_t *data, size_t size);
+/* The request is complete: calls the handler, or lets the upload finish. */
+void exchange_complete(struct exchange *exchange);
+/* Whether more body may come now. */
+bool exchange_wants_body(const struct exchange *exchange);
+/* Next step of the upload, if one is due. */
+void exchange_upload_step(struct exchange *exchange);
+/* The client has left. */
+void exchange_abandon(struct exchange *exchange);
+/* Asks a worker for the next piece of the file. */
+void exchange_read_file(struct exchange *exchange);
+
+/* --- routes, replies ---------------------------------------------------------------------- */
+
+/* The route for method and path, with params and extra filled in; NULL: status_out is 404 or 405
+ * (allow_out then lists the methods), or 400 for a malformed escape. */
+const struct http_route *route_find(const struct http_route *routes, size_t routes_count,
+                                    struct http_request *request, int *status_out, char *allow_out,
+                                    size_t allow_size);
+/* In place; false when malformed or when a NUL would appear. */
+bool percent_decode(char *text, bool plus_is_space);
+
+/* Answers with a problem of the engine's own. */
+void reply_refusal(struct exchange *exchange, int status, const char *reason);
+/* Whether a body follows the head. */
+bool reply_has_body(const struct exchange *exchange);
+/* The head of a reply into out. now is the text of the Date header. */
+void reply_head_write(const struct exchange *exchange, const char *now, struct bytes *out);
+const char *status_reason(int status);
+
+enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
+/* RFC 9110 section 14: what "Range: …" asks of size bytes; several ranges, other units and nonsense
+ * mean WHOLE, a range behind the end NONE. */
+enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_out,
+                            uint64_t *last_out);
+/* Whether a list like If-None-Match names the etag (weak comparison) or is "*". */
+bool etag_listed(const char *list, const char *etag);
+
+/* --- connections -------------------------------------------------------------------------- */
+
+enum conn_phase {
+    PHASE_HANDSHAKE,
+    PHASE_IDLE,
+    PHASE_HEAD,
+    PHASE_BODY,
+    PHASE_ANSWER, /* a handler works: no deadline of ours */
+    PHASE_WRITE,
+    PHASE_LINGER,
+    PHASE_CLOSING
+};
+
+struct conn {
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    struct loop *loop;
+    struct conn *next, *prev;
+    struct tls tls; /* ssl NULL: plain */
+    struct proto proto;
+    struct exchange *exchange; /* the request being read or answered */
+    struct bytes raw, plain;   /* input that has to wait */
+    size_t writes_pending;
+    uint64_t writes_done, requests;
+    uint64_t deadline_ms, due_ms; /* of the timer: it is moved only when it would fire too late */
+    uint64_t progress, linger_bytes;
+    enum conn_phase phase;
+    uint8_t handles_open;
+    bool reading, eof;
+    bool counted;          /* in the server's limits */
+    bool request_complete; /* its last byte was read */
+    bool sending;          /* its reply is on the way */
+    bool closing_after;    /* no further request on this connection */
+    bool finishing;        /* close once everything is written */
+    bool lingering, established;
+    uint8_t address[16];
+    char peer[ADDRESS_SIZE];
+};
+
+void conn_accept(struct loop *loop);
+void conn_event(struct exchange *exchange, unsigned events);
+/* Closes now if between requests; else after the reply. */
+void conn_drain(struct conn *conn);
+void conn_abort(struct conn *conn);
+
+/* --- loops -------------------------------------------------------------------------------- */
+
+struct peers;
+/* Counts connections per address; false when address has count_max already. */
+struct peers *peers_open(void);
+void peers_close(struct peers *peers);
+bool peers_add(struct peers *peers, const uint8_t address[16], unsigned count_max);
+void peers_drop(struct peers *peers, const uint8_t address[16]);
+
+struct counters {
+    _Atomic uint64_t connections, requests, refused_limit, refused_framing, handshakes, resumed,
+        deadlines;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_tcp_t listener;
+    uv_async_t wake;
+    uv_timer_t drain;
+    struct http_server *server;
+    struct tls_context *tls;
+    pthread_t thread; /* as the loop itself knows it */
+    pthread_t joined; /* as http_close knows it */
+    bool has_thread, draining, ending;
+    struct conn *conns;
+    size_t exchanges;
+    struct exchange *calling; /* being fed or handled on the loop: a reply needs no queue */
+    pthread_mutex_t mutex;    /* the queue, and the request to drain */
+    struct exchange *queue_first, *queue_last;
+    bool drain_wanted;
+    unsigned drain_ms;
+    struct bytes out; /* being built for one connection */
+    struct bytes head;
+    int64_t date_s;
+    char date[32];
+    struct counters counters;
+    uint8_t net[NET_READ_SIZE];
+    uint8_t plain[PLAIN_SIZE];
+};
+
+struct http_server {
+    struct http_options options;
+    struct clock clock;
+    struct proto_limits proto_limits;
+    struct peers *peers;
+    struct tls_tickets *tickets;
+    _Atomic unsigned connections;
+    unsigned loops_count;
+    uint16_t port;
+    struct loop *loops[];
+};
+
+static inline void count(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed); /* one writer: its loop */
+}
+
+/* The Date header's text, made once a second. */
+const char *loop_date(struct loop *loop);
+/* Called whenever a connection or exchange has gone: a draining loop may now end. */
+void loop_check_end(struct loop *loop);

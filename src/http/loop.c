@@ -1,0 +1,331 @@
+/* The server: N threads with a libuv loop each. Every loop has its own listening socket on the same
+ * port (SO_REUSEPORT), so the kernel spreads connections and no connection ever changes threads.
+ *
+ * Rejected: one acceptor that hands connections out (a second wake-up for each). */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "http/internal.h"
+
+#define LOOPS_MAX 64U
+#define BACKLOG 1024
+
+/* --- one loop ----------------------------------------------------------------------------- */
+
+const char *loop_date(struct loop *loop)
+{
+    int64_t now_s = clock_unix_s(&loop->server->clock);
+    if (now_s == loop->date_s) return loop->date;
+    time_t now = (time_t)now_s;
+    struct tm parts;
+    gmtime_r(&now, &parts);
+    strftime(loop->date, sizeof loop->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    loop->date_s = now_s;
+    return loop->date;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct loop *loop = listener->data;
+    if (status < 0)
+        LOG(WARN, "http_accept_failed", "error=%s", uv_err_name(status));
+    else
+        conn_accept(loop);
+}
+
+void loop_check_end(struct loop *loop)
+{
+    if (!loop->draining || loop->ending || loop->conns || loop->exchanges) return;
+    loop->ending = true;
+    uv_close((uv_handle_t *)&loop->drain, NULL);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+}
+
+static void on_drain_over(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    for (struct conn *conn = loop->conns, *next; conn; conn = next) {
+        next = conn->next;
+        conn_abort(conn);
+    }
+}
+
+static void loop_drain(struct loop *loop)
+{
+    loop->draining = true;
+    if (loop->listener.data) uv_close((uv_handle_t *)&loop->listener, NULL);
+    uv_timer_start(&loop->drain, on_drain_over, loop->drain_ms, 0);
+    for (struct conn *conn = loop->conns, *next; conn; conn = next) {
+        next = conn->next;
+        conn_drain(conn);
+    }
+    loop_check_end(loop);
+}
+
+static struct exchange *queue_take(struct loop *loop, unsigned *posted_out)
+{
+    pthread_mutex_lock(&loop->mutex);
+    struct exchange *exchange = loop->queue_first;
+    if (exchange) {
+        loop->queue_first = exchange->next;
+        if (!loop->queue_first) loop->queue_last = NULL;
+        *posted_out = exchange->posted;
+        exchange->posted = 0;
+    }
+    pthread_mutex_unlock(&loop->mutex);
+    return exchange;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    struct exchange *exchange;
+    unsigned posted;
+    while ((exchange = queue_take(loop, &posted)))
+        conn_event(exchange, posted);
+    pthread_mutex_lock(&loop->mutex);
+    bool drain = loop->drain_wanted && !loop->draining;
+    pthread_mutex_unlock(&loop->mutex);
+    if (drain) loop_drain(loop);
+}
+
+static void *loop_thread(void *ctx)
+{
+    struct loop *loop = ctx;
+    loop->thread = pthread_self();
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* --- listening ---------------------------------------------------------------------------- */
+
+static int address_parse(const char *text, uint16_t port, struct sockaddr_storage *address_out)
+{
+    if (strchr(text, ':')) return uv_ip6_addr(text, port, (struct sockaddr_in6 *)address_out);
+    return uv_ip4_addr(text, port, (struct sockaddr_in *)address_out);
+}
+
+/* Whether nobody listens there. SO_REUSEPORT would let a second server of the same user in
+ * silently, so an ordinary socket asks first. */
+static int port_probe(const struct sockaddr_storage *address)
+{
+    int on = 1, fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return uv_translate_sys_error(errno);
+    socklen_t size =
+        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    int failed =
+        bind(fd, (const struct sockaddr *)address, size) ? uv_translate_sys_error(errno) : 0;
+    close(fd);
+    return failed;
+}
+
+static int loop_listen(struct loop *loop, const struct sockaddr_storage *address)
+{
+    int fd, on = 1;
+    int failed = uv_tcp_init_ex(&loop->uv, &loop->listener, address->ss_family);
+    if (failed) return failed;
+    loop->listener.data = loop;
+    uv_fileno((uv_handle_t *)&loop->listener, &fd);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on))
+        return uv_translate_sys_error(errno);
+    failed = uv_tcp_bind(&loop->listener, (const struct sockaddr *)address, 0);
+    if (!failed) failed = uv_listen((uv_stream_t *)&loop->listener, BACKLOG, on_connection);
+    return failed;
+}
+
+static uint16_t port_of(const struct loop *loop)
+{
+    struct sockaddr_storage bound;
+    int size = sizeof bound;
+    if (uv_tcp_getsockname(&loop->listener, (struct sockaddr *)&bound, &size)) return 0;
+    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                             : ((struct sockaddr_in *)&bound)->sin_port);
+}
+
+static godwit_err server_listen(struct http_server *server, char *note_out, size_t note_size)
+{
+    const char *where = server->options.address;
+    struct sockaddr_storage address = {0};
+    if (address_parse(where, server->port, &address)) {
+        snprintf(note_out, note_size,
+                 "%s is not an IP address; give one such as 127.0.0.1 or ::", where);
+        return GODWIT_ERR_FORMAT;
+    }
+    int failed = port_probe(&address);
+    for (unsigned i = 0; i < server->loops_count && !failed; i++) {
+        failed = loop_listen(server->loops[i], &address);
+        if (failed || server->port) continue;
+        server->port = port_of(server->loops[i]);
+        address_parse(where, server->port, &address);
+    }
+    if (!failed) return GODWIT_OK;
+    if (failed == UV_EADDRINUSE) {
+        snprintf(note_out, note_size,
+                 "port %u on %s is in use; stop the other program or choose another port",
+                 server->port, where);
+        return GODWIT_ERR_BUSY;
+    }
+    snprintf(note_out, note_size, "can not listen on %s port %u: %s; choose another address", where,
+             server->port, uv_strerror(failed));
+    return GODWIT_ERR_IO;
+}
+
+/* --- server ------------------------------------------------------------------------------- */
+
+#define DEFAULT(field, value) limits->field = limits->field ? limits->field : (value)
+
+static void limits_default(struct http_limits *limits)
+{
+    DEFAULT(connections_max, 20000);
+    DEFAULT(address_max, 10000);
+    DEFAULT(line_max, 4096);
+    DEFAULT(head_max, 16384);
+    DEFAULT(headers_max, 64);
+    DEFAULT(handshake_ms, 10000);
+    DEFAULT(head_ms, 10000);
+    DEFAULT(body_ms, 20000);
+    DEFAULT(write_ms, 30000);
+    DEFAULT(idle_ms, 120000);
+    DEFAULT(arena_max, 4U << 20);
+}
+
+static unsigned loops_wanted(unsigned loops)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (!loops) loops = cpus > 0 ? (unsigned)cpus : 1;
+    return loops < LOOPS_MAX ? loops : LOOPS_MAX;
+}
+
+static struct loop *loop_open(struct http_server *server)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop || uv_loop_init(&loop->uv)) abort();
+    loop->server = server;
+    loop->date_s = -1;
+    pthread_mutex_init(&loop->mutex, NULL);
+    uv_async_init(&loop->uv, &loop->wake, on_wake);
+    uv_timer_init(&loop->uv, &loop->drain);
+    loop->wake.data = loop->drain.data = loop;
+    return loop;
+}
+
+static void loop_free(struct loop *loop)
+{
+    int left = uv_loop_close(&loop->uv);
+    if (left) LOG(ERROR, "http_loop_left", "error=%s", uv_err_name(left));
+    tls_context_close(loop->tls);
+    bytes_free(&loop->out);
+    bytes_free(&loop->head);
+    pthread_mutex_destroy(&loop->mutex);
+    free(loop);
+}
+
+/* Ends what never ran or has run out. */
+static void server_free(struct http_server *server)
+{
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        struct loop *loop = server->loops[i];
+        if (!loop->has_thread) {
+            loop_drain(loop);
+            uv_run(&loop->uv, UV_RUN_DEFAULT);
+        }
+        loop_free(loop);
+    }
+    tls_tickets_close(server->tickets);
+    peers_close(server->peers);
+    free(server);
+}
+
+static struct http_server *server_new(const struct http_options *options)
+{
+    unsigned loops = loops_wanted(options->loops);
+    struct http_server *server = calloc(1, sizeof *server + loops * sizeof *server->loops);
+    if (!server) abort();
+    server->options = *options;
+    if (!options->address) server->options.address = "127.0.0.1";
+    limits_default(&server->options.limits);
+    const struct http_limits *limits = &server->options.limits;
+    server->proto_limits =
+        (struct proto_limits){limits->line_max, limits->head_max, limits->headers_max};
+    server->clock = options->clock ? *options->clock : clock_real;
+    server->port = options->port;
+    server->peers = peers_open();
+    server->tickets = tls_tickets_open(&server->clock);
+    for (; server->loops_count < loops; server->loops_count++)
+        server->loops[server->loops_count] = loop_open(server);
+    return server;
+}
+
+static godwit_err server_start(struct http_server *server, char *note_out, size_t note_size)
+{
+    const struct http_options *options = &server->options;
+    for (unsigned i = 0; i < server->loops_count && options->certificate; i++) {
+        godwit_err err = tls_context_open(options->certificate, options->key, server->tickets,
+                                          note_out, note_size, &server->loops[i]->tls);
+        if (err) return err;
+    }
+    return server_listen(server, note_out, note_size);
+}
+
+godwit_err http_open(const struct http_options *options, char *note_out, size_t note_size,
+                     struct http_server **server_out)
+{
+    struct http_server *server = server_new(options);
+    godwit_err err = server_start(server, note_out, note_size);
+    if (err) {
+        server_free(server);
+        return err;
+    }
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        struct loop *loop = server->loops[i];
+        if (pthread_create(&loop->joined, NULL, loop_thread, loop)) {
+            snprintf(note_out, note_size, "can not start a thread; raise the limit on threads");
+            http_close(server, 0);
+            return GODWIT_ERR_IO;
+        }
+        loop->has_thread = true;
+    }
+    *server_out = server;
+    return GODWIT_OK;
+}
+
+uint16_t http_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_close(struct http_server *server, unsigned drain_ms)
+{
+    if (!server) return;
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        struct loop *loop = server->loops[i];
+        pthread_mutex_lock(&loop->mutex);
+        loop->drain_wanted = true;
+        loop->drain_ms = drain_ms;
+        uv_async_send(&loop->wake);
+        pthread_mutex_unlock(&loop->mutex);
+    }
+    for (unsigned i = 0; i < server->loops_count; i++)
+        if (server->loops[i]->has_thread) pthread_join(server->loops[i]->joined, NULL);
+    server_free(server);
+}
+
+void http_stats(const struct http_server *server, struct http_stats *stats_out)
+{
+    *stats_out = (struct http_stats){
+        .connections_open = atomic_load(&((struct http_server *)(uintptr_t)server)->connections)};
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        const struct counters *counters = &server->loops[i]->counters;
+        stats_out->connections += counters->connections;
+        stats_out->requests += counters->requests;
+        stats_out->refused_limit += counters->refused_limit;
+        stats_out->refused_framing += counters->refused_framing;
+        stats_out->handshakes += counters->handshakes;
+        stats_out->resumed += counters->resumed;
+        stats_out->deadlines += counters->deadlines;
+    }
+}

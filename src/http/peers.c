@@ -1,0 +1,78 @@
+/* How many connections each address has: a chained hash under one mutex, touched twice in a
+ * connection's life. */
+#include <stdlib.h>
+
+#include "http/internal.h"
+
+#define BUCKETS 4096U
+
+struct peer {
+    struct peer *next;
+    uint8_t address[16];
+    unsigned count;
+};
+
+struct peers {
+    pthread_mutex_t mutex;
+    struct peer *buckets[BUCKETS];
+};
+
+/* Addresses are bounded by connections_max, so a chain that an attacker makes long costs
+ * microseconds; the low bits of the address are what differs inside one network. */
+static struct peer **peer_find(struct peers *peers, const uint8_t address[16])
+{
+    uint64_t mixed = (godwit_load64(address) ^ godwit_load64(address + 8)) * 0x9e3779b97f4a7c15U;
+    struct peer **at = &peers->buckets[(mixed >> 40) % BUCKETS];
+    while (*at && memcmp((*at)->address, address, 16) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+struct peers *peers_open(void)
+{
+    struct peers *peers = calloc(1, sizeof *peers);
+    if (!peers) abort();
+    pthread_mutex_init(&peers->mutex, NULL);
+    return peers;
+}
+
+void peers_close(struct peers *peers)
+{
+    if (!peers) return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (peers->buckets[i]) {
+            struct peer *peer = peers->buckets[i];
+            peers->buckets[i] = peer->next;
+            free(peer);
+        }
+    }
+    pthread_mutex_destroy(&peers->mutex);
+    free(peers);
+}
+
+bool peers_add(struct peers *peers, const uint8_t address[16], unsigned count_max)
+{
+    pthread_mutex_lock(&peers->mutex);
+    struct peer **at = peer_find(peers, address);
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        if (!*at) abort();
+        memcpy((*at)->address, address, 16);
+    }
+    bool room = (*at)->count < count_max;
+    if (room) (*at)->count++;
+    pthread_mutex_unlock(&peers->mutex);
+    return room;
+}
+
+void peers_drop(struct peers *peers, const uint8_t address[16])
+{
+    pthread_mutex_lock(&peers->mutex);
+    struct peer **at = peer_find(peers, address);
+    struct peer *peer = *at;
+    if (peer && --peer->count == 0) {
+        *at = peer->next;
+        free(peer);
+    }
+    pthread_mutex_unlock(&peers->mutex);
+}

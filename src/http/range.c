@@ -1,0 +1,56 @@
+/* Range and entity tags: pure functions over header text. */
+#include "http/internal.h"
+
+#define DIGITS "0123456789"
+
+/* Digits at *text; false without any or when the number passes 2^63. */
+static bool number_take(const char **text, uint64_t *number_out)
+{
+    uint64_t number = 0;
+    size_t size = strspn(*text, DIGITS);
+    if (size == 0 || size > 18) return false;
+    for (size_t i = 0; i < size; i++)
+        number = number * 10 + (uint64_t)((*text)[i] - '0');
+    *text += size;
+    *number_out = number;
+    return true;
+}
+
+enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_out,
+                            uint64_t *last_out)
+{
+    uint64_t first, last = UINT64_MAX, suffix;
+    if (strncmp(value, "bytes=", 6) != 0) return RANGE_WHOLE;
+    value += 6;
+    if (*value == '-') { /* the last so many bytes */
+        value++;
+        if (!number_take(&value, &suffix) || *value) return RANGE_WHOLE;
+        if (suffix == 0 || size == 0) return RANGE_NONE;
+        *first_out = suffix < size ? size - suffix : 0;
+        *last_out = size - 1;
+        return RANGE_PART;
+    }
+    if (!number_take(&value, &first) || *value++ != '-') return RANGE_WHOLE;
+    if (*value && (!number_take(&value, &last) || *value || last < first)) return RANGE_WHOLE;
+    if (first >= size) return RANGE_NONE;
+    *first_out = first;
+    *last_out = last < size ? last : size - 1;
+    return RANGE_PART;
+}
+
+bool etag_listed(const char *list, const char *etag)
+{
+    if (strcmp(list, "*") == 0) return true;
+    size_t etag_size = strlen(etag);
+    while (*list) {
+        list += strspn(list, " \t,");
+        if (strncmp(list, "W/", 2) == 0) list += 2;
+        if (*list != '"') return false;
+        const char *end = strchr(list + 1, '"');
+        if (!end) return false;
+        size_t size = (size_t)(end - list) + 1;
+        if (size == etag_size && memcmp(list, etag, size) == 0) return true;
+        list = end + 1;
+    }
+    return false;
+}
