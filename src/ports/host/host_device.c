@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/text.h"
@@ -83,7 +84,8 @@ static bool flash_open(struct host_device *device, const char *path, char *why, 
         snprintf(why, why_size, "%s does not exist; make it with --image FIRST.bin", path);
         return false;
     }
-    if (err == GODWIT_ERR_MISSING) err = flash_file_open(&device->file, path, size, WRITE_SIZE);
+    device->is_new = err == GODWIT_ERR_MISSING;
+    if (device->is_new) err = flash_file_open(&device->file, path, size, WRITE_SIZE);
     if (err) {
         snprintf(why, why_size, "%s can not be opened: %s", path, flash_file_trouble(err));
         return false;
@@ -195,6 +197,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
     device->is_open = true;
     if (!flash_prepare(device, why, why_size)) {
         host_device_close(device);
+        if (device->is_new) unlink(path);
         return false;
     }
     const struct godwit_chip *chip = options->chip ? options->chip : flash_chip(&device->flash);

@@ -54,7 +54,7 @@ struct host_device {
     struct flash_file file;
     struct flash_ram ram;
     uint32_t boots, tenth;
-    bool is_in_ram, is_open, is_unreachable;
+    bool is_in_ram, is_open, is_new, is_unreachable;
 };
 
 /* path NULL: in memory, from the template. On failure false and words in why. The device stays
