@@ -1,10 +1,80 @@
-#include "cli/cli.h"
-
+/* godwit flash: what a whole-flash dump would boot, and why. */
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/flash_report.h"
+#include "cli/options.h"
+
+#define NOT_GIVEN UINT32_MAX
+
+static int look(const struct options *options, const struct flash_question *question,
+                const char *path, bool wants_json)
+{
+    struct flash_report *report = malloc(sizeof *report);
+    uint8_t *dump;
+    size_t size;
+    int status = 1;
+    if (!report || !file_read("flash", path, FILE_SIZE_MAX, &dump, &size)) {
+        free(report);
+        return status;
+    }
+    godwit_err err = flash_look(question, path, dump, size, report);
+    free(dump);
+    if (err == GODWIT_ERR_MISSING) {
+        status = options_wrong(options, "there is no chip '%s'; try esp32, esp32s3, esp32c3 …",
+                               question->chip_name);
+    } else if (err == GODWIT_ERR_FORMAT) {
+        status = options_wrong(options, "--revision wants MAJOR.MINOR, such as 0.3");
+    } else if (err) {
+        fprintf(stderr, "godwit flash: %s: %s\n", path, godwit_err_sentence(err));
+    } else if (wants_json) {
+        json_t *json = flash_report_json(report);
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(json);
+        status = 0;
+    } else {
+        flash_report_print(report);
+        status = 0;
+    }
+    free(report);
+    return status;
+}
 
 int cmd_flash(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit flash: not built yet\n", stderr);
-    return 1;
+    const char *path = NULL;
+    bool wants_json = false;
+    struct flash_question question = {.secure_version = NOT_GIVEN};
+    const struct option_row rows[] = {
+        {"--json", OPTION_FLAG, &wants_json, NULL, "print JSON"},
+        {"--no-rollback", OPTION_FLAG, &question.without_rollback, NULL,
+         "the bootloader was built without app rollback"},
+        {"--anti-rollback", OPTION_NUMBER, &question.secure_version, "N",
+         "built with anti-rollback, and secure version N is burnt into the eFuse"},
+        {"--chip", OPTION_TEXT, &question.chip_name, "NAME",
+         "default: of the bootloader in the dump, else esp32c3"},
+        {"--revision", OPTION_TEXT, &question.revision_text, "MAJOR.MINOR",
+         "of the chip; default: 0.3 for a C3 without bootloader in the dump, else not checked"},
+    };
+    const struct options options = {
+        "flash",
+        "DUMP [--json] [--no-rollback] [--anti-rollback N] [--chip NAME] [--revision V]",
+        "Says what a whole-flash dump holds, which slot the bootloader would boot and why, and "
+        "the\n"
+        "otadata it would leave. The dump is not changed.",
+        rows,
+        sizeof rows / sizeof *rows,
+        &path,
+        1,
+        1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    question.has_anti_rollback = question.secure_version != NOT_GIVEN;
+    if (!question.has_anti_rollback) question.secure_version = 0;
+    if (question.has_anti_rollback && question.without_rollback)
+        return options_wrong(&options, "--anti-rollback needs rollback; drop --no-rollback");
+    return look(&options, &question, path, wants_json);
 }

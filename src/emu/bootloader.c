@@ -78,13 +78,18 @@ static godwit_err entries_load(struct run *run)
     return GODWIT_OK;
 }
 
+/* A table may put otadata anywhere: the sector around it is erased, and a write that the flash
+ * could not take is left out, as the chip leaves it out. */
 static godwit_err entry_save(struct run *run, int entry)
 {
     const struct godwit_flash *flash = run->flash;
     uint8_t bytes[GODWIT_OTA_ENTRY_SIZE];
+    uint32_t offset = sector_offset(run, entry);
     godwit_ota_entry_store(&run->entries[entry], bytes);
-    godwit_err err = flash->erase(flash->ctx, sector_offset(run, entry), FLASH_ERASE_SIZE);
-    return err ? err : flash->write(flash->ctx, sector_offset(run, entry), bytes, sizeof bytes);
+    uint32_t sector = offset / FLASH_ERASE_SIZE * FLASH_ERASE_SIZE;
+    godwit_err err = flash->erase(flash->ctx, sector, FLASH_ERASE_SIZE);
+    if (err || offset % flash->write_size) return err;
+    return flash->write(flash->ctx, offset, bytes, sizeof bytes);
 }
 
 /* A trial that was not confirmed before this reset has failed. Neither number nor CRC is asked. */

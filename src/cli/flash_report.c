@@ -1,0 +1,185 @@
+/* The same report twice: as a page for people and as JSON. */
+#include "cli/flash_report.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cli/inspect.h"
+
+#define STORY_SIZE 4096
+
+static const struct {
+    uint8_t type, subtype;
+    const char *name;
+} SUBTYPES[] = {
+    {0, 0x00, "factory"},  {0, 0x20, "test"},   {0, 0x30, "tee_0"},     {0, 0x31, "tee_1"},
+    {1, 0x00, "ota"},      {1, 0x01, "phy"},    {1, 0x02, "nvs"},       {1, 0x03, "coredump"},
+    {1, 0x04, "nvs_keys"}, {1, 0x05, "efuse"},  {1, 0x06, "undefined"}, {1, 0x80, "esphttpd"},
+    {1, 0x81, "fat"},      {1, 0x82, "spiffs"}, {1, 0x83, "littlefs"},  {1, 0x90, "tee_ota"},
+    {2, 0x00, "primary"},  {2, 0x01, "ota"},    {2, 0x02, "recovery"},  {3, 0x00, "primary"},
+    {3, 0x01, "ota"},
+};
+static const char *const TYPES[] = {"app", "data", "bootloader", "partition_table"};
+static const char *const STATES[] = {"new", "pending", "valid", "invalid", "aborted"};
+
+/* A known name, else the number in hex, in the caller's buffer. */
+static const char *type_name(uint8_t type, char buffer[static 8])
+{
+    if (type < sizeof TYPES / sizeof *TYPES) return TYPES[type];
+    snprintf(buffer, 8, "0x%02x", type);
+    return buffer;
+}
+
+static const char *subtype_name(uint8_t type, uint8_t subtype, char buffer[static 8])
+{
+    for (size_t i = 0; i < sizeof SUBTYPES / sizeof *SUBTYPES; i++)
+        if (SUBTYPES[i].type == type && SUBTYPES[i].subtype == subtype) return SUBTYPES[i].name;
+    bool is_slot = type == GODWIT_PTYPE_APP && (subtype & 0xF0) == GODWIT_APP_OTA_0;
+    snprintf(buffer, 8, is_slot ? "ota_%u" : "0x%02x", is_slot ? subtype & 0x0Fu : subtype);
+    return buffer;
+}
+
+static const char *why(const struct flash_report *report, char story[static STORY_SIZE])
+{
+    char raw[STORY_SIZE];
+    boot_explain(&report->boot, raw, sizeof raw);
+    return text_clean(raw, story);
+}
+
+/* ---- for people ---- */
+
+static void print_row(const struct flash_row *row)
+{
+    const struct godwit_partition *p = &row->partition;
+    char type[8], subtype[8], label[17], project[33], version[33];
+    printf("  %-16s  %-5s  %-9s  0x%06x  0x%06x", text_clean(p->label, label),
+           type_name(p->type, type), subtype_name(p->type, p->subtype, subtype), p->offset,
+           p->size);
+    if (row->info.has_description)
+        printf("  %s %s", text_clean(row->info.project, project),
+               text_clean(row->info.version, version));
+    if (row->is_app && !row->reason) printf("  bootable");
+    if (row->is_app && row->reason) printf("  refused: %s", godwit_reason_sentence(row->reason));
+    putchar('\n');
+}
+
+static void print_entry(const struct flash_report *report, int index, const uint8_t *bytes)
+{
+    struct godwit_ota_entry entry = godwit_ota_entry_load(bytes);
+    printf("  entry %d  ", index);
+    if (entry.seq == UINT32_MAX) {
+        printf("%s\n", godwit_all(bytes, GODWIT_OTA_ENTRY_SIZE, 0xFF) ? "blank" : "empty");
+        return;
+    }
+    printf("sequence %u, ", entry.seq);
+    if (entry.state < sizeof STATES / sizeof *STATES)
+        printf("%s", STATES[entry.state]);
+    else if (entry.state == GODWIT_OTA_UNDEFINED)
+        printf("undefined (not monitored)");
+    else
+        printf("state 0x%x", entry.state);
+    if (entry.crc != godwit_ota_crc(entry.seq)) printf(", CRC wrong");
+    if (report->slots_count)
+        printf(", names ota_%u", godwit_ota_slot(entry.seq, report->slots_count));
+    putchar('\n');
+}
+
+static void print_entries(const struct flash_report *report)
+{
+    bool is_changed = memcmp(report->before, report->after, sizeof report->before) != 0;
+    if (!report->otadata) return;
+    printf("\notadata\n");
+    for (int i = 0; i < 2; i++)
+        print_entry(report, i, report->before[i]);
+    printf("\notadata after this boot%s\n", is_changed ? "" : ": the same");
+    for (int i = 0; i < 2 && is_changed; i++)
+        print_entry(report, i, report->after[i]);
+}
+
+void flash_report_print(const struct flash_report *report)
+{
+    const struct bootloader *bootloader = &report->bootloader;
+    char story[STORY_SIZE];
+    printf("%s: %u KiB of flash, %s%s, bootloader %s rollback%s\n\n", report->path,
+           report->flash_size / 1024, bootloader->chip->title,
+           report->has_bootloader ? "" : " (assumed: no bootloader in the dump)",
+           bootloader->has_rollback ? "with" : "without",
+           bootloader->has_anti_rollback ? " and anti-rollback" : "");
+    if (report->rows_count == 0)
+        printf("no partition table at 0x8000 that the bootloader would take: is this a whole-flash "
+               "dump, and is flash encryption off?\n");
+    for (size_t i = 0; i < report->rows_count; i++)
+        print_row(&report->rows[i]);
+    print_entries(report);
+    if (bootloader->has_anti_rollback)
+        printf("\nsecure version in the eFuse after this boot: %u\n",
+               report->efuses.secure_version);
+    printf("\n%s\n", why(report, story));
+}
+
+/* ---- for programs ---- */
+
+static json_t *image_json(const struct flash_row *row)
+{
+    char project[33], version[33];
+    const struct godwit_chip *chip = godwit_chip_by_id(row->info.chip_id);
+    json_t *json =
+        json_pack("{s:b, s:s, s:s}", "bootable", row->reason == GODWIT_REASON_NONE, "code",
+                  godwit_reason_id(row->reason), "message", godwit_reason_sentence(row->reason));
+    if (!row->info.has_description) return json;
+    json_object_set_new(json, "chip", chip ? json_string(chip->name) : json_null());
+    json_object_set_new(json, "project", json_string(text_clean(row->info.project, project)));
+    json_object_set_new(json, "version", json_string(text_clean(row->info.version, version)));
+    json_object_set_new(json, "secure_version", json_integer(row->info.secure_version));
+    return json;
+}
+
+static json_t *row_json(const struct flash_row *row)
+{
+    const struct godwit_partition *p = &row->partition;
+    char type[8], subtype[8], label[17];
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b}", "label",
+                             text_clean(p->label, label), "type", type_name(p->type, type),
+                             "subtype", subtype_name(p->type, p->subtype, subtype), "offset",
+                             (json_int_t)p->offset, "size", (json_int_t)p->size, "encrypted",
+                             (p->flags & 1) != 0, "readonly", (p->flags & 2) != 0);
+    if (row->is_app) json_object_set_new(json, "image", image_json(row));
+    return json;
+}
+
+static json_t *entries_json(const struct flash_report *report,
+                            const uint8_t entries[2][GODWIT_OTA_ENTRY_SIZE])
+{
+    char hex[2][2 * GODWIT_OTA_ENTRY_SIZE + 1];
+    if (!report->otadata) return json_null();
+    for (int i = 0; i < 2; i++)
+        godwit_hex_encode(entries[i], GODWIT_OTA_ENTRY_SIZE, hex[i]);
+    return json_pack("[s, s]", hex[0], hex[1]);
+}
+
+static json_t *boot_json(const struct flash_report *report)
+{
+    char label[17], story[STORY_SIZE];
+    if (!report->boot.boots) return json_null();
+    return json_pack("{s:s, s:I, s:s}", "label", text_clean(report->boot.partition.label, label),
+                     "offset", (json_int_t)report->boot.partition.offset, "reason",
+                     why(report, story));
+}
+
+json_t *flash_report_json(const struct flash_report *report)
+{
+    const struct bootloader *bootloader = &report->bootloader;
+    char story[STORY_SIZE];
+    json_t *rows = json_array();
+    for (size_t i = 0; i < report->rows_count; i++)
+        json_array_append_new(rows, row_json(&report->rows[i]));
+    return json_pack("{s:s, s:b, s:I, s:I, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}", "chip",
+                     bootloader->chip->name, "has_bootloader", report->has_bootloader, "dump_size",
+                     (json_int_t)report->dump_size, "flash_size", (json_int_t)report->flash_size,
+                     "rollback", bootloader->has_rollback, "anti_rollback",
+                     bootloader->has_anti_rollback, "partitions", rows, "boot", boot_json(report),
+                     "choice", boot_choice_id(report->boot.choice), "explanation",
+                     why(report, story), "otadata_before", entries_json(report, report->before),
+                     "otadata_after", entries_json(report, report->after), "secure_version_after",
+                     (json_int_t)report->efuses.secure_version);
+}

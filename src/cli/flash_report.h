@@ -1,0 +1,45 @@
+/* A whole-flash dump looked at as its chip's bootloader would: partitions, what sits in the slots,
+ * the two otadata entries before and after one boot, and who runs. */
+#pragma once
+
+#include <jansson.h>
+
+#include "emu/emu.h"
+
+/* What the command line said. */
+struct flash_question {
+    const char *chip_name;     /* NULL: from the bootloader in the dump, else esp32c3 */
+    const char *revision_text; /* "MAJOR.MINOR"; NULL: by the chip */
+    bool without_rollback, has_anti_rollback;
+    uint32_t secure_version; /* burnt; with has_anti_rollback */
+};
+
+struct flash_row {
+    struct godwit_partition partition;
+    bool is_app;
+    enum godwit_reason reason; /* of an app: NONE, it would boot */
+    struct godwit_image_info info;
+};
+
+struct flash_report {
+    const char *path;
+    uint32_t dump_size, flash_size; /* bytes; a short dump is an erased flash behind its end */
+    bool has_bootloader;            /* in the dump, and it named the chip */
+    struct bootloader bootloader;
+    struct flash_row rows[GODWIT_PTABLE_ROWS_MAX];
+    size_t rows_count;
+    uint32_t slots_count;
+    uint32_t otadata; /* offset of the partition; 0: there is none */
+    uint8_t before[2][GODWIT_OTA_ENTRY_SIZE], after[2][GODWIT_OTA_ENTRY_SIZE];
+    struct efuses efuses; /* afterwards */
+    struct boot boot;
+};
+
+/* MISSING: no chip of that name; FORMAT: not a revision; SPACE: no memory, or a dump over 64 MiB.
+ */
+GODWIT_MUST_USE godwit_err flash_look(const struct flash_question *question, const char *path,
+                                      const uint8_t *dump, size_t size, struct flash_report *out);
+/* For people, on stdout. */
+void flash_report_print(const struct flash_report *report);
+/* For programs. The caller owns the result. */
+json_t *flash_report_json(const struct flash_report *report);
