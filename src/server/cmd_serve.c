@@ -1,10 +1,122 @@
-#include "server/server.h"
-
+/* `godwit serve`: open, listen, run until a signal, drain. */
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "server/server.h"
+#include "server/settings.h"
+
+#define TICK_S 2
+#define DRAIN_MS 5000
+
+static void log_line(void *ctx, enum godwit_log_level level, const char *event, const char *format,
+                     va_list args)
+{
+    static const char *const LEVELS[] = {"error", "warn", "info", "debug"};
+    char line[1024], when[32];
+    struct timespec now;
+    struct tm utc;
+    (void)ctx;
+    if (level > GODWIT_LOG_INFO) return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
+    vsnprintf(line, sizeof line, format, args);
+    fprintf(stderr, "time=%s.%03ldZ level=%s event=%s %s\n", when, now.tv_nsec / 1000000,
+            LEVELS[level], event, line);
+}
+
+static int complain(const char *note)
+{
+    fprintf(stderr, "godwit serve: %s\n", note);
+    return 1;
+}
+
+/* Also when the start fails further on: the account is there from now on. */
+static void tell_password(const char *password)
+{
+    if (!*password) return;
+    printf("user           admin\n");
+    printf("password       %s (printed this once; keep it)\n", password);
+    fflush(stdout);
+}
+
+static void greet(const struct app *app, const char *url, const char *password)
+{
+    char hex[65];
+    godwit_hex_encode(app->ca_sha256, sizeof app->ca_sha256, hex);
+    printf("Godwit " GODWIT_VERSION " serves %s\n", url);
+    printf("data           %s\n", app->settings->data);
+    printf("CA fingerprint %s (SHA-256 of its key)\n", hex);
+    tell_password(password);
+    fflush(stdout);
+}
+
+static void wait_for_signal(struct app *app, const sigset_t *signals)
+{
+    const struct timespec tick = {.tv_sec = TICK_S};
+    while (sigtimedwait(signals, NULL, &tick) < 0)
+        app_tick(app);
+}
+
+static int serve(struct app *app, const char *password, const sigset_t *signals)
+{
+    struct http_server *server = NULL;
+    char address[64], note[512], url[128];
+    struct http_options options = {.certificate = app->cert_path,
+                                   .key = app->key_path,
+                                   .address = address,
+                                   .loops = app->settings->loops,
+                                   .routes = ROUTES,
+                                   .routes_count = ROUTES_COUNT,
+                                   .app = app,
+                                   .workers = app->workers,
+                                   .clock = app->clock};
+    if (settings_listen(app->settings->listen, address, sizeof address, &options.port))
+        return complain("--listen wants ADDRESS:PORT, as in 127.0.0.1:8443");
+    if (http_open(&options, note, sizeof note, &server)) {
+        tell_password(password);
+        return complain(note);
+    }
+    bool any = !strcmp(address, "0.0.0.0") || !strcmp(address, "::");
+    const char *host = any ? "127.0.0.1" : address;
+    snprintf(url, sizeof url, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host,
+             http_port(server));
+    int status = app_announce(app, url) ? complain("server.json can not be written") : 0;
+    if (!status) {
+        greet(app, url, password);
+        LOG(INFO, "serving", "url=%s devices=%zu", url, app->fleet.devices_count);
+        wait_for_signal(app, signals);
+        LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
+    }
+    http_close(server, DRAIN_MS);
+    return status;
+}
 
 int cmd_serve(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("godwit serve: not built yet\n", stderr);
-    return 1;
+    struct settings settings;
+    int status = settings_parse(argc, argv, &settings);
+    if (status >= 0) return status;
+    /* Before the first thread, so that all of them leave these signals to the wait below. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    godwit_log_set(log_line, NULL);
+
+    static struct app app; /* large; one per program */
+    char note[600], password[32];
+    status = app_open(&app, &settings, note, sizeof note, password)
+                 ? complain(note)
+                 : serve(&app, password, &signals);
+    app_close(&app);
+    return status;
 }

@@ -1,0 +1,128 @@
+/* Who runs what, and why; and the history of one device. */
+#include "server/handlers.h"
+#include "server/problem.h"
+#include "server/views.h"
+
+#define EVENTS_MAX 200
+
+void handle_devices(struct http_request *request)
+{
+    struct app *app = request->app;
+    json_t *list = json_array();
+    fleet_lock(&app->fleet);
+    for (struct device *device = app->fleet.devices; device; device = device->next)
+        json_array_append_new(list, view_device(app, device));
+    fleet_unlock(&app->fleet);
+    reply_json(request, 200, json_pack("{s:o}", "devices", list));
+}
+
+static json_t *view_facts(const struct device_facts *facts)
+{
+    json_t *view =
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "project", facts->project, "idf_version",
+                  facts->idf_version, "agent_version", facts->agent_version, "image_sha256",
+                  view_digest(facts->image_sha256), "file_sha256", view_digest(facts->file_sha256),
+                  "idle_file_sha256", view_digest(facts->idle_file_sha256), "reset",
+                  godwit_reset_name(facts->reset));
+    const struct {
+        const char *name;
+        uint32_t value;
+    } numbers[] = {
+        {"chip_revision", facts->chip_revision},
+        {"flash_size", facts->flash_size},
+        {"slot_size", facts->slot_size},
+        {"free_heap", facts->free_heap},
+        {"secure_version", facts->secure_version},
+        {"hardware_revision", facts->hardware_revision},
+        {"counter", facts->counter},
+        {"checkins", facts->checkins},
+        {"boots", facts->boots},
+        {"progress", facts->progress},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
+    return view;
+}
+
+static json_t *view_offer(const struct app *app, const struct device *device)
+{
+    struct decision decision = decide(device, app->fleet.rollouts);
+    if (decision.kind != DECIDE_INSTALL) return json_null();
+    return json_pack("{s:I, s:s, s:o, s:I}", "rollout_id", (json_int_t)decision.rollout->id,
+                     "version", decision.rollout->release->version, "file_sha256",
+                     view_digest(decision.image->file_sha256), "size",
+                     (json_int_t)decision.image->file_size);
+}
+
+/* NULL: the id is malformed or unknown. Lock held. */
+static const struct device *device_of(struct http_request *request)
+{
+    struct app *app = request->app;
+    uint8_t id[16];
+    if (device_id_parse(http_param(request, "id"), id)) return NULL;
+    return device_find(&app->fleet, id);
+}
+
+static void reply_no_device(struct http_request *request)
+{
+    problem(request, 404, "no-device",
+            "there is no such device; `godwit devices` lists those that have claimed", NULL);
+}
+
+void handle_device(struct http_request *request)
+{
+    struct app *app = request->app;
+    json_t *view = NULL;
+    fleet_lock(&app->fleet);
+    const struct device *device = device_of(request);
+    if (device) {
+        view = view_device(app, device);
+        json_object_set_new(view, "facts", view_facts(&device->facts));
+        json_object_set_new(view, "offer", view_offer(app, device));
+    }
+    fleet_unlock(&app->fleet);
+    if (view)
+        reply_json(request, 200, view);
+    else
+        reply_no_device(request);
+}
+
+static json_t *view_event(const struct event *event)
+{
+    return json_pack(
+        "{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "event_id", (json_int_t)event->id, "time",
+        (json_int_t)event->time_s, "kind", event_kind_name(event->kind), "stage",
+        godwit_stage_name(event->stage), "reason", godwit_reason_id(event->reason), "sentence",
+        godwit_reason_sentence(event->reason), "version", event->version, "detail", event->detail);
+}
+
+static void reply_events(struct http_request *request, int64_t device)
+{
+    struct app *app = request->app;
+    struct event *events = arena_alloc(request->arena, EVENTS_MAX * sizeof *events);
+    struct db *db = events ? app_reader_take(app) : NULL;
+    size_t count = 0;
+    godwit_err err = db ? event_list(db, device, events, EVENTS_MAX, &count) : GODWIT_ERR_IO;
+    if (db) app_reader_give(app, db);
+    if (err) {
+        problem_of_error(request, err);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, view_event(&events[i]));
+    reply_json(request, 200, json_pack("{s:o}", "events", list));
+}
+
+void handle_events(struct http_request *request)
+{
+    struct app *app = request->app;
+    fleet_lock(&app->fleet);
+    const struct device *device = device_of(request);
+    int64_t id = device ? device->id : 0;
+    fleet_unlock(&app->fleet);
+    if (id)
+        reply_events(request, id);
+    else
+        reply_no_device(request);
+}

@@ -1,0 +1,158 @@
+/* Deploying, and how it goes. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "server/handlers.h"
+#include "server/problem.h"
+#include "server/views.h"
+
+#define PICKS_MAX 10000
+
+void handle_rollouts(struct http_request *request)
+{
+    struct app *app = request->app;
+    json_t *list = json_array();
+    fleet_lock(&app->fleet);
+    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
+        json_array_append_new(list, view_rollout(app, rollout, false));
+    fleet_unlock(&app->fleet);
+    reply_json(request, 200, json_pack("{s:o}", "rollouts", list));
+}
+
+void handle_rollout(struct http_request *request)
+{
+    struct app *app = request->app;
+    char *end = NULL;
+    unsigned long id = strtoul(http_param(request, "id"), &end, 10);
+    json_t *view = NULL;
+    fleet_lock(&app->fleet);
+    struct rollout *rollout =
+        *end || id > UINT32_MAX ? NULL : rollout_find(&app->fleet, (uint32_t)id);
+    if (rollout) view = view_rollout(app, rollout, true);
+    fleet_unlock(&app->fleet);
+    if (view)
+        reply_json(request, 200, view);
+    else
+        problem(request, 404, "no-rollout", "there is no such rollout; `godwit status` lists them",
+                NULL);
+}
+
+/* ---- deploy ---- */
+
+enum deploy_fault { DEPLOY_FINE, DEPLOY_NO_RELEASE, DEPLOY_NO_DEVICE, DEPLOY_OTHER_PRODUCT };
+
+struct deploy {
+    struct change change; /* first: a change is a deploy */
+    char product[33], version[33];
+    bool picks;
+    size_t ids_count;
+    uint8_t (*ids)[16];
+    struct device **devices;
+    enum deploy_fault fault;
+    uint8_t fault_id[16];
+    struct rollout *rollout;
+};
+
+static enum deploy_fault find_devices(struct deploy *deploy, const struct release *release)
+{
+    struct app *app = deploy->change.app;
+    for (size_t i = 0; i < deploy->ids_count; i++) {
+        deploy->devices[i] = device_find(&app->fleet, deploy->ids[i]);
+        memcpy(deploy->fault_id, deploy->ids[i], 16);
+        if (!deploy->devices[i]) return DEPLOY_NO_DEVICE;
+        if (deploy->devices[i]->product != release->product) return DEPLOY_OTHER_PRODUCT;
+    }
+    return DEPLOY_FINE;
+}
+
+static godwit_err deploy_run(struct change *change)
+{
+    struct deploy *deploy = (struct deploy *)change;
+    struct app *app = change->app;
+    struct release *release = release_find(&app->fleet, deploy->product, deploy->version);
+    deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
+    if (deploy->fault) return GODWIT_OK;
+    return rollout_create(&app->fleet, app->db, release, deploy->picks ? deploy->devices : NULL,
+                          deploy->ids_count, clock_unix_s(app->clock), &deploy->rollout);
+}
+
+static void reply_fault(const struct deploy *deploy)
+{
+    struct http_request *request = deploy->change.request;
+    char detail[256], id[13];
+    device_id_text(deploy->fault_id, id);
+    if (deploy->fault == DEPLOY_NO_RELEASE) {
+        snprintf(detail, sizeof detail, "there is no release %s %s; upload its file first",
+                 deploy->product, deploy->version);
+        problem(request, 404, "no-release", detail, "version");
+    } else if (deploy->fault == DEPLOY_NO_DEVICE) {
+        snprintf(detail, sizeof detail, "there is no device %s; `godwit devices` lists them", id);
+        problem(request, 404, "no-device", detail, "devices");
+    } else {
+        snprintf(detail, sizeof detail, "device %s does not belong to product %s", id,
+                 deploy->product);
+        problem(request, 422, "wrong-product", detail, "devices");
+    }
+}
+
+static void deploy_reply(struct change *change, godwit_err err)
+{
+    struct deploy *deploy = (struct deploy *)change;
+    struct app *app = change->app;
+    if (err) {
+        problem_of_error(change->request, err);
+    } else if (deploy->fault) {
+        reply_fault(deploy);
+    } else {
+        LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" picks=%zu",
+            deploy->rollout->id, deploy->product, deploy->version, deploy->ids_count);
+        fleet_lock(&app->fleet);
+        json_t *view = view_rollout(app, deploy->rollout, true);
+        fleet_unlock(&app->fleet);
+        reply_json(change->request, 201, view);
+    }
+}
+
+/* "devices": absent, null, or a list of ids. False: answered. */
+static bool read_picks(struct deploy *deploy, const json_t *list)
+{
+    struct http_request *request = deploy->change.request;
+    size_t count = json_array_size(list);
+    if (!list || json_is_null(list)) return true;
+    bool good = json_is_array(list) && count > 0 && count <= PICKS_MAX;
+    deploy->picks = true;
+    deploy->ids_count = count;
+    deploy->ids = good ? arena_alloc(request->arena, count * sizeof *deploy->ids) : NULL;
+    deploy->devices = good ? arena_alloc(request->arena, count * sizeof *deploy->devices) : NULL;
+    good = good && deploy->ids && deploy->devices;
+    for (size_t i = 0; i < count && good; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        good = text && !device_id_parse(text, deploy->ids[i]);
+    }
+    if (!good)
+        problem(request, 422, "malformed",
+                "\"devices\" must be a list of 1 to 10000 device ids, each 12 hex digits",
+                "devices");
+    return good;
+}
+
+void handle_deploy(struct http_request *request)
+{
+    json_t *body = body_object(request);
+    if (!body) return;
+    struct deploy *deploy = arena_zalloc(request->arena, sizeof *deploy);
+    const char *product = deploy ? body_text(request, body, "product", 32) : NULL;
+    const char *version = product ? body_text(request, body, "version", 32) : NULL;
+    if (version) {
+        snprintf(deploy->product, sizeof deploy->product, "%s", product);
+        snprintf(deploy->version, sizeof deploy->version, "%s", version);
+        deploy->change.app = request->app;
+        deploy->change.request = request;
+        deploy->change.run = deploy_run;
+        deploy->change.reply = deploy_reply;
+    }
+    bool good = version && read_picks(deploy, json_object_get(body, "devices"));
+    json_decref(body);
+    if (good) change_submit(&deploy->change, NULL);
+}

@@ -1,0 +1,51 @@
+/* Everything at a glance, and whether the server lives. */
+#include "server/handlers.h"
+#include "server/problem.h"
+#include "server/views.h"
+
+static json_t *view_product(const struct product *product)
+{
+    json_t *keys = json_array();
+    for (size_t i = 0; i < product->image_keys_count; i++)
+        json_array_append_new(keys, view_digest(product->image_keys[i]));
+    return json_pack("{s:s, s:b, s:o}", "name", product->name, "open", product->open, "image_keys",
+                     keys);
+}
+
+static json_t *view_devices(const struct fleet *fleet)
+{
+    json_int_t on_trial = 0, undecided = 0, pending = 0;
+    for (struct device *device = fleet->devices; device; device = device->next) {
+        on_trial += device->facts.on_trial;
+        pending += device->has_conflict;
+        for (struct member *member = device->members; member; member = member->next)
+            undecided += member->state == MEMBER_UNDECIDED;
+    }
+    return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)fleet->devices_count, "on_trial",
+                     on_trial, "undecided", undecided, "pending", pending);
+}
+
+void handle_status(struct http_request *request)
+{
+    struct app *app = request->app;
+    json_t *products = json_array(), *releases = json_array(), *rollouts = json_array();
+    fleet_lock(&app->fleet);
+    for (struct product *product = app->fleet.products; product; product = product->next)
+        json_array_append_new(products, view_product(product));
+    for (struct release *release = app->fleet.releases; release; release = release->next)
+        json_array_append_new(releases, view_release(release));
+    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
+        json_array_append_new(rollouts, view_rollout(app, rollout, false));
+    json_t *devices = view_devices(&app->fleet);
+    fleet_unlock(&app->fleet);
+    json_int_t uptime = clock_unix_s(app->clock) - app->started_s;
+    reply_json(request, 200,
+               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o}", "server", "version", GODWIT_VERSION,
+                         "uptime_s", uptime, "products", products, "releases", releases, "rollouts",
+                         rollouts, "devices", devices));
+}
+
+void handle_health(struct http_request *request)
+{
+    http_reply(request, 200, "text/plain", "ok\n", 3);
+}

@@ -1,0 +1,255 @@
+/* Opening and closing one data directory, and the writer's frame.
+ *
+ * A group of changes is one transaction. When any change in it fails (a full disk, a broken row),
+ * the whole group is given up and memory is read again from the database: rare, simple and right. A
+ * savepoint for each change would keep the others, but their memory could stand on the lost one. */
+#include "server/app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fleet/schema.h"
+#include "server/data_dir.h"
+#include "server/file.h"
+#include "server/problem.h"
+
+#define GROUP_MAX 256
+#define WRITER_JOBS_MAX 20000
+#define WORKERS 4
+#define WORKER_JOBS_MAX 4096
+#define FLUSH_COUNT 1000
+
+/* ---- the writer's frame ---- */
+
+static godwit_err group_begin(void *ctx)
+{
+    struct app *app = ctx;
+    app->group_failed = false;
+    godwit_err err = db_begin(app->db);
+    if (!err) fleet_transaction_begun(&app->fleet);
+    return err;
+}
+
+static void job_begin(void *ctx)
+{
+    (void)ctx;
+}
+
+static void job_end(void *ctx, bool keep)
+{
+    struct app *app = ctx;
+    if (!keep) app->group_failed = true;
+}
+
+static godwit_err group_commit(void *ctx)
+{
+    struct app *app = ctx;
+    godwit_err err = app->group_failed ? GODWIT_ERR_IO : db_commit(app->db);
+    if (!err) {
+        fleet_committed(&app->fleet);
+        return GODWIT_OK;
+    }
+    LOG(ERROR, "commit_failed", "error=%s note=\"%s\"", godwit_err_name(err), db_note(app->db));
+    db_rollback(app->db);
+    if (fleet_load(&app->fleet, app->db)) {
+        LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
+        abort(); /* memory can no longer be trusted; the next start reads it anew */
+    }
+    return err;
+}
+
+static godwit_err change_run(struct writer_job *job)
+{
+    struct change *change = (struct change *)job;
+    return change->run(change);
+}
+
+static void change_done(struct writer_job *job, godwit_err err)
+{
+    struct change *change = (struct change *)job;
+    change->reply(change, err);
+}
+
+void change_submit(struct change *change, void (*abandon)(struct change *change))
+{
+    change->job = (struct writer_job){.run = change_run, .done = change_done};
+    if (!writer_submit(change->app->writer, &change->job)) return;
+    if (abandon) abandon(change);
+    problem_busy(change->request);
+}
+
+/* ---- the tick ---- */
+
+uint64_t app_now_ms(const struct app *app)
+{
+    if (app->clock != &clock_real) return (uint64_t)clock_unix_s(app->clock) * 1000;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct app *app_of_flush(struct writer_job *job)
+{
+    return (struct app *)((char *)job - offsetof(struct app, flush_job));
+}
+
+static godwit_err flush_run(struct writer_job *job)
+{
+    struct app *app = app_of_flush(job);
+    bool more = false;
+    godwit_err err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    return err ? err : device_flush(&app->fleet, app->db, FLUSH_COUNT, &more);
+}
+
+static void flush_done(struct writer_job *job, godwit_err err)
+{
+    struct app *app = app_of_flush(job);
+    if (err) LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
+    atomic_store(&app->flushing, false);
+}
+
+void app_tick(struct app *app)
+{
+    if (atomic_exchange(&app->flushing, true)) return;
+    app->flush_job = (struct writer_job){.run = flush_run, .done = flush_done};
+    if (writer_submit(app->writer, &app->flush_job)) atomic_store(&app->flushing, false);
+}
+
+/* ---- readers ---- */
+
+struct db *app_reader_take(struct app *app)
+{
+    struct db *db = NULL;
+    char path[512], note[256];
+    pthread_mutex_lock(&app->readers_lock);
+    if (app->readers_count > 0) db = app->readers[--app->readers_count];
+    pthread_mutex_unlock(&app->readers_lock);
+    if (db) return db;
+    file_path(app->settings->data, "godwit.db", path, sizeof path);
+    if (!db_open(path, true, &db, note, sizeof note)) return db;
+    LOG(ERROR, "reader_failed", "note=\"%s\"", note);
+    return NULL;
+}
+
+void app_reader_give(struct app *app, struct db *db)
+{
+    pthread_mutex_lock(&app->readers_lock);
+    bool kept = app->readers_count < APP_READERS_MAX;
+    if (kept) app->readers[app->readers_count++] = db;
+    pthread_mutex_unlock(&app->readers_lock);
+    if (!kept) db_close(db);
+}
+
+/* ---- opening ---- */
+
+static godwit_err fail(godwit_err err, char *note, size_t note_size, const char *format,
+                       const char *what)
+{
+    snprintf(note, note_size, format, what, godwit_err_sentence(err));
+    return err;
+}
+
+static godwit_err open_database(struct app *app, char *note, size_t note_size)
+{
+    char path[512], why[256] = "";
+    file_path(app->settings->data, "godwit.db", path, sizeof path);
+    godwit_err err = db_open(path, false, &app->db, why, sizeof why);
+    if (err) {
+        snprintf(note, note_size, "the database can not be opened: %s", why);
+        return err;
+    }
+    err = db_migrate(app->db, SCHEMA, SCHEMA_COUNT);
+    if (err == GODWIT_ERR_POLICY)
+        return fail(err, note, note_size,
+                    "%s was written by a newer godwit; run that version, or restore a backup",
+                    path);
+    if (!err) err = fleet_load(&app->fleet, app->db);
+    if (err) return fail(err, note, note_size, "the database %s can not be read: %s", path);
+    return GODWIT_OK;
+}
+
+static godwit_err open_storage(struct app *app, char *note, size_t note_size)
+{
+    const char *data = app->settings->data;
+    char path[512];
+    if (mkdir(data, 0700) && errno != EEXIST)
+        return fail(GODWIT_ERR_IO, note, note_size,
+                    "the data directory %s can not be made; name another with --data", data);
+    file_path(data, "lock", path, sizeof path);
+    godwit_err err = lock_file(path, &app->lock_fd);
+    if (err == GODWIT_ERR_BUSY)
+        return fail(err, note, note_size,
+                    "another godwit serves from %s; stop it, or name another --data", data);
+    if (err)
+        return fail(err, note, note_size, "the data directory %s can not be written: %s", data);
+    err = open_database(app, note, note_size);
+    if (err) return err;
+    file_path(data, "blobs", path, sizeof path);
+    err = blobs_open(&app->blobs, path);
+    return err ? fail(err, note, note_size, "the folder %s can not be opened: %s", path)
+               : GODWIT_OK;
+}
+
+static godwit_err open_threads(struct app *app, char *note, size_t note_size)
+{
+    const struct writer_hooks hooks = {app, group_begin, group_commit, job_begin, job_end};
+    godwit_err err = work_pool_open(WORKERS, WORKER_JOBS_MAX, &app->workers);
+    if (!err) err = writer_open(&hooks, 1, GROUP_MAX, WRITER_JOBS_MAX, &app->writer);
+    return err ? fail(err, note, note_size, "%s can not be started: %s", "a thread") : GODWIT_OK;
+}
+
+/* The first mark, so that the first check-in after a start can be answered at once. */
+static godwit_err open_sequence(struct app *app)
+{
+    godwit_err err = group_begin(app);
+    if (!err) err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (err) app->group_failed = true;
+    godwit_err commit_err = group_commit(app);
+    return err ? err : commit_err;
+}
+
+godwit_err app_open(struct app *app, const struct settings *settings, char *note_out,
+                    size_t note_size, char password_out[static 32])
+{
+    memset(app, 0, sizeof *app);
+    app->settings = settings;
+    app->clock = &clock_real;
+    app->lock_fd = app->blobs.dir_fd = -1;
+    app->started_s = clock_unix_s(app->clock);
+    pthread_mutex_init(&app->readers_lock, NULL);
+    sem_init(&app->passwords, 0, APP_PASSWORDS_AT_ONCE);
+    fleet_init(&app->fleet);
+    password_out[0] = 0;
+    godwit_err err = open_storage(app, note_out, note_size);
+    if (!err) err = data_open_keys(app, note_out, note_size);
+    if (!err) err = data_open_account(app, note_out, note_size, password_out);
+    if (!err && (err = open_sequence(app)))
+        fail(err, note_out, note_size, "%s can not be written: %s", "the database");
+    return err ? err : open_threads(app, note_out, note_size);
+}
+
+void app_close(struct app *app)
+{
+    bool more = app->db && app->writer;
+    writer_close(app->writer);
+    work_pool_close(app->workers);
+    while (more && !group_begin(app)) {
+        if (device_flush(&app->fleet, app->db, FLUSH_COUNT, &more)) app->group_failed = true;
+        if (group_commit(app)) break;
+    }
+    for (size_t i = 0; i < app->readers_count; i++)
+        db_close(app->readers[i]);
+    db_close(app->db);
+    blobs_close(&app->blobs);
+    if (app->deploy_key) key_close(app->deploy_key);
+    fleet_deinit(&app->fleet);
+    pthread_mutex_destroy(&app->readers_lock);
+    sem_destroy(&app->passwords);
+    if (app->lock_fd >= 0) close(app->lock_fd);
+}

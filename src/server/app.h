@@ -1,0 +1,82 @@
+/* The wiring handed to each handler; there are no globals. One app is one data directory. */
+#pragma once
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "fleet/decide.h"
+#include "fleet/fleet.h"
+#include "http/http.h"
+#include "keys/keys.h"
+
+#define GODWIT_VERSION "0.1.0"
+#define APP_READERS_MAX 4
+#define APP_PASSWORDS_AT_ONCE 2
+
+/* What `serve` was told; see settings.c. */
+struct settings {
+    const char *data, *listen, *tls_cert, *tls_key, *name;
+    uint32_t interval_s, loops;
+};
+
+struct app {
+    const struct settings *settings;
+    const struct clock *clock;
+    struct fleet fleet;
+    struct blobs blobs;
+    struct db *db; /* the writer's */
+    struct writer *writer;
+    struct work_pool *workers;
+    struct key *deploy_key;
+    uint8_t deploy_point[64];
+    uint8_t ca_sha256[32]; /* of the CA's SubjectPublicKeyInfo */
+    char cert_path[512], key_path[512], ca_path[512];
+    int lock_fd;
+    int64_t started_s;
+    sem_t passwords; /* hashes at once: each takes 19 MiB */
+    /* private: app.c */
+    bool group_failed;
+    pthread_mutex_t readers_lock;
+    struct db *readers[APP_READERS_MAX];
+    size_t readers_count;
+    struct writer_job flush_job;
+    atomic_bool flushing;
+};
+
+/* Opens the data directory: lock, database, blobs, keys, certificate, first account. The note is
+ * one line that says what is wrong and what to do. password_out is filled on the first start, else
+ * empty. */
+GODWIT_MUST_USE godwit_err app_open(struct app *app, const struct settings *settings,
+                                    char *note_out, size_t note_size, char password_out[static 32]);
+/* Writes what waits, flushes facts, closes. Safe on a zeroed or half-opened app. */
+void app_close(struct app *app);
+/* Every few seconds: facts to the database, and the sequence mark ahead of the clock. */
+void app_tick(struct app *app);
+/* server.json, once the address is known. */
+GODWIT_MUST_USE godwit_err app_announce(struct app *app, const char *url);
+
+/* A read connection of one's own until it is given back; NULL when the database can not be opened.
+ */
+struct db *app_reader_take(struct app *app);
+void app_reader_give(struct app *app, struct db *db);
+
+/* One change asked for by a request: run inside the writer's transaction, then reply behind the
+ * commit. err: nothing was kept. Lives in the request's arena. */
+struct change {
+    struct writer_job job;
+    struct app *app;
+    struct http_request *request;
+    godwit_err (*run)(struct change *change);
+    void (*reply)(struct change *change, godwit_err err);
+};
+
+/* Answers 503 by itself when the writer is full (and calls abandon first, if given). */
+void change_submit(struct change *change, void (*abandon)(struct change *change));
+
+/* Wall clock in ms, for sequences. */
+uint64_t app_now_ms(const struct app *app);
+
+/* ---- routes.c ---- */
+
+extern const struct http_route ROUTES[];
+extern const size_t ROUTES_COUNT;

@@ -1,0 +1,66 @@
+/* Image bytes to devices: only to a device whose present decision names them. */
+#include <stdio.h>
+
+#include "base/text.h"
+#include "server/device_token.h"
+#include "server/handlers.h"
+#include "server/problem.h"
+
+enum access { ACCESS_ALLOWED, ACCESS_STRANGER, ACCESS_NO_FILE, ACCESS_NOT_OFFERED };
+
+static enum access judge(struct app *app, const char *bearer, const uint8_t digest[static 32])
+{
+    uint8_t token_sha256[32];
+    enum access access = ACCESS_ALLOWED;
+    if (!bearer || device_token_digest(bearer, token_sha256)) return ACCESS_STRANGER;
+    fleet_lock(&app->fleet);
+    const struct device *device = device_find_by_token(&app->fleet, token_sha256);
+    if (!device)
+        access = ACCESS_STRANGER;
+    else if (!file_find(&app->fleet, digest))
+        access = ACCESS_NO_FILE;
+    else if (!device_may_download(&app->fleet, device, digest))
+        access = ACCESS_NOT_OFFERED;
+    fleet_unlock(&app->fleet);
+    return access;
+}
+
+static void reply_file(struct http_request *request, const uint8_t digest[static 32])
+{
+    struct app *app = request->app;
+    struct http_file file = {.content_type = "application/octet-stream"};
+    godwit_err err = blob_open(&app->blobs, digest, &file.fd, &file.size);
+    if (err) {
+        problem(request, 500, "storage", "the file is known but can not be read; see the log",
+                NULL);
+        return;
+    }
+    char etag[67] = "\"";
+    godwit_hex_encode(digest, 32, etag + 1);
+    etag[65] = '"', etag[66] = 0;
+    file.etag = etag;
+    http_reply_header(request, "Cache-Control", "private, immutable");
+    http_reply_file(request, &file);
+}
+
+void handle_image(struct http_request *request)
+{
+    const char *hex = http_param(request, "digest");
+    uint8_t digest[32];
+    bool is_digest = hex && !godwit_hex_decode(hex, strlen(hex), digest, sizeof digest);
+    if (!is_digest) memset(digest, 0, sizeof digest);
+    switch (judge(request->app, http_bearer(request), digest)) {
+    case ACCESS_ALLOWED:
+        reply_file(request, digest);
+        return;
+    case ACCESS_STRANGER:
+        problem(request, 401, "unknown-token", "no device has this token; claim it first", NULL);
+        return;
+    case ACCESS_NO_FILE:
+        problem(request, 404, "no-file", "there is no such file", NULL);
+        return;
+    case ACCESS_NOT_OFFERED:
+        problem(request, 409, "not-offered",
+                "this is not what the device is told to install now; check in again", NULL);
+    }
+}

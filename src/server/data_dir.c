@@ -1,0 +1,149 @@
+/* What the first start makes and later starts read. Order matters: what devices pin (the CA, the
+ * deploy key) is made before the first account, so a directory with an account but without those
+ * keys has lost them, and that is said instead of making new ones no device would trust. */
+#include "server/data_dir.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "server/certificate.h"
+#include "server/file.h"
+#include "server/secret.h"
+
+static bool has_account(struct app *app)
+{
+    char hash[SECRET_HASH_MAX];
+    return account_password(app->db, "admin", hash, sizeof hash) == GODWIT_OK;
+}
+
+static godwit_err open_deploy_key(struct app *app, char *note, size_t note_size)
+{
+    char path[FILE_PATH_MAX];
+    file_path(app->settings->data, "deploy.pem", path, sizeof path);
+    godwit_err err = key_open(path, &app->deploy_key);
+    if (err == GODWIT_ERR_MISSING && has_account(app)) {
+        snprintf(note, note_size,
+                 "the deploy key %s is missing; put it back from a backup, for devices obey no "
+                 "other",
+                 path);
+        return err;
+    }
+    if (err == GODWIT_ERR_MISSING) {
+        app->deploy_key = key_generate(GODWIT_SCHEME_ECDSA256);
+        err = app->deploy_key ? key_save(app->deploy_key, path) : GODWIT_ERR_IO;
+    }
+    if (!err &&
+        (!key_is_private(app->deploy_key) || key_scheme(app->deploy_key) != GODWIT_SCHEME_ECDSA256))
+        err = GODWIT_ERR_FORMAT;
+    if (err) {
+        snprintf(note, note_size, "the deploy key %s can not be used: %s", path,
+                 godwit_err_sentence(err));
+        return err;
+    }
+    struct godwit_public_key public;
+    key_public(app->deploy_key, &public);
+    memcpy(app->deploy_point, public.point, sizeof app->deploy_point);
+    return GODWIT_OK;
+}
+
+static godwit_err open_own_certificate(struct app *app, char *note, size_t note_size)
+{
+    char folder[FILE_PATH_MAX - 32];
+    file_path(app->settings->data, "tls", folder, sizeof folder);
+    file_path(folder, "ca.pem", app->ca_path, sizeof app->ca_path);
+    file_path(folder, "server.pem", app->cert_path, sizeof app->cert_path);
+    file_path(folder, "server-key.pem", app->key_path, sizeof app->key_path);
+    godwit_err err = GODWIT_OK;
+    bool lost = has_account(app) && !file_exists(app->ca_path);
+    if (!lost) err = certificate_ensure(folder, app->settings->name);
+    if (!lost && !err) return GODWIT_OK;
+    if (lost || err == GODWIT_ERR_MISSING)
+        snprintf(note, note_size,
+                 "%s/ca.pem or ca-key.pem is missing; put it back from a backup, for devices trust "
+                 "no other",
+                 folder);
+    else
+        snprintf(note, note_size, "the certificate in %s can not be made: %s", folder,
+                 godwit_err_sentence(err));
+    return lost ? GODWIT_ERR_MISSING : err;
+}
+
+static godwit_err open_given_certificate(struct app *app, char *note, size_t note_size)
+{
+    const struct settings *settings = app->settings;
+    if (!settings->tls_cert || !settings->tls_key) {
+        snprintf(note, note_size, "--tls-cert and --tls-key go together; give both");
+        return GODWIT_ERR_MISSING;
+    }
+    const char *const paths[] = {settings->tls_cert, settings->tls_key};
+    for (size_t i = 0; i < 2; i++)
+        if (!file_exists(paths[i])) {
+            snprintf(note, note_size, "there is no file %s; check --tls-cert and --tls-key",
+                     paths[i]);
+            return GODWIT_ERR_MISSING;
+        }
+    snprintf(app->cert_path, sizeof app->cert_path, "%s", settings->tls_cert);
+    snprintf(app->key_path, sizeof app->key_path, "%s", settings->tls_key);
+    snprintf(app->ca_path, sizeof app->ca_path, "%s", settings->tls_cert);
+    return GODWIT_OK;
+}
+
+godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
+{
+    bool given = app->settings->tls_cert || app->settings->tls_key;
+    godwit_err err = open_deploy_key(app, note_out, note_size);
+    if (!err)
+        err = given ? open_given_certificate(app, note_out, note_size)
+                    : open_own_certificate(app, note_out, note_size);
+    if (err) return err;
+    err = certificate_ca_digest(app->ca_path, app->ca_sha256);
+    if (err) snprintf(note_out, note_size, "%s holds no certificate (PEM)", app->ca_path);
+    return err;
+}
+
+/* A token for the command line on this machine; made anew where the file is gone. */
+static godwit_err ensure_admin_token(struct app *app)
+{
+    char path[FILE_PATH_MAX], hex[65], text[80];
+    uint8_t secret[32], digest[32];
+    file_path(app->settings->data, "admin-token", path, sizeof path);
+    if (file_exists(path)) return GODWIT_OK;
+    godwit_err err = secret_random(secret, sizeof secret);
+    if (err) return err;
+    godwit_hex_encode(secret, sizeof secret, hex);
+    snprintf(text, sizeof text, "gwa.%s", hex);
+    secret_sha256(text, strlen(text), digest);
+    err = account_add_token(&app->fleet, app->db, "admin", digest, app->started_s, 0);
+    size_t size = strlen(text);
+    text[size] = '\n', text[size + 1] = 0;
+    return err ? err : file_write(path, text, 0600);
+}
+
+godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
+                             char password_out[static 32])
+{
+    char hash[SECRET_HASH_MAX];
+    godwit_err err = ensure_admin_token(app);
+    if (!err && !has_account(app)) {
+        err = password_make(password_out);
+        if (!err) err = password_hash(password_out, hash, sizeof hash);
+        if (!err) err = account_create(app->db, "admin", hash, app->started_s);
+    }
+    if (err) {
+        password_out[0] = 0;
+        snprintf(note_out, note_size, "the first account can not be made in %s: %s",
+                 app->settings->data, godwit_err_sentence(err));
+    }
+    return err;
+}
+
+godwit_err app_announce(struct app *app, const char *url)
+{
+    char path[FILE_PATH_MAX], text[FILE_PATH_MAX + 256];
+    bool own = !app->settings->tls_cert;
+    file_path(app->settings->data, "server.json", path, sizeof path);
+    snprintf(text, sizeof text, "{\"url\": \"%s\", \"ca\": \"%s\"}\n", url,
+             own ? "tls/ca.pem" : app->ca_path);
+    return file_write(path, text, 0644);
+}

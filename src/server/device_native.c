@@ -1,0 +1,229 @@
+/* The check-in in Godwit's own dialect: the hot path.
+ *
+ * On the loop: decode → find the device → take its facts → decide → sign → encode; no SQL. Only
+ * what must be committed first (device_take says so) goes through the writer, and is answered
+ * behind the commit by the very same code. Malformed bytes are refused before anything is looked
+ * up, so they change nothing. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "server/device_token.h"
+#include "server/handlers.h"
+#include "server/problem.h"
+
+#define VALID_S 3600
+#define PENDING_INTERVAL_S 60
+#define CLAIM_PREFIX "gw1."
+
+/* One check-in that goes through the writer. */
+struct pending {
+    struct change change; /* first: a change is a pending */
+    struct godwit_checkin checkin;
+    bool is_claim;
+    uint8_t claim_sha256[32], token_sha256[32];
+    enum claim_result claim;
+    struct device *device;
+};
+
+/* ---- the answer ---- */
+
+/* Everything an instruction says, copied while the lock is held. False: the sequence mark must be
+ * raised first. */
+static bool compose(struct app *app, const struct device *device,
+                    const struct godwit_checkin *checkin, struct godwit_instruction *out)
+{
+    struct decision decision = decide(device, app->fleet.rollouts);
+    uint64_t now_ms = app_now_ms(app);
+    *out = (struct godwit_instruction){.flags = GODWIT_INSTRUCTION_STAY,
+                                       .server_time_ms = now_ms,
+                                       .sequence = fleet_sequence(&app->fleet, now_ms),
+                                       .valid_s = VALID_S};
+    memcpy(out->device_id, device->device_id, 16);
+    memcpy(out->nonce, checkin->nonce, 16);
+    memcpy(out->product_id, device->product->product_id, 16);
+    if (decision.kind != DECIDE_INSTALL) return out->sequence != 0;
+    const struct image *image = decision.image;
+    out->flags = GODWIT_INSTRUCTION_INSTALL;
+    out->file_size = image->file_size;
+    memcpy(out->file_sha256, image->file_sha256, 32);
+    out->counter = decision.rollout->release->counter;
+    out->secure_version = image->secure_version;
+    out->chip_id = image->chip_id;
+    out->rollout_id = decision.rollout->id;
+    return out->sequence != 0;
+}
+
+static godwit_err sign(const struct app *app, const struct godwit_instruction *instruction,
+                       uint8_t out[static GODWIT_INSTRUCTION_SIZE])
+{
+    uint8_t digest[32], signature[384];
+    size_t size = 0;
+    godwit_instruction_encode(instruction, out);
+    godwit_err err = godwit_instruction_digest(out, digest);
+    if (!err) err = key_sign(app->deploy_key, digest, sizeof digest, signature, &size);
+    if (!err && size != 64) err = GODWIT_ERR_FORMAT;
+    if (!err) memcpy(out + GODWIT_INSTRUCTION_BODY_SIZE, signature, 64);
+    return err;
+}
+
+static void send_reply(struct http_request *request, const struct godwit_checkin_reply *reply)
+{
+    char text[GODWIT_CHECKIN_REPLY_MAX];
+    size_t size = 0;
+    if (godwit_checkin_reply_encode(reply, text, sizeof text, &size))
+        problem(request, 500, "internal", "the answer could not be written", NULL);
+    else
+        http_reply_copy(request, 200, "application/json", text, size);
+}
+
+static void send_instruction(struct http_request *request,
+                             const struct godwit_instruction *instruction, uint32_t outcome_id)
+{
+    struct app *app = request->app;
+    struct godwit_checkin_reply reply = {
+        .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
+    if (sign(app, instruction, reply.instruction))
+        problem(request, 500, "internal", "the instruction could not be signed", NULL);
+    else
+        send_reply(request, &reply);
+}
+
+static void send_stranger(struct http_request *request)
+{
+    problem(request, 401, "unknown-token",
+            "no device has this token under this id; claim it with a token from `godwit claim`",
+            NULL);
+}
+
+/* ---- through the writer ---- */
+
+static godwit_err pending_run(struct change *change)
+{
+    struct pending *pending = (struct pending *)change;
+    struct app *app = change->app;
+    int64_t now_s = clock_unix_s(app->clock);
+    godwit_err err = GODWIT_OK;
+    if (pending->is_claim)
+        err = device_claim(&app->fleet, app->db, pending->claim_sha256, pending->token_sha256,
+                           &pending->checkin, now_s, &pending->claim, &pending->device);
+    else
+        pending->device = device_find_by_token(&app->fleet, pending->token_sha256);
+    if (!err && pending->device)
+        err = device_record(&app->fleet, app->db, pending->device, &pending->checkin, now_s);
+    uint64_t now_ms = app_now_ms(app);
+    if (!err && app->fleet.sequence_mark < now_ms + FLEET_SEQUENCE_AHEAD_MS / 2)
+        err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
+    return err;
+}
+
+static void answer_device(struct pending *pending)
+{
+    struct app *app = pending->change.app;
+    struct godwit_instruction instruction;
+    fleet_lock(&app->fleet);
+    bool ready = compose(app, pending->device, &pending->checkin, &instruction);
+    fleet_unlock(&app->fleet);
+    if (ready)
+        send_instruction(pending->change.request, &instruction, pending->checkin.outcome.id);
+    else
+        problem_busy(pending->change.request);
+}
+
+static void pending_reply(struct change *change, godwit_err err)
+{
+    struct pending *pending = (struct pending *)change;
+    const struct godwit_checkin_reply wait = {.pending = true, .interval_s = PENDING_INTERVAL_S};
+    if (err)
+        problem_busy(change->request);
+    else if (pending->device)
+        answer_device(pending);
+    else if (pending->is_claim && pending->claim == CLAIM_PENDING)
+        send_reply(change->request, &wait);
+    else if (pending->is_claim && pending->claim == CLAIM_USED_UP)
+        problem(change->request, 401, "claim-used-up",
+                "this claim token has enrolled as many devices as it may; make another with "
+                "`godwit claim`",
+                NULL);
+    else
+        send_stranger(change->request);
+}
+
+static void submit(struct http_request *request, const struct pending *template)
+{
+    struct pending *pending = arena_alloc(request->arena, sizeof *pending);
+    if (!pending) {
+        problem_busy(request);
+        return;
+    }
+    *pending = *template;
+    pending->change.app = request->app;
+    pending->change.request = request;
+    pending->change.run = pending_run;
+    pending->change.reply = pending_reply;
+    change_submit(&pending->change, NULL);
+}
+
+/* ---- on the loop ---- */
+
+/* "gw1.<claim>.<spki>" → digest of the claim; the rest is for the device. */
+static godwit_err read_claim(const char *bearer, uint8_t digest_out[static 32])
+{
+    const char *claim = bearer + strlen(CLAIM_PREFIX);
+    size_t size = strcspn(claim, ".");
+    if (size == 0 || size > 64) return GODWIT_ERR_FORMAT;
+    secret_sha256(claim, size, digest_out);
+    return GODWIT_OK;
+}
+
+static void check_in(struct http_request *request, struct pending *pending)
+{
+    struct app *app = request->app;
+    struct godwit_instruction instruction;
+    const struct godwit_checkin *checkin = &pending->checkin;
+    bool ready = false;
+    fleet_lock(&app->fleet);
+    struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
+    if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
+    if (device && !device_take(&app->fleet, device, checkin, clock_unix_s(app->clock)))
+        ready = compose(app, device, checkin, &instruction);
+    fleet_unlock(&app->fleet);
+    if (!device)
+        send_stranger(request);
+    else if (ready)
+        send_instruction(request, &instruction, checkin->outcome.id);
+    else
+        submit(request, pending);
+}
+
+static void claim(struct http_request *request, struct pending *pending)
+{
+    pending->is_claim = true;
+    secret_sha256(pending->checkin.token, sizeof pending->checkin.token, pending->token_sha256);
+    submit(request, pending);
+}
+
+void handle_checkin(struct http_request *request)
+{
+    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
+    struct pending pending = {0};
+    const char *bearer = http_bearer(request);
+    godwit_err err = godwit_checkin_decode((const char *)request->body.data, request->body.size,
+                                           tokens, GODWIT_CHECKIN_TOKENS_MAX, &pending.checkin);
+    bool is_claim = bearer && !strncmp(bearer, CLAIM_PREFIX, strlen(CLAIM_PREFIX));
+    if (err || (is_claim && !pending.checkin.has_token)) {
+        problem(request, 400, "malformed",
+                "the check-in is not what the protocol says; see docs/PROTOCOL.md, section 1.2",
+                NULL);
+        return;
+    }
+    if (is_claim)
+        err = read_claim(bearer, pending.claim_sha256);
+    else
+        err = bearer ? device_token_digest(bearer, pending.token_sha256) : GODWIT_ERR_FORMAT;
+    if (err)
+        send_stranger(request);
+    else if (is_claim)
+        claim(request, &pending);
+    else
+        check_in(request, &pending);
+}

@@ -1,0 +1,28 @@
+/* The list of handlers; routes.c says who may call them. */
+#pragma once
+
+#include "server/app.h"
+
+/* device_native.c, content.c: the device is found and checked by the handler itself. */
+void handle_checkin(struct http_request *request);
+void handle_image(struct http_request *request);
+
+/* intake.c */
+extern const struct http_upload UPLOAD_IMAGE;
+
+/* api_*.c */
+void handle_login(struct http_request *request);
+void handle_claims(struct http_request *request);
+void handle_seed(struct http_request *request);
+void handle_status(struct http_request *request);
+void handle_releases(struct http_request *request);
+void handle_rollouts(struct http_request *request);
+void handle_rollout(struct http_request *request);
+void handle_deploy(struct http_request *request);
+void handle_devices(struct http_request *request);
+void handle_device(struct http_request *request);
+void handle_events(struct http_request *request);
+void handle_health(struct http_request *request);
+
+/* routes.c: true when the bearer is a good API token; else 401 was answered. */
+bool operator_allowed(struct http_request *request);

@@ -1,0 +1,328 @@
+/* Uploads: [limit] → [image] → [blob], judged when the last byte is there.
+ *
+ * The bytes pass the parser and go to a temporary file at the same time. At the first fault the
+ * file is dropped and the rest of the body is read and forgotten, so that the client hears why
+ * instead of a broken pipe. What remains at the end is judged by its signatures here, by what is
+ * known of its product in release_add, and gets its name and its row in one transaction. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "formats/chip.h"
+#include "formats/filekind.h"
+#include "formats/image.h"
+#include "formats/sigblock.h"
+#include "server/handlers.h"
+#include "server/problem.h"
+
+#define FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
+
+struct intake {
+    struct change change; /* first: a change is an intake */
+    struct godwit_image image;
+    struct blob_writer blob;
+    uint64_t size;
+    godwit_err blob_err, image_err;
+    bool named; /* the blob has its name */
+    struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
+    size_t blocks_count;
+    struct upload upload;
+    enum upload_result result;
+    bool created;
+    size_t head_size;
+    uint8_t sector[GODWIT_SIGSECTOR_SIZE];
+    uint8_t head[GODWIT_FILE_HEAD_SIZE]; /* to say what a file is that is no image */
+};
+
+/* ---- refusals ---- */
+
+static void refuse(struct intake *intake, int status, const char *type, const char *detail)
+{
+    blob_abort(&intake->blob);
+    LOG(INFO, "upload_refused", "reason=%s size=%llu", type, (unsigned long long)intake->size);
+    problem(intake->change.request, status, type, detail, NULL);
+}
+
+static void refuse_reason(struct intake *intake, enum godwit_reason reason)
+{
+    refuse(intake, reason == GODWIT_REASON_TOO_LARGE ? 413 : 422, godwit_reason_id(reason),
+           godwit_reason_sentence(reason));
+}
+
+static void refuse_kind(struct intake *intake)
+{
+    char detail[256];
+    enum godwit_file_kind kind = godwit_file_kind(intake->head, intake->head_size, intake->size);
+    if (kind == GODWIT_FILE_APP) {
+        refuse_reason(intake, intake->image.reason);
+        return;
+    }
+    snprintf(detail, sizeof detail,
+             "this is %s; send the project's application .bin file from its build folder",
+             godwit_file_kind_words(kind));
+    refuse(intake, 422, godwit_reason_id(GODWIT_REASON_NOT_AN_IMAGE), detail);
+}
+
+static void refuse_size(struct intake *intake)
+{
+    refuse(intake, 413, godwit_reason_id(GODWIT_REASON_TOO_LARGE),
+           "the file is larger than 16 MiB, more than any ESP32 slot holds; send the application "
+           ".bin, not a whole-flash image");
+}
+
+static void refuse_disk(struct intake *intake)
+{
+    godwit_err err = intake->blob_err;
+    blob_abort(&intake->blob);
+    LOG(ERROR, "upload_not_stored", "error=%s", godwit_err_name(err));
+    problem_of_error(intake->change.request, err);
+}
+
+/* ---- judging the file ---- */
+
+static bool is_plain_text(const char *text)
+{
+    if (!*text) return false;
+    for (; *text; text++)
+        if (*text < 0x20 || *text > 0x7e) return false;
+    return true;
+}
+
+/* Every block must be good; the distinct keys of all of them are taken. */
+static enum godwit_reason judge_signatures(struct intake *intake)
+{
+    struct upload *upload = &intake->upload;
+    const struct godwit_body_digests digests = {intake->image.body_sha256,
+                                                intake->image.body_sha384};
+    if (!intake->image.is_signed_size) return GODWIT_REASON_NONE;
+    size_t count = godwit_sigsector_count(intake->sector);
+    if (count == 0 || !godwit_sigsector_is_tidy(intake->sector))
+        return GODWIT_REASON_SIGNATURE_FORMAT;
+    for (size_t i = 0; i < count; i++) {
+        struct godwit_sigblock *block = &intake->blocks[i];
+        const uint8_t *bytes = intake->sector + i * GODWIT_SIGBLOCK_SIZE;
+        if (godwit_sigblock_check(bytes, &digests, block)) return block->reason;
+        memcpy(upload->keys[upload->keys_count++], block->key_digest, 32);
+    }
+    intake->blocks_count = count;
+    return GODWIT_REASON_NONE;
+}
+
+/* The policy block inside: it must speak of the product that the descriptor names. */
+static enum godwit_reason judge_policy(struct intake *intake)
+{
+    const struct godwit_image_info *info = &intake->image.info;
+    struct upload *upload = &intake->upload;
+    struct godwit_policy policy;
+    uint8_t product_id[16];
+    upload->image.hardware_mask = UINT32_MAX;
+    if (!info->has_policy) return GODWIT_REASON_NONE;
+    if (godwit_policy_decode(info->policy, false, &policy)) return GODWIT_REASON_POLICY_FORMAT;
+    if (godwit_product_id(FLEET_ORG, info->project, product_id) ||
+        memcmp(product_id, policy.product_id, sizeof product_id))
+        return GODWIT_REASON_WRONG_PRODUCT;
+    upload->image.hardware_mask = policy.hardware_mask;
+    upload->counter = policy.counter;
+    return GODWIT_REASON_NONE;
+}
+
+static enum godwit_reason describe(struct intake *intake)
+{
+    const struct godwit_image_info *info = &intake->image.info;
+    struct upload *upload = &intake->upload;
+    if (!info->has_description || !is_plain_text(info->project) || !is_plain_text(info->version))
+        return GODWIT_REASON_NO_DESCRIPTION;
+    upload->product = info->project;
+    memcpy(upload->version, info->version, sizeof upload->version);
+    upload->image.chip_id = info->chip_id;
+    upload->image.revision_min = info->revision_min;
+    upload->image.revision_max = info->revision_max;
+    upload->image.secure_version = info->secure_version;
+    upload->image.file_size = intake->image.file_size;
+    memcpy(upload->image.image_sha256, info->image_sha256, 32);
+    memcpy(upload->image.file_sha256, intake->image.file_sha256, 32);
+    enum godwit_reason reason = judge_policy(intake);
+    return reason ? reason : judge_signatures(intake);
+}
+
+/* ---- recording ---- */
+
+static json_t *signatures_json(const struct intake *intake)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < intake->blocks_count; i++) {
+        char hex[65];
+        godwit_hex_encode(intake->blocks[i].key_digest, 32, hex);
+        json_array_append_new(list, json_pack("{s:s, s:s}", "scheme",
+                                              godwit_scheme_name(intake->blocks[i].scheme),
+                                              "key_digest", hex));
+    }
+    return list;
+}
+
+static void reply_taken(struct intake *intake)
+{
+    const struct upload *upload = &intake->upload;
+    bool already = intake->result == UPLOAD_ALREADY;
+    char file_hex[65], image_hex[65];
+    godwit_hex_encode(upload->image.file_sha256, 32, file_hex);
+    godwit_hex_encode(upload->image.image_sha256, 32, image_hex);
+    LOG(INFO, "upload_taken", "product=\"%s\" version=\"%s\" file=%s already=%d", upload->product,
+        upload->version, file_hex, already);
+    reply_json(intake->change.request, already ? 200 : 201,
+               json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b}", "product",
+                         upload->product, "version", upload->version, "counter",
+                         (json_int_t)upload->counter, "chip",
+                         godwit_chip_by_id(upload->image.chip_id)->name, "file_sha256", file_hex,
+                         "image_sha256", image_hex, "size", (json_int_t)upload->image.file_size,
+                         "signatures", signatures_json(intake), "created_product", intake->created,
+                         "already", already));
+}
+
+static godwit_err intake_run(struct change *change)
+{
+    struct intake *intake = (struct intake *)change;
+    struct app *app = change->app;
+    godwit_err err = release_add(&app->fleet, app->db, &intake->upload, clock_unix_s(app->clock),
+                                 &intake->result, &intake->created);
+    if (err || intake->result != UPLOAD_ADDED) return err;
+    uint8_t digest[32];
+    intake->blob_err = blob_commit(&intake->blob, digest);
+    intake->named = !intake->blob_err;
+    return intake->blob_err;
+}
+
+static void refuse_result(struct intake *intake)
+{
+    char detail[256];
+    switch (intake->result) {
+    case UPLOAD_UNSIGNED:
+        refuse_reason(intake, GODWIT_REASON_UNSIGNED);
+        return;
+    case UPLOAD_KEY_UNKNOWN:
+        refuse_reason(intake, GODWIT_REASON_SIGNATURE_KEY);
+        return;
+    case UPLOAD_FROZEN:
+        snprintf(detail, sizeof detail,
+                 "version %s was rolled out and holds another image; raise the version and build "
+                 "again",
+                 intake->upload.version);
+        refuse(intake, 409, "frozen", detail);
+        return;
+    default:
+        snprintf(detail, sizeof detail, "a release holds at most %d images; raise the version",
+                 FLEET_IMAGES_MAX);
+        refuse(intake, 409, "release-full", detail);
+    }
+}
+
+static void intake_reply(struct change *change, godwit_err err)
+{
+    struct intake *intake = (struct intake *)change;
+    struct app *app = change->app;
+    if (err) {
+        fleet_lock(&app->fleet);
+        bool known = file_find(&app->fleet, intake->upload.image.file_sha256) != NULL;
+        fleet_unlock(&app->fleet);
+        if (intake->named && !known)
+            (void)!blob_drop(&app->blobs, intake->upload.image.file_sha256);
+        intake->blob_err = intake->blob_err ? intake->blob_err : err;
+        refuse_disk(intake);
+        return;
+    }
+    if (intake->result == UPLOAD_ADDED || intake->result == UPLOAD_ALREADY) {
+        blob_abort(&intake->blob);
+        reply_taken(intake);
+    } else {
+        refuse_result(intake);
+    }
+}
+
+static void intake_abandon(struct change *change)
+{
+    blob_abort(&((struct intake *)change)->blob);
+}
+
+/* ---- the upload's steps ---- */
+
+static void upload_begin(struct http_request *request)
+{
+    struct app *app = request->app;
+    if (!operator_allowed(request)) return;
+    struct intake *intake = arena_alloc(request->arena, sizeof *intake);
+    if (!intake) {
+        problem_busy(request);
+        return;
+    }
+    memset(intake, 0, sizeof *intake - sizeof intake->head);
+    intake->change.app = app;
+    intake->change.request = request;
+    request->user = intake;
+    const struct godwit_image_expect anything = {0};
+    godwit_image_init(&intake->image, &anything, intake->sector);
+    if (request->body_size != UINT64_MAX && request->body_size > FILE_MAX) {
+        intake->size = request->body_size;
+        refuse_size(intake);
+        return;
+    }
+    intake->blob_err = blob_begin(&app->blobs, &intake->blob);
+    if (intake->blob_err) refuse_disk(intake);
+}
+
+static void keep_head(struct intake *intake, const uint8_t *data, size_t size)
+{
+    size_t room = sizeof intake->head - intake->head_size;
+    size_t part = size < room ? size : room;
+    memcpy(intake->head + intake->head_size, data, part);
+    intake->head_size += part;
+}
+
+static void upload_write(struct http_request *request, const uint8_t *data, size_t size)
+{
+    struct intake *intake = request->user;
+    intake->size += size;
+    if (intake->size > FILE_MAX) {
+        refuse_size(intake);
+        return;
+    }
+    keep_head(intake, data, size);
+    if (intake->image_err || intake->blob_err) return;
+    intake->image_err = godwit_sink_write(&intake->image.sink, data, size);
+    if (!intake->image_err) intake->blob_err = godwit_sink_write(&intake->blob.sink, data, size);
+    if (intake->image_err || intake->blob_err) blob_abort(&intake->blob);
+}
+
+static void upload_finish(struct http_request *request)
+{
+    struct intake *intake = request->user;
+    const char *product = http_query(request, "product");
+    if (!intake->blob_err && !intake->image_err)
+        intake->image_err = godwit_sink_finish(&intake->image.sink);
+    if (intake->image_err) {
+        refuse_kind(intake);
+        return;
+    }
+    enum godwit_reason reason = describe(intake);
+    if (!reason && product && strcmp(product, intake->upload.product))
+        reason = GODWIT_REASON_WRONG_PRODUCT;
+    if (reason) {
+        refuse_reason(intake, reason);
+        return;
+    }
+    if (!intake->blob_err) intake->blob_err = godwit_sink_finish(&intake->blob.sink);
+    if (intake->blob_err) {
+        refuse_disk(intake);
+        return;
+    }
+    intake->upload.open = http_query(request, "open") != NULL;
+    intake->change.run = intake_run;
+    intake->change.reply = intake_reply;
+    change_submit(&intake->change, intake_abandon);
+}
+
+static void upload_abort(struct http_request *request)
+{
+    blob_abort(&((struct intake *)request->user)->blob);
+}
+
+const struct http_upload UPLOAD_IMAGE = {upload_begin, upload_write, upload_finish, upload_abort};

@@ -1,0 +1,83 @@
+#include "server/problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void reply_json(struct http_request *request, int status, json_t *document)
+{
+    char *text = json_dumps(document, JSON_COMPACT);
+    json_decref(document);
+    if (!text) {
+        problem(request, 500, "internal", "the answer could not be written as JSON", NULL);
+        return;
+    }
+    http_reply_copy(request, status, "application/json", text, strlen(text));
+    free(text);
+}
+
+static const char *title_of(int status)
+{
+    static const struct {
+        int status;
+        const char *title;
+    } TITLES[] = {
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {404, "Not Found"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {422, "Unprocessable Content"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof TITLES / sizeof *TITLES; i++)
+        if (TITLES[i].status == status) return TITLES[i].title;
+    return "Error";
+}
+
+void problem(struct http_request *request, int status, const char *type, const char *detail,
+             const char *field)
+{
+    if (status == 401) http_reply_header(request, "WWW-Authenticate", "Bearer");
+    if (status == 503) http_reply_header(request, "Retry-After", "1");
+    http_reply_problem(request,
+                       &(struct http_problem){status, type, title_of(status), detail, field});
+}
+
+void problem_busy(struct http_request *request)
+{
+    problem(request, 503, "busy", "the server has more to write than it can; ask again in a second",
+            NULL);
+}
+
+void problem_of_error(struct http_request *request, godwit_err err)
+{
+    if (err == GODWIT_ERR_SPACE)
+        problem(request, 507, "disk-full",
+                "the server's disk is full and nothing was kept; free some space and try again",
+                NULL);
+    else
+        problem(request, 500, "storage", "the server could not store it; see its log", NULL);
+}
+
+json_t *body_object(struct http_request *request)
+{
+    json_t *body = json_loadb((const char *)request->body.data, request->body.size,
+                              JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(body)) return body;
+    json_decref(body);
+    problem(request, 422, "malformed", "the body is not a JSON object; see docs/PROTOCOL.md", NULL);
+    return NULL;
+}
+
+const char *body_text(struct http_request *request, json_t *body, const char *name, size_t size_max)
+{
+    json_t *member = json_object_get(body, name);
+    const char *text = json_string_value(member);
+    if (text && *text && json_string_length(member) <= size_max) return text;
+    char detail[128];
+    snprintf(detail, sizeof detail, "\"%s\" must be a text of 1 to %zu bytes", name, size_max);
+    problem(request, 422, "malformed", detail, name);
+    return NULL;
+}

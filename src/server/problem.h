@@ -1,0 +1,22 @@
+/* Answers in JSON: documents and problems (RFC 9457). */
+#pragma once
+
+#include <jansson.h>
+
+#include "http/http.h"
+
+/* Sends and frees the document. */
+void reply_json(struct http_request *request, int status, json_t *document);
+/* type: a stable short id; detail: what is wrong and what to do; field may be NULL. */
+void problem(struct http_request *request, int status, const char *type, const char *detail,
+             const char *field);
+/* 503: ask again in a second. */
+void problem_busy(struct http_request *request);
+/* What an error of the store means to the person who asked: 507 for a full disk, else 500. */
+void problem_of_error(struct http_request *request, godwit_err err);
+
+/* The body as a JSON object; NULL: answered with 422. The caller frees it. */
+json_t *body_object(struct http_request *request);
+/* A member that must be a text of 1 … size_max bytes; NULL: answered with 422. */
+const char *body_text(struct http_request *request, json_t *body, const char *name,
+                      size_t size_max);

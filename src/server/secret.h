@@ -1,0 +1,20 @@
+/* Passwords and random secrets. */
+#pragma once
+
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/span.h"
+
+#define SECRET_HASH_MAX 128
+
+/* Argon2id, 19 MiB, 2 passes, 1 lane (OWASP's floor); the parameters stand in the text. Takes tens
+ * of milliseconds: never on an event loop. */
+GODWIT_MUST_USE godwit_err password_hash(const char *password, char *out, size_t size_max);
+bool password_is_good(const char *hash, const char *password);
+/* "k7dm-x2rq-…": 100 bits in letters and digits that are not mistaken for each other. */
+GODWIT_MUST_USE godwit_err password_make(char out[static 32]);
+
+GODWIT_MUST_USE godwit_err secret_random(uint8_t *out, size_t size);
+void secret_sha256(const void *data, size_t size, uint8_t digest_out[static 32]);
+/* RFC 4648 section 5 without padding; 32 bytes become 43 characters and a NUL. */
+void secret_base64url(const uint8_t data[static 32], char out[static 44]);

@@ -1,0 +1,111 @@
+#include "server/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum kind { TEXT, NUMBER };
+
+struct row {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    const char *value, *preset; /* the help's word; the default, or NULL for none */
+    uint32_t min, max;
+    const char *sentence;
+};
+
+static const struct row ROWS[] = {
+    {"--data", TEXT, offsetof(struct settings, data), "DIR", "./godwit-data", 0, 0,
+     "where everything is kept"},
+    {"--listen", TEXT, offsetof(struct settings, listen), "ADDR:PORT", "127.0.0.1:8443", 0, 0,
+     "where to listen; 0.0.0.0:8443 to be reachable from other machines"},
+    {"--name", TEXT, offsetof(struct settings, name), "NAME,…", NULL, 0, 0,
+     "further names or addresses for the server's own certificate"},
+    {"--tls-cert", TEXT, offsetof(struct settings, tls_cert), "FILE", NULL, 0, 0,
+     "a certificate chain (PEM) instead of our own"},
+    {"--tls-key", TEXT, offsetof(struct settings, tls_key), "FILE", NULL, 0, 0, "its private key"},
+    {"--interval", NUMBER, offsetof(struct settings, interval_s), "SECONDS", "60", 1,
+     GODWIT_INTERVAL_MAX_S, "how often devices ask"},
+    {"--loops", NUMBER, offsetof(struct settings, loops), "N", "0", 0, 64,
+     "event loops; 0: one for each CPU"},
+};
+#define ROWS_COUNT (sizeof ROWS / sizeof *ROWS)
+
+static void help(void)
+{
+    puts("usage: godwit serve [OPTION]…\nRuns the service until Ctrl-C.\n");
+    for (size_t i = 0; i < ROWS_COUNT; i++) {
+        const struct row *row = &ROWS[i];
+        char left[40];
+        snprintf(left, sizeof left, "%s %s", row->name, row->value);
+        printf("  %-22s %s%s%s%s\n", left, row->sentence, row->preset ? " (default " : "",
+               row->preset ? row->preset : "", row->preset ? ")" : "");
+    }
+}
+
+static int wrong(const char *name, const char *what)
+{
+    fprintf(stderr, "godwit serve: %s %s; `godwit serve --help` lists the options\n", name, what);
+    return 2;
+}
+
+static bool set(const struct row *row, const char *text, struct settings *out)
+{
+    void *place = (char *)out + row->offset;
+    if (row->kind == TEXT) {
+        *(const char **)place = text;
+        return true;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || end == text || *end || value < row->min || value > row->max) return false;
+    *(uint32_t *)place = (uint32_t)value;
+    return true;
+}
+
+/* "--name" or "--name=value". */
+static const struct row *row_of(const char *word)
+{
+    size_t size = strcspn(word, "=");
+    for (size_t i = 0; i < ROWS_COUNT; i++)
+        if (strlen(ROWS[i].name) == size && !strncmp(ROWS[i].name, word, size)) return &ROWS[i];
+    return NULL;
+}
+
+int settings_parse(int argc, char **argv, struct settings *out)
+{
+    *out = (struct settings){0};
+    for (size_t i = 0; i < ROWS_COUNT; i++)
+        if (ROWS[i].preset) set(&ROWS[i], ROWS[i].preset, out);
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            help();
+            return 0;
+        }
+        const struct row *row = row_of(argv[i]);
+        if (!row) return wrong(argv[i], "is no option");
+        const char *value = strchr(argv[i], '=');
+        value = value ? value + 1 : argv[++i];
+        if (!value) return wrong(row->name, "wants a value");
+        if (!set(row, value, out)) return wrong(row->name, "wants another number");
+    }
+    return -1;
+}
+
+godwit_err settings_listen(const char *listen, char *address_out, size_t size_max,
+                           uint16_t *port_out)
+{
+    const char *colon = strrchr(listen, ':');
+    if (!colon || colon == listen) return GODWIT_ERR_FORMAT;
+    size_t size = (size_t)(colon - listen);
+    if (listen[0] == '[' && colon[-1] == ']') listen++, size -= 2;
+    char *end = NULL;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (end == colon + 1 || *end || port > UINT16_MAX || size >= size_max) return GODWIT_ERR_FORMAT;
+    memcpy(address_out, listen, size);
+    address_out[size] = 0;
+    *port_out = (uint16_t)port;
+    return GODWIT_OK;
+}
