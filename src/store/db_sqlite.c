@@ -179,21 +179,6 @@ void db_rollback(struct db *db)
     if (!sqlite3_get_autocommit(db->handle)) (void)!db_script(db, "rollback");
 }
 
-godwit_err db_save(struct db *db)
-{
-    return db_script(db, "savepoint job");
-}
-
-godwit_err db_keep(struct db *db)
-{
-    return db_script(db, "release job");
-}
-
-void db_undo(struct db *db)
-{
-    (void)!db_script(db, "rollback to job; release job");
-}
-
 int64_t db_column_int(const struct db_rows *rows, int column)
 {
     return sqlite3_column_int64(rows->statement, column);

@@ -55,11 +55,6 @@ int64_t db_last_id(const struct db *db);
 GODWIT_MUST_USE godwit_err db_begin(struct db *db);
 GODWIT_MUST_USE godwit_err db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* A frame inside a transaction: what one job did can be taken back alone. */
-GODWIT_MUST_USE godwit_err db_save(struct db *db);
-GODWIT_MUST_USE godwit_err db_keep(struct db *db);
-void db_undo(struct db *db);
-
 /* Rows of one query; close always, also after an error. */
 struct db_rows {
     void *statement;
