@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "fleet/schema.h"
 #include "server/data_dir.h"
-#include "server/file.h"
 #include "server/problem.h"
+#include "server/text_file.h"
 
 #define GROUP_MAX 256
 #define WRITER_JOBS_MAX 20000
@@ -131,7 +131,7 @@ struct db *app_reader_take(struct app *app)
     if (app->readers_count > 0) db = app->readers[--app->readers_count];
     pthread_mutex_unlock(&app->readers_lock);
     if (db) return db;
-    file_path(app->settings->data, "godwit.db", path, sizeof path);
+    folder_path(app->settings->data, "godwit.db", path, sizeof path);
     if (!db_open(path, true, &db, note, sizeof note)) return db;
     LOG(ERROR, "reader_failed", "note=\"%s\"", note);
     return NULL;
@@ -158,7 +158,7 @@ static godwit_err fail(godwit_err err, char *note, size_t note_size, const char 
 static godwit_err open_database(struct app *app, char *note, size_t note_size)
 {
     char path[512], why[256] = "";
-    file_path(app->settings->data, "godwit.db", path, sizeof path);
+    folder_path(app->settings->data, "godwit.db", path, sizeof path);
     godwit_err err = db_open(path, false, &app->db, why, sizeof why);
     if (err) {
         snprintf(note, note_size, "the database can not be opened: %s", why);
@@ -181,7 +181,7 @@ static godwit_err open_storage(struct app *app, char *note, size_t note_size)
     if (mkdir(data, 0700) && errno != EEXIST)
         return fail(GODWIT_ERR_IO, note, note_size,
                     "the data directory %s can not be made; name another with --data", data);
-    file_path(data, "lock", path, sizeof path);
+    folder_path(data, "lock", path, sizeof path);
     godwit_err err = lock_file(path, &app->lock_fd);
     if (err == GODWIT_ERR_BUSY)
         return fail(err, note, note_size,
@@ -190,7 +190,7 @@ static godwit_err open_storage(struct app *app, char *note, size_t note_size)
         return fail(err, note, note_size, "the data directory %s can not be written: %s", data);
     err = open_database(app, note, note_size);
     if (err) return err;
-    file_path(data, "blobs", path, sizeof path);
+    folder_path(data, "blobs", path, sizeof path);
     err = blobs_open(&app->blobs, path);
     return err ? fail(err, note, note_size, "the folder %s can not be opened: %s", path)
                : GODWIT_OK;

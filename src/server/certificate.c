@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "server/file.h"
+#include "server/text_file.h"
 
 #define DAY_S (24L * 3600)
 #define CA_DAYS (20 * 365)
@@ -178,7 +178,7 @@ static godwit_err write_pem(const char *folder, const char *name, BIO *pem, bool
     path_of(folder, name, path);
     godwit_err err = GODWIT_ERR_IO;
     if (good && BIO_write(pem, "", 1) == 1 && BIO_get_mem_data(pem, &text) > 0)
-        err = file_write(path, text, mode);
+        err = text_file_write(path, text, mode);
     BIO_free(pem);
     return err;
 }

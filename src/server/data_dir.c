@@ -8,8 +8,8 @@
 
 #include "base/text.h"
 #include "server/certificate.h"
-#include "server/file.h"
 #include "server/secret.h"
+#include "server/text_file.h"
 
 static bool has_account(struct app *app)
 {
@@ -20,7 +20,7 @@ static bool has_account(struct app *app)
 static godwit_err open_deploy_key(struct app *app, char *note, size_t note_size)
 {
     char path[FILE_PATH_MAX];
-    file_path(app->settings->data, "deploy.pem", path, sizeof path);
+    folder_path(app->settings->data, "deploy.pem", path, sizeof path);
     godwit_err err = key_open(path, &app->deploy_key);
     if (err == GODWIT_ERR_MISSING && has_account(app)) {
         snprintf(note, note_size,
@@ -50,12 +50,12 @@ static godwit_err open_deploy_key(struct app *app, char *note, size_t note_size)
 static godwit_err open_own_certificate(struct app *app, char *note, size_t note_size)
 {
     char folder[FILE_PATH_MAX - 32];
-    file_path(app->settings->data, "tls", folder, sizeof folder);
-    file_path(folder, "ca.pem", app->ca_path, sizeof app->ca_path);
-    file_path(folder, "server.pem", app->cert_path, sizeof app->cert_path);
-    file_path(folder, "server-key.pem", app->key_path, sizeof app->key_path);
+    folder_path(app->settings->data, "tls", folder, sizeof folder);
+    folder_path(folder, "ca.pem", app->ca_path, sizeof app->ca_path);
+    folder_path(folder, "server.pem", app->cert_path, sizeof app->cert_path);
+    folder_path(folder, "server-key.pem", app->key_path, sizeof app->key_path);
     godwit_err err = GODWIT_OK;
-    bool lost = has_account(app) && !file_exists(app->ca_path);
+    bool lost = has_account(app) && !path_exists(app->ca_path);
     if (!lost) err = certificate_ensure(folder, app->settings->name);
     if (!lost && !err) return GODWIT_OK;
     if (lost || err == GODWIT_ERR_MISSING)
@@ -78,7 +78,7 @@ static godwit_err open_given_certificate(struct app *app, char *note, size_t not
     }
     const char *const paths[] = {settings->tls_cert, settings->tls_key};
     for (size_t i = 0; i < 2; i++)
-        if (!file_exists(paths[i])) {
+        if (!path_exists(paths[i])) {
             snprintf(note, note_size, "there is no file %s; check --tls-cert and --tls-key",
                      paths[i]);
             return GODWIT_ERR_MISSING;
@@ -107,8 +107,8 @@ static godwit_err ensure_admin_token(struct app *app)
 {
     char path[FILE_PATH_MAX], hex[65], text[80];
     uint8_t secret[32], digest[32];
-    file_path(app->settings->data, "admin-token", path, sizeof path);
-    if (file_exists(path)) return GODWIT_OK;
+    folder_path(app->settings->data, "admin-token", path, sizeof path);
+    if (path_exists(path)) return GODWIT_OK;
     godwit_err err = secret_random(secret, sizeof secret);
     if (err) return err;
     godwit_hex_encode(secret, sizeof secret, hex);
@@ -117,7 +117,7 @@ static godwit_err ensure_admin_token(struct app *app)
     err = account_add_token(&app->fleet, app->db, "admin", digest, app->started_s, 0);
     size_t size = strlen(text);
     text[size] = '\n', text[size + 1] = 0;
-    return err ? err : file_write(path, text, 0600);
+    return err ? err : text_file_write(path, text, 0600);
 }
 
 godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
@@ -142,8 +142,8 @@ godwit_err app_announce(struct app *app, const char *url)
 {
     char path[FILE_PATH_MAX], text[FILE_PATH_MAX + 256];
     bool own = !app->settings->tls_cert;
-    file_path(app->settings->data, "server.json", path, sizeof path);
+    folder_path(app->settings->data, "server.json", path, sizeof path);
     snprintf(text, sizeof text, "{\"url\": \"%s\", \"ca\": \"%s\"}\n", url,
              own ? "tls/ca.pem" : app->ca_path);
-    return file_write(path, text, 0644);
+    return text_file_write(path, text, 0644);
 }

@@ -7,9 +7,9 @@
 #define FILE_PATH_MAX 512
 
 /* folder/name; a path that does not fit is cut, and then does not exist. */
-void file_path(const char *folder, const char *name, char *out, size_t size_max);
+void folder_path(const char *folder, const char *name, char *out, size_t size_max);
 /* Temporary name, fsync, rename. SPACE: the disk is full. */
-GODWIT_MUST_USE godwit_err file_write(const char *path, const char *text, unsigned mode);
+GODWIT_MUST_USE godwit_err text_file_write(const char *path, const char *text, unsigned mode);
 /* NUL-terminated. MISSING; SPACE when longer than size_max - 1. */
-GODWIT_MUST_USE godwit_err file_read(const char *path, char *out, size_t size_max);
-bool file_exists(const char *path);
+GODWIT_MUST_USE godwit_err text_file_read(const char *path, char *out, size_t size_max);
+bool path_exists(const char *path);

@@ -1,16 +1,16 @@
-#include "server/file.h"
+#include "server/text_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-void file_path(const char *folder, const char *name, char *out, size_t size_max)
+void folder_path(const char *folder, const char *name, char *out, size_t size_max)
 {
     snprintf(out, size_max, "%s/%s", folder, name);
 }
 
-bool file_exists(const char *path)
+bool path_exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
@@ -33,7 +33,7 @@ static godwit_err write_all(int fd, const char *text, size_t size)
     return fsync(fd) ? last_error() : GODWIT_OK;
 }
 
-godwit_err file_write(const char *path, const char *text, unsigned mode)
+godwit_err text_file_write(const char *path, const char *text, unsigned mode)
 {
     char temporary[FILE_PATH_MAX + 128];
     snprintf(temporary, sizeof temporary, "%s.new", path);
@@ -47,7 +47,7 @@ godwit_err file_write(const char *path, const char *text, unsigned mode)
     return err;
 }
 
-godwit_err file_read(const char *path, char *out, size_t size_max)
+godwit_err text_file_read(const char *path, char *out, size_t size_max)
 {
     FILE *file = fopen(path, "r");
     if (!file) return last_error();
