@@ -1,0 +1,314 @@
+/* Checks 1–6 on whole devices: each lie of a server is refused with its own reason, and nothing is
+ * written to the slot. Instructions are signed by the real deploy key unless the test is about
+ * that. */
+#include "world.h"
+
+static struct {
+    uint32_t offset;
+    uint8_t bytes[64];
+    uint32_t size;
+    bool sign;
+} change;
+
+static void tamper(struct peer *peer, uint8_t *data)
+{
+    memcpy(data + change.offset, change.bytes, change.size);
+    if (change.sign) world_sign_instruction(peer, data);
+}
+
+static uint8_t captured[GODWIT_INSTRUCTION_SIZE];
+static bool has_captured;
+/* Install instructions are kept back and the first is sent for ever. */
+static void replay(struct peer *peer, uint8_t *data)
+{
+    (void)peer;
+    if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
+    if (has_captured) memcpy(data, captured, sizeof captured);
+    memcpy(captured, data, sizeof captured);
+    has_captured = true;
+}
+
+/* The newest install but its sequence put back to one that was used. */
+static void rewind_sequence(struct peer *peer, uint8_t *data)
+{
+    if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
+    if (has_captured) memcpy(data + 40, captured + 40, 8);
+    memcpy(captured, data, sizeof captured);
+    has_captured = true;
+    world_sign_instruction(peer, data);
+}
+
+static void sign_with_another_key(struct peer *peer, uint8_t *data)
+{
+    struct key *own = peer->deploy_key;
+    peer->deploy_key = key_generate(GODWIT_SCHEME_ECDSA256);
+    world_sign_instruction(peer, data);
+    key_close(peer->deploy_key);
+    peer->deploy_key = own;
+}
+
+static void sends_zeros_for_a_signature(struct peer *peer, uint8_t *data)
+{
+    (void)peer;
+    memset(data + 192, 0, 64);
+}
+
+/* Runs an offer until its outcome; the idle slot must stay blank. */
+static enum godwit_reason outcome_of(struct world *world, const struct file *file)
+{
+    uint8_t first[16];
+    peer_offer(&world->peer, file->data, file->size, 5);
+    assert_true(world_run(world, done_outcome, 300));
+    assert_int_equal(world->peer.outcome.stage, GODWIT_STAGE_ASK);
+    assert_int_equal(world_status(world).last_reason, world->peer.outcome.reason);
+    const struct godwit_flash *flash = &world->flash;
+    assert_int_equal(flash->read(flash->ctx, world->board.agent.slots.idle.offset, first, 16), 0);
+    assert_true(godwit_all(first, 16, 0xFF));
+    return (enum godwit_reason)world->peer.outcome.reason;
+}
+
+static enum godwit_reason outcome_of_tamper(void (*how)(struct peer *, uint8_t *))
+{
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    has_captured = false;
+    world_begin(&world);
+    assert_true(world_run(&world, done_checked_in, 60));
+    world.peer.tamper = how;
+    enum godwit_reason reason = outcome_of(&world, &file);
+    assert_int_equal(world.peer.image_requests, 0);
+    free(file.data);
+    world_end(&world);
+    return reason;
+}
+
+static enum godwit_reason outcome_of_change(uint32_t offset, const void *bytes, uint32_t size)
+{
+    change.offset = offset;
+    change.size = size;
+    change.sign = true;
+    memcpy(change.bytes, bytes, size);
+    return outcome_of_tamper(tamper);
+}
+
+static void control_is_accepted(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_begin(&world);
+    change.size = 0;
+    change.sign = true;
+    world.peer.tamper = tamper;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_confirmed, 600));
+    free(file.data);
+    world_end(&world);
+}
+
+static void refuses_foreign_deploy_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_tamper(sign_with_another_key), GODWIT_REASON_INSTRUCTION_SIGNATURE);
+    assert_int_equal(outcome_of_tamper(sends_zeros_for_a_signature),
+                     GODWIT_REASON_INSTRUCTION_SIGNATURE);
+}
+
+static void refuses_what_is_not_an_instruction(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_change(0, "GWI9", 4), GODWIT_REASON_INSTRUCTION_FORMAT);
+    assert_int_equal(outcome_of_change(184, "x", 1), GODWIT_REASON_INSTRUCTION_FORMAT);
+}
+
+static void refuses_another_devices_instruction(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_change(8, "\x7c\xdf\xa1\0\0\2", 6),
+                     GODWIT_REASON_INSTRUCTION_DEVICE);
+}
+
+static void refuses_another_nonce(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_change(24, "0123456789abcdef", 16),
+                     GODWIT_REASON_INSTRUCTION_NONCE);
+}
+
+static void refuses_another_product_chip_or_size(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_change(108, "another product!", 16), GODWIT_REASON_WRONG_PRODUCT);
+    assert_int_equal(outcome_of_change(104, "\x09", 1), GODWIT_REASON_WRONG_CHIP);
+    const uint8_t large[4] = {0x00, 0x10, 0x04, 0x00}; /* a sector more than the slot */
+    assert_int_equal(outcome_of_change(60, large, 4), GODWIT_REASON_TOO_LARGE);
+    const uint8_t odd[4] = {0x10, 0x10, 0x01, 0x00}; /* no room for a signature sector */
+    assert_int_equal(outcome_of_change(60, odd, 4), GODWIT_REASON_UNSIGNED);
+    const uint8_t one[4] = {0x00, 0x10, 0x00, 0x00};
+    assert_int_equal(outcome_of_change(60, one, 4), GODWIT_REASON_UNSIGNED);
+}
+
+/* A whole update first; then the server plays the old instruction again: it must not be heard. */
+static void refuses_a_replayed_instruction(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    has_captured = false;
+    world_begin(&world);
+    world.peer.tamper = replay;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_outcome, 300)); /* the question before the switch */
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_NONCE);
+    assert_int_equal(world.board.counters.boots, 1);
+    free(file.data);
+    world_end(&world);
+}
+
+static void refuses_an_old_sequence(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    has_captured = false;
+    world_begin(&world);
+    world.peer.tamper = rewind_sequence;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
+    assert_int_equal(world.board.counters.boots, 1);
+    /* and not after a reset either: the sequence is in the record */
+    world_power_cycle(&world);
+    world.peer.outcomes = 0;
+    world.peer.offers_always = true;
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
+    assert_int_equal(world.board.counters.boots, 2);
+    free(file.data);
+    world_end(&world);
+}
+
+static void refuses_versions_that_the_chip_or_policy_forbids(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_init(&world, world_key(0));
+    world.options.efuses.secure_version = 2;
+    world_start(&world);
+    assert_int_equal(outcome_of(&world, &file), GODWIT_REASON_SECURE_VERSION);
+    world_end(&world);
+
+    struct godwit_policy policy;
+    uint8_t seed[GODWIT_POLICY_BYTES];
+    world_init(&world, world_key(0));
+    assert_int_equal(godwit_policy_decode(peer_seed(&world.peer), true, &policy), GODWIT_OK);
+    policy.floor = policy.counter = 3;
+    godwit_policy_encode(&policy, seed);
+    world.options.seed_policy = seed;
+    world_start(&world);
+    assert_int_equal(outcome_of(&world, &file), GODWIT_REASON_DOWNGRADE);
+    world_end(&world);
+    free(file.data);
+}
+
+static uint32_t stated_counter;
+static void state_counter(struct peer *peer, uint8_t *data)
+{
+    if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
+    godwit_store32(data + 96, stated_counter);
+    world_sign_instruction(peer, data);
+}
+
+static void goes_below_the_running_counter_only_when_told(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct file older = world_file("1.0.5", BEHAVIOUR_HEALTHY, 0);
+    world_begin(&world);
+    world.peer.tamper = state_counter;
+    stated_counter = 7;
+    peer_offer(&world.peer, file.data, file.size, 1);
+    assert_true(world_run(&world, done_confirmed, 600));
+    stated_counter = 6;
+    world.peer.outcomes = 0;
+    peer_offer(&world.peer, older.data, older.size, 2);
+    assert_true(world_run(&world, done_outcome, 600));
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_DOWNGRADE);
+    assert_int_equal(world.peer.outcome.rollout_id, 2);
+    world.peer.allow_downgrade = true;
+    peer_offer(&world.peer, older.data, older.size, 3);
+    assert_true(world_run(&world, done_confirmed, 900));
+    free(file.data);
+    free(older.data);
+    world_end(&world);
+}
+
+static bool is_allowed;
+static bool may_update(void *ctx)
+{
+    (void)ctx;
+    return is_allowed;
+}
+
+static void waits_for_its_owner(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_begin(&world);
+    world.board.system.may_update = may_update;
+    is_allowed = false;
+    assert_int_equal(outcome_of(&world, &file), GODWIT_REASON_NOT_NOW);
+    is_allowed = true;
+    peer_offer(&world.peer, file.data, file.size, 6);
+    assert_true(world_run(&world, done_confirmed, 600));
+    free(file.data);
+    world_end(&world);
+}
+
+/* A seed policy without a deploy key takes unsigned instructions, and only those. */
+static void takes_unsigned_instructions_where_no_key_is_pinned(void **state)
+{
+    (void)state;
+    struct world world;
+    struct godwit_policy policy;
+    uint8_t seed[GODWIT_POLICY_BYTES];
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    for (int round = 0; round < 2; round++) {
+        world_init(&world, world_key(0));
+        assert_int_equal(godwit_policy_decode(peer_seed(&world.peer), true, &policy), GODWIT_OK);
+        policy.deploy_keys_count = 0;
+        memset(policy.deploy_keys, 0, sizeof policy.deploy_keys);
+        godwit_policy_encode(&policy, seed);
+        world.options.seed_policy = seed;
+        if (round == 0) world.peer.tamper = sends_zeros_for_a_signature;
+        world_start(&world);
+        peer_offer(&world.peer, file.data, file.size, 5);
+        assert_int_equal(world_run(&world, done_confirmed, 600), round == 0);
+        if (round == 1)
+            assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_INSTRUCTION_SIGNATURE);
+        world_end(&world);
+    }
+    free(file.data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(control_is_accepted),
+        cmocka_unit_test(refuses_foreign_deploy_keys),
+        cmocka_unit_test(refuses_what_is_not_an_instruction),
+        cmocka_unit_test(refuses_another_devices_instruction),
+        cmocka_unit_test(refuses_another_nonce),
+        cmocka_unit_test(refuses_another_product_chip_or_size),
+        cmocka_unit_test(refuses_a_replayed_instruction),
+        cmocka_unit_test(refuses_an_old_sequence),
+        cmocka_unit_test(refuses_versions_that_the_chip_or_policy_forbids),
+        cmocka_unit_test(goes_below_the_running_counter_only_when_told),
+        cmocka_unit_test(waits_for_its_owner),
+        cmocka_unit_test(takes_unsigned_instructions_where_no_key_is_pinned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,309 @@
+/* Checks 8 and 10–12: files that must not run, each refused with its own reason. */
+#include "world.h"
+
+#include "formats/sigblock.h"
+
+struct verdict {
+    enum godwit_stage stage;
+    enum godwit_reason reason;
+};
+
+/* Offers a file until its outcome; the device must still run the first image. */
+static struct verdict offer_to(struct world *world, const struct file *file)
+{
+    peer_offer(&world->peer, file->data, file->size, 5);
+    world->peer.chip_id = 5; /* the server's word is good; the file is not */
+    assert_true(world_run(world, done_outcome, 300));
+    assert_int_equal(world->board.counters.boots, 1);
+    return (struct verdict){world->peer.outcome.stage,
+                            (enum godwit_reason)world->peer.outcome.reason};
+}
+
+static struct verdict verdict_of(struct file file)
+{
+    struct world world;
+    world_begin(&world);
+    struct verdict verdict = offer_to(&world, &file);
+    free(file.data);
+    world_end(&world);
+    return verdict;
+}
+
+static void assert_verdict(struct verdict verdict, enum godwit_stage stage,
+                           enum godwit_reason reason)
+{
+    assert_int_equal(verdict.stage, stage);
+    assert_string_equal(godwit_reason_id(verdict.reason), godwit_reason_id(reason));
+}
+
+static struct file plain(void)
+{
+    struct pack_options options = world_pack("1.1.0");
+    return world_image(&options);
+}
+
+/* As large as a signed file, but with nothing in its last sector. */
+static struct file padded(void)
+{
+    struct file file = plain(), out = {malloc(IMAGE_SIZE), IMAGE_SIZE};
+    assert_non_null(out.data);
+    memset(out.data, 0xFF, out.size);
+    memcpy(out.data, file.data, file.size);
+    free(file.data);
+    return out;
+}
+
+static void refuses_unsigned_files(void **state)
+{
+    (void)state;
+    assert_verdict(verdict_of(padded()), GODWIT_STAGE_VERIFY, GODWIT_REASON_TRAILING_DATA);
+    struct file cut = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    cut.size -= 4096; /* the signature sector is gone */
+    assert_verdict(verdict_of(cut), GODWIT_STAGE_VERIFY, GODWIT_REASON_UNSIGNED);
+}
+
+static void refuses_keys_that_are_not_trusted(void **state)
+{
+    (void)state;
+    assert_verdict(verdict_of(world_sign(plain(), 1)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_SIGNATURE_KEY);
+}
+
+static void counts_distinct_keys_against_the_threshold(void **state)
+{
+    (void)state;
+    static const struct {
+        int keys[3];
+        int count;
+        enum godwit_reason reason;
+    } rows[] = {
+        {{0}, 1, GODWIT_REASON_SIGNATURE_THRESHOLD},
+        {{0, 0}, 2, GODWIT_REASON_SIGNATURE_THRESHOLD}, /* twice the same */
+        {{0, 2}, 2, GODWIT_REASON_SIGNATURE_THRESHOLD}, /* the second is a stranger */
+        {{2}, 1, GODWIT_REASON_SIGNATURE_KEY},
+        {{1, 0}, 2, GODWIT_REASON_NONE},
+        {{2, 1, 0}, 3, GODWIT_REASON_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world world;
+        struct godwit_policy policy;
+        uint8_t seed[GODWIT_POLICY_BYTES];
+        struct file file = plain();
+        for (int k = 0; k < rows[i].count; k++)
+            file = world_sign(file, rows[i].keys[k]);
+        world_init(&world, world_key(0));
+        assert_int_equal(godwit_policy_decode(peer_seed(&world.peer), true, &policy), GODWIT_OK);
+        policy.image_keys_count = policy.threshold = 2;
+        assert_int_equal(key_digest(world_key(1), policy.image_keys[1]), GODWIT_OK);
+        godwit_policy_encode(&policy, seed);
+        world.options.seed_policy = seed;
+        world_start(&world);
+        if (rows[i].reason == GODWIT_REASON_NONE) {
+            peer_offer(&world.peer, file.data, file.size, 5);
+            assert_true(world_run(&world, done_confirmed, 600));
+        } else {
+            assert_verdict(offer_to(&world, &file), GODWIT_STAGE_VERIFY, rows[i].reason);
+        }
+        free(file.data);
+        world_end(&world);
+    }
+}
+
+static void refuses_a_bad_block_even_beside_a_good_one(void **state)
+{
+    (void)state;
+    struct file file = world_sign(world_sign(plain(), 0), 1);
+    uint8_t *second = file.data + file.size - 4096 + GODWIT_SIGBLOCK_SIZE;
+    second[100] ^= 1; /* its CRC is now wrong */
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_FORMAT);
+}
+
+static void refuses_loose_bytes_in_the_signature_sector(void **state)
+{
+    (void)state;
+    struct file file = world_sign(plain(), 0);
+    file.data[file.size - 1] = 0;
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_FORMAT);
+}
+
+/* A signature taken from another image of the same key. */
+static void refuses_a_signature_for_other_bytes(void **state)
+{
+    (void)state;
+    struct pack_options options = world_pack("9.9.9");
+    struct file other = world_sign(world_image(&options), 0);
+    struct file file = padded();
+    memcpy(file.data + file.size - 4096, other.data + other.size - 4096, 4096);
+    free(other.data);
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_DIGEST);
+}
+
+static void an_open_product_asks_no_signature(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = plain();
+    world_init(&world, NULL);
+    world_start(&world);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_confirmed, 600));
+    free(file.data);
+    world_end(&world);
+}
+
+static void refuses_what_does_not_fit_the_chip_before_any_erase(void **state)
+{
+    (void)state;
+    struct pack_options options = world_pack("1.1.0");
+    options.chip = godwit_chip_by_name("esp32s3");
+    assert_verdict(verdict_of(world_sign(world_image(&options), 0)), GODWIT_STAGE_DOWNLOAD,
+                   GODWIT_REASON_WRONG_CHIP);
+    options = world_pack("1.1.0");
+    options.revision_min = 100;
+    assert_verdict(verdict_of(world_sign(world_image(&options), 0)), GODWIT_STAGE_DOWNLOAD,
+                   GODWIT_REASON_CHIP_REVISION);
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    file.data[0] = 0x7F;
+    assert_verdict(verdict_of(file), GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_NOT_AN_IMAGE);
+
+    struct world world;
+    world_begin(&world);
+    options.revision_min = 100;
+    file = world_sign(world_image(&options), 0);
+    (void)offer_to(&world, &file);
+    uint8_t first[16];
+    assert_int_equal(
+        world.flash.read(world.flash.ctx, world.board.agent.slots.idle.offset, first, 16), 0);
+    assert_true(godwit_all(first, 16, 0xFF));
+    free(file.data);
+    world_end(&world);
+}
+
+static void refuses_damaged_images(void **state)
+{
+    (void)state;
+    struct file file = world_sign(plain(), 0);
+    file.data[IMAGE_SIZE - 4096 - 33] ^= 1; /* checksum byte */
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_CHECKSUM);
+    file = world_sign(plain(), 0);
+    file.data[IMAGE_SIZE - 4096 - 1] ^= 1; /* appended digest */
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_IMAGE_DIGEST);
+    struct world world;
+    world_begin(&world);
+    file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    world.peer.file_size = file.size - 8192; /* announced, and given out, too short */
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_string_equal(godwit_reason_id(world.peer.outcome.reason), "truncated");
+    free(file.data);
+    world_end(&world);
+}
+
+static enum godwit_reason reason_of_policy(const struct godwit_policy *policy, bool is_broken)
+{
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    struct pack_options options = world_pack("1.1.0");
+    godwit_policy_encode(policy, bytes);
+    if (is_broken) bytes[4] = 9;
+    options.policy = bytes;
+    struct file file = world_sign(world_image(&options), 0);
+    struct world world;
+    world_begin(&world);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    world.peer.counter = 4;
+    world_run(&world, done_outcome, 300);
+    enum godwit_reason reason = (enum godwit_reason)world.peer.outcome.reason;
+    free(file.data);
+    world_end(&world);
+    return reason;
+}
+
+static void reads_the_policy_inside_the_image(void **state)
+{
+    (void)state;
+    struct godwit_policy good = {
+        .threshold = 1, .image_keys_count = 1, .hardware_mask = 1, .counter = 4};
+    assert_int_equal(godwit_product_id("default", PEER_PRODUCT, good.product_id), GODWIT_OK);
+    assert_int_equal(key_digest(world_key(0), good.image_keys[0]), GODWIT_OK);
+    assert_int_equal(reason_of_policy(&good, false), GODWIT_REASON_NONE);
+    assert_int_equal(reason_of_policy(&good, true), GODWIT_REASON_POLICY_FORMAT);
+    struct godwit_policy bad = good;
+    bad.product_id[0] ^= 1;
+    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_WRONG_PRODUCT);
+    bad = good;
+    bad.counter = 5;
+    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_BODY_DIFFERS);
+    bad = good;
+    bad.hardware_mask = 2; /* this board is revision 0 */
+    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_CHIP_REVISION);
+}
+
+static void believes_the_flash_and_not_the_download(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_begin(&world);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_verifying, 300));
+    /* one bit of the slot falls between download and read-back */
+    uint8_t bit[4];
+    uint32_t at = world.board.agent.slots.idle.offset + 0x9000;
+    assert_int_equal(world.flash.read(world.flash.ctx, at, bit, 4), GODWIT_OK);
+    struct godwit_flash raw = flash_ram_port(&world.ram);
+    for (int i = 0; i < 4; i++)
+        bit[i] = 0;
+    assert_int_equal(raw.write(raw.ctx, at, bit, 4), GODWIT_OK);
+    world.ram.violations = 0;
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_VERIFY);
+    assert_int_equal(world.board.counters.boots, 1);
+    /* what lay there is not taken for the file again: a new offer downloads anew and succeeds */
+    uint32_t requests = world.peer.image_requests;
+    peer_offer(&world.peer, file.data, file.size, 6);
+    assert_true(world_run(&world, done_confirmed, 600));
+    assert_int_equal(world.peer.image_requests, requests + 1);
+    free(file.data);
+    world_end(&world);
+}
+
+/* The server serves other bytes under the name it announced; both are well signed. */
+static void refuses_a_good_file_that_is_not_the_one_announced(void **state)
+{
+    (void)state;
+    struct world world;
+    struct pack_options options = world_pack("1.1.0");
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    options.seed = 99;
+    struct file other = world_sign(world_image(&options), 0);
+    assert_int_equal(file.size, other.size);
+    world_begin(&world);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    world.peer.file = other.data;
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_verdict(
+        (struct verdict){world.peer.outcome.stage, (enum godwit_reason)world.peer.outcome.reason},
+        GODWIT_STAGE_VERIFY, GODWIT_REASON_FILE_DIGEST);
+    free(file.data);
+    free(other.data);
+    world_end(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_unsigned_files),
+        cmocka_unit_test(refuses_keys_that_are_not_trusted),
+        cmocka_unit_test(counts_distinct_keys_against_the_threshold),
+        cmocka_unit_test(refuses_a_bad_block_even_beside_a_good_one),
+        cmocka_unit_test(refuses_loose_bytes_in_the_signature_sector),
+        cmocka_unit_test(refuses_a_signature_for_other_bytes),
+        cmocka_unit_test(an_open_product_asks_no_signature),
+        cmocka_unit_test(refuses_what_does_not_fit_the_chip_before_any_erase),
+        cmocka_unit_test(refuses_damaged_images),
+        cmocka_unit_test(reads_the_policy_inside_the_image),
+        cmocka_unit_test(believes_the_flash_and_not_the_download),
+        cmocka_unit_test(refuses_a_good_file_that_is_not_the_one_announced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
