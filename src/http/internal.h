@@ -174,6 +174,19 @@ void conn_event(struct exchange *exchange, unsigned events);
 void conn_drain(struct conn *conn);
 void conn_abort(struct conn *conn);
 
+/* conn_out.c. Any of these may close the connection: look at phase afterwards. */
+void conn_flush(struct conn *conn);
+/* Adds to the loop's out buffer; false: the connection is gone. */
+bool conn_write(struct conn *conn, const void *data, size_t size);
+void conn_on_written(uv_write_t *request, int status);
+/* Says farewell and closes once everything is written. */
+void conn_finish(struct conn *conn);
+/* Begins to send the reply, if there is one; goes on with it. */
+void conn_try_reply(struct conn *conn);
+void conn_send_on(struct conn *conn);
+/* Answers with status as soon as nobody else has the exchange, then closes. */
+void conn_refuse(struct conn *conn, int status, const char *reason);
+
 /* --- loops -------------------------------------------------------------------------------- */
 
 struct peers;

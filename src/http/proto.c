@@ -89,6 +89,8 @@ static int on_field_complete(llhttp_t *parser)
 {
     struct proto *proto = proto_of(parser);
     if (proto->phase == PHASE_BODY) return 0;
+    bool empty = !proto->in_name || proto->text_size == proto->offsets[2 * proto->headers_count];
+    if (empty) return refuse(proto, 400, "bad-header");
     if (text_add(proto, "", 1)) return -1;
     proto->offsets[2 * proto->headers_count + 1] = (uint32_t)proto->text_size;
     return 0;
@@ -105,6 +107,7 @@ static int on_value_complete(llhttp_t *parser)
 {
     struct proto *proto = proto_of(parser);
     if (proto->phase == PHASE_BODY) return 0;
+    if (!proto->in_name) return refuse(proto, 400, "bad-header");
     size_t start = proto->offsets[2 * proto->headers_count + 1];
     while (proto->text_size > start &&
            (proto->text[proto->text_size - 1] == ' ' || proto->text[proto->text_size - 1] == '\t'))
@@ -177,11 +180,16 @@ static void fact_note(struct head_facts *facts, const struct http_header *header
     }
 }
 
-static int facts_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
+static int host_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
 {
     if (facts->hosts > 1) return refuse(proto, 400, "two-hosts");
     if (facts->hosts == 0 && !http_1_0) return refuse(proto, 400, "host-missing");
     if (facts->hosts == 1 && !host_is_sound(facts->host)) return refuse(proto, 400, "bad-host");
+    return 0;
+}
+
+static int body_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
+{
     if (facts->lengths > 1) return refuse(proto, 400, "two-lengths");
     if (facts->codings && facts->lengths) return refuse(proto, 400, "length-and-coding");
     if (facts->codings > 1) return refuse(proto, 400, "two-codings");
@@ -209,7 +217,8 @@ static int on_headers_complete(llhttp_t *parser)
         headers[i].value = proto->text + proto->offsets[2 * i + 1];
         fact_note(&facts, &headers[i]);
     }
-    if (facts_judge(proto, &facts, head.http_1_0)) return -1;
+    if (host_judge(proto, &facts, head.http_1_0)) return -1;
+    if (body_judge(proto, &facts, head.http_1_0)) return -1;
     head.target = target_origin(proto->text);
     if (!head.target) return refuse(proto, 400, "bad-target");
     head.headers = headers;
@@ -218,6 +227,7 @@ static int on_headers_complete(llhttp_t *parser)
     head.keep_alive = llhttp_should_keep_alive(parser);
     parser->upgrade = 0; /* an offer to switch protocols may be ignored, and is */
     proto->phase = PHASE_BODY;
+    proto->chunked = head.body_size == UINT64_MAX;
     int status = proto->events->head(proto->ctx, &head);
     return status ? refuse(proto, status, "refused") : 0;
 }
@@ -262,38 +272,48 @@ static const llhttp_settings_t settings = {
 
 /* --- feeding ------------------------------------------------------------------------------ */
 
-/* Walks head bytes up to the end of the head; stops at a line that continues the one before it,
- * which *folded_out tells. Returns how many bytes may be fed. */
-static size_t scan_head(struct proto *proto, const uint8_t *data, size_t size, bool *folded_out,
-                        bool *ended_out)
+enum line_end { LINE_GOES_ON, LINE_FOLDED, LINE_BARE, LINE_LAST };
+
+/* The first byte of a line, or the second of an empty one; tells how many bytes it takes. */
+static enum line_end scan_line_start(struct proto *proto, uint8_t byte, size_t *size_out)
+{
+    bool ends = byte == '\r' || byte == '\n';
+    *size_out = 0;
+    if (byte == '\n' && proto->last_byte != '\r') return LINE_BARE;
+    proto->last_byte = byte;
+    if (!ends && proto->phase == PHASE_HEADERS && (byte == ' ' || byte == '\t')) return LINE_FOLDED;
+    *size_out = 1;
+    if (proto->line_at == LINE_BLANK) return LINE_LAST; /* LF, or a fault that llhttp names */
+    if (proto->phase == PHASE_BEFORE && ends) return LINE_GOES_ON; /* empty lines are skipped */
+    if (proto->phase == PHASE_BEFORE) proto->phase = PHASE_LINE;
+    if (proto->phase == PHASE_LINE) proto->line_size++;
+    proto->line_at = ends ? LINE_BLANK : LINE_INSIDE;
+    return LINE_GOES_ON;
+}
+
+/* Walks head bytes up to the end of the head, or up to a line that continues the one before it, or
+ * a bare line feed. Returns how many bytes may be fed. */
+static size_t scan_head(struct proto *proto, const uint8_t *data, size_t size,
+                        enum line_end *end_out)
 {
     size_t at = 0;
-    while (at < size) {
-        uint8_t byte = data[at];
-        if (proto->line_at == LINE_BLANK) {
-            *ended_out = true; /* the LF of the empty line, or a fault that llhttp names */
-            return at + 1;
-        }
-        if (proto->line_at == LINE_START) {
-            bool is_end = byte == '\r' || byte == '\n';
-            if (proto->phase == PHASE_BEFORE && is_end) {
-                at++; /* empty lines in front of a request are skipped */
-                continue;
-            }
-            if (proto->phase == PHASE_BEFORE) proto->phase = PHASE_LINE;
-            *folded_out = proto->phase == PHASE_HEADERS && (byte == ' ' || byte == '\t');
-            if (*folded_out) return at;
-            proto->line_at = is_end ? LINE_BLANK : LINE_INSIDE;
-            at += is_end;
-            if (byte == '\n') *ended_out = true;
-            if (is_end && *ended_out) return at;
+    *end_out = LINE_GOES_ON;
+    while (at < size && *end_out == LINE_GOES_ON) {
+        if (proto->line_at != LINE_INSIDE) {
+            size_t taken;
+            *end_out = scan_line_start(proto, data[at], &taken);
+            at += taken;
             continue;
         }
-        const uint8_t *end = memchr(data + at, '\n', size - at);
-        size_t line_end = end ? (size_t)(end - data) + 1 : size;
-        if (proto->phase == PHASE_LINE) proto->line_size += line_end - at;
+        const uint8_t *feed = memchr(data + at, '\n', size - at);
+        size_t line_end = feed ? (size_t)(feed - data) : size;
+        if (line_end > at) proto->last_byte = data[line_end - 1];
+        if (proto->phase == PHASE_LINE) proto->line_size += line_end - at + (feed != NULL);
         at = line_end;
-        if (!end) break;
+        if (feed && proto->last_byte != '\r') *end_out = LINE_BARE;
+        if (!feed || *end_out == LINE_BARE) break;
+        at++;
+        proto->last_byte = '\n';
         proto->line_at = LINE_START;
         proto->phase = PHASE_HEADERS;
     }
@@ -333,13 +353,23 @@ static size_t parser_feed(struct proto *proto, const uint8_t *data, size_t size)
     return size;
 }
 
+/* A chunked body; llhttp takes a bare line feed for its last line, we do not. */
+static size_t body_feed(struct proto *proto, const uint8_t *data, size_t size)
+{
+    size_t used = parser_feed(proto, data, size);
+    uint8_t before_last = used > 1 ? data[used - 2] : proto->last_byte;
+    bool bare = used && data[used - 1] == '\n' && before_last != '\r';
+    if (proto->state == PROTO_DONE && proto->chunked && bare) refuse(proto, 400, "bare-line-feed");
+    if (used) proto->last_byte = data[used - 1];
+    return used;
+}
+
 static size_t head_feed(struct proto *proto, const uint8_t *data, size_t size)
 {
-    bool folded = false, ended = false;
+    enum line_end end;
     size_t line_before = proto->line_size;
-    size_t scanned = scan_head(proto, data, size, &folded, &ended);
+    size_t scanned = scan_head(proto, data, size, &end);
     size_t room = proto->limits->head_max - proto->head_size;
-    if (scanned > room) ended = false;
     size_t fed = scanned < room ? scanned : room;
     bool line_over = proto->line_size > proto->limits->line_max;
     if (line_over && fed > proto->limits->line_max - line_before)
@@ -351,9 +381,11 @@ static size_t head_feed(struct proto *proto, const uint8_t *data, size_t size)
         refuse(proto, 414, "line-too-long");
     else if (scanned > room)
         refuse(proto, 431, "head-too-large");
-    else if (folded)
+    else if (end == LINE_FOLDED)
         refuse(proto, 400, "folded-header");
-    else if (ended && proto->phase != PHASE_BODY)
+    else if (end == LINE_BARE)
+        refuse(proto, 400, "bare-line-feed");
+    else if (end == LINE_LAST && proto->phase != PHASE_BODY)
         refuse(proto, 400, "bad-framing");
     return used;
 }
@@ -385,7 +417,7 @@ enum proto_state proto_feed(struct proto *proto, const uint8_t *data, size_t siz
     }
     while (used < size && proto->state == PROTO_MORE) {
         if (proto->phase == PHASE_BODY)
-            used += parser_feed(proto, data + used, size - used);
+            used += body_feed(proto, data + used, size - used);
         else
             used += head_feed(proto, data + used, size - used);
     }

@@ -6,10 +6,10 @@
  *   anything wrong → PROTO_REFUSED with status and name: answer, close, feed no more */
 #pragma once
 
+#include <llhttp.h>
 #include <stdbool.h>
 
 #include "http/http.h"
-#include "llhttp.h"
 
 struct proto_limits {
     size_t line_max, head_max, headers_max;
@@ -44,7 +44,8 @@ struct proto {
     llhttp_t parser;
     enum proto_state state;
     uint8_t phase, line_at;
-    bool in_name;
+    bool in_name, chunked;
+    uint8_t last_byte;
     size_t line_size, head_size, extension_size;
     char *text; /* target and headers, NUL-separated, growing */
     size_t text_size, text_max;

@@ -16,20 +16,25 @@ static bool number_take(const char **text, uint64_t *number_out)
     return true;
 }
 
+/* "-500": the last so many bytes. */
+static enum range_kind suffix_parse(const char *value, uint64_t size, uint64_t *first_out,
+                                    uint64_t *last_out)
+{
+    uint64_t suffix;
+    if (!number_take(&value, &suffix) || *value) return RANGE_WHOLE;
+    if (suffix == 0 || size == 0) return RANGE_NONE;
+    *first_out = suffix < size ? size - suffix : 0;
+    *last_out = size - 1;
+    return RANGE_PART;
+}
+
 enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_out,
                             uint64_t *last_out)
 {
-    uint64_t first, last = UINT64_MAX, suffix;
+    uint64_t first, last = UINT64_MAX;
     if (strncmp(value, "bytes=", 6) != 0) return RANGE_WHOLE;
     value += 6;
-    if (*value == '-') { /* the last so many bytes */
-        value++;
-        if (!number_take(&value, &suffix) || *value) return RANGE_WHOLE;
-        if (suffix == 0 || size == 0) return RANGE_NONE;
-        *first_out = suffix < size ? size - suffix : 0;
-        *last_out = size - 1;
-        return RANGE_PART;
-    }
+    if (*value == '-') return suffix_parse(value + 1, size, first_out, last_out);
     if (!number_take(&value, &first) || *value++ != '-') return RANGE_WHOLE;
     if (*value && (!number_take(&value, &last) || *value || last < first)) return RANGE_WHOLE;
     if (first >= size) return RANGE_NONE;

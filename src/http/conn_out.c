@@ -1,0 +1,192 @@
+/* A connection's way out: replies, refusals, and the last bytes before it closes. */
+#include "base/log.h"
+#include "http/internal.h"
+
+struct pending_write {
+    uv_write_t request; /* first: freed by conn_on_written */
+    uint8_t data[];
+};
+
+/* --- output ------------------------------------------------------------------------------- */
+
+/* Sends what is in the loop's out buffer. */
+void conn_flush(struct conn *conn)
+{
+    struct bytes *out = &conn->loop->out;
+    if (!out->size || conn->phase == PHASE_CLOSING) return;
+    size_t sent = 0, size = out->size;
+    if (!conn->writes_pending) {
+        uv_buf_t whole = uv_buf_init((char *)out->data, (unsigned)size);
+        int taken = uv_try_write((uv_stream_t *)&conn->tcp, &whole, 1);
+        if (taken < 0 && taken != UV_EAGAIN) {
+            conn_abort(conn);
+            return;
+        }
+        if (taken > 0) sent = (size_t)taken;
+    }
+    out->size = 0;
+    if (sent == size) return;
+    struct pending_write *pending = malloc(sizeof *pending + size - sent);
+    if (!pending) abort();
+    memcpy(pending->data, out->data + sent, size - sent);
+    pending->request.data = conn;
+    uv_buf_t rest = uv_buf_init((char *)pending->data, (unsigned)(size - sent));
+    if (uv_write(&pending->request, (uv_stream_t *)&conn->tcp, &rest, 1, conn_on_written)) {
+        free(pending);
+        conn_abort(conn);
+        return;
+    }
+    conn->writes_pending++;
+}
+
+/* False: the connection is gone. */
+bool conn_write(struct conn *conn, const void *data, size_t size)
+{
+    struct loop *loop = conn->loop;
+    if (!conn->tls.ssl)
+        bytes_add(&loop->out, data, size);
+    else if (!tls_write(&conn->tls, data, size))
+        conn_abort(conn);
+    if (loop->out.size >= PIECE_SIZE) conn_flush(conn);
+    return conn->phase != PHASE_CLOSING;
+}
+
+static void on_shut(uv_shutdown_t *request, int status)
+{
+    (void)status;
+    free(request);
+}
+
+/* Says farewell and closes; with input left unread it reads and drops that for a while first, so
+ * that the last answer is not lost to a reset. */
+void conn_finish(struct conn *conn)
+{
+    conn->finishing = true;
+    if (conn->writes_pending || conn->phase == PHASE_CLOSING || conn->lingering) return;
+    if (conn->tls.ssl) tls_farewell(&conn->tls);
+    conn_flush(conn);
+    if (conn->phase == PHASE_CLOSING || conn->writes_pending) return;
+    if (conn->request_complete || conn->eof) {
+        conn_abort(conn);
+        return;
+    }
+    uv_shutdown_t *shut = malloc(sizeof *shut);
+    if (!shut) abort();
+    conn->lingering = true;
+    bytes_free(&conn->raw);
+    bytes_free(&conn->plain);
+    if (uv_shutdown(shut, (uv_stream_t *)&conn->tcp, on_shut)) {
+        free(shut);
+        conn_abort(conn);
+    }
+}
+
+/* --- replying ----------------------------------------------------------------------------- */
+
+static void conn_exchange_over(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    conn->exchange = NULL;
+    conn->sending = false;
+    exchange->conn = NULL;
+    exchange->over = true;
+    exchange_release(exchange);
+    if (conn->closing_after)
+        conn_finish(conn);
+    else
+        conn->request_complete = false;
+}
+
+/* The next piece of a body that is in memory. */
+static bool send_memory(struct conn *conn, struct reply *reply)
+{
+    uint64_t left = reply->size - reply->sent;
+    size_t size = left < PLAIN_SIZE ? (size_t)left : PLAIN_SIZE;
+    const uint8_t *data = reply->data + reply->sent;
+    reply->sent += size;
+    return conn_write(conn, data, size);
+}
+
+/* False when the connection is gone or a piece has to be read first. */
+static bool send_file(struct conn *conn, struct exchange *exchange)
+{
+    struct reply *reply = &exchange->reply;
+    if (reply->file_failed) {
+        LOG(ERROR, "http_file_short", "path=%s", exchange->request.path);
+        conn_abort(conn);
+        return false;
+    }
+    for (size_t at = 0; at < reply->piece_size; at += PLAIN_SIZE) {
+        size_t left = reply->piece_size - at;
+        if (!conn_write(conn, reply->piece + at, left < PLAIN_SIZE ? left : PLAIN_SIZE))
+            return false;
+    }
+    reply->sent += reply->piece_size;
+    reply->piece_size = 0;
+    if (reply->sent == reply->size) return true;
+    exchange_read_file(exchange);
+    return false;
+}
+
+void conn_send_on(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct reply *reply = &exchange->reply;
+    if (exchange->job_running) return;
+    while (reply_has_body(exchange) && reply->sent < reply->size) {
+        if (conn->writes_pending) return; /* on_written goes on */
+        bool more = reply->data ? send_memory(conn, reply) : send_file(conn, exchange);
+        if (!more) return;
+    }
+    if (!conn->writes_pending) conn_exchange_over(conn);
+}
+
+/* Begins to send the reply as soon as there is one and its worker has let go. */
+void conn_try_reply(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct loop *loop = conn->loop;
+    if (!exchange || !exchange->replied || exchange->job_running || conn->sending) return;
+    if (!conn->request_complete || loop->draining) exchange->keep_alive = false;
+    conn->closing_after = !exchange->keep_alive;
+    conn->sending = true;
+    struct reply *reply = &exchange->reply;
+    loop->head.size = 0;
+    reply_head_write(exchange, loop_date(loop), &loop->head);
+    if (reply->data && reply_has_body(exchange) && loop->head.size < PLAIN_SIZE) {
+        size_t room = PLAIN_SIZE - loop->head.size; /* head and body in one record */
+        size_t size = reply->size < room ? (size_t)reply->size : room;
+        bytes_add(&loop->head, reply->data, size);
+        reply->sent = size;
+    }
+    for (size_t at = 0; at < loop->head.size; at += PLAIN_SIZE) {
+        size_t left = loop->head.size - at;
+        if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
+    }
+    conn_send_on(conn);
+}
+
+/* --- refusing ----------------------------------------------------------------------------- */
+
+/* Answers with status as soon as nobody else has the exchange, then closes. */
+void conn_refuse(struct conn *conn, int status, const char *reason)
+{
+    struct exchange *exchange = conn->exchange;
+    struct counters *counters = &conn->loop->counters;
+    enum upload_state upload = exchange->upload.state;
+    count(status == 400 || status >= 500 ? &counters->refused_framing : &counters->refused_limit);
+    if (conn->sending || exchange->refusal) return;
+    if (!exchange->replied) {
+        const char *named = exchange->refusal_reason ? exchange->refusal_reason : reason;
+        LOG(INFO, "http_refused", "peer=%s status=%d reason=%s", conn->peer, status, named);
+        exchange->refusal = status;
+        exchange->refusal_reason = named;
+        if (upload == UPLOAD_BEGINNING || upload == UPLOAD_RUNNING) {
+            exchange->upload.abort_wanted = true;
+            exchange_upload_step(exchange);
+            return; /* conn_event answers once the upload is aborted */
+        }
+        reply_refusal(exchange, status, named);
+    }
+    conn_try_reply(conn);
+}
