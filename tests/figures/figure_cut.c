@@ -1,0 +1,86 @@
+/* figure cut: power is cut at every flash operation of two lives of a device, before, in the middle
+ * of and after it, with write units of 4, 16 and 32 bytes; then power returns and it runs on.
+ *   update   joins → install → switch → trial → confirm
+ *   return   joins → install → switch → trial → crash → fly-back → report
+ * A torn operation is tried with several seeds, since it has many ways to go wrong. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cut.h"
+
+#define FILE_SIZE (64u * 1024 + 3 * 4096)
+#define TORN_SEEDS 6
+#define OPS_MIN 30
+
+struct figure {
+    uint32_t ops, cases, ends[CUT_ENDS];
+};
+
+static const uint32_t WRITE_SIZES[] = {4, 16, 32};
+static const char *const KINDS[] = {"before", "torn", "after"};
+static const char *const ENDS[] = {"finished", "unfinished", "bricked", "violated"};
+
+static void run_case(struct figure *figure, const struct cut_story *story, const struct cut_case *c)
+{
+    uint32_t operations;
+    enum cut_end end = cut_run(story, c, &operations);
+    figure->cases++;
+    figure->ends[end]++;
+    if (end)
+        fprintf(stderr, "%s, write unit %u: cut %s operation %u, seed %llu: %s\n", story->name,
+                c->write_size, KINDS[c->kind], c->cut_at, (unsigned long long)c->seed, ENDS[end]);
+}
+
+static void run_operation(struct figure *figure, const struct cut_story *story, struct cut_case c)
+{
+    for (c.kind = SAW_BEFORE; c.kind < SAW_KINDS_COUNT; c.kind++) {
+        uint64_t seeds = c.kind == SAW_TORN ? TORN_SEEDS : 1;
+        for (c.seed = 0; c.seed < seeds; c.seed++)
+            run_case(figure, story, &c);
+    }
+}
+
+static bool run_story(struct figure *figure, const struct cut_story *story)
+{
+    uint32_t operations = 0, most = 0;
+    for (size_t i = 0; i < 3; i++) {
+        struct cut_case c = {.write_size = WRITE_SIZES[i]};
+        if (cut_run(story, &c, &operations)) {
+            fprintf(stderr, "%s, write unit %u: does not end well even without a cut\n",
+                    story->name, c.write_size);
+            return false;
+        }
+        if (operations > most) most = operations;
+        for (c.cut_at = 1; c.cut_at <= operations; c.cut_at++) {
+            c.cause = c.cut_at % 2 ? GODWIT_RESET_POWER_ON : GODWIT_RESET_BROWN_OUT;
+            run_operation(figure, story, c);
+        }
+    }
+    figure->ops += most;
+    return true;
+}
+
+int main(void)
+{
+    struct key *key = key_generate(GODWIT_SCHEME_ECDSA256);
+    const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0}, crash = {BEHAVIOUR_CRASH_AT_BOOT, 0};
+    if (!key) return 1;
+    struct firmware first = firmware_make("1.0.0", healthy, FILE_SIZE, key);
+    struct cut_story update = {"update", key, first, {0}, false};
+    struct cut_story back = {"return", key, first, {0}, true};
+    update.offered = firmware_make("1.1.0", healthy, FILE_SIZE, key);
+    back.offered = firmware_make("1.1.1", crash, FILE_SIZE, key);
+    struct figure figure = {0};
+    bool ran = run_story(&figure, &update);
+    ran = run_story(&figure, &back) && ran;
+    free(first.data);
+    free(update.offered.data);
+    free(back.offered.data);
+    key_close(key);
+    uint32_t bricked = figure.ends[CUT_BRICKED], unfinished = figure.ends[CUT_UNFINISHED];
+    uint32_t violations = figure.ends[CUT_VIOLATED];
+    printf("figure cut ops=%u cases=%u bricked=%u unfinished=%u violations=%u\n", figure.ops,
+           figure.cases, bricked, unfinished, violations);
+    bool is_enough = figure.ops > OPS_MIN && figure.cases >= 9 * figure.ops;
+    return !ran || !is_enough || bricked || unfinished || violations;
+}

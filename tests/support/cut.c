@@ -1,0 +1,86 @@
+#include "cut.h"
+
+#include "formats/otadata.h"
+
+#define TIME_MAX_MS (24u * 3600 * 1000)
+
+/* Whatever boots is one of the two files, whole: old or new, never neither. */
+static bool is_alive(const struct device *device, const struct cut_story *story)
+{
+    struct godwit_partition partition;
+    return device_would_boot(device, &partition) &&
+           (device_holds(device, &partition, &story->first) ||
+            device_holds(device, &partition, &story->offered));
+}
+
+/* The entry that the bootloader follows says VALID and names what runs. */
+static bool is_valid_in_otadata(const struct device *device)
+{
+    uint8_t table[GODWIT_PTABLE_SIZE], bytes[GODWIT_OTA_ENTRY_SIZE];
+    struct godwit_partition otadata;
+    struct godwit_ota_entry entries[2];
+    const struct godwit_flash *flash = &device->bare;
+    if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table) ||
+        godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata))
+        return false;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (flash->read(flash->ctx, otadata.offset + i * FLASH_ERASE_SIZE, bytes, sizeof bytes))
+            return false;
+        entries[i] = godwit_ota_entry_load(bytes);
+    }
+    int active = godwit_ota_active(entries);
+    uint32_t running = device->board.running.subtype - (uint32_t)GODWIT_APP_OTA_0;
+    return active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
+           godwit_ota_slot(entries[active].seq, 2) == running;
+}
+
+/* Flown back is flown back for good: the next boot chooses the first image as well, be it by an
+ * entry or, where a cut took its entry, because no other may boot. */
+static bool stays_back(const struct device *device, const struct cut_story *story)
+{
+    struct godwit_partition partition;
+    return device->peer.gave_up && device_runs(device, &story->first) &&
+           device_would_boot(device, &partition) && device_holds(device, &partition, &story->first);
+}
+
+static bool is_finished(const struct device *device, const struct cut_story *story)
+{
+    struct godwit_agent_status status;
+    board_status(&device->board, &status);
+    if (status.state != GODWIT_IDLE || status.on_trial) return false;
+    if (story->flies_back) return stays_back(device, story);
+    return device->peer.is_confirmed && device_runs(device, &story->offered) &&
+           is_valid_in_otadata(device);
+}
+
+/* Runs until the story ends, power goes, or nothing more can be hoped for. */
+static enum cut_end run(struct device *device, const struct cut_story *story, uint32_t boots_max)
+{
+    uint64_t end_ms = device->now_ms + TIME_MAX_MS;
+    while (device_step(device)) {
+        if (is_finished(device, story)) return CUT_FINISHED;
+        if (device->board.counters.boots > boots_max || device->now_ms > end_ms) break;
+    }
+    return is_alive(device, story) ? CUT_UNFINISHED : CUT_BRICKED;
+}
+
+enum cut_end cut_run(const struct cut_story *story, const struct cut_case *c,
+                     uint32_t *operations_out)
+{
+    static struct device device;
+    device_init(&device, &story->first, story->key, c->write_size);
+    device.saw.cut_at = c->cut_at;
+    device.saw.kind = c->kind;
+    device.saw.seed = c->seed;
+    peer_offer(&device.peer, story->offered.data, story->offered.size, 1);
+    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
+    enum cut_end end = run(&device, story, UINT32_MAX);
+    if (end == CUT_UNFINISHED && device.saw.is_off) {
+        device_power_on(&device, c->cause);
+        end = run(&device, story, device.board.counters.boots + CUT_BOOTS_MAX);
+    }
+    if (end == CUT_FINISHED && device.ram.violations) end = CUT_VIOLATED;
+    *operations_out = device.saw.operations;
+    device_deinit(&device);
+    return end;
+}

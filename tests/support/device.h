@@ -1,0 +1,45 @@
+/* One emulated ESP32-C3 on a make-believe server, with a saw at its flash and a loss on its link:
+ * what power-cut tests and figures share. Virtual time; aborts where a test could only give up. */
+#pragma once
+
+#include "board/board.h"
+#include "peer.h"
+
+#define DEVICE_FLASH_SIZE (1u << 20)
+#define DEVICE_SLOT_SIZE 0x40000u
+
+struct firmware {
+    uint8_t *data;
+    size_t size;
+};
+
+/* A file of `size` bytes, signature sector included; the caller frees data. key NULL: unsigned. */
+struct firmware firmware_make(const char *version, struct behaviour behaviour, uint32_t size,
+                              const struct key *key);
+
+struct device {
+    struct flash_ram ram;
+    struct godwit_flash bare, flash; /* past the saw, and through it */
+    struct saw saw;
+    struct peer peer;
+    struct link link;
+    struct board board;
+    uint64_t now_ms;
+};
+
+/* `first` in ota_0, otadata blank, never booted; trusts key (NULL: an open product). The device
+ * must not move in memory. */
+void device_init(struct device *device, const struct firmware *first, const struct key *key,
+                 uint32_t write_size);
+void device_deinit(struct device *device);
+void device_power_on(struct device *device, enum godwit_reset cause);
+
+/* One step of the board, and time moves on. False when nothing more will happen: the saw has cut
+ * (power is off then), or the chip resets for ever. */
+bool device_step(struct device *device);
+/* Whether the bytes of `file` stand at the start of the partition that runs. */
+bool device_runs(const struct device *device, const struct firmware *file);
+/* What the bootloader would start if power returned now; nothing is changed. False: nothing. */
+bool device_would_boot(const struct device *device, struct godwit_partition *partition_out);
+bool device_holds(const struct device *device, const struct godwit_partition *partition,
+                  const struct firmware *file);
