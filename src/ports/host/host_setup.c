@@ -1,3 +1,4 @@
+/* Everything is read and judged before the first device powers on. */
 #include "ports/host/host_setup.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The table of options: each kind, each way to be wrong, the help. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
