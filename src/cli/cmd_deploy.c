@@ -23,10 +23,10 @@ static void line_make(const json_t *rollout, char *line, size_t size_max)
              selected, json_number(rollout, "undecided"), failed);
 }
 
-/* Devices that did not make it, with the reason; how many there are. */
-static size_t failures_print(const json_t *rollout)
+/* Devices that did not make it, or can not take the release, with the reason. */
+static void others_print(const json_t *rollout)
 {
-    size_t index, count = 0;
+    size_t index;
     json_t *device;
     json_array_foreach(json_object_get(rollout, "devices"), index, device)
     {
@@ -34,9 +34,7 @@ static size_t failures_print(const json_t *rollout)
         if (strcmp(state, "failed") && strcmp(state, "unfit")) continue;
         printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
                json_text(device, "sentence"), json_text(device, "reason"));
-        count++;
     }
-    return count;
 }
 
 /* Polls until the rollout is done or timeout_s is over; the last answer, or NULL. */
@@ -70,8 +68,8 @@ static json_t *rollout_follow(const struct remote *remote, unsigned long long ro
 static int result_print(const json_t *rollout, bool as_json)
 {
     if (as_json && !json_print(rollout)) return 1;
-    size_t failures = as_json ? json_number(rollout, "failed") : failures_print(rollout);
-    if (!strcmp(json_text(rollout, "state"), "done")) return failures ? 1 : 0;
+    if (!as_json) others_print(rollout);
+    if (!strcmp(json_text(rollout, "state"), "done")) return json_number(rollout, "failed") ? 1 : 0;
     fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
           stderr);
     return 1;

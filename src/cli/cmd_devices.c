@@ -2,28 +2,49 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/remote.h"
 
+static int by_id(const void *left, const void *right)
+{
+    return strcmp(json_text(*(json_t *const *)left, "device_id"),
+                  json_text(*(json_t *const *)right, "device_id"));
+}
+
+/* The devices in the order of their ids, in malloc'ed memory; NULL when there is none. */
+static const json_t **devices_sorted(const json_t *devices, size_t count)
+{
+    const json_t **sorted = calloc(count, sizeof *sorted);
+    for (size_t i = 0; sorted && i < count; i++)
+        sorted[i] = json_array_get(devices, i);
+    if (sorted) qsort(sorted, count, sizeof *sorted, by_id);
+    return sorted;
+}
+
 static void table_print(const json_t *reply)
 {
     static const char FORMAT[] = "%-13s %-20s %-9s %-12s %-8s %-9s %-12s %s\n";
     char ago[32];
-    size_t index;
-    json_t *device;
     const json_t *devices = json_object_get(reply, "devices");
-    if (!json_array_size(devices)) {
+    size_t count = json_array_size(devices);
+    const json_t **sorted = count ? devices_sorted(devices, count) : NULL;
+    if (!sorted) {
         puts("no devices yet; `godwit claim --product NAME` lets them join");
         return;
     }
     printf(FORMAT, "DEVICE", "PRODUCT", "CHIP", "VERSION", "SLOT", "STATE", "SEEN", "WHY");
-    json_array_foreach(devices, index, device) printf(
-        FORMAT, json_text(device, "device_id"), json_text(device, "product"),
-        json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
-        json_text(device, "state"), ago_words(json_number(device, "last_seen"), ago, sizeof ago),
-        json_text(device, "sentence"));
+    for (size_t i = 0; i < count; i++) {
+        const json_t *device = sorted[i];
+        printf(FORMAT, json_text(device, "device_id"), json_text(device, "product"),
+               json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
+               json_text(device, "state"),
+               ago_words(json_number(device, "last_seen"), ago, sizeof ago),
+               json_text(device, "sentence"));
+    }
+    free(sorted);
 }
 
 static void facts_print(const json_t *facts)

@@ -1,0 +1,230 @@
+"""What must be refused, and that each refusal is one line that says what to do."""
+
+import json
+import pathlib
+import signal
+import socket
+import time
+
+from world import free_port, main, wait_until, world
+
+
+def blobs(one):
+    return sorted(path.name for path in (one.data / "blobs").rglob("*") if path.is_file())
+
+
+def flipped(one, image, at, name):
+    """A copy with one bit other than it was."""
+    data = bytearray(image.read_bytes())
+    data[at] ^= 1
+    path = one.folder / name
+    path.write_bytes(data)
+    return path
+
+
+def written(one, name, data):
+    path = one.folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_uploads():
+    with world() as one:
+        one.serve()
+        good = one.pack("1.0.0")
+        one.run("upload", good)
+        new = one.pack("1.1.0")
+        data = new.read_bytes()
+        kept = blobs(one)
+        rows = [
+            ("unsigned", one.pack("1.1.0", key=None), "carries no signature"),
+            ("another's key", one.pack("1.1.0", key="stranger"), "not signed by a key"),
+            ("a signature of other bytes", flipped(one, new, len(data) - 4096 + 900, "s.bin"),
+             "sign"),
+            ("a damaged body", flipped(one, new, 40000, "d.bin"), ""),
+            ("truncated", written(one, "t.bin", data[:30000]), "send it whole"),
+            ("oversize", written(one, "o.bin", data + bytes(17 << 20)), "16"),
+            ("bytes behind", written(one, "b.bin", data + b"more"), ""),
+            ("an ELF", pathlib.Path("/bin/true"), "ELF"),
+            ("a web page", written(one, "h.bin", b"<!DOCTYPE html><html>404</html>" * 300),
+             "web page"),
+            ("a gzip", written(one, "g.bin", b"\x1f\x8b\x08" + bytes(9000)), "gzip"),
+            ("nothing", written(one, "e.bin", b""), "empty"),
+            ("no known chip", written(one, "c.bin", data[:12] + b"\x77\x77" + data[14:]), ""),
+        ]
+        for name, path, words in rows:
+            line = one.refusal("upload", path)
+            assert words.lower() in line.lower(), f"{name}: '{words}' is not in '{line}'"
+            assert blobs(one) == kept, f"{name}: left bytes behind"
+        other = one.pack("1.0.0", project="doorbell")
+        assert "product" in one.refusal("upload", "--product", "thermostat", other)
+        assert blobs(one) == kept
+        assert [release["version"] for release in one.json("status")["releases"]] == ["1.0.0"]
+        one.run("upload", new)  # and the good one passes
+        assert len(blobs(one)) == len(kept) + 1
+
+
+def test_frozen_and_unknown():
+    with world() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        one.run("deploy", "thermostat", "1.0.0")
+        assert "version" in one.refusal("upload", one.pack("1.0.0", "--seed", 9))
+        one.refusal("deploy", "thermostat", "9.9.9")
+        one.refusal("deploy", "doorbell", "1.0.0")
+        one.refusal("deploy", "thermostat", "1.0.0", "--to", "0123456789ab")
+        one.refusal("claim", "--product", "doorbell")
+        one.refusal("claim", "--seed", "doorbell")
+        one.refusal("devices", "0123456789ab")
+        assert not list(one.folder.glob("*.seed"))
+        one.refusal("upload", one.folder / "nowhere.bin")
+
+
+def test_wrong_usage():
+    with world() as one:
+        for words in (["deploy", "thermostat"], ["upload"], ["claim"], ["devices", "xyz"],
+                      ["status", "--nonsense"], ["fleet", "--count", "5"], ["nonsense"],
+                      ["device", "--server", "https://127.0.0.1:1"]):
+            one.refusal(*words, status=2)
+
+
+def test_server_away():
+    with world() as one:
+        assert "no server is known here" in one.refusal("status")
+        server = one.serve()
+        assert one.end(server) == 0
+        for words in (["status"], ["devices"], ["deploy", "thermostat", "1.0.0"],
+                      ["upload", one.pack("1.0.0")]):
+            assert "nothing answers at https://127.0.0.1:" in one.refusal(*words)
+        assert "nothing answers" in one.refusal("status", "--server",
+                                                f"https://127.0.0.1:{free_port()}")
+
+
+def test_wrong_ca():
+    """Neither the command line nor a device talks to a server that is not the trusted one."""
+    with world() as one, world() as other:
+        one.serve()
+        other.serve()
+        line = one.refusal("status", "--server", other.url)
+        assert "does not prove to be the trusted server" in line, line
+        other_ca = other.data / json.loads((other.data / "server.json").read_text())["ca"]
+        line = one.refusal("status", "--server", one.url, "--ca", other_ca)
+        assert "does not prove to be the trusted server" in line, line
+        one.run("status", "--server", one.url)
+
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment()
+        token = join[join.index("--claim") + 1]
+        spki = token.split(".")[2]
+        wrong = token.replace(spki, ("A" if spki[0] != "A" else "B") + spki[1:])
+        liar = join[:]
+        liar[join.index("--claim") + 1] = wrong
+        one.start("device", "--flash", one.folder / "026777000009.bin", "--image", first, *liar,
+                  log="liar.log")
+        wait_until(lambda: "server not reached: " in one.text("liar.log"), what="a refusal")
+        assert "certificate" in one.text("liar.log")
+        assert not one.devices()
+
+
+def test_wrong_claim():
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment()
+        claim = join[join.index("--claim") + 1]
+        _, secret, spki = claim.split(".")
+        unknown = join[:]
+        unknown[join.index("--claim") + 1] = f"gw1.{secret[::-1]}.{spki}"
+        one.start("device", "--flash", one.folder / "026777000001.bin", "--image", first, *unknown,
+                  log="unknown.log")
+        malformed = join[:]
+        malformed[join.index("--claim") + 1] = "gw1.nothing"
+        one.refusal("device", "--flash", one.folder / "026777000002.bin", "--image", first,
+                    *malformed, status=2)
+        # Used up: two devices, one place.
+        one.start("device", "--flash", one.folder / "026777000003.bin", "--image", first, *join,
+                  log="third.log")
+        one.wait_for("026777000003", "1.0.0")
+        one.start("device", "--flash", one.folder / "026777000004.bin", "--image", first, *join,
+                  log="fourth.log")
+        wait_until(lambda: "check-in" in one.text("fourth.log") or
+                   "boot 1" in one.text("fourth.log"), what="the fourth's boot")
+        seen = one.json("devices", "026777000003")["facts"]["checkins"]
+        wait_until(lambda: one.json("devices", "026777000003")["facts"]["checkins"] > seen + 1,
+                   what="time for the others to try")
+        assert list(one.devices()) == ["026777000003"]
+        assert "enrolled" not in one.text("unknown.log") + one.text("fourth.log")
+
+
+def test_busy():
+    with world() as one, world() as other:
+        one.serve()
+        assert other.end(other.serve()) == 0  # past its first start, which tells the password
+        line = one.refusal("serve", "--data", one.data, "--listen", "127.0.0.1:0")
+        assert "data" in line, line
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            line = other.refusal("serve", "--data", other.data, "--listen", address)
+            assert address in line or "in use" in line, line
+        one.run("status")  # the first one is untouched
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment(2)
+        flash = one.folder / "026777000001.bin"
+        one.start("device", "--flash", flash, "--image", first, *join, log="device.log")
+        one.wait_for("026777000001", "1.0.0")
+        line = one.refusal("device", "--flash", flash, *join)
+        assert "another process" in line, line
+        line = one.refusal("device", "--flash", one.folder / "none.bin", *join)
+        assert "--image" in line and not (one.folder / "none.bin").exists(), line
+
+
+def test_login():
+    with world() as one:
+        server = one.serve()
+        said = one.text("serve.log")
+        password = next(word for line in said.splitlines() if "password" in line.lower()
+                        for word in line.split()[::-1] if len(word) >= 12)
+        ca = one.data / "tls" / "ca.pem"
+        url = one.url
+        elsewhere = one.environment.pop("GODWIT_DATA")
+        assert "no server is known" in one.refusal("status")
+        line = one.refusal("login", url, "--ca", ca, input="wrong\n")
+        assert "password" in line, line
+        assert "does not prove" in one.refusal("login", url, input=f"{password}\n")
+        one.run("login", url, "--ca", ca, input=f"{password}\n")
+        session = one.folder / "config" / "godwit" / "session.json"
+        assert session.stat().st_mode & 0o777 == 0o600
+        assert one.json("status")["devices"]["total"] == 0
+        one.environment["GODWIT_DATA"] = elsewhere
+        one.end(server)
+        one.serve(log="second.log")
+        assert password not in one.text("second.log"), "the password is printed once only"
+
+
+def test_restart_keeps():
+    """Killed and started again, the server knows all it had answered."""
+    with world() as one:
+        server = one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        port = one.url.rsplit(":", 1)[1]
+        one.start("device", "--flash", one.folder / "026777000001.bin", "--image", first,
+                  *one.enrolment(), log="device.log")
+        one.wait_for("026777000001", "1.0.0")
+        one.end(server, signal.SIGKILL)
+        one.serve("--listen", f"127.0.0.1:{port}")
+        begun = time.time()
+        one.run("upload", one.pack("1.1.0"))
+        wait_until(lambda: one.devices()["026777000001"]["last_seen"] >= begun,
+                   what="a check-in after the restart")
+        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 40)
+        one.wait_for("026777000001", "1.1.0")
+
+
+if __name__ == "__main__":
+    main(globals())

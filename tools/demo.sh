@@ -1,0 +1,103 @@
+#!/bin/sh
+# demo.sh: the story in a terminal, unattended, in a temporary data directory on a free port. Each
+# step is checked by what the server says (JSON); the first that is not as told ends it with 1.
+set -eu
+cd "$(dirname "$0")/.."
+godwit=${GODWIT:-build/godwit}
+GODWIT_DATA=$(mktemp -d "${TMPDIR:-/tmp}/godwit-demo-XXXXXX")
+export GODWIT_DATA
+data=$GODWIT_DATA
+serve_pid="" fleet_pid=""
+
+end() {
+    trap - EXIT INT TERM HUP
+    for pid in $fleet_pid $serve_pid; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$data"
+}
+trap end EXIT
+trap 'end; exit 130' INT TERM HUP
+
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold="" plain=""; fi
+tell() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+show() { # a command as one would type it, then its output
+    printf '$ godwit %s\n' "$(echo "$*" | sed "s|$data/||g")"
+    "$godwit" "$@"
+}
+fail() {
+    echo "demo: not as told: $*" >&2
+    tail -n 5 "$data"/*.log >&2 || true
+    exit 1
+}
+wait_for() { # wait_for SECONDS WHAT COMMAND…: until the command succeeds
+    tries=$(($1 * 5))
+    what=$2
+    shift 2
+    until "$@"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || fail "$what"
+        sleep 0.2
+    done
+}
+answers() { "$godwit" status >/dev/null 2>&1; }
+devices_with() { "$godwit" devices --json | grep -c "\"$1\": $2" || true; } # how many devices
+all_run() {
+    [ "$(devices_with version "\"$1\"")" = 5 ] && [ "$(devices_with on_trial false)" = 5 ]
+}
+checkins() { "$godwit" devices "$1" --json | sed -n 's/.*"checkins": \([0-9]*\).*/\1/p'; }
+checked_in_since() { [ "$(checkins "$1")" -gt "$2" ]; }
+pack() { # pack VERSION [option…]
+    version=$1
+    shift
+    "$godwit" pack --chip esp32c3 --project thermostat --version "$version" --size 131072 "$@" \
+        "$data/plain.bin" >/dev/null
+    "$godwit" sign --key "$data/key.pem" "$data/plain.bin" "$data/thermostat-$version.bin" \
+        2>>"$data/sign.log" || fail "$version is signed"
+}
+
+tell "A service, a signing key that never touches it, and three releases of a thermostat."
+"$godwit" serve --data "$data" --listen 127.0.0.1:0 --interval 1 >"$data/serve.log" 2>&1 &
+serve_pid=$!
+wait_for 10 "the service starts" answers
+"$godwit" keygen --scheme ecdsa256 "$data/key.pem" >/dev/null
+pack 1.0.0
+pack 1.1.0
+pack 1.2.0 --behaviour crash-at-boot
+show upload "$data/thermostat-1.0.0.bin"
+
+tell "Five emulated ESP32s join; each has its own flash, bootloader and agent."
+"$godwit" claim --seed thermostat --out "$data/seed" >/dev/null
+url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$data/server.json")
+"$godwit" fleet --count 5 --dir "$data/devices" --mac 02:67:77:00:00:01 --server "$url" \
+    --claim "$("$godwit" claim --product thermostat --count 5)" --seed "$data/seed" \
+    --image "$data/thermostat-1.0.0.bin" --interval 1 >"$data/fleet.log" 2>&1 &
+fleet_pid=$!
+wait_for 15 "five devices run 1.0.0" all_run 1.0.0
+show devices
+
+tell "A good release: 1.1.0 to all five."
+show upload "$data/thermostat-1.1.0.bin"
+show deploy thermostat 1.1.0 --wait --timeout 30 || fail "five devices confirm 1.1.0"
+all_run 1.1.0 || fail "all five run 1.1.0"
+
+tell "A bad release: 1.2.0 is properly signed, but crashes at boot. It goes to one device."
+show upload "$data/thermostat-1.2.0.bin"
+if show deploy thermostat 1.2.0 --to 026777000001 --wait --timeout 30; then
+    fail "1.2.0 fails on 026777000001"
+fi
+
+tell "The device flew back by itself, and says why:"
+show devices 026777000001 | sed -n '1,3p; /history/,/failed/p'
+"$godwit" devices 026777000001 --json >"$data/device.json"
+grep -q '"reason": "trial-panic"' "$data/device.json" || fail "the reason is trial-panic"
+
+tell "No device is lost: all five still check in, and run 1.1.0."
+for device in 1 2 3 4 5; do
+    before=$(checkins 02677700000$device)
+    wait_for 10 "device $device checks in again" checked_in_since 02677700000$device "$before"
+done
+wait_for 10 "all five run 1.1.0" all_run 1.1.0
+kill -0 "$fleet_pid" 2>/dev/null || fail "the devices are alive"
+show devices
