@@ -196,8 +196,8 @@ def compare_damage(folder, image, ours):
 
 def compare_examples(folder, ours, theirs):
     """The program that a compiler made and elf2image packed, plain and padded for Secure Boot."""
-    subprocess.run([ROOT / "examples" / "build.sh"], check=True, capture_output=True)
-    elf = ROOT / "build" / "examples" / "minimal-1.0.0.elf"
+    subprocess.run([ROOT / "examples" / "build.sh", folder], check=True, capture_output=True)
+    elf = folder / "minimal-1.0.0.elf"
     for padded in (False, True):
         image, signed = folder / "example.bin", folder / "example-signed.bin"
         words = ["--chip", "esp32c3", "elf2image", "--elf-sha256-offset", "0xb0", "-o", str(image)]
