@@ -340,15 +340,24 @@ static godwit_err parse(struct godwit_image *image, const uint8_t *data, size_t 
     return err;
 }
 
+/* Bytes that still fit in what the caller allows; the bootloader model does not ask. */
+static size_t room_left(const struct godwit_image *image, size_t size)
+{
+    uint32_t size_max = image->expect.as_bootloader_does ? UINT32_MAX : image->expect.size_max;
+    size_t room = size_max > image->file_size ? size_max - image->file_size : 0;
+    return size < room ? size : room;
+}
+
+/* What fits is read before the rest is refused: else the first fault would depend on how the file
+ * was cut into pieces. */
 static godwit_err image_write(struct godwit_sink *sink, const uint8_t *data, size_t size)
 {
     struct godwit_image *image = (struct godwit_image *)sink;
     if (image->part == PART_FAULT) return GODWIT_ERR_FORMAT;
-    bool fits =
-        size <= UINT32_MAX - image->file_size &&
-        (image->expect.as_bootloader_does || image->file_size + size <= image->expect.size_max);
-    godwit_err err = judge(image, fits, GODWIT_REASON_TOO_LARGE);
-    if (!err) err = parse(image, data, size);
+    size_t room = room_left(image, size);
+    godwit_err err = parse(image, data, room);
+    if (!err) err = judge(image, room == size, GODWIT_REASON_TOO_LARGE);
+    if (!err) err = parse(image, data + room, size - room);
     return err ? err : godwit_sink_write(sink->next, data, size);
 }
 
