@@ -1,0 +1,303 @@
+/* Devices through whole stories: told, good, failed, cut by power; and how they join. */
+#include "world.h"
+
+#define OLD 1
+#define NEW 2
+#define NEWER 3
+
+static struct world *begin(void **state, uint8_t devices)
+{
+    struct world *world = *state;
+    struct upload first = upload_of("1.0.0", OLD), second = upload_of("1.1.0", NEW),
+                  third = upload_of("1.2.0", NEWER);
+    assert_int_equal(world_upload(world, &first), UPLOAD_ADDED);
+    assert_int_equal(world_upload(world, &second), UPLOAD_ADDED);
+    assert_int_equal(world_upload(world, &third), UPLOAD_ADDED);
+    world_allow(world, devices);
+    for (uint8_t n = 1; n <= devices; n++) {
+        struct godwit_checkin checkin = checkin_of(n, OLD);
+        struct device *device;
+        assert_int_equal(world_claim(world, &checkin, n, &device), CLAIM_ACCEPTED);
+        assert_int_equal(world_say(world, &checkin).reason, DECISION_NO_ROLLOUT);
+    }
+    return world;
+}
+
+static struct godwit_checkin outcome_of(uint8_t n, uint8_t runs, uint8_t of, uint32_t rollout,
+                                        enum godwit_stage stage, enum godwit_reason reason)
+{
+    struct godwit_checkin checkin = checkin_of(n, runs);
+    checkin.outcome =
+        (struct godwit_outcome){.id = 1, .rollout_id = rollout, .stage = stage, .reason = reason};
+    memset(checkin.outcome.file_sha256, of + 100, 32);
+    return checkin;
+}
+
+static struct godwit_checkin flown_back(uint8_t n, uint32_t rollout, enum godwit_reason reason)
+{
+    return outcome_of(n, OLD, NEW, rollout, GODWIT_STAGE_FLOWN_BACK, reason);
+}
+
+static void at_most_ten_undecided(void **state)
+{
+    struct world *world = begin(state, 13);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    for (uint8_t n = 1; n <= 13; n++) {
+        struct godwit_checkin checkin = checkin_of(n, OLD);
+        struct decision decision = world_say(world, &checkin);
+        assert_int_equal(decision.reason, n <= 10 ? DECISION_OFFERED : DECISION_TURN);
+    }
+    assert_int_equal(rollout->undecided_count, 10);
+    assert_int_equal(rollout->told_count, 10);
+    /* one proves it: one place; one fails: another; failures do not stop it */
+    struct godwit_checkin good = checkin_of(1, NEW), waits = checkin_of(11, OLD);
+    assert_int_equal(world_say(world, &good).reason, DECISION_CURRENT);
+    assert_int_equal(world_say(world, &waits).reason, DECISION_OFFERED);
+    waits = checkin_of(12, OLD);
+    assert_int_equal(world_say(world, &waits).reason, DECISION_TURN);
+    struct godwit_checkin bad = flown_back(2, rollout->id, GODWIT_REASON_TRIAL_PANIC);
+    assert_int_equal(world_say(world, &bad).reason, DECISION_FAILED_BEFORE);
+    assert_int_equal(world_say(world, &waits).reason, DECISION_OFFERED);
+    assert_int_equal(rollout->good_count, 1);
+    assert_int_equal(rollout->failed_count, 1);
+    assert_int_equal(rollout->undecided_count, 10);
+    assert_int_equal(
+        device_member(device_find(&world->fleet, waits.device_id), rollout)->told_number, 12);
+}
+
+static void what_was_told_survives_a_restart(void **state)
+{
+    struct world *world = begin(state, 2);
+    world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    assert_int_equal(world_say(world, &checkin).kind, DECIDE_INSTALL);
+    world_restart(world);
+    struct device *device = device_find(&world->fleet, checkin.device_id);
+    struct rollout *rollout = world->fleet.rollouts;
+    assert_int_equal(rollout->told_count, 1);
+    assert_int_equal(rollout->undecided_count, 1);
+    assert_int_equal(device_member(device, rollout)->told_number, 1);
+    assert_false(device_take(&world->fleet, device, &checkin, NOW_S));
+    assert_int_equal(decide(device, world->fleet.rollouts).kind, DECIDE_INSTALL);
+}
+
+/* Between the row and its commit nothing may be answered, and no byte handed out. */
+static void nothing_is_said_before_its_commit(void **state)
+{
+    struct world *world = begin(state, 1);
+    world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device = device_find(&world->fleet, checkin.device_id);
+    uint8_t file[32];
+    memset(file, NEW + 100, 32);
+    assert_true(device_take(&world->fleet, device, &checkin, NOW_S));
+    assert_false(device_may_download(&world->fleet, device, file));
+    world_begin(world);
+    assert_int_equal(device_record(&world->fleet, world->db, device, &checkin, NOW_S), GODWIT_OK);
+    assert_true(device_take(&world->fleet, device, &checkin, NOW_S));
+    assert_false(device_may_download(&world->fleet, device, file));
+    world_commit(world);
+    assert_false(device_take(&world->fleet, device, &checkin, NOW_S));
+    assert_true(device_may_download(&world->fleet, device, file));
+    memset(file, OLD + 100, 32);
+    assert_false(device_may_download(&world->fleet, device, file));
+}
+
+static void a_lost_commit_is_forgotten(void **state)
+{
+    struct world *world = begin(state, 1);
+    world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device = device_find(&world->fleet, checkin.device_id);
+    world_begin(world);
+    assert_int_equal(device_record(&world->fleet, world->db, device, &checkin, NOW_S), GODWIT_OK);
+    assert_int_equal(world->fleet.rollouts->told_count, 1);
+    db_rollback(world->db);
+    assert_int_equal(fleet_load(&world->fleet, world->db), GODWIT_OK);
+    assert_int_equal(world->fleet.rollouts->told_count, 0);
+    device = device_find(&world->fleet, checkin.device_id);
+    assert_true(device_take(&world->fleet, device, &checkin, NOW_S));
+}
+
+static void good_is_the_expected_digest_confirmed(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    world_say(world, &checkin);
+    struct godwit_checkin wrong =
+        outcome_of(1, 77, NEW, rollout->id, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
+    world_say(world, &wrong);
+    assert_int_equal(rollout->good_count, 0);
+    struct godwit_checkin trial = checkin_of(1, NEW);
+    trial.on_trial = true;
+    assert_int_equal(world_say(world, &trial).reason, DECISION_ON_TRIAL);
+    assert_int_equal(rollout->good_count, 0);
+    struct godwit_checkin right =
+        outcome_of(1, NEW, NEW, rollout->id, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
+    right.outcome.id = 2;
+    assert_int_equal(world_say(world, &right).reason, DECISION_CURRENT);
+    assert_int_equal(rollout->good_count, 1);
+    assert_int_equal(rollout->undecided_count, 0);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 2"), 1);
+}
+
+static void power_leaves_undecided_and_is_offered_again(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    world_say(world, &checkin);
+    struct godwit_checkin back = flown_back(1, rollout->id, GODWIT_REASON_TRIAL_POWER);
+    struct decision decision = world_say(world, &back);
+    assert_int_equal(decision.kind, DECIDE_INSTALL);
+    assert_int_equal(rollout->undecided_count, 1);
+    assert_int_equal(rollout->failed_count, 0);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 4"), 1);
+}
+
+static void a_failed_image_is_not_offered_again(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    world_say(world, &checkin);
+    struct godwit_checkin back = flown_back(1, rollout->id, GODWIT_REASON_TRIAL_PANIC);
+    assert_int_equal(world_say(world, &back).reason, DECISION_FAILED_BEFORE);
+    world_deploy(world, "1.1.0", NULL, 0);
+    world_restart(world);
+    assert_int_equal(world_say(world, &back).reason, DECISION_FAILED_BEFORE);
+    world_deploy(world, "1.2.0", NULL, 0);
+    assert_int_equal(world_say(world, &back).reason, DECISION_OFFERED);
+}
+
+static void an_outcome_is_recorded_once(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    world_say(world, &checkin);
+    struct godwit_checkin back = flown_back(1, rollout->id, GODWIT_REASON_TRIAL_PANIC);
+    for (int i = 0; i < 3; i++)
+        world_say(world, &back);
+    world_restart(world);
+    world_say(world, &back);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 3"), 1);
+    /* its record was lost and it counts from 1 again: another outcome under the same id */
+    back.outcome.reason = GODWIT_REASON_TRIAL_WATCHDOG;
+    world_say(world, &back);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 3"), 2);
+}
+
+static void a_newer_rollout_takes_over(void **state)
+{
+    struct world *world = begin(state, 2);
+    struct rollout *first = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin one = checkin_of(1, OLD), two = checkin_of(2, OLD);
+    world_say(world, &one);
+    world_say(world, &two);
+    struct device *device = device_find(&world->fleet, one.device_id);
+    struct rollout *second = world_deploy(world, "1.2.0", &device, 1);
+    assert_ptr_equal(world_say(world, &one).rollout, second);
+    assert_ptr_equal(world_say(world, &two).rollout, first);
+    assert_int_equal(first->undecided_count, 1);
+    assert_int_equal(second->undecided_count, 1);
+    assert_int_equal(device_member(device, first)->state, MEMBER_SUPERSEDED);
+}
+
+static void another_image_by_cable_is_an_event(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct godwit_checkin checkin = checkin_of(1, 77);
+    world_say(world, &checkin);
+    world_say(world, &checkin);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 6"), 1);
+}
+
+static void claims(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct godwit_checkin checkin = checkin_of(1, OLD), other = checkin_of(2, OLD);
+    struct device *device;
+    /* repeated: the same device, nothing spent */
+    assert_int_equal(world_claim(world, &checkin, 1, &device), CLAIM_ACCEPTED);
+    assert_non_null(device);
+    assert_int_equal(world_count(world, "select used_count from claims"), 1);
+    /* the same id with another token waits, and is said once */
+    assert_int_equal(world_claim(world, &checkin, 9, &device), CLAIM_PENDING);
+    assert_int_equal(world_claim(world, &checkin, 9, &device), CLAIM_PENDING);
+    assert_null(device);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 7"), 1);
+    /* used up */
+    assert_int_equal(world_claim(world, &other, 2, &device), CLAIM_USED_UP);
+    assert_int_equal(world_count(world, "select count(*) from devices"), 1);
+    world_restart(world);
+    assert_int_equal(world_claim(world, &checkin, 1, &device), CLAIM_ACCEPTED);
+    assert_int_equal(world_claim(world, &other, 2, &device), CLAIM_USED_UP);
+    uint8_t stranger[32] = {1}, token[32] = {2};
+    enum claim_result result;
+    assert_int_equal(
+        device_claim(&world->fleet, world->db, stranger, token, &other, NOW_S, &result, &device),
+        GODWIT_OK);
+    assert_int_equal(result, CLAIM_UNKNOWN);
+}
+
+/* The index looks at eight bytes; the rest is compared too. */
+static void a_token_is_all_its_bytes(void **state)
+{
+    struct world *world = begin(state, 1);
+    uint8_t token[32];
+    memset(token, 1, 32);
+    assert_non_null(device_find_by_token(&world->fleet, token));
+    for (size_t i = 0; i < 32; i++) {
+        token[i] ^= 0x80;
+        assert_null(device_find_by_token(&world->fleet, token));
+        token[i] ^= 0x80;
+    }
+}
+
+static void facts_are_flushed_and_read_again(void **state)
+{
+    struct world *world = begin(state, 3);
+    bool more = false;
+    world_begin(world);
+    assert_int_equal(device_flush(&world->fleet, world->db, 2, &more), GODWIT_OK);
+    assert_true(more);
+    assert_int_equal(device_flush(&world->fleet, world->db, 2, &more), GODWIT_OK);
+    assert_false(more);
+    world_commit(world);
+    struct godwit_checkin checkin = checkin_of(3, OLD);
+    struct device_facts before = device_find(&world->fleet, checkin.device_id)->facts;
+    world_restart(world);
+    const struct device_facts *after = &device_find(&world->fleet, checkin.device_id)->facts;
+    assert_int_equal(after->slot_size, 1 << 20);
+    assert_string_equal(after->version, "1.0.0");
+    assert_memory_equal(&before, after, sizeof before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(at_most_ten_undecided, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_was_told_survives_a_restart, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_said_before_its_commit, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_lost_commit_is_forgotten, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(good_is_the_expected_digest_confirmed, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(power_leaves_undecided_and_is_offered_again, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_image_is_not_offered_again, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(an_outcome_is_recorded_once, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_newer_rollout_takes_over, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(another_image_by_cable_is_an_event, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(claims, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_token_is_all_its_bytes, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(facts_are_flushed_and_read_again, world_setup,
+                                        world_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

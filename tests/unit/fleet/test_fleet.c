@@ -1,0 +1,113 @@
+/* The sequence of instructions: never back, never above what is committed; and accounts. */
+#include "world.h"
+
+static void raise(struct world *world, uint64_t now_ms)
+{
+    world_begin(world);
+    assert_int_equal(fleet_raise_sequence(&world->fleet, world->db, now_ms), GODWIT_OK);
+    world_commit(world);
+}
+
+static void sequences_rise_and_stay_below_the_mark(void **state)
+{
+    struct world *world = *state;
+    const uint64_t now_ms = 1767225600000;
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms), 0);
+    raise(world, now_ms);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms), now_ms);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms), now_ms + 1);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms - 5000), now_ms + 2);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms + 60001), 0);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms + 60000), now_ms + 60000);
+    assert_int_equal(fleet_sequence(&world->fleet, now_ms), 0);
+}
+
+/* A raised mark counts only behind its commit. */
+static void a_mark_counts_when_committed(void **state)
+{
+    struct world *world = *state;
+    world_begin(world);
+    assert_int_equal(fleet_raise_sequence(&world->fleet, world->db, 1000), GODWIT_OK);
+    assert_int_equal(fleet_sequence(&world->fleet, 1000), 0);
+    world_commit(world);
+    assert_int_equal(fleet_sequence(&world->fleet, 1000), 1000);
+}
+
+/* Also when the clock of the new start is behind. */
+static void a_restart_does_not_go_back(void **state)
+{
+    struct world *world = *state;
+    raise(world, 1000000);
+    uint64_t last = fleet_sequence(&world->fleet, 1050000);
+    world_restart(world);
+    raise(world, 5);
+    assert_true(fleet_sequence(&world->fleet, 5) > last);
+}
+
+static void tokens_expire(void **state)
+{
+    struct world *world = *state;
+    uint8_t token[32] = {1}, forever[32] = {2};
+    world_begin(world);
+    assert_int_equal(account_add_token(&world->fleet, world->db, "admin", token, 100, 200),
+                     GODWIT_OK);
+    assert_int_equal(account_add_token(&world->fleet, world->db, "admin", forever, 100, 0),
+                     GODWIT_OK);
+    world_commit(world);
+    for (int round = 0; round < 2; round++) {
+        assert_true(account_token_is_good(&world->fleet, token, 199));
+        assert_false(account_token_is_good(&world->fleet, token, 200));
+        assert_true(account_token_is_good(&world->fleet, forever, 1 << 30));
+        token[31] ^= 1;
+        assert_false(account_token_is_good(&world->fleet, token, 199));
+        token[31] ^= 1;
+        world_restart(world);
+    }
+}
+
+static void accounts(void **state)
+{
+    struct world *world = *state;
+    char hash[64];
+    assert_int_equal(account_password(world->db, "admin", hash, sizeof hash), GODWIT_ERR_MISSING);
+    assert_int_equal(account_create(world->db, "admin", "$x$", NOW_S), GODWIT_OK);
+    assert_int_equal(account_create(world->db, "admin", "$y$", NOW_S), GODWIT_ERR_POLICY);
+    assert_int_equal(account_password(world->db, "admin", hash, sizeof hash), GODWIT_OK);
+    assert_string_equal(hash, "$x$");
+}
+
+static void index_finds_what_was_added(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    static struct {
+        uint32_t value;
+        uint8_t key[6];
+    } items[COUNT];
+    struct index index;
+    index_init(&index, offsetof(__typeof__(items[0]), key), 6);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        items[i].value = i;
+        memcpy(items[i].key, &i, 4);
+        assert_null(index_find(&index, items[i].key));
+        index_add(&index, &items[i]);
+    }
+    for (uint32_t i = 0; i < COUNT; i++)
+        assert_ptr_equal(index_find(&index, items[i].key), &items[i]);
+    index_deinit(&index, false);
+    assert_null(index_find(&index, items[0].key));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sequences_rise_and_stay_below_the_mark, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_mark_counts_when_committed, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_restart_does_not_go_back, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(tokens_expire, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(accounts, world_setup, world_teardown),
+        cmocka_unit_test(index_finds_what_was_added),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
