@@ -98,7 +98,7 @@ struct tally {
         const char *version;
         uint32_t count;
     } versions[VERSIONS_MAX];
-    uint32_t versions_count, off, others, downloading, verifying, on_trial, enrolled, fly_backs,
+    uint32_t versions_count, off, others, downloading, verifying, on_trial, strangers, fly_backs,
         unreachable, bricked;
 };
 
@@ -121,7 +121,7 @@ static void tally_device(struct tally *tally, const struct host_device *device)
     enum godwit_state state = device->status.state;
     tally->bricked += device->board.is_bricked;
     tally->fly_backs += device->fly_backs;
-    tally->enrolled += device->status.enrolled;
+    tally->strangers += state != GODWIT_BOOT && !device->status.enrolled;
     tally->unreachable += device->net.failure[0] != '\0';
     tally->on_trial += device->status.on_trial;
     tally->downloading += state == GODWIT_FETCH;
@@ -156,7 +156,7 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     }
     part_add(&text, ", ", tally.others, " on others");
     part_add(&text, " ", tally.off, " off");
-    part_add(&text, " · ", fleet->count - tally.enrolled, " not enrolled");
+    part_add(&text, " · ", tally.strangers, " not enrolled");
     part_add(&text, " · ", tally.downloading, " downloading");
     part_add(&text, " · ", tally.verifying, " verifying");
     part_add(&text, " · ", tally.on_trial, " on trial");

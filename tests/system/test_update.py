@@ -1,0 +1,123 @@
+"""One device through a whole update, a death in the middle of a download, and a bad image."""
+
+import json
+import signal
+
+from world import main, percents, wait_until, world
+
+MAC = "026777000001"
+
+
+def flash_of(one, path):
+    return json.loads(one.run("flash", path, "--json"))
+
+
+def test_update_and_dump():
+    """A device takes 1.1.0; the dump of its flash says the same as the server."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        flash = one.folder / f"{MAC}.bin"
+        device = one.start("device", "--flash", flash, "--image", first, *one.enrolment(),
+                           log="device.log")
+        assert one.wait_for(MAC, "1.0.0")["slot"] == "ota_0"
+        one.run("upload", one.pack("1.1.0"))
+        rollout = one.json("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30)
+        assert rollout["state"] == "done" and rollout["good"] == 1 and rollout["failed"] == 0
+        there = one.wait_for(MAC, "1.1.0")
+        assert there["slot"] == "ota_1", there
+
+        assert one.end(device) == 0
+        for line in ("boot 1 (power-on): thermostat 1.0.0 in ota_0", "enrolled", "check-in 1",
+                     "verify:", "switch:", "boot 2 (software): thermostat 1.1.0 in ota_1", "trial:",
+                     "confirmed: 1.1.0"):
+            assert line in one.text("device.log"), f"no line '{line}'"
+        dump = flash_of(one, flash)
+        assert dump["boot"]["label"] == "ota_1", dump["boot"]
+        assert dump["otadata_before"] == dump["otadata_after"], "confirmed: nothing left to write"
+        kinds = [event["kind"] for event in one.json("devices", MAC)["events"]]
+        assert kinds == ["good", "told", "enrolled"], kinds
+
+        # A second run goes on with the same flash, identity and token.
+        device = one.start("device", "--flash", flash, *one.enrolment(), log="again.log")
+        wait_until(lambda: "check-in" in one.text("again.log"), what="a check-in")
+        assert "boot 1 (power-on): thermostat 1.1.0 in ota_1" in one.text("again.log")
+        assert "enrolled" not in one.text("again.log").split("check-in")[1]
+        assert len(one.devices()) == 1
+
+
+def test_killed_in_download():
+    """Killed at once in the middle of a download: it goes on there and finishes."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        flash = one.folder / f"{MAC}.bin"
+        join = one.enrolment()
+        device = one.start("device", "--flash", flash, "--image", first, *join, log="first.log")
+        one.wait_for(MAC, "1.0.0")
+        one.run("upload", one.pack("1.1.0", size=1400000))
+        one.run("deploy", "thermostat", "1.1.0")
+        wait_until(lambda: max(percents(one.text("first.log")), default=0) >= 20,
+                   what="a fifth of the download")
+        one.end(device, signal.SIGKILL)
+        reached = max(percents(one.text("first.log")))
+        assert reached < 100, "it was killed too late to show anything"
+        assert flash_of(one, flash)["boot"]["label"] == "ota_0"
+
+        one.start("device", "--flash", flash, *join, log="second.log")
+        one.wait_for(MAC, "1.1.0", 30)
+        resumed = percents(one.text("second.log"))[0]
+        assert resumed >= reached - 1, f"reached {reached} %, but went on at {resumed} %"
+
+
+def test_flies_back():
+    """A signed image that crashes at boot: back on the old one, and why; then a good one."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        flash = one.folder / f"{MAC}.bin"
+        device = one.start("device", "--flash", flash, "--image", first, *one.enrolment(),
+                           log="device.log")
+        one.wait_for(MAC, "1.0.0")
+        one.run("upload", one.pack("1.1.0", "--behaviour", "crash-at-boot"))
+        out = one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30, status=1)
+        assert f"{MAC} failed:" in out and "crashed before it was confirmed" in out, out
+        one.wait_for(MAC, "1.0.0")
+        failed = one.json("devices", MAC)["events"][0]
+        assert (failed["kind"], failed["stage"], failed["reason"]) == (
+            "failed", "flown-back", "trial-panic"), failed
+        assert "flew back: the new image crashed" in one.text("device.log")
+
+        one.run("upload", one.pack("1.1.1"))
+        one.run("deploy", "thermostat", "1.1.1", "--wait", "--timeout", 30)
+        one.wait_for(MAC, "1.1.1")
+        one.end(device)
+        assert flash_of(one, flash)["boot"]["label"] == "ota_1"
+
+
+def test_deploy_to_one():
+    """--to picks devices; the others are left alone."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        fleet = one.start("fleet", "--count", 4, "--dir", one.folder / "fleet", "--mac", MAC,
+                          "--image", first, *one.enrolment(4), log="fleet.log")
+        wait_until(lambda: len(one.devices()) == 4, what="four devices")
+        one.run("upload", one.pack("1.1.0"))
+        one.run("deploy", "thermostat", "1.1.0", "--to", "026777000003", "--wait", "--timeout", 30)
+        one.wait_for("026777000003", "1.1.0")
+        seen = one.json("devices", MAC)["facts"]["checkins"]
+        wait_until(lambda: one.json("devices", MAC)["facts"]["checkins"] >= seen + 2,
+                   what="two more check-ins of another device")
+        versions = [device["version"] for _, device in sorted(one.devices().items())]
+        assert versions == ["1.0.0", "1.0.0", "1.1.0", "1.0.0"], versions
+        assert one.end(fleet) == 0
+        assert "3 on 1.0.0, 1 on 1.1.0" in one.text("fleet.log")
+
+
+if __name__ == "__main__":
+    main(globals())
