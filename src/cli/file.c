@@ -1,3 +1,5 @@
+/* Reading grows a buffer, because a pipe has no size to ask for; writing goes through a temporary
+ * file in the same folder, because only a rename inside one file system is all or nothing. */
 #include "cli/file.h"
 
 #include <errno.h>
@@ -15,8 +17,7 @@ static bool complain(const char *command, const char *path, const char *words)
     return false;
 }
 
-/* Reads until the end, growing; a pipe has no size to ask for. One byte over size_max is enough to
- * know. */
+/* One byte over size_max is enough to know that there is too much. */
 static bool read_all(FILE *file, size_t size_max, uint8_t **data, size_t *size)
 {
     size_t room = 0;

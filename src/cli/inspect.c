@@ -83,7 +83,9 @@ static godwit_err inspect_image(struct inspection *inspection, const uint8_t *da
         godwit_policy_decode(image->info.policy, false, &inspection->policy) == 0;
     if (image->info.has_policy && !inspection->has_policy)
         add_reason(inspection, GODWIT_REASON_POLICY_FORMAT);
-    if (size >= BEHAVIOUR_OFFSET + BEHAVIOUR_SIZE)
+    inspection->has_behaviour = size >= BEHAVIOUR_OFFSET + BEHAVIOUR_SIZE &&
+                                memcmp(data + BEHAVIOUR_OFFSET, "GWB1", 4) == 0;
+    if (inspection->has_behaviour)
         memcpy(inspection->behaviour, data + BEHAVIOUR_OFFSET, BEHAVIOUR_SIZE);
     return image->is_signed_size ? inspect_signatures(inspection, sector) : GODWIT_OK;
 }

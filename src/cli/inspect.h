@@ -25,7 +25,8 @@ struct inspection {
     struct godwit_image image; /* `info` is what the file says; digests where it was whole */
     struct godwit_policy policy;
     bool has_policy;       /* decoded */
-    uint8_t behaviour[16]; /* the bytes at 0x268, zero where there are none */
+    bool has_behaviour;    /* a behaviour block of a test image stands at 0x268 */
+    uint8_t behaviour[16]; /* its bytes, else zero */
     struct godwit_sigblock signatures[GODWIT_SIGBLOCKS_MAX];
     size_t signatures_count;
     struct problem problems[PROBLEMS_MAX];

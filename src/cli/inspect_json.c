@@ -17,9 +17,9 @@ static json_t *clean(const char *text)
     return json_string(text_clean(text, out));
 }
 
-static json_t *revision(bool is_limit, uint16_t value)
+static json_t *revision(uint16_t value)
 {
-    return is_limit ? json_sprintf("%u.%u", value / 100u, value % 100u) : json_null();
+    return json_sprintf("%u.%u", value / 100u, value % 100u);
 }
 
 static json_t *policy_json(const struct godwit_policy *policy)
@@ -37,31 +37,46 @@ static json_t *policy_json(const struct godwit_policy *policy)
                      "deploy_keys", (int)policy->deploy_keys_count);
 }
 
+static void add_header(json_t *out, const struct godwit_image_info *info)
+{
+    const struct godwit_chip *chip = godwit_chip_by_id(info->chip_id);
+    bool has_max = info->revision_max != 0 && info->revision_max != 65535;
+    if (chip) json_object_set_new(out, "chip", json_string(chip->name));
+    json_object_set_new(out, "chip_id", json_integer(info->chip_id));
+    json_object_set_new(out, "revision_min", revision(info->revision_min));
+    if (has_max) json_object_set_new(out, "revision_max", revision(info->revision_max));
+    json_object_set_new(out, "segments", json_integer(info->segment_count));
+    json_object_set_new(out, "entry", json_integer(info->entry));
+}
+
+static void add_description(json_t *out, const struct godwit_image_info *info)
+{
+    json_object_set_new(out, "project", clean(info->project));
+    json_object_set_new(out, "version", clean(info->version));
+    json_object_set_new(out, "idf_version", clean(info->idf_version));
+    json_object_set_new(out, "secure_version", json_integer(info->secure_version));
+}
+
 static void add_image(json_t *out, const struct inspection *inspection)
 {
+    static const char *const MEMBERS[] = {
+        "chip",       "chip_id",      "revision_min", "revision_max", "segments",
+        "entry",      "project",      "version",      "idf_version",  "secure_version",
+        "image_size", "image_sha256", "policy",       "behaviour",
+    };
     const struct godwit_image_info *info = &inspection->image.info;
-    const struct godwit_chip *chip = godwit_chip_by_id(info->chip_id);
-    bool has_header = inspection->has_header, is_described = info->has_description;
-    bool has_max = info->revision_max != 0 && info->revision_max != 65535;
-    bool has_digest = info->hash_appended && info->image_size;
-    json_object_set_new(out, "chip", has_header && chip ? json_string(chip->name) : json_null());
-    json_object_set_new(out, "chip_id", has_header ? json_integer(info->chip_id) : json_null());
-    json_object_set_new(out, "revision_min", revision(has_header, info->revision_min));
-    json_object_set_new(out, "revision_max", revision(has_header && has_max, info->revision_max));
-    json_object_set_new(out, "segments",
-                        has_header ? json_integer(info->segment_count) : json_null());
-    json_object_set_new(out, "entry", has_header ? json_integer(info->entry) : json_null());
-    json_object_set_new(out, "project", is_described ? clean(info->project) : json_null());
-    json_object_set_new(out, "version", is_described ? clean(info->version) : json_null());
-    json_object_set_new(out, "idf_version", is_described ? clean(info->idf_version) : json_null());
-    json_object_set_new(out, "secure_version",
-                        is_described ? json_integer(info->secure_version) : json_null());
-    json_object_set_new(out, "image_size",
-                        info->image_size ? json_integer(info->image_size) : json_null());
-    json_object_set_new(out, "image_sha256",
-                        has_digest ? hex(info->image_sha256, 32) : json_null());
-    json_object_set_new(out, "policy",
-                        inspection->has_policy ? policy_json(&inspection->policy) : json_null());
+    struct behaviour behaviour = behaviour_decode(inspection->behaviour);
+    for (size_t i = 0; i < sizeof MEMBERS / sizeof *MEMBERS; i++)
+        json_object_set_new(out, MEMBERS[i], json_null());
+    if (inspection->has_header) add_header(out, info);
+    if (info->has_description) add_description(out, info);
+    if (info->image_size) json_object_set_new(out, "image_size", json_integer(info->image_size));
+    if (info->image_size && info->hash_appended)
+        json_object_set_new(out, "image_sha256", hex(info->image_sha256, 32));
+    if (inspection->has_policy)
+        json_object_set_new(out, "policy", policy_json(&inspection->policy));
+    if (inspection->has_behaviour)
+        json_object_set_new(out, "behaviour", json_string(behaviour_name(behaviour.kind)));
 }
 
 static void add_lists(json_t *out, const struct inspection *inspection)
@@ -86,14 +101,10 @@ static void add_lists(json_t *out, const struct inspection *inspection)
 json_t *inspection_json(const struct inspection *inspection)
 {
     json_t *out = json_object();
-    struct behaviour behaviour = behaviour_decode(inspection->behaviour);
     json_object_set_new(out, "kind", json_string(godwit_file_kind_id(inspection->kind)));
     json_object_set_new(out, "size", json_integer((json_int_t)inspection->size));
     json_object_set_new(out, "file_sha256", hex(inspection->file_sha256, 32));
     add_image(out, inspection);
-    json_object_set_new(out, "behaviour",
-                        inspection->behaviour[0] ? json_string(behaviour_name(behaviour.kind))
-                                                 : json_null());
     add_lists(out, inspection);
     json_object_set_new(out, "sound", json_boolean(inspection->problems_count == 0));
     return out;

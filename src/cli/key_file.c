@@ -1,3 +1,4 @@
+/* One line for each way in which a key file can be wrong. */
 #include "cli/key_file.h"
 
 #include <stdio.h>

@@ -87,7 +87,7 @@ def their_info(path):
     if not went_well:
         return None
     return [line.split(":", 1)[1].replace(" ", "")
-            for line in text.replace("\n ", " ").splitlines() if line.startswith("Public key digest")]
+            for line in text.splitlines() if line.startswith("Public key digest")]
 
 
 def their_sign(key, source, target, append=False):
@@ -180,17 +180,20 @@ def compare_damage(folder, image, ours):
         assert godwit("sign", "--key", ours[scheme], image, signed)
         good, body = signed.read_bytes(), signed.stat().st_size - 4096
         signature = body + (812 if scheme == "rsa3072" else 149)
-        for what, at in (("header", 5), ("body", 9000), ("padding", body - 1), ("digest", body + 10),
-                         ("key", body + 60), ("signature", signature + 7), ("crc", body + 1197)):
+        places = {"header": 5, "body": 9000, "padding": body - 1, "digest": body + 10,
+                  "key": body + 60, "signature": signature + 7, "crc": body + 1197}
+        for what, at in places.items():
             data = bytearray(good)
             data[at] ^= 0x20
             damaged.write_bytes(data)
-            case(f"{scheme} flipped in {what}", not godwit("verify", "--key", ours[scheme], damaged),
-                 not inspect(damaged)[1], not their_verify(ours[scheme], damaged))
+            case(f"{scheme} flipped in {what}",
+                 not godwit("verify", "--key", ours[scheme], damaged), not inspect(damaged)[1],
+                 not their_verify(ours[scheme], damaged))
         damaged.write_bytes(good[:-4096])
         case(f"{scheme} sector cut off", not godwit("verify", "--key", ours[scheme], damaged),
              not their_verify(ours[scheme], damaged))
-        case(f"{scheme} asked for another key", not godwit("verify", "--key", ours[other], signed),
+        case(f"{scheme} asked for another key",
+             not godwit("verify", "--key", ours[other], signed),
              not their_verify(ours[other], signed))
 
 

@@ -1,3 +1,4 @@
+/* Files of tests/golden are found by the path of the source tree, so tests run from anywhere. */
 #include "support/golden.h"
 
 #include <stdio.h>

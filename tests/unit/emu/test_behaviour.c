@@ -1,3 +1,4 @@
+/* The behaviour block there and back, to the byte, and that nonsense means healthy. */
 #include "emu/behaviour.h"
 
 #include <setjmp.h>
