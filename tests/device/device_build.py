@@ -1,0 +1,63 @@
+"""Builds base, formats and agent for a 32-bit RISC-V chip, as a device's firmware would."""
+import pathlib
+import re
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PREFIX = "riscv64-unknown-elf-"
+FOLDERS = ("base", "formats", "agent")
+TARGET = ["-march=rv32imc", "-mabi=ilp32", "-Os"]
+# Only errors are logged on a device; section per function, so that the linker can drop the rest.
+FLAGS = TARGET + ["-std=gnu17", "--specs=picolibc.specs", "-Wall", "-Wextra", "-Werror",
+                  "-ffunction-sections", "-fdata-sections", "-fcallgraph-info=su",
+                  "-DGODWIT_LOG_LEVEL=GODWIT_LOG_ERROR", "-fmacro-prefix-map=src/="]
+# What a program calls: everything else must be reachable from these or is dropped.
+ENTRIES = ["godwit_agent_init", "godwit_agent_step", "godwit_agent_nudge", "godwit_agent_confirm",
+           "godwit_agent_status", "godwit_state_name"]
+
+
+def has_compiler():
+    return shutil.which(PREFIX + "gcc") is not None
+
+
+def tool(name, *args):
+    done = subprocess.run([PREFIX + name, *map(str, args)], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise SystemExit(f"{PREFIX}{name} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def compile_all(folder):
+    """One object per source; returns [(source, object)]."""
+    include = pathlib.Path(folder, "include")
+    include.mkdir()
+    shutil.copy("/usr/include/jsmn.h", include)  # a header alone; the host's others stay out
+    objects = []
+    for part in FOLDERS:
+        for source in sorted((ROOT / "src" / part).glob("*.c")):
+            obj = pathlib.Path(folder, f"{part}_{source.stem}.o")
+            tool("gcc", *FLAGS, "-Isrc", "-isystem", include, "-c", source.relative_to(ROOT), "-o",
+                 obj)
+            objects.append((source, obj))
+    return objects
+
+
+def link(folder, objects):
+    """Only what ENTRIES reach; crypto, C library and compiler helpers stay undefined."""
+    elf = pathlib.Path(folder, "agent.elf")
+    undefined = [f"-Wl,-u,{name}" for name in ENTRIES]
+    tool("gcc", *TARGET, "-nostdlib", "-Wl,--gc-sections", f"-Wl,-e,{ENTRIES[0]}", *undefined,
+         "-Wl,--unresolved-symbols=ignore-all", "-Wl,--no-warn-rwx-segments",
+         *[obj for _, obj in objects], "-o", elf)
+    return elf
+
+
+def section_sizes(path):
+    sizes = {}
+    for line in tool("size", "-A", path).splitlines():
+        match = re.match(r"\.(\w+)\S*\s+(\d+)\s", line)
+        if match:
+            sizes[match[1]] = sizes.get(match[1], 0) + int(match[2])
+    return sizes
