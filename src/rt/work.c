@@ -1,5 +1,5 @@
-/* Two queues with threads behind them. A queue is a list of the callers' own jobs under one mutex: at
- * the rates that blocking work allows (thousands a second) a lock-free queue would win nothing. */
+/* Two queues with threads behind them. A queue is a list of the callers' own jobs under one mutex:
+ * blocking work comes at thousands a second, where a lock-free queue would win nothing. */
 #include "rt/work.h"
 
 #include <assert.h>

@@ -1,0 +1,244 @@
+/* Connections over real sockets: framing, pipelining, deadlines, limits, farewells. curl as the
+ * peer is in test_tls.c. */
+#include "unit/http/framing_rows.h"
+#include "unit/http/world.h"
+
+static const struct http_limits quick = {.head_ms = 300,
+                                         .body_ms = 300,
+                                         .write_ms = 300,
+                                         .idle_ms = 300,
+                                         .connections_max = 5,
+                                         .address_max = 4,
+                                         .arena_max = 8 << 20};
+
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    while ((text = strstr(text, part))) {
+        count++;
+        text += strlen(part);
+    }
+    return count;
+}
+
+/* --- framing --- */
+
+static void row_play(const struct world *world, const struct framing_row *row, size_t piece)
+{
+    char answer[8192];
+    int fd = peer_open(world);
+    for (size_t at = 0; at < row->size; at += piece)
+        peer_send(fd, row->data + at, row->size - at < piece ? row->size - at : piece);
+    shutdown(fd, SHUT_WR);
+    peer_read(fd, answer, sizeof answer, NULL); /* to the end: the server closes */
+    close(fd);
+    char wanted[40];
+    snprintf(wanted, sizeof wanted, "HTTP/1.1 %d ", row->status ? row->status : 200);
+    unsigned good = occurrences(answer, "HTTP/1.1 200 "), all = occurrences(answer, "\r\nDate: ");
+    bool sound = good == row->requests && all == row->requests + (row->status != 0);
+    if (row->status) sound = sound && strstr(answer, wanted) && strstr(answer, "problem+json");
+    if (!sound) fail_msg("%s: %s", row->name, answer);
+}
+
+static void test_framing(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    for (size_t i = 0; i < framing_rows_count; i++) {
+        row_play(&world, &framing_rows[i], 4096);
+        row_play(&world, &framing_rows[i], 7);
+    }
+    world_close(&world);
+}
+
+static void test_pipeline(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    char request[200], answer[65536], *all = calloc(1, 100 * 200);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(request, sizeof request,
+                 "POST /%s HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n%04u",
+                 i % 2 ? "echo" : "worker", i);
+        memcpy(all + strlen(all), request, strlen(request));
+    }
+    int fd = peer_open(&world);
+    peer_text(fd, all);
+    peer_read(fd, answer, sizeof answer, "\r\n\r\n0099");
+    char *at = answer;
+    for (unsigned i = 0; i < 100; i++) { /* in order, whoever answered them */
+        snprintf(request, sizeof request, "\r\n\r\n%04u", i);
+        at = strstr(at, request);
+        assert_non_null(at);
+    }
+    assert_int_equal(occurrences(answer, "HTTP/1.1 200 OK"), 100);
+    close(fd);
+    free(all);
+    world_close(&world);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    char answer[4096];
+    int fd = peer_open(&world);
+    peer_text(fd, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer_read(fd, answer, sizeof answer, "path.\"}");
+    assert_non_null(strstr(answer, "HTTP/1.1 404 Not Found\r\n"));
+    assert_null(strstr(answer, "Connection: close"));
+    peer_text(fd, "DELETE /hello HTTP/1.1\r\nHost: h\r\n\r\n"); /* the connection goes on */
+    peer_read(fd, answer, sizeof answer, "takes.\"}");
+    assert_non_null(strstr(answer, "HTTP/1.1 405 Method Not Allowed\r\n"));
+    assert_non_null(strstr(answer, "\r\nAllow: GET, HEAD\r\n"));
+    peer_text(fd, "HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.0\r\n\r\n");
+    peer_read(fd, answer, sizeof answer, NULL); /* 1.0 closes */
+    assert_int_equal(occurrences(answer, "Content-Length: 5\r\n"), 2);
+    assert_int_equal(occurrences(answer, "hello"), 1);
+    close(fd);
+    fd = peer_open(&world);
+    peer_text(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n");
+    peer_read(fd, answer, sizeof answer, NULL);
+    assert_non_null(strstr(answer, "HTTP/1.1 413 Content Too Large\r\n"));
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    close(fd);
+    world_close(&world);
+}
+
+/* --- deadlines, limits, farewells --- */
+
+static void test_deadlines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *wanted; /* NULL: closed without a word */
+    } rows[] = {
+        {"", NULL},
+        {"GET /hello HTTP/1.1\r\nHo", "HTTP/1.1 408 "},
+        {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", "HTTP/1.1 408 "},
+        {PUT "Content-Length: 9\r\n\r\nabc", "HTTP/1.1 408 "},
+        {"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 "},
+    };
+    struct world world = world_open(quick);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[1024];
+        int fd = peer_open(&world);
+        peer_text(fd, rows[i].text);
+        size_t size = peer_read(fd, answer, sizeof answer, NULL);
+        char extra;
+        assert_int_equal(recv(fd, &extra, 1, MSG_DONTWAIT), 0); /* closed, not given up by us */
+        if (rows[i].wanted)
+            assert_memory_equal(answer, rows[i].wanted, strlen(rows[i].wanted));
+        else
+            assert_int_equal(size, 0);
+        close(fd);
+    }
+    int fd = peer_open(&world); /* asks, but never reads */
+    int small = 4096;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (unsigned i = 0; i < 8; i++)
+        peer_text(fd, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct http_stats stats;
+    for (unsigned i = 0; i < 300; i++) {
+        http_stats(world.server, &stats);
+        if (stats.connections_open == 0) break;
+        usleep(10000);
+    }
+    assert_int_equal(stats.connections_open, 0);
+    assert_int_equal(stats.deadlines, 4);
+    close(fd);
+    world_close(&world);
+}
+
+static bool peer_is_open(int fd)
+{
+    char byte;
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, 100) == 0 || recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+}
+
+static void test_connection_limits(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){.connections_max = 5, .address_max = 4});
+    int fds[6];
+    for (unsigned i = 0; i < 6; i++)
+        fds[i] = peer_open(&world);
+    unsigned open = 0;
+    for (unsigned i = 0; i < 6; i++)
+        open += peer_is_open(fds[i]);
+    assert_int_equal(open, 4);
+    for (unsigned i = 0; i < 6; i++)
+        close(fds[i]);
+    struct http_stats stats = {.connections_open = 1};
+    for (unsigned i = 0; i < 200 && stats.connections_open; i++) {
+        usleep(10000);
+        http_stats(world.server, &stats);
+    }
+    int fd = peer_open(&world); /* room again */
+    char answer[512];
+    peer_text(fd, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer_read(fd, answer, sizeof answer, "hello");
+    assert_non_null(strstr(answer, "200 OK"));
+    close(fd);
+    world_close(&world);
+}
+
+static void *answer_later(void *ctx)
+{
+    usleep(200000);
+    http_reply(ctx, 200, "text/plain", "at last", 7);
+    return NULL;
+}
+
+static void test_drain(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    int idle = peer_open(&world), busy = peer_open(&world);
+    held = NULL;
+    peer_text(busy, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (!held)
+        usleep(1000);
+    pthread_t later;
+    pthread_create(&later, NULL, answer_later, held);
+    http_close(world.server, 5000);
+    pthread_join(later, NULL);
+    char answer[1024];
+    peer_read(busy, answer, sizeof answer, NULL);
+    assert_non_null(strstr(answer, "at last"));
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    assert_false(peer_is_open(idle));
+    close(idle);
+    close(busy);
+    work_pool_close(world.pool);
+}
+
+static void test_busy_port(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    struct http_options options = {.port = http_port(world.server), .workers = world.pool};
+    struct http_server *second;
+    char note[200];
+    assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_BUSY);
+    assert_non_null(strstr(note, "is in use"));
+    options.address = "nowhere";
+    assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_FORMAT);
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_busy_port),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* Requests that outlast a moment: answers that come later, large ones, and uploads. */
+#include "unit/http/world.h"
+
+/* --- handlers that answer later --- */
+
+static void test_held(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    char answer[1024];
+    int fd = peer_open(&world);
+    held = NULL;
+    peer_text(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (!held)
+        usleep(1000);
+    http_reply(held, 200, "text/plain", "later", 5);
+    peer_read(fd, answer, sizeof answer, "later");
+    assert_non_null(strstr(answer, "200 OK"));
+    held = NULL;
+    peer_text(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (!held)
+        usleep(1000);
+    close(fd); /* leaves; the request stays ours until it is answered */
+    usleep(50000);
+    assert_string_equal(held->path, "/hold");
+    http_reply(held, 200, "text/plain", "nobody", 6);
+    world_close(&world);
+}
+
+static void test_big_reply(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){.arena_max = 8 << 20});
+    char *answer = malloc(4000000);
+    int fd = peer_open(&world);
+    peer_text(fd, "GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    usleep(100000); /* the sockets fill up first */
+    size_t size = peer_read(fd, answer, 4000000, NULL);
+    const char *body = strstr(answer, "\r\n\r\n") + 4;
+    assert_int_equal(size - (size_t)(body - answer), 3000000);
+    free(answer);
+    close(fd);
+    world_close(&world);
+}
+
+/* --- uploads --- */
+
+static void test_upload(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    size_t size = 16 << 20;
+    uint8_t *data = malloc(size);
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        data[i] = (uint8_t)((i * 2654435761U) >> 13);
+        if (i % 65536 == 0) data[i] = 'a';
+    }
+    for (size_t i = 0; i < size; i++)
+        sum = sum * 31 + data[i];
+    struct rusage before, after;
+    char answer[1024], wanted[64];
+    getrusage(RUSAGE_SELF, &before);
+    int fd = peer_open(&world);
+    peer_text(fd, PUT "Content-Length: 16777216\r\n\r\n");
+    peer_send(fd, data, size);
+    snprintf(wanted, sizeof wanted, "\r\n\r\n%zu %u", size, sum);
+    peer_read(fd, answer, sizeof answer, wanted);
+    getrusage(RUSAGE_SELF, &after);
+    assert_non_null(strstr(answer, wanted));
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 1024); /* KiB */
+    free(data);
+    close(fd);
+    world_close(&world);
+}
+
+static void test_upload_back_pressure(void **state)
+{
+    (void)state;
+    struct world world = world_open((struct http_limits){0});
+    static const char block[65536];
+    int fd = peer_open(&world);
+    int small = 65536;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    gate_open = false; /* the worker stands still */
+    peer_text(fd, PUT "Content-Length: 16777216\r\n\r\n");
+    size_t taken = 0;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    for (unsigned waits = 0; waits < 20;) {
+        ssize_t sent = send(fd, block, sizeof block, MSG_NOSIGNAL);
+        if (sent > 0) taken += (size_t)sent;
+        if (sent < 0) waits++, usleep(10000);
+    }
+    assert_in_range(taken, 65536, 8 << 20); /* sockets and window, not the whole */
+    close(fd);
+    gate_open = true;
+    for (unsigned i = 0; i < 200 && !aborted; i++)
+        usleep(10000);
+    assert_int_equal(aborted, 1);
+    assert_int_equal(finished, 0);
+    world_close(&world);
+}
+
+static void test_upload_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *wanted;
+        bool aborts;
+    } rows[] = {
+        {"PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n", "HTTP/1.1 401 ", 0},
+        {"PUT /upload HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+         "HTTP/1.1 401 ", 0},
+        {PUT "Content-Length: 16777217\r\n\r\n", "HTTP/1.1 413 ", 0},
+        {PUT "Content-Length: 3\r\n\r\n!ab", "HTTP/1.1 422 ", 0},
+        {PUT "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", "HTTP/1.1 400 ", 1},
+        {PUT "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 201 ", 0},
+        {PUT "Content-Length: 0\r\n\r\n", "HTTP/1.1 201 ", 0},
+    };
+    struct world world = world_open((struct http_limits){0});
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[1024];
+        int fd = peer_open(&world);
+        aborted = 0;
+        peer_text(fd, rows[i].request);
+        shutdown(fd, SHUT_WR);
+        peer_read(fd, answer, sizeof answer, NULL);
+        close(fd);
+        if (strncmp(answer, rows[i].wanted, strlen(rows[i].wanted)) != 0)
+            fail_msg("%s: %s", rows[i].request, answer);
+        assert_int_equal(aborted, rows[i].aborts);
+    }
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_held),           cmocka_unit_test(test_big_reply),
+        cmocka_unit_test(test_upload),         cmocka_unit_test(test_upload_back_pressure),
+        cmocka_unit_test(test_upload_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

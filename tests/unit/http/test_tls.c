@@ -1,0 +1,271 @@
+/* TLS over real sockets with other people's peers: curl and openssl s_client. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "http/internal.h"
+
+static char folder[] = "/tmp/godwit-tls-XXXXXX";
+
+static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A shell command inside the folder; its exit status. */
+static int run(const char *format, ...)
+{
+    char command[2048], whole[2200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    snprintf(whole, sizeof whole, "cd %s && { %s; } 2>log", folder, command);
+    int status = system(whole); /* NOLINT: fixed commands of this test */
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void file_handler(struct http_request *request)
+{
+    char path[64];
+    struct stat facts;
+    snprintf(path, sizeof path, "%s/file", folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    fstat(fd, &facts);
+    http_reply_file(request, &(struct http_file){.fd = fd,
+                                                 .size = (uint64_t)facts.st_size,
+                                                 .content_type = "application/octet-stream",
+                                                 .etag = "\"v1\""});
+}
+
+static void echo(struct http_request *request)
+{
+    http_reply(request, 200, "text/plain", request->body.data, request->body.size);
+}
+
+static void upload_begin(struct http_request *request)
+{
+    request->user = arena_zalloc(request->arena, sizeof(uint64_t));
+}
+
+static void upload_write(struct http_request *request, const uint8_t *data, size_t size)
+{
+    (void)data;
+    *(uint64_t *)request->user += size;
+}
+
+static void upload_finish(struct http_request *request)
+{
+    const char *text =
+        arena_print(request->arena, "%llu", (unsigned long long)*(uint64_t *)request->user);
+    http_reply(request, 201, "text/plain", text, strlen(text));
+}
+
+static void upload_abort(struct http_request *request)
+{
+    (void)request;
+}
+
+static const struct http_upload upload = {upload_begin, upload_write, upload_finish, upload_abort};
+static const struct http_route routes[] = {
+    {HTTP_METHOD_GET, "/file", HTTP_WORKER, 0, file_handler, NULL, NULL},
+    {HTTP_METHOD_POST, "/echo", HTTP_INLINE, 1 << 20, echo, NULL, NULL},
+    {HTTP_METHOD_PUT, "/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, NULL},
+};
+
+static struct work_pool *pool;
+static struct http_server *server;
+static struct clock_set now = {.unix_s = 1800000000};
+static struct clock test_clock;
+
+static int open_world(void **state)
+{
+    (void)state;
+    char certificate[64], key[64], note[300];
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(
+        run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+            "-keyout key.pem -out cert.pem -days 30 -subj /CN=localhost -addext "
+            "subjectAltName=DNS:localhost"),
+        0);
+    assert_int_equal(run("head -c 3000000 /dev/urandom > file"), 0);
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    snprintf(key, sizeof key, "%s/key.pem", folder);
+    test_clock = clock_set_view(&now);
+    assert_int_equal(work_pool_open(2, 100, &pool), GODWIT_OK);
+    struct http_options options = {.loops = 2,
+                                   .certificate = certificate,
+                                   .key = key,
+                                   .routes = routes,
+                                   .routes_count = 3,
+                                   .workers = pool,
+                                   .clock = &test_clock};
+    if (http_open(&options, note, sizeof note, &server)) fail_msg("%s", note);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    http_close(server, 1000);
+    work_pool_close(pool);
+    return run("rm -rf %s", folder);
+}
+
+#define CURL "curl -sS -m 20 --cacert cert.pem "
+
+static const char *url(void)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "https://localhost:%u", http_port(server));
+    return text;
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    assert_int_equal(run(CURL "--tlsv1.2 --tls-max 1.2 %s/file | cmp - file", url()), 0);
+    assert_int_equal(run(CURL "--tlsv1.3 %s/file | cmp - file", url()), 0);
+    assert_int_not_equal(
+        run(CURL "--tlsv1.0 --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0 %s/file", url()), 0);
+    assert_int_not_equal(run(CURL "http://localhost:%u/file", http_port(server)), 0);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *check;
+    } rows[] = {
+        {"-r 0-0", "test $status = 206 && head -c 1 file | cmp - out"},
+        {"-r 70000-199999",
+         "test $status = 206 && tail -c +70001 file | head -c 130000 | cmp - out"},
+        {"-r 2999990-", "test $status = 206 && tail -c 10 file | cmp - out"},
+        {"-r -10", "test $status = 206 && tail -c 10 file | cmp - out"},
+        {"-r 3000000-", "test $status = 416 && grep -q range-behind-end out"},
+        {"-r 0-1,5-6", "test $status = 200 && cmp file out"},
+        {"-r 0-9 -H 'If-Range: \"v1\"'", "test $status = 206"},
+        {"-r 0-9 -H 'If-Range: \"v0\"'", "test $status = 200 && cmp file out"},
+        {"-H 'If-None-Match: \"v0\", \"v1\"'", "test $status = 304 && ! test -s out"},
+        {"-H 'If-None-Match: \"v0\"'", "test $status = 200"},
+        {"-I", "test $status = 200 && grep -q 'Content-Length: 3000000' out"},
+        {"-r 0-9 -D -", "grep -q 'Content-Range: bytes 0-9/3000000' out"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int status = run("rm -f out; status=$(" CURL "%s -o out -w '%%{http_code}' %s/file"
+                         " | tail -c 3); touch out; %s",
+                         rows[i].options, url(), rows[i].check);
+        if (i == 11)
+            status = run(CURL "-r 0-9 -D out -o /dev/null %s/file; %s", url(), rows[i].check);
+        if (status) fail_msg("%s", rows[i].options);
+    }
+}
+
+static void test_uploads(void **state)
+{
+    (void)state;
+    assert_int_equal(run("test \"$(" CURL "-T file %s/upload)\" = 3000000", url()), 0);
+    assert_int_equal(run("test \"$(" CURL "-H 'Transfer-Encoding: chunked' -T file %s/upload)\""
+                         " = 3000000",
+                         url()),
+                     0);
+    assert_int_equal(run(CURL "-v -H 'Expect: 100-continue' -T file %s/upload 2>seen >/dev/null;"
+                              " grep -q '100 Continue' seen",
+                         url()),
+                     0);
+    assert_int_equal(run("head -c 17000000 /dev/zero > large; " CURL
+                         "-o out -w '%%{http_code}' -T large %s/upload | grep -q 413",
+                         url()),
+                     0);
+    assert_int_equal(
+        run("head -c 900000 file > most; " CURL "--data-binary @most %s/echo | cmp - most", url()),
+        0);
+}
+
+static uint64_t resumed(void)
+{
+    struct http_stats stats;
+    http_stats(server, &stats);
+    return stats.resumed;
+}
+
+/* One session is begun, then resumed by new connections, whichever loop takes them. */
+static void resume(const char *version)
+{
+    char to[64];
+    uint64_t before = resumed();
+    snprintf(to, sizeof to, "localhost:%u", http_port(server));
+    assert_int_equal(
+        run("(printf 'HEAD /file HTTP/1.0\\r\\n\\r\\n'; sleep 0.3) | openssl s_client %s"
+            " -CAfile cert.pem -verify_return_error -connect %s -sess_out session -ign_eof"
+            " > seen && grep -q '200 OK' seen",
+            version, to),
+        0);
+    assert_int_equal(resumed(), before);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(
+            run("printf 'HEAD /file HTTP/1.0\\r\\n\\r\\n' | openssl s_client %s -CAfile "
+                "cert.pem -connect %s -sess_in session -ign_eof > seen && "
+                "grep -q Reused seen",
+                version, to),
+            0);
+    assert_int_equal(resumed(), before + 6);
+}
+
+static void test_resumption(void **state)
+{
+    (void)state;
+    resume("-tls1_2");
+    resume("-tls1_3");
+}
+
+static bool resumes(void)
+{
+    return run("printf 'HEAD /file HTTP/1.0\\r\\n\\r\\n' | openssl s_client -tls1_2 -CAfile "
+               "cert.pem"
+               " -connect localhost:%u -sess_in session -ign_eof > seen && grep -q Reused seen",
+               http_port(server)) == 0;
+}
+
+/* Ticket keys rotate: an old ticket still opens for a while, and one day no more. The peer's own
+ * idea of time stands still, so only the server can be what refuses. */
+static void test_ticket_keys(void **state)
+{
+    (void)state;
+    struct tls_tickets *tickets = server->tickets;
+    resume("-tls1_2");
+    now.unix_s += 2 * TLS_TICKET_KEY_S;
+    assert_non_null(tickets);
+    assert_true(resumes());
+    now.unix_s += TLS_TICKET_LIFETIME_S;
+    assert_false(resumes());
+}
+
+static void test_wrong_files(void **state)
+{
+    (void)state;
+    char note[300];
+    struct http_server *second;
+    struct http_options options = {.workers = pool, .certificate = "/nowhere", .key = "/nowhere"};
+    assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_FORMAT);
+    assert_non_null(strstr(note, "certificate"));
+    char certificate[64];
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    options.certificate = certificate;
+    assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_FORMAT);
+    assert_non_null(strstr(note, "TLS key"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_versions),    cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_uploads),     cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_ticket_keys), cmocka_unit_test(test_wrong_files),
+    };
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
