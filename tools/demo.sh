@@ -4,10 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 godwit=${GODWIT:-build/godwit}
-GODWIT_DATA=$(mktemp -d "${TMPDIR:-/tmp}/godwit-demo-XXXXXX")
-export GODWIT_DATA
-data=$GODWIT_DATA
-serve_pid="" fleet_pid=""
+work=$(mktemp -d "${TMPDIR:-/tmp}/godwit-demo-XXXXXX") # the maker's desk
+export GODWIT_DATA="$work/data"                        # the service's
+serve_pid="" fleet_pid="" begun=$(date +%s)
 
 end() {
     trap - EXIT INT TERM HUP
@@ -15,7 +14,7 @@ end() {
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
-    rm -rf "$data"
+    rm -rf "$work"
 }
 trap end EXIT
 trap 'end; exit 130' INT TERM HUP
@@ -23,12 +22,12 @@ trap 'end; exit 130' INT TERM HUP
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold="" plain=""; fi
 tell() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 show() { # a command as one would type it, then its output
-    printf '$ godwit %s\n' "$(echo "$*" | sed "s|$data/||g")"
+    printf '$ godwit %s\n' "$(echo "$*" | sed "s|$work/||g")"
     "$godwit" "$@"
 }
 fail() {
     echo "demo: not as told: $*" >&2
-    tail -n 5 "$data"/*.log >&2 || true
+    tail -n 5 "$work"/*.log >&2 || true
     exit 1
 }
 wait_for() { # wait_for SECONDS WHAT COMMAND…: until the command succeeds
@@ -52,46 +51,46 @@ pack() { # pack VERSION [option…]
     version=$1
     shift
     "$godwit" pack --chip esp32c3 --project thermostat --version "$version" --size 131072 "$@" \
-        "$data/plain.bin" >/dev/null
-    "$godwit" sign --key "$data/key.pem" "$data/plain.bin" "$data/thermostat-$version.bin" \
-        2>>"$data/sign.log" || fail "$version is signed"
+        "$work/plain.bin" >/dev/null
+    "$godwit" sign --key "$work/key.pem" "$work/plain.bin" "$work/thermostat-$version.bin" \
+        2>>"$work/sign.log" || fail "$version is signed"
 }
 
-tell "A service, a signing key that never touches it, and three releases of a thermostat."
-"$godwit" serve --data "$data" --listen 127.0.0.1:0 --interval 1 >"$data/serve.log" 2>&1 &
+tell "A service; a signing key that it never sees; three releases of a thermostat."
+"$godwit" serve --data "$GODWIT_DATA" --listen 127.0.0.1:0 --interval 1 >"$work/serve.log" 2>&1 &
 serve_pid=$!
 wait_for 10 "the service starts" answers
-"$godwit" keygen --scheme ecdsa256 "$data/key.pem" >/dev/null
+"$godwit" keygen --scheme ecdsa256 "$work/key.pem" >/dev/null
 pack 1.0.0
 pack 1.1.0
 pack 1.2.0 --behaviour crash-at-boot
-show upload "$data/thermostat-1.0.0.bin"
+show upload "$work/thermostat-1.0.0.bin"
 
 tell "Five emulated ESP32s join; each has its own flash, bootloader and agent."
-"$godwit" claim --seed thermostat --out "$data/seed" >/dev/null
-url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$data/server.json")
-"$godwit" fleet --count 5 --dir "$data/devices" --mac 02:67:77:00:00:01 --server "$url" \
-    --claim "$("$godwit" claim --product thermostat --count 5)" --seed "$data/seed" \
-    --image "$data/thermostat-1.0.0.bin" --interval 1 >"$data/fleet.log" 2>&1 &
+"$godwit" claim --seed thermostat --out "$work/seed" >/dev/null
+url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$GODWIT_DATA/server.json")
+"$godwit" fleet --count 5 --dir "$work/devices" --mac 02:67:77:00:00:01 --server "$url" \
+    --claim "$("$godwit" claim --product thermostat --count 5)" --seed "$work/seed" \
+    --image "$work/thermostat-1.0.0.bin" --interval 1 >"$work/fleet.log" 2>&1 &
 fleet_pid=$!
 wait_for 15 "five devices run 1.0.0" all_run 1.0.0
 show devices
 
 tell "A good release: 1.1.0 to all five."
-show upload "$data/thermostat-1.1.0.bin"
+show upload "$work/thermostat-1.1.0.bin"
 show deploy thermostat 1.1.0 --wait --timeout 30 || fail "five devices confirm 1.1.0"
 all_run 1.1.0 || fail "all five run 1.1.0"
 
 tell "A bad release: 1.2.0 is properly signed, but crashes at boot. It goes to one device."
-show upload "$data/thermostat-1.2.0.bin"
+show upload "$work/thermostat-1.2.0.bin"
 if show deploy thermostat 1.2.0 --to 026777000001 --wait --timeout 30; then
     fail "1.2.0 fails on 026777000001"
 fi
 
 tell "The device flew back by itself, and says why:"
-show devices 026777000001 | sed -n '1,3p; /history/,/failed/p'
-"$godwit" devices 026777000001 --json >"$data/device.json"
-grep -q '"reason": "trial-panic"' "$data/device.json" || fail "the reason is trial-panic"
+show devices 026777000001 | sed -n '1,3p; /history/,$p'
+"$godwit" devices 026777000001 --json >"$work/device.json"
+grep -q '"reason": "trial-panic"' "$work/device.json" || fail "the reason is trial-panic"
 
 tell "No device is lost: all five still check in, and run 1.1.0."
 for device in 1 2 3 4 5; do
@@ -101,3 +100,4 @@ done
 wait_for 10 "all five run 1.1.0" all_run 1.1.0
 kill -0 "$fleet_pid" 2>/dev/null || fail "the devices are alive"
 show devices
+tell "All as told, in $(($(date +%s) - begun)) s."

@@ -24,9 +24,15 @@ static const json_t **devices_sorted(const json_t *devices, size_t count)
     return sorted;
 }
 
+/* Why it is as it is: said only where somebody might want to do something about it. */
+static const char *why(const json_t *device)
+{
+    return strcmp(json_text(device, "state"), "current") ? json_text(device, "sentence") : "";
+}
+
 static void table_print(const json_t *reply)
 {
-    static const char FORMAT[] = "%-13s %-20s %-9s %-12s %-8s %-9s %-12s %s\n";
+    static const char FORMAT[] = "%-12s  %-16s %-8s %-10s %-7s %-9s ";
     char ago[32];
     const json_t *devices = json_object_get(reply, "devices");
     size_t count = json_array_size(devices);
@@ -35,14 +41,15 @@ static void table_print(const json_t *reply)
         puts("no devices yet; `godwit claim --product NAME` lets them join");
         return;
     }
-    printf(FORMAT, "DEVICE", "PRODUCT", "CHIP", "VERSION", "SLOT", "STATE", "SEEN", "WHY");
+    printf(FORMAT, "DEVICE", "PRODUCT", "CHIP", "VERSION", "SLOT", "STATE");
+    puts("SEEN      WHY");
     for (size_t i = 0; i < count; i++) {
         const json_t *device = sorted[i];
         printf(FORMAT, json_text(device, "device_id"), json_text(device, "product"),
                json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
-               json_text(device, "state"),
-               ago_words(json_number(device, "last_seen"), ago, sizeof ago),
-               json_text(device, "sentence"));
+               json_text(device, "state"));
+        ago_words(json_number(device, "last_seen"), ago, sizeof ago);
+        printf(*why(device) ? "%-9s %s\n" : "%s%s\n", ago, why(device));
     }
     free(sorted);
 }
@@ -82,8 +89,10 @@ static void events_print(const json_t *reply)
         struct tm local;
         time_t at = (time_t)json_number(event, "time");
         if (localtime_r(&at, &local)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
-        printf("  %s  %-9s %-10s %s", when, json_text(event, "kind"), json_text(event, "version"),
-               json_text(event, "stage"));
+        const char *stage = json_text(event, "stage");
+        printf("  %s  %-9s", when, json_text(event, "kind"));
+        if (json_text(event, "version")[0]) printf(" %s", json_text(event, "version"));
+        if (strcmp(stage, "none")) printf(" %s", stage);
         const char *reason = json_text(event, "reason");
         if (reason[0] && strcmp(reason, "none"))
             printf(": %s (%s)", json_text(event, "sentence"), reason);

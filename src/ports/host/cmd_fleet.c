@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -165,6 +166,20 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     part_add(&text, " · ", tally.bricked, " BRICKED");
 }
 
+/* Cut to the terminal's width, so that it stays one line; a byte 10… goes on with a letter. */
+static void line_cut(char *line)
+{
+    struct winsize window;
+    size_t columns = 0;
+    if (ioctl(1, TIOCGWINSZ, &window) || window.ws_col < 2) return;
+    for (char *at = line; *at; at++) {
+        if ((*at & 0xC0) != 0x80 && ++columns == window.ws_col) {
+            *at = '\0';
+            return;
+        }
+    }
+}
+
 /* In place on a terminal, else a line when it has changed. */
 static void line_show(struct fleet_run *fleet, uint64_t now_ms)
 {
@@ -174,6 +189,7 @@ static void line_show(struct fleet_run *fleet, uint64_t now_ms)
     line_make(fleet, line, sizeof line);
     if (!strcmp(line, fleet->line)) return;
     memcpy(fleet->line, line, sizeof line);
+    line_cut(line);
     printf(isatty(1) ? "\r\033[K%s" : "%s\n", line);
     fflush(stdout);
 }
