@@ -352,6 +352,14 @@ static void test_size_limits(void **state)
         assert_int_equal(image.reason, GODWIT_REASON_TOO_LARGE);
         assert_int_equal(godwit_sink_write(&image.sink, file, 0), GODWIT_ERR_FORMAT); /* final */
     }
+    /* the signature sector counts too */
+    size_t size;
+    uint8_t *data = golden_read("images/minimal-rsa3072.bin", &size);
+    struct godwit_image_expect expect = {.size_max = 8192};
+    assert_int_equal(judge(&expect, data, size), GODWIT_REASON_NONE);
+    expect.size_max = 8191;
+    assert_int_equal(judge(&expect, data, size), GODWIT_REASON_TOO_LARGE);
+    free(data);
 }
 
 /* Where the file will stand in flash decides, and so does the page the chip can be set to. */
