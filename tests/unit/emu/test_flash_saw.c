@@ -1,0 +1,168 @@
+/* The saw: each kind of cut leaves what it says, and nothing happens until power returns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "emu/emu.h"
+
+#define SIZE 0x10000u
+
+static struct flash_ram ram;
+static struct godwit_flash bare, flash;
+static struct saw saw;
+static uint8_t before[SIZE], after[SIZE];
+
+static int setup(void **state)
+{
+    (void)state;
+    assert_int_equal(flash_ram_init(&ram, SIZE, 16, NULL), GODWIT_OK);
+    bare = flash_ram_port(&ram);
+    saw_init(&saw, &bare);
+    flash = saw_port(&saw);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    flash_ram_deinit(&ram);
+    return 0;
+}
+
+static const uint8_t *content(uint8_t bytes[static SIZE])
+{
+    assert_int_equal(bare.read(bare.ctx, 0, bytes, SIZE), GODWIT_OK);
+    return bytes;
+}
+
+static void fill(uint32_t offset, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++)
+        before[i] = (uint8_t)(i * 7 + (i >> 8));
+    assert_int_equal(bare.write(bare.ctx, offset, before, size), GODWIT_OK);
+}
+
+static void cuts_before_and_after(void **state)
+{
+    const uint8_t data[16] = "sixteen letters";
+    (void)state;
+    saw.cut_at = 1;
+    saw.kind = SAW_BEFORE;
+    assert_int_equal(flash.write(flash.ctx, 0, data, 16), GODWIT_ERR_IO);
+    assert_true(godwit_all(content(after), SIZE, 0xFF));
+    assert_true(saw.is_off);
+    saw_power_on(&saw);
+    saw.cut_at = 2;
+    saw.kind = SAW_AFTER;
+    assert_int_equal(flash.write(flash.ctx, 0, data, 16), GODWIT_ERR_IO);
+    assert_memory_equal(content(after), data, 16);
+}
+
+static void nothing_works_without_power(void **state)
+{
+    uint8_t data[16] = {0};
+    (void)state;
+    saw.cut_at = 1;
+    assert_int_equal(flash.erase(flash.ctx, 0, 4096), GODWIT_ERR_IO);
+    assert_int_equal(flash.read(flash.ctx, 0, data, 16), GODWIT_ERR_IO);
+    assert_int_equal(flash.write(flash.ctx, 0, data, 16), GODWIT_ERR_IO);
+    assert_int_equal(flash.erase(flash.ctx, 0, 4096), GODWIT_ERR_IO);
+    assert_int_equal(saw.operations, 1); /* what never began does not count */
+    assert_true(godwit_all(content(after), SIZE, 0xFF));
+    saw_power_on(&saw);
+    assert_int_equal(flash.write(flash.ctx, 0, data, 16), GODWIT_OK);
+    assert_int_equal(saw.operations, 2);
+}
+
+/* A prefix of whole units, then at most one unit with some of its bits, then nothing. */
+static void torn_write_leaves_a_prefix(void **state)
+{
+    uint8_t data[64];
+    bool saw_none = false, saw_some = false, saw_partial = false;
+    (void)state;
+    memset(data, 0x5A, sizeof data);
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+        saw_power_on(&saw);
+        saw.seed = seed;
+        saw.kind = SAW_TORN;
+        saw.cut_at = saw.operations + 1;
+        assert_int_equal(flash.write(flash.ctx, 32, data, 64), GODWIT_ERR_IO);
+        content(after);
+        uint32_t whole = 0;
+        while (whole < 64 && godwit_all(after + 32 + whole, 16, 0x5A))
+            whole += 16;
+        assert_true(whole < 64); /* else it were "after" */
+        for (uint32_t i = 0; i < 16; i++)
+            assert_int_equal(after[32 + whole + i] & 0x5A, 0x5A);
+        assert_true(godwit_all(after + 32 + whole + 16, 48 - whole, 0xFF));
+        saw_none |= whole == 0;
+        saw_some |= whole > 0;
+        saw_partial |= !godwit_all(after + 32 + whole, 16, 0xFF);
+    }
+    assert_true(saw_none && saw_some && saw_partial);
+    assert_int_equal(ram.violations, 0);
+}
+
+/* Some sectors blank, one that is neither old nor blank, the rest old. */
+static void torn_erase_leaves_one_sector_between(void **state)
+{
+    bool saw_raised = false, saw_prefix = false;
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+        fill(0, SIZE);
+        saw_power_on(&saw);
+        saw.seed = seed;
+        saw.kind = SAW_TORN;
+        saw.cut_at = saw.operations + 1;
+        assert_int_equal(flash.erase(flash.ctx, 4096, 3 * 4096), GODWIT_ERR_IO);
+        content(after);
+        uint32_t at = 4096;
+        while (at < 4 * 4096 && godwit_all(after + at, 4096, 0xFF))
+            at += 4096;
+        assert_true(at < 4 * 4096);
+        assert_memory_not_equal(after + at, before + at, 4096);
+        for (uint32_t i = 0; i < 4096; i++) /* an erase only sets bits */
+            assert_int_equal(after[at + i] & before[at + i], before[at + i]);
+        assert_memory_equal(after + at + 4096, before + at + 4096, SIZE - at - 4096);
+        assert_memory_equal(after, before, 4096);
+        bool is_prefix = !memcmp(after + at + 4000, before + at + 4000, 96);
+        saw_prefix |= is_prefix;
+        saw_raised |= !is_prefix;
+    }
+    assert_true(saw_raised && saw_prefix);
+}
+
+static void a_case_can_be_played_again(void **state)
+{
+    uint8_t data[256];
+    (void)state;
+    memset(data, 0x33, sizeof data);
+    for (int round = 0; round < 2; round++) {
+        saw_init(&saw, &bare);
+        assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+        saw.seed = 99;
+        saw.kind = SAW_TORN;
+        saw.cut_at = 1;
+        assert_int_equal(flash.write(flash.ctx, 0, data, sizeof data), GODWIT_ERR_IO);
+        content(round ? after : before);
+    }
+    assert_memory_equal(before, after, SIZE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(cuts_before_and_after, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_works_without_power, setup, teardown),
+        cmocka_unit_test_setup_teardown(torn_write_leaves_a_prefix, setup, teardown),
+        cmocka_unit_test_setup_teardown(torn_erase_leaves_one_sector_between, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_can_be_played_again, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
