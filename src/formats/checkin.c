@@ -241,7 +241,6 @@ static godwit_err outcome_read(const struct godwit_json *json, struct godwit_out
 {
     int node = godwit_json_member(json, 0, "outcome");
     if (node < 0) return GODWIT_OK;
-    if (!godwit_json_is_object(json, node)) return GODWIT_ERR_FORMAT;
     godwit_err err = members_read(json, node, outcome_members, COUNT(outcome_members), out);
     if (err) return err;
     return out->id > 0 ? GODWIT_OK : GODWIT_ERR_FORMAT;

@@ -42,6 +42,8 @@ static const char *const bad[] = {
     " ",
     "5",
     "\"x\"",
+    "\"x\",1",
+    "5,",
     "null",
     "{",
     "}",
@@ -91,6 +93,7 @@ static const char *const bad[] = {
     "[\"\\uD83Dx\"]",
     "[\"\\uD83D\\u0041\"]",
     "[\"\\uDE00\"]",
+    "[\"\\uDE00\\uDE00\"]",
     "[\"\n\"]",
     "[\"\x1f\"]",
     "[\"\x80\"]",
@@ -195,6 +198,9 @@ static void reads_strings(void **state)
     assert_int_equal(godwit_json_string(&json, 2, out, sizeof out), GODWIT_OK);
     assert_string_equal(out, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     assert_int_equal(godwit_json_string(&json, 2, out, 10), GODWIT_OK);
+    memset(out, 0x55, sizeof out);
+    assert_int_equal(godwit_json_string(&json, 2, out, 4), GODWIT_ERR_SPACE);
+    assert_true(godwit_all((uint8_t *)out + 4, sizeof out - 4, 0x55));
     assert_int_equal(godwit_json_string(&json, 2, out, 9), GODWIT_ERR_SPACE);
     assert_int_equal(godwit_json_string(&json, 3, out, 1), GODWIT_OK);
     assert_string_equal(out, "");
