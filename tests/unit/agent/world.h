@@ -133,9 +133,10 @@ static inline bool world_run(struct world *world, world_done *done, uint32_t sec
     while (world->now_ms <= end_ms) {
         if (done && done(world)) return true;
         uint64_t next_ms = board_step(&world->board, world->now_ms);
-        if (next_ms == UINT64_MAX) return false;
+        if (next_ms > end_ms) break;
         if (next_ms > world->now_ms) world->now_ms = next_ms;
     }
+    world->now_ms = end_ms;
     return done && done(world);
 }
 

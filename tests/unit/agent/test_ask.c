@@ -1,0 +1,246 @@
+/* ASK: first contact, silence, busy servers, answers that are none, and a change of mind. */
+#include "world.h"
+
+static struct world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world_begin(&world);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_end(&world);
+    return 0;
+}
+
+static void the_token_is_stored_before_it_is_sent(void **state)
+{
+    (void)state;
+    assert_true(world_run(&world, done_checked_in, 60));
+    uint8_t token[32];
+    memcpy(token, world.peer.token, 32);
+    world_power_cycle(&world);
+    world.peer.is_enrolled = false; /* as if the first answer had never arrived */
+    world_run(&world, NULL, 60);
+    assert_memory_equal(world.board.agent.record.token, token, 32);
+    assert_false(godwit_all(token, 32, 0));
+}
+
+static void a_cut_claim_is_repeated_with_the_same_token(void **state)
+{
+    (void)state;
+    world.peer.status = 503;
+    world_run(&world, NULL, 30);
+    uint8_t token[32];
+    memcpy(token, world.board.agent.record.token, 32);
+    assert_false(world_status(&world).enrolled);
+    world_power_cycle(&world);
+    world.peer.status = 0;
+    assert_true(world_run(&world, done_checked_in, 900));
+    assert_memory_equal(world.peer.token, token, 32);
+    assert_true(world_status(&world).enrolled);
+}
+
+static void a_server_that_forgot_us_gets_the_claim_again(void **state)
+{
+    (void)state;
+    assert_true(world_run(&world, done_checked_in, 60));
+    world.peer.is_enrolled = false;
+    world_run(&world, NULL, 300);
+    assert_int_equal(world.peer.claims, 2);
+    assert_true(world_status(&world).enrolled);
+}
+
+static void another_token_waits_for_a_person(void **state)
+{
+    (void)state;
+    world.peer.is_enrolled = true; /* this id came with another token before */
+    memset(world.peer.token, 7, 32);
+    world_run(&world, NULL, 300);
+    assert_true(world.peer.claims >= 4); /* "pending" is asked again, at the interval */
+    assert_false(world_status(&world).enrolled);
+    assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_NONE);
+}
+
+static void silence_is_answered_with_patience(void **state)
+{
+    (void)state;
+    world.peer.is_silent = true;
+    world_run(&world, NULL, 3600);
+    uint32_t tries = world_status(&world).checkins;
+    assert_in_range(tries, 12, 40); /* 2 s, doubling to 5 min, half of it jitter */
+    world.peer.is_silent = false;
+    assert_true(world_run(&world, done_checked_in, 400));
+}
+
+static uint32_t retry_after_s;
+static struct godwit_net inner;
+static uint64_t answered_ms;
+
+static godwit_err read_with_retry_after(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                                        struct godwit_answer *answer)
+{
+    (void)ctx;
+    godwit_err err = inner.read(inner.ctx, data, size_max, size_out, answer);
+    answer->retry_after_s = retry_after_s;
+    if (err == GODWIT_ERR_END) answered_ms = world.now_ms;
+    return err;
+}
+
+static void retry_after_is_obeyed(void **state)
+{
+    (void)state;
+    inner = world.board.options.net;
+    world.board.options.net.read = read_with_retry_after;
+    world.peer.status = 503;
+    retry_after_s = 1234;
+    world_run(&world, NULL, 10);
+    assert_true(answered_ms > 0);
+    uint64_t first_ms = answered_ms;
+    world_run(&world, NULL, 1200);
+    assert_int_equal(answered_ms, first_ms);
+    world_run(&world, NULL, 60);
+    assert_true(answered_ms >= first_ms + 1234000);
+}
+
+static godwit_err never_reads(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                              struct godwit_answer *answer)
+{
+    (void)ctx, (void)data, (void)size_max, (void)answer;
+    *size_out = 0;
+    return GODWIT_OK;
+}
+
+static void a_server_that_never_answers_is_left_after_half_a_minute(void **state)
+{
+    (void)state;
+    inner = world.board.options.net;
+    world.board.options.net.read = never_reads;
+    world_run(&world, NULL, 29);
+    assert_int_equal(world_status(&world).state, GODWIT_ASK);
+    world_run(&world, NULL, 2);
+    assert_int_equal(world_status(&world).state, GODWIT_IDLE);
+    world.board.options.net = inner;
+    assert_true(world_run(&world, done_checked_in, 60));
+}
+
+static size_t reply_size;
+static const char *reply_text;
+static godwit_err reads_a_text(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                               struct godwit_answer *answer)
+{
+    (void)ctx;
+    *answer = (struct godwit_answer){.status = 200, .content_length = UINT64_MAX};
+    *size_out = reply_size < size_max ? reply_size : size_max;
+    if (*size_out == 0) return GODWIT_ERR_END;
+    for (size_t i = 0; i < *size_out; i++)
+        data[i] = reply_text ? (uint8_t)*reply_text++ : ' ';
+    reply_size -= *size_out;
+    return GODWIT_OK;
+}
+
+static void answers_that_are_none_are_refused_and_reported(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        NULL,
+        "",
+        "{",
+        "[]",
+        "{\"interval_s\":60}",
+        "{\"interval_s\":0,\"instruction\":\"R1dJMQ==\"}",
+        "{\"interval_s\":60,\"outcome_id\":0,\"instruction\":\"R1dJMQ==\"}"};
+    assert_true(world_run(&world, done_checked_in, 60));
+    inner = world.board.options.net;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        world.board.options.net = inner;
+        world.board.options.net.read = reads_a_text;
+        reply_text = texts[i];
+        reply_size = texts[i] ? strlen(texts[i]) : 100000; /* NULL: no end of blanks */
+        godwit_agent_nudge(&world.board.agent);
+        world.peer.outcomes = 0;
+        world_run(&world, NULL, 0);
+        world.board.options.net = inner;
+        assert_true(world_run(&world, done_outcome, 1000));
+        assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_REPLY_MALFORMED);
+        assert_int_equal(world.peer.outcome.rollout_id, 0); /* nobody is blamed for it */
+        world_run(&world, NULL, 10);
+        assert_int_equal(world_status(&world).state, GODWIT_IDLE);
+    }
+}
+
+static void a_release_withdrawn_before_the_switch_stays_away(void **state)
+{
+    (void)state;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world.peer.withdraws = true;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_outcome, 300));
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_SWITCH);
+    world_run(&world, NULL, 600);
+    assert_int_equal(world.peer.outcomes, 1);
+    assert_int_equal(world.board.counters.boots, 1);
+    assert_memory_equal(world.peer.last.idle_file_sha256, world.peer.file_sha256, 32);
+    /* offered again, it is switched to at once */
+    world.peer.withdraws = false;
+    peer_offer(&world.peer, file.data, file.size, 6);
+    assert_true(world_run(&world, done_confirmed, 300));
+    assert_int_equal(world.peer.image_requests, 1);
+    free(file.data);
+}
+
+/* While it asks "may I switch now?" the answer names another file: that one is fetched. */
+static void the_fresh_answer_must_name_what_was_verified(void **state)
+{
+    (void)state;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct file other = world_file("1.2.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_verifying, 300));
+    peer_offer(&world.peer, other.data, other.size, 6);
+    assert_true(world_run(&world, done_confirmed, 600));
+    assert_string_equal(world.peer.last.version, "1.2.0");
+    assert_int_equal(world.board.counters.boots, 2);
+    free(file.data);
+    free(other.data);
+}
+
+static void a_verified_slot_waits_for_a_server_that_is_gone(void **state)
+{
+    (void)state;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&world.peer, file.data, file.size, 5);
+    assert_true(world_run(&world, done_verifying, 300));
+    world.peer.is_silent = true;
+    world_run(&world, NULL, 3600);
+    assert_int_equal(world.board.counters.boots, 1);
+    world.peer.is_silent = false;
+    assert_true(world_run(&world, done_confirmed, 900));
+    assert_int_equal(world.peer.image_requests, 1);
+    free(file.data);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_token_is_stored_before_it_is_sent),
+        TEST(a_cut_claim_is_repeated_with_the_same_token),
+        TEST(a_server_that_forgot_us_gets_the_claim_again),
+        TEST(another_token_waits_for_a_person),
+        TEST(silence_is_answered_with_patience),
+        TEST(retry_after_is_obeyed),
+        TEST(a_server_that_never_answers_is_left_after_half_a_minute),
+        TEST(answers_that_are_none_are_refused_and_reported),
+        TEST(a_release_withdrawn_before_the_switch_stays_away),
+        TEST(the_fresh_answer_must_name_what_was_verified),
+        TEST(a_verified_slot_waits_for_a_server_that_is_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* The record under cuts: whatever is torn, what is read back is a state that was written whole. */
+#include "world.h"
+
+#define RECORD_OFFSET 0x4000u
+
+struct bench {
+    struct flash_ram ram;
+    struct godwit_flash inner, flash;
+    struct saw saw;
+    struct godwit_agent agent;
+};
+
+static void bench_begin(struct bench *bench, uint32_t write_size)
+{
+    memset(bench, 0, sizeof *bench);
+    assert_int_equal(flash_ram_init(&bench->ram, 0x8000, write_size, NULL), GODWIT_OK);
+    bench->inner = flash_ram_port(&bench->ram);
+    saw_init(&bench->saw, &bench->inner);
+    bench->flash = saw_port(&bench->saw);
+    bench->agent.config.flash = &bench->flash;
+    bench->agent.slots.record = (struct godwit_region){RECORD_OFFSET, 0x2000};
+}
+
+/* Memory is lost; what does the flash say? */
+static godwit_err reload(struct bench *bench)
+{
+    saw_power_on(&bench->saw);
+    memset(&bench->agent.record, 0xA5, sizeof bench->agent.record);
+    bench->agent.marks = 77;
+    return godwit_record_load(&bench->agent);
+}
+
+static void a_blank_partition_is_a_new_device(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_begin(&bench, 4);
+    assert_int_equal(reload(&bench), GODWIT_ERR_MISSING);
+    assert_int_equal(bench.agent.record.outcome_id, 0);
+    assert_int_equal(bench.agent.record.install_step, GODWIT_STEP_NONE);
+    flash_ram_deinit(&bench.ram);
+}
+
+static void two_unreadable_sectors_are_a_lost_record(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const uint8_t noise[32] = {1, 2, 3};
+    bench_begin(&bench, 4);
+    assert_int_equal(bench.inner.write(bench.inner.ctx, RECORD_OFFSET, noise, 32), GODWIT_OK);
+    assert_int_equal(reload(&bench), GODWIT_ERR_MISSING); /* a new device's first write, cut */
+    assert_int_equal(bench.inner.write(bench.inner.ctx, RECORD_OFFSET + 4096, noise, 32),
+                     GODWIT_OK);
+    assert_int_equal(reload(&bench), GODWIT_ERR_FORMAT);
+    flash_ram_deinit(&bench.ram);
+}
+
+/* A story of 260 changes, more marks than a sector holds; the n-th write or erase is cut, in each
+ * of three ways. Read back, it is the last finished change, or the one that was being made. */
+static void cuts_leave_the_old_or_the_new(void **state)
+{
+    (void)state;
+    static const uint32_t units[] = {4, 16, 32};
+    for (size_t u = 0; u < 3; u++) {
+        for (uint32_t cut_at = 1; cut_at <= 290; cut_at++) {
+            for (int kind = 0; kind < SAW_KINDS_COUNT; kind++) {
+                struct bench bench;
+                bench_begin(&bench, units[u]);
+                (void)!reload(&bench);
+                bench.agent.record.checkins = 500;
+                assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
+                bench.saw.cut_at = bench.saw.operations + cut_at;
+                bench.saw.kind = (enum saw_kind)kind;
+                bench.saw.seed = cut_at;
+                uint32_t done = 0;
+                for (uint32_t i = 1; i <= 260 && !bench.saw.is_off; i++) {
+                    godwit_err err;
+                    bench.agent.record.checkins = 500 + i; /* kept by a whole write alone */
+                    if (i % 9 == 0) {
+                        bench.agent.record.boots = i;
+                        err = godwit_record_commit(&bench.agent);
+                    } else {
+                        err = godwit_record_mark(&bench.agent, GODWIT_MARK_BOOTS, i);
+                    }
+                    if (!err) done = i;
+                }
+                assert_int_equal(reload(&bench), GODWIT_OK);
+                uint32_t boots = bench.agent.record.boots;
+                assert_true(boots == done || boots == done + 1);
+                assert_true(bench.agent.record.checkins <= 500 + boots);
+                /* and the next change goes through */
+                assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_STEP, 2), GODWIT_OK);
+                assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BLOCKS, 9),
+                                 GODWIT_OK);
+                assert_int_equal(reload(&bench), GODWIT_OK);
+                assert_int_equal(bench.agent.record.install_step, 2);
+                assert_int_equal(bench.agent.record.install_blocks, 9);
+                assert_int_equal(bench.agent.record.boots, boots);
+                assert_int_equal(bench.ram.violations, 0);
+                flash_ram_deinit(&bench.ram);
+            }
+        }
+    }
+}
+
+static void a_full_sector_of_marks_moves_on(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_begin(&bench, 32);
+    (void)!reload(&bench);
+    assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
+    uint32_t operations = bench.saw.operations;
+    for (uint32_t i = 1; i <= 300; i++) {
+        assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BLOCKS, i), GODWIT_OK);
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        assert_int_equal(bench.agent.record.install_blocks, i);
+    }
+    /* 300 changes: 112 marks a sector, so two erases and two whole writes among them */
+    assert_int_equal(bench.saw.operations - operations, 300 + 2);
+    assert_int_equal(bench.ram.violations, 0);
+    flash_ram_deinit(&bench.ram);
+}
+
+static void marks_of_an_older_record_do_not_count(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_begin(&bench, 4);
+    (void)!reload(&bench);
+    assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK); /* number 1 */
+    assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BOOTS, 5), GODWIT_OK);
+    bench.agent.record.boots = 6;
+    assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK); /* number 2 */
+    assert_int_equal(reload(&bench), GODWIT_OK);
+    assert_int_equal(bench.agent.record.boots, 6);
+    assert_int_equal(bench.agent.record.number, 2);
+    flash_ram_deinit(&bench.ram);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_blank_partition_is_a_new_device),
+        cmocka_unit_test(two_unreadable_sectors_are_a_lost_record),
+        cmocka_unit_test(cuts_leave_the_old_or_the_new),
+        cmocka_unit_test(a_full_sector_of_marks_moves_on),
+        cmocka_unit_test(marks_of_an_older_record_do_not_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
