@@ -7,6 +7,7 @@
  * size is a guess, but both are refused all the same, and only the word differs. */
 #include "formats/filekind.h"
 #include "formats/chip.h"
+#include "formats/otadata.h"
 
 #define IMAGE_MAGIC 0xE9
 #define APP_DESC_MAGIC 0xABCD5432u
@@ -22,6 +23,8 @@
 #define TABLE_LAST 0xF000u
 #define TABLE_ROW_SIZE 32
 #define SECTOR 0x1000u
+#define ESP8266_CODE_FROM 0x40100000u
+#define ESP8266_CODE_TO 0x40300000u
 
 struct row {
     const char *id, *words;
@@ -69,6 +72,16 @@ static bool has_bootloader_desc(struct godwit_span file)
     while (size < 32 && text[size] >= 0x20 && text[size] < 0x7F)
         size++;
     return size >= 2 && size < 32 && text[size] == 0;
+}
+
+/* The ESP8266 has a header of 8 bytes, so its first segment is loaded where other chips keep the
+ * drive strength of the flash pins. */
+static bool is_esp8266(struct godwit_span file)
+{
+    if (file.size < 16) return false;
+    uint32_t entry = godwit_load32(file.data + 4), load = godwit_load32(file.data + 8);
+    return entry >= ESP8266_CODE_FROM && entry < ESP8266_CODE_TO && load >= ESP8266_CODE_FROM &&
+           load < ESP8266_CODE_TO;
 }
 
 /* For a chip that is not known: mapped on any chip. */
@@ -122,6 +135,7 @@ static enum godwit_file_kind image_kind(struct godwit_span file, uint64_t file_s
     if (is_image && has_app_desc(file)) return GODWIT_FILE_APP;
     if (is_merged(file)) return GODWIT_FILE_MERGED;
     if (!is_image) return GODWIT_FILE_UNKNOWN;
+    if (is_esp8266(file)) return GODWIT_FILE_ESP8266;
     return has_bootloader_desc(file) ? GODWIT_FILE_BOOTLOADER : bare_image_kind(file, file_size);
 }
 
@@ -147,6 +161,20 @@ static enum godwit_file_kind magic_kind(struct godwit_span file)
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
         if (has_at(file, 0, magics[i].magic, magics[i].size)) return magics[i].kind;
     return has_table(file, 0) ? GODWIT_FILE_PTABLE : GODWIT_FILE_UNKNOWN;
+}
+
+/* Two sectors of one entry each, at least one of them valid ("boot_app0.bin" of web installers). */
+static bool is_otadata(struct godwit_span file, uint64_t file_size)
+{
+    if (file_size != 2 * SECTOR || file.size != file_size) return false;
+    bool is_any_valid = false;
+    for (size_t at = 0; at < 2 * SECTOR; at += SECTOR) {
+        struct godwit_ota_entry entry = godwit_ota_entry_load(file.data + at);
+        size_t rest = SECTOR - GODWIT_OTA_ENTRY_SIZE;
+        if (!godwit_all(file.data + at + GODWIT_OTA_ENTRY_SIZE, rest, 0xFF)) return false;
+        is_any_valid |= godwit_ota_is_valid(&entry);
+    }
+    return is_any_valid;
 }
 
 static bool is_space(uint8_t c)
@@ -182,6 +210,7 @@ enum godwit_file_kind godwit_file_kind(const uint8_t *head, size_t head_size, ui
     struct godwit_span file = {head, head_size};
     enum godwit_file_kind kind = image_kind(file, file_size);
     if (kind == GODWIT_FILE_UNKNOWN) kind = magic_kind(file);
+    if (kind == GODWIT_FILE_UNKNOWN && is_otadata(file, file_size)) kind = GODWIT_FILE_OTADATA;
     if (kind == GODWIT_FILE_UNKNOWN) kind = text_kind(file);
     if (kind == GODWIT_FILE_UNKNOWN) kind = blank_kind(file);
     return kind;

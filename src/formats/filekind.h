@@ -9,6 +9,8 @@
     X(BOOTLOADER, "bootloader", "a second-stage bootloader, not an application")                   \
     X(RAM_APP, "ram-app", "an ESP32 image that runs from RAM only, not an application for a slot") \
     X(MERGED, "merged", "a whole-flash image for first flashing, not an update")                   \
+    X(ESP8266, "esp8266-image", "an image for the ESP8266, an older chip that is not served here") \
+    X(OTADATA, "otadata", "the boot choice (otadata) of first flashing, not an application")       \
     X(PTABLE, "partition-table", "a partition table")                                              \
     X(ELF, "elf", "an ELF file; send the .bin that the build makes from it")                       \
     X(UF2, "uf2", "a UF2 file; send the .bin it was made from")                                    \

@@ -2,6 +2,7 @@
  * is looked at. */
 #include "formats/chip.h"
 #include "formats/filekind.h"
+#include "formats/otadata.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -198,6 +199,37 @@ static void knows_a_merged_file_at_every_place(void **state)
     assert_kind(sizeof file, GODWIT_FILE_APP);
 }
 
+/* First bytes as Arduino's eboot has them: header of 8 bytes, then the first segment. */
+static void knows_the_older_chip(void **state)
+{
+    (void)state;
+    static const uint8_t head[16] = {0xE9, 2,    3,    0x40, 0x80, 0xF4, 0x10, 0x40,
+                                     0x00, 0xF0, 0x10, 0x40, 0x60, 0x0D, 0x00, 0x00};
+    put(0, head, sizeof head);
+    assert_kind(64, GODWIT_FILE_ESP8266);
+    file[11] = 0; /* loads elsewhere */
+    assert_int_not_equal(kind_of(64, 64), GODWIT_FILE_ESP8266);
+    put_image(0, 0, 0x400D0020); /* an ESP32 with default pins, entry in RAM */
+    godwit_store32(file + 4, 0x40101000);
+    file[8] = 0xEE;
+    assert_kind(64, GODWIT_FILE_APP);
+}
+
+static void knows_otadata(void **state)
+{
+    (void)state;
+    struct godwit_ota_entry entry = {.seq = 1, .state = 2, .crc = godwit_ota_crc(1)};
+    memset(file, 0xFF, sizeof file);
+    godwit_ota_entry_store(&entry, file + 0x1000);
+    assert_kind(0x2000, GODWIT_FILE_OTADATA);
+    assert_int_not_equal(kind_of(0x2000, 0x3000), GODWIT_FILE_OTADATA);
+    file[0x1FFF] = 0;
+    assert_int_not_equal(kind_of(0x2000, 0x2000), GODWIT_FILE_OTADATA);
+    file[0x1FFF] = 0xFF;
+    file[0x1000 + 28] ^= 1; /* CRC */
+    assert_int_not_equal(kind_of(0x2000, 0x2000), GODWIT_FILE_OTADATA);
+}
+
 static void every_kind_has_words(void **state)
 {
     (void)state;
@@ -217,6 +249,8 @@ int main(void)
         cmocka_unit_test(tells_images_apart),
         cmocka_unit_test(knows_a_bootloader_by_its_descriptor),
         cmocka_unit_test(knows_a_merged_file_at_every_place),
+        cmocka_unit_test(knows_the_older_chip),
+        cmocka_unit_test(knows_otadata),
         cmocka_unit_test(every_kind_has_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
