@@ -57,9 +57,9 @@ static void refuse_kind(struct intake *intake)
         refuse_reason(intake, intake->image.reason);
         return;
     }
-    snprintf(detail, sizeof detail,
-             "this is %s; send the project's application .bin file from its build folder",
-             godwit_file_kind_words(kind));
+    const char *words = godwit_file_kind_words(kind);
+    const char *advice = "; send the project's application .bin file from its build folder";
+    snprintf(detail, sizeof detail, "this is %s%s", words, strchr(words, ';') ? "" : advice);
     refuse(intake, 422, godwit_reason_id(GODWIT_REASON_NOT_AN_IMAGE), detail);
 }
 
@@ -194,7 +194,7 @@ static godwit_err intake_run(struct change *change)
 
 static void refuse_result(struct intake *intake)
 {
-    char detail[256];
+    char detail[320];
     switch (intake->result) {
     case UPLOAD_UNSIGNED:
         refuse_reason(intake, GODWIT_REASON_UNSIGNED);

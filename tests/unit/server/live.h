@@ -1,0 +1,326 @@
+/* A live server in this process, asked over TLS on loopback by libcurl; files by our own packer and
+ * signer; a device that speaks through the codecs of formats/. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first */
+#include <cmocka.h>
+#include <curl/curl.h>
+#include <dirent.h>
+#include <jansson.h>
+
+#include "base/text.h"
+#include "emu/pack.h"
+#include "server/app.h"
+#include "server/text_file.h"
+#include "temp_dir.h"
+
+struct live {
+    char dir[64], data[96], url[64], ca[128], admin[80], password[32], note[600];
+    struct settings settings;
+    struct app app;
+    struct http_server *server;
+    CURL *curl;
+    struct key *key;
+    /* of the last answer */
+    long status;
+    char *body;
+    size_t body_size;
+    char etag[80], range[80], retry[16];
+    json_t *json;
+};
+
+static inline void live_start(struct live *live)
+{
+    assert_int_equal(
+        app_open(&live->app, &live->settings, live->note, sizeof live->note, live->password),
+        GODWIT_OK);
+    struct http_options options = {.certificate = live->app.cert_path,
+                                   .key = live->app.key_path,
+                                   .address = "127.0.0.1",
+                                   .loops = 2,
+                                   .routes = ROUTES,
+                                   .routes_count = ROUTES_COUNT,
+                                   .app = &live->app,
+                                   .workers = live->app.workers,
+                                   .clock = live->app.clock};
+    assert_int_equal(http_open(&options, live->note, sizeof live->note, &live->server), GODWIT_OK);
+    snprintf(live->url, sizeof live->url, "https://127.0.0.1:%u", http_port(live->server));
+    char path[FILE_PATH_MAX];
+    folder_path(live->data, "admin-token", path, sizeof path);
+    assert_int_equal(text_file_read(path, live->admin, sizeof live->admin), GODWIT_OK);
+    live->admin[strcspn(live->admin, "\n")] = 0;
+    live->curl = curl_easy_init();
+}
+
+static inline void live_stop(struct live *live)
+{
+    curl_easy_cleanup(live->curl);
+    http_close(live->server, 1000);
+    app_close(&live->app);
+}
+
+static inline int live_setup(void **state)
+{
+    static struct live live;
+    memset(&live, 0, sizeof live);
+    temp_dir_make(live.dir);
+    snprintf(live.data, sizeof live.data, "%s/data", live.dir);
+    snprintf(live.ca, sizeof live.ca, "%s/tls/ca.pem", live.data);
+    live.settings = (struct settings){.data = live.data, .interval_s = 7};
+    live.key = key_generate(GODWIT_SCHEME_ECDSA256);
+    live_start(&live);
+    *state = &live;
+    return 0;
+}
+
+static inline int live_teardown(void **state)
+{
+    struct live *live = *state;
+    live_stop(live);
+    key_close(live->key);
+    free(live->body);
+    json_decref(live->json);
+    temp_dir_drop(live->dir);
+    return 0;
+}
+
+static inline size_t live_take(char *data, size_t one, size_t size, void *ctx)
+{
+    struct live *live = ctx;
+    (void)one;
+    live->body = realloc(live->body, live->body_size + size + 1);
+    memcpy(live->body + live->body_size, data, size);
+    live->body_size += size;
+    live->body[live->body_size] = 0;
+    return size;
+}
+
+static inline size_t live_head(char *data, size_t one, size_t size, void *ctx)
+{
+    struct live *live = ctx;
+    char line[256];
+    (void)one;
+    snprintf(line, sizeof line, "%.*s", (int)size, data);
+    sscanf(line, "ETag: %79[^\r\n]", live->etag);
+    sscanf(line, "Content-Range: %79[^\r\n]", live->range);
+    sscanf(line, "Retry-After: %15[^\r\n]", live->retry);
+    return size;
+}
+
+struct call {
+    const char *method, *path, *bearer, *header;
+    const void *body;
+    size_t body_size;
+};
+
+static inline long live_call(struct live *live, const struct call *call)
+{
+    char url[512], bearer[300];
+    struct curl_slist *headers = NULL;
+    free(live->body);
+    json_decref(live->json);
+    live->body = NULL, live->json = NULL, live->body_size = 0;
+    live->etag[0] = live->range[0] = live->retry[0] = 0;
+    snprintf(url, sizeof url, "%s%s", live->url, call->path);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", call->bearer ? call->bearer : "");
+    if (call->bearer) headers = curl_slist_append(headers, bearer);
+    if (call->header) headers = curl_slist_append(headers, call->header);
+    headers = curl_slist_append(headers, "Expect:");
+    curl_easy_reset(live->curl);
+    curl_easy_setopt(live->curl, CURLOPT_URL, url);
+    curl_easy_setopt(live->curl, CURLOPT_CAINFO, live->ca);
+    curl_easy_setopt(live->curl, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(live->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(live->curl, CURLOPT_WRITEFUNCTION, live_take);
+    curl_easy_setopt(live->curl, CURLOPT_WRITEDATA, live);
+    curl_easy_setopt(live->curl, CURLOPT_HEADERFUNCTION, live_head);
+    curl_easy_setopt(live->curl, CURLOPT_HEADERDATA, live);
+    curl_easy_setopt(live->curl, CURLOPT_TIMEOUT, 20L);
+    if (call->body) {
+        curl_easy_setopt(live->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
+        curl_easy_setopt(live->curl, CURLOPT_POSTFIELDS, call->body);
+    }
+    CURLcode code = curl_easy_perform(live->curl);
+    curl_slist_free_all(headers);
+    if (code) print_message("%s %s: %s\n", call->method, call->path, curl_easy_strerror(code));
+    assert_int_equal(code, CURLE_OK);
+    curl_easy_getinfo(live->curl, CURLINFO_RESPONSE_CODE, &live->status);
+    if (live->body) live->json = json_loadb(live->body, live->body_size, 0, NULL);
+    return live->status;
+}
+
+/* As an operator; body NULL for none. */
+static inline long live_ask(struct live *live, const char *method, const char *path,
+                            const char *body)
+{
+    struct call call = {method, path, live->admin, NULL, body, body ? strlen(body) : 0};
+    return live_call(live, &call);
+}
+
+static inline const char *live_text(const struct live *live, const char *name)
+{
+    const char *text = json_string_value(json_object_get(live->json, name));
+    return text ? text : "";
+}
+
+static inline json_int_t live_number(const struct live *live, const char *name)
+{
+    return json_integer_value(json_object_get(live->json, name));
+}
+
+static inline int64_t live_count(struct live *live, const char *sql)
+{
+    struct db *db = app_reader_take(&live->app);
+    struct db_rows rows;
+    assert_non_null(db);
+    assert_int_equal(db_query(db, &rows, sql, NULL, 0), GODWIT_OK);
+    assert_int_equal(db_next(&rows), GODWIT_OK);
+    int64_t count = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    app_reader_give(&live->app, db);
+    return count;
+}
+
+static inline size_t live_blobs(const struct live *live)
+{
+    char path[FILE_PATH_MAX];
+    size_t count = 0;
+    folder_path(live->data, "blobs", path, sizeof path);
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+/* ---- files ---- */
+
+struct bytes {
+    uint8_t *data;
+    size_t size;
+};
+
+static inline struct bytes live_image(const char *project, const char *version,
+                                      const struct key *key)
+{
+    struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
+                                   .project = project,
+                                   .version = version,
+                                   .size = 16384,
+                                   .seed = 1};
+    struct bytes plain, sealed;
+    enum godwit_reason reason;
+    assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
+    if (!key) return plain;
+    assert_int_equal(image_sign(key, plain.data, plain.size, &sealed.data, &sealed.size, &reason),
+                     GODWIT_OK);
+    free(plain.data);
+    return sealed;
+}
+
+static inline long live_upload(struct live *live, const char *query, const void *data, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/api/v1/images%s", query);
+    struct call call = {"PUT", path, live->admin, NULL, data, size};
+    return live_call(live, &call);
+}
+
+/* Packs, signs, uploads; expects 201. The caller frees the bytes. */
+static inline struct bytes live_release_file(struct live *live, const char *version)
+{
+    struct bytes file = live_image("thermostat", version, live->key);
+    assert_int_equal(live_upload(live, "", file.data, file.size), 201);
+    return file;
+}
+
+static inline void live_release(struct live *live, const char *version)
+{
+    free(live_release_file(live, version).data);
+}
+
+/* ---- a device ---- */
+
+struct mouse { /* small, and it squeaks */
+    struct godwit_checkin checkin;
+    char bearer[65];
+    struct godwit_checkin_reply reply;
+    struct godwit_instruction instruction;
+};
+
+static inline struct mouse mouse_make(uint8_t n)
+{
+    struct mouse mouse = {.checkin = {.device_id = {0x7c, 0xdf, 0xa1, 0, 0, n},
+                                      .has_token = true,
+                                      .project = "thermostat",
+                                      .version = "1.0.0",
+                                      .slot = "ota_0",
+                                      .chip_id = godwit_chip_by_name("esp32c3")->id,
+                                      .chip_revision = 3,
+                                      .slot_size = 1 << 20}};
+    memset(mouse.checkin.token, 0x10 + n, 32);
+    memset(mouse.checkin.image_sha256, 0x77, 32);
+    godwit_hex_encode(mouse.checkin.token, 32, mouse.bearer);
+    return mouse;
+}
+
+/* Asks with this bearer; after a 200 with an instruction, it is proven to be by the seed's deploy
+ * key, for this device and this nonce. */
+static inline long mouse_ask(struct live *live, struct mouse *mouse, const char *bearer)
+{
+    char text[GODWIT_CHECKIN_REQUEST_MAX];
+    size_t size;
+    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
+    struct godwit_policy policy = {.deploy_keys_count = 1};
+    uint32_t key;
+    mouse->checkin.nonce[0]++;
+    assert_int_equal(godwit_checkin_encode(&mouse->checkin, text, sizeof text, &size), GODWIT_OK);
+    struct call call = {"POST", "/v1/checkin", bearer, NULL, text, size};
+    memset(&mouse->reply, 0, sizeof mouse->reply);
+    memset(&mouse->instruction, 0, sizeof mouse->instruction);
+    if (live_call(live, &call) != 200) return live->status;
+    assert_int_equal(godwit_checkin_reply_decode(live->body, live->body_size, tokens,
+                                                 GODWIT_CHECKIN_TOKENS_MAX, &mouse->reply),
+                     GODWIT_OK);
+    if (!mouse->reply.has_instruction) return 200;
+    memcpy(policy.deploy_keys[0], live->app.deploy_point, 64);
+    assert_int_equal(godwit_instruction_verify(mouse->reply.instruction, &policy, &key), GODWIT_OK);
+    assert_int_equal(godwit_instruction_decode(mouse->reply.instruction, &mouse->instruction),
+                     GODWIT_OK);
+    assert_memory_equal(mouse->instruction.nonce, mouse->checkin.nonce, 16);
+    assert_memory_equal(mouse->instruction.device_id, mouse->checkin.device_id, 16);
+    return 200;
+}
+
+static inline void mouse_enrol(struct live *live, struct mouse *mouse, const char *claim)
+{
+    assert_int_equal(mouse_ask(live, mouse, claim), 200);
+    assert_true(mouse->reply.has_instruction);
+    mouse->checkin.has_token = false;
+}
+
+/* A claim token for the product thermostat. */
+static inline void live_claim(struct live *live, unsigned count, char out[static 128])
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"count\":%u}", count);
+    assert_int_equal(live_ask(live, "POST", "/api/v1/claims", body), 201);
+    snprintf(out, 128, "%s", live_text(live, "token"));
+}
+
+static inline bool mouse_is_told(const struct mouse *mouse)
+{
+    return mouse->instruction.flags == GODWIT_INSTRUCTION_INSTALL;
+}
+
+/* GET of the image it is told to install. */
+static inline long mouse_fetch(struct live *live, const struct mouse *mouse, const char *header)
+{
+    char path[128] = "/v1/image/";
+    godwit_hex_encode(mouse->instruction.file_sha256, 32, path + strlen(path));
+    struct call call = {"GET", path, mouse->bearer, header, NULL, 0};
+    return live_call(live, &call);
+}
