@@ -82,8 +82,8 @@ static void told(void *ctx, const struct host_device *device, enum host_event ev
     case HOST_FLEW_BACK:
         say_reason(teller, "flew back: ", status->last_reason);
         break;
-    case HOST_UNREACHABLE:
-        say(teller, "server not reached: ", device->net.failure);
+    case HOST_UNANSWERED:
+        say(teller, "no answer: ", device->net.failure);
         break;
     case HOST_BRICKED:
         say(teller, "nothing in this flash boots; the chip resets for ever", "");

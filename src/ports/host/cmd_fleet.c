@@ -100,7 +100,7 @@ struct tally {
         uint32_t count;
     } versions[VERSIONS_MAX];
     uint32_t versions_count, off, others, downloading, verifying, on_trial, strangers, fly_backs,
-        unreachable, bricked;
+        unanswered, bricked;
 };
 
 static void tally_version(struct tally *tally, const char *version)
@@ -123,7 +123,7 @@ static void tally_device(struct tally *tally, const struct host_device *device)
     tally->bricked += device->board.is_bricked;
     tally->fly_backs += device->fly_backs;
     tally->strangers += state != GODWIT_BOOT && !device->status.enrolled;
-    tally->unreachable += device->net.failure[0] != '\0';
+    tally->unanswered += device->net.failure[0] != '\0';
     tally->on_trial += device->status.on_trial;
     tally->downloading += state == GODWIT_FETCH;
     tally->verifying += state == GODWIT_VERIFY;
@@ -162,7 +162,7 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     part_add(&text, " · ", tally.verifying, " verifying");
     part_add(&text, " · ", tally.on_trial, " on trial");
     part_add(&text, " · ", tally.fly_backs, " flown back");
-    part_add(&text, " · ", tally.unreachable, " without server");
+    part_add(&text, " · ", tally.unanswered, " without an answer");
     part_add(&text, " · ", tally.bricked, " BRICKED");
 }
 

@@ -162,9 +162,9 @@ static void watch_contact(struct host_device *device, const struct godwit_agent_
     bool was_awake = before->state != GODWIT_BOOT; /* in BOOT the record is not read yet */
     if (was_awake && device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
     if (was_awake && device->status.checkins > before->checkins) tell(device, HOST_CHECKED_IN);
-    bool is_unreachable = device->net.failure[0];
-    if (is_unreachable && !device->is_unreachable) tell(device, HOST_UNREACHABLE);
-    device->is_unreachable = is_unreachable;
+    bool is_unanswered = device->net.failure[0];
+    if (is_unanswered && !device->is_unanswered) tell(device, HOST_UNANSWERED);
+    device->is_unanswered = is_unanswered;
 }
 
 void host_device_step(struct host_device *device, uint64_t now_ms)

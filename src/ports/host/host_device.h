@@ -17,9 +17,9 @@ enum host_event {
     HOST_SWITCHING,
     HOST_ON_TRIAL,
     HOST_CONFIRMED,
-    HOST_REFUSED,     /* an install ended before the switch: status.last_reason */
-    HOST_FLEW_BACK,   /* status.last_reason */
-    HOST_UNREACHABLE, /* net.failure; once until the server is reached again */
+    HOST_REFUSED,    /* an install ended before the switch: status.last_reason */
+    HOST_FLEW_BACK,  /* status.last_reason */
+    HOST_UNANSWERED, /* net.failure; once until a request is answered well again */
     HOST_BRICKED,
 };
 
@@ -54,7 +54,7 @@ struct host_device {
     struct flash_file file;
     struct flash_ram ram;
     uint32_t boots, tenth;
-    bool is_in_ram, is_open, is_new, is_unreachable;
+    bool is_in_ram, is_open, is_new, is_unanswered;
 };
 
 /* path NULL: in memory, from the template. On failure false and words in why. The device stays

@@ -83,6 +83,20 @@ static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
     return size;
 }
 
+static void failure_put(struct host_net *net, const struct transfer *transfer)
+{
+    int status = transfer->answer.status;
+    net->failure[0] = '\0';
+    if (transfer->result)
+        snprintf(net->failure, sizeof net->failure, "%s",
+                 transfer->error[0] ? transfer->error : curl_easy_strerror(transfer->result));
+    else if (status == 401)
+        snprintf(net->failure, sizeof net->failure,
+                 "401, the server knows neither this device nor the claim, or it is used up");
+    else if (status >= 400)
+        snprintf(net->failure, sizeof net->failure, "the server answered %d", status);
+}
+
 static void transfer_done(struct transfer *transfer, CURLcode result)
 {
     transfer->is_done = true;
@@ -90,10 +104,7 @@ static void transfer_done(struct transfer *transfer, CURLcode result)
     if (!result && !transfer->answer.status) head_read(transfer);
     struct host_net *net = transfer->net;
     if (!net) return;
-    net->failure[0] = '\0';
-    if (result)
-        snprintf(net->failure, sizeof net->failure, "%s",
-                 transfer->error[0] ? transfer->error : curl_easy_strerror(result));
+    failure_put(net, transfer);
     net_wake(net);
 }
 

@@ -28,7 +28,8 @@ struct host_net {
     /* Called out of host_net_pool_run when read() has news; may be NULL. */
     void (*wake)(void *ctx);
     void *wake_ctx;
-    char failure[CURL_ERROR_SIZE]; /* words for the last request that broke; "" after a good one */
+    char failure[CURL_ERROR_SIZE]; /* words for a request that broke or was refused; "" after a good
+                                      one */
 
     /* private from here */
     struct host_net_pool *pool;

@@ -309,6 +309,7 @@ static void test_request_and_answer(void **state)
     assert_int_equal(client_ask(&client, &busy, data, sizeof data, &size, &answer), GODWIT_ERR_END);
     assert_int_equal(answer.status, 503);
     assert_int_equal(answer.retry_after_s, 7);
+    assert_string_equal(client.net.failure, "the server answered 503");
 
     const struct godwit_request torn = {.method = "GET", .path = "/torn"};
     assert_int_equal(client_ask(&client, &torn, data, sizeof data, &size, &answer), GODWIT_ERR_NET);
