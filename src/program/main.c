@@ -1,5 +1,6 @@
 /* The command table of the one program, and its help. Nothing else lives here: a command is a row
  * and a file. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ static const struct command COMMANDS[] = {
     {"verify", cmd_verify, "--key PUB_OR_KEY FILE", "check a signature"},
     {"inspect", cmd_inspect, "FILE [--json]", "say what a file is and what is wrong with it"},
     {"flash", cmd_flash, "DUMP [--json]", "say what a whole-flash dump would boot, and why"},
-    {"pack", cmd_pack, "--chip NAME --version V OUT", "make a small image for emulated devices"},
+    {"pack", cmd_pack, "[--chip NAME] [--version V] OUT",
+     "make a small image for emulated devices"},
     {"login", cmd_login, "URL", "keep a session with a server"},
     {"claim", cmd_claim, "--product P [--count N | --seed FILE]", "let devices join"},
     {"upload", cmd_upload, "FILE", "hand an image to the server"},
@@ -41,6 +43,14 @@ static void help(FILE *out)
                 COMMANDS[i].sentence);
 }
 
+/* A result that could not be written is no result: a full disk behind `godwit … > file`. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    fprintf(stderr, "godwit: standard output could not be written: %s\n", strerror(errno));
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -49,10 +59,10 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help(stdout);
-        return 0;
+        return finish(0);
     }
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (!strcmp(argv[1], COMMANDS[i].name)) return COMMANDS[i].run(argc - 1, argv + 1);
+        if (!strcmp(argv[1], COMMANDS[i].name)) return finish(COMMANDS[i].run(argc - 1, argv + 1));
     fprintf(stderr, "godwit: no command '%s'; `godwit help` lists them\n", argv[1]);
     return 2;
 }

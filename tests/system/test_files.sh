@@ -1,0 +1,90 @@
+#!/bin/bash
+# The commands on files, as a person types them: keygen, pack, sign, verify, inspect; what they
+# answer, their exit status, and that a refusal is one line that leaves nothing behind.
+set -u
+godwit=${GODWIT:-build/godwit}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd_root=$PWD
+case $godwit in /*) ;; *) godwit=$cd_root/$godwit ;; esac
+cd "$folder" || exit 1
+failed=0
+
+# expect STATUS WORDS COMMAND…: the status, and WORDS somewhere in what was printed
+expect() {
+    local status=$1 words=$2 out got
+    shift 2
+    out=$("$godwit" "$@" 2>&1 </dev/null)
+    got=$?
+    if [ "$got" != "$status" ] || [[ $out != *"$words"* ]]; then
+        printf 'FAILED godwit %s\n  status %s, wanted %s and "%s"; printed:\n%s\n' \
+            "$*" "$got" "$status" "$words" "$out" >&2
+        failed=$((failed + 1))
+    fi
+    if [ "$got" = 1 ] && [ "$1" != inspect ] && [ "$(wc -l <<<"$out")" != 1 ]; then
+        printf 'FAILED godwit %s: a refusal is one line, not\n%s\n' "$*" "$out" >&2
+        failed=$((failed + 1))
+    fi
+}
+
+expect 0 "key digest" keygen --scheme ecdsa256 a.pem
+expect 0 "key digest" keygen --scheme ecdsa384 b.pem
+expect 0 "key digest" keygen c.pem
+expect 1 "never overwritten" keygen a.pem
+expect 1 "could not be written" keygen nowhere/a.pem
+expect 2 "no scheme 'dsa'" keygen --scheme dsa d.pem
+expect 2 "usage" keygen
+expect 0 "usage" keygen --help
+
+expect 0 "" pack --chip esp32s3 --project kettle --version 2.0.0 --size 10000 app.bin
+expect 2 "no chip 'esp99'" pack --chip esp99 x.bin
+expect 2 "no behaviour 'explode'" pack --behaviour explode x.bin
+expect 1 "1 to 31 bytes" pack --version "" x.bin
+expect 1 "16 MiB" pack --size 99999999 x.bin
+
+expect 0 "Sound: an application image, unsigned" inspect app.bin
+expect 1 "carries no signature" verify --key a.pem app.bin
+expect 0 "block 1 of" sign --key a.pem app.bin signed.bin
+expect 0 "block 2 of" sign --key b.pem signed.bin signed.bin
+expect 0 "block 3 of" sign --key c.pem signed.bin signed.bin
+expect 1 "three signatures already" sign --key a.pem signed.bin more.bin
+expect 0 "Sound: a signed application image" inspect signed.bin
+for key in a b c; do expect 0 "good: signed.bin" verify --key $key.pem signed.bin; done
+expect 0 "key digest" keygen --scheme ecdsa256 other.pem
+expect 1 "not by key" verify --key other.pem signed.bin
+expect 1 "no such file" verify --key nowhere.pem signed.bin
+expect 1 "not an unencrypted PEM key" verify --key app.bin signed.bin
+expect 1 "No such file" verify --key a.pem nowhere.bin
+expect 2 "--key is missing" sign app.bin x.bin
+expect 2 "something is missing" sign --key a.pem app.bin
+expect 1 "not an ESP32 application image" sign --key a.pem a.pem x.bin
+openssl pkey -in a.pem -pubout -out public.pem
+expect 0 "good" verify --key public.pem signed.bin
+expect 1 "takes the private one" sign --key public.pem app.bin x.bin
+
+head -c 9000 app.bin >cut.bin
+expect 1 "ends before the image does" inspect cut.bin
+expect 1 "ends before the image does" sign --key a.pem cut.bin x.bin
+: >empty.bin
+expect 1 "an empty file" inspect empty.bin
+expect 1 "an ELF file" inspect "$godwit"
+expect 1 "No such file" inspect nowhere.bin
+"$godwit" inspect - --json <signed.bin | python3 -c '
+import json, sys
+said = json.load(sys.stdin)
+assert said["chip"] == "esp32s3" and said["project"] == "kettle" and said["version"] == "2.0.0"
+assert [block["good"] for block in said["signatures"]] == [True] * 3 and not said["problems"]
+' || failed=$((failed + 1))
+if "$godwit" inspect signed.bin >/dev/full 2>/dev/null; then
+    echo "FAILED: an output that could not be written went unnoticed" >&2
+    failed=$((failed + 1))
+fi
+
+left=$(ls)
+wanted="a.pem app.bin b.pem c.pem cut.bin empty.bin other.pem public.pem signed.bin"
+if [ "$(echo $left)" != "$wanted" ]; then
+    echo "FAILED: files left behind: $left" >&2
+    failed=$((failed + 1))
+fi
+[ "$failed" = 0 ] && echo "the commands on files answer as they should"
+exit "$((failed > 0))"
