@@ -1,3 +1,5 @@
+/* Runs one life and judges it. Nothing here knows how the agent works: only what runs, what the
+ * server heard and what stands in otadata counts. */
 #include "cut.h"
 
 #include "formats/otadata.h"

@@ -1,3 +1,4 @@
+/* Wires flash, saw, server, link and board together; see device.h. */
 #include "device.h"
 
 #include <stdio.h>

@@ -97,97 +97,98 @@ static void golden_rows(void **state)
 #define UNDEFINED_2 "02000000ffffffffffffffffffffffffffffffffffffffffffffffff7437f655"
 
 /* Told in the reference in words only. */
+static const struct truth_row RULES[] = {
+    /* factory beats the previous good app when the bad image is in slot 0 … */
+    {"rollback",
+     "fac",
+     "ota_0=data/ota_1=ok/factory=ok",
+     false,
+     0,
+     0,
+     "factory",
+     {"03000000ffffffffffffffffffffffffffffffffffffffff0000000011504aed",
+      "02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655"},
+     {"03000000ffffffffffffffffffffffffffffffffffffffff0100000011504aed",
+      "02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655"}},
+    /* … and loses when it is in slot 1 */
+    {"rollback",
+     "fac",
+     "ota_0=ok/ota_1=data/factory=ok",
+     false,
+     0,
+     0,
+     "ota_0",
+     {VALID_1, NEW_2},
+     {VALID_1, PENDING_2}},
+    /* a rejected image runs again when nothing else does */
+    {"rollback",
+     "two",
+     "ota_0=data/ota_1=ok",
+     false,
+     0,
+     0,
+     "ota_1",
+     {VALID_1, ABORTED_2},
+     {VALID_1, ABORTED_2}},
+    /* blank, slot 0 damaged: the slot that boots is written into entry 0 */
+    {"rollback",
+     "two",
+     "ota_0=sha/ota_1=ok",
+     false,
+     0,
+     0,
+     "ota_1",
+     {BLANK, BLANK},
+     {"02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655", BLANK}},
+    /* a torn selection without its state boots unmonitored */
+    {"rollback",
+     "two",
+     "ota_0=ok/ota_1=ok",
+     false,
+     0,
+     0,
+     "ota_1",
+     {VALID_1, UNDEFINED_2},
+     {VALID_1, UNDEFINED_2}},
+    /* PENDING without CRC becomes ABORTED all the same */
+    {"rollback",
+     "two",
+     "ota_0=ok/ota_1=ok",
+     false,
+     0,
+     0,
+     "ota_0",
+     {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff01000000ffffffff"},
+     {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff04000000ffffffff"}},
+    /* a way back that is too old is none */
+    {"antirollback",
+     "two",
+     "ota_0=ok:sv0/ota_1=ok:sv1",
+     true,
+     1,
+     1,
+     "ota_1",
+     {VALID_1, PENDING_2},
+     {VALID_1, ABORTED_2}},
+    /* the first boot on blank otadata raises the eFuse at once */
+    {"antirollback",
+     "two",
+     "ota_0=ok:sv2/ota_1=ok:sv0",
+     true,
+     0,
+     2,
+     "ota_0",
+     {BLANK, BLANK},
+     {VALID_1, BLANK}},
+};
+
 static void rules_in_words(void **state)
 {
-    static const struct truth_row rows[] = {
-        /* factory beats the previous good app when the bad image is in slot 0 … */
-        {"rollback",
-         "fac",
-         "ota_0=data/ota_1=ok/factory=ok",
-         false,
-         0,
-         0,
-         "factory",
-         {"03000000ffffffffffffffffffffffffffffffffffffffff0000000011504aed",
-          "02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655"},
-         {"03000000ffffffffffffffffffffffffffffffffffffffff0100000011504aed",
-          "02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655"}},
-        /* … and loses when it is in slot 1 */
-        {"rollback",
-         "fac",
-         "ota_0=ok/ota_1=data/factory=ok",
-         false,
-         0,
-         0,
-         "ota_0",
-         {VALID_1, NEW_2},
-         {VALID_1, PENDING_2}},
-        /* a rejected image runs again when nothing else does */
-        {"rollback",
-         "two",
-         "ota_0=data/ota_1=ok",
-         false,
-         0,
-         0,
-         "ota_1",
-         {VALID_1, ABORTED_2},
-         {VALID_1, ABORTED_2}},
-        /* blank, slot 0 damaged: the slot that boots is written into entry 0 */
-        {"rollback",
-         "two",
-         "ota_0=sha/ota_1=ok",
-         false,
-         0,
-         0,
-         "ota_1",
-         {BLANK, BLANK},
-         {"02000000ffffffffffffffffffffffffffffffffffffffff020000007437f655", BLANK}},
-        /* a torn selection without its state boots unmonitored */
-        {"rollback",
-         "two",
-         "ota_0=ok/ota_1=ok",
-         false,
-         0,
-         0,
-         "ota_1",
-         {VALID_1, UNDEFINED_2},
-         {VALID_1, UNDEFINED_2}},
-        /* PENDING without CRC becomes ABORTED all the same */
-        {"rollback",
-         "two",
-         "ota_0=ok/ota_1=ok",
-         false,
-         0,
-         0,
-         "ota_0",
-         {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff01000000ffffffff"},
-         {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff04000000ffffffff"}},
-        /* a way back that is too old is none */
-        {"antirollback",
-         "two",
-         "ota_0=ok:sv0/ota_1=ok:sv1",
-         true,
-         1,
-         1,
-         "ota_1",
-         {VALID_1, PENDING_2},
-         {VALID_1, ABORTED_2}},
-        /* the first boot on blank otadata raises the eFuse at once */
-        {"antirollback",
-         "two",
-         "ota_0=ok:sv2/ota_1=ok:sv0",
-         true,
-         0,
-         2,
-         "ota_0",
-         {BLANK, BLANK},
-         {VALID_1, BLANK}},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
         char name[32];
         snprintf(name, sizeof name, "rule %zu", i);
-        check_row(&rows[i], name);
+        check_row(&RULES[i], name);
     }
 }
 

@@ -1,0 +1,178 @@
+/* The board around the agent: each behaviour of an image, reset causes, power, chance. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "device.h"
+
+#define FILE_SIZE 0x4000u
+
+static struct device device;
+static struct firmware file;
+
+/* A device whose only image behaves like this, powered on. */
+static void begin(enum behaviour_kind kind, uint32_t delay_s)
+{
+    file = firmware_make("1.0.0", (struct behaviour){kind, delay_s}, FILE_SIZE, NULL);
+    device_init(&device, &file, NULL, 4);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    device_deinit(&device);
+    free(file.data);
+    file.data = NULL;
+    return 0;
+}
+
+static void run_for(uint64_t ms)
+{
+    uint64_t end_ms = device.now_ms + ms;
+    while (device.now_ms < end_ms && device_step(&device))
+        ;
+}
+
+static void boots_and_joins(void **state)
+{
+    struct godwit_agent_status status;
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    assert_int_equal(device.board.counters.boots, 0);
+    run_for(30000);
+    assert_int_equal(device.board.counters.boots, 1);
+    assert_string_equal(device.board.running.label, "ota_0");
+    assert_int_equal(device.peer.claims, 1);
+    assert_int_equal(device.peer.last.reset, GODWIT_RESET_POWER_ON);
+    assert_int_equal(device.peer.last.chip_id, 5);
+    assert_int_equal(device.peer.last.chip_revision, 3);
+    assert_memory_equal(device.peer.last.device_id, "\x7C\xDF\xA1\0\0\1\0\0\0\0\0\0\0\0\0\0", 16);
+    board_status(&device.board, &status);
+    assert_int_equal(status.state, GODWIT_IDLE);
+    assert_true(status.enrolled);
+}
+
+static void panics_at_boot(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_CRASH_AT_BOOT, 0);
+    run_for(3000);
+    assert_in_range(device.board.counters.panics, 9, 11); /* every 300 ms */
+    assert_int_equal(device.board.reset, GODWIT_RESET_PANIC);
+    assert_int_equal(device.peer.claims, 0); /* the agent never came to run */
+}
+
+static void panics_after_its_delay(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_CRASH_AT_BOOT, 5);
+    run_for(4900);
+    assert_int_equal(device.board.counters.panics, 0);
+    assert_int_equal(device.peer.claims, 1);
+    run_for(400);
+    assert_int_equal(device.board.counters.panics, 1);
+    run_for(2000);
+    assert_int_equal(device.peer.last.reset, GODWIT_RESET_PANIC);
+}
+
+static void hangs_until_the_watchdog(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HANG, 0);
+    run_for(1200);
+    assert_int_equal(device.board.counters.watchdogs, 1);
+    assert_int_equal(device.board.reset, GODWIT_RESET_WATCHDOG);
+    assert_int_equal(device.peer.claims, 0);
+}
+
+static void has_no_network(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_NO_NETWORK, 0);
+    run_for(60000);
+    assert_int_equal(device.board.counters.boots, 1);
+    assert_int_equal(device.link.starts, 0);
+}
+
+static void crashes_once_confirmed(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_CRASH_AFTER_CONFIRM, 10);
+    run_for(9900);
+    assert_int_equal(device.board.counters.panics, 0);
+    run_for(500);
+    assert_int_equal(device.board.counters.panics, 1); /* what runs without trial is confirmed */
+}
+
+static void power_is_lost_and_returns(void **state)
+{
+    struct godwit_agent_status status;
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    run_for(5000);
+    board_power_off(&device.board);
+    assert_int_equal(board_step(&device.board, device.now_ms), UINT64_MAX);
+    board_status(&device.board, &status);
+    assert_int_equal(status.boots, 0);
+    uint32_t checkins = device.peer.checkins;
+    device_power_on(&device, GODWIT_RESET_BROWN_OUT);
+    run_for(5000);
+    assert_true(device.peer.checkins > checkins);
+    assert_int_equal(device.peer.claims, 1); /* the record outlived it */
+    assert_int_equal(device.peer.last.reset, GODWIT_RESET_BROWN_OUT);
+    assert_int_equal(device.peer.last.boots, 2);
+}
+
+static void nothing_to_boot_is_a_brick(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    assert_int_equal(device.bare.erase(device.bare.ctx, 0x20000, 0x1000), GODWIT_OK);
+    assert_false(device_step(&device));
+    assert_true(device.board.is_bricked);
+    assert_int_equal(board_step(&device.board, device.now_ms), UINT64_MAX);
+}
+
+static void chance_is_by_seed_and_mac(void **state)
+{
+    struct board boards[3];
+    struct board_options options = {.random_seed = 5, .mac = {1}};
+    uint8_t out[3][16], again[16];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        options.mac[5] = i == 2; /* the third is another device */
+        board_init(&boards[i], &options);
+        assert_int_equal(boards[i].system.random(boards[i].system.ctx, out[i], 16), GODWIT_OK);
+    }
+    assert_memory_equal(out[0], out[1], 16);
+    assert_memory_not_equal(out[0], out[2], 16);
+    assert_int_equal(boards[0].system.random(boards[0].system.ctx, again, 16), GODWIT_OK);
+    assert_memory_not_equal(out[0], again, 16);
+    options.has_true_random = true;
+    for (size_t i = 0; i < 2; i++) {
+        board_init(&boards[i], &options);
+        assert_int_equal(boards[i].system.random(boards[i].system.ctx, out[i], 16), GODWIT_OK);
+    }
+    assert_memory_not_equal(out[0], out[1], 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(boots_and_joins, end),
+        cmocka_unit_test_teardown(panics_at_boot, end),
+        cmocka_unit_test_teardown(panics_after_its_delay, end),
+        cmocka_unit_test_teardown(hangs_until_the_watchdog, end),
+        cmocka_unit_test_teardown(has_no_network, end),
+        cmocka_unit_test_teardown(crashes_once_confirmed, end),
+        cmocka_unit_test_teardown(power_is_lost_and_returns, end),
+        cmocka_unit_test_teardown(nothing_to_boot_is_a_brick, end),
+        cmocka_unit_test(chance_is_by_seed_and_mac),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+/* godwit flash: chip and revision, dumps that are short or nonsense, and the JSON that it promises.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "cli/flash_report.h"
+#include "device.h"
+#include "emu/pack.h"
+
+#define DUMP_SIZE 0x100000u
+#define SLOT_0 0x20000u
+
+static uint8_t dump[DUMP_SIZE];
+static struct flash_report report;
+
+/* A fresh flash of 1 MiB with one image in ota_0. */
+static void make_dump(const char *chip, uint16_t revision_min)
+{
+    const struct pack_options options = {.chip = godwit_chip_by_name(chip),
+                                         .project = "kettle",
+                                         .version = "2.0.1",
+                                         .secure_version = 1,
+                                         .revision_min = revision_min,
+                                         .size = 0x3000};
+    static const struct board_layout layout = {.slots = 2};
+    struct flash_ram ram;
+    uint8_t *image;
+    size_t size;
+    assert_int_equal(pack_image(&options, &image, &size), GODWIT_OK);
+    assert_int_equal(flash_ram_init(&ram, DUMP_SIZE, 4, NULL), GODWIT_OK);
+    struct godwit_flash flash = flash_ram_port(&ram);
+    assert_int_equal(board_provision(&flash, &layout, image, size), GODWIT_OK);
+    assert_int_equal(flash.read(flash.ctx, 0, dump, DUMP_SIZE), GODWIT_OK);
+    flash_ram_deinit(&ram);
+    free(image);
+}
+
+/* A bootloader's header where this chip looks for it. */
+static void add_bootloader(const char *chip_name, uint8_t flash_size_log2)
+{
+    const struct godwit_chip *chip = godwit_chip_by_name(chip_name);
+    uint8_t *header = dump + chip->bootloader_offset;
+    memset(header, 0, GODWIT_IMAGE_HEADER_SIZE);
+    header[0] = 0xE9;
+    header[1] = 3;
+    header[3] = (uint8_t)(flash_size_log2 << 4);
+    godwit_store16(header + 12, chip->id);
+}
+
+static godwit_err look(const struct flash_question *question, size_t size)
+{
+    return flash_look(question, "dump.bin", dump, size, &report);
+}
+
+static const struct flash_question PLAIN = {0};
+
+static void says_what_boots_and_what_it_leaves(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    json_t *json = flash_report_json(&report);
+    assert_non_null(json);
+    const json_t *boot = json_object_get(json, "boot");
+    assert_string_equal(json_string_value(json_object_get(boot, "label")), "ota_0");
+    assert_int_equal(json_integer_value(json_object_get(boot, "offset")), SLOT_0);
+    assert_true(json_is_string(json_object_get(boot, "reason")));
+    assert_int_equal(json_array_size(json_object_get(json, "partitions")), 5);
+    const json_t *before = json_object_get(json, "otadata_before");
+    const json_t *after = json_object_get(json, "otadata_after");
+    assert_string_equal(json_string_value(json_array_get(before, 0)),
+                        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
+    assert_string_equal(json_string_value(json_array_get(after, 0)),
+                        "01000000ffffffffffffffffffffffffffffffffffffffff020000009a984347");
+    const json_t *slot = json_array_get(json_object_get(json, "partitions"), 3);
+    const json_t *image = json_object_get(slot, "image");
+    assert_string_equal(json_string_value(json_object_get(image, "project")), "kettle");
+    assert_true(json_is_true(json_object_get(image, "bootable")));
+    json_decref(json);
+}
+
+static void nothing_to_boot_is_a_result(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    dump[SLOT_0] = 0;
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    json_t *json = flash_report_json(&report);
+    assert_true(json_is_null(json_object_get(json, "boot")));
+    assert_true(json_is_array(json_object_get(json, "otadata_after")));
+    json_decref(json);
+    memset(dump, 0xA5, DUMP_SIZE); /* no partition table at all */
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    json = flash_report_json(&report);
+    assert_true(json_is_null(json_object_get(json, "boot")));
+    assert_true(json_is_null(json_object_get(json, "otadata_before")));
+    assert_int_equal(json_array_size(json_object_get(json, "partitions")), 0);
+    json_decref(json);
+}
+
+static void short_dumps_are_erased_flash_behind(void **state)
+{
+    static const size_t sizes[] = {0, 1, 0x1001, 0x8001, 0x8C00, 0x20010, 0x23000};
+    (void)state;
+    make_dump("esp32c3", 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(look(&PLAIN, sizes[i]), GODWIT_OK);
+        assert_int_equal(report.boot.boots, sizes[i] == 0x23000);
+    }
+}
+
+static void chip_comes_from_the_bootloader(void **state)
+{
+    struct flash_question question = {0};
+    (void)state;
+    make_dump("esp32", 0);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots); /* taken for a C3 */
+    add_bootloader("esp32", 2);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_string_equal(report.bootloader.chip->name, "esp32");
+    assert_int_equal(report.flash_size, 4u << 20);
+    assert_true(report.boot.boots);
+    question.chip_name = "esp32s3";
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+    question.chip_name = "esp8266";
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_MISSING);
+}
+
+/* v0.3 for a C3 that nobody speaks for; with its bootloader in the dump it is not checked. */
+static void revision_has_its_default(void **state)
+{
+    struct flash_question question = {0};
+    (void)state;
+    make_dump("esp32c3", 4);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+    question.revision_text = "0.4";
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+    add_bootloader("esp32c3", 2);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+    question.revision_text = "0.3";
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+    static const char *const wrong[] = {"", "3", "0.", ".3", "0.100", "0.3x", "-1.0", "0.-1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        question.revision_text = wrong[i];
+        assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_FORMAT);
+    }
+}
+
+static void anti_rollback_counts(void **state)
+{
+    struct flash_question question = {.has_anti_rollback = true};
+    (void)state;
+    make_dump("esp32c3", 0);
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+    assert_int_equal(report.efuses.secure_version, 1); /* burnt at the first boot */
+    question.secure_version = 2;
+    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+}
+
+/* A table may put otadata anywhere; the emulator must not stumble over it. */
+static void strange_otadata_offsets(void **state)
+{
+    static const uint32_t offsets[] = {0x1, 0xE010, 0xE002, 0x8000, 0xFE000, 0xFE001};
+    struct godwit_partition rows[2] = {{0, 0x10, SLOT_0, 0x10000, "ota_0", 0},
+                                       {1, 0, 0, 0x2000, "otadata", 0}};
+    (void)state;
+    make_dump("esp32c3", 0);
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        rows[1].offset = offsets[i];
+        rows[1].size = offsets[i] > 0xFE000 ? DUMP_SIZE - offsets[i] : 0x2000;
+        assert_int_equal(godwit_ptable_build(rows, 2, dump + GODWIT_PTABLE_OFFSET), GODWIT_OK);
+        assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+        json_decref(flash_report_json(&report));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_what_boots_and_what_it_leaves),
+        cmocka_unit_test(nothing_to_boot_is_a_result),
+        cmocka_unit_test(short_dumps_are_erased_flash_behind),
+        cmocka_unit_test(chip_comes_from_the_bootloader),
+        cmocka_unit_test(revision_has_its_default),
+        cmocka_unit_test(anti_rollback_counts),
+        cmocka_unit_test(strange_otadata_offsets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
