@@ -49,7 +49,7 @@ static const struct {
     [GODWIT_VERIFY] = {"verify", godwit_state_verify,
                        TO(VERIFY) | TO(ASK) | TO(SWITCH) | TO(REPORT)},
     [GODWIT_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
-    [GODWIT_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(RETURN) | TO(IDLE)},
+    [GODWIT_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(RETURN)},
     [GODWIT_RETURN] = {"return", godwit_state_return, TO(RETURN) | TO(BOOT) | TO(REPORT)},
     [GODWIT_REPORT] = {"report", state_report, TO(ASK) | TO(IDLE)},
 };

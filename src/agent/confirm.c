@@ -9,7 +9,7 @@
 #define DEADLINE_MS (10u * 60 * 1000)
 #define DEADLINE_LINK_MS (60u * 60 * 1000) /* while the link is up and the server unreachable */
 #define RETRY_MS_MAX 30000u
-#define SELF_TEST_POLL_MS 1000u
+#define RETRY_MS 1000u
 
 enum trial_phase { TRIAL_QUESTION, TRIAL_ANSWER, TRIAL_CONTACT };
 enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
@@ -51,29 +51,34 @@ static void trade_places(struct godwit_record *record)
     record->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
 }
 
+/* Until otadata is written this stays a trial: nothing may touch the other slot before. Where the
+ * active entry is another image's (it was chosen meanwhile, or this one runs as a fallback) there
+ * is nothing to write, and the proof counts all the same. */
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
 {
-    agent->on_trial = false;
-    if (godwit_agent_facts(agent).has_rollback && mark_own_entry(agent, GODWIT_OTA_VALID)) {
-        /* The record stays at "confirmed": the next boot tries again. */
+    godwit_err err = GODWIT_OK;
+    if (godwit_agent_facts(agent).has_rollback) err = mark_own_entry(agent, GODWIT_OTA_VALID);
+    agent->on_trial = err && err != GODWIT_ERR_MISSING;
+    if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;
-        return GODWIT_IDLE;
+        agent->wake_ms = agent->now_ms + RETRY_MS;
+        return GODWIT_TRIAL;
     }
     (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
     trade_places(&agent->record);
     return GODWIT_REPORT;
 }
 
+/* The record first; a flash that refuses is tried again. */
 static enum godwit_state confirm(struct godwit_agent *agent)
 {
     LOG(INFO, "confirm", "slot=%s", agent->slots.label);
-    if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED)) {
-        agent->last_reason = GODWIT_REASON_FLASH;
-        agent->record.install_step = GODWIT_STEP_SELECTED;
-        agent->wake_ms = agent->now_ms + SELF_TEST_POLL_MS;
-        return GODWIT_TRIAL;
-    }
-    return godwit_trial_finish(agent);
+    if (!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED))
+        return godwit_trial_finish(agent);
+    agent->last_reason = GODWIT_REASON_FLASH;
+    agent->record.install_step = GODWIT_STEP_SELECTED;
+    agent->wake_ms = agent->now_ms + RETRY_MS;
+    return GODWIT_TRIAL;
 }
 
 static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason reason)
@@ -115,6 +120,7 @@ enum godwit_state godwit_state_trial(struct godwit_agent *agent)
 {
     const struct godwit_system *system = agent->config.system;
     godwit_err test = GODWIT_OK;
+    if (agent->record.install_step == GODWIT_STEP_CONFIRMED) return godwit_trial_finish(agent);
     if (!agent->is_vouched && system->self_test) test = system->self_test(system->ctx);
     if (test && test != GODWIT_ERR_BUSY) return give_up(agent, GODWIT_REASON_TRIAL_SELF_TEST);
     if (agent->phase == TRIAL_CONTACT && !test) return confirm(agent);
@@ -125,7 +131,7 @@ enum godwit_state godwit_state_trial(struct godwit_agent *agent)
         return give_up(agent, has_contact ? GODWIT_REASON_TRIAL_SELF_TEST
                                           : GODWIT_REASON_TRIAL_NO_CONTACT);
     if (has_contact)
-        agent->wake_ms = agent->now_ms + SELF_TEST_POLL_MS;
+        agent->wake_ms = agent->now_ms + RETRY_MS;
     else
         seek_contact(agent);
     if (agent->wake_ms > deadline) agent->wake_ms = deadline;

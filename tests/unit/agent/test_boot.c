@@ -166,37 +166,72 @@ static void survives_a_cut_anywhere(void **state)
     print_message("%u operations, %u cases\n", operations, cases);
 }
 
-/* Power lost exactly between record and otadata, seen from the record's side. */
-static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
+/* A saw round the device's flash; runs up to the switch. */
+static void begin_before_switch(struct saw *saw, struct godwit_flash *port)
 {
-    (void)state;
-    struct saw saw;
     file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     world_init(&world, world_key(0));
-    saw_init(&saw, &world.flash);
-    struct godwit_flash port = saw_port(&saw);
-    world.options.flash = &port;
+    saw_init(saw, &world.flash);
+    *port = saw_port(saw);
+    world.options.flash = port;
     world_start(&world);
     peer_offer(&world.peer, file.data, file.size, 5);
     assert_true(world_run(&world, done_verifying, 300));
     while (world_status(&world).state != GODWIT_SWITCH)
         world.now_ms = board_step(&world.board, world.now_ms);
-    saw.cut_at = saw.operations + 4; /* record: erase, write; otadata: erase, write */
-    saw.kind = SAW_AFTER;
-    while (!saw.is_off)
-        world.now_ms = board_step(&world.board, world.now_ms);
-    board_power_off(&world.board);
-    saw_power_on(&saw);
-    board_power_on(&world.board, GODWIT_RESET_POWER_ON);
-    assert_true(world_run(&world, done_on_trial, 10));
-    assert_true(world_status(&world).on_trial);
-    assert_int_equal(world.board.agent.record.install_step, GODWIT_STEP_SELECTED);
-    end();
 }
 
-static bool done_confirmed_step(const struct world *at)
+static void cut_and_power_on(struct saw *saw, uint32_t operation, enum saw_kind kind)
 {
-    return at->board.agent.record.install_step == GODWIT_STEP_CONFIRMED;
+    saw->cut_at = saw->operations + operation;
+    saw->kind = kind;
+    while (!saw->is_off) {
+        uint64_t next_ms = board_step(&world.board, world.now_ms);
+        world.now_ms = next_ms > world.now_ms ? next_ms : world.now_ms;
+    }
+    board_power_off(&world.board);
+    saw_power_on(saw);
+    board_power_on(&world.board, GODWIT_RESET_POWER_ON);
+}
+
+/* Record: erase, write; otadata: erase, write. Whichever is cut: if the new image comes up, it
+ * knows that it is on trial. */
+static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
+{
+    (void)state;
+    uint32_t trials = 0;
+    for (uint32_t operation = 1; operation <= 4; operation++) {
+        for (int kind = 0; kind < SAW_KINDS_COUNT; kind++) {
+            struct saw saw;
+            struct godwit_flash port;
+            begin_before_switch(&saw, &port);
+            cut_and_power_on(&saw, operation, (enum saw_kind)kind);
+            while (world_status(&world).state == GODWIT_BOOT)
+                world.now_ms = board_step(&world.board, world.now_ms);
+            bool runs_new = !strcmp(world_status(&world).slot, "ota_1");
+            assert_int_equal(world_status(&world).on_trial, runs_new);
+            trials += runs_new;
+            end();
+        }
+    }
+    assert_int_equal(trials, 1); /* only the last write finished makes one */
+}
+
+/* Cut after the record says "selected" and before otadata does: nothing failed, so nothing is
+ * reported, and the verified slot is switched to without a second download. */
+static void a_choice_that_never_reached_otadata_is_no_failure(void **state)
+{
+    (void)state;
+    struct saw saw;
+    struct godwit_flash port;
+    begin_before_switch(&saw, &port);
+    cut_and_power_on(&saw, 2, SAW_AFTER);
+    world.peer.outcomes = 0;
+    assert_true(world_run(&world, done_confirmed, 600));
+    assert_int_equal(world.peer.outcomes, 1);
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
+    assert_int_equal(world.peer.image_requests, 1);
+    end();
 }
 
 /* Confirmed in the record, but the entry is lost while it is rewritten: back to it, unasked. */
@@ -210,17 +245,10 @@ static void goes_back_to_what_was_confirmed_without_asking(void **state)
     struct godwit_flash port = saw_port(&saw);
     world.flash = port; /* the board reads its flash through this very struct */
     assert_true(world_run(&world, done_on_trial, 300));
-    saw.cut_at = saw.operations + 2; /* the mark "confirmed", then the entry's erase */
-    saw.kind = SAW_AFTER;
-    while (!saw.is_off) {
-        uint64_t next_ms = board_step(&world.board, world.now_ms);
-        world.now_ms = next_ms > world.now_ms ? next_ms : world.now_ms;
-    }
-    assert_true(done_confirmed_step(&world));
-    board_power_off(&world.board);
-    saw_power_on(&saw);
+    world.peer.status = 503;              /* contact, but nothing that could be obeyed */
+    cut_and_power_on(&saw, 2, SAW_AFTER); /* the mark "confirmed", then the entry's erase */
+    world.peer.status = 0;
     world.peer.is_silent = true; /* no server at all */
-    board_power_on(&world.board, GODWIT_RESET_POWER_ON);
     world_run(&world, NULL, 30);
     assert_string_equal(world_status(&world).slot, "ota_1");
     world.peer.is_silent = false;
@@ -281,6 +309,7 @@ int main(void)
         cmocka_unit_test(tells_a_reset_of_its_own),
         cmocka_unit_test(tells_an_image_that_was_never_booted),
         cmocka_unit_test(knows_of_a_trial_whatever_is_cut_at_the_switch),
+        cmocka_unit_test(a_choice_that_never_reached_otadata_is_no_failure),
         cmocka_unit_test(goes_back_to_what_was_confirmed_without_asking),
         cmocka_unit_test(a_lost_record_is_made_anew_and_reported),
         cmocka_unit_test(an_image_flashed_by_cable_is_just_what_runs),

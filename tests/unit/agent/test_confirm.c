@@ -188,6 +188,50 @@ static void stays_where_there_is_no_way_back(void **state)
     end();
 }
 
+/* No write succeeds any more: the trial goes on, and the other slot is not touched. */
+static godwit_err refuses_to_erase(void *ctx, uint32_t offset, size_t size)
+{
+    (void)ctx, (void)offset, (void)size;
+    return GODWIT_ERR_IO;
+}
+
+static void a_refusing_flash_keeps_the_trial_open(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY);
+    assert_true(world_run(&world, done_on_trial, 300));
+    struct godwit_flash good = world.flash;
+    world.flash.erase = refuses_to_erase;
+    world_run(&world, NULL, 300);
+    assert_true(world_status(&world).on_trial);
+    assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_FLASH);
+    world.flash = good;
+    assert_true(world_run(&world, done_confirmed, 300));
+    end();
+}
+
+/* Somebody else has chosen the other slot meanwhile: that entry is not ours to bless. */
+static void blesses_only_its_own_entry(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY);
+    world.board.system.self_test = self_test;
+    self_test_says = GODWIT_ERR_BUSY;
+    assert_true(world_run(&world, done_on_trial, 300));
+    const struct godwit_flash raw = flash_ram_port(&world.ram);
+    uint32_t offset = world.board.agent.slots.otadata.offset;
+    struct godwit_ota_entry other = {.seq = 3, .state = GODWIT_OTA_NEW, .crc = godwit_ota_crc(3)};
+    uint8_t before[GODWIT_OTA_ENTRY_SIZE], after[GODWIT_OTA_ENTRY_SIZE];
+    godwit_ota_entry_store(&other, before);
+    assert_int_equal(flash_put(&raw, offset, before, sizeof before), GODWIT_OK);
+    self_test_says = GODWIT_OK;
+    world_run(&world, NULL, 30);
+    assert_int_equal(raw.read(raw.ctx, offset, after, sizeof after), GODWIT_OK);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_CONFIRMED); /* proven all the same */
+    end();
+}
+
 /* A bootloader that does not watch: an image that crashes on trial comes up again by itself. */
 static void leaves_a_crashing_image_also_without_a_watching_bootloader(void **state)
 {
@@ -258,6 +302,8 @@ int main(void)
         cmocka_unit_test(the_app_may_vouch_for_itself),
         cmocka_unit_test(takes_no_update_while_on_trial),
         cmocka_unit_test(stays_where_there_is_no_way_back),
+        cmocka_unit_test(a_refusing_flash_keeps_the_trial_open),
+        cmocka_unit_test(blesses_only_its_own_entry),
         cmocka_unit_test(leaves_a_crashing_image_also_without_a_watching_bootloader),
         cmocka_unit_test(flies_back_over_every_cut),
     };
