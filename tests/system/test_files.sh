@@ -62,6 +62,16 @@ openssl pkey -in a.pem -pubout -out public.pem
 expect 0 "good" verify --key public.pem signed.bin
 expect 1 "takes the private one" sign --key public.pem app.bin x.bin
 
+cp signed.bin cut.bin # one byte of the body flipped: three blocks of other bytes
+printf '\xA5\x5A' | dd of=cut.bin bs=1 seek=5000 conv=notrunc status=none
+for key in a b c; do expect 1 "made for other bytes" verify --key $key.pem cut.bin; done
+expect 1 "Not sound: 5 problems" inspect cut.bin
+cp signed.bin cut.bin # and in the first signature only: the other two stay good
+printf '\xA5\x5A' | dd of=cut.bin bs=1 seek=$((12288 + 110)) conv=notrunc status=none
+expect 1 "signature sector is damaged" verify --key a.pem cut.bin
+expect 0 "good: cut.bin, block 2" verify --key b.pem cut.bin
+expect 1 "Not sound: 1 problem." inspect cut.bin
+
 head -c 9000 app.bin >cut.bin
 expect 1 "ends before the image does" inspect cut.bin
 expect 1 "ends before the image does" sign --key a.pem cut.bin x.bin
