@@ -1,6 +1,7 @@
 /* HTTP/1 framing without a socket: bytes in, events out. llhttp inside; on top of it exactly one
  * Host, no line folding, no unknown transfer coding, limits with their own status. Deterministic in
- * the bytes alone: how they are cut into pieces changes nothing but where body events are cut.
+ * the bytes alone: how they are cut into pieces changes nothing but where body events are cut, and
+ * which name a refusal gets where a limit and a fault meet.
  *
  *   head ─ body* ─ PROTO_DONE ─ proto_next ─ head …
  *   anything wrong → PROTO_REFUSED with status and name: answer, close, feed no more */

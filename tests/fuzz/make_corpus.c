@@ -199,6 +199,21 @@ static void filekind(void)
     put("filekind", "bootloader", "", 0, bootloader, sizeof bootloader);
 }
 
+/* The last two bytes are the target's control bytes. */
+static void http(void)
+{
+    put_text("http", "get",
+             "GET /v1/image/ab HTTP/1.1\r\nHost: a:8443\r\nRange: bytes=4096-\r\n"
+             "Authorization: Bearer 00\r\n\r\n..");
+    put_text("http", "post",
+             "POST /v1/checkin HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+             "Expect: 100-continue\r\n\r\n{}GET / HTTP/1.0\r\n\r\n..");
+    put_text("http", "chunked",
+             "PUT /api/v1/images?open=1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+             "\r\n3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n./");
+    put_text("http", "tight", "GET http://a/b HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n//");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return 2;
@@ -211,5 +226,6 @@ int main(int argc, char **argv)
     otadata();
     images();
     filekind();
+    http();
     return 0;
 }
