@@ -63,6 +63,13 @@ static enum godwit_state request_file(struct godwit_agent *agent)
     return GODWIT_FETCH;
 }
 
+/* A 206 that goes on exactly where we stand, in a file of the size we know. */
+static bool is_the_rest(const struct godwit_agent *agent, const struct godwit_answer *answer)
+{
+    return answer->status == 206 && agent->offset > 0 && answer->range_from == agent->offset &&
+           (answer->range_total == 0 || answer->range_total == agent->record.install.size);
+}
+
 /* The head of an answer, with the first `got` bytes behind it already in the sector buffer at
  * `fill`: go on reading (true), or not. */
 static bool take_head(struct godwit_agent *agent, const struct godwit_answer *answer, uint32_t fill,
@@ -75,9 +82,7 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_answer *an
         agent->offset = 0;
         agent->record.install_blocks = 0;
     }
-    bool is_rest = status == 206 && agent->offset > 0 && answer->range_from == agent->offset &&
-                   (answer->range_total == 0 || answer->range_total == size);
-    if (status == 200 || is_rest) {
+    if (status == 200 || is_the_rest(agent, answer)) {
         agent->phase = FETCH_BODY;
         if (answer->content_length == UINT64_MAX || answer->content_length == size - agent->offset)
             return true;
