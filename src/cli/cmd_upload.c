@@ -25,10 +25,13 @@ static void understood_print(const json_t *reply)
     signatures_print(json_object_get(reply, "signatures"));
     printf(", %llu KiB%s\n", (json_number(reply, "size") + 1023) / 1024,
            json_is_true(json_object_get(reply, "already")) ? " (was there already)" : "");
+    bool is_signed = json_array_size(json_object_get(reply, "signatures"));
     if (json_is_true(json_object_get(reply, "created_product")))
-        printf("%s is a new product; from now on only files with these signing keys are taken\n",
-               product);
-    printf("deploy it with: godwit deploy %s %s\n", product, version);
+        printf("%s is a new product; from now on %s\n", product,
+               is_signed ? "only files with these signing keys are taken"
+                         : "it is OPEN: who reaches the server decides what its devices run");
+    const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
+    printf("deploy it with: godwit deploy %s %s%s%s\n", product, quote, version, quote);
 }
 
 int cmd_upload(int argc, char **argv)

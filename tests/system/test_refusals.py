@@ -80,6 +80,53 @@ def test_frozen_and_unknown():
         one.refusal("upload", one.folder / "nowhere.bin")
 
 
+def test_open_product():
+    """An unsigned file is taken where that was asked for, and said so."""
+    with world() as one:
+        one.serve()
+        plain = one.pack("1.0.0", key=None)
+        assert "carries no signature" in one.refusal("upload", plain)
+        said = one.run("upload", "--open", plain)
+        assert "unsigned" in said and "OPEN" in said, said
+        assert "OPEN" in one.run("status")
+        one.start("device", "--flash", one.folder / "026777000001.bin", "--image", plain,
+                  *one.enrolment(), log="device.log")
+        one.wait_for("026777000001", "1.0.0")
+        one.run("upload", one.pack("1.1.0", key=None))
+        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30)
+        one.wait_for("026777000001", "1.1.0")
+
+
+def test_full_disk():
+    """No byte more than 1 MiB goes into a file: the upload is refused, nothing of it stays."""
+    with world() as one:
+        large = one.pack("1.1.0", size=1900000)
+        small = one.pack("1.0.0")
+        one.serve(prefix=["bash", "-c", 'ulimit -f 1024 && exec "$0" "$@"'])
+        line = one.refusal("upload", large)
+        assert "disk" in line, line
+        assert blobs(one) == []
+        one.run("upload", small)
+        assert len(blobs(one)) == 1
+
+
+def test_missing_files():
+    with world() as one:
+        plain = one.pack("1.0.0", key=None)
+        assert "nokey.pem" in one.refusal("sign", "--key", "nokey.pem", plain, "out.bin")
+        assert not (one.folder / "out.bin").exists()
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment()
+        line = one.refusal("device", "--flash", "d.bin", "--image", "nowhere.bin", *join)
+        assert "nowhere.bin" in line
+        join[join.index("--seed") + 1] = first
+        line = one.refusal("device", "--flash", "d.bin", "--image", first, *join)
+        assert "godwit claim --seed" in line
+        assert not (one.folder / "d.bin").exists()
+
+
 def test_wrong_usage():
     with world() as one:
         for words in (["deploy", "thermostat"], ["upload"], ["claim"], ["devices", "xyz"],

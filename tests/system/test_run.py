@@ -113,6 +113,13 @@ def test_second_run_on_the_same_data():
             run.end()
 
 
+def skeleton(text):
+    """The lines of a demo that are the same in each run."""
+    lines = [line for line in text.splitlines() if not line.startswith(("  [", "$ make"))]
+    return [re.sub(r"\b[0-9a-f]{8}…|\d{4}-\S+ \S+|now|\d+ s\b( ago)?| {2,}", "~", line)
+            for line in lines]
+
+
 def test_demo():
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="godwit-demo-") as folder:
@@ -125,6 +132,8 @@ def test_demo():
         assert not left_in(demo.pid)
         assert not os.listdir(folder), "its data directory is gone"
     assert "trial-panic" in out and "crashed before it was confirmed" in out, out
+    shown = (ROOT / "docs" / "demo.txt").read_text()
+    assert skeleton(out) == skeleton(shown), "docs/demo.txt is not what make demo prints:\n" + out
     assert time.monotonic() - begun < 60, "under a minute"
 
 

@@ -49,9 +49,9 @@ class World:
             self.end(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, *words, log):
+    def start(self, *words, log, prefix=()):
         with open(self.folder / log, "ab") as out:
-            process = subprocess.Popen([GODWIT, *map(str, words)], stdout=out, stderr=out,
+            process = subprocess.Popen([*prefix, GODWIT, *map(str, words)], stdout=out, stderr=out,
                                        stdin=subprocess.DEVNULL, env=self.environment,
                                        cwd=self.folder)
         self.processes.append(process)
@@ -94,9 +94,9 @@ class World:
 
     # ---- the server
 
-    def serve(self, *words, log="serve.log"):
+    def serve(self, *words, log="serve.log", prefix=()):
         process = self.start("serve", "--data", self.data, "--listen", "127.0.0.1:0",
-                             "--interval", 1, *words, log=log)
+                             "--interval", 1, *words, log=log, prefix=prefix)
 
         def answers():
             assert process.poll() is None, "serve ended:\n" + self.text(log)
