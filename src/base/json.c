@@ -263,6 +263,11 @@ static bool string_is(const struct godwit_json *json, const struct godwit_json_t
     const char *at = json->text + token->start, *end = json->text + token->end;
     size_t left = strlen(name);
     while (at < end) {
+        if (*at != '\\') { /* nearly always; checked here because each name is compared often */
+            if (!left || *at != *name) return false;
+            at++, name++, left--;
+            continue;
+        }
         char piece[4];
         size_t size = piece_next(&at, end, piece);
         if (size > left || memcmp(piece, name, size) != 0) return false;

@@ -80,13 +80,15 @@ static bool take_ec(const EVP_PKEY *pkey, struct godwit_public_key *out)
 struct key *key_wrap(EVP_PKEY *pkey, bool is_private)
 {
     struct key *key = calloc(1, sizeof *key);
-    bool ok = pkey && key;
+    if (key) key->spare = calloc(1, sizeof *key->spare);
+    bool ok = pkey && key && key->spare;
     if (ok && EVP_PKEY_is_a(pkey, "RSA"))
         ok = take_rsa(pkey, &key->public_part);
     else if (ok)
         ok = EVP_PKEY_is_a(pkey, "EC") && take_ec(pkey, &key->public_part);
     if (!ok) {
         EVP_PKEY_free(pkey);
+        if (key) free(key->spare);
         free(key);
         ERR_clear_error();
         return NULL;
@@ -108,6 +110,8 @@ struct key *key_generate(enum godwit_scheme scheme)
 void key_close(struct key *key)
 {
     if (!key) return;
+    EVP_PKEY_CTX_free(atomic_load(key->spare));
+    free(key->spare);
     EVP_PKEY_free(key->pkey);
     free(key);
 }

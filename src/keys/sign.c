@@ -13,8 +13,7 @@
 
 #define DER_SIZE_MAX 112 /* an ECDSA signature over P-384 takes at most 104 */
 
-static godwit_err sign(const struct key *key, const uint8_t *digest, size_t digest_size,
-                       uint8_t *out, size_t *size)
+static EVP_PKEY_CTX *signer_make(const struct key *key)
 {
     bool is_rsa = key->public_part.scheme == GODWIT_SCHEME_RSA3072;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
@@ -24,7 +23,18 @@ static godwit_err sign(const struct key *key, const uint8_t *digest, size_t dige
              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
              EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1 &&
              EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) == 1;
-    ok = ok && EVP_PKEY_sign(ctx, out, size, digest, digest_size) == 1;
+    if (ok) return ctx;
+    EVP_PKEY_CTX_free(ctx);
+    return NULL;
+}
+
+static godwit_err sign(const struct key *key, const uint8_t *digest, size_t digest_size,
+                       uint8_t *out, size_t *size)
+{
+    EVP_PKEY_CTX *ctx = atomic_exchange(key->spare, NULL);
+    if (!ctx) ctx = signer_make(key);
+    bool ok = ctx && EVP_PKEY_sign(ctx, out, size, digest, digest_size) == 1;
+    if (ok) ctx = atomic_exchange(key->spare, ctx); /* one that another thread put back goes */
     EVP_PKEY_CTX_free(ctx);
     return ok ? GODWIT_OK : GODWIT_ERR_IO;
 }

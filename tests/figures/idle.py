@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""One idle check-in over a kept TLS connection, in server CPU, against nginx answering a constant of
-the same size. `godwit serve` with one loop and nginx with one process take turns in one run, with
+"""One idle check-in over a kept TLS connection, in server CPU, against nginx answering a constant
+of the same size. `godwit serve` with one loop and nginx with one process take turns in one run, with
 the same certificate, the same requests and TLS 1.2; so does the bare cost of one P-256 signature,
 which only ours has to make. Medians over the rounds. ratio = (ours - signature) / nginx."""
 import pathlib
@@ -71,7 +71,7 @@ def start_ours(folder):
 
 def enrol(folder, port):
     """A product, a claim, and devices that have joined; the size of an idle answer's body."""
-    environment = {"GODWIT_DATA": str(folder / "data"), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    environment = {"GODWIT_DATA": str(folder / "data"), "HOME": str(folder)}
     image = folder / "idle.bin"
     for _ in range(100):
         if (folder / "data/server.json").exists():
