@@ -1,0 +1,204 @@
+/* The operator API: login, status, rollouts, devices, claims and seeds, and their refusals. */
+#include "live.h"
+
+#include "server/secret.h"
+
+static void login(struct live *live, const char *user, const char *password)
+{
+    char body[128];
+    struct call call = {"POST", "/api/v1/login", NULL, NULL, body, 0};
+    call.body_size = (size_t)snprintf(body, sizeof body, "{\"user\":\"%s\",\"password\":\"%s\"}",
+                                      user, password);
+    live_call(live, &call);
+}
+
+static void logging_in(void **state)
+{
+    struct live *live = *state;
+    login(live, "admin", "wrong");
+    assert_int_equal(live->status, 401);
+    assert_string_equal(live_text(live, "type"), "wrong-password");
+    login(live, "nobody", live->password);
+    assert_int_equal(live->status, 401);
+    login(live, "admin", live->password);
+    assert_int_equal(live->status, 200);
+    char token[80];
+    snprintf(token, sizeof token, "%s", live_text(live, "token"));
+    assert_true(live_number(live, "expires") > live->app.started_s + 3600);
+    struct call call = {"GET", "/api/v1/status", token, NULL, NULL, 0};
+    assert_int_equal(live_call(live, &call), 200);
+    token[10] ^= 1;
+    assert_int_equal(live_call(live, &call), 401);
+}
+
+/* The third at a time is asked to come back: each hash takes 19 MiB. */
+static void two_passwords_at_once(void **state)
+{
+    struct live *live = *state;
+    sem_wait(&live->app.passwords);
+    sem_wait(&live->app.passwords);
+    login(live, "admin", live->password);
+    assert_int_equal(live->status, 503);
+    assert_string_equal(live->retry, "1");
+    sem_post(&live->app.passwords);
+    login(live, "admin", live->password);
+    assert_int_equal(live->status, 200);
+    sem_post(&live->app.passwords);
+}
+
+/* Each operator's path without a token, with a wrong one, and with a device's. */
+static void the_gate_is_in_front_of_all(void **state)
+{
+    struct live *live = *state;
+    static const char *const PATHS[][2] = {
+        {"GET", "/api/v1/status"},        {"GET", "/api/v1/releases"},
+        {"GET", "/api/v1/rollouts"},      {"POST", "/api/v1/rollouts"},
+        {"GET", "/api/v1/rollouts/1"},    {"GET", "/api/v1/devices"},
+        {"GET", "/api/v1/devices/00"},    {"GET", "/api/v1/devices/00/events"},
+        {"POST", "/api/v1/claims"},       {"GET", "/api/v1/products/x/seed"},
+        {"PUT", "/api/v1/images?open=1"},
+    };
+    static const char *const BEARERS[] = {
+        NULL, "gwa.0000", "0000000000000000000000000000000000000000000000000000000000000000"};
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++)
+        for (size_t j = 0; j < 3; j++) {
+            struct call call = {PATHS[i][0], PATHS[i][1], BEARERS[j], NULL, NULL, 0};
+            if (strcmp(PATHS[i][0], "GET")) call.body = "{}", call.body_size = 2;
+            assert_int_equal(live_call(live, &call), 401);
+            assert_string_equal(live_text(live, "type"), "unauthorized");
+        }
+}
+
+static void expect_problem(struct live *live, const char *method, const char *path,
+                           const char *body, long status, const char *type)
+{
+    assert_int_equal(live_ask(live, method, path, body), status);
+    assert_string_equal(live_text(live, "type"), type);
+    assert_true(strlen(live_text(live, "detail")) > 10);
+}
+
+static void refusals_have_their_type(void **state)
+{
+    struct live *live = *state;
+    static const char ROLLOUTS[] = "/api/v1/rollouts", CLAIMS[] = "/api/v1/claims";
+    expect_problem(live, "POST", CLAIMS, "{\"product\":\"thermostat\"}", 404, "no-product");
+    expect_problem(live, "GET", "/api/v1/products/thermostat/seed", NULL, 404, "no-product");
+    live_release(live, "1.0.0");
+    expect_problem(live, "POST", CLAIMS, "{\"product\":\"thermostat\",\"count\":0}", 422,
+                   "malformed");
+    assert_string_equal(live_text(live, "field"), "count");
+    expect_problem(live, "POST", CLAIMS, "{\"count\":1}", 422, "malformed");
+    assert_string_equal(live_text(live, "field"), "product");
+    expect_problem(live, "POST", CLAIMS, "nonsense", 422, "malformed");
+    expect_problem(live, "POST", ROLLOUTS, "{\"product\":\"thermostat\",\"version\":\"9\"}", 404,
+                   "no-release");
+    expect_problem(live, "POST", ROLLOUTS,
+                   "{\"product\":\"thermostat\",\"version\":\"1.0.0\",\"devices\":[\"00\"]}", 422,
+                   "malformed");
+    assert_string_equal(live_text(live, "field"), "devices");
+    expect_problem(live, "POST", ROLLOUTS,
+                   "{\"product\":\"thermostat\",\"version\":\"1.0.0\",\"devices\":[]}", 422,
+                   "malformed");
+    expect_problem(live, "POST", ROLLOUTS,
+                   "{\"product\":\"thermostat\",\"version\":\"1.0.0\","
+                   "\"devices\":[\"7cdfa1000001\"]}",
+                   404, "no-device");
+    expect_problem(live, "GET", "/api/v1/rollouts/7", NULL, 404, "no-rollout");
+    expect_problem(live, "GET", "/api/v1/rollouts/x", NULL, 404, "no-rollout");
+    expect_problem(live, "GET", "/api/v1/devices/7cdfa1000001", NULL, 404, "no-device");
+    expect_problem(live, "GET", "/api/v1/devices/zz/events", NULL, 404, "no-device");
+    assert_int_equal(live_count(live, "select count(*) from rollouts"), 0);
+    assert_int_equal(live_count(live, "select count(*) from claims"), 0);
+}
+
+static void picked_devices_and_their_views(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    struct mouse one = mouse_make(1), two = mouse_make(2);
+    live_release(live, "1.0.0");
+    live_release(live, "1.1.0");
+    live_claim(live, 2, claim);
+    mouse_enrol(live, &one, claim);
+    mouse_enrol(live, &two, claim);
+    assert_int_equal(live_ask(live, "POST", "/api/v1/rollouts",
+                              "{\"product\":\"thermostat\",\"version\":\"1.1.0\","
+                              "\"devices\":[\"7cdfa1000002\"]}"),
+                     201);
+    assert_int_equal(live_number(live, "selected"), 1);
+    assert_string_equal(live_text(live, "state"), "running");
+    assert_int_equal(mouse_ask(live, &one, one.bearer), 200);
+    assert_false(mouse_is_told(&one));
+    assert_int_equal(mouse_ask(live, &two, two.bearer), 200);
+    assert_true(mouse_is_told(&two));
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "devices")), 2);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000002", NULL), 200);
+    assert_string_equal(live_text(live, "state"), "updating");
+    json_t *offer = json_object_get(live->json, "offer");
+    assert_string_equal(json_string_value(json_object_get(offer, "version")), "1.1.0");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/releases", NULL), 200);
+    json_t *release = json_array_get(json_object_get(live->json, "releases"), 0);
+    assert_string_equal(json_string_value(json_object_get(release, "state")), "frozen");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/status", NULL), 200);
+    json_t *devices = json_object_get(live->json, "devices");
+    assert_int_equal(json_integer_value(json_object_get(devices, "total")), 2);
+    assert_int_equal(json_integer_value(json_object_get(devices, "undecided")), 1);
+}
+
+/* The seed is what an agent pins: product, the file's key, this server's deploy key. */
+static void seeds(void **state)
+{
+    struct live *live = *state;
+    struct godwit_policy policy;
+    uint8_t digest[32], product_id[16];
+    live_release(live, "1.0.0");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/products/thermostat/seed", NULL), 200);
+    assert_int_equal(live->body_size, GODWIT_POLICY_BYTES);
+    assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &policy), GODWIT_OK);
+    assert_int_equal(key_digest(live->key, digest), GODWIT_OK);
+    assert_int_equal(godwit_product_id("default", "thermostat", product_id), GODWIT_OK);
+    assert_int_equal(policy.threshold, 1);
+    assert_true(godwit_policy_trusts(&policy, digest));
+    assert_memory_equal(policy.product_id, product_id, 16);
+    assert_memory_equal(policy.deploy_keys[0], live->app.deploy_point, 64);
+    struct bytes bare = live_image("lamp", "1.0.0", NULL);
+    assert_int_equal(live_upload(live, "?open=1", bare.data, bare.size), 201);
+    free(bare.data);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/products/lamp/seed", NULL), 200);
+    assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &policy), GODWIT_OK);
+    assert_int_equal(policy.flags, GODWIT_POLICY_OPEN);
+    assert_int_equal(policy.image_keys_count, 0);
+    assert_int_equal(policy.deploy_keys_count, 1);
+}
+
+static void secrets(void **state)
+{
+    (void)state;
+    char hash[SECRET_HASH_MAX], password[32], other[32];
+    assert_int_equal(password_make(password), GODWIT_OK);
+    assert_int_equal(password_make(other), GODWIT_OK);
+    assert_string_not_equal(password, other);
+    assert_int_equal(strlen(password), 24);
+    assert_int_equal(password_hash(password, hash, sizeof hash), GODWIT_OK);
+    assert_non_null(strstr(hash, "$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert_true(password_is_good(hash, password));
+    assert_false(password_is_good(hash, other));
+    assert_false(password_is_good("garbage", password));
+}
+
+int main(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+#define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
+    const struct CMUnitTest tests[] = {
+        LIVE(logging_in),
+        LIVE(two_passwords_at_once),
+        LIVE(the_gate_is_in_front_of_all),
+        LIVE(refusals_have_their_type),
+        LIVE(picked_devices_and_their_views),
+        LIVE(seeds),
+        cmocka_unit_test(secrets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
