@@ -26,14 +26,24 @@ struct device *device_find_by_token(const struct fleet *fleet,
 
 /* ---- taking ---- */
 
+/* Texts come from devices: what is not plain is shown as "?", so that no device can spoil a page.
+ */
+static void take_text(char *out, const char *text, size_t size)
+{
+    size_t at = 0;
+    for (; at + 1 < size && text[at]; at++)
+        out[at] = text[at] >= 0x20 && text[at] < 0x7f ? text[at] : '?';
+    memset(out + at, 0, size - at);
+}
+
 static void take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
                        int64_t now_s)
 {
-    memcpy(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
-    memcpy(facts->project, checkin->project, sizeof facts->project);
-    memcpy(facts->version, checkin->version, sizeof facts->version);
-    memcpy(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
-    memcpy(facts->slot, checkin->slot, sizeof facts->slot);
+    take_text(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
+    take_text(facts->project, checkin->project, sizeof facts->project);
+    take_text(facts->version, checkin->version, sizeof facts->version);
+    take_text(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
+    take_text(facts->slot, checkin->slot, sizeof facts->slot);
     memcpy(facts->image_sha256, checkin->image_sha256, 32);
     memcpy(facts->file_sha256, checkin->file_sha256, 32);
     memcpy(facts->idle_file_sha256, checkin->idle_file_sha256, 32);
@@ -126,7 +136,7 @@ static godwit_err add_event(struct record *record, enum event_kind kind, const c
     if (outcome) {
         event.stage = outcome->stage;
         event.reason = outcome->reason;
-        memcpy(event.detail, outcome->detail, sizeof event.detail);
+        take_text(event.detail, outcome->detail, sizeof event.detail);
     }
     record->reported = true;
     godwit_hex_encode(record->device->device_id, 6, mac);
@@ -200,28 +210,37 @@ static godwit_err keep_outcome_id(struct record *record)
     return GODWIT_OK;
 }
 
+/* The loop guard for the image, and the member's place in its rollout; either may be unknown. */
+static godwit_err record_failure(struct record *record, const struct file *file,
+                                 struct member *member)
+{
+    const struct image *image = file ? release_image(file->release, file->image_id) : NULL;
+    godwit_err err = image ? guard_image(record, image) : GODWIT_OK;
+    if (err || !member) return err;
+    return move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
+}
+
+static enum event_kind kind_of(enum verdict verdict, const struct member *member)
+{
+    if (!member || verdict == VERDICT_NOTHING) return EVENT_REPORTED;
+    return verdict == VERDICT_AGAIN ? EVENT_AGAIN : EVENT_FAILED;
+}
+
 static godwit_err record_outcome(struct record *record)
 {
     const struct godwit_outcome *outcome = &record->checkin->outcome;
     if (!is_new_outcome(record->device, outcome)) return GODWIT_OK;
     const struct file *file = file_find(record->fleet, outcome->file_sha256);
-    const struct image *image = file ? release_image(file->release, file->image_id) : NULL;
     struct member *member = member_of_outcome(record, file);
     enum verdict verdict = decide_outcome(outcome);
-    const char *version = file ? file->release->version : "";
 
     godwit_err err = keep_outcome_id(record);
-    if (!err && verdict == VERDICT_FAILED && image) err = guard_image(record, image);
-    if (!err && verdict == VERDICT_FAILED && member)
-        err = move_member(record, member, MEMBER_FAILED, outcome->reason);
+    if (!err && verdict == VERDICT_FAILED) err = record_failure(record, file, member);
     if (err) return err;
     /* A confirmed install is told by its proof, below; the bare word of it is no event. */
     bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
     if (good && proven_member(record->device)) return GODWIT_OK;
-    enum event_kind kind = !member || verdict == VERDICT_NOTHING ? EVENT_REPORTED
-                           : verdict == VERDICT_AGAIN            ? EVENT_AGAIN
-                                                                 : EVENT_FAILED;
-    return add_event(record, kind, version, outcome);
+    return add_event(record, kind_of(verdict, member), file ? file->release->version : "", outcome);
 }
 
 static godwit_err record_proof(struct record *record)

@@ -169,33 +169,53 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
     fleet_unlock(fleet);
 }
 
+/* What is known of the place the file would take. */
+struct place {
+    struct product *product;
+    struct release *release;
+    struct image *image; /* of the same chip, revisions and hardware */
+    bool same_image;
+};
+
+static struct place find_place(const struct fleet *fleet, const struct upload *upload)
+{
+    struct place place = {.product = product_find(fleet, upload->product)};
+    if (place.product)
+        place.release = exact(fleet, place.product, upload->version, upload->counter);
+    if (place.release) place.image = same_target(place.release, &upload->image);
+    if (place.image)
+        place.same_image = !memcmp(place.image->image_sha256, upload->image.image_sha256, 32);
+    return place;
+}
+
+static enum upload_result judge(const struct place *place, const struct upload *upload)
+{
+    enum upload_result result = judge_keys(place->product, upload);
+    if (result != UPLOAD_ADDED || !place->release) return result;
+    if (place->same_image)
+        return memcmp(place->image->file_sha256, upload->image.file_sha256, 32) ? UPLOAD_ADDED
+                                                                                : UPLOAD_ALREADY;
+    if (place->release->frozen) return UPLOAD_FROZEN;
+    bool full = !place->image && place->release->images_count == FLEET_IMAGES_MAX;
+    return full ? UPLOAD_FULL : UPLOAD_ADDED;
+}
+
 godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *upload,
                        int64_t now_s, enum upload_result *result_out, bool *created_out)
 {
-    struct product *product = product_find(fleet, upload->product);
+    struct place place = find_place(fleet, upload);
     *created_out = false;
-    *result_out = judge_keys(product, upload);
-    if (*result_out != UPLOAD_ADDED) return GODWIT_OK;
-
-    struct release *release =
-        product ? exact(fleet, product, upload->version, upload->counter) : NULL;
-    struct image image = upload->image;
-    struct image *place = release ? same_target(release, &image) : NULL;
-    image.id = place ? place->id : 0;
-    bool same_image = place && !memcmp(place->image_sha256, image.image_sha256, 32);
-    if (same_image && !memcmp(place->file_sha256, image.file_sha256, 32)) {
-        *result_out = UPLOAD_ALREADY;
-        return GODWIT_OK;
-    }
-    if (release && release->frozen && !same_image) *result_out = UPLOAD_FROZEN;
-    if (release && !place && release->images_count == FLEET_IMAGES_MAX) *result_out = UPLOAD_FULL;
+    *result_out = judge(&place, upload);
     if (*result_out != UPLOAD_ADDED) return GODWIT_OK;
 
     godwit_err err = GODWIT_OK;
-    *created_out = !product;
-    if (!product) err = make_product(fleet, db, upload, now_s, &product);
-    if (!err && !release) err = make_release(fleet, db, product, upload, now_s, &release);
-    if (!err) err = write_image(db, release, &image, now_s);
-    if (!err) keep_in_memory(fleet, release, place, &image);
+    struct image image = upload->image;
+    image.id = place.image ? place.image->id : 0;
+    *created_out = !place.product;
+    if (!place.product) err = make_product(fleet, db, upload, now_s, &place.product);
+    if (!err && !place.release)
+        err = make_release(fleet, db, place.product, upload, now_s, &place.release);
+    if (!err) err = write_image(db, place.release, &image, now_s);
+    if (!err) keep_in_memory(fleet, place.release, place.image, &image);
     return err;
 }

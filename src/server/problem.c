@@ -1,3 +1,4 @@
+/* Answers in JSON: one place that knows how documents and problems are sent. */
 #include "server/problem.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* The options of `godwit serve` as one table, from which defaults, checks and help come. */
 #include "server/settings.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Small files by temporary name, fsync and rename, so that a cut leaves the old or the new. */
 #include "server/text_file.h"
 
 #include <errno.h>

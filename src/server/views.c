@@ -1,3 +1,5 @@
+/* JSON views of the fleet. What a rollout says of a device comes from its member, or where the
+ * device was not told yet from decide itself: the page and the device hear the same reason. */
 #include "server/views.h"
 
 #include "base/text.h"

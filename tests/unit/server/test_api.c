@@ -1,5 +1,5 @@
 /* The operator API: login, status, rollouts, devices, claims and seeds, and their refusals. */
-#include "live.h"
+#include "mouse.h"
 
 #include "server/secret.h"
 

@@ -1,5 +1,5 @@
 /* Image bytes: ranges and conditions, and to nobody but the device that is told to install them. */
-#include "live.h"
+#include "mouse.h"
 
 static struct bytes latest; /* the file of 1.1.0 */
 

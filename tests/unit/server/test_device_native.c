@@ -1,6 +1,6 @@
 /* Check-ins over the wire: joining, being told, fetching, proving, flying back; and every way of
  * asking wrongly, which changes nothing. */
-#include "live.h"
+#include "mouse.h"
 
 static struct bytes latest; /* the file of 1.1.0 */
 
@@ -197,6 +197,21 @@ static void unknown_members_are_ignored(void **state)
     assert_int_equal(live_call(live, &call), 200);
 }
 
+/* What a device says of itself can not spoil the operator's pages. */
+static void texts_are_shown_plain(void **state)
+{
+    struct live *live = *state;
+    struct mouse mouse = begin(live);
+    snprintf(mouse.checkin.version, sizeof mouse.checkin.version, "1\xc3\xbc<\xc3\x28\x7f");
+    mouse_ask(live, &mouse, mouse.bearer);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices", NULL), 200);
+    json_t *device = json_array_get(json_object_get(live->json, "devices"), 0);
+    const char *version = json_string_value(json_object_get(device, "version"));
+    assert_non_null(version);
+    for (; *version; version++)
+        assert_in_range(*version, 0x20, 0x7e);
+}
+
 static void strangers_get_401_and_change_nothing(void **state)
 {
     struct live *live = *state;
@@ -261,6 +276,7 @@ int main(void)
         LIVE(flying_back),
         LIVE(malformed_gets_400_and_changes_nothing),
         LIVE(unknown_members_are_ignored),
+        LIVE(texts_are_shown_plain),
         LIVE(strangers_get_401_and_change_nothing),
         LIVE(an_idle_checkin_touches_no_sql),
         LIVE(a_restart_goes_on),

@@ -1,0 +1,192 @@
+"""`godwit serve` itself: its files, its ends, what it says when it can not start, and that what it
+has acknowledged outlives a kill -9 and a full disk."""
+
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import ssl
+import stat
+import subprocess
+import threading
+import time
+
+from world import GODWIT, main, world
+
+
+class Device:
+    """A bare device: JSON over TLS, no flash."""
+
+    def __init__(self, one, number):
+        self.number = number
+        self.token = f"{number:064x}"
+        context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
+        host, port = one.url.removeprefix("https://").split(":")
+        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=10)
+
+    def ask(self, bearer=None, **members):
+        body = {"protocol": 1, "device_id": f"7cdfa1{self.number:06x}",
+                "nonce": os.urandom(16).hex(), "project": "thermostat", "version": "1.0.0", "image_sha256": "77" * 32,
+                "chip_id": 5, "slot_size": 1 << 20, **members}
+        self.line.request("POST", "/v1/checkin", json.dumps(body),
+                          {"Authorization": f"Bearer {bearer or self.token}"})
+        answer = self.line.getresponse()
+        text = answer.read()
+        assert answer.status == 200, (answer.status, text)
+        return json.loads(text)
+
+    def join(self, claim):
+        self.ask(bearer=claim, token=self.token)
+        return self
+
+
+def open_rows(one, sql):
+    with sqlite3.connect(f"file:{one.data}/godwit.db?mode=ro", uri=True) as db:
+        return db.execute(sql).fetchall()
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_first_and_second_start():
+    with world() as one:
+        server = one.serve()
+        first = one.text("serve.log")
+        assert first.count("password") == 1 and "CA fingerprint" in first, first
+        assert mode(one.data) == 0o700
+        for name in ("admin-token", "deploy.pem", "tls/ca-key.pem", "tls/server-key.pem"):
+            assert mode(one.data / name) == 0o600, name
+        pins = [(one.data / name).read_bytes() for name in ("deploy.pem", "tls/ca.pem")]
+        assert one.end(server, signal.SIGINT) == 0
+        server = one.serve(log="again.log")
+        assert "password" not in one.text("again.log")
+        assert pins == [(one.data / name).read_bytes() for name in ("deploy.pem", "tls/ca.pem")]
+        for line in one.text("again.log").splitlines():
+            assert not line.startswith("time=") or " event=" in line, line
+        assert one.end(server, signal.SIGTERM) == 0
+
+
+def test_lost_keys_are_named():
+    """What devices pin is never made anew behind their back."""
+    with world() as one:
+        assert one.end(one.serve()) == 0
+        for name in ("deploy.pem", "tls/ca.pem"):
+            path = one.data / name
+            kept = path.read_bytes()
+            path.unlink()
+            line = one.refusal("serve", "--data", one.data, "--listen", "127.0.0.1:0")
+            assert name.split("/")[-1] in line and "backup" in line, line
+            assert not path.exists()
+            path.write_bytes(kept)
+        assert one.end(one.serve()) == 0
+
+
+def test_cannot_start():
+    with world() as one:
+        rows = [
+            (["--listen", "nonsense"], "ADDRESS:PORT"),
+            (["--tls-cert", "/nowhere.pem"], "give both"),
+            (["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"], "/nowhere.pem"),
+        ]
+        one.end(one.serve())
+        for words, expected in rows:
+            line = one.refusal("serve", "--data", one.data, *words)
+            assert expected in line, line
+        line = one.refusal("serve", "--data", "/proc/nowhere")
+        assert "--data" in line, line
+        (one.data / "godwit.db").write_bytes(b"no database" * 1000)
+        line = one.refusal("serve", "--data", one.data)
+        assert "database" in line, line
+
+
+def test_a_given_certificate():
+    with world() as one:
+        one.end(one.serve())
+        own = one.data / "tls"
+        given = [one.folder / "chain.pem", one.folder / "chain.key"]
+        given[0].write_bytes((own / "server.pem").read_bytes())
+        given[1].write_bytes((own / "server-key.pem").read_bytes())
+        one.serve("--tls-cert", given[0], "--tls-key", given[1])
+        assert json.loads((one.data / "server.json").read_text())["ca"] == str(given[0])
+
+
+def test_kill_keeps_what_was_acknowledged():
+    with world() as one:
+        server = one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        claim = one.run("claim", "--product", "thermostat", "--count", 4).strip()
+        devices = [Device(one, number).join(claim) for number in range(1, 5)]
+        acknowledged = {}
+
+        def report(device):
+            try:
+                for outcome in range(1, 100000):
+                    answer = device.ask(outcome={"id": outcome, "stage": "flown-back",
+                                                 "reason": 91, "detail": f"number {outcome}"})
+                    assert answer["outcome_id"] == outcome
+                    acknowledged[device.number] = outcome
+            except (OSError, http.client.HTTPException):
+                pass  # killed
+
+        threads = [threading.Thread(target=report, args=[device]) for device in devices]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.0)
+        one.end(server, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+        assert len(acknowledged) == 4 and min(acknowledged.values()) > 3, acknowledged
+        print(f"  {sum(acknowledged.values())} outcomes acknowledged before the kill")
+        one.serve(log="again.log")
+        for number, last in acknowledged.items():
+            details = {row[0] for row in open_rows(
+                one, "select e.detail from events e join devices d on d.id = e.device"
+                f" where hex(d.device_id) like '7CDFA1{number:06X}%'")}
+            missing = [n for n in range(1, last + 1) if f"number {n}" not in details]
+            assert not missing, f"device {number}: {missing[:5]} were acknowledged and are gone"
+            answer = Device(one, number).ask(outcome={"id": last, "stage": "flown-back",
+                                                      "reason": 91})
+            assert answer["outcome_id"] == last
+
+
+FULL_DISK = r"""
+mount -t tmpfs -o size=4m tmpfs "$1" || exit 77
+"$2" serve --data "$1/data" --listen 127.0.0.1:0 >"$3.log" 2>&1 &
+server=$!
+for i in $(seq 100); do test -s "$1/data/server.json" && break; sleep 0.1; done
+export GODWIT_DATA="$1/data"
+"$2" upload "$3" >"$3.first" 2>&1; first=$?
+head -c 8m /dev/zero >"$1/filler" 2>/dev/null
+"$2" upload "$4" >"$3.second" 2>&1; second=$?
+ls "$1/data/blobs" | wc -l >"$3.count"
+rm "$1/filler"
+"$2" upload "$4" >"$3.third" 2>&1; third=$?
+kill $server; wait $server
+echo "$first $second $third $?"
+"""
+
+
+def test_full_disk():
+    """A real one: a tmpfs of 4 MiB in a mount namespace of its own."""
+    with world() as one:
+        first, second = one.pack("1.0.0"), one.pack("1.1.0", size=262144)
+        small = one.folder / "small"
+        small.mkdir()
+        words = ["bash", "-c", FULL_DISK, "bash", small, GODWIT, first, second]
+        can = subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+        prefix = ["unshare", "-m"] if can else ["unshare", "-rm"]
+        done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True,
+                              timeout=120)
+        if done.returncode == 77 or "unshare" in done.stderr:
+            print("  skipped: no mount namespace here")
+            return
+        said = (one.folder / (first.name + ".second")).read_text()
+        assert done.stdout.split() == ["0", "1", "0", "0"], (done.stdout, done.stderr, said)
+        assert "disk is full" in said and said.count("\n") == 1, said
+        assert (one.folder / (first.name + ".count")).read_text().strip() == "1"
+
+
+if __name__ == "__main__":
+    main(globals())
