@@ -127,7 +127,7 @@ godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
     size_t room = GODWIT_CHECKIN_REPLY_MAX + 1u - agent->reply_size;
     godwit_err err = net->read(net->ctx, agent->sector + GODWIT_REPLY_OFFSET + agent->reply_size,
                                room, &got, &answer);
-    if (got) agent->reply_size = (uint16_t)(agent->reply_size + got);
+    if (got) agent->reply_size += (uint32_t)got;
     *status_out = answer.status;
     *retry_after_s_out = answer.retry_after_s;
     agent->wake_ms = agent->now_ms + (got || err ? 0 : POLL_MS);
