@@ -1,8 +1,9 @@
-/* figure cut: power is cut at every flash operation of two lives of a device, before, in the middle
- * of and after it, with write units of 4, 16 and 32 bytes; then power returns and it runs on.
- *   update   joins → install → switch → trial → confirm
- *   return   joins → install → switch → trial → crash → fly-back → report
- * A torn operation is tried with several seeds, since it has many ways to go wrong. */
+/* figure cut: power is cut at every flash operation of a device's life, before, in the middle of
+ * and after it, with write units of 4, 16 and 32 bytes; then power returns and it runs on. update
+ * joins → install → switch → trial → confirm return   joins → install → switch → trial → crash →
+ * fly-back → report Each is told from slot 0, from slot 1 (a device that was updated before) and
+ * from a factory image. A torn operation is tried with several seeds, since it has many ways to go
+ * wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,16 +67,27 @@ int main(void)
     const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0}, crash = {BEHAVIOUR_CRASH_AT_BOOT, 0};
     if (!key) return 1;
     struct firmware first = firmware_make("1.0.0", healthy, FILE_SIZE, key);
-    struct cut_story update = {"update", key, first, {0}, false};
-    struct cut_story back = {"return", key, first, {0}, true};
-    update.offered = firmware_make("1.1.0", healthy, FILE_SIZE, key);
-    back.offered = firmware_make("1.1.1", crash, FILE_SIZE, key);
+    struct firmware second = firmware_make("2.0.0", healthy, FILE_SIZE, key);
+    struct firmware good = firmware_make("3.0.0", healthy, FILE_SIZE, key);
+    struct firmware bad = firmware_make("4.0.0", crash, FILE_SIZE, key);
+    const struct firmware none = {0};
+    const struct board_layout two = {0}, factory = {.has_factory = true};
+    const struct cut_story stories[] = {
+        {"update from slot 0", two, key, first, none, good, false},
+        {"return to slot 0", two, key, first, none, bad, true},
+        {"update from slot 1", two, key, first, second, good, false},
+        {"return to slot 1", two, key, first, second, bad, true},
+        {"update from factory", factory, key, first, none, good, false},
+        {"return to factory", factory, key, first, none, bad, true},
+    };
     struct figure figure = {0};
-    bool ran = run_story(&figure, &update);
-    ran = run_story(&figure, &back) && ran;
+    bool ran = true;
+    for (size_t i = 0; i < sizeof stories / sizeof *stories; i++)
+        ran = run_story(&figure, &stories[i]) && ran;
     free(first.data);
-    free(update.offered.data);
-    free(back.offered.data);
+    free(second.data);
+    free(good.data);
+    free(bad.data);
     key_close(key);
     uint32_t bricked = figure.ends[CUT_BRICKED], unfinished = figure.ends[CUT_UNFINISHED];
     uint32_t violations = figure.ends[CUT_VIOLATED];

@@ -68,7 +68,7 @@ int main(void)
     const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0};
     struct firmware first = firmware_make("1.0.0", healthy, FILE_SIZE, key);
     struct firmware next = firmware_make("1.1.0", healthy, FILE_SIZE, key);
-    device_init(&device, &first, key, 4);
+    device_init(&device, NULL, &first, key, 4);
     device_power_on(&device, GODWIT_RESET_POWER_ON);
     bool has_joined = run_until(is_idle_after_checkin);
     device.peer.withdraws = true; /* the download is all that is asked for here */

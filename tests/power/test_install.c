@@ -52,14 +52,16 @@ static void each_operation_cut(const struct cut_story *story, uint32_t write_siz
 
 static void update_survives(void **state)
 {
-    const struct cut_story story = {"update", key, first, healthy, false};
+    const struct cut_story story = {
+        .name = "update", .key = key, .first = first, .offered = healthy};
     (void)state;
     each_operation_cut(&story, 16);
 }
 
 static void fly_back_survives(void **state)
 {
-    const struct cut_story story = {"return", key, first, crashing, true};
+    const struct cut_story story = {
+        .name = "return", .key = key, .first = first, .offered = crashing, .flies_back = true};
     (void)state;
     each_operation_cut(&story, 4);
 }
@@ -67,7 +69,8 @@ static void fly_back_survives(void **state)
 /* A file that crashes is not an update that ends well: the judge must say so. */
 static void judge_sees_an_unfinished_story(void **state)
 {
-    const struct cut_story story = {"update", key, first, crashing, false};
+    const struct cut_story story = {
+        .name = "update", .key = key, .first = first, .offered = crashing};
     const struct cut_case c = {.write_size = 4};
     uint32_t ignored;
     (void)state;
@@ -77,7 +80,7 @@ static void judge_sees_an_unfinished_story(void **state)
 /* A device whose only image is damaged is dead, and the judge must say so. */
 static void judge_sees_a_brick(void **state)
 {
-    struct cut_story story = {"update", key, first, healthy, false};
+    struct cut_story story = {.name = "update", .key = key, .first = first, .offered = healthy};
     const struct cut_case c = {.write_size = 4};
     uint32_t ignored;
     (void)state;

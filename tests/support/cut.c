@@ -6,12 +6,18 @@
 
 #define TIME_MAX_MS (24u * 3600 * 1000)
 
-/* Whatever boots is one of the two files, whole: old or new, never neither. */
+static const struct firmware *old_file(const struct cut_story *story)
+{
+    return story->earlier.data ? &story->earlier : &story->first;
+}
+
+/* Whatever boots is one of our files, whole; never half of one. */
 static bool is_alive(const struct device *device, const struct cut_story *story)
 {
     struct godwit_partition partition;
     return device_would_boot(device, &partition) &&
            (device_holds(device, &partition, &story->first) ||
+            device_holds(device, &partition, old_file(story)) ||
             device_holds(device, &partition, &story->offered));
 }
 
@@ -36,13 +42,14 @@ static bool is_valid_in_otadata(const struct device *device)
            godwit_ota_slot(entries[active].seq, 2) == running;
 }
 
-/* Flown back is flown back for good: the next boot chooses the first image as well, be it by an
+/* Flown back is flown back for good: the next boot chooses the old image as well, be it by an
  * entry or, where a cut took its entry, because no other may boot. */
 static bool stays_back(const struct device *device, const struct cut_story *story)
 {
     struct godwit_partition partition;
-    return device->peer.gave_up && device_runs(device, &story->first) &&
-           device_would_boot(device, &partition) && device_holds(device, &partition, &story->first);
+    return device->peer.gave_up && device_runs(device, old_file(story)) &&
+           device_would_boot(device, &partition) &&
+           device_holds(device, &partition, old_file(story));
 }
 
 static bool is_finished(const struct device *device, const struct cut_story *story)
@@ -66,23 +73,36 @@ static enum cut_end run(struct device *device, const struct cut_story *story, ui
     return is_alive(device, story) ? CUT_UNFINISHED : CUT_BRICKED;
 }
 
+/* Brings the device to the earlier file, so that the story starts from the other slot. */
+static bool update_first(struct device *device, const struct cut_story *story)
+{
+    struct cut_story prelude = *story;
+    if (!story->earlier.data) return true;
+    prelude.offered = story->earlier;
+    prelude.flies_back = false;
+    peer_offer(&device->peer, prelude.offered.data, prelude.offered.size, 1);
+    return run(device, &prelude, UINT32_MAX) == CUT_FINISHED;
+}
+
 enum cut_end cut_run(const struct cut_story *story, const struct cut_case *c,
                      uint32_t *operations_out)
 {
     static struct device device;
-    device_init(&device, &story->first, story->key, c->write_size);
-    device.saw.cut_at = c->cut_at;
+    device_init(&device, &story->layout, &story->first, story->key, c->write_size);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    bool has_started = update_first(&device, story);
+    uint32_t before = device.saw.operations;
+    device.saw.cut_at = c->cut_at ? before + c->cut_at : 0;
     device.saw.kind = c->kind;
     device.saw.seed = c->seed;
-    peer_offer(&device.peer, story->offered.data, story->offered.size, 1);
-    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
-    enum cut_end end = run(&device, story, UINT32_MAX);
+    peer_offer(&device.peer, story->offered.data, story->offered.size, 2);
+    enum cut_end end = has_started ? run(&device, story, UINT32_MAX) : CUT_UNFINISHED;
     if (end == CUT_UNFINISHED && device.saw.is_off) {
         device_power_on(&device, c->cause);
         end = run(&device, story, device.board.counters.boots + CUT_BOOTS_MAX);
     }
     if (end == CUT_FINISHED && device.ram.violations) end = CUT_VIOLATED;
-    *operations_out = device.saw.operations;
+    *operations_out = device.saw.operations - before;
     device_deinit(&device);
     return end;
 }

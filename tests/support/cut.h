@@ -6,11 +6,14 @@
 
 #define CUT_BOOTS_MAX 10 /* from the cut on */
 
-/* A story: the device joins, is offered the second file, and either confirms it or flies back. */
+/* A story: the device joins, is offered a file, and either confirms it or flies back. Where there
+ * is an earlier file it has updated to that one before, uncut, and so starts from the other slot.
+ */
 struct cut_story {
     const char *name;
-    const struct key *key; /* signs both files */
-    struct firmware first, offered;
+    struct board_layout layout;
+    const struct key *key; /* signs all files */
+    struct firmware first, earlier, offered;
     bool flies_back; /* the offered file does not live through its trial */
 };
 
@@ -30,6 +33,6 @@ enum cut_end {
     CUT_ENDS
 };
 
-/* operations_out: flash operations from the first power-on to the end. */
+/* operations_out: flash operations of the story; the earlier update's do not count. */
 enum cut_end cut_run(const struct cut_story *story, const struct cut_case *c,
                      uint32_t *operations_out);

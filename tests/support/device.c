@@ -40,14 +40,15 @@ static struct bootloader device_bootloader(void)
                                .has_rollback = true};
 }
 
-void device_init(struct device *device, const struct firmware *first, const struct key *key,
-                 uint32_t write_size)
+void device_init(struct device *device, const struct board_layout *layout,
+                 const struct firmware *first, const struct key *key, uint32_t write_size)
 {
-    static const struct board_layout layout = {.slot_size = DEVICE_SLOT_SIZE};
+    static const struct board_layout two_slots = {0};
     *device = (struct device){0};
     must(!flash_ram_init(&device->ram, DEVICE_FLASH_SIZE, write_size, NULL), "memory");
     device->bare = flash_ram_port(&device->ram);
-    must(!board_provision(&device->bare, &layout, first->data, first->size), "provisioning");
+    must(!board_provision(&device->bare, layout ? layout : &two_slots, first->data, first->size),
+         "provisioning");
     saw_init(&device->saw, &device->bare);
     device->flash = saw_port(&device->saw);
     peer_init(&device->peer, key);
@@ -88,7 +89,7 @@ bool device_step(struct device *device)
 bool device_holds(const struct device *device, const struct godwit_partition *partition,
                   const struct firmware *file)
 {
-    static uint8_t bytes[DEVICE_SLOT_SIZE];
+    static uint8_t bytes[DEVICE_FILE_SIZE_MAX];
     must(file->size <= sizeof bytes, "a file that fits");
     must(!device->bare.read(device->bare.ctx, partition->offset, bytes, file->size), "reading");
     return !memcmp(bytes, file->data, file->size);

@@ -6,7 +6,7 @@
 #include "peer.h"
 
 #define DEVICE_FLASH_SIZE (1u << 20)
-#define DEVICE_SLOT_SIZE 0x40000u
+#define DEVICE_FILE_SIZE_MAX 0x40000u
 
 struct firmware {
     uint8_t *data;
@@ -27,10 +27,10 @@ struct device {
     uint64_t now_ms;
 };
 
-/* `first` in ota_0, otadata blank, never booted; trusts key (NULL: an open product). The device
- * must not move in memory. */
-void device_init(struct device *device, const struct firmware *first, const struct key *key,
-                 uint32_t write_size);
+/* `first` in ota_0 or factory, otadata blank, never booted; trusts key (NULL: an open product).
+ * layout NULL: two slots. The device must not move in memory. */
+void device_init(struct device *device, const struct board_layout *layout,
+                 const struct firmware *first, const struct key *key, uint32_t write_size);
 void device_deinit(struct device *device);
 void device_power_on(struct device *device, enum godwit_reset cause);
 

@@ -18,7 +18,7 @@ static struct firmware file;
 static void begin(enum behaviour_kind kind, uint32_t delay_s)
 {
     file = firmware_make("1.0.0", (struct behaviour){kind, delay_s}, FILE_SIZE, NULL);
-    device_init(&device, &file, NULL, 4);
+    device_init(&device, NULL, &file, NULL, 4);
     device_power_on(&device, GODWIT_RESET_POWER_ON);
 }
 
