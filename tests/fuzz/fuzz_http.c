@@ -1,7 +1,7 @@
 /* http/proto: any bytes as a row of requests on one connection, read once whole and once in pieces;
  * both readings must tell the same story: the same requests, headers and body bytes, then a refusal
- * by both or by none. Where they differ, two machines in a row could be made to see different requests. The
- * last two bytes of the input choose the limits and the sizes of the pieces. */
+ * by both or by none. Where they differ, two machines in a row could be made to see different
+ * requests. The last two bytes of the input choose the limits and the sizes of the pieces. */
 #include "fuzz.h"
 #include "http/proto.h"
 #include "rt/arena.h"
