@@ -91,6 +91,8 @@ static godwit_err look_at_rows(const struct godwit_flash *flash, struct flash_re
         row->is_app = row->partition.type == GODWIT_PTYPE_APP;
         if (err || !row->is_app) continue;
         if ((row->partition.subtype & 0xF0) == GODWIT_APP_OTA_0) out->slots_count++;
+        err = bootloader_finds_nothing(flash, &row->partition, &row->is_erased);
+        if (err) break;
         err = bootloader_verify(&out->bootloader, flash, &out->efuses, &row->partition, &row->info,
                                 &row->reason);
     }

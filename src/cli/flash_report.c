@@ -48,6 +48,17 @@ static const char *why(const struct flash_report *report, char story[static STOR
 
 /* ---- for people ---- */
 
+static void print_verdict(const struct flash_row *row)
+{
+    const char *sentence = godwit_reason_sentence(row->reason);
+    if (!row->reason)
+        printf("  bootable");
+    else if (row->is_erased)
+        printf("  erased");
+    else /* the fault; the cure of the sentence is for files */
+        printf("  refused: %.*s", (int)strcspn(sentence, ";"), sentence);
+}
+
 static void print_row(const struct flash_row *row)
 {
     const struct godwit_partition *p = &row->partition;
@@ -58,8 +69,7 @@ static void print_row(const struct flash_row *row)
     if (row->info.has_description)
         printf("  %s %s", text_clean(row->info.project, project),
                text_clean(row->info.version, version));
-    if (row->is_app && !row->reason) printf("  bootable");
-    if (row->is_app && row->reason) printf("  refused: %s", godwit_reason_sentence(row->reason));
+    if (row->is_app) print_verdict(row);
     putchar('\n');
 }
 

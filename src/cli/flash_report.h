@@ -16,7 +16,7 @@ struct flash_question {
 
 struct flash_row {
     struct godwit_partition partition;
-    bool is_app;
+    bool is_app, is_erased;
     enum godwit_reason reason; /* of an app: NONE, it would boot */
     struct godwit_image_info info;
 };

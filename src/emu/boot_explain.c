@@ -28,8 +28,10 @@ static void add_tries(const struct boot *boot, struct godwit_text *text)
         if (!attempt->reason) continue;
         godwit_text_add(text, "; ");
         godwit_text_add(text, attempt->partition.label);
-        godwit_text_add(text, " is refused: ");
-        godwit_text_add(text, godwit_reason_sentence(attempt->reason));
+        godwit_text_add(text, attempt->is_erased ? " is erased" : " is refused: ");
+        if (attempt->is_erased) continue;
+        const char *sentence = godwit_reason_sentence(attempt->reason);
+        godwit_text_add_bytes(text, sentence, strcspn(sentence, ";")); /* the fault, not the cure */
     }
 }
 

@@ -34,6 +34,16 @@ godwit_err boot_image_secure_version(const struct godwit_flash *flash,
     return GODWIT_OK;
 }
 
+godwit_err bootloader_finds_nothing(const struct godwit_flash *flash,
+                                    const struct godwit_partition *partition, bool *nothing_out)
+{
+    const struct view view = {flash, partition};
+    uint8_t header[GODWIT_IMAGE_HEADER_SIZE];
+    godwit_err err = view_read(&view, 0, header, sizeof header);
+    *nothing_out = err || godwit_all(header, sizeof header, 0xFF);
+    return err == GODWIT_ERR_SPACE ? GODWIT_OK : err; /* a partition smaller than a header */
+}
+
 /* Feeds the image through the parser up to the image's end or its first fault; what stands behind
  * an image in flash is nobody's business. */
 static godwit_err parse(const struct view *view, struct godwit_image *image)

@@ -205,8 +205,10 @@ static godwit_err try_partition(struct run *run, const struct godwit_partition *
     if (partition->size == 0 || out->tries_count == BOOT_TRIES_MAX) return GODWIT_OK;
     struct boot_try *attempt = &out->tries[out->tries_count++];
     attempt->partition = *partition;
-    godwit_err err = bootloader_verify(run->bootloader, run->flash, run->efuses, partition, NULL,
-                                       &attempt->reason);
+    godwit_err err = bootloader_finds_nothing(run->flash, partition, &attempt->is_erased);
+    if (!err)
+        err = bootloader_verify(run->bootloader, run->flash, run->efuses, partition, NULL,
+                                &attempt->reason);
     if (err) return err;
     *boots_out = out->boots = attempt->reason == GODWIT_REASON_NONE;
     if (out->boots) out->partition = *partition;

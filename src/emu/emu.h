@@ -138,6 +138,7 @@ enum boot_choice { BOOT_CHOICES(BOOT_CHOICE_ENUM) BOOT_CHOICES_COUNT };
 struct boot_try {
     struct godwit_partition partition;
     enum godwit_reason reason; /* NONE: this one boots */
+    bool is_erased;            /* nothing there: 0xFF where the header should be */
 };
 
 struct boot {
@@ -162,6 +163,10 @@ GODWIT_MUST_USE godwit_err bootloader_verify(const struct bootloader *bootloader
                                              const struct godwit_partition *partition,
                                              struct godwit_image_info *info_out,
                                              enum godwit_reason *reason_out);
+/* Whether nothing is there: 0xFF where an image's header would be. */
+GODWIT_MUST_USE godwit_err bootloader_finds_nothing(const struct godwit_flash *flash,
+                                                    const struct godwit_partition *partition,
+                                                    bool *nothing_out);
 /* "first-boot", and the sentence; static. */
 const char *boot_choice_id(enum boot_choice choice);
 const char *boot_choice_sentence(enum boot_choice choice);
