@@ -4,6 +4,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "base/crc.h"
+
+#define SIGNATURE_AT 101 /* in an ECDSA P-256 block */
+#define CRC_AT 1196
+
 static void expect_refused(struct live *live, long status, const char *type, const char *words)
 {
     if (live->status != status || strcmp(live_text(live, "type"), type))
@@ -91,6 +96,32 @@ static void damaged_files_are_refused_by_name(void **state)
     assert_int_equal(live->status, 422);
     assert_int_equal(live_count(live, "select count(*) from files"), 0);
     free(file.data);
+}
+
+/* Well-formed blocks of a listed key that do not sign this file: one over other bytes, and one
+ * whose signature has a bit turned and whose checksum is right again. */
+static void forged_signatures_are_refused(void **state)
+{
+    struct live *live = *state;
+    live_release(live, "1.0.0");
+    struct bytes genuine = live_image("thermostat", "1.1.0", live->key),
+                 other = live_image("thermostat", "1.2.0", live->key);
+    assert_int_equal(genuine.size, other.size);
+    uint8_t *block = genuine.data + genuine.size - 4096;
+    uint8_t kept[4096];
+    memcpy(kept, block, sizeof kept);
+    memcpy(block, other.data + other.size - 4096, 4096);
+    live_upload(live, "", genuine.data, genuine.size);
+    expect_refused(live, 422, "signature-digest", "other bytes");
+    memcpy(block, kept, sizeof kept);
+    block[SIGNATURE_AT + 5] ^= 1;
+    godwit_store32(block + CRC_AT, godwit_crc32(0, block, CRC_AT));
+    live_upload(live, "", genuine.data, genuine.size);
+    expect_refused(live, 422, "signature-bad", "does not verify");
+    memcpy(block, kept, sizeof kept);
+    assert_int_equal(live_upload(live, "", genuine.data, genuine.size), 201);
+    free(genuine.data);
+    free(other.data);
 }
 
 static void other_files_are_called_by_their_name(void **state)
@@ -232,6 +263,7 @@ int main(void)
         LIVE(unsigned_is_refused_and_open_is_chosen),
         LIVE(a_foreign_key_is_refused),
         LIVE(damaged_files_are_refused_by_name),
+        LIVE(forged_signatures_are_refused),
         LIVE(other_files_are_called_by_their_name),
         LIVE(oversize_is_refused),
         LIVE(wrong_product_is_refused),
