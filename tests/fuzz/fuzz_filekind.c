@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) return 0;
     size_t seen = size - data[size - 1] % size;
     FUZZ_CHECK((unsigned)godwit_file_kind(data, seen, size) < GODWIT_FILE_KIND_COUNT);
-    /* The size alone decides only between a bootloader and a program for RAM. */
+    /* The size alone tells a bootloader from a program for RAM, and a boot choice from a dump. */
     enum godwit_file_kind large = godwit_file_kind(data, size, UINT32_MAX);
-    FUZZ_CHECK(large == kind || (kind == GODWIT_FILE_BOOTLOADER && large == GODWIT_FILE_RAM_APP));
+    FUZZ_CHECK(large == kind || kind == GODWIT_FILE_OTADATA ||
+               (kind == GODWIT_FILE_BOOTLOADER && large == GODWIT_FILE_RAM_APP));
     return 0;
 }

@@ -139,6 +139,10 @@ static void otadata(void)
     godwit_ota_entry_store(&entry, entries + 32);
     memcpy(entries + 64, "\x00\x01\x01\x00\x00\x00\x00\x00", 8);
     put("otadata", "trial", "", 0, entries, sizeof entries);
+    uint8_t whole[GODWIT_OTADATA_SIZE];
+    memset(whole, 0xFF, sizeof whole);
+    memcpy(whole, entries, GODWIT_OTA_ENTRY_SIZE);
+    put("filekind", "otadata", "", 0, whole, sizeof whole);
     memset(entries, 0xFF, 64);
     memcpy(entries + 64, "\x03\x0F\x03\x00\xFF\xFF\xFF\xFF", 8);
     put("otadata", "blank", "", 0, entries, sizeof entries);

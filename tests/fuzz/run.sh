@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 one() { # one TARGET RUNS WORK
     name=$1 started=$(date +%s)
     mkdir -p "$3/$name"
-    "$FUZZ_BUILD/fuzz_$name" -runs="$2" -seed=1 -max_len=12288 -timeout=20 -rss_limit_mb=1024 \
+    "$FUZZ_BUILD/fuzz_$name" -runs="$2" -seed=1 -timeout=20 -rss_limit_mb=1024 \
         -print_final_stats=1 -artifact_prefix="$FUZZ_BUILD/findings/$name-" \
         "$3/$name" "tests/fuzz/corpus/$name" >"$3/$name.log" 2>&1
     status=$?
