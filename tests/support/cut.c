@@ -97,8 +97,9 @@ enum cut_end cut_run(const struct cut_story *story, const struct cut_case *c,
     device.saw.seed = c->seed;
     peer_offer(&device.peer, story->offered.data, story->offered.size, 2);
     enum cut_end end = has_started ? run(&device, story, UINT32_MAX) : CUT_UNFINISHED;
-    if (end == CUT_UNFINISHED && device.saw.is_off) {
+    for (int cuts = 1; end == CUT_UNFINISHED && device.saw.is_off; cuts++) {
         device_power_on(&device, c->cause);
+        if (cuts == 1 && c->again_after) device.saw.cut_at = device.saw.operations + c->again_after;
         end = run(&device, story, device.board.counters.boots + CUT_BOOTS_MAX);
     }
     if (end == CUT_FINISHED && device.ram.violations) end = CUT_VIOLATED;

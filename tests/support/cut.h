@@ -4,7 +4,7 @@
 
 #include "device.h"
 
-#define CUT_BOOTS_MAX 10 /* from the cut on */
+#define CUT_BOOTS_MAX 10 /* from the last cut on */
 
 /* A story: the device joins, is offered a file, and either confirms it or flies back. Where there
  * is an earlier file it has updated to that one before, uncut, and so starts from the other slot.
@@ -21,6 +21,7 @@ struct cut_case {
     uint32_t write_size;
     uint32_t cut_at; /* 0: not cut */
     enum saw_kind kind;
+    uint32_t again_after; /* a second cut so many operations behind the first; 0: none */
     uint64_t seed;
     enum godwit_reset cause; /* of the boot when power returns */
 };
