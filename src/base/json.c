@@ -1,35 +1,51 @@
-/* The reader of json.h in three steps: a grammar check of our own, jsmn to index what passed, and
- * readers over the index.
+/* The reader of json.h: one pass that checks the grammar of RFC 8259 and indexes what passed, and
+ * readers over the index, which may therefore trust each token's shape.
  *
- * jsmn alone takes {"a" "b"}, [1,] or numbers like 1-2 even in strict mode, so the text is checked
- * against RFC 8259 first, with a stack of one byte per open bracket and no recursion (a device's
- * stack is counted). Readers may therefore trust each token's shape. Leaving the check out and
- * testing tokens afterwards was rejected: the punctuation between tokens is gone by then. */
+ * A stack of one index per open bracket and no recursion: a device's stack is counted. jsmn was
+ * here first and was dropped: even in strict mode it takes {"a" "b"}, [1,] and 1-2, so the check
+ * stood in front of it anyway, and it cost a kilobyte to find the same tokens once more
+ * (docs/decisions/0003). */
 #include "base/json.h"
 #include "base/text.h"
 
 #include <assert.h>
 
-#define JSMN_STATIC
-#define JSMN_STRICT
-#include <jsmn.h>
-
-static_assert(sizeof(struct godwit_json_token) == sizeof(jsmntok_t), "shape of a token");
-static_assert(offsetof(struct godwit_json_token, size) == offsetof(jsmntok_t, size), "last member");
-
 #define TEXT_SIZE_MAX (1u << 20) /* bytes; token positions are ints */
 #define INTEGER_MAX ((uint64_t)1 << 53)
+
+enum type { OBJECT, ARRAY, STRING, PRIMITIVE };
 
 /* ---- the grammar ---- */
 
 enum expect { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, COMMA_OR_END, NOTHING };
 
 struct scan {
-    const char *at, *end;
+    const char *text, *at, *end;
     enum expect expect;
-    char open[GODWIT_JSON_DEPTH_MAX];
+    int open[GODWIT_JSON_DEPTH_MAX]; /* tokens of the brackets that are open */
     int depth;
+    struct godwit_json_token *tokens;
+    size_t tokens_max, count;
+    bool is_full;
 };
+
+/* A token that starts here, and counts as a child where the open bracket counts it: elements of an
+ * array, keys of an object. False when there is no room. */
+static bool token_add(struct scan *scan, enum type type)
+{
+    if (scan->count == scan->tokens_max) {
+        scan->is_full = true;
+        return false;
+    }
+    bool is_key = scan->expect == KEY || scan->expect == KEY_OR_END;
+    if (scan->depth > 0) {
+        struct godwit_json_token *parent = &scan->tokens[scan->open[scan->depth - 1]];
+        if (is_key || parent->type == ARRAY) parent->size++;
+    }
+    int start = (int)(scan->at - scan->text);
+    scan->tokens[scan->count++] = (struct godwit_json_token){type, start, start, 0};
+    return true;
+}
 
 /* The four hex digits of a \u escape. */
 static bool hex4(const char *text, size_t size, uint32_t *value_out)
@@ -67,10 +83,12 @@ static size_t escape_size(const char *text, size_t size, uint32_t *character_out
     return text[0] == 'u' ? unicode_escape_size(text, size, character_out) : 0;
 }
 
-/* From the opening quote to behind the closing one. */
+/* From the opening quote to behind the closing one; the token holds what is between. */
 static bool scan_string(struct scan *scan)
 {
     scan->at++;
+    if (!token_add(scan, STRING)) return false;
+    struct godwit_json_token *token = &scan->tokens[scan->count - 1];
     while (scan->at < scan->end && *scan->at != '"') {
         size_t left = (size_t)(scan->end - scan->at), size;
         uint32_t character;
@@ -84,7 +102,7 @@ static bool scan_string(struct scan *scan)
         scan->at += size;
     }
     if (scan->at == scan->end) return false;
-    scan->at++;
+    token->end = (int)(scan->at++ - scan->text);
     return true;
 }
 
@@ -131,19 +149,22 @@ static bool scan_word(struct scan *scan)
 
 static bool scan_open(struct scan *scan)
 {
-    if (scan->depth == GODWIT_JSON_DEPTH_MAX) return false;
-    scan->open[scan->depth++] = *scan->at;
-    scan->expect = *scan->at == '{' ? KEY_OR_END : VALUE_OR_END;
+    bool is_object = *scan->at == '{';
+    if (scan->depth == GODWIT_JSON_DEPTH_MAX || !token_add(scan, is_object ? OBJECT : ARRAY))
+        return false;
+    scan->open[scan->depth++] = (int)scan->count - 1;
+    scan->expect = is_object ? KEY_OR_END : VALUE_OR_END;
     scan->at++;
     return true;
 }
 
 static bool scan_close(struct scan *scan)
 {
-    char open = *scan->at == '}' ? '{' : '[';
-    if (scan->depth == 0 || scan->open[scan->depth - 1] != open) return false;
+    if (scan->depth == 0) return false;
+    struct godwit_json_token *token = &scan->tokens[scan->open[scan->depth - 1]];
+    if (*scan->at != (token->type == OBJECT ? '}' : ']')) return false;
     scan->depth--;
-    scan->at++;
+    token->end = (int)(++scan->at - scan->text);
     scan->expect = scan->depth > 0 ? COMMA_OR_END : NOTHING;
     return true;
 }
@@ -153,10 +174,16 @@ static bool scan_value(struct scan *scan)
     char c = *scan->at;
     if (c == '{' || c == '[') return scan_open(scan);
     if (scan->depth == 0) return false;
+    if (c == '"') {
+        if (!scan_string(scan)) return false;
+    } else {
+        if (!token_add(scan, PRIMITIVE)) return false;
+        bool is_number = c == '-' || (c >= '0' && c <= '9');
+        if (!(is_number ? scan_number(scan) : scan_word(scan))) return false;
+        scan->tokens[scan->count - 1].end = (int)(scan->at - scan->text);
+    }
     scan->expect = COMMA_OR_END;
-    if (c == '"') return scan_string(scan);
-    if (c == '-' || (c >= '0' && c <= '9')) return scan_number(scan);
-    return scan_word(scan);
+    return true;
 }
 
 /* One step: the piece of text that the state allows here. */
@@ -172,14 +199,15 @@ static bool scan_step(struct scan *scan)
         if (c == '}') return scan_close(scan);
         __attribute__((fallthrough));
     case KEY:
+        if (c != '"' || !scan_string(scan)) return false;
         scan->expect = COLON;
-        return c == '"' && scan_string(scan);
+        return true;
     case COLON:
         scan->expect = VALUE;
         return scan_is(scan, ':');
     case COMMA_OR_END:
         if (c == ']' || c == '}') return scan_close(scan);
-        scan->expect = scan->open[scan->depth - 1] == '{' ? KEY : VALUE;
+        scan->expect = scan->tokens[scan->open[scan->depth - 1]].type == OBJECT ? KEY : VALUE;
         return scan_is(scan, ',');
     case NOTHING:
         break;
@@ -187,34 +215,30 @@ static bool scan_step(struct scan *scan)
     return false;
 }
 
-static bool is_json(const char *text, size_t size)
+godwit_err godwit_json_parse(struct godwit_json *json, const char *text, size_t size,
+                             struct godwit_json_token *tokens, size_t tokens_max)
 {
-    struct scan scan = {.at = text, .end = text + size, .expect = VALUE};
+    *json = (struct godwit_json){.text = text, .tokens = tokens};
+    if (size > TEXT_SIZE_MAX) return GODWIT_ERR_FORMAT;
+    struct scan scan = {.text = text,
+                        .at = text,
+                        .end = text + size,
+                        .expect = VALUE,
+                        .tokens = tokens,
+                        .tokens_max = tokens_max};
     while (scan.at < scan.end) {
         char c = *scan.at;
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
             scan.at++;
         else if (!scan_step(&scan))
-            return false;
+            return scan.is_full ? GODWIT_ERR_SPACE : GODWIT_ERR_FORMAT;
     }
-    return scan.expect == NOTHING;
+    if (scan.expect != NOTHING) return GODWIT_ERR_FORMAT;
+    json->count = (int)scan.count;
+    return GODWIT_OK;
 }
 
 /* ---- the readers ---- */
-
-godwit_err godwit_json_parse(struct godwit_json *json, const char *text, size_t size,
-                             struct godwit_json_token *tokens, size_t tokens_max)
-{
-    *json = (struct godwit_json){.text = text, .tokens = tokens};
-    if (size > TEXT_SIZE_MAX || !is_json(text, size)) return GODWIT_ERR_FORMAT;
-    jsmn_parser parser;
-    jsmn_init(&parser);
-    int count = jsmn_parse(&parser, text, size, (jsmntok_t *)tokens, (unsigned)tokens_max);
-    if (count == JSMN_ERROR_NOMEM) return GODWIT_ERR_SPACE;
-    if (count <= 0) return GODWIT_ERR_FORMAT;
-    json->count = count;
-    return GODWIT_OK;
-}
 
 static const struct godwit_json_token *token_at(const struct godwit_json *json, int node)
 {
@@ -291,7 +315,7 @@ int godwit_json_member(const struct godwit_json *json, int object, const char *n
 int godwit_json_element(const struct godwit_json *json, int array, size_t index)
 {
     const struct godwit_json_token *token = token_at(json, array);
-    if (!token || token->type != JSMN_ARRAY || index >= (size_t)token->size) return -1;
+    if (!token || token->type != ARRAY || index >= (size_t)token->size) return -1;
     int node = array + 1;
     for (; index > 0; index--)
         node = node_behind(json, node);
@@ -301,7 +325,7 @@ int godwit_json_element(const struct godwit_json *json, int array, size_t index)
 bool godwit_json_is_object(const struct godwit_json *json, int node)
 {
     const struct godwit_json_token *token = token_at(json, node);
-    return token && token->type == JSMN_OBJECT;
+    return token && token->type == OBJECT;
 }
 
 /* The token when it is of that type; MISSING or FORMAT otherwise. */
@@ -316,7 +340,7 @@ static godwit_err token_of(const struct godwit_json *json, int node, int type,
 godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out, size_t size_max)
 {
     const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    godwit_err err = token_of(json, node, STRING, &token);
     if (err) return err;
     const char *at = json->text + token->start, *end = json->text + token->end;
     size_t size = 0;
@@ -335,7 +359,7 @@ godwit_err godwit_json_string(const struct godwit_json *json, int node, char *ou
 godwit_err godwit_json_u64(const struct godwit_json *json, int node, uint64_t *value_out)
 {
     const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, JSMN_PRIMITIVE, &token);
+    godwit_err err = token_of(json, node, PRIMITIVE, &token);
     if (err) return err;
     uint64_t value = 0;
     for (int i = token->start; i < token->end; i++) {
@@ -361,7 +385,7 @@ godwit_err godwit_json_u32(const struct godwit_json *json, int node, uint32_t *v
 godwit_err godwit_json_bool(const struct godwit_json *json, int node, bool *value_out)
 {
     const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, JSMN_PRIMITIVE, &token);
+    godwit_err err = token_of(json, node, PRIMITIVE, &token);
     if (err) return err;
     char first = json->text[token->start];
     if (first != 't' && first != 'f') return GODWIT_ERR_FORMAT;
@@ -372,7 +396,7 @@ godwit_err godwit_json_bool(const struct godwit_json *json, int node, bool *valu
 godwit_err godwit_json_hex(const struct godwit_json *json, int node, uint8_t *out, size_t size)
 {
     const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    godwit_err err = token_of(json, node, STRING, &token);
     if (err) return err;
     return godwit_hex_decode(json->text + token->start, (size_t)(token->end - token->start), out,
                              size);
@@ -382,7 +406,7 @@ godwit_err godwit_json_base64(const struct godwit_json *json, int node, uint8_t 
                               size_t size_max, size_t *size_out)
 {
     const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, JSMN_STRING, &token);
+    godwit_err err = token_of(json, node, STRING, &token);
     if (err) return err;
     return godwit_base64_decode(json->text + token->start, (size_t)(token->end - token->start), out,
                                 size_max, size_out);

@@ -1,7 +1,7 @@
-/* JSON read over jsmn tokens and written into a bounded buffer; no allocation. RFC 8259.
- * Reading is strict where jsmn is not: one value, which is an object or an array, keys are strings,
- * no trailing bytes, nesting at most GODWIT_JSON_DEPTH_MAX, valid escapes, UTF-8 that is UTF-8, no
- * NUL inside strings. A key given twice is no error: the first one counts. */
+/* JSON read over tokens and written into a bounded buffer; no allocation. RFC 8259. Reading is
+ * strict: one value, which is an object or an array, keys are strings, no trailing bytes, nesting
+ * at most GODWIT_JSON_DEPTH_MAX, valid escapes, UTF-8 that is UTF-8, no NUL inside strings. A key
+ * given twice is no error: the first one counts. */
 #pragma once
 
 #include "base/err.h"
@@ -9,10 +9,11 @@
 
 #define GODWIT_JSON_DEPTH_MAX 6
 
-/* Same shape as jsmntok_t without parent links; private to json.c, which hands it to jsmn as such:
- * hence may_alias. */
+/* One value or key of the text; private to json.c. may_alias: a device keeps them in its sector
+ * buffer. */
 struct __attribute__((may_alias)) godwit_json_token {
-    int type, start, end, size;
+    int type, start, end; /* bytes of the text, quotes not included */
+    int size;             /* elements of an array, keys of an object */
 };
 
 /* A parsed text. Nodes are token indexes; 0 is the root; negative means "no such node", and each

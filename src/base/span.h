@@ -12,43 +12,14 @@ struct godwit_span {
     size_t size; /* bytes */
 };
 
-static inline uint16_t godwit_load16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t godwit_load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static inline uint64_t godwit_load64(const uint8_t *p)
-{
-    return (uint64_t)godwit_load32(p) | (uint64_t)godwit_load32(p + 4) << 32;
-}
-
-static inline void godwit_store16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-
-static inline void godwit_store32(uint8_t *p, uint32_t v)
-{
-    godwit_store16(p, (uint16_t)v);
-    godwit_store16(p + 2, (uint16_t)(v >> 16));
-}
-
-static inline void godwit_store64(uint8_t *p, uint64_t v)
-{
-    godwit_store32(p, (uint32_t)v);
-    godwit_store32(p + 4, (uint32_t)(v >> 32));
-}
+/* Little-endian, from and to any alignment. Functions and not inline: on a chip that can not load
+ * unaligned words each would be a dozen instructions at each of a hundred places. */
+uint16_t godwit_load16(const uint8_t *p);
+uint32_t godwit_load32(const uint8_t *p);
+uint64_t godwit_load64(const uint8_t *p);
+void godwit_store16(uint8_t *p, uint16_t v);
+void godwit_store32(uint8_t *p, uint32_t v);
+void godwit_store64(uint8_t *p, uint64_t v);
 
 /* True when each byte of data equals value; true for size 0. */
-static inline bool godwit_all(const uint8_t *data, size_t size, uint8_t value)
-{
-    for (size_t i = 0; i < size; i++)
-        if (data[i] != value) return false;
-    return true;
-}
+bool godwit_all(const uint8_t *data, size_t size, uint8_t value);

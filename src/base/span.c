@@ -1,0 +1,42 @@
+/* Loads, stores and a look at bytes that are all alike. */
+#include "base/span.h"
+
+uint16_t godwit_load16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+uint32_t godwit_load32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+uint64_t godwit_load64(const uint8_t *p)
+{
+    return (uint64_t)godwit_load32(p) | (uint64_t)godwit_load32(p + 4) << 32;
+}
+
+void godwit_store16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+void godwit_store32(uint8_t *p, uint32_t v)
+{
+    godwit_store16(p, (uint16_t)v);
+    godwit_store16(p + 2, (uint16_t)(v >> 16));
+}
+
+void godwit_store64(uint8_t *p, uint64_t v)
+{
+    godwit_store32(p, (uint32_t)v);
+    godwit_store32(p + 4, (uint32_t)(v >> 32));
+}
+
+bool godwit_all(const uint8_t *data, size_t size, uint8_t value)
+{
+    for (size_t i = 0; i < size; i++)
+        if (data[i] != value) return false;
+    return true;
+}
