@@ -117,6 +117,14 @@ static void tell(struct host_device *device, enum host_event event)
         device->options->on_event(device->options->on_event_ctx, device, event);
 }
 
+/* An image's own words go to a terminal: nothing in them may steer it. */
+static void text_tame(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7F) *at = '?';
+}
+
 static void booted(struct host_device *device)
 {
     const struct board *board = &device->board;
@@ -127,7 +135,8 @@ static void booted(struct host_device *device)
     if (flash->read(flash->ctx, at + APP_VERSION_OFFSET, (uint8_t *)device->version, 32) ||
         flash->read(flash->ctx, at + APP_PROJECT_OFFSET, (uint8_t *)device->project, 32))
         device->version[0] = device->project[0] = '\0';
-    device->version[32] = device->project[32] = '\0';
+    text_tame(device->version, sizeof device->version);
+    text_tame(device->project, sizeof device->project);
     tell(device, HOST_BOOTED);
 }
 
