@@ -29,7 +29,7 @@ ARROWS = {
     "ports/openssl": "base",
     "ports/psa": "agent formats base",
     "ports/esp_idf": "agent formats base",
-    "ports/host": "board emu rt keys agent formats base cli/options.h",
+    "ports/host": "board emu rt agent formats base cli/options.h",
     "keys": "formats base",
     "rt": "base",
     "http": "rt base",
