@@ -130,6 +130,9 @@ static void bounds_against_the_chip(void **state)
     assert_int_equal(godwit_ptable_check(table, end, &count), GODWIT_OK);
     assert_int_equal(godwit_ptable_check(table, end - 1, &count), GODWIT_ERR_FORMAT);
     assert_int_equal(godwit_ptable_check(table, 0x10000, &count), GODWIT_ERR_FORMAT);
+    const struct godwit_partition row = {0, 0x10, 0x20000, 0xFFFF0000, "wraps", 0};
+    assert_int_equal(godwit_ptable_build(&row, 1, table), GODWIT_OK);
+    assert_int_equal(godwit_ptable_check(table, end, &count), GODWIT_ERR_FORMAT);
 }
 
 /* The bootloader takes a table without MD5, and rows behind the MD5 record. */
