@@ -75,6 +75,10 @@ static void device_print(const json_t *device)
            json_text(device, "slot"), ago_words(json_number(device, "last_seen"), ago, sizeof ago));
     printf("%s: %s (%s)\n", json_text(device, "state"), json_text(device, "sentence"),
            json_text(device, "reason"));
+    const json_t *offer = json_object_get(device, "offer");
+    if (json_is_object(offer))
+        printf("offered: %s by rollout %llu, %llu KiB\n", json_text(offer, "version"),
+               json_number(offer, "rollout_id"), (json_number(offer, "size") + 1023) / 1024);
     facts_print(json_object_get(device, "facts"));
 }
 

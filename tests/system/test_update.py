@@ -119,5 +119,25 @@ def test_deploy_to_one():
         assert "3 on 1.0.0, 1 on 1.1.0" in one.text("fleet.log")
 
 
+def test_nobody_home():
+    """A device that is off: deploy --wait --timeout gives up and says so; the offer stands."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment()
+        flash = one.folder / f"{MAC}.bin"
+        device = one.start("device", "--flash", flash, "--image", first, *join, log="device.log")
+        one.wait_for(MAC, "1.0.0")
+        one.end(device)
+        one.run("upload", one.pack("1.1.0"))
+        out = one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 1, status=1)
+        assert "0 of 1 confirmed" in out, out
+        assert "offered: 1.1.0 by rollout 1" in one.run("devices", MAC)
+        one.start("device", "--flash", flash, *join, log="again.log")
+        one.wait_for(MAC, "1.1.0")
+        assert one.json("status")["rollouts"][0]["state"] == "done"
+
+
 if __name__ == "__main__":
     main(globals())
