@@ -52,7 +52,7 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     const struct godwit_system *system = agent->config.system;
     struct godwit_device_facts facts = godwit_agent_facts(agent);
     memcpy(checkin->device_id, facts.device_id, sizeof facts.device_id);
-    checkin->chip_id = facts.chip_id;
+    checkin->chip_id = facts.chip->id;
     checkin->chip_revision = facts.chip_revision;
     checkin->flash_size = agent->config.flash->size;
     checkin->slot_size = agent->slots.idle.size;

@@ -59,7 +59,7 @@ enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
     struct godwit_device_facts facts = godwit_agent_facts(agent);
     agent->record.deploy_sequence[key_index] = install->sequence;
     if (system->may_update && !system->may_update(system->ctx)) return GODWIT_REASON_NOT_NOW;
-    if (install->chip_id != facts.chip_id) return GODWIT_REASON_WRONG_CHIP;
+    if (install->chip_id != facts.chip->id) return GODWIT_REASON_WRONG_CHIP;
     if (agent->slots.idle_index < 0) return GODWIT_REASON_NO_SLOT;
     if (install->file_size == 0 || install->file_size > agent->slots.idle.size)
         return GODWIT_REASON_TOO_LARGE;

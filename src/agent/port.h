@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "formats/checkin.h"
+#include "formats/chip.h"
 
 /* Flash by absolute offset. erase wants whole sectors of erase_size; write only over erased bytes,
  * offset and size multiples of write_size (4, 16 with flash encryption, 32). Sizes in bytes. */
@@ -54,7 +55,8 @@ struct godwit_net {
 /* Facts that stay while the device runs. */
 struct godwit_device_facts {
     uint8_t device_id[16];
-    uint16_t chip_id, chip_revision; /* major * 100 + minor */
+    const struct godwit_chip *chip;  /* a row of formats/chip.h, or like one */
+    uint16_t chip_revision;          /* major * 100 + minor */
     uint32_t hardware_revision;      /* of the board, 0–31 */
     uint32_t secure_version;         /* eFuse */
     uint32_t running_offset;         /* in flash, of the partition that executes now */

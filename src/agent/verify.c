@@ -15,7 +15,7 @@ void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *
 {
     struct godwit_device_facts facts = godwit_agent_facts(agent);
     struct godwit_image_expect expect = {
-        .chip = godwit_chip_by_id(facts.chip_id),
+        .chip = facts.chip,
         .size_max = region->size,
         .flash_offset = region->offset,
         .check_revision = true,
@@ -44,7 +44,7 @@ static enum godwit_reason judge_policy(const struct godwit_agent *agent,
 enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
 {
     const struct godwit_image_info *info = &agent->work.image.info;
-    if (info->chip_id != godwit_agent_facts(agent).chip_id) return GODWIT_REASON_WRONG_CHIP;
+    if (info->chip_id != godwit_agent_facts(agent).chip->id) return GODWIT_REASON_WRONG_CHIP;
     if (info->secure_version < godwit_agent_facts(agent).secure_version)
         return GODWIT_REASON_SECURE_VERSION;
     return info->has_policy ? judge_policy(agent, info) : GODWIT_REASON_NONE;

@@ -18,7 +18,7 @@ static void board_facts(void *ctx, struct godwit_device_facts *out)
     const struct board *board = ctx;
     const struct bootloader *bootloader = &board->options.bootloader;
     *out = (struct godwit_device_facts){
-        .chip_id = bootloader->chip->id,
+        .chip = bootloader->chip,
         .chip_revision = bootloader->revision,
         .hardware_revision = board->options.hardware_revision,
         .secure_version = board->efuses.secure_version,

@@ -70,7 +70,7 @@ static godwit_err inspect_image(struct inspection *inspection, const uint8_t *da
     static const struct godwit_image_expect EVERYTHING = {.all_faults = true};
     struct godwit_image *image = &inspection->image;
     uint8_t sector[GODWIT_SECTOR_SIZE];
-    godwit_image_init(image, &EVERYTHING, sector);
+    godwit_image_init_any(image, &EVERYTHING, sector);
     godwit_err err = godwit_sink_write(&image->sink, data, size);
     if (err != GODWIT_ERR_IO) err = godwit_sink_finish(&image->sink);
     if (err == GODWIT_ERR_IO) return err;

@@ -112,7 +112,7 @@ static godwit_err end_header(struct godwit_image *image)
     info->revision_min = godwit_load16(header + 15);
     info->revision_max = godwit_load16(header + 17);
     info->hash_appended = header[23] != 0;
-    image->chip = godwit_chip_by_id(info->chip_id);
+    if (image->find_chip) image->chip = image->find_chip(info->chip_id);
 
     bool has_segments = info->segment_count > 0 || image->expect.as_bootloader_does;
     if (!has_segments || info->segment_count > GODWIT_IMAGE_SEGMENTS_MAX)
@@ -392,6 +392,7 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
     memset(image, 0, sizeof *image);
     image->sink.ops = &OPS;
     image->expect = *expect;
+    image->chip = expect->chip;
     if (!expect->size_max) image->expect.size_max = GODWIT_IMAGE_SIZE_MAX + GODWIT_SECTOR_SIZE;
     image->sector = sector;
     image->checksum = CHECKSUM_SEED;
@@ -404,4 +405,11 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
 bool godwit_image_head_known(const struct godwit_image *image)
 {
     return !image->reason && (image->part > PART_POLICY || image->segment_index > 0);
+}
+
+void godwit_image_init_any(struct godwit_image *image, const struct godwit_image_expect *expect,
+                           uint8_t *sector)
+{
+    godwit_image_init(image, expect, sector);
+    image->find_chip = godwit_chip_by_id;
 }

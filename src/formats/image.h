@@ -47,7 +47,7 @@ struct godwit_image_info {
 
 /* What a caller asks of the image; zero fields ask nothing. */
 struct godwit_image_expect {
-    const struct godwit_chip *chip; /* NULL: any known chip */
+    const struct godwit_chip *chip; /* NULL only with godwit_image_init_any */
     uint32_t size_max;              /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
     uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
                                        slots are 64 KiB aligned, so 0 is right for any slot */
@@ -80,7 +80,8 @@ struct godwit_image {
     struct godwit_image_expect expect;
     struct godwit_hash sha256, sha384;
     uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
-    const struct godwit_chip *chip;
+    const struct godwit_chip *chip; /* the one asked for, else the one the file names */
+    const struct godwit_chip *(*find_chip)(uint16_t id);
     uint32_t part_size, part_done; /* bytes of the part being read (enum part in image.c) */
     uint32_t segment_load, segment_start, segment_size, mmu_page;
     uint8_t part, checksum, segment_index;
@@ -92,6 +93,10 @@ struct godwit_image {
  * it again from flash). */
 void godwit_image_init(struct godwit_image *image, const struct godwit_image_expect *expect,
                        uint8_t *sector);
+/* The same where any known chip will do: finds the file's own in the chip table. A function apart,
+ * so that a device, which knows its chip, does not carry the table. */
+void godwit_image_init_any(struct godwit_image *image, const struct godwit_image_expect *expect,
+                           uint8_t *sector);
 /* True once header, descriptor and policy block have passed (616 bytes): time for the caller's
  * own judgement before anything is erased. */
 bool godwit_image_head_known(const struct godwit_image *image);

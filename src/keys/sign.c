@@ -72,7 +72,7 @@ static godwit_err look_at(const uint8_t *data, size_t size, struct godwit_image 
                           uint8_t *sector, enum godwit_reason *reason_out)
 {
     static const struct godwit_image_expect ANY = {0};
-    godwit_image_init(image, &ANY, sector);
+    godwit_image_init_any(image, &ANY, sector);
     godwit_err err = godwit_sink_write(&image->sink, data, size);
     if (!err) err = godwit_sink_finish(&image->sink);
     *reason_out = image->reason;

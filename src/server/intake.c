@@ -259,7 +259,7 @@ static void upload_begin(struct http_request *request)
     intake->change.request = request;
     request->user = intake;
     const struct godwit_image_expect anything = {0};
-    godwit_image_init(&intake->image, &anything, intake->sector);
+    godwit_image_init_any(&intake->image, &anything, intake->sector);
     if (request->body_size != UINT64_MAX && request->body_size > FILE_MAX) {
         intake->size = request->body_size;
         refuse_size(intake);

@@ -54,7 +54,7 @@ static godwit_err read_file(struct godwit_image *image, size_t size, const uint8
 {
     static uint8_t sector[GODWIT_SECTOR_SIZE];
     struct godwit_image_expect expect = expect_from(control);
-    godwit_image_init(image, &expect, control[0] & 64 ? sector : NULL);
+    godwit_image_init_any(image, &expect, control[0] & 64 ? sector : NULL);
     godwit_err err = GODWIT_OK;
     for (size_t at = 0; at < size && !err;) {
         size_t piece = size;

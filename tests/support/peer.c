@@ -66,7 +66,7 @@ void peer_offer(struct peer *peer, const uint8_t *file, size_t size, uint32_t ro
     struct godwit_image image;
     struct godwit_policy policy;
     struct godwit_hash hash;
-    godwit_image_init(&image, &anything, NULL);
+    godwit_image_init_any(&image, &anything, NULL);
     (void)!godwit_sink_write(&image.sink, file, size); /* a test may offer a bad file */
     (void)!godwit_sink_finish(&image.sink);
     godwit_hash_init(&hash, GODWIT_SHA256);

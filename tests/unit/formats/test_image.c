@@ -75,7 +75,7 @@ static enum godwit_reason parse(struct godwit_image *image,
                                 const struct godwit_image_expect *expect, const uint8_t *data,
                                 size_t size, size_t piece, uint8_t *sector)
 {
-    godwit_image_init(image, expect, sector);
+    godwit_image_init_any(image, expect, sector);
     godwit_err err = GODWIT_OK;
     for (size_t at = 0; at < size && !err; at += piece)
         err = godwit_sink_write(&image->sink, data + at, at + piece < size ? piece : size - at);
@@ -345,9 +345,9 @@ static void test_size_limits(void **state)
         expect.size_max = PACKED_SIZE - 1;
         assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_TOO_LARGE);
         struct godwit_image image;
-        godwit_image_init(&image, &expect, NULL); /* known from the segment header on */
+        godwit_image_init_any(&image, &expect, NULL); /* known from the segment header on */
         expect.size_max = 4096;
-        godwit_image_init(&image, &expect, NULL);
+        godwit_image_init_any(&image, &expect, NULL);
         assert_int_equal(godwit_sink_write(&image.sink, file, 32), GODWIT_ERR_FORMAT);
         assert_int_equal(image.reason, GODWIT_REASON_TOO_LARGE);
         assert_int_equal(godwit_sink_write(&image.sink, file, 0), GODWIT_ERR_FORMAT); /* final */
@@ -388,7 +388,7 @@ static void test_head_known(void **state)
     memcpy(file + GODWIT_POLICY_OFFSET, "GWP1", 4);
     file[GODWIT_POLICY_OFFSET + 327] = 0x5A;
     refit(file, sizeof file);
-    godwit_image_init(&image, &STRICT, NULL);
+    godwit_image_init_any(&image, &STRICT, NULL);
     for (size_t at = 0; at < 700; at++) {
         assert_int_equal(godwit_image_head_known(&image), at >= 616);
         assert_int_equal(godwit_sink_write(&image.sink, file + at, 1), GODWIT_OK);
@@ -397,7 +397,7 @@ static void test_head_known(void **state)
     assert_memory_equal(image.info.policy, file + GODWIT_POLICY_OFFSET, GODWIT_POLICY_SIZE);
     file[0] = 0;
     assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_NOT_AN_IMAGE);
-    godwit_image_init(&image, &STRICT, NULL);
+    godwit_image_init_any(&image, &STRICT, NULL);
     assert_int_equal(godwit_sink_write(&image.sink, file, 700), GODWIT_ERR_FORMAT);
     assert_false(godwit_image_head_known(&image));
 }
@@ -451,7 +451,7 @@ static void test_chain(void **state)
     struct witness witness = {.sink.ops = &OPS};
     struct godwit_image image;
     make_packed(file, "esp32c3");
-    godwit_image_init(&image, &STRICT, NULL);
+    godwit_image_init_any(&image, &STRICT, NULL);
     image.sink.next = &witness.sink;
     assert_int_equal(godwit_sink_write(&image.sink, file, sizeof file), GODWIT_OK);
     assert_int_equal(godwit_sink_finish(&image.sink), GODWIT_OK);
@@ -460,7 +460,7 @@ static void test_chain(void **state)
 
     file[PACKED_SIZE - 1] ^= 1;
     witness.size = witness.finishes = 0;
-    godwit_image_init(&image, &STRICT, NULL);
+    godwit_image_init_any(&image, &STRICT, NULL);
     image.sink.next = &witness.sink;
     assert_int_equal(godwit_sink_write(&image.sink, file, 4096), GODWIT_OK);
     assert_int_equal(godwit_sink_write(&image.sink, file + 4096, PACKED_SIZE - 4096),

@@ -40,7 +40,7 @@ static void check_signed(const uint8_t *data, size_t size, size_t count,
     static const struct godwit_image_expect ANY = {0};
     struct godwit_image image;
     uint8_t sector[4096];
-    godwit_image_init(&image, &ANY, sector);
+    godwit_image_init_any(&image, &ANY, sector);
     assert_int_equal(godwit_sink_write(&image.sink, data, size), GODWIT_OK);
     assert_int_equal(godwit_sink_finish(&image.sink), GODWIT_OK);
     assert_true(image.is_signed_size);
