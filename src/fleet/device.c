@@ -127,6 +127,24 @@ struct record {
     bool reported; /* an event of this check-in stands already */
 };
 
+/* Facts of a device may be taken by an event loop at any time, so even the writer reads them only
+ * under the lock. */
+static struct member *proven_now(const struct record *record)
+{
+    fleet_lock(record->fleet);
+    struct member *member = proven_member(record->device);
+    fleet_unlock(record->fleet);
+    return member;
+}
+
+static struct decision decide_now(const struct record *record)
+{
+    fleet_lock(record->fleet);
+    struct decision decision = decide(record->device, record->fleet->rollouts);
+    fleet_unlock(record->fleet);
+    return decision;
+}
+
 static godwit_err add_event(struct record *record, enum event_kind kind, const char *version,
                             const struct godwit_outcome *outcome)
 {
@@ -239,13 +257,13 @@ static godwit_err record_outcome(struct record *record)
     if (err) return err;
     /* A confirmed install is told by its proof, below; the bare word of it is no event. */
     bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
-    if (good && proven_member(record->device)) return GODWIT_OK;
+    if (good && proven_now(record)) return GODWIT_OK;
     return add_event(record, kind_of(verdict, member), file ? file->release->version : "", outcome);
 }
 
 static godwit_err record_proof(struct record *record)
 {
-    struct member *member = proven_member(record->device);
+    struct member *member = proven_now(record);
     if (!member || record->reported) return GODWIT_OK;
     godwit_err err = move_member(record, member, MEMBER_GOOD, 0);
     struct godwit_outcome proof = {.stage = GODWIT_STAGE_CONFIRMED};
@@ -255,15 +273,21 @@ static godwit_err record_proof(struct record *record)
 static godwit_err record_image(struct record *record)
 {
     struct device *device = record->device;
-    if (!is_new_image(device)) return GODWIT_OK;
+    uint8_t image[32];
+    char version[33];
+    fleet_lock(record->fleet);
+    bool is_new = is_new_image(device);
+    memcpy(image, device->facts.image_sha256, sizeof image);
+    memcpy(version, device->facts.version, sizeof version);
+    fleet_unlock(record->fleet);
+    if (!is_new) return GODWIT_OK;
     bool first = godwit_all(device->known_image, 32, 0);
     godwit_err err = db_run(record->db, "update devices set known_image = $1 where id = $2",
-                            DB_ARGS(db_blob(device->facts.image_sha256, 32), db_int(device->id)));
-    if (!err && !first && !record->reported)
-        err = add_event(record, EVENT_CHANGED, device->facts.version, NULL);
+                            DB_ARGS(db_blob(image, sizeof image), db_int(device->id)));
+    if (!err && !first && !record->reported) err = add_event(record, EVENT_CHANGED, version, NULL);
     if (err) return err;
     fleet_lock(record->fleet);
-    memcpy(device->known_image, device->facts.image_sha256, 32);
+    memcpy(device->known_image, image, sizeof image);
     fleet_unlock(record->fleet);
     return GODWIT_OK;
 }
@@ -280,7 +304,7 @@ static godwit_err supersede(struct record *record)
 
 static godwit_err record_offer(struct record *record)
 {
-    struct decision decision = decide(record->device, record->fleet->rollouts);
+    struct decision decision = decide_now(record);
     if (!decision.must_tell) return GODWIT_OK;
     struct rollout *rollout = rollout_find(record->fleet, decision.rollout->id);
     struct member *member = device_member(record->device, rollout);
