@@ -34,6 +34,16 @@ static void understood_print(const json_t *reply)
     printf("deploy it with: godwit deploy %s %s%s%s\n", product, quote, version, quote);
 }
 
+/* False when the name is none that a query can carry. */
+static bool path_make(char *path, size_t size_max, const char *product, bool open)
+{
+    if (product && (strlen(product) > 32 || strpbrk(product, "&=/?#% \\"))) return false;
+    snprintf(path, size_max, "/api/v1/images%s", open ? "?open=1" : "");
+    size_t size = strlen(path);
+    if (product) snprintf(path + size, size_max - size, "%cproduct=%s", open ? '&' : '?', product);
+    return true;
+}
+
 int cmd_upload(int argc, char **argv)
 {
     struct remote_flags flags = {0};
@@ -55,13 +65,9 @@ int cmd_upload(int argc, char **argv)
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (product && strpbrk(product, "&=/?#% \\"))
-        return options_wrong(&options, "'%s' is no product name", product);
     char path[128];
-    int size = snprintf(path, sizeof path, "/api/v1/images%s%s%s%s", open || product ? "?" : "",
-                        open ? "open=1&" : "", product ? "product=" : "", product ? product : "");
-    if (size >= (int)sizeof path) return options_wrong(&options, "the product name is too long");
-    if (path[size - 1] == '&') path[size - 1] = '\0';
+    if (!path_make(path, sizeof path, product, open))
+        return options_wrong(&options, "'%s' is no product name", product);
 
     struct remote remote;
     json_t *reply;

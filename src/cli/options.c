@@ -91,16 +91,22 @@ static int option_take(const struct options *options, int argc, char **argv, int
     return options_wrong(options, "%s can not be '%s'", row->name, value);
 }
 
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 int options_parse(const struct options *options, int argc, char **argv, size_t *words_count_out)
 {
     size_t words_count = 0;
-    bool is_over = false;
+    bool is_over = false; /* "--" was seen: words only */
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (!is_over && (!strcmp(word, "--help") || !strcmp(word, "-h"))) return help(options);
-        if (!is_over && !strcmp(word, "--")) {
+        bool is_option = !is_over && word[0] == '-' && word[1];
+        if (is_option && is_help(word)) return help(options);
+        if (is_option && !strcmp(word, "--")) {
             is_over = true;
-        } else if (!is_over && word[0] == '-' && word[1]) {
+        } else if (is_option) {
             int status = option_take(options, argc, argv, &i);
             if (status >= 0) return status;
         } else {
