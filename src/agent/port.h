@@ -40,7 +40,8 @@ struct godwit_answer {
 };
 
 /* No call blocks over 100 ms; one request at a time.
- *   start  begin a request; NET when it can not even begin
+ *   start  begin a request; NET when it can not even begin: the link is down (a trial then has
+ *          ten minutes; while requests begin and no answer comes, it has an hour)
  *   read   0 bytes with OK: none yet, ask later; END: the answer is complete; NET: it broke.
  *          *answer is filled from the first byte of the body or END on, at the latest.
  *   close  any time, also without start; the connection itself may be kept for the next start */
