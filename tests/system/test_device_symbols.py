@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The device half may need nothing of its surroundings but these names: no heap, no files, no OS.
-Prints the size of each file as well. `make test` installs the compiler; ctest alone skips without."""
+Prints the size of each file as well. `make test` installs the compiler; without it ctest skips."""
 import pathlib
 import sys
 import tempfile
