@@ -78,6 +78,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .clock = app->clock};
     if (settings_listen(app->settings->listen, address, sizeof address, &options.port))
         return complain("--listen wants ADDRESS:PORT, as in 127.0.0.1:8443");
+    size_t devices_count = app->fleet.devices_count; /* before the loops share it */
     if (http_open(&options, note, sizeof note, &server)) {
         tell_password(password);
         return complain(note);
@@ -89,7 +90,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
     int status = app_announce(app, url) ? complain("server.json can not be written") : 0;
     if (!status) {
         greet(app, url, password);
-        LOG(INFO, "serving", "url=%s devices=%zu", url, app->fleet.devices_count);
+        LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
         wait_for_signal(app, signals);
         LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }
