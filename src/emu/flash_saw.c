@@ -2,7 +2,10 @@
  * torn operation leaves is worse than any one chip: a write stops inside a unit, with only some
  * bits of it programmed; an erase stops with a sector that is neither old nor blank, either raised
  * bit by bit or blank up to some byte. Which of these is chosen by the seed, so that a case can be
- * replayed. */
+ * replayed.
+ * Not modelled: the units of one write programmed out of order. Some chips might; an otadata entry
+ * then keeps number and CRC without its state, boots unwatched, and a crash at boot never flies
+ * back. ESP-IDF's own bootloader writes such entries too: no agent alone can close that gap. */
 #include "emu/chance.h"
 #include "emu/nor.h"
 
