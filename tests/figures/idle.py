@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One idle check-in over a kept TLS connection, in server CPU, against nginx answering a constant
-of the same size. `godwit serve` with one loop and nginx with one process take turns in one run, with
-the same certificate, the same requests and TLS 1.2; so does the bare cost of one P-256 signature,
+of the same size. `godwit serve` with one loop and nginx with one process take turns in one run,
+with the same certificate, requests and TLS 1.2; so does the bare cost of one P-256 signature,
 which only ours has to make. Medians over the rounds. ratio = (ours - signature) / nginx."""
 import pathlib
 import shutil
