@@ -154,7 +154,7 @@ static bool host_is_sound(const char *host)
 }
 
 struct head_facts {
-    unsigned hosts, lengths, codings, expects;
+    unsigned hosts, codings, expects;
     const char *host, *coding, *expect;
 };
 
@@ -163,9 +163,6 @@ static void fact_note(struct head_facts *facts, const struct http_header *header
     switch (header->name[0] | 0x20) {
     case 'h':
         if (strcasecmp(header->name, "host") == 0) facts->hosts++, facts->host = header->value;
-        break;
-    case 'c':
-        if (strcasecmp(header->name, "content-length") == 0) facts->lengths++;
         break;
     case 't':
         if (strcasecmp(header->name, "transfer-encoding") == 0)
@@ -188,10 +185,9 @@ static int host_judge(struct proto *proto, const struct head_facts *facts, bool 
     return 0;
 }
 
+/* Two lengths, or a length beside a coding, llhttp has refused already. */
 static int body_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
 {
-    if (facts->lengths > 1) return refuse(proto, 400, "two-lengths");
-    if (facts->codings && facts->lengths) return refuse(proto, 400, "length-and-coding");
     if (facts->codings > 1) return refuse(proto, 400, "two-codings");
     if (facts->codings && http_1_0) return refuse(proto, 400, "coding-in-1.0");
     if (facts->codings && strcasecmp(facts->coding, "chunked") != 0)

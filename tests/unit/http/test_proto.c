@@ -145,7 +145,7 @@ static void test_keep_alive(void **state)
 
 static void limit_row(const char *before, char filler, size_t count, const char *after, int status)
 {
-    char text[4096];
+    char text[8192];
     size_t size = strlen(before);
     memcpy(text, before, size);
     memset(text + size, filler, count);
@@ -174,6 +174,11 @@ static void test_limits(void **state)
     char trailer[128];
     snprintf(trailer, sizeof trailer, "%s0\r\nT: ", chunk);
     limit_row(trailer, 'a', 1500, "\r\n\r\n", 431);
+    char extension[128];
+    static const char after[] = "\r\nabc\r\n0\r\n\r\n";
+    snprintf(extension, sizeof extension, "%s3;", chunk);
+    limit_row(extension, 'a', 4096, after, 0);
+    limit_row(extension, 'a', 4097, after, 400);
     static const char header[] = "A: b\r\n";
     for (unsigned count = 7; count <= 8; count++) {
         char text[256] = "GET / HTTP/1.1\r\nHost: h\r\n";
