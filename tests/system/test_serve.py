@@ -27,7 +27,8 @@ class Device:
 
     def ask(self, bearer=None, **members):
         body = {"protocol": 1, "device_id": f"7cdfa1{self.number:06x}",
-                "nonce": os.urandom(16).hex(), "project": "thermostat", "version": "1.0.0", "image_sha256": "77" * 32,
+                "nonce": os.urandom(16).hex(), "project": "thermostat", "version": "1.0.0",
+                "image_sha256": "77" * 32,
                 "chip_id": 5, "slot_size": 1 << 20, **members}
         self.line.request("POST", "/v1/checkin", json.dumps(body),
                           {"Authorization": f"Bearer {bearer or self.token}"})
