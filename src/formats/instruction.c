@@ -2,6 +2,8 @@
  * decodes afterwards, so that nothing an attacker wrote is interpreted. */
 #include "formats/instruction.h"
 
+#include <assert.h>
+
 #define VERSION 1
 
 enum { /* offsets */
@@ -9,26 +11,32 @@ enum { /* offsets */
        AT_VERSION = 4,
        AT_FLAGS = 5,
        AT_LENGTH = 6,
-       AT_DEVICE_ID = 8,
-       AT_NONCE = 24,
-       AT_SEQUENCE = 40,
-       AT_SERVER_TIME = 48,
-       AT_VALID = 56,
-       AT_FILE_SIZE = 60,
-       AT_FILE_SHA256 = 64,
-       AT_COUNTER = 96,
-       AT_SECURE_VERSION = 100,
-       AT_CHIP_ID = 104,
-       AT_ZERO = 106,
-       AT_PRODUCT_ID = 108,
-       AT_DELTA_BASE_COUNTER = 124,
-       AT_PATCH_SHA256 = 128,
-       AT_PATCH_SIZE = 160,
-       AT_ROLLOUT_ID = 164,
-       AT_CHECKPOINT = 168,
+       AT_MEMBERS = 8, /* device_id to checkpoint */
        AT_RESERVED = 184,
        AT_SIGNATURE = 192,
 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "members are copied as they lie");
+#define AT(member, offset) \
+    static_assert(AT_MEMBERS + offsetof(struct godwit_instruction, member) == (offset), #member)
+AT(device_id, 8);
+AT(nonce, 24);
+AT(sequence, 40);
+AT(server_time_ms, 48);
+AT(valid_s, 56);
+AT(file_size, 60);
+AT(file_sha256, 64);
+AT(counter, 96);
+AT(secure_version, 100);
+AT(chip_id, 104);
+AT(zero, 106);
+AT(product_id, 108);
+AT(delta_base_counter, 124);
+AT(patch_sha256, 128);
+AT(patch_size, 160);
+AT(rollout_id, 164);
+AT(checkpoint, 168);
+AT(flags, AT_RESERVED);
 
 #define FLAGS_KNOWN                                                                              \
     (GODWIT_INSTRUCTION_STAY | GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE | \
@@ -45,22 +53,7 @@ void godwit_instruction_encode(const struct godwit_instruction *instruction,
     data_out[AT_VERSION] = VERSION;
     data_out[AT_FLAGS] = instruction->flags;
     godwit_store16(data_out + AT_LENGTH, GODWIT_INSTRUCTION_BODY_SIZE);
-    memcpy(data_out + AT_DEVICE_ID, instruction->device_id, 16);
-    memcpy(data_out + AT_NONCE, instruction->nonce, 16);
-    godwit_store64(data_out + AT_SEQUENCE, instruction->sequence);
-    godwit_store64(data_out + AT_SERVER_TIME, instruction->server_time_ms);
-    godwit_store32(data_out + AT_VALID, instruction->valid_s);
-    godwit_store32(data_out + AT_FILE_SIZE, instruction->file_size);
-    memcpy(data_out + AT_FILE_SHA256, instruction->file_sha256, 32);
-    godwit_store32(data_out + AT_COUNTER, instruction->counter);
-    godwit_store32(data_out + AT_SECURE_VERSION, instruction->secure_version);
-    godwit_store16(data_out + AT_CHIP_ID, instruction->chip_id);
-    memcpy(data_out + AT_PRODUCT_ID, instruction->product_id, 16);
-    godwit_store32(data_out + AT_DELTA_BASE_COUNTER, instruction->delta_base_counter);
-    memcpy(data_out + AT_PATCH_SHA256, instruction->patch_sha256, 32);
-    godwit_store32(data_out + AT_PATCH_SIZE, instruction->patch_size);
-    godwit_store32(data_out + AT_ROLLOUT_ID, instruction->rollout_id);
-    memcpy(data_out + AT_CHECKPOINT, instruction->checkpoint, 16);
+    memcpy(data_out + AT_MEMBERS, instruction, AT_RESERVED - AT_MEMBERS);
 }
 
 /* Exactly one verb, and no flag that this version would not understand: an order half understood
@@ -78,28 +71,12 @@ godwit_err godwit_instruction_decode(const uint8_t data[static GODWIT_INSTRUCTIO
     if (memcmp(data + AT_MAGIC, magic, sizeof magic) != 0 || data[AT_VERSION] != VERSION ||
         godwit_load16(data + AT_LENGTH) != GODWIT_INSTRUCTION_BODY_SIZE)
         return GODWIT_ERR_FORMAT;
-    if (!flags_are_sound(data[AT_FLAGS])) return GODWIT_ERR_FORMAT;
-    if (!godwit_all(data + AT_ZERO, AT_PRODUCT_ID - AT_ZERO, 0) ||
+    const uint8_t *zero = data + AT_MEMBERS + offsetof(struct godwit_instruction, zero);
+    if (!flags_are_sound(data[AT_FLAGS]) || !godwit_all(zero, 2, 0) ||
         !godwit_all(data + AT_RESERVED, AT_SIGNATURE - AT_RESERVED, 0))
         return GODWIT_ERR_FORMAT;
-
+    memcpy(out, data + AT_MEMBERS, AT_RESERVED - AT_MEMBERS);
     out->flags = data[AT_FLAGS];
-    memcpy(out->device_id, data + AT_DEVICE_ID, 16);
-    memcpy(out->nonce, data + AT_NONCE, 16);
-    out->sequence = godwit_load64(data + AT_SEQUENCE);
-    out->server_time_ms = godwit_load64(data + AT_SERVER_TIME);
-    out->valid_s = godwit_load32(data + AT_VALID);
-    out->file_size = godwit_load32(data + AT_FILE_SIZE);
-    memcpy(out->file_sha256, data + AT_FILE_SHA256, 32);
-    out->counter = godwit_load32(data + AT_COUNTER);
-    out->secure_version = godwit_load32(data + AT_SECURE_VERSION);
-    out->chip_id = godwit_load16(data + AT_CHIP_ID);
-    memcpy(out->product_id, data + AT_PRODUCT_ID, 16);
-    out->delta_base_counter = godwit_load32(data + AT_DELTA_BASE_COUNTER);
-    memcpy(out->patch_sha256, data + AT_PATCH_SHA256, 32);
-    out->patch_size = godwit_load32(data + AT_PATCH_SIZE);
-    out->rollout_id = godwit_load32(data + AT_ROLLOUT_ID);
-    memcpy(out->checkpoint, data + AT_CHECKPOINT, 16);
     return GODWIT_OK;
 }
 

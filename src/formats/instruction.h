@@ -17,8 +17,9 @@ enum godwit_instruction_flag {
     GODWIT_INSTRUCTION_FORCE_NOW = 16,
 };
 
+/* From device_id to checkpoint the members lie as bytes 8 to 183 do, so that one copy reads or
+ * writes them all (every machine that Godwit runs on is little-endian; instruction.c asserts it). */
 struct godwit_instruction {
-    uint8_t flags;
     uint8_t device_id[16]; /* factory MAC in 0–5, zero behind */
     uint8_t nonce[16];
     uint64_t sequence;
@@ -29,12 +30,14 @@ struct godwit_instruction {
     uint32_t counter; /* release counter */
     uint32_t secure_version;
     uint16_t chip_id;
+    uint16_t zero;
     uint8_t product_id[16];
     uint32_t delta_base_counter;
     uint8_t patch_sha256[32];
     uint32_t patch_size; /* bytes */
     uint32_t rollout_id;
     uint8_t checkpoint[16];
+    uint8_t flags;
 };
 
 /* Body only; bytes 192–255 are left alone (the signature is the server's, keys/). */

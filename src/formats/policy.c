@@ -12,14 +12,9 @@ enum { /* offsets */
        AT_THRESHOLD = 5,
        AT_IMAGE_KEYS_COUNT = 6,
        AT_DEPLOY_KEYS_COUNT = 7,
-       AT_PRODUCT_ID = 8,
-       AT_HARDWARE_MASK = 24,
-       AT_COUNTER = 28,
-       AT_FLOOR = 32,
-       AT_FLAGS = 36,
-       AT_IMAGE_KEYS = 40,
-       AT_DEPLOY_KEYS = 200,
+       AT_MEMBERS = 8, /* product_id to deploy_keys */
 };
+#define MEMBERS_SIZE (GODWIT_POLICY_BYTES - AT_MEMBERS)
 
 #define FLAGS_KNOWN                                                          \
     (GODWIT_POLICY_REQUIRE_INSTRUCTION | GODWIT_POLICY_ALLOW_PLAIN_HAWKBIT | \
@@ -28,8 +23,17 @@ enum { /* offsets */
 
 static const uint8_t magic[4] = {'G', 'W', 'P', '1'};
 
-static_assert(AT_DEPLOY_KEYS == AT_IMAGE_KEYS + GODWIT_POLICY_IMAGE_KEYS_MAX * 32, "layout");
-static_assert(GODWIT_POLICY_BYTES == AT_DEPLOY_KEYS + GODWIT_POLICY_DEPLOY_KEYS_MAX * 64, "layout");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "members are copied as they lie");
+#define AT(member, offset) \
+    static_assert(AT_MEMBERS + offsetof(struct godwit_policy, member) == (offset), #member)
+AT(product_id, 8);
+AT(hardware_mask, 24);
+AT(counter, 28);
+AT(floor, 32);
+AT(flags, 36);
+AT(image_keys, 40);
+AT(deploy_keys, 200);
+AT(threshold, GODWIT_POLICY_BYTES);
 
 bool godwit_policy_is_present(const uint8_t data[static 4])
 {
@@ -60,29 +64,20 @@ godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], 
 {
     *out = (struct godwit_policy){0};
     if (!godwit_policy_is_present(data) || data[AT_VERSION] != VERSION) return GODWIT_ERR_FORMAT;
-    struct godwit_policy policy = {
-        .threshold = data[AT_THRESHOLD],
-        .image_keys_count = data[AT_IMAGE_KEYS_COUNT],
-        .deploy_keys_count = data[AT_DEPLOY_KEYS_COUNT],
-        .hardware_mask = godwit_load32(data + AT_HARDWARE_MASK),
-        .counter = godwit_load32(data + AT_COUNTER),
-        .floor = godwit_load32(data + AT_FLOOR),
-        .flags = godwit_load32(data + AT_FLAGS),
-    };
-    if (!keys_are_sound(data + AT_IMAGE_KEYS, policy.image_keys_count, GODWIT_POLICY_IMAGE_KEYS_MAX,
-                        32) ||
-        !keys_are_sound(data + AT_DEPLOY_KEYS, policy.deploy_keys_count,
-                        GODWIT_POLICY_DEPLOY_KEYS_MAX, 64))
-        return GODWIT_ERR_FORMAT;
-    if (policy.flags & ~(uint32_t)FLAGS_KNOWN) return GODWIT_ERR_FORMAT;
-    if (policy.floor > policy.counter) return GODWIT_ERR_FORMAT;
-    if (!threshold_is_sound(&policy, is_seed)) return GODWIT_ERR_FORMAT;
-
-    memcpy(policy.product_id, data + AT_PRODUCT_ID, sizeof policy.product_id);
-    memcpy(policy.image_keys, data + AT_IMAGE_KEYS, sizeof policy.image_keys);
-    memcpy(policy.deploy_keys, data + AT_DEPLOY_KEYS, sizeof policy.deploy_keys);
-    *out = policy;
-    return GODWIT_OK;
+    struct godwit_policy *policy = out;
+    memcpy(policy, data + AT_MEMBERS, MEMBERS_SIZE);
+    policy->threshold = data[AT_THRESHOLD];
+    policy->image_keys_count = data[AT_IMAGE_KEYS_COUNT];
+    policy->deploy_keys_count = data[AT_DEPLOY_KEYS_COUNT];
+    bool is_sound = keys_are_sound(policy->image_keys[0], policy->image_keys_count,
+                                   GODWIT_POLICY_IMAGE_KEYS_MAX, 32) &&
+                    keys_are_sound(policy->deploy_keys[0], policy->deploy_keys_count,
+                                   GODWIT_POLICY_DEPLOY_KEYS_MAX, 64) &&
+                    !(policy->flags & ~(uint32_t)FLAGS_KNOWN) &&
+                    policy->floor <= policy->counter && threshold_is_sound(policy, is_seed);
+    if (is_sound) return GODWIT_OK;
+    *out = (struct godwit_policy){0};
+    return GODWIT_ERR_FORMAT;
 }
 
 void godwit_policy_encode(const struct godwit_policy *policy,
@@ -96,13 +91,7 @@ void godwit_policy_encode(const struct godwit_policy *policy,
     data_out[AT_THRESHOLD] = policy->threshold;
     data_out[AT_IMAGE_KEYS_COUNT] = policy->image_keys_count;
     data_out[AT_DEPLOY_KEYS_COUNT] = policy->deploy_keys_count;
-    memcpy(data_out + AT_PRODUCT_ID, policy->product_id, sizeof policy->product_id);
-    godwit_store32(data_out + AT_HARDWARE_MASK, policy->hardware_mask);
-    godwit_store32(data_out + AT_COUNTER, policy->counter);
-    godwit_store32(data_out + AT_FLOOR, policy->floor);
-    godwit_store32(data_out + AT_FLAGS, policy->flags);
-    memcpy(data_out + AT_IMAGE_KEYS, policy->image_keys, policy->image_keys_count * 32u);
-    memcpy(data_out + AT_DEPLOY_KEYS, policy->deploy_keys, policy->deploy_keys_count * 64u);
+    memcpy(data_out + AT_MEMBERS, policy, MEMBERS_SIZE);
 }
 
 bool godwit_policy_trusts(const struct godwit_policy *policy, const uint8_t key_digest[static 32])

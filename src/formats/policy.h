@@ -22,12 +22,13 @@ enum godwit_policy_flag {
     GODWIT_POLICY_OPEN = 32, /* seed policies only: no image signature asked */
 };
 
+/* From product_id to deploy_keys the members lie as bytes 8 to 327 do, see instruction.h. */
 struct godwit_policy {
-    uint8_t threshold, image_keys_count, deploy_keys_count;
     uint8_t product_id[16];
     uint32_t hardware_mask, counter, floor, flags;
     uint8_t image_keys[GODWIT_POLICY_IMAGE_KEYS_MAX][32];
     uint8_t deploy_keys[GODWIT_POLICY_DEPLOY_KEYS_MAX][64];
+    uint8_t threshold, image_keys_count, deploy_keys_count;
 };
 
 /* FORMAT: magic, version, counts over their maximum, unknown flags, threshold over the key count,
