@@ -66,7 +66,7 @@ int cmd_claim(int argc, char **argv)
         {"--product", OPTION_TEXT, &product, "NAME", "print a claim token for this product"},
         {"--count", OPTION_NUMBER, &count, "N", "how many devices may join with it (default 1)"},
         {"--seed", OPTION_TEXT, &seed_product, "NAME", "write this product's seed policy"},
-        {"--out", OPTION_TEXT, &out, "FILE", "… to this file (default NAME.seed)"},
+        {"--out", OPTION_TEXT, &out, "FILE", "where to write the seed policy (default NAME.seed)"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {"claim",

@@ -123,7 +123,7 @@ int cmd_deploy(int argc, char **argv)
     bool wait = false;
     uint32_t timeout_s = 0;
     const struct option_row rows[] = {
-        {"--to", OPTION_LIST, &to, "DEVICE", "only this device (again for more, or A,B,C)"},
+        {"--to", OPTION_LIST, &to, "DEVICE", "only this device; again for more, or A,B,C"},
         {"--wait", OPTION_FLAG, &wait, NULL, "stay until all have decided; exit 1 if any failed"},
         {"--timeout", OPTION_NUMBER, &timeout_s, "S", "with --wait: give up after S seconds"},
         REMOTE_ROWS(flags),

@@ -62,9 +62,8 @@ int cmd_flash(int argc, char **argv)
     const struct options options = {
         "flash",
         "DUMP [--json] [--no-rollback] [--anti-rollback N] [--chip NAME] [--revision V]",
-        "Says what a whole-flash dump holds, which slot the bootloader would boot and why, and "
-        "the\n"
-        "otadata it would leave. The dump is not changed.",
+        "Says what a whole-flash dump holds, which slot the bootloader would boot and\n"
+        "why, and the otadata it would leave. The dump is not changed.",
         rows,
         sizeof rows / sizeof *rows,
         &path,

@@ -43,12 +43,13 @@ int cmd_keygen(int argc, char **argv)
 {
     const char *scheme = "rsa3072", *path = NULL;
     const struct option_row rows[] = {
-        {"--scheme", OPTION_TEXT, &scheme, "NAME", "rsa3072 (if not given), ecdsa256 or ecdsa384"},
+        {"--scheme", OPTION_TEXT, &scheme, "NAME",
+         "rsa3072, ecdsa256 or ecdsa384 (default rsa3072)"},
     };
     const struct options options = {
         "keygen",
-        "--scheme rsa3072|ecdsa256|ecdsa384 KEY.pem",
-        "Makes a private key for signing images and prints its digest.\n"
+        "[--scheme rsa3072|ecdsa256|ecdsa384] KEY.pem",
+        "Makes a private key for signing images, into a new file, and prints its digest.\n"
         "ESP32, S2, S3 and C3 take rsa3072 in hardware, C2 and C61 ecdsa256, C5 and P4 all three.",
         rows,
         1,

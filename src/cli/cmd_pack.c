@@ -51,20 +51,23 @@ int cmd_pack(int argc, char **argv)
     const char *behaviour = "healthy";
     uint32_t secure_version = 0, size = 65536, seed = 1, delay_s = 0;
     const struct option_row rows[] = {
-        {"--chip", OPTION_TEXT, &chip, "NAME", "chip, as esptool names it (esp32c3)"},
-        {"--project", OPTION_TEXT, &project, "NAME", "project name (thermostat)"},
-        {"--version", OPTION_TEXT, &version, "V", "version text (1.0.0)"},
-        {"--secure-version", OPTION_NUMBER, &secure_version, "N", "anti-rollback number (0)"},
-        {"--size", OPTION_NUMBER, &size, "BYTES", "size of the file (65536)"},
-        {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (1)"},
+        {"--chip", OPTION_TEXT, &chip, "NAME", "chip, as esptool names it (default esp32c3)"},
+        {"--project", OPTION_TEXT, &project, "NAME",
+         "project, the product's name (default thermostat)"},
+        {"--version", OPTION_TEXT, &version, "V", "version (default 1.0.0)"},
+        {"--secure-version", OPTION_NUMBER, &secure_version, "N",
+         "anti-rollback number (default 0)"},
+        {"--size", OPTION_NUMBER, &size, "BYTES", "size before signing (default 65536)"},
+        {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (default 1)"},
         {"--behaviour", OPTION_TEXT, &behaviour, "NAME",
          "healthy, crash-at-boot, hang, no-network, crash-after-confirm"},
-        {"--delay", OPTION_NUMBER, &delay_s, "S", "seconds until it behaves so (0)"},
+        {"--delay", OPTION_NUMBER, &delay_s, "S",
+         "seconds after boot until it behaves so (default 0)"},
     };
     const struct options options = {
         "pack",
-        "[options] OUT",
-        "Makes a small application image for emulated devices.",
+        "[OPTION]… OUT",
+        "Makes a small application image that emulated devices can run, good or bad; not signed.",
         rows,
         sizeof rows / sizeof *rows,
         &path,

@@ -52,12 +52,14 @@ int cmd_sign(int argc, char **argv)
 {
     const char *key_path = NULL, *words[2];
     const struct option_row rows[] = {
-        {"--key", OPTION_TEXT, &key_path, "KEY.pem", "private key (`godwit keygen` or espsecure)"},
+        {"--key", OPTION_TEXT, &key_path, "KEY.pem",
+         "private key, made by `godwit keygen` or espsecure"},
     };
     const struct options options = {
         "sign",
         "--key KEY.pem IN OUT",
-        "Signs an application image for Secure Boot v2. A signed image gets one more block.",
+        "Signs an application image for Secure Boot v2. An image that is signed already\n"
+        "gets one more block (at most three).",
         rows,
         1,
         words,

@@ -51,7 +51,8 @@ int cmd_upload(int argc, char **argv)
     bool open = false;
     const struct option_row rows[] = {
         {"--product", OPTION_TEXT, &product, "NAME", "refuse a file of any other product"},
-        {"--open", OPTION_FLAG, &open, NULL, "take an unsigned file; its new product stays open"},
+        {"--open", OPTION_FLAG, &open, NULL,
+         "take an unsigned first file; its product then asks for no signature"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {"upload",

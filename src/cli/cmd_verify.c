@@ -59,12 +59,12 @@ int cmd_verify(int argc, char **argv)
 {
     const char *key_path = NULL, *path = NULL;
     const struct option_row rows[] = {
-        {"--key", OPTION_TEXT, &key_path, "KEY.pem", "public or private key"},
+        {"--key", OPTION_TEXT, &key_path, "KEY.pem", "the signer's key, public or private"},
     };
     const struct options options = {
         "verify",
-        "--key PUB_OR_KEY FILE",
-        "Exit status 0 only when the file carries a good signature by this key.",
+        "--key KEY.pem FILE",
+        "Checks the signatures of an image. Exit status 0 only when one by this key is good.",
         rows,
         1,
         &path,

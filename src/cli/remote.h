@@ -16,12 +16,13 @@ struct remote_flags {
     const char *server, *ca;
     bool json;
 };
-#define REMOTE_ROWS(flags)                                                              \
-    {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"}, \
-        {"--ca", OPTION_TEXT, &(flags).ca, "FILE",                                      \
-         "PEM certificate that the server's is signed by"},                             \
-    {                                                                                   \
-        "--json", OPTION_FLAG, &(flags).json, NULL, "print the server's answer"         \
+#define REMOTE_ROWS(flags)                                                            \
+    {"--server", OPTION_TEXT, &(flags).server, "URL",                                 \
+     "https://HOST:PORT; default: the one of ./godwit-data, else of `godwit login`"}, \
+        {"--ca", OPTION_TEXT, &(flags).ca, "FILE",                                    \
+         "PEM certificate that the server's is signed by"},                           \
+    {                                                                                 \
+        "--json", OPTION_FLAG, &(flags).json, NULL, "print the server's answer"       \
     }
 
 struct remote {

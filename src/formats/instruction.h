@@ -18,7 +18,8 @@ enum godwit_instruction_flag {
 };
 
 /* From device_id to checkpoint the members lie as bytes 8 to 183 do, so that one copy reads or
- * writes them all (every machine that Godwit runs on is little-endian; instruction.c asserts it). */
+ * writes them all (every machine that Godwit runs on is little-endian; instruction.c asserts
+ * it). */
 struct godwit_instruction {
     uint8_t device_id[16]; /* factory MAC in 0–5, zero behind */
     uint8_t nonce[16];

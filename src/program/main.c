@@ -9,38 +9,46 @@
 #include "server/server.h"
 
 struct command {
-    const char *name;
+    const char *name; /* NULL: a heading of the help, in `sentence` */
     int (*run)(int argc, char **argv);
-    const char *words; /* arguments */
+    const char *words; /* the arguments that matter most */
     const char *sentence;
 };
 
 static const struct command COMMANDS[] = {
-    {"serve", cmd_serve, "[--data DIR] [--listen ADDR:PORT]", "run the service"},
-    {"keygen", cmd_keygen, "--scheme rsa3072|ecdsa256|ecdsa384 KEY.pem", "make a signing key"},
-    {"sign", cmd_sign, "--key KEY.pem IN OUT", "sign an image (adds a block to a signed one)"},
-    {"verify", cmd_verify, "--key PUB_OR_KEY FILE", "check a signature"},
+    {NULL, NULL, NULL, "files, without a service"},
+    {"keygen", cmd_keygen, "[--scheme NAME] KEY.pem", "make a signing key"},
+    {"sign", cmd_sign, "--key KEY.pem IN OUT", "sign an image"},
+    {"verify", cmd_verify, "--key KEY.pem FILE", "check an image's signatures"},
     {"inspect", cmd_inspect, "FILE [--json]", "say what a file is and what is wrong with it"},
     {"flash", cmd_flash, "DUMP [--json]", "say what a whole-flash dump would boot, and why"},
-    {"pack", cmd_pack, "[--chip NAME] [--version V] OUT",
-     "make a small image for emulated devices"},
-    {"login", cmd_login, "URL", "keep a session with a server"},
-    {"claim", cmd_claim, "--product P [--count N | --seed FILE]", "let devices join"},
-    {"upload", cmd_upload, "FILE", "hand an image to the server"},
-    {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE]", "roll a release out"},
+    {NULL, NULL, NULL, "the service"},
+    {"serve", cmd_serve, "[--data DIR] [--listen ADDR:PORT]", "run it"},
+    {"login", cmd_login, "URL", "keep a session with one on another machine"},
+    {"claim", cmd_claim, "--product P [--count N] | --seed P", "let devices join"},
+    {"upload", cmd_upload, "FILE", "hand it an image"},
+    {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE] [--wait]", "roll a release out"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
-    {"devices", cmd_devices, "[DEVICE] [--json]", "devices, or one device and its history"},
-    {"device", cmd_device, "--flash FILE.bin", "run one emulated ESP32"},
-    {"fleet", cmd_fleet, "--count N", "run many emulated ESP32s in one process"},
+    {"devices", cmd_devices, "[DEVICE] [--json]", "all devices, or one with its history"},
+    {NULL, NULL, NULL, "emulated ESP32s"},
+    {"pack", cmd_pack, "[--version V] [--behaviour B] OUT", "make a small image for them"},
+    {"device", cmd_device, "--flash FILE.bin", "run one, its flash in a file"},
+    {"fleet", cmd_fleet, "--count N", "run many in one process"},
 };
 #define COMMANDS_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 
 static void help(FILE *out)
 {
-    fputs("usage: godwit COMMAND …; `godwit COMMAND --help` says more\n\n", out);
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        fprintf(out, "  %-8s %-44s %s\n", COMMANDS[i].name, COMMANDS[i].words,
-                COMMANDS[i].sentence);
+    fputs("Godwit updates ESP32 devices over the air.\n"
+          "usage: godwit COMMAND …; `godwit COMMAND --help` says more\n",
+          out);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        const struct command *command = &COMMANDS[i];
+        if (command->name)
+            fprintf(out, "  %-8s %-39s %s\n", command->name, command->words, command->sentence);
+        else
+            fprintf(out, "\n%s\n", command->sentence);
+    }
 }
 
 /* A result that could not be written is no result: a full disk behind `godwit … > file`. */
@@ -62,7 +70,8 @@ int main(int argc, char **argv)
         return finish(0);
     }
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (!strcmp(argv[1], COMMANDS[i].name)) return finish(COMMANDS[i].run(argc - 1, argv + 1));
+        if (COMMANDS[i].name && !strcmp(argv[1], COMMANDS[i].name))
+            return finish(COMMANDS[i].run(argc - 1, argv + 1));
     fprintf(stderr, "godwit: no command '%s'; `godwit help` lists them\n", argv[1]);
     return 2;
 }

@@ -109,8 +109,9 @@ int cmd_device(int argc, char **argv)
     struct host_flags flags = {0};
     const char *path = NULL, *mac_text = NULL;
     const struct option_row rows[] = {
-        {"--flash", OPTION_TEXT, &path, "FILE", "its flash; made (4 MB) when it does not exist"},
-        {"--mac", OPTION_TEXT, &mac_text, "MAC", "default: made of the flash file's name"},
+        {"--flash", OPTION_TEXT, &path, "FILE", "its flash; made when it does not exist (4 MB)"},
+        {"--mac", OPTION_TEXT, &mac_text, "MAC",
+         "its id; default: made from the flash file's name"},
         HOST_ROWS(flags),
     };
     const struct options usage = {

@@ -295,7 +295,7 @@ int cmd_fleet(int argc, char **argv)
     const struct option_row rows[] = {
         {"--count", OPTION_NUMBER, &fleet.count, "N", "how many"},
         {"--dir", OPTION_TEXT, &fleet.dir, "DIR", "their flash files; `none`: in memory"},
-        {"--mac", OPTION_TEXT, &mac_text, "MAC", "of the first device; default: by chance"},
+        {"--mac", OPTION_TEXT, &mac_text, "MAC", "id of the first device; default: by chance"},
         HOST_ROWS(flags),
     };
     const struct options usage = {

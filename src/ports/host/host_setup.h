@@ -10,13 +10,15 @@ struct host_flags {
 };
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
-        {"--claim", OPTION_TEXT, &(flags).claim, "TOKEN", "lets it join, and says whom to trust"}, \
-        {"--seed", OPTION_TEXT, &(flags).seed, "FILE", "seed policy: `godwit claim --seed`"},      \
+        {"--claim", OPTION_TEXT, &(flags).claim, "TOKEN",                                          \
+         "from `godwit claim`: lets it join, says whom to trust"},                                 \
+        {"--seed", OPTION_TEXT, &(flags).seed, "FILE", "seed policy, from `godwit claim --seed`"}, \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
-        {"--image", OPTION_TEXT, &(flags).image, "FILE", "first image of a fresh flash"},          \
-        {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: what the image was built for"},   \
+        {"--image", OPTION_TEXT, &(flags).image, "FILE", "image that a new flash begins with"},    \
+        {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: the chip that the image is for"}, \
     {                                                                                              \
-        "--interval", OPTION_NUMBER, &(flags).interval_s, "S", "between check-ins, at first"       \
+        "--interval", OPTION_NUMBER, &(flags).interval_s, "S",                                     \
+            "seconds between check-ins until the server says (default 60)"                         \
     }
 
 struct host_setup {
