@@ -3,8 +3,8 @@
  * A check-in runs in two halves. device_take, on the event loop, keeps the soft facts in memory and
  * finds out whether anything durable follows; mostly nothing does. Otherwise device_record, on the
  * writer, goes through the same check-in in a fixed order: the outcome it carries → the proof it
- * gives → the offer it is due. Each step writes its rows and then moves the memory, so the step
- * behind it decides on what the step before it made true. */
+ * gives → the offer it is due → its facts. Each step writes its rows and then moves the memory, so
+ * the step behind it decides on what the step before it made true. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -26,9 +26,7 @@ struct device *device_find_by_token(const struct fleet *fleet,
 
 /* ---- taking ---- */
 
-/* Texts come from devices: what is not plain is shown as "?", so that no device can spoil a page.
- */
-static void take_text(char *out, const char *text, size_t size)
+void device_plain_text(char *out, const char *text, size_t size)
 {
     size_t at = 0;
     for (; at + 1 < size && text[at]; at++)
@@ -39,11 +37,11 @@ static void take_text(char *out, const char *text, size_t size)
 static void take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
                        int64_t now_s)
 {
-    take_text(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
-    take_text(facts->project, checkin->project, sizeof facts->project);
-    take_text(facts->version, checkin->version, sizeof facts->version);
-    take_text(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
-    take_text(facts->slot, checkin->slot, sizeof facts->slot);
+    device_plain_text(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
+    device_plain_text(facts->project, checkin->project, sizeof facts->project);
+    device_plain_text(facts->version, checkin->version, sizeof facts->version);
+    device_plain_text(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
+    device_plain_text(facts->slot, checkin->slot, sizeof facts->slot);
     memcpy(facts->image_sha256, checkin->image_sha256, 32);
     memcpy(facts->file_sha256, checkin->file_sha256, 32);
     memcpy(facts->idle_file_sha256, checkin->idle_file_sha256, 32);
@@ -115,6 +113,17 @@ bool device_may_download(const struct fleet *fleet, const struct device *device,
            !memcmp(decision.image->file_sha256, file_sha256, 32);
 }
 
+bool device_is_news(struct device *device, const struct decision *decision)
+{
+    uint32_t rollout = decision->rollout ? decision->rollout->id : 0;
+    bool is_same = device->is_answered && device->answered_reason == decision->reason &&
+                   device->answered_rollout == rollout;
+    device->is_answered = true;
+    device->answered_reason = decision->reason;
+    device->answered_rollout = rollout;
+    return !is_same;
+}
+
 /* ---- recording ---- */
 
 /* Where one check-in is being recorded. */
@@ -154,7 +163,7 @@ static godwit_err add_event(struct record *record, enum event_kind kind, const c
     if (outcome) {
         event.stage = outcome->stage;
         event.reason = outcome->reason;
-        take_text(event.detail, outcome->detail, sizeof event.detail);
+        device_plain_text(event.detail, outcome->detail, sizeof event.detail);
     }
     record->reported = true;
     godwit_hex_encode(record->device->device_id, 6, mac);
@@ -331,6 +340,16 @@ static godwit_err record_offer(struct record *record)
     return GODWIT_OK;
 }
 
+/* The facts go with what was recorded on them: a server that is killed before the next flush then
+ * starts with devices it can judge, a new one above all. */
+static godwit_err record_facts(struct record *record)
+{
+    fleet_lock(record->fleet);
+    struct device_facts facts = record->device->facts;
+    fleet_unlock(record->fleet);
+    return device_write_facts(record->db, record->device->id, &facts);
+}
+
 godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                          const struct godwit_checkin *checkin, int64_t now_s)
 {
@@ -344,5 +363,6 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     if (!err) err = record_proof(&record);
     if (!err) err = record_image(&record);
     if (!err) err = record_offer(&record);
+    if (!err) err = record_facts(&record);
     return err;
 }

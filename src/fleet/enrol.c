@@ -16,7 +16,8 @@ static void device_link(struct fleet *fleet, struct device *device)
 
 static godwit_err insert_device(struct db *db, const struct claim *claim,
                                 const uint8_t token_sha256[static 32],
-                                const uint8_t device_id[static 16], int64_t now_s, int64_t *id_out)
+                                const struct godwit_checkin *checkin, int64_t now_s,
+                                int64_t *id_out)
 {
     godwit_err err = db_run(
         db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
@@ -25,10 +26,11 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
         err = db_run(db,
                      "insert into devices (org, device_id, token_sha256, product, created,"
                      " last_seen) values ($1, $2, $3, $4, $5, $5)",
-                     DB_ARGS(db_text(FLEET_ORG), db_blob(device_id, 16), db_blob(token_sha256, 32),
-                             db_int(claim->product->id), db_int(now_s)));
+                     DB_ARGS(db_text(FLEET_ORG), db_blob(checkin->device_id, 16),
+                             db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s)));
     *id_out = db_last_id(db);
     struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
+    device_plain_text(event.version, checkin->version, sizeof event.version);
     return err ? err : event_add(db, *id_out, &event);
 }
 
@@ -53,7 +55,7 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
                         int64_t now_s, struct device **device_out)
 {
     int64_t id = 0;
-    godwit_err err = insert_device(db, claim, token_sha256, checkin->device_id, now_s, &id);
+    godwit_err err = insert_device(db, claim, token_sha256, checkin, now_s, &id);
     if (err) return err;
     struct device *device = fleet_alloc(sizeof *device);
     device->id = id;
@@ -93,7 +95,7 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_
 
 /* ---- facts to and from the database ---- */
 
-static godwit_err write_facts(struct db *db, int64_t id, const struct device_facts *facts)
+godwit_err device_write_facts(struct db *db, int64_t id, const struct device_facts *facts)
 {
     return db_run(
         db,
@@ -129,7 +131,7 @@ godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bo
         }
         fleet_unlock(fleet);
         if (!device) break;
-        err = write_facts(db, device->id, &facts);
+        err = device_write_facts(db, device->id, &facts);
     }
     *more_out = device != NULL;
     return err;

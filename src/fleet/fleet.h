@@ -106,7 +106,10 @@ struct device {
     uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
     struct member *members;
     uint64_t changed_in; /* transaction that last touched it */
-    bool dirty;          /* facts newer than the database's; then on the fleet's dirty list */
+    /* what it was answered last, since the start; for the log alone */
+    bool is_answered;
+    uint32_t answered_reason, answered_rollout;
+    bool dirty; /* facts newer than the database's; then on the fleet's dirty list */
     struct device *next, *dirty_next;
 };
 
@@ -216,6 +219,10 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
+struct decision; /* decide.h */
+/* Whether the device was told another decision last time (or none since the start); remembers this
+ * one as told, for the log. Lock held. */
+bool device_is_news(struct device *device, const struct decision *decision);
 /* Whether the bytes are what the device's present, committed decision tells it to install. */
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32]);

@@ -21,6 +21,12 @@ void device_load(struct fleet *fleet, const struct db_rows *rows);
 void device_load_member(struct fleet *fleet, const struct db_rows *rows);
 void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows);
 
+/* A text of a device as it may be shown: what is not plain becomes "?", so that no device can spoil
+ * a page. */
+void device_plain_text(char *out, const char *text, size_t size);
+GODWIT_MUST_USE godwit_err device_write_facts(struct db *db, int64_t id,
+                                              const struct device_facts *facts);
+
 /* The loop guard remembers an image that failed on the device; lock held. */
 void device_guard(struct device *device, const uint8_t digest[static 32]);
 /* Moves a member between states and keeps the rollout's counts; lock held. */

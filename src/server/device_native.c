@@ -10,6 +10,7 @@
 #include "server/device_token.h"
 #include "server/handlers.h"
 #include "server/problem.h"
+#include "server/views.h"
 
 #define VALID_S 3600
 #define PENDING_INTERVAL_S 60
@@ -27,13 +28,30 @@ struct pending {
 
 /* ---- the answer ---- */
 
-/* Everything an instruction says, copied while the lock is held. False: the sequence mark must be
- * raised first. */
-static bool compose(struct app *app, const struct device *device,
-                    const struct godwit_checkin *checkin, struct godwit_instruction *out)
+/* Everything that is said and logged, copied while the lock is held. */
+struct answer {
+    struct godwit_instruction instruction;
+    bool is_news; /* another decision than this device's last one */
+    enum decision_reason reason;
+    uint32_t rollout_id; /* 0: none speaks to it */
+};
+
+static void note_decision(struct answer *answer, struct device *device,
+                          const struct decision *decision)
+{
+    answer->is_news = device_is_news(device, decision);
+    answer->reason = decision->reason;
+    answer->rollout_id = decision->rollout ? decision->rollout->id : 0;
+}
+
+/* False: the sequence mark must be raised first. */
+static bool compose(struct app *app, struct device *device, const struct godwit_checkin *checkin,
+                    struct answer *answer)
 {
     struct decision decision = decide(device, app->fleet.rollouts);
     uint64_t now_ms = app_now_ms(app);
+    struct godwit_instruction *out = &answer->instruction;
+    *answer = (struct answer){0};
     *out = (struct godwit_instruction){.flags = GODWIT_INSTRUCTION_STAY,
                                        .server_time_ms = now_ms,
                                        .sequence = fleet_sequence(&app->fleet, now_ms),
@@ -41,7 +59,9 @@ static bool compose(struct app *app, const struct device *device,
     memcpy(out->device_id, device->device_id, 16);
     memcpy(out->nonce, checkin->nonce, 16);
     memcpy(out->product_id, device->product->product_id, 16);
-    if (decision.kind != DECIDE_INSTALL) return out->sequence != 0;
+    if (out->sequence == 0) return false;
+    note_decision(answer, device, &decision);
+    if (decision.kind != DECIDE_INSTALL) return true;
     const struct image *image = decision.image;
     out->flags = GODWIT_INSTRUCTION_INSTALL;
     out->file_size = image->file_size;
@@ -50,7 +70,18 @@ static bool compose(struct app *app, const struct device *device,
     out->secure_version = image->secure_version;
     out->chip_id = image->chip_id;
     out->rollout_id = decision.rollout->id;
-    return out->sequence != 0;
+    return true;
+}
+
+/* Each change of mind once; the same answer again, as in every idle check-in, is not said. */
+static void log_decision(const struct answer *answer)
+{
+    char mac[13];
+    if (!answer->is_news) return;
+    device_id_text(answer->instruction.device_id, mac);
+    bool installs = answer->instruction.flags & GODWIT_INSTRUCTION_INSTALL;
+    LOG(INFO, "decision", "device=%s tells=%s reason=%s rollout=%u", mac,
+        installs ? "install" : "stay", decision_reason_id(answer->reason), answer->rollout_id);
 }
 
 static godwit_err sign(const struct app *app, const struct godwit_instruction *instruction,
@@ -76,13 +107,14 @@ static void send_reply(struct http_request *request, const struct godwit_checkin
         http_reply_copy(request, 200, "application/json", text, size);
 }
 
-static void send_instruction(struct http_request *request,
-                             const struct godwit_instruction *instruction, uint32_t outcome_id)
+static void send_answer(struct http_request *request, const struct answer *answer,
+                        uint32_t outcome_id)
 {
     struct app *app = request->app;
     struct godwit_checkin_reply reply = {
         .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
-    if (sign(app, instruction, reply.instruction))
+    log_decision(answer);
+    if (sign(app, &answer->instruction, reply.instruction))
         problem(request, 500, "internal", "the instruction could not be signed", NULL);
     else
         send_reply(request, &reply);
@@ -119,12 +151,12 @@ static godwit_err pending_run(struct change *change)
 static void answer_device(struct pending *pending)
 {
     struct app *app = pending->change.app;
-    struct godwit_instruction instruction;
+    struct answer answer;
     fleet_lock(&app->fleet);
-    bool ready = compose(app, pending->device, &pending->checkin, &instruction);
+    bool ready = compose(app, pending->device, &pending->checkin, &answer);
     fleet_unlock(&app->fleet);
     if (ready)
-        send_instruction(pending->change.request, &instruction, pending->checkin.outcome.id);
+        send_answer(pending->change.request, &answer, pending->checkin.outcome.id);
     else
         problem_busy(pending->change.request);
 }
@@ -178,19 +210,19 @@ static godwit_err read_claim(const char *bearer, uint8_t digest_out[static 32])
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
-    struct godwit_instruction instruction;
+    struct answer answer;
     const struct godwit_checkin *checkin = &pending->checkin;
     bool ready = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
     if (device && !device_take(&app->fleet, device, checkin, clock_unix_s(app->clock)))
-        ready = compose(app, device, checkin, &instruction);
+        ready = compose(app, device, checkin, &answer);
     fleet_unlock(&app->fleet);
     if (!device)
         send_stranger(request);
     else if (ready)
-        send_instruction(request, &instruction, checkin->outcome.id);
+        send_answer(request, &answer, checkin->outcome.id);
     else
         submit(request, pending);
 }

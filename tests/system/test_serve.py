@@ -152,6 +152,47 @@ def test_kill_keeps_what_was_acknowledged():
             assert answer["outcome_id"] == last
 
 
+def test_kill_right_after_an_enrolment():
+    """What just enrolled is waited for by a rollout, not passed over as unfit."""
+    with world() as one:
+        server = one.serve()
+        one.run("upload", one.pack("1.1.0"))
+        device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
+        one.end(server, signal.SIGKILL)
+        one.serve(log="again.log")
+        image = one.json("status")["releases"][0]["images"][0]["image_sha256"]
+        deploy = ("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 1, "--json")
+        rollout = json.loads(one.run(*deploy, status=1))
+        assert rollout["state"] == "running" and rollout["good"] == 0, rollout
+        assert rollout["devices"][0]["state"] == "waiting", rollout
+        device = Device(one, 1)
+        device.ask()
+        device.ask(version="1.1.0", image_sha256=image, on_trial=True)
+        assert one.json("status")["rollouts"][0]["state"] == "running", "not while on trial"
+        device.ask(version="1.1.0", image_sha256=image)
+        rollout = one.json("status")["rollouts"][0]
+        assert rollout["state"] == "done" and rollout["good"] == 1, rollout
+
+
+def test_each_decision_is_logged_once():
+    with world() as one:
+        one.serve()
+        one.run("upload", one.pack("1.1.0"))
+        device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
+
+        def told():
+            for _ in range(3):
+                device.ask()
+            return [line.split("tells=")[1] for line in one.text("serve.log").splitlines()
+                    if "event=decision device=7cdfa1000001 " in line]
+
+        said = ["stay reason=no-rollout rollout=0"]
+        assert told() == said, told()
+        one.run("deploy", "thermostat", "1.1.0")
+        said.append("install reason=offered rollout=1")
+        assert told() == said, told()
+
+
 FULL_DISK = r"""
 mount -t tmpfs -o size=4m tmpfs "$1" || exit 77
 "$2" serve --data "$1/data" --listen 127.0.0.1:0 >"$3.log" 2>&1 &

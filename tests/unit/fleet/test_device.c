@@ -81,6 +81,45 @@ static void what_was_told_survives_a_restart(void **state)
     assert_int_equal(decide(device, world->fleet.rollouts).kind, DECIDE_INSTALL);
 }
 
+/* A server killed before the next flush of facts must be able to judge what has just enrolled. */
+static void what_enrolled_is_known_after_a_kill(void **state)
+{
+    struct world *world = begin(state, 1);
+    world_restart(world);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device = device_find(&world->fleet, checkin.device_id);
+    assert_int_equal(device->facts.chip_id, CHIP);
+    assert_int_equal(device->facts.slot_size, 1 << 20);
+    assert_string_equal(device->facts.version, "1.0.0");
+    world_deploy(world, "1.1.0", NULL, 0);
+    assert_int_equal(decide(device, world->fleet.rollouts).reason, DECISION_OFFERED);
+}
+
+/* One line in the log for each change of mind, none for an idle check-in. */
+static void the_same_answer_is_no_news(void **state)
+{
+    struct world *world = begin(state, 1);
+    struct godwit_checkin checkin = checkin_of(1, OLD), tries = checkin;
+    struct device *device = device_find(&world->fleet, checkin.device_id);
+    tries.on_trial = true;
+    struct decision decision = world_say(world, &checkin);
+    assert_true(device_is_news(device, &decision));
+    decision = world_say(world, &checkin);
+    assert_false(device_is_news(device, &decision));
+    world_deploy(world, "1.1.0", NULL, 0);
+    decision = world_say(world, &checkin);
+    assert_true(device_is_news(device, &decision));
+    assert_false(device_is_news(device, &decision));
+    decision = world_say(world, &tries);
+    assert_true(device_is_news(device, &decision));
+    decision = world_say(world, &checkin);
+    assert_true(device_is_news(device, &decision));
+    world_deploy(world, "1.2.0", NULL, 0); /* offered again, but by another rollout */
+    decision = world_say(world, &checkin);
+    assert_int_equal(decision.reason, DECISION_OFFERED);
+    assert_true(device_is_news(device, &decision));
+}
+
 /* Between the row and its commit nothing may be answered, and no byte handed out. */
 static void nothing_is_said_before_its_commit(void **state)
 {
@@ -281,6 +320,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(at_most_ten_undecided, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(what_was_told_survives_a_restart, world_setup,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(what_enrolled_is_known_after_a_kill, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(the_same_answer_is_no_news, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(nothing_is_said_before_its_commit, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_lost_commit_is_forgotten, world_setup, world_teardown),
