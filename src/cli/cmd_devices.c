@@ -93,13 +93,13 @@ static void events_print(const json_t *reply)
         struct tm local;
         time_t at = (time_t)json_number(event, "time");
         if (localtime_r(&at, &local)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
-        const char *stage = json_text(event, "stage");
-        printf("  %s  %-9s", when, json_text(event, "kind"));
+        const char *kind = json_text(event, "kind"), *stage = json_text(event, "stage");
+        printf("  %s  %-9s", when, kind);
         if (json_text(event, "version")[0]) printf(" %s", json_text(event, "version"));
-        if (strcmp(stage, "none")) printf(" %s", stage);
+        if (strcmp(stage, "none") && strcmp(stage, kind)) printf(" %s", stage);
         const char *reason = json_text(event, "reason");
-        if (reason[0] && strcmp(reason, "none"))
-            printf(": %s (%s)", json_text(event, "sentence"), reason);
+        if (json_text(event, "sentence")[0]) printf(": %s", json_text(event, "sentence"));
+        if (reason[0] && strcmp(reason, "none")) printf(" (%s)", reason);
         if (json_text(event, "detail")[0]) printf(" [%s]", json_text(event, "detail"));
         putchar('\n');
     }

@@ -7,7 +7,6 @@
  * the step behind it decides on what the step before it made true. */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "fleet/decide.h"
 #include "fleet/memory.h"
@@ -158,7 +157,6 @@ static godwit_err add_event(struct record *record, enum event_kind kind, const c
                             const struct godwit_outcome *outcome)
 {
     struct event event = {.time_s = record->now_s, .kind = kind};
-    char mac[13];
     memcpy(event.version, version, strnlen(version, sizeof event.version - 1));
     if (outcome) {
         event.stage = outcome->stage;
@@ -166,10 +164,7 @@ static godwit_err add_event(struct record *record, enum event_kind kind, const c
         device_plain_text(event.detail, outcome->detail, sizeof event.detail);
     }
     record->reported = true;
-    godwit_hex_encode(record->device->device_id, 6, mac);
-    LOG(INFO, "device_event", "device=%s kind=%s version=%s reason=%s", mac, event_kind_name(kind),
-        event.version, godwit_reason_id(event.reason));
-    return event_add(record->db, record->device->id, &event);
+    return event_add(record->db, record->device->id, record->device->device_id, &event);
 }
 
 static godwit_err move_member(struct record *record, struct member *member, enum member_state state,
@@ -276,7 +271,8 @@ static godwit_err record_proof(struct record *record)
     if (!member || record->reported) return GODWIT_OK;
     godwit_err err = move_member(record, member, MEMBER_GOOD, 0);
     struct godwit_outcome proof = {.stage = GODWIT_STAGE_CONFIRMED};
-    return err ? err : add_event(record, EVENT_GOOD, member->rollout->release->version, &proof);
+    return err ? err
+               : add_event(record, EVENT_CONFIRMED, member->rollout->release->version, &proof);
 }
 
 static godwit_err record_image(struct record *record)

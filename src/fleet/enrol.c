@@ -31,7 +31,7 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
     *id_out = db_last_id(db);
     struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
     device_plain_text(event.version, checkin->version, sizeof event.version);
-    return err ? err : event_add(db, *id_out, &event);
+    return err ? err : event_add(db, *id_out, checkin->device_id, &event);
 }
 
 static godwit_err note_conflict(struct fleet *fleet, struct db *db, struct device *device,
@@ -39,7 +39,7 @@ static godwit_err note_conflict(struct fleet *fleet, struct db *db, struct devic
 {
     if (device->has_conflict) return GODWIT_OK;
     struct event event = {.time_s = now_s, .kind = EVENT_CONFLICT};
-    godwit_err err = event_add(db, device->id, &event);
+    godwit_err err = event_add(db, device->id, device->device_id, &event);
     if (!err)
         err = db_run(db, "update devices set has_conflict = 1 where id = $1",
                      DB_ARGS(db_int(device->id)));

@@ -1,17 +1,34 @@
 /* The history of each device. Kept in SQL alone: nothing decides on it. */
+#include "base/log.h"
+#include "base/text.h"
 #include "fleet/fleet.h"
 
-static const char *const NAMES[] = {"enrolled", "told",     "good",    "failed",
-                                    "again",    "reported", "changed", "conflict"};
-_Static_assert(sizeof NAMES / sizeof *NAMES == EVENT_KIND_COUNT, "a name for each kind");
+static const struct {
+    const char *id, *sentence;
+} KINDS[] = {
+#define EVENT_KIND_ROW(name, id, sentence) {id, sentence},
+    EVENT_KINDS(EVENT_KIND_ROW)
+#undef EVENT_KIND_ROW
+};
 
 const char *event_kind_name(enum event_kind kind)
 {
-    return kind < EVENT_KIND_COUNT ? NAMES[kind] : "unknown";
+    return kind < EVENT_KIND_COUNT ? KINDS[kind].id : "unknown";
 }
 
-godwit_err event_add(struct db *db, int64_t device, const struct event *event)
+const char *event_sentence(const struct event *event)
 {
+    if (event->reason) return godwit_reason_sentence(event->reason);
+    return event->kind < EVENT_KIND_COUNT ? KINDS[event->kind].sentence : "";
+}
+
+godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[static 16],
+                     const struct event *event)
+{
+    char mac[13];
+    godwit_hex_encode(device_id, 6, mac);
+    LOG(INFO, "device_event", "device=%s kind=%s version=\"%s\" reason=%s", mac,
+        event_kind_name(event->kind), event->version, godwit_reason_id(event->reason));
     return db_run(db,
                   "insert into events (org, device, time, kind, stage, reason, version, detail)"
                   " values ($1, $2, $3, $4, $5, $6, $7, $8)",

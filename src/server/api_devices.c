@@ -89,11 +89,11 @@ void handle_device(struct http_request *request)
 
 static json_t *view_event(const struct event *event)
 {
-    return json_pack(
-        "{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "event_id", (json_int_t)event->id, "time",
-        (json_int_t)event->time_s, "kind", event_kind_name(event->kind), "stage",
-        godwit_stage_name(event->stage), "reason", godwit_reason_id(event->reason), "sentence",
-        godwit_reason_sentence(event->reason), "version", event->version, "detail", event->detail);
+    return json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "event_id", (json_int_t)event->id,
+                     "time", (json_int_t)event->time_s, "kind", event_kind_name(event->kind),
+                     "stage", godwit_stage_name(event->stage), "reason",
+                     godwit_reason_id(event->reason), "sentence", event_sentence(event), "version",
+                     event->version, "detail", event->detail);
 }
 
 static void reply_events(struct http_request *request, int64_t device)

@@ -1,6 +1,7 @@
 """One device through a whole update, a death in the middle of a download, and a bad image."""
 
 import json
+import re
 import signal
 
 from world import main, percents, wait_until, world
@@ -37,7 +38,7 @@ def test_update_and_dump():
         assert dump["boot"]["label"] == "ota_1", dump["boot"]
         assert dump["otadata_before"] == dump["otadata_after"], "confirmed: nothing left to write"
         kinds = [event["kind"] for event in one.json("devices", MAC)["events"]]
-        assert kinds == ["good", "told", "enrolled"], kinds
+        assert kinds == ["confirmed", "told", "enrolled"], kinds
 
         # A second run goes on with the same flash, identity and token.
         device = one.start("device", "--flash", flash, *one.enrolment(), log="again.log")
@@ -94,6 +95,21 @@ def test_flies_back():
         one.run("upload", one.pack("1.1.1"))
         one.run("deploy", "thermostat", "1.1.1", "--wait", "--timeout", 30)
         one.wait_for(MAC, "1.1.1")
+        life = [(event["kind"], event["version"], event["stage"], event["reason"])
+                for event in reversed(one.json("devices", MAC)["events"])]
+        assert life == [("enrolled", "1.0.0", "none", "none"), ("told", "1.1.0", "none", "none"),
+                        ("failed", "1.1.0", "flown-back", "trial-panic"),
+                        ("told", "1.1.1", "none", "none"),
+                        ("confirmed", "1.1.1", "confirmed", "none")], life
+        shown = one.run("devices", MAC).split("history, newest first:\n")[1].splitlines()
+        said = ["confirmed 1.1.1: it runs this version and has confirmed it",
+                "told      1.1.1: it is told to install this version",
+                "failed    1.1.0 flown-back: the new image crashed before it was confirmed "
+                "(trial-panic)",
+                "told      1.1.0: it is told to install this version",
+                "enrolled  1.0.0: it joined with a claim token"]
+        assert [line[23:] for line in shown] == said, shown
+        assert all(re.match(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", line) for line in shown)
         one.end(device)
         assert flash_of(one, flash)["boot"]["label"] == "ota_1"
 
