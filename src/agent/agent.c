@@ -92,20 +92,9 @@ enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stag
 
 uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
 {
-    const struct godwit_system *system = agent->config.system;
     uint32_t wait_ms = failures < 8 ? BACKOFF_MS_MIN << failures : BACKOFF_MS_MAX;
     if (wait_ms > BACKOFF_MS_MAX) wait_ms = BACKOFF_MS_MAX;
-    uint16_t random = 0x8000;
-    (void)(system->random(system->ctx, (uint8_t *)&random, sizeof random) != GODWIT_OK);
-    return wait_ms / 2 + ((uint64_t)wait_ms * random >> 17);
-}
-
-struct godwit_device_facts godwit_agent_facts(const struct godwit_agent *agent)
-{
-    struct godwit_device_facts facts;
-    memset(&facts, 0, sizeof facts);
-    agent->config.system->facts(agent->config.system->ctx, &facts);
-    return facts;
+    return wait_ms / 2 + ((uint64_t)wait_ms * godwit_random16(agent) >> 17);
 }
 
 void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config)

@@ -26,11 +26,10 @@ static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *ch
         {GODWIT_APP_DESC_OFFSET + 48, offsetof(struct godwit_checkin, project)},
         {GODWIT_APP_DESC_OFFSET + 112, offsetof(struct godwit_checkin, idf_version)},
     };
-    const struct godwit_flash *flash = agent->config.flash;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         uint8_t *to = (uint8_t *)checkin + fields[i].to;
         godwit_err err =
-            flash->read(flash->ctx, agent->slots.running.offset + fields[i].from, to, 32);
+            godwit_flash_read(agent, agent->slots.running.offset + fields[i].from, to, 32);
         if (err) return err;
     }
     return GODWIT_OK;
@@ -50,16 +49,16 @@ static void fill_outcome(const struct godwit_record *record, struct godwit_outco
 static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
     const struct godwit_system *system = agent->config.system;
-    struct godwit_device_facts facts = godwit_agent_facts(agent);
-    memcpy(checkin->device_id, facts.device_id, sizeof facts.device_id);
-    checkin->chip_id = facts.chip->id;
-    checkin->chip_revision = facts.chip_revision;
+    const struct godwit_device_facts *facts = &agent->facts;
+    memcpy(checkin->device_id, facts->device_id, sizeof facts->device_id);
+    checkin->chip_id = facts->chip->id;
+    checkin->chip_revision = facts->chip_revision;
     checkin->flash_size = agent->config.flash->size;
     checkin->slot_size = agent->slots.idle.size;
     checkin->free_heap = system->free_heap(system->ctx);
-    checkin->secure_version = facts.secure_version;
-    checkin->hardware_revision = facts.hardware_revision;
-    checkin->reset = facts.reset;
+    checkin->secure_version = facts->secure_version;
+    checkin->hardware_revision = facts->hardware_revision;
+    checkin->reset = facts->reset;
 }
 
 static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
@@ -88,10 +87,9 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
 
 godwit_err godwit_question_begin(struct godwit_agent *agent)
 {
-    const struct godwit_system *system = agent->config.system;
     const struct godwit_net *net = agent->config.net;
     godwit_err err = GODWIT_OK;
-    if (!agent->nonce_is_open) err = system->random(system->ctx, agent->nonce, sizeof agent->nonce);
+    if (!agent->nonce_is_open) err = godwit_random(agent, agent->nonce, sizeof agent->nonce);
     if (err) return err;
     agent->nonce_is_open = true;
     agent->record.checkins++;
@@ -139,11 +137,8 @@ godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
 /* Waits for the server's interval, a tenth of it more or less, so that a fleet spreads out. */
 static enum godwit_state rest(struct godwit_agent *agent)
 {
-    const struct godwit_system *system = agent->config.system;
     uint64_t tenth = (uint64_t)agent->interval_s * 100;
-    uint16_t random = 0x8000;
-    (void)(system->random(system->ctx, (uint8_t *)&random, sizeof random) != GODWIT_OK);
-    agent->wake_ms = agent->now_ms + 9 * tenth + (2 * tenth * random >> 16);
+    agent->wake_ms = agent->now_ms + 9 * tenth + (2 * tenth * godwit_random16(agent) >> 16);
     return GODWIT_IDLE;
 }
 
@@ -247,10 +242,9 @@ static enum godwit_state judge_reply(struct godwit_agent *agent)
 
 enum godwit_state godwit_state_ask(struct godwit_agent *agent)
 {
-    const struct godwit_net *net = agent->config.net;
     if (agent->phase == 0) {
         if (godwit_question_begin(agent)) {
-            net->close(net->ctx);
+            godwit_net_close(agent);
             return no_answer(agent, 0);
         }
         agent->phase = 1;
@@ -260,7 +254,7 @@ enum godwit_state godwit_state_ask(struct godwit_agent *agent)
     uint32_t retry_after_s;
     godwit_err err = godwit_question_read(agent, &status, &retry_after_s);
     if (err == GODWIT_OK) return GODWIT_ASK;
-    net->close(net->ctx);
+    godwit_net_close(agent);
     if (err == GODWIT_ERR_END && status == 200) return judge_reply(agent);
     /* A server that lost us gets the claim again, with the same token. */
     if (status == 401 && agent->config.claim_token) agent->record.is_enrolled = false;

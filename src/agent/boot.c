@@ -123,7 +123,7 @@ static struct traces gather(struct godwit_agent *agent, const uint8_t running_di
         .runs_install = runs_install(agent, running_digest),
         .has_failed = record->outcome_id && record->outcome_stage == GODWIT_STAGE_FLOWN_BACK &&
                       memcmp(record->outcome_file, record->install.file_sha256, 32) == 0,
-        .reset = godwit_agent_facts(agent).reset,
+        .reset = agent->facts.reset,
     };
     read_otadata(agent, &traces);
     return traces;
@@ -173,9 +173,8 @@ static enum godwit_state land(struct godwit_agent *agent, const uint8_t running_
 /* An unreadable record is made anew and the operator hears of it. */
 static godwit_err make_record(struct godwit_agent *agent, bool was_lost)
 {
-    const struct godwit_system *system = agent->config.system;
     struct godwit_record *record = &agent->record;
-    godwit_err err = system->random(system->ctx, record->token, sizeof record->token);
+    godwit_err err = godwit_random(agent, record->token, sizeof record->token);
     if (err) return err;
     record->boots = 1;
     if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_RECORD_LOST, NULL, 0);
@@ -214,6 +213,7 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
 {
     agent->start_ms = agent->fresh_ms = agent->now_ms;
     agent->wake_ms = agent->now_ms + RETRY_MS;
+    agent->config.system->facts(agent->config.system->ctx, &agent->facts);
     godwit_err err = godwit_slots_find(agent);
     if (err || (err = open_record(agent))) {
         agent->last_reason = err == GODWIT_ERR_IO ? GODWIT_REASON_FLASH : GODWIT_REASON_NO_SLOT;

@@ -57,7 +57,7 @@ static void trade_places(struct godwit_record *record)
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
 {
     godwit_err err = GODWIT_OK;
-    if (godwit_agent_facts(agent).has_rollback) err = mark_own_entry(agent, GODWIT_OTA_VALID);
+    if (agent->facts.has_rollback) err = mark_own_entry(agent, GODWIT_OTA_VALID);
     agent->on_trial = err && err != GODWIT_ERR_MISSING;
     if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;
@@ -83,7 +83,7 @@ static enum godwit_state confirm(struct godwit_agent *agent)
 
 static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason reason)
 {
-    agent->config.net->close(agent->config.net->ctx);
+    godwit_net_close(agent);
     agent->trial_reason = (uint8_t)reason;
     return GODWIT_RETURN;
 }
@@ -92,7 +92,6 @@ static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason 
  * outage of the server does not fly healthy devices back. The answer itself is not obeyed. */
 static void seek_contact(struct godwit_agent *agent)
 {
-    const struct godwit_net *net = agent->config.net;
     int status = 0;
     uint32_t retry_after_s;
     godwit_err err;
@@ -106,9 +105,9 @@ static void seek_contact(struct godwit_agent *agent)
         agent->phase = TRIAL_CONTACT;
         agent->nonce_is_open = false;
         agent->failures = 0;
-        net->close(net->ctx);
+        godwit_net_close(agent);
     } else if (err) {
-        net->close(net->ctx);
+        godwit_net_close(agent);
         agent->phase = TRIAL_QUESTION;
         uint64_t wait_ms = godwit_agent_backoff(agent, agent->failures);
         if (agent->failures < UINT8_MAX) agent->failures++;

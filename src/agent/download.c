@@ -14,7 +14,7 @@ enum fetch_phase { FETCH_ENTER, FETCH_REQUEST, FETCH_HEAD, FETCH_BODY, FETCH_TAI
 
 static enum godwit_state leave(struct godwit_agent *agent, enum godwit_state next)
 {
-    agent->config.net->close(agent->config.net->ctx);
+    godwit_net_close(agent);
     return next;
 }
 

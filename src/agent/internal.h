@@ -88,6 +88,7 @@ struct godwit_agent {
     bool is_underway;    /* an accepted install has not ended yet */
     bool must_repair;    /* FETCH: the sector at offset may be half written */
     bool outcome_is_new; /* not in flash yet */
+    struct godwit_device_facts facts; /* since BOOT */
     struct godwit_slots slots;
     uint32_t interval_s;
     uint32_t last_reason;
@@ -126,7 +127,18 @@ uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures);
 enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
                                  uint32_t reason, const uint8_t file_sha256[static 32],
                                  uint32_t rollout_id);
-struct godwit_device_facts godwit_agent_facts(const struct godwit_agent *agent);
+
+/* port.c: the port's functions. */
+GODWIT_MUST_USE godwit_err godwit_flash_read(const struct godwit_agent *agent, uint32_t offset,
+                                             void *data, size_t size);
+GODWIT_MUST_USE godwit_err godwit_flash_write(const struct godwit_agent *agent, uint32_t offset,
+                                              const void *data, size_t size);
+GODWIT_MUST_USE godwit_err godwit_flash_erase(const struct godwit_agent *agent, uint32_t offset,
+                                              size_t size);
+GODWIT_MUST_USE godwit_err godwit_random(const struct godwit_agent *agent, void *out, size_t size);
+/* For jitter: 0x8000 when the source fails. */
+uint32_t godwit_random16(const struct godwit_agent *agent);
+void godwit_net_close(const struct godwit_agent *agent);
 
 /* ask.c: one question. begin: NET when it could not begin. read: OK not answered yet, END answered
  * (*status_out), NET no answer; text stands in the sector buffer at GODWIT_REPLY_OFFSET. */

@@ -25,7 +25,7 @@ enum godwit_reason godwit_judge_answer(struct godwit_agent *agent,
     enum godwit_reason reason = judge_signature(agent, data, key_index_out);
     if (reason) return reason;
     if (godwit_instruction_decode(data, out)) return GODWIT_REASON_INSTRUCTION_FORMAT;
-    if (memcmp(out->device_id, godwit_agent_facts(agent).device_id, sizeof out->device_id) != 0)
+    if (memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0)
         return GODWIT_REASON_INSTRUCTION_DEVICE;
     if (!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0)
         return GODWIT_REASON_INSTRUCTION_NONCE;
@@ -56,14 +56,14 @@ enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
                                         uint32_t key_index)
 {
     const struct godwit_system *system = agent->config.system;
-    struct godwit_device_facts facts = godwit_agent_facts(agent);
+    const struct godwit_device_facts *facts = &agent->facts;
     agent->record.deploy_sequence[key_index] = install->sequence;
     if (system->may_update && !system->may_update(system->ctx)) return GODWIT_REASON_NOT_NOW;
-    if (install->chip_id != facts.chip->id) return GODWIT_REASON_WRONG_CHIP;
+    if (install->chip_id != facts->chip->id) return GODWIT_REASON_WRONG_CHIP;
     if (agent->slots.idle_index < 0) return GODWIT_REASON_NO_SLOT;
     if (install->file_size == 0 || install->file_size > agent->slots.idle.size)
         return GODWIT_REASON_TOO_LARGE;
-    if (install->secure_version < facts.secure_version) return GODWIT_REASON_SECURE_VERSION;
+    if (install->secure_version < facts->secure_version) return GODWIT_REASON_SECURE_VERSION;
     if (install->counter < agent->record.running.counter &&
         !(install->flags & GODWIT_INSTRUCTION_ALLOW_DOWNGRADE))
         return GODWIT_REASON_DOWNGRADE;

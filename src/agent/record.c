@@ -44,9 +44,8 @@ static void apply(struct godwit_record *record, uint32_t kind, uint32_t value)
 
 static godwit_err load_marks(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     uint32_t offset = sector_offset(agent, agent->record.number) + MARKS_OFFSET;
-    godwit_err err = flash->read(flash->ctx, offset, agent->sector, MARKS_MAX * MARK_SIZE);
+    godwit_err err = godwit_flash_read(agent, offset, agent->sector, MARKS_MAX * MARK_SIZE);
     if (err) return err;
     agent->marks = 0;
     for (uint32_t i = 0; i < MARKS_MAX; i++) {
@@ -64,11 +63,10 @@ static godwit_err load_marks(struct godwit_agent *agent)
 
 godwit_err godwit_record_load(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     struct godwit_record *other = (struct godwit_record *)agent->sector;
-    godwit_err err = flash->read(flash->ctx, sector_offset(agent, 0), (uint8_t *)&agent->record,
+    godwit_err err = godwit_flash_read(agent, sector_offset(agent, 0), (uint8_t *)&agent->record,
                                  sizeof agent->record);
-    if (!err) err = flash->read(flash->ctx, sector_offset(agent, 1), agent->sector, sizeof *other);
+    if (!err) err = godwit_flash_read(agent, sector_offset(agent, 1), agent->sector, sizeof *other);
     if (err) return err;
     /* A new device's first write may be torn: only two written sectors speak of a lost record. */
     bool had_one = !godwit_all((const uint8_t *)&agent->record, sizeof agent->record, 0xFF) &&
@@ -82,21 +80,19 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
 
 godwit_err godwit_record_commit(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     struct godwit_record *record = &agent->record;
     record->number++;
     record->crc = record_crc(record);
     agent->marks = 0;
     uint32_t offset = sector_offset(agent, record->number);
-    godwit_err err = flash->erase(flash->ctx, offset, GODWIT_SECTOR_SIZE);
-    if (!err) err = flash->write(flash->ctx, offset, (const uint8_t *)record, sizeof *record);
+    godwit_err err = godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
+    if (!err) err = godwit_flash_write(agent, offset, (const uint8_t *)record, sizeof *record);
     return err;
 }
 
 godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind kind,
                               uint32_t value)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     apply(&agent->record, kind, value);
     if (agent->marks >= MARKS_MAX) return godwit_record_commit(agent);
     uint8_t mark[MARK_SIZE];
@@ -108,5 +104,5 @@ godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind 
     uint32_t offset = sector_offset(agent, agent->record.number) + MARKS_OFFSET;
     offset += agent->marks * MARK_SIZE;
     agent->marks++;
-    return flash->write(flash->ctx, offset, mark, sizeof mark);
+    return godwit_flash_write(agent, offset, mark, sizeof mark);
 }

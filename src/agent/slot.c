@@ -15,11 +15,10 @@ static struct godwit_region region_of(const struct godwit_partition *row)
 
 static godwit_err load_table(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     godwit_err err =
-        flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, agent->sector, GODWIT_PTABLE_SIZE);
+        godwit_flash_read(agent, GODWIT_PTABLE_OFFSET, agent->sector, GODWIT_PTABLE_SIZE);
     size_t count;
-    return err ? err : godwit_ptable_check(agent->sector, flash->size, &count);
+    return err ? err : godwit_ptable_check(agent->sector, agent->config.flash->size, &count);
 }
 
 /* The running partition among the rows of the table in the sector buffer. */
@@ -48,7 +47,7 @@ godwit_err godwit_slots_find(struct godwit_agent *agent)
            godwit_ptable_find(table, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + slots->count),
                               NULL, &row) == GODWIT_OK)
         slots->count++;
-    find_running(agent, godwit_agent_facts(agent).running_offset);
+    find_running(agent, agent->facts.running_offset);
     if (!godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &row))
         slots->otadata = region_of(&row);
     err = godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, "godwit", &row);
@@ -77,16 +76,15 @@ godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
 godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godwit_region *region,
                              uint32_t *size_out, uint8_t digest_out[static 32])
 {
-    const struct godwit_flash *flash = agent->config.flash;
     uint8_t head[GODWIT_IMAGE_HEADER_SIZE], segment[8];
     memset(digest_out, 0, 32);
-    godwit_err err = flash->read(flash->ctx, region->offset, head, sizeof head);
+    godwit_err err = godwit_flash_read(agent, region->offset, head, sizeof head);
     if (err) return err;
     if (head[0] != 0xE9 || head[1] > GODWIT_IMAGE_SEGMENTS_MAX) return GODWIT_ERR_FORMAT;
     uint32_t at = sizeof head;
     for (uint8_t i = 0; i < head[1]; i++) {
         if (at + sizeof segment > region->size) return GODWIT_ERR_FORMAT;
-        err = flash->read(flash->ctx, region->offset + at, segment, sizeof segment);
+        err = godwit_flash_read(agent, region->offset + at, segment, sizeof segment);
         if (err) return err;
         uint32_t length = godwit_load32(segment + 4);
         if (length > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_FORMAT;
@@ -96,7 +94,7 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
     bool has_digest = head[23] == 1;
     if (at + (has_digest ? 32u : 0u) > region->size) return GODWIT_ERR_FORMAT;
     *size_out = at + (has_digest ? 32u : 0u);
-    return has_digest ? flash->read(flash->ctx, region->offset + at, digest_out, 32) : GODWIT_OK;
+    return has_digest ? godwit_flash_read(agent, region->offset + at, digest_out, 32) : GODWIT_OK;
 }
 
 /* Bytes of the block that stand in the file, in whole sectors. */
@@ -110,37 +108,34 @@ static uint32_t block_size(const struct godwit_agent *agent, uint32_t block)
 /* The record first forgets what the slot held, then the block is erased, then it is marked. */
 static godwit_err open_block(struct godwit_agent *agent, uint32_t block)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     agent->record.install_blocks = block;
     agent->must_repair = false;
     godwit_err err = block == 0 ? godwit_record_commit(agent) : GODWIT_OK;
     if (err) return err;
     uint32_t offset = agent->slots.idle.offset + block * GODWIT_BLOCK_SIZE;
-    err = flash->erase(flash->ctx, offset, block_size(agent, block));
+    err = godwit_flash_erase(agent, offset, block_size(agent, block));
     return err ? err : godwit_record_mark(agent, GODWIT_MARK_BLOCKS, block + 1);
 }
 
 godwit_err godwit_slot_append(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     assert(agent->offset > 0 && agent->slots.idle.offset != agent->slots.running.offset);
     uint32_t at = (agent->offset - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
-    uint32_t size = agent->offset - at, unit = flash->write_size;
+    uint32_t size = agent->offset - at, unit = agent->config.flash->write_size;
     uint32_t padded = (size + unit - 1) / unit * unit;
     memset(agent->sector + size, 0xFF, padded - size);
     godwit_err err = GODWIT_OK;
     if (at / GODWIT_BLOCK_SIZE >= agent->record.install_blocks)
         err = open_block(agent, at / GODWIT_BLOCK_SIZE);
     else if (agent->must_repair)
-        err = flash->erase(flash->ctx, agent->slots.idle.offset + at, GODWIT_SECTOR_SIZE);
+        err = godwit_flash_erase(agent, agent->slots.idle.offset + at, GODWIT_SECTOR_SIZE);
     if (err) return err;
     agent->must_repair = false;
-    return flash->write(flash->ctx, agent->slots.idle.offset + at, agent->sector, padded);
+    return godwit_flash_write(agent, agent->slots.idle.offset + at, agent->sector, padded);
 }
 
 godwit_err godwit_slot_resume(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     agent->offset = 0;
     agent->must_repair = false;
     if (agent->record.install_blocks == 0) return GODWIT_OK;
@@ -150,7 +145,7 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
     assert(sectors <= SECTORS_PER_BLOCK);
     while (sectors-- > 0) {
         uint32_t at = block * GODWIT_BLOCK_SIZE + sectors * GODWIT_SECTOR_SIZE;
-        godwit_err err = flash->read(flash->ctx, agent->slots.idle.offset + at, agent->sector,
+        godwit_err err = godwit_flash_read(agent, agent->slots.idle.offset + at, agent->sector,
                                      GODWIT_SECTOR_SIZE);
         if (err) return err;
         if (godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF)) continue;
@@ -164,12 +159,10 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
 godwit_err godwit_otadata_load(const struct godwit_agent *agent,
                                struct godwit_ota_entry entries_out[static 2])
 {
-    const struct godwit_flash *flash = agent->config.flash;
     if (agent->slots.otadata.size < GODWIT_OTADATA_SIZE) return GODWIT_ERR_MISSING;
     for (uint32_t i = 0; i < 2; i++) {
         uint8_t data[GODWIT_OTA_ENTRY_SIZE];
-        godwit_err err = flash->read(
-            flash->ctx, agent->slots.otadata.offset + i * GODWIT_SECTOR_SIZE, data, sizeof data);
+        godwit_err err = godwit_flash_read(agent, agent->slots.otadata.offset + i * GODWIT_SECTOR_SIZE, data, sizeof data);
         if (err) return err;
         entries_out[i] = godwit_ota_entry_load(data);
     }
@@ -179,13 +172,12 @@ godwit_err godwit_otadata_load(const struct godwit_agent *agent,
 godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
                                 const struct godwit_ota_entry *entry)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     uint32_t offset = agent->slots.otadata.offset + (uint32_t)sector * GODWIT_SECTOR_SIZE;
     uint8_t data[GODWIT_OTA_ENTRY_SIZE], back[GODWIT_OTA_ENTRY_SIZE];
     godwit_ota_entry_store(entry, data);
-    godwit_err err = flash->erase(flash->ctx, offset, GODWIT_SECTOR_SIZE);
-    if (!err) err = flash->write(flash->ctx, offset, data, sizeof data);
-    if (!err) err = flash->read(flash->ctx, offset, back, sizeof back);
+    godwit_err err = godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
+    if (!err) err = godwit_flash_write(agent, offset, data, sizeof data);
+    if (!err) err = godwit_flash_read(agent, offset, back, sizeof back);
     if (err) return err;
     return memcmp(data, back, sizeof data) == 0 ? GODWIT_OK : GODWIT_ERR_IO;
 }
@@ -204,7 +196,7 @@ static godwit_err select_idle(struct godwit_agent *agent)
         err = godwit_record_commit(agent);
         if (err) return err;
     }
-    uint32_t state = godwit_agent_facts(agent).has_rollback ? GODWIT_OTA_NEW : GODWIT_OTA_UNDEFINED;
+    uint32_t state = agent->facts.has_rollback ? GODWIT_OTA_NEW : GODWIT_OTA_UNDEFINED;
     godwit_ota_select(entries, (uint32_t)agent->slots.idle_index, agent->slots.count, state,
                       &sector, &entry);
     return godwit_otadata_store(agent, sector, &entry);

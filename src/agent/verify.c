@@ -13,13 +13,13 @@ _Static_assert(GODWIT_SIGSECTOR_SIZE == GODWIT_SECTOR_SIZE, "one sector buffer f
 void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *region,
                         bool as_bootloader_does)
 {
-    struct godwit_device_facts facts = godwit_agent_facts(agent);
+    const struct godwit_device_facts *facts = &agent->facts;
     struct godwit_image_expect expect = {
-        .chip = facts.chip,
+        .chip = facts->chip,
         .size_max = region->size,
         .flash_offset = region->offset,
         .check_revision = true,
-        .revision = facts.chip_revision,
+        .revision = facts->chip_revision,
         .as_bootloader_does = as_bootloader_does,
     };
     godwit_image_init(&agent->work.image, &expect, NULL);
@@ -34,7 +34,7 @@ static enum godwit_reason judge_policy(const struct godwit_agent *agent,
     /* product id stands at offset 8 of both policies */
     if (memcmp(policy.product_id, agent->config.seed_policy + 8, sizeof policy.product_id) != 0)
         return GODWIT_REASON_WRONG_PRODUCT;
-    uint32_t board = godwit_agent_facts(agent).hardware_revision;
+    uint32_t board = agent->facts.hardware_revision;
     if (policy.hardware_mask && (board > 31 || !(policy.hardware_mask >> board & 1u)))
         return GODWIT_REASON_CHIP_REVISION;
     if (policy.counter != agent->record.install.counter) return GODWIT_REASON_BODY_DIFFERS;
@@ -44,8 +44,7 @@ static enum godwit_reason judge_policy(const struct godwit_agent *agent,
 enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
 {
     const struct godwit_image_info *info = &agent->work.image.info;
-    if (info->chip_id != godwit_agent_facts(agent).chip->id) return GODWIT_REASON_WRONG_CHIP;
-    if (info->secure_version < godwit_agent_facts(agent).secure_version)
+    if (info->secure_version < agent->facts.secure_version)
         return GODWIT_REASON_SECURE_VERSION;
     return info->has_policy ? judge_policy(agent, info) : GODWIT_REASON_NONE;
 }
@@ -53,12 +52,11 @@ enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
 godwit_err godwit_image_read_back(struct godwit_agent *agent, const struct godwit_region *region,
                                   uint32_t size)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     struct godwit_image *image = &agent->work.image;
     uint32_t piece = size - agent->offset;
     if (piece > GODWIT_SECTOR_SIZE) piece = GODWIT_SECTOR_SIZE;
     /* Reads need no alignment on a device: its driver does that. */
-    godwit_err err = flash->read(flash->ctx, region->offset + agent->offset, agent->sector, piece);
+    godwit_err err = godwit_flash_read(agent, region->offset + agent->offset, agent->sector, piece);
     if (err) return GODWIT_ERR_IO;
     err = godwit_sink_write(&image->sink, agent->sector, piece);
     agent->offset += piece;
@@ -116,13 +114,12 @@ judge_keys(const struct godwit_agent *agent, uint8_t keys[GODWIT_SIGBLOCKS_MAX][
 
 static enum godwit_reason judge_signatures(struct godwit_agent *agent)
 {
-    const struct godwit_flash *flash = agent->config.flash;
     /* flags stand at offset 36 of the policy */
     if (godwit_load32(agent->config.seed_policy + 36) & GODWIT_POLICY_OPEN)
         return GODWIT_REASON_NONE;
     const struct godwit_image *image = &agent->work.image;
     if (!image->is_signed_size) return GODWIT_REASON_UNSIGNED;
-    if (flash->read(flash->ctx, agent->slots.idle.offset + image->body_size, agent->sector,
+    if (godwit_flash_read(agent, agent->slots.idle.offset + image->body_size, agent->sector,
                     GODWIT_SECTOR_SIZE))
         return GODWIT_REASON_FLASH;
     uint8_t keys[GODWIT_SIGBLOCKS_MAX][32];
