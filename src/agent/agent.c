@@ -28,7 +28,7 @@ static enum godwit_state state_report(struct godwit_agent *agent)
         return GODWIT_ASK;
     }
     /* Failing again at once: no faster than a network that fails. */
-    agent->wake_ms = agent->now_ms + godwit_agent_backoff(agent, agent->refusals);
+    godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->refusals), 0);
     if (agent->refusals < UINT8_MAX) agent->refusals++;
     return GODWIT_IDLE;
 }
@@ -90,11 +90,23 @@ enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stag
     return GODWIT_REPORT;
 }
 
-uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
+uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
 {
     uint32_t wait_ms = failures < 8 ? BACKOFF_MS_MIN << failures : BACKOFF_MS_MAX;
     if (wait_ms > BACKOFF_MS_MAX) wait_ms = BACKOFF_MS_MAX;
-    return wait_ms / 2 + ((uint64_t)wait_ms * godwit_random16(agent) >> 17);
+    return wait_ms / 2 + ((wait_ms >> 9) * godwit_random16(agent) >> 8); /* stays in 32 bits */
+}
+
+void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s)
+{
+    if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;
+    if (wait_ms < retry_after_s * 1000) wait_ms = retry_after_s * 1000;
+    agent->wake_ms = agent->now_ms + wait_ms;
+}
+
+bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t moment_ms)
+{
+    return (int32_t)(agent->now_ms - moment_ms) >= 0;
 }
 
 void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config)
@@ -107,11 +119,15 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
 
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
 {
-    agent->now_ms = now_ms;
+    agent->now_ms = (uint32_t)now_ms;
+    agent->now_s = (uint32_t)(now_ms / 1000);
+    if (!agent->has_begun) agent->wake_ms = agent->now_ms;
+    agent->has_begun = true;
     bool is_woken = agent->is_nudged && agent->state == GODWIT_IDLE;
-    if (now_ms < agent->wake_ms && !is_woken) return agent->wake_ms;
+    if (!godwit_agent_is_past(agent, agent->wake_ms) && !is_woken)
+        return now_ms + (agent->wake_ms - agent->now_ms);
     if (agent->state == GODWIT_IDLE) agent->is_nudged = false;
-    agent->wake_ms = now_ms;
+    agent->wake_ms = agent->now_ms;
     enum godwit_state next = table[agent->state].work(agent);
     assert(table[agent->state].next & 1u << next);
     if (next != agent->state) {
@@ -119,7 +135,7 @@ uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
         agent->phase = 0;
     }
     agent->state = (uint8_t)next;
-    return agent->wake_ms;
+    return now_ms + (agent->wake_ms - agent->now_ms);
 }
 
 void godwit_agent_nudge(struct godwit_agent *agent)

@@ -79,7 +79,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     if (record->install_step == GODWIT_STEP_FETCHING) checkin->progress = agent->best_offset;
     checkin->checkins = record->checkins;
     checkin->boots = record->boots;
-    checkin->fresh_age_s = (uint32_t)((agent->now_ms - agent->fresh_ms) / 1000);
+    checkin->fresh_age_s = agent->now_s - agent->fresh_s;
     fill_facts(agent, checkin);
     fill_outcome(record, &checkin->outcome);
     return describe(agent, checkin);
@@ -119,7 +119,7 @@ godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
                                 uint32_t *retry_after_s_out)
 {
     const struct godwit_net *net = agent->config.net;
-    struct godwit_answer answer = {.content_length = UINT64_MAX};
+    struct godwit_answer answer = {.content_length = UINT32_MAX};
     size_t got = 0;
     /* One byte more than allowed is room enough to see that it is too long. */
     size_t room = GODWIT_CHECKIN_REPLY_MAX + 1u - agent->reply_size;
@@ -137,18 +137,15 @@ godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
 /* Waits for the server's interval, a tenth of it more or less, so that a fleet spreads out. */
 static enum godwit_state rest(struct godwit_agent *agent)
 {
-    uint64_t tenth = (uint64_t)agent->interval_s * 100;
-    agent->wake_ms = agent->now_ms + 9 * tenth + (2 * tenth * godwit_random16(agent) >> 16);
+    uint32_t tenth_ms = agent->interval_s * 100; /* at most a week's tenth: 32 bits are enough */
+    godwit_agent_wait(agent, 9 * tenth_ms + (tenth_ms >> 7) * (godwit_random16(agent) >> 8), 0);
     return GODWIT_IDLE;
 }
 
 static enum godwit_state no_answer(struct godwit_agent *agent, uint32_t retry_after_s)
 {
-    uint64_t wait_ms = godwit_agent_backoff(agent, agent->failures);
+    godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->failures), retry_after_s);
     if (agent->failures < UINT8_MAX) agent->failures++;
-    if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;
-    if (wait_ms < (uint64_t)retry_after_s * 1000) wait_ms = (uint64_t)retry_after_s * 1000;
-    agent->wake_ms = agent->now_ms + wait_ms;
     return GODWIT_IDLE;
 }
 
@@ -165,8 +162,9 @@ static enum godwit_state accept(struct godwit_agent *agent,
                    install->file_size == record->install.size &&
                    record->install_slot == agent->slots.idle.offset;
     agent->is_underway = true;
-    agent->valid_until_ms =
-        install->valid_s ? agent->now_ms + (uint64_t)install->valid_s * 1000 : UINT64_MAX;
+    uint32_t valid_s = install->valid_s;
+    if (valid_s == 0 || valid_s > GODWIT_INTERVAL_MAX_S) valid_s = GODWIT_INTERVAL_MAX_S;
+    agent->valid_until_ms = agent->now_ms + valid_s * 1000;
     record->install_rollout = install->rollout_id;
     record->install.counter = install->counter;
     if (is_same && record->install_step >= GODWIT_STEP_FETCHED)
@@ -205,7 +203,7 @@ static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
     uint32_t key_index;
     enum godwit_reason reason = godwit_judge_answer(agent, data, &instruction, &key_index);
     if (reason) return refuse(agent, reason);
-    agent->fresh_ms = agent->now_ms;
+    agent->fresh_s = agent->now_s;
     if (instruction.flags & GODWIT_INSTRUCTION_STAY) return stay(agent);
     reason = godwit_judge_install(agent, &instruction, key_index);
     if (!reason) return accept(agent, &instruction);

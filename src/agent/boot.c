@@ -211,8 +211,9 @@ static void recognise(struct godwit_agent *agent, const uint8_t digest[static 32
 
 enum godwit_state godwit_state_boot(struct godwit_agent *agent)
 {
-    agent->start_ms = agent->fresh_ms = agent->now_ms;
-    agent->wake_ms = agent->now_ms + RETRY_MS;
+    agent->start_ms = agent->now_ms;
+    agent->fresh_s = agent->now_s;
+    godwit_agent_wait(agent, RETRY_MS, 0);
     agent->config.system->facts(agent->config.system->ctx, &agent->facts);
     godwit_err err = godwit_slots_find(agent);
     if (err || (err = open_record(agent))) {

@@ -61,7 +61,7 @@ enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
     agent->on_trial = err && err != GODWIT_ERR_MISSING;
     if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;
-        agent->wake_ms = agent->now_ms + RETRY_MS;
+        godwit_agent_wait(agent, RETRY_MS, 0);
         return GODWIT_TRIAL;
     }
     (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
@@ -77,7 +77,7 @@ static enum godwit_state confirm(struct godwit_agent *agent)
         return godwit_trial_finish(agent);
     agent->last_reason = GODWIT_REASON_FLASH;
     agent->record.install_step = GODWIT_STEP_SELECTED;
-    agent->wake_ms = agent->now_ms + RETRY_MS;
+    godwit_agent_wait(agent, RETRY_MS, 0);
     return GODWIT_TRIAL;
 }
 
@@ -109,9 +109,9 @@ static void seek_contact(struct godwit_agent *agent)
     } else if (err) {
         godwit_net_close(agent);
         agent->phase = TRIAL_QUESTION;
-        uint64_t wait_ms = godwit_agent_backoff(agent, agent->failures);
+        uint32_t wait_ms = godwit_agent_backoff(agent, agent->failures);
         if (agent->failures < UINT8_MAX) agent->failures++;
-        agent->wake_ms = agent->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
+        godwit_agent_wait(agent, wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX, 0);
     }
 }
 
@@ -124,16 +124,16 @@ enum godwit_state godwit_state_trial(struct godwit_agent *agent)
     if (test && test != GODWIT_ERR_BUSY) return give_up(agent, GODWIT_REASON_TRIAL_SELF_TEST);
     if (agent->phase == TRIAL_CONTACT && !test) return confirm(agent);
     bool has_contact = agent->phase == TRIAL_CONTACT;
-    uint64_t deadline = agent->start_ms;
+    uint32_t deadline = agent->start_ms;
     deadline += !has_contact && agent->link_is_up ? DEADLINE_LINK_MS : DEADLINE_MS;
-    if (agent->now_ms >= deadline)
+    if (godwit_agent_is_past(agent, deadline))
         return give_up(agent, has_contact ? GODWIT_REASON_TRIAL_SELF_TEST
                                           : GODWIT_REASON_TRIAL_NO_CONTACT);
     if (has_contact)
-        agent->wake_ms = agent->now_ms + RETRY_MS;
+        godwit_agent_wait(agent, RETRY_MS, 0);
     else
         seek_contact(agent);
-    if (agent->wake_ms > deadline) agent->wake_ms = deadline;
+    if ((int32_t)(agent->wake_ms - deadline) > 0) agent->wake_ms = deadline;
     return GODWIT_TRIAL;
 }
 

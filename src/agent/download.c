@@ -29,10 +29,8 @@ static enum godwit_state try_again(struct godwit_agent *agent, uint32_t retry_af
 {
     if (++agent->tries >= TRIES_MAX)
         return refuse(agent, GODWIT_REASON_DOWNLOAD, "at", agent->offset);
-    uint64_t wait_ms = godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1));
-    if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;
-    if (wait_ms < (uint64_t)retry_after_s * 1000) wait_ms = (uint64_t)retry_after_s * 1000;
-    agent->wake_ms = agent->now_ms + wait_ms;
+    uint32_t wait_ms = godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1));
+    godwit_agent_wait(agent, wait_ms, retry_after_s);
     agent->phase = FETCH_REQUEST;
     return leave(agent, GODWIT_FETCH);
 }
@@ -84,10 +82,9 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_answer *an
     }
     if (status == 200 || is_the_rest(agent, answer)) {
         agent->phase = FETCH_BODY;
-        if (answer->content_length == UINT64_MAX || answer->content_length == size - agent->offset)
+        if (answer->content_length == UINT32_MAX || answer->content_length == size - agent->offset)
             return true;
-        *next_out =
-            refuse(agent, GODWIT_REASON_BODY_DIFFERS, "length", (uint32_t)answer->content_length);
+        *next_out = refuse(agent, GODWIT_REASON_BODY_DIFFERS, "length", answer->content_length);
     } else if (status == 401 || status == 409) {
         *next_out = leave(agent, GODWIT_ASK); /* progress stays in flash and record */
     } else if (status == 206 || status == 429 || status >= 500) {
@@ -143,13 +140,13 @@ static enum godwit_state read_tail(struct godwit_agent *agent)
         return refuse(agent, GODWIT_REASON_BODY_DIFFERS, "length", agent->offset + 1);
     }
     if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return leave(agent, GODWIT_VERIFY);
-    agent->wake_ms = agent->now_ms + POLL_MS;
+    godwit_agent_wait(agent, POLL_MS, 0);
     return GODWIT_FETCH;
 }
 
 static enum godwit_state read_piece(struct godwit_agent *agent)
 {
-    struct godwit_answer answer = {.content_length = UINT64_MAX};
+    struct godwit_answer answer = {.content_length = UINT32_MAX};
     uint32_t fill = agent->offset % GODWIT_SECTOR_SIZE, size = agent->record.install.size;
     size_t room = GODWIT_SECTOR_SIZE - fill, got = 0;
     if (room > size - agent->offset) room = size - agent->offset;
@@ -165,7 +162,7 @@ static enum godwit_state read_piece(struct godwit_agent *agent)
         if (agent->offset % GODWIT_SECTOR_SIZE == 0 || agent->offset == size) return flush(agent);
     }
     if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return try_again(agent, 0);
-    if (!got) agent->wake_ms = agent->now_ms + POLL_MS;
+    if (!got) godwit_agent_wait(agent, POLL_MS, 0);
     return GODWIT_FETCH;
 }
 
@@ -178,7 +175,7 @@ enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
         agent->best_offset = agent->offset;
         return GODWIT_FETCH;
     }
-    if (agent->now_ms >= agent->valid_until_ms) return leave(agent, GODWIT_ASK);
+    if (godwit_agent_is_past(agent, agent->valid_until_ms)) return leave(agent, GODWIT_ASK);
     if (agent->phase == FETCH_REQUEST) return request_file(agent);
     return agent->phase == FETCH_TAIL ? read_tail(agent) : read_piece(agent);
 }

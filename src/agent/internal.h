@@ -74,30 +74,31 @@ struct godwit_agent_strings {
  * 2 KiB with one; the other order costs more than 1 KiB of code. */
 struct godwit_agent {
     struct godwit_agent_config config;
-    uint32_t offset; /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
-    uint32_t marks;  /* small marks in the record's present sector */
-    uint64_t now_ms, wake_ms;
+    uint32_t offset;          /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
+    uint32_t marks;           /* small marks in the record's present sector */
+    uint32_t now_ms, wake_ms; /* low 32 bits: compared by difference, so they may wrap round */
+    uint32_t now_s;
     uint8_t state, phase; /* enum godwit_state; a state's own step, 0 when it is entered */
     uint8_t failures;     /* requests in a row without an answer */
     uint8_t refusals;     /* answers in a row that were refused */
     uint8_t tries;        /* downloads in a row without a new sector */
     uint8_t trial_reason; /* RETURN: why */
-    bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
-    bool is_ready;       /* the slots and the record are known */
-    bool is_verified;    /* the idle slot, since this boot */
-    bool is_underway;    /* an accepted install has not ended yet */
-    bool must_repair;    /* FETCH: the sector at offset may be half written */
-    bool outcome_is_new; /* not in flash yet */
+    bool has_begun, nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
+    bool is_ready;                    /* the slots and the record are known */
+    bool is_verified;                 /* the idle slot, since this boot */
+    bool is_underway;                 /* an accepted install has not ended yet */
+    bool must_repair;                 /* FETCH: the sector at offset may be half written */
+    bool outcome_is_new;              /* not in flash yet */
     struct godwit_device_facts facts; /* since BOOT */
     struct godwit_slots slots;
     uint32_t interval_s;
     uint32_t last_reason;
     uint32_t best_offset; /* FETCH: furthest whole sector of this download */
     uint32_t reply_size;
-    uint64_t request_ms;       /* when the open request began */
-    uint64_t start_ms;         /* of this boot: the trial's clock */
-    uint64_t fresh_ms;         /* of the last fresh answer, or of the boot */
-    uint64_t valid_until_ms;   /* of the instruction that is being followed */
+    uint32_t request_ms;       /* when the open request began */
+    uint32_t start_ms;         /* of this boot: the trial's clock */
+    uint32_t fresh_s;          /* of the last fresh answer, or of the boot */
+    uint32_t valid_until_ms;   /* of the instruction that is being followed */
     struct godwit_region back; /* RETURN: where to */
     uint32_t size;             /* RETURN: bytes of the slot that is looked at */
     uint8_t nonce[16];
@@ -121,8 +122,12 @@ godwit_state_fn godwit_state_boot, godwit_state_ask, godwit_state_fetch, godwit_
  * detail ("status=404"), word NULL: none. Always GODWIT_REPORT. */
 enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
                               const char *word, uint32_t number);
+/* Sleeps for wait_ms, but not less than retry_after_s (0: the server did not say). */
+void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s);
+/* Whether a moment has come: at most 24 days ago. */
+bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t moment_ms);
 /* Milliseconds to wait after so many failures in a row: doubling, with jitter, at most 5 min. */
-uint64_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures);
+uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures);
 /* The same of an install that the record does not hold (yet): its file and rollout are named. */
 enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
                                  uint32_t reason, const uint8_t file_sha256[static 32],

@@ -36,5 +36,5 @@ uint32_t godwit_random16(const struct godwit_agent *agent)
 
 void godwit_net_close(const struct godwit_agent *agent)
 {
-    godwit_net_close(agent);
+    agent->config.net->close(agent->config.net->ctx);
 }

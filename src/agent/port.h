@@ -34,9 +34,9 @@ struct godwit_request {
 struct godwit_answer {
     int status;              /* 200 …; 0 while the head has not come yet */
     uint32_t retry_after_s;  /* 0: not said */
-    uint64_t content_length; /* of this answer; UINT64_MAX: not said */
-    uint64_t range_from;     /* first byte of a 206's Content-Range; else 0 */
-    uint64_t range_total;    /* whole size named by a 206; else 0 */
+    uint32_t content_length; /* of this answer; UINT32_MAX: not said, or larger */
+    uint32_t range_from;     /* first byte of a 206's Content-Range; else 0 */
+    uint32_t range_total;    /* whole size named by a 206; 0: none, or "*" */
 };
 
 /* No call blocks over 100 ms; one request at a time.
@@ -56,13 +56,13 @@ struct godwit_net {
 /* Facts that stay while the device runs. */
 struct godwit_device_facts {
     uint8_t device_id[16];
-    const struct godwit_chip *chip;  /* a row of formats/chip.h, or like one */
-    uint16_t chip_revision;          /* major * 100 + minor */
-    uint32_t hardware_revision;      /* of the board, 0–31 */
-    uint32_t secure_version;         /* eFuse */
-    uint32_t running_offset;         /* in flash, of the partition that executes now */
-    enum godwit_reset reset;         /* why the chip started */
-    bool has_rollback;               /* the bootloader was built with rollback */
+    const struct godwit_chip *chip; /* a row of formats/chip.h, or like one */
+    uint16_t chip_revision;         /* major * 100 + minor */
+    uint32_t hardware_revision;     /* of the board, 0–31 */
+    uint32_t secure_version;        /* eFuse */
+    uint32_t running_offset;        /* in flash, of the partition that executes now */
+    enum godwit_reset reset;        /* why the chip started */
+    bool has_rollback;              /* the bootloader was built with rollback */
 };
 
 struct godwit_system {

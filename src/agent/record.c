@@ -65,7 +65,7 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
 {
     struct godwit_record *other = (struct godwit_record *)agent->sector;
     godwit_err err = godwit_flash_read(agent, sector_offset(agent, 0), (uint8_t *)&agent->record,
-                                 sizeof agent->record);
+                                       sizeof agent->record);
     if (!err) err = godwit_flash_read(agent, sector_offset(agent, 1), agent->sector, sizeof *other);
     if (err) return err;
     /* A new device's first write may be torn: only two written sectors speak of a lost record. */

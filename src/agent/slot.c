@@ -146,7 +146,7 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
     while (sectors-- > 0) {
         uint32_t at = block * GODWIT_BLOCK_SIZE + sectors * GODWIT_SECTOR_SIZE;
         godwit_err err = godwit_flash_read(agent, agent->slots.idle.offset + at, agent->sector,
-                                     GODWIT_SECTOR_SIZE);
+                                           GODWIT_SECTOR_SIZE);
         if (err) return err;
         if (godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF)) continue;
         agent->offset = at;
@@ -159,27 +159,24 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
 godwit_err godwit_otadata_load(const struct godwit_agent *agent,
                                struct godwit_ota_entry entries_out[static 2])
 {
+    uint32_t offset = agent->slots.otadata.offset;
     if (agent->slots.otadata.size < GODWIT_OTADATA_SIZE) return GODWIT_ERR_MISSING;
-    for (uint32_t i = 0; i < 2; i++) {
-        uint8_t data[GODWIT_OTA_ENTRY_SIZE];
-        godwit_err err = godwit_flash_read(agent, agent->slots.otadata.offset + i * GODWIT_SECTOR_SIZE, data, sizeof data);
-        if (err) return err;
-        entries_out[i] = godwit_ota_entry_load(data);
-    }
-    return GODWIT_OK;
+    godwit_err err = godwit_flash_read(agent, offset, &entries_out[0], GODWIT_OTA_ENTRY_SIZE);
+    if (err) return err;
+    offset += GODWIT_SECTOR_SIZE;
+    return godwit_flash_read(agent, offset, &entries_out[1], GODWIT_OTA_ENTRY_SIZE);
 }
 
 godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
                                 const struct godwit_ota_entry *entry)
 {
     uint32_t offset = agent->slots.otadata.offset + (uint32_t)sector * GODWIT_SECTOR_SIZE;
-    uint8_t data[GODWIT_OTA_ENTRY_SIZE], back[GODWIT_OTA_ENTRY_SIZE];
-    godwit_ota_entry_store(entry, data);
+    struct godwit_ota_entry back;
     godwit_err err = godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
-    if (!err) err = godwit_flash_write(agent, offset, data, sizeof data);
-    if (!err) err = godwit_flash_read(agent, offset, back, sizeof back);
+    if (!err) err = godwit_flash_write(agent, offset, entry, sizeof *entry);
+    if (!err) err = godwit_flash_read(agent, offset, &back, sizeof back);
     if (err) return err;
-    return memcmp(data, back, sizeof data) == 0 ? GODWIT_OK : GODWIT_ERR_IO;
+    return memcmp(entry, &back, sizeof back) == 0 ? GODWIT_OK : GODWIT_ERR_IO;
 }
 
 /* Record first, then otadata: so no image ever runs on trial without the record knowing it. A cut

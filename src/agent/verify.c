@@ -44,8 +44,7 @@ static enum godwit_reason judge_policy(const struct godwit_agent *agent,
 enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
 {
     const struct godwit_image_info *info = &agent->work.image.info;
-    if (info->secure_version < agent->facts.secure_version)
-        return GODWIT_REASON_SECURE_VERSION;
+    if (info->secure_version < agent->facts.secure_version) return GODWIT_REASON_SECURE_VERSION;
     return info->has_policy ? judge_policy(agent, info) : GODWIT_REASON_NONE;
 }
 
@@ -120,7 +119,7 @@ static enum godwit_reason judge_signatures(struct godwit_agent *agent)
     const struct godwit_image *image = &agent->work.image;
     if (!image->is_signed_size) return GODWIT_REASON_UNSIGNED;
     if (godwit_flash_read(agent, agent->slots.idle.offset + image->body_size, agent->sector,
-                    GODWIT_SECTOR_SIZE))
+                          GODWIT_SECTOR_SIZE))
         return GODWIT_REASON_FLASH;
     uint8_t keys[GODWIT_SIGBLOCKS_MAX][32];
     size_t count;

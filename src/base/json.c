@@ -11,7 +11,6 @@
 #include <assert.h>
 
 #define TEXT_SIZE_MAX (1u << 20) /* bytes; token positions are ints */
-#define INTEGER_MAX ((uint64_t)1 << 53)
 
 enum type { OBJECT, ARRAY, STRING, PRIMITIVE };
 
@@ -47,40 +46,22 @@ static bool token_add(struct scan *scan, enum type type)
     return true;
 }
 
-/* The four hex digits of a \u escape. */
-static bool hex4(const char *text, size_t size, uint32_t *value_out)
+static bool is_hex_digit(char c)
 {
-    uint8_t pair[2];
-    if (size < 4 || godwit_hex_decode(text, 4, pair, sizeof pair) != GODWIT_OK) return false;
-    *value_out = (uint32_t)pair[0] << 8 | pair[1];
-    return true;
+    char lower = (char)(c | 0x20);
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'f');
 }
 
-/* \uXXXX behind its backslash: the character, and the bytes it takes, 0 when it is none. A
- * surrogate must come as a pair, and NUL may not come at all. */
-static size_t unicode_escape_size(const char *text, size_t size, uint32_t *character_out)
+/* Bytes of an escape, backslash included; 0 when it is none. What it stands for is the reader's
+ * affair: half a surrogate pair is JSON, but no text. */
+static size_t scan_escape(const char *text, size_t size)
 {
-    uint32_t high, low;
-    if (!hex4(text + 1, size - 1, &high) || high == 0) return 0;
-    *character_out = high;
-    if (high < 0xD800 || high > 0xDFFF) return 5;
-    if (high > 0xDBFF || size < 11 || text[5] != '\\' || text[6] != 'u') return 0;
-    if (!hex4(text + 7, size - 7, &low) || low < 0xDC00 || low > 0xDFFF) return 0;
-    *character_out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-    return 11;
-}
-
-/* The same for any escape. */
-static size_t escape_size(const char *text, size_t size, uint32_t *character_out)
-{
-    static const char letters[] = "\"\\/bfnrt", characters[] = "\"\\/\b\f\n\r\t";
-    if (size == 0) return 0;
-    for (size_t i = 0; letters[i]; i++) {
-        if (text[0] != letters[i]) continue;
-        *character_out = (uint8_t)characters[i];
-        return 1;
-    }
-    return text[0] == 'u' ? unicode_escape_size(text, size, character_out) : 0;
+    if (size < 2) return 0;
+    if (text[1] != 'u') return memchr("\"\\/bfnrt", text[1], 8) ? 2 : 0;
+    if (size < 6) return 0;
+    for (int i = 2; i < 6; i++)
+        if (!is_hex_digit(text[i])) return 0;
+    return 6;
 }
 
 /* From the opening quote to behind the closing one; the token holds what is between. */
@@ -91,13 +72,10 @@ static bool scan_string(struct scan *scan)
     struct godwit_json_token *token = &scan->tokens[scan->count - 1];
     while (scan->at < scan->end && *scan->at != '"') {
         size_t left = (size_t)(scan->end - scan->at), size;
-        uint32_t character;
-        if (*scan->at == '\\') {
-            size = escape_size(scan->at + 1, left - 1, &character);
-            if (size > 0) size++;
-        } else {
+        if (*scan->at == '\\')
+            size = scan_escape(scan->at, left);
+        else
             size = (uint8_t)*scan->at < 0x20 ? 0 : godwit_utf8_size(scan->at, left);
-        }
         if (size == 0) return false;
         scan->at += size;
     }
@@ -255,50 +233,12 @@ static int node_behind(const struct godwit_json *json, int node)
     return node;
 }
 
-static size_t utf8_encode(uint32_t character, char out[static 4])
-{
-    if (character < 0x80) {
-        out[0] = (char)character;
-        return 1;
-    }
-    size_t size = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-    static const uint8_t marks[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = size - 1; i > 0; i--, character >>= 6)
-        out[i] = (char)(0x80 | (character & 0x3F));
-    out[0] = (char)(marks[size] | character);
-    return size;
-}
-
-/* The next piece of a string token's content, unescaped; at moves on. Returns its bytes. */
-static size_t piece_next(const char **at, const char *end, char out[static 4])
-{
-    if (**at != '\\') {
-        out[0] = *(*at)++;
-        return 1;
-    }
-    uint32_t character = '?';
-    *at += 1 + escape_size(*at + 1, (size_t)(end - *at - 1), &character);
-    return utf8_encode(character, out);
-}
-
+/* Bytes against bytes: a name spelled with escapes is nobody's name. */
 static bool string_is(const struct godwit_json *json, const struct godwit_json_token *token,
                       const char *name)
 {
-    const char *at = json->text + token->start, *end = json->text + token->end;
-    size_t left = strlen(name);
-    while (at < end) {
-        if (*at != '\\') { /* nearly always; checked here because each name is compared often */
-            if (!left || *at != *name) return false;
-            at++, name++, left--;
-            continue;
-        }
-        char piece[4];
-        size_t size = piece_next(&at, end, piece);
-        if (size > left || memcmp(piece, name, size) != 0) return false;
-        name += size;
-        left -= size;
-    }
-    return left == 0;
+    size_t size = (size_t)(token->end - token->start);
+    return strlen(name) == size && memcmp(json->text + token->start, name, size) == 0;
 }
 
 int godwit_json_member(const struct godwit_json *json, int object, const char *name)
@@ -337,6 +277,72 @@ static godwit_err token_of(const struct godwit_json *json, int node, int type,
     return (*token_out)->type == type ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
+/* ---- texts ---- */
+
+/* The four hex digits of a \u escape. */
+static bool hex4(const char *text, size_t size, uint32_t *value_out)
+{
+    uint8_t pair[2];
+    if (size < 4 || godwit_hex_decode(text, 4, pair, sizeof pair) != GODWIT_OK) return false;
+    *value_out = (uint32_t)pair[0] << 8 | pair[1];
+    return true;
+}
+
+/* \uXXXX behind its backslash: the character, and the bytes it takes, 0 when it is none. A
+ * surrogate must come as a pair, and NUL may not come at all. */
+static size_t unicode_escape_size(const char *text, size_t size, uint32_t *character_out)
+{
+    uint32_t high, low;
+    if (!hex4(text + 1, size - 1, &high) || high == 0) return 0;
+    *character_out = high;
+    if (high < 0xD800 || high > 0xDFFF) return 5;
+    if (high > 0xDBFF || size < 11 || text[5] != '\\' || text[6] != 'u') return 0;
+    if (!hex4(text + 7, size - 7, &low) || low < 0xDC00 || low > 0xDFFF) return 0;
+    *character_out = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    return 11;
+}
+
+/* The same for any escape. */
+static size_t escape_size(const char *text, size_t size, uint32_t *character_out)
+{
+    static const char letters[] = "\"\\/bfnrt", characters[] = "\"\\/\b\f\n\r\t";
+    if (size == 0) return 0;
+    for (size_t i = 0; letters[i]; i++) {
+        if (text[0] != letters[i]) continue;
+        *character_out = (uint8_t)characters[i];
+        return 1;
+    }
+    return text[0] == 'u' ? unicode_escape_size(text, size, character_out) : 0;
+}
+
+static size_t utf8_encode(uint32_t character, char out[static 4])
+{
+    if (character < 0x80) {
+        out[0] = (char)character;
+        return 1;
+    }
+    size_t size = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+    static const uint8_t marks[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = size - 1; i > 0; i--, character >>= 6)
+        out[i] = (char)(0x80 | (character & 0x3F));
+    out[0] = (char)(marks[size] | character);
+    return size;
+}
+
+/* The next piece of a string token's content, unescaped; at moves on. Returns its bytes, 0 when an
+ * escape stands for no character. */
+static size_t piece_next(const char **at, const char *end, char out[static 4])
+{
+    if (**at != '\\') {
+        out[0] = *(*at)++;
+        return 1;
+    }
+    uint32_t character = '?';
+    size_t size = escape_size(*at + 1, (size_t)(end - *at - 1), &character);
+    *at += 1 + size;
+    return size ? utf8_encode(character, out) : 0;
+}
+
 godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out, size_t size_max)
 {
     const struct godwit_json_token *token;
@@ -347,6 +353,7 @@ godwit_err godwit_json_string(const struct godwit_json *json, int node, char *ou
     while (at < end) {
         char piece[4];
         size_t piece_size = piece_next(&at, end, piece);
+        if (piece_size == 0) return GODWIT_ERR_FORMAT;
         if (size + piece_size >= size_max) return GODWIT_ERR_SPACE;
         memcpy(out + size, piece, piece_size);
         size += piece_size;
@@ -356,29 +363,18 @@ godwit_err godwit_json_string(const struct godwit_json *json, int node, char *ou
     return GODWIT_OK;
 }
 
-godwit_err godwit_json_u64(const struct godwit_json *json, int node, uint64_t *value_out)
+godwit_err godwit_json_u32(const struct godwit_json *json, int node, uint32_t *value_out)
 {
     const struct godwit_json_token *token;
     godwit_err err = token_of(json, node, PRIMITIVE, &token);
     if (err) return err;
-    uint64_t value = 0;
+    uint32_t value = 0;
     for (int i = token->start; i < token->end; i++) {
-        char c = json->text[i];
-        if (c < '0' || c > '9') return GODWIT_ERR_FORMAT;
-        value = value * 10 + (uint64_t)(c - '0');
-        if (value >= INTEGER_MAX) return GODWIT_ERR_FORMAT;
+        uint32_t digit = (uint32_t)(json->text[i] - '0');
+        if (digit > 9 || value > (UINT32_MAX - digit) / 10) return GODWIT_ERR_FORMAT;
+        value = value * 10 + digit;
     }
     *value_out = value;
-    return GODWIT_OK;
-}
-
-godwit_err godwit_json_u32(const struct godwit_json *json, int node, uint32_t *value_out)
-{
-    uint64_t value;
-    godwit_err err = godwit_json_u64(json, node, &value);
-    if (err) return err;
-    if (value > UINT32_MAX) return GODWIT_ERR_FORMAT;
-    *value_out = (uint32_t)value;
     return GODWIT_OK;
 }
 

@@ -1,7 +1,7 @@
 /* JSON read over tokens and written into a bounded buffer; no allocation. RFC 8259. Reading is
  * strict: one value, which is an object or an array, keys are strings, no trailing bytes, nesting
- * at most GODWIT_JSON_DEPTH_MAX, valid escapes, UTF-8 that is UTF-8, no NUL inside strings. A key
- * given twice is no error: the first one counts. */
+ * at most GODWIT_JSON_DEPTH_MAX, valid escapes, UTF-8 that is UTF-8. A key given twice is no error:
+ * the first one counts; a key spelled with escapes is found under no name. */
 #pragma once
 
 #include "base/err.h"
@@ -35,13 +35,11 @@ int godwit_json_member(const struct godwit_json *json, int object, const char *n
 int godwit_json_element(const struct godwit_json *json, int array, size_t index);
 bool godwit_json_is_object(const struct godwit_json *json, int node);
 
-/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string, SPACE when longer than size_max - 1.
- */
+/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string or when an escape stands for NUL or half
+ * a surrogate pair, SPACE when longer than size_max - 1. */
 GODWIT_MUST_USE godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out,
                                               size_t size_max);
-/* An integer 0 … 2^53 - 1 in plain digits; FORMAT otherwise. */
-GODWIT_MUST_USE godwit_err godwit_json_u64(const struct godwit_json *json, int node,
-                                           uint64_t *value_out);
+/* An integer 0 … 2^32 - 1 in plain digits; FORMAT otherwise. */
 GODWIT_MUST_USE godwit_err godwit_json_u32(const struct godwit_json *json, int node,
                                            uint32_t *value_out);
 GODWIT_MUST_USE godwit_err godwit_json_bool(const struct godwit_json *json, int node,

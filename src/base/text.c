@@ -109,38 +109,26 @@ static int base64_value(char c)
     return c == '/' ? 63 : -1;
 }
 
-/* Four characters, `count` of them digits (2 … 4), into their 24 bits. False when one is none, or
- * when bits that no byte takes are set: another spelling of the same bytes. */
-static bool base64_group(const char *text, size_t count, uint32_t *bits_out)
-{
-    uint32_t bits = 0;
-    for (size_t i = 0; i < count; i++) {
-        int value = base64_value(text[i]);
-        if (value < 0) return false;
-        bits |= (uint32_t)value << (18 - 6 * i);
-    }
-    *bits_out = bits;
-    return (bits & (0xFFFFFFu >> (8 * (count - 1)))) == 0;
-}
-
 godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out, size_t size_max,
                                 size_t *size_out)
 {
     *size_out = 0;
     if (text_size % 4 != 0) return GODWIT_ERR_FORMAT;
-    size_t padding = 0;
-    while (padding < 2 && padding < text_size && text[text_size - 1 - padding] == '=')
-        padding++;
-    size_t size = text_size / 4 * 3 - padding;
+    size_t digits = text_size;
+    while (digits > 0 && text_size - digits < 2 && text[digits - 1] == '=')
+        digits--;
+    size_t size = digits * 3 / 4;
     if (size > size_max) return GODWIT_ERR_SPACE;
 
-    for (size_t i = 0, at = 0; i < text_size; i += 4) {
-        size_t count = i + 4 == text_size ? 4 - padding : 4;
-        uint32_t bits;
-        if (!base64_group(text + i, count, &bits)) return GODWIT_ERR_FORMAT;
-        for (size_t k = 0; k + 1 < count; k++)
-            out[at++] = (uint8_t)(bits >> (16 - 8 * k));
+    uint32_t bits = 0;
+    for (size_t i = 0, at = 0; i < digits; i++) {
+        int value = base64_value(text[i]);
+        if (value < 0) return GODWIT_ERR_FORMAT;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 != 0) out[at++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
+    /* Bits behind the last byte would be another spelling of the same bytes. */
+    if (bits & ((1u << (text_size - digits) * 2) - 1)) return GODWIT_ERR_FORMAT;
     *size_out = size;
     return GODWIT_OK;
 }

@@ -33,8 +33,9 @@ static void inspect_trailing(struct inspection *inspection, const uint8_t *data,
 
 static void inspect_faults(struct inspection *inspection, const uint8_t *data, size_t size)
 {
-    for (uint32_t reason = 1; reason < 64; reason++) {
-        if (!(inspection->image.faults >> reason & 1)) continue;
+    for (uint32_t reason = GODWIT_REASON_NOT_AN_IMAGE; reason <= GODWIT_REASON_FILE_DIGEST;
+         reason++) {
+        if (!(inspection->image.faults & GODWIT_IMAGE_FAULT(reason))) continue;
         if (reason == GODWIT_REASON_TRAILING_DATA)
             inspect_trailing(inspection, data, size);
         else

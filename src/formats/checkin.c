@@ -16,9 +16,10 @@ enum kind { MAC, HEX, TEXT, U32, U16, BOOL, RESET, STAGE };
 
 struct member {
     const char *name;
-    enum kind kind;
+    uint8_t kind; /* enum kind: in a byte, a third of the table */
     bool is_required;
-    uint16_t offset, size;
+    uint16_t offset;
+    uint8_t size;
 };
 
 #define MEMBER(type, member, kind, is_required)                    \
@@ -106,7 +107,7 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
     const uint8_t *data = object + member->offset;
     bool is_left_out = member->kind == TEXT ? data[0] == 0 : godwit_all(data, member->size, 0);
     if (is_left_out && !member->is_required) return;
-    switch (member->kind) {
+    switch ((enum kind)member->kind) {
     case MAC:
         godwit_json_add_hex(writer, member->name, data, MAC_SIZE);
         break;
@@ -189,7 +190,7 @@ static godwit_err member_read(const struct godwit_json *json, int node, const st
 {
     unsigned index = 0;
     godwit_err err = GODWIT_ERR_FORMAT;
-    switch (member->kind) {
+    switch ((enum kind)member->kind) {
     case MAC:
         return godwit_json_hex(json, node, data, MAC_SIZE);
     case HEX:

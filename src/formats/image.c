@@ -44,7 +44,7 @@ enum part {
 /* ---- judging ---- */
 
 /* Faults behind which the next bytes can still be read, so that all_faults may go on. */
-#define BIT(reason) (UINT64_C(1) << GODWIT_REASON_##reason)
+#define BIT(reason) GODWIT_IMAGE_FAULT(GODWIT_REASON_##reason)
 #define READABLE                                                                         \
     (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(UNKNOWN_CHIP) | BIT(WRONG_CHIP) |        \
      BIT(CHIP_REVISION) | BIT(TOO_LARGE) | BIT(ALIGNMENT) | BIT(ENTRY) | BIT(CHECKSUM) | \
@@ -61,7 +61,7 @@ static void begin_part(struct godwit_image *image, enum part part, uint32_t size
 
 static godwit_err fault(struct godwit_image *image, enum godwit_reason reason)
 {
-    uint64_t bit = UINT64_C(1) << reason;
+    uint32_t bit = GODWIT_IMAGE_FAULT(reason);
     if (image->expect.as_bootloader_does && (bit & BOOTLOADER_ACCEPTS)) return GODWIT_OK;
     if (!image->reason) image->reason = reason;
     image->faults |= bit;

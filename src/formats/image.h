@@ -26,6 +26,8 @@
 #define GODWIT_POLICY_OFFSET 288 /* 0x120 */
 #define GODWIT_POLICY_SIZE 328
 #define GODWIT_SECTOR_SIZE 4096
+/* The bit of a reason that the parser can find (NOT_AN_IMAGE … FILE_DIGEST). */
+#define GODWIT_IMAGE_FAULT(reason) (1u << ((reason)-GODWIT_REASON_NOT_AN_IMAGE))
 
 /* What the file says of itself. Texts are NUL-terminated, cut at the field's size. */
 struct godwit_image_info {
@@ -67,14 +69,14 @@ struct godwit_image {
     struct godwit_sink sink;
     struct godwit_image_info info;
     enum godwit_reason reason; /* first fault, NONE while none is known */
-    uint64_t faults;           /* bit n: reason n was found; one bit unless all_faults */
-    uint32_t file_size;        /* bytes written so far */
-    uint32_t body_size;        /* where a signature sector starts (image rounded up to 4 KiB) */
-    bool is_signed_size;       /* finish: a signature sector stands behind the body (4,096 bytes;
-                                  as_bootloader_does: whatever bytes) */
-    uint8_t file_sha256[32];   /* after finish */
-    uint8_t body_sha256[32];   /* after finish, where signed: what SHA-256 blocks sign */
-    uint8_t body_sha384[48];   /* the same for P-384 blocks */
+    uint32_t faults;     /* GODWIT_IMAGE_FAULT(reason) of each found; one bit unless all_faults */
+    uint32_t file_size;  /* bytes written so far */
+    uint32_t body_size;  /* where a signature sector starts (image rounded up to 4 KiB) */
+    bool is_signed_size; /* finish: a signature sector stands behind the body (4,096 bytes;
+                            as_bootloader_does: whatever bytes) */
+    uint8_t file_sha256[32]; /* after finish */
+    uint8_t body_sha256[32]; /* after finish, where signed: what SHA-256 blocks sign */
+    uint8_t body_sha384[48]; /* the same for P-384 blocks */
 
     /* private from here */
     struct godwit_image_expect expect;

@@ -5,34 +5,31 @@
 
 #include "base/crc.h"
 
+#include <assert.h>
+
 #define SEQ_EMPTY 0xFFFFFFFFu
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "an entry lies in memory as in flash");
+static_assert(sizeof(struct godwit_ota_entry) == GODWIT_OTA_ENTRY_SIZE, "no padding");
+static_assert(offsetof(struct godwit_ota_entry, state) == 24, "layout");
 
 struct godwit_ota_entry godwit_ota_entry_load(const uint8_t data[static GODWIT_OTA_ENTRY_SIZE])
 {
-    struct godwit_ota_entry entry = {
-        .seq = godwit_load32(data),
-        .state = godwit_load32(data + 24),
-        .crc = godwit_load32(data + 28),
-    };
-    memcpy(entry.label, data + 4, sizeof entry.label);
+    struct godwit_ota_entry entry;
+    memcpy(&entry, data, sizeof entry);
     return entry;
 }
 
 void godwit_ota_entry_store(const struct godwit_ota_entry *entry,
                             uint8_t data[static GODWIT_OTA_ENTRY_SIZE])
 {
-    godwit_store32(data, entry->seq);
-    memcpy(data + 4, entry->label, sizeof entry->label);
-    godwit_store32(data + 24, entry->state);
-    godwit_store32(data + 28, entry->crc);
+    memcpy(data, entry, sizeof *entry);
 }
 
 /* Seeded like this the register starts at 0, as in the chip's ROM: not zlib's CRC-32. */
 uint32_t godwit_ota_crc(uint32_t seq)
 {
-    uint8_t bytes[4];
-    godwit_store32(bytes, seq);
-    return godwit_crc32(0xFFFFFFFFu, bytes, sizeof bytes);
+    return godwit_crc32(0xFFFFFFFFu, (const uint8_t *)&seq, sizeof seq);
 }
 
 bool godwit_ota_is_unusable(const struct godwit_ota_entry *entry)
@@ -68,9 +65,9 @@ uint32_t godwit_ota_slot(uint32_t seq, uint32_t slots)
  * bits the result is the empty number: no device lives that long. */
 static uint32_t next_seq(uint32_t active, uint32_t slot, uint32_t slots)
 {
-    uint64_t seq = slot + 1;
+    uint32_t seq = slot + 1;
     if (active > seq) seq += (active - seq + slots - 1) / slots * slots;
-    return seq > SEQ_EMPTY ? SEQ_EMPTY : (uint32_t)seq;
+    return seq < active ? SEQ_EMPTY : seq; /* wrapped round */
 }
 
 void godwit_ota_select(const struct godwit_ota_entry entries[static 2], uint32_t slot,

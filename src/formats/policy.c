@@ -73,8 +73,8 @@ godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], 
                                    GODWIT_POLICY_IMAGE_KEYS_MAX, 32) &&
                     keys_are_sound(policy->deploy_keys[0], policy->deploy_keys_count,
                                    GODWIT_POLICY_DEPLOY_KEYS_MAX, 64) &&
-                    !(policy->flags & ~(uint32_t)FLAGS_KNOWN) &&
-                    policy->floor <= policy->counter && threshold_is_sound(policy, is_seed);
+                    !(policy->flags & ~(uint32_t)FLAGS_KNOWN) && policy->floor <= policy->counter &&
+                    threshold_is_sound(policy, is_seed);
     if (is_sound) return GODWIT_OK;
     *out = (struct godwit_policy){0};
     return GODWIT_ERR_FORMAT;

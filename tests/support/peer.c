@@ -203,7 +203,7 @@ static int answer_image(struct peer *peer, const struct godwit_request *request)
     peer->body += request->range_from;
     peer->body_size -= request->range_from;
     peer->answer.range_from = request->range_from;
-    peer->answer.range_total = peer->file_size;
+    peer->answer.range_total = (uint32_t)peer->file_size;
     return 206;
 }
 
@@ -232,7 +232,7 @@ static godwit_err peer_start(void *ctx, const struct godwit_request *request)
     peer->body_size = peer->body_at = 0;
     peer->answer.status = answer(peer, request);
     if (peer->answer.status != 200 && peer->answer.status != 206) peer->body_size = 0;
-    peer->answer.content_length = peer->body_size;
+    peer->answer.content_length = (uint32_t)peer->body_size;
     return GODWIT_OK;
 }
 

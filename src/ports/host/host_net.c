@@ -37,6 +37,11 @@ static void net_wake(const struct host_net *net)
 
 /* ── what comes in ─────────────────────────────────────────────────────────────────────────── */
 
+static uint32_t clamp(uint64_t size)
+{
+    return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
 /* "bytes 4096-8191/70000"; leaves the answer alone when malformed. */
 static void content_range_parse(const char *text, struct godwit_answer *answer)
 {
@@ -46,8 +51,8 @@ static void content_range_parse(const char *text, struct godwit_answer *answer)
     if (*end != '-') return;
     const char *slash = strchr(end, '/');
     if (!slash) return;
-    answer->range_from = from;
-    answer->range_total = slash[1] == '*' ? 0 : strtoull(slash + 1, NULL, 10);
+    answer->range_from = clamp(from);
+    answer->range_total = slash[1] == '*' ? 0 : clamp(strtoull(slash + 1, NULL, 10));
 }
 
 static void head_read(struct transfer *transfer)
@@ -59,8 +64,8 @@ static void head_read(struct transfer *transfer)
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry);
     answer->status = (int)status;
-    answer->content_length = length < 0 ? UINT64_MAX : (uint64_t)length;
-    answer->retry_after_s = retry < 0 ? 0 : retry > UINT32_MAX ? UINT32_MAX : (uint32_t)retry;
+    answer->content_length = length < 0 ? UINT32_MAX : clamp((uint64_t)length);
+    answer->retry_after_s = retry < 0 ? 0 : clamp((uint64_t)retry);
     struct curl_header *header;
     if (status == 206 &&
         !curl_easy_header(transfer->easy, "Content-Range", 0, CURLH_HEADER, -1, &header))

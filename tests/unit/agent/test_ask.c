@@ -134,7 +134,7 @@ static godwit_err reads_a_text(void *ctx, uint8_t *data, size_t size_max, size_t
                                struct godwit_answer *answer)
 {
     (void)ctx;
-    *answer = (struct godwit_answer){.status = 200, .content_length = UINT64_MAX};
+    *answer = (struct godwit_answer){.status = 200, .content_length = UINT32_MAX};
     *size_out = reply_size < size_max ? reply_size : size_max;
     if (*size_out == 0) return GODWIT_ERR_END;
     for (size_t i = 0; i < *size_out; i++)

@@ -95,7 +95,7 @@ static struct {
     struct godwit_net inner;
     int status;      /* of ranged answers; 0: as it is */
     uint32_t shift;  /* added to Content-Range's start */
-    uint64_t length; /* Content-Length instead; 0: as it is */
+    uint32_t length; /* Content-Length instead; 0: as it is */
     bool ignores_ranges, hides_length, is_image;
     uint32_t extra; /* bytes behind the body */
     uint32_t ranged;
@@ -123,7 +123,7 @@ static godwit_err liar_read(void *ctx, uint8_t *data, size_t size_max, size_t *s
         answer->range_from += liar.shift;
     }
     if (liar.length) answer->content_length = liar.length;
-    if (liar.hides_length) answer->content_length = UINT64_MAX;
+    if (liar.hides_length) answer->content_length = UINT32_MAX;
     if (err == GODWIT_ERR_END && liar.extra && size_max) {
         liar.extra--;
         *data = 0;

@@ -4,16 +4,6 @@
 static struct flash_ram ram;
 static struct godwit_flash flash;
 static struct godwit_agent agent;
-static struct godwit_device_facts facts;
-
-static void tell_facts(void *ctx, struct godwit_device_facts *out)
-{
-    (void)ctx;
-    *out = facts;
-}
-
-static const struct godwit_system system_port = {.facts = tell_facts};
-
 static int setup(void **state)
 {
     (void)state;
@@ -21,7 +11,6 @@ static int setup(void **state)
     assert_int_equal(flash_ram_init(&ram, 4u << 20, 4, NULL), GODWIT_OK);
     flash = flash_ram_port(&ram);
     agent.config.flash = &flash;
-    agent.config.system = &system_port;
     return 0;
 }
 
@@ -84,9 +73,9 @@ static void the_next_slot_is_idle_and_never_the_running_one(void **state)
         for (size_t k = 0; k < 4 && rows[i].subtypes[k] != 0xFF; k++)
             table[count++] = app(rows[i].subtypes[k], 0x20000 + (uint32_t)k * 0x40000);
         write_table(table, count);
-        facts.running_offset = table[2 + rows[i].running].offset;
+        agent.facts.running_offset = table[2 + rows[i].running].offset;
         assert_int_equal(godwit_slots_find(&agent), GODWIT_OK);
-        assert_int_equal(agent.slots.running.offset, facts.running_offset);
+        assert_int_equal(agent.slots.running.offset, agent.facts.running_offset);
         assert_string_equal(agent.slots.label, table[2 + rows[i].running].label);
         assert_int_equal(agent.slots.idle_index, rows[i].idle_index);
         assert_int_equal(agent.slots.idle.offset, rows[i].idle_offset);
@@ -99,7 +88,7 @@ static void a_table_without_record_is_refused_and_without_otadata_only_watched(v
     (void)state;
     struct godwit_partition without_record[] = {OTADATA, app(0x10, 0x20000), app(0x11, 0x60000)};
     write_table(without_record, 3);
-    facts.running_offset = 0x20000;
+    agent.facts.running_offset = 0x20000;
     assert_int_equal(godwit_slots_find(&agent), GODWIT_ERR_MISSING);
     struct godwit_partition without_otadata[] = {RECORD, app(0x10, 0x20000), app(0x11, 0x60000)};
     write_table(without_otadata, 3);
@@ -149,7 +138,7 @@ static void an_entry_is_read_back(void **state)
     (void)state;
     struct godwit_partition rows[] = {OTADATA, RECORD, app(0x10, 0x20000), app(0x11, 0x60000)};
     write_table(rows, 4);
-    facts.running_offset = 0x20000;
+    agent.facts.running_offset = 0x20000;
     assert_int_equal(godwit_slots_find(&agent), GODWIT_OK);
     struct godwit_ota_entry entry = {.seq = 2, .state = 0, .crc = godwit_ota_crc(2)}, entries[2];
     assert_int_equal(godwit_otadata_store(&agent, 1, &entry), GODWIT_OK);

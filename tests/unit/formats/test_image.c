@@ -412,9 +412,9 @@ static void test_all_faults_at_once(void **state)
     file[4] = 0, file[7] = 0;
     file[3000] ^= 1;
     assert_int_equal(parse(&image, &all, file, sizeof file, 100, NULL), GODWIT_REASON_CHECKSUM);
-    assert_int_equal(image.faults, UINT64_C(1) << GODWIT_REASON_CHECKSUM |
-                                       UINT64_C(1) << GODWIT_REASON_ENTRY |
-                                       UINT64_C(1) << GODWIT_REASON_IMAGE_DIGEST);
+    assert_int_equal(image.faults, GODWIT_IMAGE_FAULT(GODWIT_REASON_CHECKSUM) |
+                                       GODWIT_IMAGE_FAULT(GODWIT_REASON_ENTRY) |
+                                       GODWIT_IMAGE_FAULT(GODWIT_REASON_IMAGE_DIGEST));
     assert_string_equal(image.info.project, "thermostat");
 }
 
