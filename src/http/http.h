@@ -163,6 +163,9 @@ struct http_options {
 
 struct http_server;
 
+/* Whether http_open would find its certificate sound and its address free; nothing stays open. */
+GODWIT_MUST_USE godwit_err http_check(const struct http_options *options, char *note_out,
+                                      size_t note_size);
 /* Listens and starts the loops. On failure note_out says in one line what is wrong and what to do
  * (BUSY: the port is taken; FORMAT: certificate or key; IO: the rest). */
 GODWIT_MUST_USE godwit_err http_open(const struct http_options *options, char *note_out,

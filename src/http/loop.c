@@ -271,6 +271,14 @@ static godwit_err server_start(struct http_server *server, char *note_out, size_
     return server_listen(server, note_out, note_size);
 }
 
+godwit_err http_check(const struct http_options *options, char *note_out, size_t note_size)
+{
+    struct http_server *server = server_new(options);
+    godwit_err err = server_start(server, note_out, note_size);
+    server_free(server);
+    return err;
+}
+
 godwit_err http_open(const struct http_options *options, char *note_out, size_t note_size,
                      struct http_server **server_out)
 {

@@ -159,6 +159,10 @@ static godwit_err open_database(struct app *app, char *note, size_t note_size)
 {
     char path[512], why[256] = "";
     folder_path(app->settings->data, "godwit.db", path, sizeof path);
+    if (path_exists(path) && access(path, W_OK))
+        return fail(GODWIT_ERR_IO, note, note_size,
+                    "the database %s can not be written; make it yours, or name another --data",
+                    path);
     godwit_err err = db_open(path, false, &app->db, why, sizeof why);
     if (err) {
         snprintf(note, note_size, "the database can not be opened: %s", why);
@@ -181,18 +185,26 @@ static godwit_err open_storage(struct app *app, char *note, size_t note_size)
     if (mkdir(data, 0700) && errno != EEXIST)
         return fail(GODWIT_ERR_IO, note, note_size,
                     "the data directory %s can not be made; name another with --data", data);
+    struct stat found;
+    if (!stat(data, &found) && !S_ISDIR(found.st_mode))
+        return fail(GODWIT_ERR_IO, note, note_size,
+                    "%s is a file, not a data directory; name another with --data", data);
     folder_path(data, "lock", path, sizeof path);
     godwit_err err = lock_file(path, &app->lock_fd);
     if (err == GODWIT_ERR_BUSY)
         return fail(err, note, note_size,
                     "another godwit serves from %s; stop it, or name another --data", data);
     if (err)
-        return fail(err, note, note_size, "the data directory %s can not be written: %s", data);
+        return fail(err, note, note_size,
+                    "the data directory %s can not be written; make it yours, or name another "
+                    "with --data",
+                    data);
     err = open_database(app, note, note_size);
     if (err) return err;
     folder_path(data, "blobs", path, sizeof path);
     err = blobs_open(&app->blobs, path);
-    return err ? fail(err, note, note_size, "the folder %s can not be opened: %s", path)
+    return err ? fail(err, note, note_size,
+                      "%s can not be written; it must be a folder of the user who serves", path)
                : GODWIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/text_file.h"
 
 #define TICK_S 2
 #define DRAIN_MS 5000
@@ -63,6 +64,20 @@ static void wait_for_signal(struct app *app, const sigset_t *signals)
         app_tick(app);
 }
 
+/* A first start makes nothing before it is sure of what it was told: the port, the certificate. */
+static bool rehearse(const struct settings *settings, char *note, size_t note_size)
+{
+    char path[512], address[64];
+    struct http_options options = {.certificate = settings->tls_cert,
+                                   .key = settings->tls_key,
+                                   .address = address,
+                                   .loops = 1};
+    folder_path(settings->data, "godwit.db", path, sizeof path);
+    if (path_exists(path)) return true;
+    return !settings_listen(settings->listen, address, sizeof address, &options.port) &&
+           !http_check(&options, note, note_size);
+}
+
 static int serve(struct app *app, const char *password, const sigset_t *signals)
 {
     struct http_server *server = NULL;
@@ -76,8 +91,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .app = app,
                                    .workers = app->workers,
                                    .clock = app->clock};
-    if (settings_listen(app->settings->listen, address, sizeof address, &options.port))
-        return complain("--listen wants ADDRESS:PORT, as in 127.0.0.1:8443");
+    (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
     size_t devices_count = app->fleet.devices_count; /* before the loops share it */
     if (http_open(&options, note, sizeof note, &server)) {
         tell_password(password);
@@ -87,7 +101,10 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
     const char *host = any ? "127.0.0.1" : address;
     snprintf(url, sizeof url, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host,
              http_port(server));
-    int status = app_announce(app, url) ? complain("server.json can not be written") : 0;
+    int status =
+        app_announce(app, url)
+            ? complain("server.json in the data directory can not be written; is the disk full?")
+            : 0;
     if (!status) {
         greet(app, url, password);
         LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
@@ -115,6 +132,7 @@ int cmd_serve(int argc, char **argv)
 
     static struct app app; /* large; one per program */
     char note[600], password[32];
+    if (!rehearse(&settings, note, sizeof note)) return complain(note);
     status = app_open(&app, &settings, note, sizeof note, password)
                  ? complain(note)
                  : serve(&app, password, &signals);

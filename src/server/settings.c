@@ -21,7 +21,7 @@ static const struct row ROWS[] = {
      "where everything is kept"},
     {"--listen", TEXT, offsetof(struct settings, listen), "ADDR:PORT", "127.0.0.1:8443", 0, 0,
      "where to listen; 0.0.0.0:8443 to be reachable from other machines"},
-    {"--name", TEXT, offsetof(struct settings, name), "NAME,…", NULL, 0, 0,
+    {"--name", TEXT, offsetof(struct settings, name), "NAME,...", NULL, 0, 0,
      "further names or addresses for the server's own certificate"},
     {"--tls-cert", TEXT, offsetof(struct settings, tls_cert), "FILE", NULL, 0, 0,
      "a certificate chain (PEM) instead of our own"},
@@ -35,7 +35,7 @@ static const struct row ROWS[] = {
 
 static void help(void)
 {
-    puts("usage: godwit serve [OPTION]…\nRuns the service until Ctrl-C.\n");
+    puts("usage: godwit serve [OPTION]...\nRuns the service until Ctrl-C.\n");
     for (size_t i = 0; i < ROWS_COUNT; i++) {
         const struct row *row = &ROWS[i];
         char left[40];
@@ -55,6 +55,7 @@ static bool set(const struct row *row, const char *text, struct settings *out)
 {
     void *place = (char *)out + row->offset;
     if (row->kind == TEXT) {
+        if (!*text) return false;
         *(const char **)place = text;
         return true;
     }
@@ -64,6 +65,18 @@ static bool set(const struct row *row, const char *text, struct settings *out)
     if (errno || end == text || *end || value < row->min || value > row->max) return false;
     *(uint32_t *)place = (uint32_t)value;
     return true;
+}
+
+/* What no row can see alone. -1: all is well. */
+static int check(const struct settings *settings)
+{
+    char address[64];
+    uint16_t port;
+    if (settings_listen(settings->listen, address, sizeof address, &port))
+        return wrong("--listen", "wants ADDRESS:PORT, as in 127.0.0.1:8443");
+    if (!settings->tls_cert != !settings->tls_key)
+        return wrong("--tls-cert", "and --tls-key go together: give both");
+    return -1;
 }
 
 /* "--name" or "--name=value". */
@@ -90,9 +103,10 @@ int settings_parse(int argc, char **argv, struct settings *out)
         const char *value = strchr(argv[i], '=');
         value = value ? value + 1 : argv[++i];
         if (!value) return wrong(row->name, "wants a value");
-        if (!set(row, value, out)) return wrong(row->name, "wants another number");
+        if (set(row, value, out)) continue;
+        return wrong(row->name, row->kind == TEXT ? "wants a value" : "wants another number");
     }
-    return -1;
+    return check(out);
 }
 
 godwit_err settings_listen(const char *listen, char *address_out, size_t size_max,

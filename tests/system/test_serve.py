@@ -4,6 +4,7 @@ has acknowledged outlives a kill -9 and a full disk."""
 import http.client
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import ssl
@@ -81,25 +82,80 @@ def test_lost_keys_are_named():
             assert name.split("/")[-1] in line and "backup" in line, line
             assert not path.exists()
             path.write_bytes(kept)
+            path.chmod(0o600)
         assert one.end(one.serve()) == 0
 
 
 def test_cannot_start():
     with world() as one:
         rows = [
-            (["--listen", "nonsense"], "ADDRESS:PORT"),
-            (["--tls-cert", "/nowhere.pem"], "give both"),
-            (["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"], "/nowhere.pem"),
+            (["--listen", "nonsense"], 2, "ADDRESS:PORT"),
+            (["--listen", "1.2.3:8443"], 1, "is not an IP address"),
+            (["--tls-cert", "/nowhere.pem"], 2, "give both"),
+            (["--tls-key", "/nowhere.pem"], 2, "give both"),
+            (["--data", ""], 2, "--data"),
+            (["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"], 1, "/nowhere.pem"),
+            (["--tls-cert", GODWIT, "--tls-key", GODWIT], 1, "certificate"),
+            (["--data", one.folder / "file"], 1, "is a file"),
+            (["--data", "/proc/nowhere"], 1, "--data"),
         ]
-        one.end(one.serve())
-        for words, expected in rows:
-            line = one.refusal("serve", "--data", one.data, *words)
-            assert expected in line, line
-        line = one.refusal("serve", "--data", "/proc/nowhere")
-        assert "--data" in line, line
+        (one.folder / "file").write_text("x")
+        for start in ("first", "second"):
+            for words, status, expected in rows:
+                line = one.refusal("serve", "--data", one.data, *words, status=status)
+                assert expected in line, (start, line)
+            assert start == "second" or not one.data.exists(), "a failed first start left something"
+            one.end(one.serve(log=f"{start}.log"))
         (one.data / "godwit.db").write_bytes(b"no database" * 1000)
         line = one.refusal("serve", "--data", one.data)
         assert "database" in line, line
+
+
+def test_port_and_directory_taken():
+    with world() as one:
+        one.serve()
+        taken = one.url.removeprefix("https://")
+        line = one.refusal("serve", "--data", one.data, "--listen", taken)
+        assert "another godwit serves" in line, line
+        other = one.folder / "other"
+        line = one.refusal("serve", "--data", other, "--listen", taken)
+        assert "is in use" in line and not other.exists(), line
+
+
+def test_deploy_key_that_can_not_be_used():
+    with world() as one:
+        one.end(one.serve())
+        path = one.data / "deploy.pem"
+        good = path.read_bytes()
+        one.run("keygen", "--scheme", "rsa3072", one.folder / "rsa.pem")
+        for content in (b"", b"garbage", (one.folder / "rsa.pem").read_bytes()):
+            path.write_bytes(content)
+            line = one.refusal("serve", "--data", one.data, "--listen", "127.0.0.1:0")
+            assert "deploy.pem" in line and "backup" in line, line
+            assert path.read_bytes() == content
+        path.write_bytes(good)
+        path.chmod(0o644)
+        line = one.refusal("serve", "--data", one.data, "--listen", "127.0.0.1:0")
+        assert "chmod 600" in line, line
+        path.chmod(0o600)
+        one.serve(log="again.log")
+
+
+def test_unwritable_directory():
+    """As an ordinary user: whoever runs the tests may be root, who may write anywhere."""
+    with world() as one:
+        one.data.mkdir(mode=0o755)
+        one.folder.chmod(0o755)
+        shutil.copy(GODWIT, one.folder / "godwit")
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        prefix = user if os.getuid() == 0 else []
+        if not prefix:
+            one.data.chmod(0o555)
+        for data in (one.data, one.data / "deeper"):
+            done = subprocess.run([*prefix, one.folder / "godwit", "serve", "--data", data,
+                                   "--listen", "127.0.0.1:0"], capture_output=True, text=True)
+            assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+            assert "--data" in done.stderr and not list(one.data.iterdir()), done
 
 
 def test_a_given_certificate():
