@@ -16,7 +16,7 @@ static int look(const struct options *options, const struct flash_question *ques
     uint8_t *dump;
     size_t size;
     int status = 1;
-    if (!report || !file_read("flash", path, FILE_SIZE_MAX, &dump, &size)) {
+    if (!report || !file_read("flash", path, FLASH_DUMP_MAX, &dump, &size)) {
         free(report);
         return status;
     }

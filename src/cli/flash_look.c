@@ -5,8 +5,7 @@
 #include "cli/flash_report.h"
 
 #define FLASH_SIZE_MIN 0x100000u
-#define FLASH_SIZE_MAX (64u << 20)
-#define FLASH_SIZE_LOG2_MAX 6u /* 64 MiB, in the header's steps from 1 MiB on */
+#define FLASH_SIZE_LOG2_MAX 7u /* FLASH_DUMP_MAX, in the header's steps from 1 MiB on */
 #define DUMP_WRITE_SIZE 4u
 #define C3_REVISION 3u /* v0.3, what a C3 is unless somebody says otherwise */
 
@@ -27,9 +26,9 @@ static const struct godwit_chip *chip_of_dump(const uint8_t *dump, size_t size)
 static godwit_err parse_revision(const char *text, uint16_t *revision_out)
 {
     char *rest;
+    if (text[0] < '0' || text[0] > '9') return GODWIT_ERR_FORMAT; /* strtoul would take " -0" */
     unsigned long major = strtoul(text, &rest, 10), minor;
-    if (rest == text || *rest != '.' || major > 9 || rest[1] < '0' || rest[1] > '9')
-        return GODWIT_ERR_FORMAT;
+    if (*rest != '.' || major > 9 || rest[1] < '0' || rest[1] > '9') return GODWIT_ERR_FORMAT;
     minor = strtoul(rest + 1, &rest, 10);
     if (*rest || minor > 99) return GODWIT_ERR_FORMAT;
     *revision_out = (uint16_t)(major * 100 + minor);
@@ -71,7 +70,7 @@ static uint32_t chip_size(const struct flash_report *report, const uint8_t *dump
 static godwit_err load(const struct flash_report *report, struct flash_ram *ram,
                        const uint8_t *dump, size_t size)
 {
-    if (size > FLASH_SIZE_MAX) return GODWIT_ERR_SPACE;
+    if (size > FLASH_DUMP_MAX) return GODWIT_ERR_SPACE;
     godwit_err err = flash_ram_init(ram, chip_size(report, dump, size), DUMP_WRITE_SIZE, NULL);
     if (err) return err;
     struct godwit_flash flash = flash_ram_port(ram);

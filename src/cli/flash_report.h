@@ -6,6 +6,8 @@
 
 #include "emu/emu.h"
 
+#define FLASH_DUMP_MAX (128u << 20) /* the largest chip that an image header can name */
+
 /* What the command line said. */
 struct flash_question {
     const char *chip_name;     /* NULL: from the bootloader in the dump, else esp32c3 */
@@ -35,8 +37,8 @@ struct flash_report {
     struct boot boot;
 };
 
-/* MISSING: no chip of that name; FORMAT: not a revision; SPACE: no memory, or a dump over 64 MiB.
- */
+/* MISSING: no chip of that name; FORMAT: not a revision; SPACE: no memory, or a dump over
+ * FLASH_DUMP_MAX. */
 GODWIT_MUST_USE godwit_err flash_look(const struct flash_question *question, const char *path,
                                       const uint8_t *dump, size_t size, struct flash_report *out);
 /* For people, on stdout. */

@@ -47,7 +47,7 @@ static bool number_store(const char *text, uint32_t *out)
     int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
     char *end;
     unsigned long long number = strtoull(text, &end, base);
-    if (*end || number > UINT32_MAX) return false;
+    if (*end || number >= UINT32_MAX) return false;
     *out = (uint32_t)number;
     return true;
 }

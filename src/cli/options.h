@@ -21,7 +21,7 @@
 enum option_kind {
     OPTION_FLAG,   /* bool: set true */
     OPTION_TEXT,   /* const char *: the last one given */
-    OPTION_NUMBER, /* uint32_t: plain decimal or 0x… */
+    OPTION_NUMBER, /* uint32_t: plain decimal or 0x…; UINT32_MAX is the caller's "not given" */
     OPTION_LIST,   /* struct option_list: each one given */
 };
 

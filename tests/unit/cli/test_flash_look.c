@@ -150,7 +150,8 @@ static void revision_has_its_default(void **state)
     question.revision_text = "0.3";
     assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
-    static const char *const wrong[] = {"", "3", "0.", ".3", "0.100", "0.3x", "-1.0", "0.-1"};
+    static const char *const wrong[] = {"",     "3",    "0.",   ".3",   "0.100", "0.3x",
+                                        "-1.0", "0.-1", " 0.3", "-0.3", "+0.3"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         question.revision_text = wrong[i];
         assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_FORMAT);

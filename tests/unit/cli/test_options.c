@@ -52,12 +52,15 @@ static void test_good(void **state)
     assert_int_equal(count, 16);
     assert_false(json);
     assert_string_equal(words[0], "--json");
+    assert_int_equal(PARSE("--count", "4294967294", "a"), -1);
+    assert_int_equal(count, UINT32_MAX - 1);
     assert_int_equal(PARSE("-"), -1); /* a lone dash is a word */
 }
 
 static void test_wrong(void **state)
 {
     (void)state;
+    assert_int_equal(PARSE("a", "--count", "4294967295"), 2); /* would read as "not given" */
     assert_int_equal(PARSE("a", "--nothing"), 2);
     assert_int_equal(PARSE("a", "--js"), 2);
     assert_int_equal(PARSE("a", "--json=yes"), 2);
