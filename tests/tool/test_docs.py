@@ -1,0 +1,139 @@
+"""The docs against the tree: paths, targets, commands, options, routes, reasons, figures and the
+picture in the README. `test_docs.py --write` makes docs/COMMANDS.md anew from the program's help.
+
+What a page names must exist; what the program has must be named. Wording is not judged."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GODWIT = os.environ.get("GODWIT", str(ROOT / "build" / "godwit"))
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "examples/README.md"])
+# What is made at run time, or is no path of the tree.
+ELSEWHERE = re.compile(r"^(\.?/|build|godwit-data|blobs/|tls/|application/|bin/)")
+
+
+def text_of(path):
+    return (ROOT / path).read_text()
+
+
+def command_help(*words):
+    return subprocess.run([GODWIT, *words], capture_output=True, text=True, check=True).stdout
+
+
+def commands():
+    return re.findall(r"^  ([a-z]+) ", command_help("help"), re.M)
+
+
+def command_page():
+    """docs/COMMANDS.md as it should be."""
+    parts = ["# Commands\n\nWhat `godwit help` and `godwit COMMAND --help` print. Exit status: 0 "
+             "done, 1 refused or failed (one line\non standard error says why and what to do), 2 "
+             "not understood.\n\n```\n" + command_help("help") + "```\n"]
+    for name in commands():
+        parts.append(f"\n## {name}\n\n```\n{command_help(name, '--help')}```\n")
+    return "".join(parts)
+
+
+def x_rows(path, macro):
+    """[[argument, …], …] of a list written as a macro of X(…) rows; strings joined and unquoted."""
+    lines = text_of(path).split(f"#define {macro}(X)")[1].split("\n")
+    end = next(i for i, line in enumerate(lines) if not line.rstrip().endswith("\\"))
+    body = " ".join(line.rstrip("\\") for line in lines[:end + 1])
+    rows = []
+    for row in re.findall(r'X\(((?:[^()"]|"(?:[^"\\]|\\.)*")*)\)', body):
+        words = re.findall(r'((?:"(?:[^"\\]|\\.)*"\s*)+|[^,"\s][^,"]*)(?:,|$)', row)
+        rows.append(["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', word)) or word.strip()
+                     for word in words])
+    return rows
+
+
+def test_paths():
+    for page in PAGES:
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        for path in re.findall(r"`([\w.-]+/[\w./-]*)`", text):
+            if not ELSEWHERE.match(path):
+                places = (ROOT / path, ROOT / "src" / path, page.parent / path)
+                assert any(place.exists() for place in places), f"{page.name} names {path}"
+
+
+def test_folders():
+    tour = text_of("ARCHITECTURE.md")
+    for folder in {path.parent for path in (ROOT / "src").rglob("*.c")}:
+        name = str(folder.relative_to(ROOT / "src"))
+        assert f"| `{name}` |" in tour, f"ARCHITECTURE.md has no row for src/{name}"
+
+
+def test_targets():
+    targets = re.findall(r"^([a-z]+):", text_of("Makefile"), re.M)
+    figures = re.search(r"^FIGURES := (.*)$", text_of("Makefile"), re.M)[1].split()
+    readme = text_of("README.md")
+    for figure in figures:
+        assert f"| `make figure-{figure}` |" in readme, f"README.md: figure {figure}"
+    known = {*targets, "figure-NAME", *(f"figure-{name}" for name in figures)}
+    for page in PAGES:
+        for target in re.findall(r"`make ([a-z][\w-]*)`", page.read_text()):
+            assert target in known, f"{page.name} names make {target}"
+
+
+def test_commands():
+    readme = text_of("README.md")
+    assert len(commands()) > 10
+    for name in commands():
+        assert re.search(rf"`(godwit )?{name}[` ]", readme), f"README.md: command {name}"
+    page = text_of("docs/COMMANDS.md")
+    assert page.split() == command_page().split(), \
+        "docs/COMMANDS.md is not what the program prints; tests/tool/test_docs.py --write mends it"
+
+
+def test_routes():
+    protocol = text_of("docs/PROTOCOL.md")
+    routes = re.findall(r'(GET|POST|PUT|DELETE),\s*"(/[^"]+)"', text_of("src/server/routes.c"))
+    assert len(routes) > 10
+    for method, pattern in routes:
+        shape = re.sub(r"\\\{\w+\\\}", r"[^/`\\s]+", re.escape(pattern))
+        assert re.search(rf"\b{method} {shape}[`\s]", protocol), f"PROTOCOL.md: {method} {pattern}"
+
+
+def test_problems():
+    protocol = text_of("docs/PROTOCOL.md")
+    found = set()
+    for source in (ROOT / "src/server").glob("*.c"):
+        found.update(re.findall(r'problem\(\w+, \d+,\s*"([\w-]+)"', source.read_text()))
+    assert len(found) > 10
+    for name in found:
+        assert f"`{name}`" in protocol, f"PROTOCOL.md: problem type {name}"
+
+
+def test_reasons():
+    protocol = text_of("docs/PROTOCOL.md")
+    reasons = x_rows("src/formats/reason.h", "GODWIT_REASONS")
+    decisions = x_rows("src/fleet/decide.h", "DECISION_REASONS")
+    assert len(reasons) > 40 and len(decisions) > 10
+    for _, number, name, sentence in reasons:
+        assert f"| {number} | `{name}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
+    for _, name, state, sentence in decisions:
+        assert f"| `{name}` | `{state}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
+
+
+def test_picture():
+    """Each line of the README's demo stands in docs/demo.txt, which a test holds to the demo."""
+    picture = re.search(r"^From `make demo`.*?^```\n(.*?)^```", text_of("README.md"), re.M | re.S)[1]
+    left = iter(text_of("docs/demo.txt").splitlines())
+    for line in picture.splitlines():
+        assert line in left, f"README.md: '{line}' is not in docs/demo.txt, or not in this order"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        (ROOT / "docs/COMMANDS.md").write_text(command_page())
+    else:
+        for name, test in list(globals().items()):
+            if name.startswith("test_"):
+                test()
+        print("the docs name what is there, and all of it")
