@@ -35,8 +35,8 @@ int godwit_json_member(const struct godwit_json *json, int object, const char *n
 int godwit_json_element(const struct godwit_json *json, int array, size_t index);
 bool godwit_json_is_object(const struct godwit_json *json, int node);
 
-/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string or when an escape stands for NUL or half
- * a surrogate pair, SPACE when longer than size_max - 1. */
+/* Unescaped UTF-8, NUL-terminated; FORMAT when not a string or when an escape stands for NUL or
+ * half a surrogate pair, SPACE when longer than size_max - 1. */
 GODWIT_MUST_USE godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out,
                                               size_t size_max);
 /* An integer 0 … 2^32 - 1 in plain digits; FORMAT otherwise. */

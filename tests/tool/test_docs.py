@@ -123,9 +123,9 @@ def test_reasons():
 
 def test_picture():
     """Each line of the README's demo stands in docs/demo.txt, which a test holds to the demo."""
-    picture = re.search(r"^From `make demo`.*?^```\n(.*?)^```", text_of("README.md"), re.M | re.S)[1]
+    shown = re.search(r"^From `make demo`.*?^```\n(.*?)^```", text_of("README.md"), re.M | re.S)
     left = iter(text_of("docs/demo.txt").splitlines())
-    for line in picture.splitlines():
+    for line in shown[1].splitlines():
         assert line in left, f"README.md: '{line}' is not in docs/demo.txt, or not in this order"
 
 
