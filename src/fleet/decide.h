@@ -48,6 +48,10 @@ enum verdict decide_outcome(const struct godwit_outcome *outcome);
 /* Whether the device has proven the release: runs exactly one of its images, and not on trial. */
 bool decide_has_proven(const struct device *device, const struct release *release);
 
+/* For the log (device.c): whether the device was answered otherwise last time, or not at all since
+ * the start; remembers this answer. Lock held. */
+bool device_is_news(struct device *device, const struct decision *decision);
+
 const char *decision_reason_id(enum decision_reason reason);
 const char *decision_reason_state(enum decision_reason reason);
 const char *decision_reason_sentence(enum decision_reason reason);

@@ -87,6 +87,8 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_
     }
     *result_out = CLAIM_PENDING;
     if (device) return note_conflict(fleet, db, device, now_s);
+    *result_out = CLAIM_TOKEN_TAKEN;
+    if (device_find_by_token(fleet, token_sha256)) return GODWIT_OK;
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
     *result_out = CLAIM_ACCEPTED;

@@ -112,6 +112,15 @@ uint64_t fleet_sequence(struct fleet *fleet, uint64_t now_ms)
     return next;
 }
 
+bool fleet_sequence_is_low(struct fleet *fleet, uint64_t now_ms)
+{
+    fleet_lock(fleet);
+    uint64_t from = fleet->sequence > now_ms ? fleet->sequence : now_ms;
+    bool is_low = fleet->sequence_mark < from + FLEET_SEQUENCE_AHEAD_MS / 2;
+    fleet_unlock(fleet);
+    return is_low;
+}
+
 godwit_err fleet_raise_sequence(struct fleet *fleet, struct db *db, uint64_t now_ms)
 {
     fleet_lock(fleet);

@@ -158,6 +158,8 @@ void fleet_transaction_begun(struct fleet *fleet);
 void fleet_committed(struct fleet *fleet);
 /* The next sequence for an instruction, or 0 when the mark must be raised first. Lock held. */
 uint64_t fleet_sequence(struct fleet *fleet, uint64_t now_ms);
+/* Whether half of what the mark allows is used up. */
+bool fleet_sequence_is_low(struct fleet *fleet, uint64_t now_ms);
 /* Commits a mark one minute ahead of now. Writer. */
 GODWIT_MUST_USE godwit_err fleet_raise_sequence(struct fleet *fleet, struct db *db,
                                                 uint64_t now_ms);
@@ -219,17 +221,14 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
-struct decision; /* decide.h */
-/* Whether the device was told another decision last time (or none since the start); remembers this
- * one as told, for the log. Lock held. */
-bool device_is_news(struct device *device, const struct decision *decision);
 /* Whether the bytes are what the device's present, committed decision tells it to install. */
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32]);
 
 enum claim_result {
-    CLAIM_ACCEPTED, /* new, or known with this token */
-    CLAIM_PENDING,  /* known with another token */
+    CLAIM_ACCEPTED,    /* new, or known with this token */
+    CLAIM_PENDING,     /* known with another token */
+    CLAIM_TOKEN_TAKEN, /* the token is another device's, as on a cloned flash */
     CLAIM_UNKNOWN,
     CLAIM_USED_UP
 };

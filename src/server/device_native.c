@@ -143,7 +143,7 @@ static godwit_err pending_run(struct change *change)
     if (!err && pending->device)
         err = device_record(&app->fleet, app->db, pending->device, &pending->checkin, now_s);
     uint64_t now_ms = app_now_ms(app);
-    if (!err && app->fleet.sequence_mark < now_ms + FLEET_SEQUENCE_AHEAD_MS / 2)
+    if (!err && fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
     return err;
 }
@@ -175,6 +175,11 @@ static void pending_reply(struct change *change, godwit_err err)
         problem(change->request, 401, "claim-used-up",
                 "this claim token has enrolled as many devices as it may; make another with "
                 "`godwit claim`",
+                NULL);
+    else if (pending->is_claim && pending->claim == CLAIM_TOKEN_TAKEN)
+        problem(change->request, 401, "token-taken",
+                "another device has this token, as when a flash was cloned; erase the flash of "
+                "this one so that it makes its own",
                 NULL);
     else
         send_stranger(change->request);

@@ -25,7 +25,7 @@ struct intake {
     godwit_err blob_err, image_err;
     bool named; /* the blob has its name */
     struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
-    size_t blocks_count;
+    size_t blocks_count, bad_block; /* bad_block: the first that is not good, 1 …; 0: none */
     struct upload upload;
     enum upload_result result;
     bool created;
@@ -43,10 +43,44 @@ static void refuse(struct intake *intake, int status, const char *type, const ch
     problem(intake->change.request, status, type, detail, NULL);
 }
 
+/* What to do, where the sentence that devices and server share says only what is wrong. */
+static const struct {
+    enum godwit_reason reason;
+    const char *words;
+} ADVICE[] = {
+    {GODWIT_REASON_WRONG_PRODUCT, "its policy block is not made for the project it names"},
+    {GODWIT_REASON_TRAILING_DATA, "send it just as the build or `godwit sign` wrote it"},
+    {GODWIT_REASON_SEGMENTS, "send the .bin just as the build wrote it"},
+    {GODWIT_REASON_IMAGE_DIGEST, "build or fetch it again"},
+    {GODWIT_REASON_NO_DESCRIPTION, "give the project a name and a version and build it again"},
+    {GODWIT_REASON_UNKNOWN_CHIP, "if the chip is a new one, a newer godwit may know it"},
+    {GODWIT_REASON_ALIGNMENT, "make the .bin with esptool's elf2image"},
+    {GODWIT_REASON_ENTRY, "build it again"},
+    {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin anew"},
+    {GODWIT_REASON_POLICY_FORMAT, "build it again with a valid policy, or without one"},
+};
+
 static void refuse_reason(struct intake *intake, enum godwit_reason reason)
 {
-    refuse(intake, reason == GODWIT_REASON_TOO_LARGE ? 413 : 422, godwit_reason_id(reason),
-           godwit_reason_sentence(reason));
+    char detail[256], where[32] = "";
+    const char *advice = NULL;
+    for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
+        if (ADVICE[i].reason == reason) advice = ADVICE[i].words;
+    if (intake->bad_block) snprintf(where, sizeof where, "block %zu: ", intake->bad_block);
+    snprintf(detail, sizeof detail, "%s%s%s%s", where, godwit_reason_sentence(reason),
+             advice ? "; " : "", advice ? advice : "");
+    refuse(intake, reason == GODWIT_REASON_TOO_LARGE ? 413 : 422, godwit_reason_id(reason), detail);
+}
+
+/* ?product=NAME named another one. */
+static void refuse_product(struct intake *intake, const char *wanted)
+{
+    char detail[256];
+    snprintf(detail, sizeof detail,
+             "the file belongs to product %s, not %.32s; send the other file, or do not name a "
+             "product",
+             intake->upload.product, wanted);
+    refuse(intake, 422, godwit_reason_id(GODWIT_REASON_WRONG_PRODUCT), detail);
 }
 
 static void refuse_kind(struct intake *intake)
@@ -101,7 +135,10 @@ static enum godwit_reason judge_signatures(struct intake *intake)
     for (size_t i = 0; i < count; i++) {
         struct godwit_sigblock *block = &intake->blocks[i];
         const uint8_t *bytes = intake->sector + i * GODWIT_SIGBLOCK_SIZE;
-        if (godwit_sigblock_check(bytes, &digests, block)) return block->reason;
+        if (godwit_sigblock_check(bytes, &digests, block)) {
+            intake->bad_block = i + 1;
+            return block->reason;
+        }
         memcpy(upload->keys[upload->keys_count++], block->key_digest, 32);
     }
     intake->blocks_count = count;
@@ -303,10 +340,12 @@ static void upload_finish(struct http_request *request)
         return;
     }
     enum godwit_reason reason = describe(intake);
-    if (!reason && product && strcmp(product, intake->upload.product))
-        reason = GODWIT_REASON_WRONG_PRODUCT;
     if (reason) {
         refuse_reason(intake, reason);
+        return;
+    }
+    if (product && strcmp(product, intake->upload.product)) {
+        refuse_product(intake, product);
         return;
     }
     if (!intake->blob_err) intake->blob_err = godwit_sink_finish(&intake->blob.sink);

@@ -36,6 +36,9 @@ def test_uploads():
         new = one.pack("1.1.0")
         data = new.read_bytes()
         kept = blobs(one)
+        twice = one.folder / "twice.bin"
+        one.run("sign", "--key", one.key("second"), new, twice)
+        size = twice.stat().st_size
         rows = [
             ("unsigned", one.pack("1.1.0", key=None), "carries no signature"),
             ("another's key", one.pack("1.1.0", key="stranger"), "not signed by a key"),
@@ -44,7 +47,11 @@ def test_uploads():
             ("a damaged body", flipped(one, new, 40000, "d.bin"), ""),
             ("truncated", written(one, "t.bin", data[:30000]), "send it whole"),
             ("oversize", written(one, "o.bin", data + bytes(17 << 20)), "16"),
-            ("bytes behind", written(one, "b.bin", data + b"more"), ""),
+            ("bytes behind", written(one, "b.bin", data + b"more"), "send it just as"),
+            ("a damaged second block", flipped(one, twice, size - 4096 + 1216 + 900, "w.bin"),
+             "sign the unsigned .bin anew"),
+            ("a UF2", written(one, "u.uf2", b"UF2\nWQ]\x9e" + bytes(504)), "UF2"),
+            ("a zip", written(one, "z.zip", b"PK\x03\x04" + bytes(9000)), "zip"),
             ("an ELF", pathlib.Path("/bin/true"), "ELF"),
             ("a web page", written(one, "h.bin", b"<!DOCTYPE html><html>404</html>" * 300),
              "web page"),
@@ -57,7 +64,8 @@ def test_uploads():
             assert words.lower() in line.lower(), f"{name}: '{words}' is not in '{line}'"
             assert blobs(one) == kept, f"{name}: left bytes behind"
         other = one.pack("1.0.0", project="doorbell")
-        assert "product" in one.refusal("upload", "--product", "thermostat", other)
+        line = one.refusal("upload", "--product", "thermostat", other)
+        assert "product doorbell, not thermostat" in line, line
         assert blobs(one) == kept
         assert [release["version"] for release in one.json("status")["releases"]] == ["1.0.0"]
         one.run("upload", new)  # and the good one passes

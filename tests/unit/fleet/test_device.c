@@ -267,6 +267,9 @@ static void claims(void **state)
     assert_int_equal(world_claim(world, &checkin, 9, &device), CLAIM_PENDING);
     assert_null(device);
     assert_int_equal(world_count(world, "select count(*) from events where kind = 7"), 1);
+    /* a cloned flash: another id with a token that is taken; refused before SQL would */
+    assert_int_equal(world_claim(world, &other, 1, &device), CLAIM_TOKEN_TAKEN);
+    assert_null(device);
     /* used up */
     assert_int_equal(world_claim(world, &other, 2, &device), CLAIM_USED_UP);
     assert_int_equal(world_count(world, "select count(*) from devices"), 1);

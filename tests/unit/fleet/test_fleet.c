@@ -38,8 +38,11 @@ static void a_restart_does_not_go_back(void **state)
 {
     struct world *world = *state;
     raise(world, 1000000);
+    assert_false(fleet_sequence_is_low(&world->fleet, 1000000));
+    assert_true(fleet_sequence_is_low(&world->fleet, 1031000));
     uint64_t last = fleet_sequence(&world->fleet, 1050000);
     world_restart(world);
+    assert_true(fleet_sequence_is_low(&world->fleet, 1000000));
     raise(world, 5);
     assert_true(fleet_sequence(&world->fleet, 5) > last);
 }

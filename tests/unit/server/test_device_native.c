@@ -212,6 +212,23 @@ static void texts_are_shown_plain(void **state)
         assert_in_range(*version, 0x20, 0x7e);
 }
 
+/* A cloned flash brings another id under a token that is taken. It hears so; the group that its
+ * claim shares with others is not lost to a broken constraint. */
+static void a_cloned_token_is_refused(void **state)
+{
+    struct live *live = *state;
+    struct mouse mouse = begin(live), clone = mouse_make(2);
+    char claim[128];
+    live_claim(live, 5, claim);
+    memcpy(clone.checkin.token, mouse.checkin.token, 32);
+    assert_true(clone.checkin.has_token);
+    int64_t rows = rows_count(live);
+    assert_int_equal(mouse_ask(live, &clone, claim), 401);
+    assert_string_equal(live_text(live, "type"), "token-taken");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(rows_count(live), rows);
+}
+
 static void strangers_get_401_and_change_nothing(void **state)
 {
     struct live *live = *state;
@@ -275,6 +292,7 @@ int main(void)
         LIVE(installing),
         LIVE(flying_back),
         LIVE(malformed_gets_400_and_changes_nothing),
+        LIVE(a_cloned_token_is_refused),
         LIVE(unknown_members_are_ignored),
         LIVE(texts_are_shown_plain),
         LIVE(strangers_get_401_and_change_nothing),

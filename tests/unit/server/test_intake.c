@@ -157,7 +157,7 @@ static void wrong_product_is_refused(void **state)
     struct live *live = *state;
     struct bytes file = live_image("thermostat", "1.0.0", live->key);
     live_upload(live, "?product=kettle", file.data, file.size);
-    expect_refused(live, 422, "wrong-product", "another product");
+    expect_refused(live, 422, "wrong-product", "product thermostat, not kettle");
     free(file.data);
 }
 
