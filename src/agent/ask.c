@@ -100,7 +100,6 @@ godwit_err godwit_question_begin(struct godwit_agent *agent)
                                 GODWIT_CHECKIN_REQUEST_MAX, &size);
     if (err) return err;
     bool is_claim = agent->work.checkin.has_token;
-    godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
     struct godwit_request request = {
         .method = "POST",
         .path = "/v1/checkin",

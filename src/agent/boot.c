@@ -2,6 +2,7 @@
  * one pure function; no network. The record is made here on a new device, with the token that is
  * stored before it is ever sent. */
 #include "agent/internal.h"
+#include "base/text.h"
 
 #define RETRY_MS 60000u
 
@@ -228,6 +229,7 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
     if (agent->record.install_step == GODWIT_STEP_FETCHING && !godwit_slot_resume(agent))
         agent->best_offset = agent->offset;
     agent->is_ready = true;
+    godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
     agent->wake_ms = agent->now_ms;
     return land(agent, digest);
 }

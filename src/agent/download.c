@@ -37,16 +37,13 @@ static enum godwit_state try_again(struct godwit_agent *agent, uint32_t retry_af
 
 static enum godwit_state request_file(struct godwit_agent *agent)
 {
+    static const char prefix[] = "/v1/image/";
     struct godwit_agent_strings *strings = &agent->strings;
-    struct godwit_text text;
-    godwit_hex_encode(agent->record.token, 32, strings->bearer);
-    godwit_text_init(&text, strings->path, sizeof strings->path);
-    godwit_text_add(&text, "/v1/image/");
-    godwit_text_add_hex(&text, agent->record.install.file_sha256, 32);
-    godwit_text_init(&text, strings->tag, sizeof strings->tag);
-    godwit_text_add(&text, "\"");
-    godwit_text_add_hex(&text, agent->record.install.file_sha256, 32);
-    godwit_text_add(&text, "\"");
+    memcpy(strings->path, prefix, sizeof prefix);
+    godwit_hex_encode(agent->record.install.file_sha256, 32, strings->path + sizeof prefix - 1);
+    strings->tag[0] = '"';
+    memcpy(strings->tag + 1, strings->path + sizeof prefix - 1, 64);
+    memcpy(strings->tag + 65, "\"", 2);
     struct godwit_request request = {
         .method = "GET",
         .path = strings->path,

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """What the agent costs on a 32-bit RISC-V chip: base + formats + agent, -Os, without crypto, TLS,
-HTTP client and C library. text: code and constants after the linker dropped what agent.h does not
-reach. ram: struct godwit_agent and all static data. stack: computed, the deepest path of the call
-graph with the compiler's own frame sizes; calls through pointers go where TARGETS says."""
+HTTP client and C library.
+
+text        code and constants that agent.h reaches, optimised as one program (-flto)
+text_plain  the same, compiled file by file
+ram         struct godwit_agent and all static data
+stack       computed: the deepest path of the call graph (file by file) with the compiler's own
+            frame sizes; calls through pointers go where TARGETS says"""
 import pathlib
 import re
 import sys
@@ -82,14 +86,24 @@ def agent_size(folder):
     return device_build.section_sizes(obj)["bss"]
 
 
+def linked(folder, how):
+    objects = device_build.compile_all(folder, how)
+    return device_build.section_sizes(device_build.link(folder, objects, how))
+
+
+def text_size(sizes):
+    return sum(sizes.get(name, 0) for name in ("text", "rodata", "srodata"))
+
+
 def main():
     if not device_build.has_compiler():
         print("needs riscv64-unknown-elf-gcc (Debian: gcc-riscv64-unknown-elf)")
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        objects = device_build.compile_all(folder)
-        sizes = device_build.section_sizes(device_build.link(folder, objects))
-        text = sum(sizes.get(name, 0) for name in ("text", "rodata", "srodata"))
+        text = text_size(linked(folder, device_build.LTO))
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = linked(folder, device_build.PLAIN)
+        text_plain = text_size(sizes)
         static = sum(sizes.get(name, 0) for name in ("data", "sdata", "bss", "sbss"))
         ram = agent_size(folder) + static
         frames, calls = read_graph(folder)
@@ -100,7 +114,7 @@ def main():
     print("deepest path (computed from the call graph):")
     for title in path:
         print(f"  {frames[title]:5}  {base_name(title)}")
-    print(f"figure size text={text} ram={ram} stack={stack}")
+    print(f"figure size text={text} ram={ram} stack={stack} text_plain={text_plain}")
     return 0 if text <= TEXT_MAX and ram <= RAM_MAX and stack <= STACK_MAX else 1
 
 

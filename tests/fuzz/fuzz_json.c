@@ -15,13 +15,13 @@ static void write_again(const char *text)
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, sizeof out);
     godwit_json_begin_object(&writer, NULL);
-    godwit_json_add_string(&writer, text, text);
+    godwit_json_add_string(&writer, "a", text);
     godwit_json_end_object(&writer);
     FUZZ_CHECK(godwit_json_finish(&writer, &size) == GODWIT_OK);
     FUZZ_CHECK(size == strlen(out));
     FUZZ_CHECK(godwit_json_parse(&json, out, size, tokens_again, TOKENS_MAX) == GODWIT_OK);
     static char back[1024];
-    int node = godwit_json_member(&json, 0, text);
+    int node = godwit_json_member(&json, 0, "a");
     FUZZ_CHECK(godwit_json_string(&json, node, back, sizeof back) == GODWIT_OK);
     FUZZ_CHECK(strcmp(back, text) == 0);
 }
