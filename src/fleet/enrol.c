@@ -8,6 +8,7 @@ static void device_link(struct fleet *fleet, struct device *device)
     device->next = fleet->devices;
     fleet->devices = device;
     fleet->devices_count++;
+    if (device->product) device->product->devices_count++;
     index_add(&fleet->devices_by_id, device);
     index_add(&fleet->devices_by_token, device);
 }

@@ -28,7 +28,7 @@ struct product {
     char name[33];
     uint8_t product_id[16];
     bool open;
-    size_t image_keys_count;
+    size_t devices_count, image_keys_count;
     uint8_t image_keys[GODWIT_POLICY_IMAGE_KEYS_MAX][32];
     struct product *next;
 };
@@ -58,7 +58,8 @@ struct rollout {
     struct release *release;
     int64_t created_s;
     bool picks; /* only the devices on its list; else all of the product */
-    uint32_t told_count, good_count, failed_count, undecided_count;
+    uint32_t members_count, told_count, good_count, failed_count, undecided_count;
+    bool is_awaited;      /* by some device; the views' own, filled anew for each */
     struct rollout *next; /* newest first */
 };
 

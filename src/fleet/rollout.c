@@ -35,6 +35,7 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
     *member = (struct member){.rollout = rollout, .told_number = told_number};
     member_set(member, state, reason);
     if (told_number > rollout->told_count) rollout->told_count = told_number;
+    rollout->members_count++;
     member->next = device->members;
     device->members = member;
     return member;

@@ -12,10 +12,8 @@
 void handle_rollouts(struct http_request *request)
 {
     struct app *app = request->app;
-    json_t *list = json_array();
     fleet_lock(&app->fleet);
-    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
-        json_array_append_new(list, view_rollout(app, rollout, false));
+    json_t *list = view_rollouts(app);
     fleet_unlock(&app->fleet);
     reply_json(request, 200, json_pack("{s:o}", "rollouts", list));
 }
@@ -29,7 +27,7 @@ void handle_rollout(struct http_request *request)
     fleet_lock(&app->fleet);
     struct rollout *rollout =
         *end || id > UINT32_MAX ? NULL : rollout_find(&app->fleet, (uint32_t)id);
-    if (rollout) view = view_rollout(app, rollout, true);
+    if (rollout) view = view_rollout(app, rollout);
     fleet_unlock(&app->fleet);
     if (view)
         reply_json(request, 200, view);
@@ -108,7 +106,7 @@ static void deploy_reply(struct change *change, godwit_err err)
         LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" picks=%zu",
             deploy->rollout->id, deploy->product, deploy->version, deploy->ids_count);
         fleet_lock(&app->fleet);
-        json_t *view = view_rollout(app, deploy->rollout, true);
+        json_t *view = view_rollout(app, deploy->rollout);
         fleet_unlock(&app->fleet);
         reply_json(change->request, 201, view);
     }

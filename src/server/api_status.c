@@ -18,9 +18,9 @@ static json_t *view_devices(const struct fleet *fleet)
     for (struct device *device = fleet->devices; device; device = device->next) {
         on_trial += device->facts.on_trial;
         pending += device->has_conflict;
-        for (struct member *member = device->members; member; member = member->next)
-            undecided += member->state == MEMBER_UNDECIDED;
     }
+    for (struct rollout *rollout = fleet->rollouts; rollout; rollout = rollout->next)
+        undecided += rollout->undecided_count;
     return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)fleet->devices_count, "on_trial",
                      on_trial, "undecided", undecided, "pending", pending);
 }
@@ -28,14 +28,13 @@ static json_t *view_devices(const struct fleet *fleet)
 void handle_status(struct http_request *request)
 {
     struct app *app = request->app;
-    json_t *products = json_array(), *releases = json_array(), *rollouts = json_array();
+    json_t *products = json_array(), *releases = json_array();
     fleet_lock(&app->fleet);
     for (struct product *product = app->fleet.products; product; product = product->next)
         json_array_append_new(products, view_product(product));
     for (struct release *release = app->fleet.releases; release; release = release->next)
         json_array_append_new(releases, view_release(release));
-    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
-        json_array_append_new(rollouts, view_rollout(app, rollout, false));
+    json_t *rollouts = view_rollouts(app);
     json_t *devices = view_devices(&app->fleet);
     fleet_unlock(&app->fleet);
     json_int_t uptime = clock_unix_s(app->clock) - app->started_s;

@@ -13,6 +13,7 @@
 
 #define TICK_S 2
 #define DRAIN_MS 5000
+#define REPLY_MAX (64U << 20) /* all devices in one list: a quarter of a million */
 
 static void log_line(void *ctx, enum godwit_log_level level, const char *event, const char *format,
                      va_list args)
@@ -90,6 +91,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .routes_count = ROUTES_COUNT,
                                    .app = app,
                                    .workers = app->workers,
+                                   .limits.arena_max = REPLY_MAX,
                                    .clock = app->clock};
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
     size_t devices_count = app->fleet.devices_count; /* before the loops share it */

@@ -51,54 +51,57 @@ json_t *view_release(const struct release *release)
 /* How a device stands in one rollout: its member's word, else what decide says of it there. */
 struct standing {
     const char *state, *reason, *sentence;
-    bool open; /* the rollout still waits for it */
 };
 
-static struct standing standing_by_decision(const struct device *device,
+/* Still to be told; `decision` is the device's present one. */
+static bool awaits(const struct decision *decision)
+{
+    return decision->kind == DECIDE_INSTALL || decision->reason == DECISION_TURN ||
+           decision->reason == DECISION_ON_TRIAL;
+}
+
+static struct standing standing_superseded(void)
+{
+    return (struct standing){"superseded", "superseded", "a newer rollout took it over"};
+}
+
+/* Of a device that was not told: only the rollout that speaks to it may still tell it. */
+static struct standing standing_by_decision(const struct app *app, const struct device *device,
                                             const struct rollout *rollout)
 {
-    /* decide looks at a list; this rollout alone is a list of one. */
-    struct rollout alone = *rollout;
-    struct device seen = *device;
-    struct member member = {.rollout = &alone};
-    const struct member *real = device_member(device, rollout);
-    if (real) member.state = real->state;
-    seen.members = real ? &member : NULL;
-    alone.next = NULL;
-    struct decision decision = decide(&seen, &alone);
-    const char *state = decision_reason_state(decision.reason);
-    struct standing standing = {state, decision_reason_id(decision.reason),
-                                decision_reason_sentence(decision.reason), false};
-    if (decision.kind == DECIDE_INSTALL || decision.reason == DECISION_TURN ||
-        decision.reason == DECISION_ON_TRIAL) {
+    struct decision decision = decide(device, app->fleet.rollouts);
+    if (decision.rollout != rollout) return standing_superseded();
+    struct standing standing = {decision_reason_state(decision.reason),
+                                decision_reason_id(decision.reason),
+                                decision_reason_sentence(decision.reason)};
+    if (awaits(&decision))
         standing.state = "waiting";
-        standing.open = true;
-    } else if (decision.reason == DECISION_CURRENT) {
+    else if (decision.reason == DECISION_CURRENT)
         standing.state = "already";
-    }
     return standing;
 }
 
-static struct standing standing_of(const struct device *device, const struct rollout *rollout)
+static struct standing standing_of(const struct app *app, const struct device *device,
+                                   const struct rollout *rollout)
 {
     const struct member *member = device_member(device, rollout);
-    if (!member || member->state == MEMBER_SELECTED) return standing_by_decision(device, rollout);
+    if (!member || member->state == MEMBER_SELECTED)
+        return standing_by_decision(app, device, rollout);
     const char *state = member_state_name(member->state);
     switch (member->state) {
     case MEMBER_FAILED:
         return (struct standing){state, godwit_reason_id(member->reason),
-                                 godwit_reason_sentence(member->reason), false};
+                                 godwit_reason_sentence(member->reason)};
     case MEMBER_GOOD:
         return (struct standing){state, decision_reason_id(DECISION_CURRENT),
-                                 "it runs the release and has confirmed it", false};
+                                 "it runs the release and has confirmed it"};
     case MEMBER_SUPERSEDED:
-        return (struct standing){state, "superseded", "a newer rollout took it over", false};
+        return standing_superseded();
     default:
         break;
     }
     enum decision_reason reason = device->facts.on_trial ? DECISION_ON_TRIAL : DECISION_OFFERED;
-    return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason),
-                             true};
+    return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason)};
 }
 
 static bool is_selected(const struct rollout *rollout, const struct device *device)
@@ -107,34 +110,59 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
     return !rollout->picks || device_member(device, rollout);
 }
 
-json_t *view_rollout(const struct app *app, const struct rollout *rollout, bool with_devices)
+/* Which rollouts still run: those with an undecided device, and those that a device awaits. One
+ * walk over the devices for all rollouts; each asks decide once, and its newest members come first.
+ */
+static void find_awaited(const struct app *app)
+{
+    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
+        rollout->is_awaited = rollout->undecided_count > 0;
+    for (struct device *device = app->fleet.devices; device; device = device->next) {
+        struct decision decision = decide(device, app->fleet.rollouts);
+        if (!decision.rollout || decision.rollout->is_awaited || !awaits(&decision)) continue;
+        const struct member *member = device_member(device, decision.rollout);
+        if (!member || member->state == MEMBER_SELECTED)
+            rollout_find(&app->fleet, decision.rollout->id)->is_awaited = true;
+    }
+}
+
+static json_t *view_counts(const struct rollout *rollout)
+{
+    uint64_t selected =
+        rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "rollout_id", (json_int_t)rollout->id,
+        "product", rollout->release->product->name, "version", rollout->release->version, "state",
+        rollout->is_awaited ? "running" : "done", "selected", (json_int_t)selected, "told",
+        (json_int_t)rollout->told_count, "good", (json_int_t)rollout->good_count, "failed",
+        (json_int_t)rollout->failed_count, "undecided", (json_int_t)rollout->undecided_count,
+        "created", (json_int_t)rollout->created_s);
+}
+
+json_t *view_rollouts(const struct app *app)
+{
+    json_t *list = json_array();
+    find_awaited(app);
+    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
+        json_array_append_new(list, view_counts(rollout));
+    return list;
+}
+
+json_t *view_rollout(const struct app *app, const struct rollout *rollout)
 {
     json_t *devices = json_array();
-    json_int_t selected = 0;
-    bool open = false;
+    find_awaited(app);
     for (struct device *device = app->fleet.devices; device; device = device->next) {
         if (!is_selected(rollout, device)) continue;
-        struct standing standing = standing_of(device, rollout);
+        struct standing standing = standing_of(app, device, rollout);
         char id[13];
-        selected++;
-        open = open || standing.open;
-        if (!with_devices) continue;
         device_id_text(device->device_id, id);
         json_array_append_new(devices, json_pack("{s:s, s:s, s:s, s:s}", "device_id", id, "state",
                                                  standing.state, "reason", standing.reason,
                                                  "sentence", standing.sentence));
     }
-    json_t *view = json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "rollout_id", (json_int_t)rollout->id,
-        "product", rollout->release->product->name, "version", rollout->release->version, "state",
-        open ? "running" : "done", "selected", selected, "told", (json_int_t)rollout->told_count,
-        "good", (json_int_t)rollout->good_count, "failed", (json_int_t)rollout->failed_count,
-        "undecided", (json_int_t)rollout->undecided_count, "created",
-        (json_int_t)rollout->created_s);
-    if (with_devices)
-        json_object_set_new(view, "devices", devices);
-    else
-        json_decref(devices);
+    json_t *view = view_counts(rollout);
+    json_object_set_new(view, "devices", devices);
     return view;
 }
 

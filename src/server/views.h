@@ -7,7 +7,8 @@
 
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
 json_t *view_release(const struct release *release);
-json_t *view_rollout(const struct app *app, const struct rollout *rollout, bool with_devices);
+json_t *view_rollouts(const struct app *app); /* all, without their devices */
+json_t *view_rollout(const struct app *app, const struct rollout *rollout);
 json_t *view_device(const struct app *app, const struct device *device);
 /* "7cdfa1000001" */
 void device_id_text(const uint8_t device_id[static 16], char out[static 13]);

@@ -197,6 +197,32 @@ static void unknown_members_are_ignored(void **state)
     assert_int_equal(live_call(live, &call), 200);
 }
 
+static const char *first_state(const struct live *live)
+{
+    json_t *device = json_array_get(json_object_get(live->json, "devices"), 0);
+    const char *state = json_string_value(json_object_get(device, "state"));
+    return state ? state : "";
+}
+
+/* A device that an older rollout did not come to tell is the newer one's: the older is not left
+ * waiting for it for ever. */
+static void an_older_rollout_does_not_wait_for_ever(void **state)
+{
+    struct live *live = *state;
+    begin(live);
+    deploy(live, "1.0.0");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_string_equal(live_text(live, "state"), "running");
+    assert_string_equal(first_state(live), "waiting");
+    deploy(live, "1.1.0");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_string_equal(live_text(live, "state"), "done");
+    assert_string_equal(first_state(live), "superseded");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_string_equal(live_text(live, "state"), "running");
+    assert_int_equal(live_number(live, "selected"), 1);
+}
+
 /* What a device says of itself can not spoil the operator's pages. */
 static void texts_are_shown_plain(void **state)
 {
@@ -293,6 +319,7 @@ int main(void)
         LIVE(flying_back),
         LIVE(malformed_gets_400_and_changes_nothing),
         LIVE(a_cloned_token_is_refused),
+        LIVE(an_older_rollout_does_not_wait_for_ever),
         LIVE(unknown_members_are_ignored),
         LIVE(texts_are_shown_plain),
         LIVE(strangers_get_401_and_change_nothing),
