@@ -23,18 +23,21 @@ static void line_make(const json_t *rollout, char *line, size_t size_max)
              selected, json_number(rollout, "undecided"), failed);
 }
 
-/* Devices that did not make it, or can not take the release, with the reason. */
+/* Devices that did not make it, or can not take the release, with the reason; and how many had
+ * nothing to do. */
 static void others_print(const json_t *rollout)
 {
-    size_t index;
+    size_t index, already = 0;
     json_t *device;
     json_array_foreach(json_object_get(rollout, "devices"), index, device)
     {
         const char *state = json_text(device, "state");
+        already += !strcmp(state, "already");
         if (strcmp(state, "failed") && strcmp(state, "unfit")) continue;
         printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
                json_text(device, "sentence"), json_text(device, "reason"));
     }
+    if (already) printf("  %zu ran it already\n", already);
 }
 
 /* Polls until the rollout is done or timeout_s is over; the last answer, or NULL. */

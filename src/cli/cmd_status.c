@@ -41,11 +41,15 @@ static void rollouts_print(const json_t *status)
     json_t *rollout;
     json_array_foreach(json_object_get(status, "rollouts"), index, rollout)
     {
-        printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu under way, %llu failed\n",
+        unsigned long long selected = json_number(rollout, "selected"),
+                           told = json_number(rollout, "told");
+        printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu under way, %llu failed",
                json_number(rollout, "rollout_id"), json_text(rollout, "product"),
                json_text(rollout, "version"), json_text(rollout, "state"),
-               json_number(rollout, "good"), json_number(rollout, "selected"),
-               json_number(rollout, "undecided"), json_number(rollout, "failed"));
+               json_number(rollout, "good"), selected, json_number(rollout, "undecided"),
+               json_number(rollout, "failed"));
+        if (selected > told) printf(", %llu not told", selected - told);
+        putchar('\n');
     }
 }
 

@@ -59,19 +59,32 @@ static int finish(int status)
     return status ? status : 1;
 }
 
+/* argv[0] is the command's name. */
+static int command_run(int argc, char **argv)
+{
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        if (COMMANDS[i].name && !strcmp(argv[0], COMMANDS[i].name))
+            return finish(COMMANDS[i].run(argc, argv));
+    fprintf(stderr, "godwit: no command '%s'; `godwit help` lists them\n", argv[0]);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         help(stderr);
         return 2;
     }
-    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+    const char *word = argv[1];
+    if (!strcmp(word, "--version")) {
+        puts("godwit " GODWIT_VERSION);
+        return finish(0);
+    }
+    if (!strcmp(word, "help") && argc > 2)
+        return command_run(2, (char *[]){argv[2], "--help", NULL});
+    if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
         help(stdout);
         return finish(0);
     }
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (COMMANDS[i].name && !strcmp(argv[1], COMMANDS[i].name))
-            return finish(COMMANDS[i].run(argc - 1, argv + 1));
-    fprintf(stderr, "godwit: no command '%s'; `godwit help` lists them\n", argv[1]);
-    return 2;
+    return command_run(argc - 1, argv + 1);
 }

@@ -8,8 +8,8 @@
 #include "fleet/fleet.h"
 #include "http/http.h"
 #include "keys/keys.h"
+#include "server/server.h"
 
-#define GODWIT_VERSION "0.1.0"
 #define APP_READERS_MAX 4
 #define APP_PASSWORDS_AT_ONCE 2
 

@@ -156,7 +156,7 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
         godwit_text_add(&text, tally.versions[i].version);
     }
     part_add(&text, ", ", tally.others, " on others");
-    part_add(&text, " ", tally.off, " off");
+    part_add(&text, tally.versions_count ? ", " : " ", tally.off, " off");
     part_add(&text, " · ", tally.strangers, " not enrolled");
     part_add(&text, " · ", tally.downloading, " downloading");
     part_add(&text, " · ", tally.verifying, " verifying");
