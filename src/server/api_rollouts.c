@@ -23,12 +23,7 @@ void handle_rollout(struct http_request *request)
     struct app *app = request->app;
     char *end = NULL;
     unsigned long id = strtoul(http_param(request, "id"), &end, 10);
-    json_t *view = NULL;
-    fleet_lock(&app->fleet);
-    struct rollout *rollout =
-        *end || id > UINT32_MAX ? NULL : rollout_find(&app->fleet, (uint32_t)id);
-    if (rollout) view = view_rollout(app, rollout);
-    fleet_unlock(&app->fleet);
+    json_t *view = *end || id > UINT32_MAX ? NULL : view_rollout(app, (uint32_t)id);
     if (view)
         reply_json(request, 200, view);
     else
@@ -105,10 +100,7 @@ static void deploy_reply(struct change *change, godwit_err err)
     } else {
         LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" picks=%zu",
             deploy->rollout->id, deploy->product, deploy->version, deploy->ids_count);
-        fleet_lock(&app->fleet);
-        json_t *view = view_rollout(app, deploy->rollout);
-        fleet_unlock(&app->fleet);
-        reply_json(change->request, 201, view);
+        reply_json(change->request, 201, view_rollout(app, deploy->rollout->id));
     }
 }
 

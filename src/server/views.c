@@ -2,10 +2,12 @@
  * device was not told yet from decide itself: the page and the device hear the same reason. */
 #include "server/views.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
 #include "formats/chip.h"
 
-void device_id_text(const uint8_t device_id[static 16], char out[static 13])
+void device_id_text(const uint8_t device_id[static 6], char out[static 13])
 {
     godwit_hex_encode(device_id, 6, out);
 }
@@ -148,21 +150,55 @@ json_t *view_rollouts(const struct app *app)
     return list;
 }
 
-json_t *view_rollout(const struct app *app, const struct rollout *rollout)
+/* One device of a rollout, copied: JSON for a large fleet takes longer than the lock may be held.
+ */
+struct row {
+    uint8_t device_id[6];
+    struct standing standing; /* its texts are static */
+};
+
+static size_t take_rows(const struct app *app, const struct rollout *rollout, struct row *rows)
 {
-    json_t *devices = json_array();
-    find_awaited(app);
+    size_t count = 0;
     for (struct device *device = app->fleet.devices; device; device = device->next) {
         if (!is_selected(rollout, device)) continue;
-        struct standing standing = standing_of(app, device, rollout);
-        char id[13];
-        device_id_text(device->device_id, id);
-        json_array_append_new(devices, json_pack("{s:s, s:s, s:s, s:s}", "device_id", id, "state",
-                                                 standing.state, "reason", standing.reason,
-                                                 "sentence", standing.sentence));
+        memcpy(rows[count].device_id, device->device_id, sizeof rows->device_id);
+        rows[count++].standing = standing_of(app, device, rollout);
     }
-    json_t *view = view_counts(rollout);
-    json_object_set_new(view, "devices", devices);
+    return count;
+}
+
+static json_t *view_rows(const struct row *rows, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct standing *standing = &rows[i].standing;
+        char id[13];
+        device_id_text(rows[i].device_id, id);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "device_id", id, "state",
+                                              standing->state, "reason", standing->reason,
+                                              "sentence", standing->sentence));
+    }
+    return list;
+}
+
+json_t *view_rollout(struct app *app, uint32_t rollout_id)
+{
+    struct row *rows = NULL;
+    json_t *view = NULL;
+    size_t count = 0;
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet, rollout_id);
+    if (rollout) {
+        find_awaited(app);
+        rows = calloc(app->fleet.devices_count + 1, sizeof *rows);
+        if (!rows) abort();
+        count = take_rows(app, rollout, rows);
+        view = view_counts(rollout);
+    }
+    fleet_unlock(&app->fleet);
+    if (view) json_object_set_new(view, "devices", view_rows(rows, count));
+    free(rows);
     return view;
 }
 

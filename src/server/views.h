@@ -1,4 +1,5 @@
-/* JSON views of the fleet, shared by the operator API. The fleet's lock is held by the caller. */
+/* JSON views of the fleet, shared by the operator API. The fleet's lock is held by the
+ * caller, but where it says otherwise. */
 #pragma once
 
 #include <jansson.h>
@@ -8,9 +9,10 @@
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
 json_t *view_release(const struct release *release);
 json_t *view_rollouts(const struct app *app); /* all, without their devices */
-json_t *view_rollout(const struct app *app, const struct rollout *rollout);
+/* With its devices; NULL when there is none. Takes the lock itself. */
+json_t *view_rollout(struct app *app, uint32_t rollout_id);
 json_t *view_device(const struct app *app, const struct device *device);
 /* "7cdfa1000001" */
-void device_id_text(const uint8_t device_id[static 16], char out[static 13]);
+void device_id_text(const uint8_t device_id[static 6], char out[static 13]);
 /* FORMAT unless 12 hex digits. */
 GODWIT_MUST_USE godwit_err device_id_parse(const char *text, uint8_t out[static 16]);
