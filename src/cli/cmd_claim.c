@@ -1,10 +1,10 @@
 /* Two things a device needs to join: a claim token, and the seed policy of its agent's build. */
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/file.h"
 #include "cli/remote.h"
 #include "formats/policy.h"
 
@@ -23,15 +23,6 @@ static int claim(const struct remote *remote, const char *product, uint32_t coun
     return is_good ? 0 : 1;
 }
 
-static bool file_write(const char *path, const uint8_t *data, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    bool is_good = file && fwrite(data, 1, size, file) == size;
-    if (file && fclose(file)) is_good = false;
-    if (!is_good) fprintf(stderr, "godwit: %s can not be written: %s\n", path, strerror(errno));
-    return is_good;
-}
-
 static int seed(const struct remote *remote, const char *product, const char *out)
 {
     uint8_t data[GODWIT_POLICY_BYTES];
@@ -44,7 +35,7 @@ static int seed(const struct remote *remote, const char *product, const char *ou
         return 1;
     }
     snprintf(path, sizeof path, "%s%s", out ? out : product, out ? "" : ".seed");
-    if (!file_write(path, data, sizeof data)) return 1;
+    if (!file_write("claim", path, data, sizeof data)) return 1;
     printf("%s: trusts %u image key%s and %u deploy key%s\n", path, policy.image_keys_count,
            policy.image_keys_count == 1 ? "" : "s", policy.deploy_keys_count,
            policy.deploy_keys_count == 1 ? "" : "s");

@@ -1,4 +1,5 @@
 /* godwit keygen: a signing key, kept where it is made. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static int save(const struct key *key, const char *path)
         return 1;
     }
     if (err) {
-        fprintf(stderr, "godwit keygen: %s: could not be written; is the folder there?\n", path);
+        fprintf(stderr, "godwit keygen: %s could not be written: %s\n", path, strerror(errno));
         return 1;
     }
     godwit_hex_encode(digest, sizeof digest, hex);

@@ -13,7 +13,7 @@ struct key *key_generate(enum godwit_scheme scheme);
  */
 GODWIT_MUST_USE godwit_err key_open(const char *path, struct key **key_out);
 void key_close(struct key *key);
-/* Writes a private key, mode 0600, never over an existing file (BUSY). */
+/* Writes a private key, mode 0600, never over an existing file (BUSY). IO: errno tells. */
 GODWIT_MUST_USE godwit_err key_save(const struct key *key, const char *path);
 enum godwit_scheme key_scheme(const struct key *key);
 bool key_is_private(const struct key *key);

@@ -66,9 +66,11 @@ godwit_err key_save(const struct key *key, const char *path)
     godwit_err err = fd < 0 && errno == EEXIST ? GODWIT_ERR_BUSY : GODWIT_ERR_IO;
     if (fd >= 0) {
         ok = write_all(fd, text, (size_t)size) && fsync(fd) == 0;
+        int fault = errno;
         ok = close(fd) == 0 && ok;
         if (ok) err = GODWIT_OK;
         if (!ok) unlink(path);
+        errno = fault;
     }
     BIO_free(bio);
     return err;

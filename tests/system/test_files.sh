@@ -31,7 +31,15 @@ expect 0 "key digest" keygen --scheme ecdsa256 a.pem
 expect 0 "key digest" keygen --scheme ecdsa384 b.pem
 expect 0 "key digest" keygen c.pem
 expect 1 "never overwritten" keygen a.pem
-expect 1 "could not be written" keygen nowhere/a.pem
+expect 1 "No such file or directory" keygen nowhere/a.pem
+( # a disk that takes no byte: a limit on the size of files stands for it
+    trap '' XFSZ
+    ulimit -f 0
+    exec "$godwit" keygen --scheme ecdsa256 full.pem 2>&1
+) | grep -q "full.pem could not be written: File too large" || {
+    echo "FAILED godwit keygen: the fault of the disk is not named" >&2
+    failed=$((failed + 1))
+}
 expect 2 "no scheme 'dsa'" keygen --scheme dsa d.pem
 expect 2 "usage" keygen
 expect 0 "usage" keygen --help

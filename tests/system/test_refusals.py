@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import resource
 import signal
 import socket
 import time
@@ -26,6 +27,12 @@ def written(one, name, data):
     path = one.folder / name
     path.write_bytes(data)
     return path
+
+
+def disk_takes_100_bytes():
+    """In a child, before the program starts: a longer write fails, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
 
 def test_uploads():
@@ -85,6 +92,9 @@ def test_frozen_and_unknown():
         one.refusal("claim", "--seed", "doorbell")
         one.refusal("devices", "0123456789ab")
         assert not list(one.folder.glob("*.seed"))
+        before = sorted(one.folder.iterdir())
+        one.refusal("claim", "--seed", "thermostat", preexec_fn=disk_takes_100_bytes)
+        assert sorted(one.folder.iterdir()) == before, "a cut seed policy was left"
         one.refusal("upload", one.folder / "nowhere.bin")
 
 
