@@ -17,8 +17,10 @@ static bool allows_revision(const struct image *image, uint16_t revision)
     return revision >= image->revision_min && (!bounded || revision <= image->revision_max);
 }
 
+/* As the agent judges it (agent/verify.c): a mask without any bit names no board and allows all. */
 static bool allows_hardware(const struct image *image, uint32_t revision)
 {
+    if (image->hardware_mask == 0) return true;
     return revision < 32 && (image->hardware_mask >> revision & 1U);
 }
 

@@ -181,6 +181,35 @@ static void the_right_image_of_several(void **state)
     }
 }
 
+static void a_mask_without_bits_allows_every_board(void **state)
+{
+    (void)state;
+    static struct product product;
+    static struct release release;
+    static struct device device;
+    struct rollout rollout = {.release = &release};
+    release.product = device.product = &product;
+    release.images_count = 1;
+    fill_image(&release.images[0], 1);
+    device.facts.chip_id = 5;
+    device.facts.chip_revision = 3;
+    device.facts.slot_size = 1 << 20;
+    device.facts.secure_version = 1;
+    const struct {
+        uint32_t mask, revision;
+        enum decision_reason reason;
+    } cases[] = {
+        {0, 0, DECISION_OFFERED},           {0, 40, DECISION_OFFERED},
+        {2, 1, DECISION_OFFERED},           {2, 0, DECISION_HARDWARE},
+        {UINT32_MAX, 31, DECISION_OFFERED}, {UINT32_MAX, 32, DECISION_HARDWARE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        release.images[0].hardware_mask = cases[i].mask;
+        device.facts.hardware_revision = cases[i].revision;
+        assert_int_equal(decide(&device, &rollout).reason, cases[i].reason);
+    }
+}
+
 static void outcomes(void **state)
 {
     (void)state;
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test(every_small_world),
         cmocka_unit_test(no_rollout_means_stay),
         cmocka_unit_test(the_right_image_of_several),
+        cmocka_unit_test(a_mask_without_bits_allows_every_board),
         cmocka_unit_test(outcomes),
         cmocka_unit_test(proof_is_the_digest_and_no_trial),
     };
