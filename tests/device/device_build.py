@@ -15,7 +15,7 @@ FLAGS = ["-std=gnu17", "--specs=picolibc.specs", "-Wall", "-Wextra", "-Werror",
          "-ffunction-sections", "-fdata-sections", "-DGODWIT_LOG_LEVEL=GODWIT_LOG_ERROR",
          "-Itests/device/include"]
 PLAIN = ["-fcallgraph-info=su"]
-LTO = ["-flto"]  # optimised as one program when it is linked
+LTO = PLAIN + ["-flto"]  # optimised as one program when it is linked
 # What a program calls: everything else must be reachable from these or is dropped.
 ENTRIES = ["godwit_agent_init", "godwit_agent_step", "godwit_agent_nudge", "godwit_agent_confirm",
            "godwit_agent_status", "godwit_state_name"]
