@@ -56,16 +56,17 @@ uint64_t board_step(struct board *board, uint64_t now_ms);
 /* The agent's own word; zero while off, bricked or not yet booted. */
 void board_status(const struct board *board, struct godwit_agent_status *out);
 
-/* How a fresh flash is laid out: table at 0x8000; nvs, otadata, the agent's record `godwit`; then
- * factory (where asked) and the slots, 64 KiB aligned. */
+/* How a fresh flash is laid out: the chip's bootloader; table at 0x8000; nvs, otadata, the agent's
+ * record `godwit`; then factory (where asked) and the slots, 64 KiB aligned. */
 struct board_layout {
     uint32_t slots; /* 1 … 16; 0: 2 */
     bool has_factory;
     uint32_t slot_size; /* bytes, multiple of 64 KiB; 0: as large as fits */
 };
-/* Erases the table's sector and writes the table, and the first image (may be NULL) into factory
- * where there is one, else ota_0; everything else must be erased already. SPACE when the image or
- * the layout does not fit. */
+/* Erases two sectors and writes a bootloader that names the chip and the table into them, and the
+ * first image (may be NULL) into factory where there is one, else ota_0; everything else must be
+ * erased already. SPACE when the image or the layout does not fit. */
 GODWIT_MUST_USE godwit_err board_provision(const struct godwit_flash *flash,
+                                           const struct godwit_chip *chip,
                                            const struct board_layout *layout, const uint8_t *image,
                                            size_t size);

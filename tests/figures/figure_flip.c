@@ -77,7 +77,7 @@ static void prepare(struct scene *scene, enum godwit_scheme scheme)
     must(!flash_ram_init(&scene->ram, 1u << 20, 4, NULL), "making flash");
     struct godwit_flash flash = flash_ram_port(&scene->ram);
     const struct board_layout layout = {.slot_size = 0x20000};
-    must(!board_provision(&flash, &layout, first, BODY_SIZE), "provisioning");
+    must(!board_provision(&flash, pack.chip, &layout, first, BODY_SIZE), "provisioning");
     scene->options = (struct board_options){.bootloader = {.chip = pack.chip, .has_rollback = true},
                                             .mac = {2, 0, 0, 0, 0, 1},
                                             .seed_policy = peer_seed(&scene->peer),

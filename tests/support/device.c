@@ -47,7 +47,8 @@ void device_init(struct device *device, const struct board_layout *layout,
     *device = (struct device){0};
     must(!flash_ram_init(&device->ram, DEVICE_FLASH_SIZE, write_size, NULL), "memory");
     device->bare = flash_ram_port(&device->ram);
-    must(!board_provision(&device->bare, layout ? layout : &two_slots, first->data, first->size),
+    must(!board_provision(&device->bare, device_bootloader().chip, layout ? layout : &two_slots,
+                          first->data, first->size),
          "provisioning");
     saw_init(&device->saw, &device->bare);
     device->flash = saw_port(&device->saw);

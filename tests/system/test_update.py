@@ -7,6 +7,8 @@ import signal
 from world import main, percents, wait_until, world
 
 MAC = "026777000001"
+CHIPS = ("esp32", "esp32s2", "esp32c3", "esp32s3", "esp32c2", "esp32c6", "esp32h2", "esp32p4",
+         "esp32c61", "esp32c5", "esp32h21", "esp32h4", "esp32e22", "esp32s31")
 
 
 def flash_of(one, path):
@@ -46,6 +48,24 @@ def test_update_and_dump():
         assert "boot 1 (power-on): thermostat 1.1.0 in ota_1" in one.text("again.log")
         assert "enrolled" not in one.text("again.log").split("check-in")[1]
         assert len(one.devices()) == 1
+
+
+def test_every_chip_in_its_dump():
+    """The flash file of a device says which chip it belongs to, and that its first image boots."""
+    with world() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        join = one.enrolment(len(CHIPS))
+        for chip in CHIPS:
+            flash, first = one.folder / f"{chip}.bin", one.pack("1.0.0", chip=chip)
+            device = one.start("device", "--flash", flash, "--image", first, *join,
+                               log=f"{chip}.log")
+            wait_until(lambda: "boot 1 (power-on): thermostat 1.0.0 in ota_0" in
+                       one.text(f"{chip}.log"), what=f"the first boot of an {chip}")
+            one.end(device)
+            dump = flash_of(one, flash)
+            assert dump["chip"] == chip and dump["has_bootloader"], dump
+            assert dump["boot"]["label"] == "ota_0", dump["boot"]
 
 
 def test_killed_in_download():

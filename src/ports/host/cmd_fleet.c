@@ -215,7 +215,6 @@ static bool device_start(struct fleet_run *fleet, uint32_t index, char *why, siz
 static bool template_make(struct fleet_run *fleet, char *why, size_t why_size)
 {
     const struct host_device_options *options = &fleet->setup.options;
-    const struct board_layout layout = {0};
     if (!options->image) {
         snprintf(why, why_size, "devices in memory need their first image: --image FIRST.bin");
         return false;
@@ -226,9 +225,7 @@ static bool template_make(struct fleet_run *fleet, char *why, size_t why_size)
     }
     struct godwit_flash flash = flash_ram_port(&fleet->template);
     fleet->setup.options.template = &fleet->template;
-    if (!board_provision(&flash, &layout, options->image, options->image_size)) return true;
-    snprintf(why, why_size, "the first image does not fit a slot of this flash");
-    return false;
+    return host_flash_provision(&flash, options, why, why_size);
 }
 
 static bool fleet_start(struct fleet_run *fleet, char *why, size_t why_size)

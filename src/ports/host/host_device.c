@@ -94,6 +94,19 @@ static bool flash_open(struct host_device *device, const char *path, char *why, 
     return true;
 }
 
+bool host_flash_provision(const struct godwit_flash *flash,
+                          const struct host_device_options *options, char *why, size_t why_size)
+{
+    const struct board_layout layout = {0};
+    const struct godwit_chip *chip = options->chip;
+    if (!chip && options->image_size >= GODWIT_IMAGE_HEADER_SIZE)
+        chip = godwit_chip_by_id(godwit_load16(options->image + 12));
+    if (!chip) chip = godwit_chip_by_name("esp32c3");
+    if (!board_provision(flash, chip, &layout, options->image, options->image_size)) return true;
+    snprintf(why, why_size, "the first image does not fit a slot of this flash");
+    return false;
+}
+
 static bool flash_prepare(struct host_device *device, char *why, size_t why_size)
 {
     const struct host_device_options *options = device->options;
@@ -102,10 +115,7 @@ static bool flash_prepare(struct host_device *device, char *why, size_t why_size
         snprintf(why, why_size, "the flash is erased; give its first image with --image FIRST.bin");
         return false;
     }
-    const struct board_layout layout = {0};
-    if (!board_provision(&device->flash, &layout, options->image, options->image_size)) return true;
-    snprintf(why, why_size, "the first image does not fit a slot of this flash");
-    return false;
+    return host_flash_provision(&device->flash, options, why, why_size);
 }
 
 /* ── events ────────────────────────────────────────────────────────────────────────────────── */

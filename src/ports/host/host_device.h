@@ -57,6 +57,10 @@ struct host_device {
     bool is_in_ram, is_open, is_new, is_unanswered;
 };
 
+/* Lays out a fresh flash for the options' chip, else that of their image; a bootloader in it says
+ * which. On failure false and words in why. */
+bool host_flash_provision(const struct godwit_flash *flash,
+                          const struct host_device_options *options, char *why, size_t why_size);
 /* path NULL: in memory, from the template. On failure false and words in why. The device stays
  * where it is in memory until closed, and the options outlive it. */
 bool host_device_open(struct host_device *device, const struct host_device_options *options,

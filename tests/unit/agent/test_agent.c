@@ -119,7 +119,8 @@ static void works_with_every_write_unit(void **state)
         assert_int_equal(flash_ram_init(&world.ram, FLASH_SIZE, units[i], NULL), GODWIT_OK);
         world.flash = flash_ram_port(&world.ram);
         const struct board_layout layout = {.slot_size = SLOT_SIZE, .has_factory = true};
-        assert_int_equal(board_provision(&world.flash, &layout, world.first.data, world.first.size),
+        assert_int_equal(board_provision(&world.flash, options.chip, &layout, world.first.data,
+                                         world.first.size),
                          GODWIT_OK);
         world_start(&world);
         peer_offer(&world.peer, file.data, file.size, 5);

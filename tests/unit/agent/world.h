@@ -85,7 +85,8 @@ static inline void world_init(struct world *world, const struct key *trusted)
     world->flash = flash_ram_port(&world->ram);
     world->first = world_file("1.0.0", BEHAVIOUR_HEALTHY, 0);
     const struct board_layout layout = {.slot_size = SLOT_SIZE};
-    assert_int_equal(board_provision(&world->flash, &layout, world->first.data, world->first.size),
+    assert_int_equal(board_provision(&world->flash, godwit_chip_by_name("esp32c3"), &layout,
+                                     world->first.data, world->first.size),
                      GODWIT_OK);
     peer_init(&world->peer, trusted);
     struct godwit_net net = peer_port(&world->peer);

@@ -31,7 +31,7 @@ static godwit_err provision(uint32_t flash_size, const struct board_layout *layo
 {
     assert_int_equal(flash_ram_init(&ram, flash_size, 32, NULL), GODWIT_OK);
     flash = flash_ram_port(&ram);
-    return board_provision(&flash, layout, file.data, file.size);
+    return board_provision(&flash, godwit_chip_by_name("esp32c3"), layout, file.data, file.size);
 }
 
 static void every_layout_boots(void **state)
@@ -71,6 +71,36 @@ static void two_digit_slots_are_named(void **state)
     flash_ram_deinit(&ram);
 }
 
+/* The bootloader in front of the table passes the checks that an image passes, as its own chip. */
+static void bootloader_is_a_sound_image(void **state)
+{
+    static const uint32_t flash_sizes[] = {1u << 20, 3u << 20, 16u << 20};
+    static const uint8_t nibbles[] = {0, 1, 4};
+    const struct board_layout layout = {0};
+    const struct godwit_chip *chip;
+    (void)state;
+    for (size_t i = 0; (chip = godwit_chip_at(i)); i++) {
+        const struct godwit_partition room = {0, 0, chip->bootloader_offset, 0x6000, "", 0};
+        const struct bootloader bootloader = {.chip = chip};
+        struct efuses efuses = {0};
+        struct godwit_image_info info;
+        enum godwit_reason reason;
+        uint8_t byte;
+        assert_int_equal(flash_ram_init(&ram, flash_sizes[i % 3], 32, NULL), GODWIT_OK);
+        flash = flash_ram_port(&ram);
+        assert_int_equal(board_provision(&flash, chip, &layout, NULL, 0), GODWIT_OK);
+        assert_int_equal(bootloader_verify(&bootloader, &flash, &efuses, &room, &info, &reason),
+                         GODWIT_OK);
+        assert_int_equal(reason, GODWIT_REASON_NONE);
+        assert_int_equal(info.chip_id, chip->id);
+        assert_int_equal(flash.read(flash.ctx, room.offset + 3, &byte, 1), GODWIT_OK);
+        assert_int_equal(byte >> 4, nibbles[i % 3]);
+        assert_int_equal(flash.read(flash.ctx, room.offset + 23, &byte, 1), GODWIT_OK);
+        assert_int_equal(byte, 1); /* the digest is looked at */
+        flash_ram_deinit(&ram);
+    }
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     static const struct board_layout bad[] = {
@@ -95,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layout_boots),
         cmocka_unit_test(two_digit_slots_are_named),
+        cmocka_unit_test(bootloader_is_a_sound_image),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -34,10 +34,15 @@ static void make_dump(const char *chip, uint16_t revision_min)
     assert_int_equal(pack_image(&options, &image, &size), GODWIT_OK);
     assert_int_equal(flash_ram_init(&ram, DUMP_SIZE, 4, NULL), GODWIT_OK);
     struct godwit_flash flash = flash_ram_port(&ram);
-    assert_int_equal(board_provision(&flash, &layout, image, size), GODWIT_OK);
+    assert_int_equal(board_provision(&flash, options.chip, &layout, image, size), GODWIT_OK);
     assert_int_equal(flash.read(flash.ctx, 0, dump, DUMP_SIZE), GODWIT_OK);
     flash_ram_deinit(&ram);
     free(image);
+}
+
+static void erase_bootloader(const char *chip_name)
+{
+    memset(dump + godwit_chip_by_name(chip_name)->bootloader_offset, 0xFF, 0x1000);
 }
 
 /* A bootloader's header where this chip looks for it. */
@@ -119,6 +124,7 @@ static void chip_comes_from_the_bootloader(void **state)
     struct flash_question question = {0};
     (void)state;
     make_dump("esp32", 0);
+    erase_bootloader("esp32");
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots); /* taken for a C3 */
     add_bootloader("esp32", 2);
@@ -133,12 +139,31 @@ static void chip_comes_from_the_bootloader(void **state)
     assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_MISSING);
 }
 
+/* A flash as `godwit device` lays it out says whose it is, and boots, also where no image does. */
+static void emulated_flash_tells_its_chip(void **state)
+{
+    const struct godwit_chip *chip;
+    (void)state;
+    for (size_t i = 0; (chip = godwit_chip_at(i)); i++) {
+        make_dump(chip->name, 0);
+        for (int is_broken = 0; is_broken < 2; is_broken++) {
+            if (is_broken) dump[SLOT_0] = 0;
+            assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+            assert_true(report.has_bootloader);
+            assert_ptr_equal(report.bootloader.chip, chip);
+            assert_int_equal(report.flash_size, DUMP_SIZE);
+            assert_int_equal(report.boot.boots, !is_broken);
+        }
+    }
+}
+
 /* v0.3 for a C3 that nobody speaks for; with its bootloader in the dump it is not checked. */
 static void revision_has_its_default(void **state)
 {
     struct flash_question question = {0};
     (void)state;
     make_dump("esp32c3", 4);
+    erase_bootloader("esp32c3");
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
     question.revision_text = "0.4";
@@ -195,6 +220,7 @@ int main(void)
         cmocka_unit_test(nothing_to_boot_is_a_result),
         cmocka_unit_test(short_dumps_are_erased_flash_behind),
         cmocka_unit_test(chip_comes_from_the_bootloader),
+        cmocka_unit_test(emulated_flash_tells_its_chip),
         cmocka_unit_test(revision_has_its_default),
         cmocka_unit_test(anti_rollback_counts),
         cmocka_unit_test(strange_otadata_offsets),
