@@ -50,9 +50,10 @@ struct flash_file {
     uint8_t *bytes; /* mapped, shared with the file */
     int fd;
 };
-/* Opens the file; makes an erased one of that size where there is none (size 0: it must exist and
- * its own size counts). MISSING: no such file; SPACE: disk full; FORMAT: another size than asked,
- * or not a multiple of 4 KiB; BUSY: another process has it open; IO otherwise, errno tells. */
+/* Opens the file; makes an erased one of that size, for its owner alone, where there is none
+ * (size 0: it must exist and its own size counts). MISSING: no such file; SPACE: disk full; FORMAT:
+ * another size than asked, or not a multiple of 4 KiB; BUSY: another process has it open; IO
+ * otherwise, errno tells. */
 GODWIT_MUST_USE godwit_err flash_file_open(struct flash_file *file, const char *path, uint32_t size,
                                            uint32_t write_size);
 void flash_file_close(struct flash_file *file);

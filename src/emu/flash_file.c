@@ -88,7 +88,8 @@ godwit_err flash_file_open(struct flash_file *file, const char *path, uint32_t s
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && size) {
         is_new = true;
-        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        /* A device keeps its token in it: for its owner alone. */
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     }
     if (fd < 0) return error_of(errno);
     godwit_err err = map(file, fd, is_new);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -59,6 +60,21 @@ static void made_erased_and_kept(void **state)
     flash_file_close(&file); /* twice does no harm */
 }
 
+/* What a chip holds, a device's token too, is nobody else's, however lax the umask is. */
+static void belongs_to_its_owner(void **state)
+{
+    struct flash_file file;
+    struct stat st;
+    (void)state;
+    unlink(path);
+    mode_t before = umask(0);
+    assert_int_equal(flash_file_open(&file, path, SIZE, 4), GODWIT_OK);
+    umask(before);
+    flash_file_close(&file);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
 static void one_device_one_file(void **state)
 {
     struct flash_file file, second;
@@ -91,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_erased_and_kept),
+        cmocka_unit_test(belongs_to_its_owner),
         cmocka_unit_test(one_device_one_file),
         cmocka_unit_test(refuses_what_is_no_chip),
     };
