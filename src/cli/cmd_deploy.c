@@ -23,7 +23,25 @@ static void line_make(const json_t *rollout, char *line, size_t size_max)
              selected, json_number(rollout, "undecided"), failed);
 }
 
-/* Devices that did not make it, or can not take the release, with the reason; and how many had
+static bool is_under_way(const char *state)
+{
+    return !strcmp(state, "waiting") || !strcmp(state, "undecided");
+}
+
+/* Whether every selected device runs the release for good. */
+static bool all_confirmed(const json_t *rollout)
+{
+    size_t index;
+    json_t *device;
+    json_array_foreach(json_object_get(rollout, "devices"), index, device)
+    {
+        const char *state = json_text(device, "state");
+        if (strcmp(state, "good") && strcmp(state, "already")) return false;
+    }
+    return true;
+}
+
+/* Devices that will not get there (failed, unfit, superseded), with the reason; and how many had
  * nothing to do. */
 static void others_print(const json_t *rollout)
 {
@@ -32,8 +50,9 @@ static void others_print(const json_t *rollout)
     json_array_foreach(json_object_get(rollout, "devices"), index, device)
     {
         const char *state = json_text(device, "state");
-        already += !strcmp(state, "already");
-        if (strcmp(state, "failed") && strcmp(state, "unfit")) continue;
+        bool is_already = !strcmp(state, "already");
+        already += is_already;
+        if (is_already || !strcmp(state, "good") || is_under_way(state)) continue;
         printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
                json_text(device, "sentence"), json_text(device, "reason"));
     }
@@ -72,7 +91,7 @@ static int result_print(const json_t *rollout, bool as_json)
 {
     if (as_json && !json_print(rollout)) return 1;
     if (!as_json) others_print(rollout);
-    if (!strcmp(json_text(rollout, "state"), "done")) return json_number(rollout, "failed") ? 1 : 0;
+    if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
     fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
           stderr);
     return 1;
@@ -127,7 +146,8 @@ int cmd_deploy(int argc, char **argv)
     uint32_t timeout_s = 0;
     const struct option_row rows[] = {
         {"--to", OPTION_LIST, &to, "DEVICE", "only this device; again for more, or A,B,C"},
-        {"--wait", OPTION_FLAG, &wait, NULL, "stay until all have decided; exit 1 if any failed"},
+        {"--wait", OPTION_FLAG, &wait, NULL,
+         "stay until all have decided; exit 1 unless all confirm it"},
         {"--timeout", OPTION_NUMBER, &timeout_s, "S", "with --wait: give up after S seconds"},
         REMOTE_ROWS(flags),
     };

@@ -155,6 +155,38 @@ def test_deploy_to_one():
         assert "3 on 1.0.0, 1 on 1.1.0" in one.text("fleet.log")
 
 
+def test_nobody_confirms():
+    """--wait on devices that can not take the release, or that a newer rollout takes over: exit 1,
+    and why; a device that runs it already is no failure."""
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        join = one.enrolment()
+        flash = one.folder / f"{MAC}.bin"
+        device = one.start("device", "--flash", flash, "--image", first, *join, log="device.log")
+        one.wait_for(MAC, "1.0.0")
+        out = one.run("deploy", "thermostat", "1.0.0", "--wait", "--timeout", 30)
+        assert "1 ran it already" in out, out
+        one.run("upload", one.pack("1.1.0", chip="esp32s3"))
+        deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", 30)
+        out = one.run(*deploy, status=1)
+        assert f"{MAC} unfit: the release has no image for this chip" in out, out
+        rollout = json.loads(one.run(*deploy, "--json", status=1))
+        assert rollout["state"] == "done" and rollout["devices"][0]["state"] == "unfit", rollout
+
+        one.end(device)
+        for version in ("1.2.0", "1.3.0"):
+            one.run("upload", one.pack(version))
+        old = one.start("deploy", "thermostat", "1.2.0", "--wait", "--timeout", 30,
+                        log="deploy.log")
+        wait_until(lambda: "0 of 1 confirmed" in one.text("deploy.log"), what="a rollout")
+        one.run("deploy", "thermostat", "1.3.0")
+        assert old.wait(30) == 1
+        assert (f"{MAC} superseded: a newer rollout took it over (superseded)"
+                in one.text("deploy.log")), one.text("deploy.log")
+
+
 def test_nobody_home():
     """A device that is off: deploy --wait --timeout gives up and says so; the offer stands."""
     with world() as one:
