@@ -7,13 +7,7 @@
 
 void handle_devices(struct http_request *request)
 {
-    struct app *app = request->app;
-    json_t *list = json_array();
-    fleet_lock(&app->fleet);
-    for (struct device *device = app->fleet.devices; device; device = device->next)
-        json_array_append_new(list, view_device(app, device));
-    fleet_unlock(&app->fleet);
-    reply_json(request, 200, json_pack("{s:o}", "devices", list));
+    reply_json(request, 200, json_pack("{s:o}", "devices", view_device_list(request->app)));
 }
 
 static json_t *view_facts(const struct device_facts *facts)

@@ -226,6 +226,20 @@ static godwit_err open_sequence(struct app *app)
     return err ? err : commit_err;
 }
 
+void app_note_full(const char *data, char *note_out, size_t note_size)
+{
+    snprintf(note_out, note_size,
+             "the disk of the data directory %s is full; free at least 1 MiB there and start again",
+             data);
+}
+
+/* A full disk shows in many ways, as an I/O error of SQLite's among them; the disk itself in one.
+ */
+static bool is_disk_full(godwit_err err, const char *data)
+{
+    return err == GODWIT_ERR_SPACE || (err == GODWIT_ERR_IO && !path_has_room(data, APP_ROOM_MIN));
+}
+
 godwit_err app_open(struct app *app, const struct settings *settings, char *note_out,
                     size_t note_size, char password_out[static 32])
 {
@@ -243,6 +257,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     if (!err) err = data_open_account(app, note_out, note_size, password_out);
     if (!err && (err = open_sequence(app)))
         fail(err, note_out, note_size, "%s can not be written: %s", "the database");
+    if (is_disk_full(err, settings->data)) app_note_full(settings->data, note_out, note_size);
     return err ? err : open_threads(app, note_out, note_size);
 }
 

@@ -12,6 +12,7 @@
 
 #define APP_READERS_MAX 4
 #define APP_PASSWORDS_AT_ONCE 2
+#define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
 
 /* What `serve` was told; see settings.c. */
 struct settings {
@@ -48,6 +49,8 @@ struct app {
  * empty. */
 GODWIT_MUST_USE godwit_err app_open(struct app *app, const struct settings *settings,
                                     char *note_out, size_t note_size, char password_out[static 32]);
+/* What to say where the disk has no room for a start. */
+void app_note_full(const char *data, char *note_out, size_t note_size);
 /* Writes what waits, flushes facts, closes. Safe on a zeroed or half-opened app. */
 void app_close(struct app *app);
 /* Every few seconds: facts to the database, and the sequence mark ahead of the clock. */

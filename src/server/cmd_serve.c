@@ -65,7 +65,8 @@ static void wait_for_signal(struct app *app, const sigset_t *signals)
         app_tick(app);
 }
 
-/* A first start makes nothing before it is sure of what it was told: the port, the certificate. */
+/* A first start makes nothing before it is sure of what it was told, the port and the certificate,
+ * and of room for what it makes. */
 static bool rehearse(const struct settings *settings, char *note, size_t note_size)
 {
     char path[512], address[64];
@@ -75,6 +76,10 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
                                    .loops = 1};
     folder_path(settings->data, "godwit.db", path, sizeof path);
     if (path_exists(path)) return true;
+    if (!path_has_room(settings->data, APP_ROOM_MIN)) {
+        app_note_full(settings->data, note, note_size);
+        return false;
+    }
     return !settings_listen(settings->listen, address, sizeof address, &options.port) &&
            !http_check(&options, note, note_size);
 }
@@ -135,9 +140,12 @@ int cmd_serve(int argc, char **argv)
     static struct app app; /* large; one per program */
     char note[600], password[32];
     if (!rehearse(&settings, note, sizeof note)) return complain(note);
-    status = app_open(&app, &settings, note, sizeof note, password)
-                 ? complain(note)
-                 : serve(&app, password, &signals);
+    if (app_open(&app, &settings, note, sizeof note, password)) {
+        tell_password(password);
+        status = complain(note);
+    } else {
+        status = serve(&app, password, &signals);
+    }
     app_close(&app);
     return status;
 }

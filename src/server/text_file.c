@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 void folder_path(const char *folder, const char *name, char *out, size_t size_max)
@@ -14,6 +16,26 @@ void folder_path(const char *folder, const char *name, char *out, size_t size_ma
 bool path_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+bool path_has_room(const char *path, uint64_t size)
+{
+    char folder[FILE_PATH_MAX];
+    struct statvfs disk;
+    snprintf(folder, sizeof folder, "%s", path);
+    while (statvfs(folder, &disk)) { /* not made yet: the nearest folder above that is */
+        char *slash = strrchr(folder, '/');
+        if (errno != ENOENT || !strcmp(folder, ".") || !strcmp(folder, "/")) return true;
+        if (slash == folder)
+            folder[1] = '\0';
+        else if (slash)
+            *slash = '\0';
+        else
+            memcpy(folder, ".", 2);
+    }
+    if (disk.f_blocks == 0) return true;                     /* no disk, as /proc */
+    bool has_files = disk.f_files == 0 || disk.f_favail > 0; /* some count no files */
+    return has_files && (uint64_t)disk.f_bavail * disk.f_frsize >= size;
 }
 
 static godwit_err last_error(void)

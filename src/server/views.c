@@ -204,17 +204,60 @@ json_t *view_rollout(struct app *app, uint32_t rollout_id)
 
 /* ---- devices ---- */
 
-json_t *view_device(const struct app *app, const struct device *device)
+/* What a list says of one device, copied for the same reason as `struct row`. */
+struct device_row {
+    uint8_t device_id[6];
+    char product[33], version[33], slot[17];
+    uint16_t chip_id;
+    bool on_trial;
+    int64_t last_seen_s;
+    enum decision_reason reason;
+};
+
+static void take_device(const struct app *app, const struct device *device, struct device_row *row)
 {
     const struct device_facts *facts = &device->facts;
-    struct decision decision = decide(device, app->fleet.rollouts);
-    const char *state = decision_reason_state(decision.reason);
+    memcpy(row->device_id, device->device_id, sizeof row->device_id);
+    memcpy(row->product, device->product->name, sizeof row->product);
+    memcpy(row->version, facts->version, sizeof row->version);
+    memcpy(row->slot, facts->slot, sizeof row->slot);
+    row->chip_id = facts->chip_id;
+    row->on_trial = facts->on_trial;
+    row->last_seen_s = facts->last_seen_s;
+    row->reason = decide(device, app->fleet.rollouts).reason;
+}
+
+static json_t *view_device_row(const struct device_row *row)
+{
     char id[13];
-    device_id_text(device->device_id, id);
+    device_id_text(row->device_id, id);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s}", "device_id", id,
-                     "product", device->product->name, "chip", chip_name(facts->chip_id), "version",
-                     facts->version, "slot", facts->slot, "state", state, "on_trial",
-                     facts->on_trial, "last_seen", (json_int_t)facts->last_seen_s, "reason",
-                     decision_reason_id(decision.reason), "sentence",
-                     decision_reason_sentence(decision.reason));
+                     "product", row->product, "chip", chip_name(row->chip_id), "version",
+                     row->version, "slot", row->slot, "state", decision_reason_state(row->reason),
+                     "on_trial", row->on_trial, "last_seen", (json_int_t)row->last_seen_s, "reason",
+                     decision_reason_id(row->reason), "sentence",
+                     decision_reason_sentence(row->reason));
+}
+
+json_t *view_device(const struct app *app, const struct device *device)
+{
+    struct device_row row;
+    take_device(app, device, &row);
+    return view_device_row(&row);
+}
+
+json_t *view_device_list(struct app *app)
+{
+    size_t count = 0;
+    fleet_lock(&app->fleet);
+    struct device_row *rows = calloc(app->fleet.devices_count + 1, sizeof *rows);
+    if (!rows) abort();
+    for (struct device *device = app->fleet.devices; device; device = device->next)
+        take_device(app, device, &rows[count++]);
+    fleet_unlock(&app->fleet);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, view_device_row(&rows[i]));
+    free(rows);
+    return list;
 }

@@ -266,19 +266,62 @@ echo "$first $second $third $?"
 """
 
 
+START_ON_FULL_DISK = r"""
+mount -t tmpfs -o size=4m tmpfs "$1" || exit 77
+fill() { head -c 8m /dev/zero >"$1/filler" 2>/dev/null; }
+refuse() {
+    timeout 60 "$2" serve --data "$1/data" --listen 127.0.0.1:0 >"$3.out" 2>"$3.said.$4"
+    echo "$4 $?" $(ls "$1" | grep -v filler)
+}
+serve() {
+    "$2" serve --data "$1/data" --listen 127.0.0.1:0 >"$3.log" 2>&1 &
+    for i in $(seq 300); do test -s "$1/data/server.json" && break; sleep 0.1; done
+    GODWIT_DATA="$1/data" "$2" status >/dev/null; echo "$4 status $?"
+    kill $!; wait $!; echo "$4 end $?"; rm -f "$1/data/server.json"
+}
+fill "$@"; refuse "$@" first
+mkdir "$1/data"; touch "$1/data/godwit.db"; refuse "$@" halfway
+rm "$1/filler"; serve "$@" freed
+fill "$@"; refuse "$@" later
+rm "$1/filler"; serve "$@" again
+"""
+
+
+def in_small_disk(one, script, *words):
+    """Output of a script that mounts a tmpfs of 4 MiB in a namespace of its own; None: it can not.
+    """
+    small = one.folder / "small"
+    small.mkdir()
+    can = subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
+    prefix = ["unshare", "-m"] if can else ["unshare", "-rm"]
+    words = ["bash", "-c", script, "bash", small, GODWIT, *words]
+    done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True, timeout=240)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        print("  skipped: no mount namespace here")
+        return None
+    return done
+
+
+def test_start_on_a_full_disk():
+    """The first, one that goes on where another broke off, and a later one."""
+    with world() as one:
+        done = in_small_disk(one, START_ON_FULL_DISK, one.folder / "start")
+        if not done:
+            return
+        assert done.stdout.splitlines() == [
+            "first 1", "halfway 1 data", "freed status 0", "freed end 0",
+            "later 1 data", "again status 0", "again end 0"], (done.stdout, done.stderr)
+        for name in ("first", "halfway", "later"):
+            said = one.text(f"start.said.{name}")
+            assert "is full; free" in said and said.count("\n") == 1, (name, said)
+
+
 def test_full_disk():
     """A real one: a tmpfs of 4 MiB in a mount namespace of its own."""
     with world() as one:
         first, second = one.pack("1.0.0"), one.pack("1.1.0", size=262144)
-        small = one.folder / "small"
-        small.mkdir()
-        words = ["bash", "-c", FULL_DISK, "bash", small, GODWIT, first, second]
-        can = subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
-        prefix = ["unshare", "-m"] if can else ["unshare", "-rm"]
-        done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True,
-                              timeout=120)
-        if done.returncode == 77 or "unshare" in done.stderr:
-            print("  skipped: no mount namespace here")
+        done = in_small_disk(one, FULL_DISK, first, second)
+        if not done:
             return
         said = (one.folder / (first.name + ".second")).read_text()
         assert done.stdout.split() == ["0", "1", "0", "0"], (done.stdout, done.stderr, said)
