@@ -11,7 +11,10 @@
 
 static void explain(const char *path, godwit_err err, enum godwit_reason reason)
 {
-    if (err == GODWIT_ERR_SPACE)
+    if (err == GODWIT_ERR_BUSY)
+        fprintf(stderr, "godwit sign: %s: the file already carries a signature by this key\n",
+                path);
+    else if (err == GODWIT_ERR_SPACE)
         fprintf(stderr,
                 "godwit sign: %s: has three signatures already, there is no room for more\n", path);
     else if (err == GODWIT_ERR_FORMAT)
@@ -58,8 +61,8 @@ int cmd_sign(int argc, char **argv)
     const struct options options = {
         "sign",
         "--key KEY.pem IN OUT",
-        "Signs an application image for Secure Boot v2. An image that is signed already\n"
-        "gets one more block (at most three).",
+        "Signs an application image for Secure Boot v2. An image that other keys have\n"
+        "signed already gets one more block (at most three).",
         rows,
         1,
         words,

@@ -26,8 +26,9 @@ GODWIT_MUST_USE godwit_err key_sign(const struct key *key, const uint8_t *digest
                                     size_t digest_size, uint8_t *signature_out, size_t *size_out);
 
 /* Adds a signature block to an image in memory: pads an unsigned one with 0xFF to 4 KiB, keeps the
- * blocks of a signed one. *out is malloc'ed. SPACE: three blocks already; FORMAT: no image;
- * *reason_out says more. Never treats an old sector as image data. */
+ * blocks of a signed one. *out is malloc'ed. BUSY: one of them is by this key; SPACE: three
+ * blocks already; FORMAT: no image; *reason_out says more. Never treats an old sector as image
+ * data. */
 GODWIT_MUST_USE godwit_err image_sign(const struct key *key, const uint8_t *data, size_t size,
                                       uint8_t **out, size_t *size_out,
                                       enum godwit_reason *reason_out);

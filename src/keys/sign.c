@@ -67,11 +67,15 @@ godwit_err key_sign(const struct key *key, const uint8_t *digest, size_t digest_
     return err ? err : unwrap_ecdsa(der, der_size, signature_out, *size_out);
 }
 
-/* Runs the file through the parser; the blocks of a signed one must be whole and of this body. */
-static godwit_err look_at(const uint8_t *data, size_t size, struct godwit_image *image,
-                          uint8_t *sector, enum godwit_reason *reason_out)
+/* Runs the file through the parser; the blocks of a signed one must be whole, of this body and by
+ * other keys: a second one by the same key is worth nothing and takes the place of another's. */
+static godwit_err look_at(const struct key *key, const uint8_t *data, size_t size,
+                          struct godwit_image *image, uint8_t *sector,
+                          enum godwit_reason *reason_out)
 {
     static const struct godwit_image_expect ANY = {0};
+    uint8_t own[32];
+    bool has_own = false;
     godwit_image_init_any(image, &ANY, sector);
     godwit_err err = godwit_sink_write(&image->sink, data, size);
     if (!err) err = godwit_sink_finish(&image->sink);
@@ -80,6 +84,8 @@ static godwit_err look_at(const uint8_t *data, size_t size, struct godwit_image 
 
     struct godwit_body_digests digests = {image->body_sha256, image->body_sha384};
     size_t count = godwit_sigsector_count(sector);
+    err = key_digest(key, own);
+    if (err) return err;
     *reason_out = GODWIT_REASON_SIGNATURE_FORMAT;
     if (!godwit_sigsector_is_tidy(sector)) return GODWIT_ERR_FORMAT;
     for (size_t i = 0; i < count; i++) {
@@ -88,8 +94,10 @@ static godwit_err look_at(const uint8_t *data, size_t size, struct godwit_image 
         *reason_out = block.reason;
         if (err == GODWIT_ERR_TRUST && block.scheme == GODWIT_SCHEME_ECDSA192) continue;
         if (err) return GODWIT_ERR_FORMAT;
+        has_own = has_own || memcmp(block.key_digest, own, sizeof own) == 0;
     }
     *reason_out = GODWIT_REASON_NONE;
+    if (has_own) return GODWIT_ERR_BUSY;
     return count < GODWIT_SIGBLOCKS_MAX ? GODWIT_OK : GODWIT_ERR_SPACE;
 }
 
@@ -128,7 +136,7 @@ godwit_err image_sign(const struct key *key, const uint8_t *data, size_t size, u
     struct godwit_image image;
     uint8_t sector[GODWIT_SECTOR_SIZE];
     *out = NULL, *size_out = 0;
-    godwit_err err = look_at(data, size, &image, sector, reason_out);
+    godwit_err err = look_at(key, data, size, &image, sector, reason_out);
     if (err) return err;
 
     size_t body_size = image.body_size;

@@ -99,11 +99,19 @@ static void test_signs_images_up_to_three_times(void **state)
         }
         free(data);
         data = file, size = signed_size;
+        for (size_t k = 0; k <= i; k++) { /* never twice by one key */
+            assert_int_equal(image_sign(keys[k], data, size, &file, &signed_size, &reason),
+                             GODWIT_ERR_BUSY);
+            assert_null(file);
+        }
     }
     uint8_t *file;
-    assert_int_equal(image_sign(keys[0], data, size, &file, &signed_size, &reason),
+    struct key *fourth = key_generate(GODWIT_SCHEME_ECDSA256);
+    assert_non_null(fourth);
+    assert_int_equal(image_sign(fourth, data, size, &file, &signed_size, &reason),
                      GODWIT_ERR_SPACE);
     assert_null(file);
+    key_close(fourth);
     free(data);
 }
 
