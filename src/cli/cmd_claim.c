@@ -54,14 +54,15 @@ int cmd_claim(int argc, char **argv)
     const char *product = NULL, *seed_product = NULL, *out = NULL;
     uint32_t count = 1;
     const struct option_row rows[] = {
-        {"--product", OPTION_TEXT, &product, "NAME", "print a claim token for this product"},
+        {"--product", OPTION_TEXT, &product, "PRODUCT", "print a claim token for this product"},
         {"--count", OPTION_NUMBER, &count, "N", "how many devices may join with it (default 1)"},
-        {"--seed", OPTION_TEXT, &seed_product, "NAME", "write this product's seed policy"},
-        {"--out", OPTION_TEXT, &out, "FILE", "where to write the seed policy (default NAME.seed)"},
+        {"--seed", OPTION_TEXT, &seed_product, "PRODUCT", "write this product's seed policy"},
+        {"--out", OPTION_TEXT, &out, "FILE",
+         "where to write the seed policy (default PRODUCT.seed)"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {"claim",
-                                    "--product NAME [--count N] | --seed NAME [--out FILE]",
+                                    "--product PRODUCT [--count N] | --seed PRODUCT [--out FILE]",
                                     "Lets devices join: the token goes into a device's first "
                                     "check-in, the seed policy (328 bytes) into its agent.",
                                     rows,

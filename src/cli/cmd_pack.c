@@ -51,7 +51,8 @@ int cmd_pack(int argc, char **argv)
     const char *behaviour = "healthy";
     uint32_t secure_version = 0, size = 65536, seed = 1, delay_s = 0;
     const struct option_row rows[] = {
-        {"--chip", OPTION_TEXT, &chip, "NAME", "chip, as esptool names it (default esp32c3)"},
+        {"--chip", OPTION_TEXT, &chip, "NAME",
+         "chip, such as esp32s3 or ESP32-S3 (default esp32c3)"},
         {"--project", OPTION_TEXT, &project, "NAME",
          "project, the product's name (default thermostat)"},
         {"--version", OPTION_TEXT, &version, "V", "version (default 1.0.0)"},

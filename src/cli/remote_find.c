@@ -124,7 +124,8 @@ bool remote_open(struct remote *remote, const struct remote_flags *flags)
         }
     }
     if (strncmp(remote->url, "https://", 8)) {
-        fprintf(stderr, "godwit: '%s' is no https:// address\n", remote->url);
+        fprintf(stderr, "godwit: '%s': the server's address must begin with https://\n",
+                remote->url);
         remote_close(remote);
         return false;
     }

@@ -13,7 +13,10 @@
 #define TWO (RSA | P256)
 #define ALL (RSA | P256 | P384)
 /* The upper halves of two addresses. */
-#define MAP(from, to) {0x##from##0000, 0x##to##0000}
+#define MAP(from, to)                \
+    {                                \
+        0x##from##0000, 0x##to##0000 \
+    }
 
 /* clang-format off */
 static const struct godwit_chip chips[] = {
@@ -49,10 +52,22 @@ const struct godwit_chip *godwit_chip_by_id(uint16_t id)
     return NULL;
 }
 
+static char lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b))
+        a++, b++;
+    return *a == *b;
+}
+
 const struct godwit_chip *godwit_chip_by_name(const char *name)
 {
     for (size_t i = 0; i < CHIPS_COUNT; i++)
-        if (strcmp(chips[i].name, name) == 0) return &chips[i];
+        if (is_same(chips[i].name, name) || is_same(chips[i].title, name)) return &chips[i];
     return NULL;
 }
 

@@ -24,7 +24,7 @@ struct godwit_chip {
     uint8_t mmu_page_log2_min;             /* smallest page an image may ask for; 16: 64 KiB only */
 };
 
-/* NULL when unknown. */
+/* NULL when unknown. A name is the table's name or title, in any case. */
 const struct godwit_chip *godwit_chip_by_id(uint16_t id);
 const struct godwit_chip *godwit_chip_by_name(const char *name);
 /* Row index 0 …; NULL behind the last: for listing. */

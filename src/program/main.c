@@ -25,7 +25,7 @@ static const struct command COMMANDS[] = {
     {NULL, NULL, NULL, "the service"},
     {"serve", cmd_serve, "[--data DIR] [--listen ADDR:PORT]", "run it"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
-    {"claim", cmd_claim, "--product P [--count N] | --seed P", "let devices join"},
+    {"claim", cmd_claim, "--product PRODUCT | --seed PRODUCT", "let devices join"},
     {"upload", cmd_upload, "FILE", "hand it an image"},
     {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE] [--wait]", "roll a release out"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},

@@ -45,6 +45,12 @@ expect 2 "usage" keygen
 expect 0 "usage" keygen --help
 
 expect 0 "" pack --chip esp32s3 --project kettle --version 2.0.0 --size 10000 app.bin
+expect 0 "" pack --chip ESP32-S3 --project kettle --version 2.0.0 --size 10000 title.bin
+cmp -s app.bin title.bin || {
+    echo "FAILED godwit pack: ESP32-S3 is not esp32s3" >&2
+    failed=$((failed + 1))
+}
+rm -f title.bin
 expect 2 "no chip 'esp99'" pack --chip esp99 x.bin
 expect 2 "no behaviour 'explode'" pack --behaviour explode x.bin
 expect 1 "1 to 31 bytes" pack --version "" x.bin
@@ -53,17 +59,25 @@ expect 1 "16 MiB" pack --size 99999999 x.bin
 expect 0 "Sound: an application image, unsigned" inspect app.bin
 expect 1 "carries no signature" verify --key a.pem app.bin
 expect 0 "block 1 of" sign --key a.pem app.bin signed.bin
+expect 1 "already carries a signature by this key" sign --key a.pem signed.bin more.bin
 expect 0 "block 2 of" sign --key b.pem signed.bin signed.bin
 expect 0 "block 3 of" sign --key c.pem signed.bin signed.bin
-expect 1 "three signatures already" sign --key a.pem signed.bin more.bin
+expect 1 "already carries a signature by this key" sign --key b.pem signed.bin more.bin
 expect 0 "Sound: a signed application image" inspect signed.bin
 for key in a b c; do expect 0 "good: signed.bin" verify --key $key.pem signed.bin; done
 expect 0 "key digest" keygen --scheme ecdsa256 other.pem
+expect 1 "three signatures already" sign --key other.pem signed.bin more.bin
 expect 1 "not by key" verify --key other.pem signed.bin
 expect 1 "no such file" verify --key nowhere.pem signed.bin
 expect 1 "not an unencrypted PEM key" verify --key app.bin signed.bin
 expect 1 "No such file" verify --key a.pem nowhere.bin
 expect 2 "--key is missing" sign app.bin x.bin
+for server in http://x x; do
+    expect 2 "--server '$server': the address must begin with https://" \
+        device --flash x.bin --server $server
+done
+expect 2 "--server https://HOST:PORT is missing" device --flash x.bin
+expect 1 "must begin with https://" status --server http://x
 expect 2 "something is missing" sign --key a.pem app.bin
 expect 1 "not an ESP32 application image" sign --key a.pem a.pem x.bin
 openssl pkey -in a.pem -pubout -out public.pem

@@ -96,8 +96,10 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
                     const struct options *usage, uint32_t connections_max)
 {
     memset(setup, 0, sizeof *setup);
-    if (!flags->server || strncmp(flags->server, "https://", 8))
-        return options_wrong(usage, "--server https://HOST:PORT is missing");
+    if (!flags->server) return options_wrong(usage, "--server https://HOST:PORT is missing");
+    if (strncmp(flags->server, "https://", 8))
+        return options_wrong(usage, "--server '%s': the address must begin with https://",
+                             flags->server);
     if (!flags->claim && !flags->ca) return options_wrong(usage, "--claim TOKEN is missing");
     if (!flags->seed) return options_wrong(usage, "--seed FILE is missing");
     setup->net.connections_max = connections_max;

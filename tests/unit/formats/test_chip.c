@@ -29,13 +29,20 @@ static void holds_every_chip_once(void **state)
         assert_string_equal(chip->name, expected[i].name);
         assert_int_equal(chip->bootloader_offset, expected[i].bootloader_offset);
         assert_ptr_equal(godwit_chip_by_name(expected[i].name), chip);
+        assert_ptr_equal(godwit_chip_by_name(chip->title), chip);
         assert_ptr_equal(godwit_chip_at(i), chip);
     }
     assert_null(godwit_chip_at(count));
     assert_null(godwit_chip_by_id(0xFFFF));
     assert_null(godwit_chip_by_id(1));
     assert_null(godwit_chip_by_name("esp8266"));
-    assert_null(godwit_chip_by_name("ESP32"));
+    const struct godwit_chip *c3 = godwit_chip_by_name("esp32c3");
+    static const char *const same[] = {"ESP32C3", "ESP32-C3", "esp32-c3", "Esp32-c3"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_ptr_equal(godwit_chip_by_name(same[i]), c3);
+    static const char *const others[] = {"", "esp32-", "esp32-c", "esp32-c33", "esp32c3 ", "-c3"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(godwit_chip_by_name(others[i]));
 }
 
 static void titles_are_names_as_people_write_them(void **state)
