@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "formats/chip.h"
 
+#define ROWS_SPARE 64 /* for devices that join while room is made */
+
 void device_id_text(const uint8_t device_id[static 6], char out[static 13])
 {
     godwit_hex_encode(device_id, 6, out);
@@ -150,6 +152,24 @@ json_t *view_rollouts(const struct app *app)
     return list;
 }
 
+/* Takes the lock, with room for a row of each device. Not allocated under it: the heap may tidy all
+ * of itself before it gives megabytes, for longer than devices should wait. */
+static void *lock_with_rows(struct app *app, size_t row_size)
+{
+    void *rows = NULL;
+    size_t room = 0;
+    fleet_lock(&app->fleet);
+    while (app->fleet.devices_count > room) {
+        room = app->fleet.devices_count + ROWS_SPARE;
+        fleet_unlock(&app->fleet);
+        free(rows);
+        rows = calloc(room, row_size);
+        if (!rows) abort();
+        fleet_lock(&app->fleet);
+    }
+    return rows;
+}
+
 /* One device of a rollout, copied: JSON for a large fleet takes longer than the lock may be held.
  */
 struct row {
@@ -184,15 +204,12 @@ static json_t *view_rows(const struct row *rows, size_t count)
 
 json_t *view_rollout(struct app *app, uint32_t rollout_id)
 {
-    struct row *rows = NULL;
     json_t *view = NULL;
     size_t count = 0;
-    fleet_lock(&app->fleet);
+    struct row *rows = lock_with_rows(app, sizeof *rows);
     const struct rollout *rollout = rollout_find(&app->fleet, rollout_id);
     if (rollout) {
         find_awaited(app);
-        rows = calloc(app->fleet.devices_count + 1, sizeof *rows);
-        if (!rows) abort();
         count = take_rows(app, rollout, rows);
         view = view_counts(rollout);
     }
@@ -249,9 +266,7 @@ json_t *view_device(const struct app *app, const struct device *device)
 json_t *view_device_list(struct app *app)
 {
     size_t count = 0;
-    fleet_lock(&app->fleet);
-    struct device_row *rows = calloc(app->fleet.devices_count + 1, sizeof *rows);
-    if (!rows) abort();
+    struct device_row *rows = lock_with_rows(app, sizeof *rows);
     for (struct device *device = app->fleet.devices; device; device = device->next)
         take_device(app, device, &rows[count++]);
     fleet_unlock(&app->fleet);
