@@ -5,8 +5,8 @@
 
 struct clock {
     void *ctx;
-    uint64_t (*now_ms)(void *ctx); /* monotonic: for deadlines and differences */
-    int64_t (*unix_s)(void *ctx);  /* wall clock, seconds since 1970 UTC: for people and records */
+    uint64_t (*now_ms)(void *ctx);  /* monotonic: for deadlines and differences */
+    uint64_t (*unix_ms)(void *ctx); /* wall clock, since 1970 UTC: for people and records */
 };
 
 /* The operating system's clocks. */
@@ -19,7 +19,12 @@ static inline uint64_t clock_now_ms(const struct clock *clock)
 
 static inline int64_t clock_unix_s(const struct clock *clock)
 {
-    return clock->unix_s(clock->ctx);
+    return (int64_t)(clock->unix_ms(clock->ctx) / 1000);
+}
+
+static inline uint64_t clock_unix_ms(const struct clock *clock)
+{
+    return clock->unix_ms(clock->ctx);
 }
 
 /* A clock that stands still until it is moved; clock_set_view gives it as a struct clock. */

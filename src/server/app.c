@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -88,10 +87,7 @@ void change_submit(struct change *change, void (*abandon)(struct change *change)
 
 uint64_t app_now_ms(const struct app *app)
 {
-    if (app->clock != &clock_real) return (uint64_t)clock_unix_s(app->clock) * 1000;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_unix_ms(app->clock);
 }
 
 static struct app *app_of_flush(struct writer_job *job)

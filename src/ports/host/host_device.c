@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "rt/clock.h"
 
 #define WRITE_SIZE 4u
 #define APP_VERSION_OFFSET (GODWIT_APP_DESC_OFFSET + 16)
@@ -283,7 +283,5 @@ void host_mac_of_file(const char *path, uint8_t mac_out[static 6])
 
 uint64_t host_now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_now_ms(&clock_real);
 }

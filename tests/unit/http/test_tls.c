@@ -81,13 +81,13 @@ static struct work_pool *pool;
 static struct http_server *server;
 static _Atomic int64_t now_s = 1800000000; /* moved by tests while the loops run */
 
-static int64_t test_unix_s(void *ctx)
+static uint64_t test_unix_ms(void *ctx)
 {
     (void)ctx;
-    return now_s;
+    return (uint64_t)now_s * 1000;
 }
 
-static const struct clock test_clock = {.unix_s = test_unix_s};
+static const struct clock test_clock = {.unix_ms = test_unix_ms};
 
 static int open_world(void **state)
 {
