@@ -19,6 +19,7 @@ struct godwit_agent_config {
     /* "gw1.<claim>.<spki>", or NULL once enrolled; must outlive the agent. */
     const char *claim_token;
     uint32_t interval_s; /* until the server gives one; 0: 60 */
+    uint32_t health_s;   /* a new image runs at least so long before it is confirmed; 0: 10 */
 };
 
 enum godwit_state {

@@ -56,8 +56,7 @@ static void trade_places(struct godwit_record *record)
  * is nothing to write, and the proof counts all the same. */
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
 {
-    godwit_err err = GODWIT_OK;
-    if (agent->facts.has_rollback) err = mark_own_entry(agent, GODWIT_OTA_VALID);
+    godwit_err err = mark_own_entry(agent, GODWIT_OTA_VALID);
     agent->on_trial = err && err != GODWIT_ERR_MISSING;
     if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;

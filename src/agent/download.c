@@ -41,16 +41,13 @@ static enum godwit_state request_file(struct godwit_agent *agent)
     struct godwit_agent_strings *strings = &agent->strings;
     memcpy(strings->path, prefix, sizeof prefix);
     godwit_hex_encode(agent->record.install.file_sha256, 32, strings->path + sizeof prefix - 1);
-    strings->tag[0] = '"';
-    memcpy(strings->tag + 1, strings->path + sizeof prefix - 1, 64);
-    memcpy(strings->tag + 65, "\"", 2);
     struct godwit_request request = {
         .method = "GET",
         .path = strings->path,
         .bearer = strings->bearer,
         .range_from = agent->offset,
         .use_range = agent->offset > 0,
-        .if_range = agent->offset > 0 ? strings->tag : NULL,
+        .if_range = agent->offset > 0 ? strings->path + sizeof prefix - 1 : NULL,
     };
     agent->request_ms = agent->now_ms;
     agent->phase = FETCH_HEAD;

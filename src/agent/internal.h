@@ -14,15 +14,20 @@
 
 #define GODWIT_AGENT_VERSION "0.1.0"
 #define GODWIT_BLOCK_SIZE 65536u /* what a download erases ahead, with one mark in the record */
-#define GODWIT_RECORD_SIZE 320u
+#define GODWIT_RECORD_SIZE 480u
 #define GODWIT_RECORD_DETAIL_MAX 32
+#define GODWIT_FAILED_MAX 3       /* files that are remembered for having failed */
+#define GODWIT_ATTEMPTS_MAX 3     /* a file that failed so often is set aside */
+#define GODWIT_POWER_RESETS_MAX 8 /* of one install; the next one sets it aside */
+#define GODWIT_CRASHES_MAX 3      /* of a confirmed image before its first calm hour */
 
 /* How far an install came; kept in the record, so never renumber. */
 enum godwit_step {
     GODWIT_STEP_NONE,      /* the idle slot holds nothing that we know of */
     GODWIT_STEP_FETCHING,  /* `blocks` blocks were erased and are being written */
     GODWIT_STEP_FETCHED,   /* the last byte is in flash */
-    GODWIT_STEP_SELECTED,  /* otadata is about to name it, or does; unconfirmed */
+    GODWIT_STEP_SELECTED,  /* otadata is about to name it, or does; it has not run yet */
+    GODWIT_STEP_TRIAL,     /* it has run, unconfirmed */
     GODWIT_STEP_CONFIRMED, /* proven; otadata may not say so yet */
 };
 
@@ -33,22 +38,49 @@ struct godwit_held {
     uint32_t size, counter;   /* bytes; release counter */
 };
 
+/* The last sequence number taken from one deploy key; kept per key, so that a stolen key that was
+ * driven to the end of the numbers is healed by a new key. */
+struct godwit_sequence {
+    uint8_t key[8]; /* its first bytes; zero: none */
+    uint64_t last;
+};
+
+/* A file that failed here; "the same again" is refused once count is GODWIT_ATTEMPTS_MAX. */
+struct godwit_failed {
+    uint8_t file[14]; /* its first bytes of the SHA-256; zero: none */
+    uint8_t count, reason;
+};
+
+enum godwit_record_flag {
+    GODWIT_RECORD_HAS_POLICY = 1,   /* an image with P1 was confirmed: one without is refused */
+    GODWIT_RECORD_IS_CALM = 2,      /* the running image has had its hour without a crash */
+    GODWIT_RECORD_IS_UNWATCHED = 4, /* the bootloader leaves NEW as it is: no rollback in it */
+};
+
 /* What survives a reset: written as it stands (little-endian, no padding), see record.c. */
 struct godwit_record {
     uint32_t magic, crc, number, boots;
-    uint64_t deploy_sequence[GODWIT_POLICY_DEPLOY_KEYS_MAX];
+    struct godwit_sequence sequences[GODWIT_POLICY_DEPLOY_KEYS_MAX];
     uint8_t token[32];
-    uint32_t checkins, outcome_count;
+    uint8_t ca_sha256[2][32]; /* present and next CA; zero: the port's own, none */
     struct godwit_held running, install;
     uint32_t running_slot, install_slot; /* offsets of their partitions in flash */
     uint32_t install_rollout, install_blocks;
+    uint32_t checkins, outcome_count;
+    uint32_t outcome_id, outcome_rollout, outcome_reason; /* id 0: nothing to report */
+    uint32_t floor;      /* highest of all confirmed images: no release counter below it */
+    uint32_t ota_seq[2]; /* what otadata should say while nothing is on trial */
+    uint8_t ota_state[2];
     uint8_t install_step; /* enum godwit_step */
     uint8_t is_enrolled;
-    uint8_t outcome_stage, zero;
-    uint32_t outcome_id, outcome_rollout, outcome_reason; /* id 0: nothing to report */
+    uint8_t outcome_stage;
+    uint8_t power_resets; /* of this install */
+    uint8_t crashes;      /* of the running image since it was confirmed */
+    uint8_t flags;        /* enum godwit_record_flag */
+    struct godwit_failed failed[GODWIT_FAILED_MAX]; /* newest first */
     uint8_t outcome_file[32];
     char outcome_detail[GODWIT_RECORD_DETAIL_MAX];
-    uint8_t spare[4];
+    uint8_t spare[20];
 };
 _Static_assert(sizeof(struct godwit_record) == GODWIT_RECORD_SIZE, "written as it stands");
 
@@ -67,7 +99,7 @@ struct godwit_slots {
 
 /* Strings of an open request; they must live until close. */
 struct godwit_agent_strings {
-    char bearer[65], path[76], tag[67];
+    char bearer[65], path[76];
 };
 
 /* Small and much used first, large last: RISC-V reaches 128 bytes with short instructions and
@@ -95,12 +127,16 @@ struct godwit_agent {
     uint32_t last_reason;
     uint32_t best_offset; /* FETCH: furthest whole sector of this download */
     uint32_t reply_size;
-    uint32_t request_ms;       /* when the open request began */
-    uint32_t start_ms;         /* of this boot: the trial's clock */
-    uint32_t fresh_s;          /* of the last fresh answer, or of the boot */
-    uint32_t valid_until_ms;   /* of the instruction that is being followed */
-    struct godwit_region back; /* RETURN: where to */
-    uint32_t size;             /* RETURN: bytes of the slot that is looked at */
+    char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* of the present offer; download.c */
+    uint8_t penalties[GODWIT_SOURCES_MAX + 1];            /* the server's own first */
+    uint8_t source, sources_used;                         /* index; a bit for each */
+    uint32_t window_ms, window_offset; /* FETCH: begin of the rate window, bytes then */
+    uint32_t request_ms;               /* when the open request began */
+    uint32_t start_ms;                 /* of this boot: the trial's clock */
+    uint32_t fresh_s;                  /* of the last fresh answer, or of the boot */
+    uint32_t valid_until_ms;           /* of the instruction that is being followed */
+    struct godwit_region back;         /* RETURN: where to */
+    uint32_t size;                     /* RETURN: bytes of the slot that is looked at */
     uint8_t nonce[16];
     struct godwit_record record;
     struct godwit_agent_strings strings;
@@ -170,6 +206,13 @@ GODWIT_MUST_USE godwit_err godwit_record_commit(struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_record_mark(struct godwit_agent *agent,
                                               enum godwit_mark_kind kind, uint32_t value);
 
+/* attempts.c: files that failed here. How often this one did; once more, or at once set aside;
+ * forgotten. In RAM: the caller's next commit keeps it. */
+uint8_t godwit_attempts(const struct godwit_record *record, const uint8_t file_sha256[static 32]);
+void godwit_attempts_add(struct godwit_record *record, const uint8_t file_sha256[static 32],
+                         uint32_t reason, bool sets_aside);
+void godwit_attempts_forget(struct godwit_record *record, const uint8_t file_sha256[static 32]);
+
 /* slot.c */
 GODWIT_MUST_USE godwit_err godwit_slots_find(struct godwit_agent *agent);
 /* Where OTA slot `index` lies; −1: factory. Uses the sector buffer. */
@@ -184,6 +227,7 @@ GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
 GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
 /* From which byte a download that a reset cut goes on; sets offset and must_repair. */
 GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);
+/* select.c */
 GODWIT_MUST_USE godwit_err godwit_otadata_load(const struct godwit_agent *agent,
                                                struct godwit_ota_entry entries_out[static 2]);
 /* Erase, write, read back. */

@@ -30,7 +30,7 @@ enum godwit_reason godwit_judge_answer(struct godwit_agent *agent,
     if (!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0)
         return GODWIT_REASON_INSTRUCTION_NONCE;
     if (out->flags & GODWIT_INSTRUCTION_INSTALL &&
-        out->sequence <= agent->record.deploy_sequence[*key_index_out])
+        out->sequence <= agent->record.sequences[*key_index_out].last)
         return GODWIT_REASON_INSTRUCTION_SEQUENCE;
     return GODWIT_REASON_NONE;
 }
@@ -57,7 +57,7 @@ enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
 {
     const struct godwit_system *system = agent->config.system;
     const struct godwit_device_facts *facts = &agent->facts;
-    agent->record.deploy_sequence[key_index] = install->sequence;
+    agent->record.sequences[key_index].last = install->sequence;
     if (system->may_update && !system->may_update(system->ctx)) return GODWIT_REASON_NOT_NOW;
     if (install->chip_id != facts->chip->id) return GODWIT_REASON_WRONG_CHIP;
     if (agent->slots.idle_index < 0) return GODWIT_REASON_NO_SLOT;

@@ -22,12 +22,14 @@ struct godwit_flash {
 struct godwit_request {
     const char *method; /* "GET", "POST" */
     const char *path;   /* "/v1/checkin" */
-    const char *bearer; /* sent as "Authorization: Bearer …" */
+    const char *base;   /* NULL: the server; else "https://mirror/x", which path is put behind: no
+                           bearer goes there, and any certificate of a public CA will do */
+    const char *bearer; /* sent as "Authorization: Bearer …"; NULL: none */
     const char *body;   /* NULL for none; JSON otherwise */
     size_t body_size;
     uint32_t range_from; /* with use_range: "Range: bytes=from-" */
     bool use_range;
-    const char *if_range; /* NULL, or an entity tag with its quotes */
+    const char *if_range; /* NULL, or an entity tag without its quotes; the port adds them */
 };
 
 /* The head of an answer. */
@@ -37,6 +39,8 @@ struct godwit_answer {
     uint32_t content_length; /* of this answer; UINT32_MAX: not said, or larger */
     uint32_t range_from;     /* first byte of a 206's Content-Range; else 0 */
     uint32_t range_total;    /* whole size named by a 206; 0: none, or "*" */
+    bool is_other;           /* an ETag came that is not the if_range that was asked */
+    bool by_next_ca;         /* the server's chain ends in the second of the trusted CAs */
 };
 
 /* No call blocks over 100 ms; one request at a time.
@@ -44,13 +48,20 @@ struct godwit_answer {
  *          ten minutes; while requests begin and no answer comes, it has an hour)
  *   read   0 bytes with OK: none yet, ask later; END: the answer is complete; NET: it broke.
  *          *answer is filled from the first byte of the body or END on, at the latest.
- *   close  any time, also without start; the connection itself may be kept for the next start */
+ *   close  any time, also without start; the connection itself may be kept for the next start
+ *   trust  whom to believe from now on: SHA-256 of the public keys of the present and of the next
+ *          CA; the first zero: as the port was built, the second zero: none. May be NULL.
+ * Redirects of a GET are the port's: at most GODWIT_REDIRECTS_MAX, never from https to http, never
+ * with the bearer to another host; a check-in is never redirected. What it does not follow it
+ * hands on as the answer. */
+#define GODWIT_REDIRECTS_MAX 3
 struct godwit_net {
     void *ctx;
     godwit_err (*start)(void *ctx, const struct godwit_request *request);
     godwit_err (*read)(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
                        struct godwit_answer *answer);
     void (*close)(void *ctx);
+    void (*trust)(void *ctx, const uint8_t ca_sha256[2][32]);
 };
 
 /* Facts that stay while the device runs. */
@@ -62,7 +73,7 @@ struct godwit_device_facts {
     uint32_t secure_version;        /* eFuse */
     uint32_t running_offset;        /* in flash, of the partition that executes now */
     enum godwit_reset reset;        /* why the chip started */
-    bool has_rollback;              /* the bootloader was built with rollback */
+    bool has_secure_boot;           /* hardware Secure Boot is switched on */
 };
 
 struct godwit_system {

@@ -8,6 +8,8 @@
 #include "formats/chip.h"
 #include "formats/sigblock.h"
 
+enum verify_phase { VERIFY_ENTER, VERIFY_READ, VERIFY_SECTOR, VERIFY_SHA384, VERIFY_BLOCKS };
+
 _Static_assert(GODWIT_SIGSECTOR_SIZE == GODWIT_SECTOR_SIZE, "one sector buffer fits it");
 
 void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *region,
@@ -64,13 +66,19 @@ godwit_err godwit_image_read_back(struct godwit_agent *agent, const struct godwi
     return err ? GODWIT_ERR_FORMAT : GODWIT_ERR_END;
 }
 
-/* Which keys signed; the blocks of the sector buffer, each of which must be good. */
+/* Which keys signed; the blocks of the sector buffer, each of which must be good. The parser's hash
+ * has become the body's SHA-384 where a block asks for it. */
 static enum godwit_reason check_blocks(const struct godwit_agent *agent,
                                        uint8_t keys_out[GODWIT_SIGBLOCKS_MAX][32],
                                        size_t *count_out)
 {
     const struct godwit_image *image = &agent->work.image;
-    const struct godwit_body_digests digests = {image->body_sha256, image->body_sha384};
+    uint8_t sha384[GODWIT_SHA384_SIZE];
+    struct godwit_body_digests digests = {image->body_sha256, NULL};
+    if (godwit_sigsector_has_sha384(agent->sector)) {
+        digests.sha384 = sha384;
+        if (godwit_hash_peek(&image->sha256, sha384)) return GODWIT_REASON_SIGNATURE_BAD;
+    }
     *count_out = godwit_sigsector_count(agent->sector);
     if (*count_out == 0) return GODWIT_REASON_UNSIGNED;
     if (*count_out > GODWIT_SIGBLOCKS_MAX || !godwit_sigsector_is_tidy(agent->sector))
@@ -111,19 +119,55 @@ judge_keys(const struct godwit_agent *agent, uint8_t keys[GODWIT_SIGBLOCKS_MAX][
     return count_keys(&policy, keys, count);
 }
 
-static enum godwit_reason judge_signatures(struct godwit_agent *agent)
+static bool asks_no_signature(const struct godwit_agent *agent)
 {
     /* flags stand at offset 36 of the policy */
-    if (godwit_load32(agent->config.seed_policy + 36) & GODWIT_POLICY_OPEN)
-        return GODWIT_REASON_NONE;
+    return godwit_load32(agent->config.seed_policy + 36) & GODWIT_POLICY_OPEN;
+}
+
+static enum godwit_reason load_sector(struct godwit_agent *agent)
+{
     const struct godwit_image *image = &agent->work.image;
     if (!image->is_signed_size) return GODWIT_REASON_UNSIGNED;
     if (godwit_flash_read(agent, agent->slots.idle.offset + image->body_size, agent->sector,
                           GODWIT_SECTOR_SIZE))
         return GODWIT_REASON_FLASH;
+    return GODWIT_REASON_NONE;
+}
+
+/* Looks which hashes the blocks ask for: SHA-384 costs a second reading, and few files need it. */
+static enum godwit_reason look_at_sector(struct godwit_agent *agent)
+{
+    agent->phase = VERIFY_BLOCKS;
+    if (asks_no_signature(agent)) return GODWIT_REASON_NONE;
+    enum godwit_reason reason = load_sector(agent);
+    if (reason || !godwit_sigsector_has_sha384(agent->sector)) return reason;
+    godwit_hash_init(&agent->work.image.sha256, GODWIT_SHA384); /* the parser is done with it */
+    agent->offset = 0;
+    agent->phase = VERIFY_SHA384;
+    return GODWIT_REASON_NONE;
+}
+
+static enum godwit_reason hash_body(struct godwit_agent *agent)
+{
+    struct godwit_image *image = &agent->work.image;
+    if (godwit_flash_read(agent, agent->slots.idle.offset + agent->offset, agent->sector,
+                          GODWIT_SECTOR_SIZE))
+        return GODWIT_REASON_FLASH;
+    godwit_hash_update(&image->sha256, agent->sector, GODWIT_SECTOR_SIZE);
+    agent->offset += GODWIT_SECTOR_SIZE;
+    if (agent->offset >= image->body_size) agent->phase = VERIFY_BLOCKS;
+    return GODWIT_REASON_NONE;
+}
+
+static enum godwit_reason judge_signatures(struct godwit_agent *agent)
+{
+    if (asks_no_signature(agent)) return GODWIT_REASON_NONE;
+    enum godwit_reason reason = load_sector(agent);
+    if (reason) return reason;
     uint8_t keys[GODWIT_SIGBLOCKS_MAX][32];
     size_t count;
-    enum godwit_reason reason = check_blocks(agent, keys, &count);
+    reason = check_blocks(agent, keys, &count);
     return reason ? reason : judge_keys(agent, keys, count);
 }
 
@@ -146,28 +190,47 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
     return godwit_fail(agent, GODWIT_STAGE_VERIFY, reason, "at", at);
 }
 
-enum godwit_state godwit_state_verify(struct godwit_agent *agent)
+/* The slot is what it should be. */
+static enum godwit_state accept(struct godwit_agent *agent)
 {
-    enum godwit_reason reason;
-    if (agent->phase == 0) {
-        agent->is_verified = false;
-        agent->offset = 0;
-        godwit_image_begin(agent, &agent->slots.idle, false);
-        agent->phase = 1;
-        return GODWIT_VERIFY;
-    }
-    if (agent->phase == 1) {
-        godwit_err err =
-            godwit_image_read_back(agent, &agent->slots.idle, agent->record.install.size);
-        if (err == GODWIT_OK) return GODWIT_VERIFY;
-        reason = judge_file(agent, err);
-        agent->phase = 2;
-        return reason ? refuse(agent, reason) : GODWIT_VERIFY;
-    }
-    reason = judge_signatures(agent);
-    if (reason) return refuse(agent, reason);
     memcpy(agent->record.install.image_sha256, agent->work.image.info.image_sha256, 32);
     agent->is_verified = true;
     LOG(INFO, "verified", "size=%u", (unsigned)agent->record.install.size);
     return agent->record.install_step == GODWIT_STEP_CONFIRMED ? GODWIT_SWITCH : GODWIT_ASK;
+}
+
+/* One sector of the file; its end brings the next phase. */
+static enum godwit_reason read_file(struct godwit_agent *agent)
+{
+    godwit_err err = godwit_image_read_back(agent, &agent->slots.idle, agent->record.install.size);
+    if (err == GODWIT_OK) return GODWIT_REASON_NONE;
+    agent->phase = VERIFY_SECTOR;
+    return judge_file(agent, err);
+}
+
+enum godwit_state godwit_state_verify(struct godwit_agent *agent)
+{
+    enum godwit_reason reason = GODWIT_REASON_NONE;
+    switch ((enum verify_phase)agent->phase) {
+    case VERIFY_ENTER:
+        agent->is_verified = false;
+        agent->offset = 0;
+        godwit_image_begin(agent, &agent->slots.idle, false);
+        agent->phase = VERIFY_READ;
+        break;
+    case VERIFY_READ:
+        reason = read_file(agent);
+        break;
+    case VERIFY_SECTOR:
+        reason = look_at_sector(agent);
+        break;
+    case VERIFY_SHA384:
+        reason = hash_body(agent);
+        break;
+    case VERIFY_BLOCKS:
+        reason = judge_signatures(agent);
+        if (!reason) return accept(agent);
+        break;
+    }
+    return reason ? refuse(agent, reason) : GODWIT_VERIFY;
 }

@@ -24,7 +24,7 @@ static void board_facts(void *ctx, struct godwit_device_facts *out)
         .secure_version = board->efuses.secure_version,
         .running_offset = board->running.offset,
         .reset = board->reset,
-        .has_rollback = bootloader->has_rollback,
+        .has_secure_boot = board->efuses.has_secure_boot,
     };
     memcpy(out->device_id, board->options.mac, sizeof board->options.mac);
 }

@@ -46,7 +46,7 @@ static void inspect_faults(struct inspection *inspection, const uint8_t *data, s
 static godwit_err inspect_signatures(struct inspection *inspection, const uint8_t *sector)
 {
     const struct godwit_body_digests digests = {inspection->image.body_sha256,
-                                                inspection->image.body_sha384};
+                                                inspection->body384.digest};
     inspection->signatures_count = godwit_sigsector_count(sector);
     for (size_t i = 0; i < inspection->signatures_count; i++) {
         struct godwit_sigblock *block = &inspection->signatures[i];
@@ -72,6 +72,7 @@ static godwit_err inspect_image(struct inspection *inspection, const uint8_t *da
     struct godwit_image *image = &inspection->image;
     uint8_t sector[GODWIT_SECTOR_SIZE];
     godwit_image_init_any(image, &EVERYTHING, sector);
+    godwit_image_want_sha384(image, &inspection->body384);
     godwit_err err = godwit_sink_write(&image->sink, data, size);
     if (err != GODWIT_ERR_IO) err = godwit_sink_finish(&image->sink);
     if (err == GODWIT_ERR_IO) return err;

@@ -23,6 +23,7 @@ struct inspection {
     uint8_t file_sha256[32];
     bool has_header;           /* an image of some kind: chip and revisions are set */
     struct godwit_image image; /* `info` is what the file says; digests where it was whole */
+    struct godwit_body384 body384;
     struct godwit_policy policy;
     bool has_policy;       /* decoded */
     bool has_behaviour;    /* a behaviour block of a test image stands at 0x268 */

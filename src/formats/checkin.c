@@ -53,6 +53,9 @@ static const struct member checkin_members[] = {
     MEMBER(godwit_checkin, boots, U32, false),
     MEMBER(godwit_checkin, reset, RESET, false),
     MEMBER(godwit_checkin, fresh_age_s, U32, false),
+    MEMBER(godwit_checkin, floor, U32, false),
+    MEMBER(godwit_checkin, deploy_keys, HEX, false),
+    MEMBER(godwit_checkin, unwatched, BOOL, false),
 };
 
 static const struct member outcome_members[] = {
@@ -298,8 +301,36 @@ godwit_err godwit_checkin_reply_encode(const struct godwit_checkin_reply *reply,
     if (reply->has_instruction)
         godwit_json_add_base64(&writer, "instruction", reply->instruction,
                                sizeof reply->instruction);
+    if (reply->sources[0][0]) godwit_json_begin_array(&writer, "sources");
+    for (size_t i = 0; i < GODWIT_SOURCES_MAX && reply->sources[i][0]; i++)
+        godwit_json_add_string(&writer, NULL, reply->sources[i]);
+    if (reply->sources[0][0]) godwit_json_end_array(&writer);
+    if (!godwit_all(reply->next_ca, sizeof reply->next_ca, 0))
+        godwit_json_add_hex(&writer, "next_ca", reply->next_ca, sizeof reply->next_ca);
     godwit_json_end_object(&writer);
     return godwit_json_finish(&writer, size_out);
+}
+
+/* More sources than there is room for, or one too long for it, are left out: they are only offers.
+ */
+static godwit_err sources_read(const struct godwit_json *json, struct godwit_checkin_reply *out)
+{
+    int array = godwit_json_member(json, 0, "sources");
+    size_t count = 0;
+    for (size_t i = 0; count < GODWIT_SOURCES_MAX; i++) {
+        char *source = out->sources[count];
+        godwit_err err = godwit_json_string(json, godwit_json_element(json, array, i), source,
+                                            GODWIT_SOURCE_SIZE);
+        if (err == GODWIT_ERR_MISSING) break;
+        if (err && err != GODWIT_ERR_SPACE) return err;
+        if (err)
+            source[0] = 0;
+        else
+            count += source[0] != 0;
+    }
+    godwit_err err = godwit_json_hex(json, godwit_json_member(json, 0, "next_ca"), out->next_ca,
+                                     sizeof out->next_ca);
+    return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
 }
 
 /* By hand, though the table could do it: a device then carries no reader of the other kinds. */
@@ -317,6 +348,8 @@ static godwit_err reply_read(const struct godwit_json *json, struct godwit_check
     if (err && err != GODWIT_ERR_MISSING) return err;
     out->has_instruction = !err;
     if (out->has_instruction && size != sizeof out->instruction) return GODWIT_ERR_FORMAT;
+    err = sources_read(json, out);
+    if (err) return err;
     return reply_is_sound(out) ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 

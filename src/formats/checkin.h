@@ -12,28 +12,30 @@
 #define GODWIT_CHECKIN_TOKENS_MAX 128 /* for the decoder; a text that needs more is refused */
 #define GODWIT_DETAIL_MAX 64          /* bytes of free text, NUL included */
 #define GODWIT_INTERVAL_MAX_S 604800
+#define GODWIT_SOURCES_MAX 2  /* besides the server itself */
+#define GODWIT_SOURCE_SIZE 80 /* bytes, NUL included */
 
 enum godwit_reset { /* order is fixed: these names stand in JSON */
-    GODWIT_RESET_UNKNOWN,
-    GODWIT_RESET_POWER_ON,
-    GODWIT_RESET_BROWN_OUT,
-    GODWIT_RESET_SOFTWARE,
-    GODWIT_RESET_PANIC,
-    GODWIT_RESET_WATCHDOG,
-    GODWIT_RESET_DEEP_SLEEP,
-    GODWIT_RESET_COUNT
+                    GODWIT_RESET_UNKNOWN,
+                    GODWIT_RESET_POWER_ON,
+                    GODWIT_RESET_BROWN_OUT,
+                    GODWIT_RESET_SOFTWARE,
+                    GODWIT_RESET_PANIC,
+                    GODWIT_RESET_WATCHDOG,
+                    GODWIT_RESET_DEEP_SLEEP,
+                    GODWIT_RESET_COUNT
 };
 
 enum godwit_stage { /* how far the install came that an outcome speaks of */
-    GODWIT_STAGE_NONE,
-    GODWIT_STAGE_ASK,
-    GODWIT_STAGE_DOWNLOAD,
-    GODWIT_STAGE_VERIFY,
-    GODWIT_STAGE_SWITCH,
-    GODWIT_STAGE_TRIAL,
-    GODWIT_STAGE_CONFIRMED, /* the one good end */
-    GODWIT_STAGE_FLOWN_BACK,
-    GODWIT_STAGE_COUNT
+                    GODWIT_STAGE_NONE,
+                    GODWIT_STAGE_ASK,
+                    GODWIT_STAGE_DOWNLOAD,
+                    GODWIT_STAGE_VERIFY,
+                    GODWIT_STAGE_SWITCH,
+                    GODWIT_STAGE_TRIAL,
+                    GODWIT_STAGE_CONFIRMED, /* the one good end */
+                    GODWIT_STAGE_FLOWN_BACK,
+                    GODWIT_STAGE_COUNT
 };
 
 /* How an install ended; carried by every check-in until the reply names its id. */
@@ -69,6 +71,10 @@ struct godwit_checkin {
     uint32_t checkins, boots;
     enum godwit_reset reset;
     uint32_t fresh_age_s; /* since the last fresh (nonce-bound) answer */
+    /* trust */
+    uint32_t floor;          /* lowest release counter that it may go back to */
+    uint8_t deploy_keys[16]; /* first 8 bytes of each deploy key it obeys; zero: none */
+    bool unwatched;          /* its bootloader does not watch trials */
     struct godwit_outcome outcome;
 };
 
@@ -77,6 +83,10 @@ struct godwit_checkin_reply {
     uint32_t interval_s;  /* ask again after; 1 … GODWIT_INTERVAL_MAX_S */
     uint32_t outcome_id;  /* the outcome that is now safe in the database; 0: none */
     bool has_instruction; /* false only where pending */
+    /* Where else the file may be had, as base addresses "https://mirror/path": the device adds
+     * "/<file_sha256>". Not signed: the digest is what counts. "": none. */
+    char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE];
+    uint8_t next_ca[32]; /* SHA-256 of the next CA's public key, trusted from now on; zero: none */
     uint8_t instruction[GODWIT_INSTRUCTION_SIZE];
 };
 

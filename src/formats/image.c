@@ -237,7 +237,8 @@ static godwit_err end_digest(struct godwit_image *image)
 static godwit_err end_body(struct godwit_image *image)
 {
     godwit_err err = godwit_hash_peek(&image->sha256, image->body_sha256);
-    if (!err) err = godwit_hash_peek(&image->sha384, image->body_sha384);
+    if (!err && image->body384)
+        err = godwit_hash_peek(&image->body384->hash, image->body384->digest);
     begin_part(image, PART_SECTOR, GODWIT_SECTOR_SIZE);
     return err;
 }
@@ -329,7 +330,8 @@ static godwit_err parse(struct godwit_image *image, const uint8_t *data, size_t 
         err = take(image, data, piece);
         if (err) break;
         godwit_hash_update(&image->sha256, data, piece);
-        if (image->part < PART_SECTOR) godwit_hash_update(&image->sha384, data, piece);
+        if (image->body384 && image->part < PART_SECTOR)
+            godwit_hash_update(&image->body384->hash, data, piece);
         image->file_size += piece;
         image->part_done += piece;
         data += piece;
@@ -398,8 +400,14 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
     image->checksum = CHECKSUM_SEED;
     image->mmu_page = 1u << MMU_PAGE_LOG2_DEFAULT;
     godwit_hash_init(&image->sha256, GODWIT_SHA256);
-    godwit_hash_init(&image->sha384, GODWIT_SHA384);
     begin_part(image, PART_HEADER, GODWIT_IMAGE_HEADER_SIZE);
+}
+
+void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 *body384)
+{
+    memset(body384, 0, sizeof *body384);
+    godwit_hash_init(&body384->hash, GODWIT_SHA384);
+    image->body384 = body384;
 }
 
 bool godwit_image_head_known(const struct godwit_image *image)

@@ -61,7 +61,14 @@ struct godwit_image_expect {
                         fault in `faults`: for telling a person, never for a decision */
 };
 
-/* The parser; embed or place anywhere, about 1.3 KiB. `sink` comes first: write pieces of the file
+/* What P-384 blocks sign, for a caller that wants it (godwit_image_want_sha384). A device does not:
+ * it hashes a second time where a block of that scheme really stands there. */
+struct godwit_body384 {
+    struct godwit_hash hash;
+    uint8_t digest[48]; /* after finish, where signed */
+};
+
+/* The parser; embed or place anywhere, about 1 KiB. `sink` comes first: write pieces of the file
  * in order. write answers FORMAT (and `reason` says which) as soon as a fault is certain; finish
  * judges the whole. The result is readable at any time through `info`; digests after finish.
  * A link: what was judged is handed on to sink.next, which the owner may set after init. */
@@ -76,11 +83,11 @@ struct godwit_image {
                             as_bootloader_does: whatever bytes) */
     uint8_t file_sha256[32]; /* after finish */
     uint8_t body_sha256[32]; /* after finish, where signed: what SHA-256 blocks sign */
-    uint8_t body_sha384[48]; /* the same for P-384 blocks */
 
     /* private from here */
     struct godwit_image_expect expect;
-    struct godwit_hash sha256, sha384;
+    struct godwit_hash sha256;
+    struct godwit_body384 *body384; /* caller's, or NULL */
     uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
     const struct godwit_chip *chip; /* the one asked for, else the one the file names */
     const struct godwit_chip *(*find_chip)(uint16_t id);
@@ -99,6 +106,8 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
  * so that a device, which knows its chip, does not carry the table. */
 void godwit_image_init_any(struct godwit_image *image, const struct godwit_image_expect *expect,
                            uint8_t *sector);
+/* Right after init: hashes for P-384 blocks too, into the caller's memory. */
+void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 *body384);
 /* True once header, descriptor and policy block have passed (616 bytes): time for the caller's
  * own judgement before anything is erased. */
 bool godwit_image_head_known(const struct godwit_image *image);

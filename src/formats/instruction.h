@@ -52,6 +52,6 @@ GODWIT_MUST_USE godwit_err godwit_instruction_digest(
     const uint8_t data[static GODWIT_INSTRUCTION_BODY_SIZE], uint8_t digest_out[static 32]);
 /* By any of the policy's deploy keys; key_index_out says which (sequences are per key).
  * A policy without deploy keys accepts only 64 zero bytes, with key_index_out 0. TRUST when bad. */
-GODWIT_MUST_USE godwit_err godwit_instruction_verify(
-    const uint8_t data[static GODWIT_INSTRUCTION_SIZE], const struct godwit_policy *policy,
-    uint32_t *key_index_out);
+GODWIT_MUST_USE godwit_err
+godwit_instruction_verify(const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
+                          const struct godwit_policy *policy, uint32_t *key_index_out);

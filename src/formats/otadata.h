@@ -11,11 +11,11 @@
 #define GODWIT_OTA_SLOTS_MAX 16u
 
 enum godwit_ota_state { /* any other value boots and is left alone */
-    GODWIT_OTA_NEW = 0,
-    GODWIT_OTA_PENDING = 1,
-    GODWIT_OTA_VALID = 2,
-    GODWIT_OTA_INVALID = 3,
-    GODWIT_OTA_ABORTED = 4,
+                        GODWIT_OTA_NEW = 0,
+                        GODWIT_OTA_PENDING = 1,
+                        GODWIT_OTA_VALID = 2,
+                        GODWIT_OTA_INVALID = 3,
+                        GODWIT_OTA_ABORTED = 4,
 };
 #define GODWIT_OTA_UNDEFINED 0xFFFFFFFFu
 

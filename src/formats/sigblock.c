@@ -88,6 +88,16 @@ bool godwit_sigsector_is_tidy(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE]
     return godwit_all(sector + end, GODWIT_SIGSECTOR_SIZE - end, 0xFF);
 }
 
+bool godwit_sigsector_has_sha384(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE])
+{
+    size_t count = godwit_sigsector_count(sector);
+    for (size_t i = 0; i < count; i++) {
+        const struct layout *row = layout_of_block(sector + i * GODWIT_SIGBLOCK_SIZE);
+        if (row && row->digest_size == GODWIT_SHA384_SIZE) return true;
+    }
+    return false;
+}
+
 static godwit_err key_digest(const uint8_t *block, const struct layout *row, uint8_t *digest_out)
 {
     struct godwit_hash hash;

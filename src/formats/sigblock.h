@@ -39,6 +39,9 @@ size_t godwit_sigsector_count(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE]
  * stricter than espsecure, so that no byte of a file is free. */
 bool godwit_sigsector_is_tidy(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE]);
 
+/* Whether some block signs the body's SHA-384. */
+bool godwit_sigsector_has_sha384(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE]);
+
 /* Parse and verify one block (magic, version, CRC, digest, signature); fills out wholly, also when
  * bad. FORMAT when it is no block, TRUST when it does not verify, OK when good. Trust in the key
  * is the caller's affair. About 1.3 KiB of stack. */

@@ -76,13 +76,15 @@ static godwit_err look_at(const struct key *key, const uint8_t *data, size_t siz
     static const struct godwit_image_expect ANY = {0};
     uint8_t own[32];
     bool has_own = false;
+    struct godwit_body384 body384;
     godwit_image_init_any(image, &ANY, sector);
+    godwit_image_want_sha384(image, &body384);
     godwit_err err = godwit_sink_write(&image->sink, data, size);
     if (!err) err = godwit_sink_finish(&image->sink);
     *reason_out = image->reason;
     if (err || !image->is_signed_size) return err;
 
-    struct godwit_body_digests digests = {image->body_sha256, image->body_sha384};
+    struct godwit_body_digests digests = {image->body_sha256, body384.digest};
     size_t count = godwit_sigsector_count(sector);
     err = key_digest(key, own);
     if (err) return err;

@@ -20,6 +20,7 @@
 struct intake {
     struct change change; /* first: a change is an intake */
     struct godwit_image image;
+    struct godwit_body384 body384;
     struct blob_writer blob;
     uint64_t size;
     godwit_err blob_err, image_err;
@@ -126,8 +127,7 @@ static bool is_plain_text(const char *text)
 static enum godwit_reason judge_signatures(struct intake *intake)
 {
     struct upload *upload = &intake->upload;
-    const struct godwit_body_digests digests = {intake->image.body_sha256,
-                                                intake->image.body_sha384};
+    const struct godwit_body_digests digests = {intake->image.body_sha256, intake->body384.digest};
     if (!intake->image.is_signed_size) return GODWIT_REASON_NONE;
     size_t count = godwit_sigsector_count(intake->sector);
     if (count == 0 || !godwit_sigsector_is_tidy(intake->sector))
@@ -297,6 +297,7 @@ static void upload_begin(struct http_request *request)
     request->user = intake;
     const struct godwit_image_expect anything = {0};
     godwit_image_init_any(&intake->image, &anything, intake->sector);
+    godwit_image_want_sha384(&intake->image, &intake->body384);
     if (request->body_size != UINT64_MAX && request->body_size > FILE_MAX) {
         intake->size = request->body_size;
         refuse_size(intake);

@@ -16,7 +16,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "device"))
 import device_build  # noqa: E402
 
-TEXT_MAX, RAM_MAX, STACK_MAX = 16384, 6144, 2048
+TEXT_MAX, RAM_MAX, STACK_MAX = 20480, 6144, 2048
 # Who calls through a pointer, and what of ours stands behind it. PORT: flash, net, system and log
 # back end, whose stack is the port's own.
 PORT = []

@@ -189,15 +189,14 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
 
 static int answer_image(struct peer *peer, const struct godwit_request *request)
 {
-    char hex[65], tag[67];
+    char hex[65];
     peer->image_requests++;
     if (!bearer_is_token(peer, request->bearer)) return 401;
     godwit_hex_encode(peer->file_sha256, 32, hex);
-    snprintf(tag, sizeof tag, "\"%s\"", hex);
     if (!peer->file || strcmp(request->path + strlen(IMAGE_PATH), hex) != 0) return 409;
     peer->body = peer->file;
     peer->body_size = peer->file_size;
-    if (!request->use_range || (request->if_range && strcmp(request->if_range, tag) != 0))
+    if (!request->use_range || (request->if_range && strcmp(request->if_range, hex) != 0))
         return 200;
     if (request->range_from >= peer->file_size) return 416;
     peer->body += request->range_from;

@@ -170,6 +170,13 @@ static bool header_add(struct transfer *transfer, const char *start, const char 
     return more;
 }
 
+static bool tag_add(struct transfer *transfer, const char *tag)
+{
+    char quoted[80];
+    int size = snprintf(quoted, sizeof quoted, "\"%s\"", tag);
+    return size > 0 && (size_t)size < sizeof quoted && header_add(transfer, "If-Range: ", quoted);
+}
+
 static bool request_fill(struct transfer *transfer, const char *base,
                          const struct godwit_request *request)
 {
@@ -184,8 +191,7 @@ static bool request_fill(struct transfer *transfer, const char *base,
         snprintf(range, sizeof range, "%u-", (unsigned)request->range_from);
         is_good = is_good && header_add(transfer, "Range: bytes=", range);
     }
-    if (request->if_range)
-        is_good = is_good && header_add(transfer, "If-Range: ", request->if_range);
+    if (request->if_range) is_good = is_good && tag_add(transfer, request->if_range);
     if (request->body) {
         is_good = is_good && header_add(transfer, "Content-Type: application/json", "");
         bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
@@ -252,7 +258,7 @@ void host_net_init(struct host_net *net, struct host_net_pool *pool)
 {
     memset(net, 0, sizeof *net);
     net->pool = pool;
-    net->port = (struct godwit_net){net, net_start, net_read, net_close};
+    net->port = (struct godwit_net){net, net_start, net_read, net_close, NULL};
 }
 
 /* ── the pool ──────────────────────────────────────────────────────────────────────────────── */

@@ -143,7 +143,7 @@ static void use_liar(void)
 {
     memset(&liar, 0, sizeof liar);
     liar.inner = world.board.options.net;
-    world.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close};
+    world.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close, NULL};
 }
 
 static void a_whole_answer_to_a_range_starts_anew(void **state)

@@ -45,7 +45,7 @@ static const struct godwit_request POST = {.method = "POST", .path = "/v1/checki
 
 static int setup(void **state)
 {
-    const struct godwit_net inner = {&source, source_start, source_read, source_close};
+    const struct godwit_net inner = {&source, source_start, source_read, source_close, NULL};
     (void)state;
     source = (struct source){0};
     link_init(&under_test, &inner);

@@ -25,6 +25,7 @@ static struct godwit_checkin largest(void)
     memset(checkin.device_id + 6, 0, 10);
     checkin.has_token = true;
     checkin.on_trial = true;
+    checkin.unwatched = true;
     checkin.reset = GODWIT_RESET_DEEP_SLEEP;
     checkin.outcome.stage = GODWIT_STAGE_FLOWN_BACK;
     char *const texts[] = {checkin.agent_version, checkin.project, checkin.version,
