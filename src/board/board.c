@@ -9,6 +9,7 @@
 
 #define RESET_MS 300u /* from reset to the app's first line, as an ESP32 takes */
 #define FREE_HEAP_BYTES 180000u
+#define WATCHDOG_MS 5000u /* how long the task watchdog of ESP-IDF waits by default */
 #define NEVER UINT64_MAX
 
 /* ---- what the agent sees ---- */
@@ -39,10 +40,27 @@ static godwit_err board_random(void *ctx, uint8_t *out, size_t size)
     return GODWIT_OK;
 }
 
+static uint64_t delay_ms(const struct board *board, uint64_t least_ms)
+{
+    uint64_t ms = (uint64_t)board->behaviour.delay_s * 1000;
+    return ms > least_ms ? ms : least_ms;
+}
+
 static uint32_t board_free_heap(void *ctx)
 {
-    (void)ctx;
-    return FREE_HEAP_BYTES;
+    const struct board *board = ctx;
+    if (board->behaviour.kind != BEHAVIOUR_LEAK) return FREE_HEAP_BYTES;
+    uint64_t life_ms = delay_ms(board, 1000), age_ms = board->now_ms - board->boot_ms;
+    return (uint32_t)(age_ms < life_ms ? FREE_HEAP_BYTES * (life_ms - age_ms) / life_ms : 0);
+}
+
+static godwit_err board_self_test(void *ctx)
+{
+    const struct board *board = ctx;
+    if (board->behaviour.kind == BEHAVIOUR_NEVER_CONFIRM) return GODWIT_ERR_BUSY;
+    if (board->behaviour.kind != BEHAVIOUR_WRONG_CONFIG) return GODWIT_OK;
+    bool is_over = board->now_ms - board->boot_ms >= delay_ms(board, 0);
+    return is_over ? GODWIT_ERR_FORMAT : GODWIT_ERR_BUSY;
 }
 
 static void board_restart(void *ctx)
@@ -55,7 +73,9 @@ static godwit_err board_net_start(void *ctx, const struct godwit_request *reques
 {
     struct board *board = ctx;
     const struct godwit_net *net = &board->options.net;
+    if (board->request_ms == NEVER) board->request_ms = board->now_ms;
     if (board->behaviour.kind == BEHAVIOUR_NO_NETWORK) return GODWIT_ERR_NET;
+    if (board->behaviour.kind == BEHAVIOUR_NO_ANSWER) return GODWIT_OK;
     return net->start(net->ctx, request);
 }
 
@@ -64,7 +84,11 @@ static godwit_err board_net_read(void *ctx, uint8_t *data, size_t size_max, size
 {
     struct board *board = ctx;
     const struct godwit_net *net = &board->options.net;
-    return net->read(net->ctx, data, size_max, size_out, answer);
+    *size_out = 0;
+    if (board->behaviour.kind == BEHAVIOUR_NO_ANSWER) return GODWIT_OK;
+    godwit_err err = net->read(net->ctx, data, size_max, size_out, answer);
+    if (answer->status && board->contact_ms == NEVER) board->contact_ms = board->now_ms;
+    return err;
 }
 
 static void board_net_close(void *ctx)
@@ -84,7 +108,8 @@ void board_init(struct board *board, const struct board_options *options)
                                            .facts = board_facts,
                                            .random = board_random,
                                            .free_heap = board_free_heap,
-                                           .restart = board_restart};
+                                           .restart = board_restart,
+                                           .self_test = board_self_test};
     uint64_t mac = 0;
     for (size_t i = 0; i < sizeof options->mac; i++)
         mac = mac << 8 | options->mac[i];
@@ -95,7 +120,7 @@ void board_init(struct board *board, const struct board_options *options)
 static void forget(struct board *board)
 {
     if (board->is_started) board->options.net.close(board->options.net.ctx);
-    board->is_started = board->is_confirmed = board->wants_restart = false;
+    board->is_started = board->wants_restart = false;
     board->behaviour = (struct behaviour){BEHAVIOUR_HEALTHY, 0};
     memset(&board->agent, 0, sizeof board->agent);
 }
@@ -149,6 +174,7 @@ static uint64_t boot(struct board *board, uint64_t now_ms)
         return now_ms + RESET_MS;
     board->behaviour = behaviour_decode(block);
     board->boot_ms = now_ms;
+    board->step_ms = board->request_ms = board->contact_ms = board->confirmed_ms = NEVER;
     board->is_started = true;
     start_agent(board);
     return now_ms;
@@ -156,48 +182,78 @@ static uint64_t boot(struct board *board, uint64_t now_ms)
 
 /* ---- running ---- */
 
-/* When the image's behaviour ends this boot. */
-static uint64_t end_of_boot(const struct board *board)
+/* What ends a boot, by the image's behaviour: a reset, so long after a moment of this boot. The
+ * field of the moment; 0: nothing ends it. */
+#define SINCE(moment) offsetof(struct board, moment)
+static const struct {
+    size_t since;
+    enum godwit_reset cause;
+    uint32_t least_ms; /* the delay is at least so long … */
+    uint32_t more_ms;  /* … and this comes on top */
+    bool stands_still; /* from the moment (and where more_ms is, the delay) on no step is made */
+} ENDS[BEHAVIOUR_COUNT] = {
+    [BEHAVIOUR_CRASH_AT_BOOT] = {SINCE(boot_ms), GODWIT_RESET_PANIC, 0, 0, false},
+    [BEHAVIOUR_HANG] = {SINCE(boot_ms), GODWIT_RESET_WATCHDOG, 1000, 0, true},
+    [BEHAVIOUR_CRASH_AFTER_CONFIRM] = {SINCE(confirmed_ms), GODWIT_RESET_PANIC, 0, 0, false},
+    [BEHAVIOUR_CRASH_AFTER_STEP] = {SINCE(step_ms), GODWIT_RESET_PANIC, 0, 0, false},
+    [BEHAVIOUR_HANG_AFTER_CONTACT] = {SINCE(contact_ms), GODWIT_RESET_WATCHDOG, 1000, 0, true},
+    [BEHAVIOUR_DEADLOCK] = {SINCE(boot_ms), GODWIT_RESET_WATCHDOG, 0, WATCHDOG_MS, true},
+    [BEHAVIOUR_STACK_OVERFLOW] = {SINCE(request_ms), GODWIT_RESET_PANIC, 0, 0, false},
+    [BEHAVIOUR_LEAK] = {SINCE(boot_ms), GODWIT_RESET_PANIC, 1000, 0, false},
+    [BEHAVIOUR_SELF_RESET] = {SINCE(boot_ms), GODWIT_RESET_SOFTWARE, 0, 0, false},
+};
+
+/* When the image's behaviour ends this boot, and from when on its agent stands still. */
+static uint64_t end_of_boot(const struct board *board, uint64_t *still_ms_out)
 {
-    uint64_t delay_ms = (uint64_t)board->behaviour.delay_s * 1000;
-    switch (board->behaviour.kind) {
-    case BEHAVIOUR_CRASH_AT_BOOT:
-        return board->boot_ms + delay_ms;
-    case BEHAVIOUR_HANG:
-        return board->boot_ms + (delay_ms ? delay_ms : 1000);
-    case BEHAVIOUR_CRASH_AFTER_CONFIRM:
-        return board->is_confirmed ? board->confirmed_ms + delay_ms : NEVER;
-    default:
-        return NEVER;
-    }
+    enum behaviour_kind kind = board->behaviour.kind;
+    uint64_t since_ms = NEVER;
+    *still_ms_out = NEVER;
+    if (ENDS[kind].since) memcpy(&since_ms, (const char *)board + ENDS[kind].since, 8);
+    bool is_proven = kind == BEHAVIOUR_SELF_RESET && board->confirmed_ms != NEVER;
+    if (since_ms == NEVER || is_proven) return NEVER;
+    uint64_t end_ms = since_ms + delay_ms(board, ENDS[kind].least_ms);
+    if (ENDS[kind].stands_still) *still_ms_out = ENDS[kind].more_ms ? end_ms : since_ms;
+    return end_ms + ENDS[kind].more_ms;
 }
 
-static void note_confirmed(struct board *board, uint64_t now_ms)
+static uint64_t end_boot(struct board *board)
+{
+    enum godwit_reset cause = ENDS[board->behaviour.kind].cause;
+    struct board_counters *counters = &board->counters;
+    uint32_t *counter = cause == GODWIT_RESET_PANIC      ? &counters->panics
+                        : cause == GODWIT_RESET_WATCHDOG ? &counters->watchdogs
+                                                         : &counters->restarts;
+    return reset(board, cause, counter, board->now_ms);
+}
+
+/* Moments that the agent's step has brought. */
+static void note_moments(struct board *board)
 {
     struct godwit_agent_status status;
-    if (board->is_confirmed || board->behaviour.kind != BEHAVIOUR_CRASH_AFTER_CONFIRM) return;
+    if (board->step_ms == NEVER) board->step_ms = board->now_ms;
     godwit_agent_status(&board->agent, &status);
-    if (status.state == GODWIT_BOOT || status.on_trial) return;
-    board->is_confirmed = true;
-    board->confirmed_ms = now_ms;
+    if (board->confirmed_ms == NEVER && status.state != GODWIT_BOOT && !status.on_trial)
+        board->confirmed_ms = board->now_ms;
 }
 
 uint64_t board_step(struct board *board, uint64_t now_ms)
 {
+    uint64_t still_ms;
+    board->now_ms = now_ms;
     if (!board->is_on || board->is_bricked) return NEVER;
     if (!board->is_started) return boot(board, now_ms);
-    uint64_t end_ms = end_of_boot(board);
-    bool hangs = board->behaviour.kind == BEHAVIOUR_HANG;
-    if (now_ms >= end_ms && hangs)
-        return reset(board, GODWIT_RESET_WATCHDOG, &board->counters.watchdogs, now_ms);
-    if (now_ms >= end_ms) return reset(board, GODWIT_RESET_PANIC, &board->counters.panics, now_ms);
-    if (hangs) return end_ms;
-    uint64_t next_ms = godwit_agent_step(&board->agent, now_ms);
+    uint64_t end_ms = end_of_boot(board, &still_ms);
+    if (now_ms >= end_ms) return end_boot(board);
+    if (now_ms >= still_ms) return end_ms;
+    uint64_t ahead_ms = board->clock_ahead_ms;
+    uint64_t next_ms = godwit_agent_step(&board->agent, now_ms + ahead_ms) - ahead_ms;
     if (board->wants_restart)
         return reset(board, GODWIT_RESET_SOFTWARE, &board->counters.restarts, now_ms);
-    note_confirmed(board, now_ms);
-    end_ms = end_of_boot(board);
-    return next_ms < end_ms ? next_ms : end_ms;
+    note_moments(board);
+    end_ms = end_of_boot(board, &still_ms);
+    if (next_ms > end_ms) next_ms = end_ms;
+    return next_ms > still_ms && still_ms > now_ms ? still_ms : next_ms;
 }
 
 void board_status(const struct board *board, struct godwit_agent_status *out)

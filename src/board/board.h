@@ -35,10 +35,15 @@ struct board {
     struct godwit_partition running;
     bool is_on;
     bool is_bricked; /* nothing to boot: the chip resets for ever */
+    /* The agent's clock shows so much more than the caller's, modulo 2^64. May change at any time:
+     * a clock that starts anywhere, or jumps. */
+    uint64_t clock_ahead_ms;
     /* private */
-    bool is_started, is_confirmed, wants_restart;
+    bool is_started, wants_restart;
     struct behaviour behaviour;
-    uint64_t boot_ms, confirmed_ms, random_state;
+    uint64_t now_ms, random_state;
+    /* Moments of this boot; UINT64_MAX: not yet. */
+    uint64_t boot_ms, step_ms, request_ms, contact_ms, confirmed_ms;
     struct godwit_net net;
     struct godwit_system system;
     struct godwit_agent agent;

@@ -61,7 +61,11 @@ int cmd_pack(int argc, char **argv)
         {"--size", OPTION_NUMBER, &size, "BYTES", "size before signing (default 65536)"},
         {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (default 1)"},
         {"--behaviour", OPTION_TEXT, &behaviour, "NAME",
-         "healthy, crash-at-boot, hang, no-network, crash-after-confirm"},
+         "what it does once it runs: healthy, crash-at-boot, hang,\n"
+         "                           no-network, crash-after-confirm, crash-after-step,\n"
+         "                           hang-after-contact, deadlock, stack-overflow, leak,\n"
+         "                           wrong-config, never-confirm, self-reset, no-answer\n"
+         "                           (default healthy)"},
         {"--delay", OPTION_NUMBER, &delay_s, "S",
          "seconds after boot until it behaves so (default 0)"},
     };

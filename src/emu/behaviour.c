@@ -10,6 +10,15 @@ static const char *const NAMES[BEHAVIOUR_COUNT] = {
     [BEHAVIOUR_HANG] = "hang",
     [BEHAVIOUR_NO_NETWORK] = "no-network",
     [BEHAVIOUR_CRASH_AFTER_CONFIRM] = "crash-after-confirm",
+    [BEHAVIOUR_CRASH_AFTER_STEP] = "crash-after-step",
+    [BEHAVIOUR_HANG_AFTER_CONTACT] = "hang-after-contact",
+    [BEHAVIOUR_DEADLOCK] = "deadlock",
+    [BEHAVIOUR_STACK_OVERFLOW] = "stack-overflow",
+    [BEHAVIOUR_LEAK] = "leak",
+    [BEHAVIOUR_WRONG_CONFIG] = "wrong-config",
+    [BEHAVIOUR_NEVER_CONFIRM] = "never-confirm",
+    [BEHAVIOUR_SELF_RESET] = "self-reset",
+    [BEHAVIOUR_NO_ANSWER] = "no-answer",
 };
 
 const char *behaviour_name(enum behaviour_kind kind)

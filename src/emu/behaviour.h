@@ -15,6 +15,17 @@ enum behaviour_kind {
     BEHAVIOUR_HANG,                /* watchdog reset, delay seconds (at least 1) after start */
     BEHAVIOUR_NO_NETWORK,          /* every request fails */
     BEHAVIOUR_CRASH_AFTER_CONFIRM, /* panic, delay seconds after it was confirmed */
+    BEHAVIOUR_CRASH_AFTER_STEP,    /* panic, delay seconds after the agent's first step */
+    BEHAVIOUR_HANG_AFTER_CONTACT,  /* the agent stands still from the first answer on; watchdog
+                                      reset, delay seconds (at least 1) later */
+    BEHAVIOUR_DEADLOCK,       /* the agent stands still delay seconds after start; watchdog reset,
+                                 5 s later */
+    BEHAVIOUR_STACK_OVERFLOW, /* panic, delay seconds after its first request */
+    BEHAVIOUR_LEAK,         /* the free heap falls; panic, delay seconds (at least 1) after start */
+    BEHAVIOUR_WRONG_CONFIG, /* the self-test fails, delay seconds after start */
+    BEHAVIOUR_NEVER_CONFIRM, /* the self-test never ends */
+    BEHAVIOUR_SELF_RESET,    /* restarts itself, delay seconds after start, until confirmed */
+    BEHAVIOUR_NO_ANSWER,     /* every request begins and none is answered */
     BEHAVIOUR_COUNT
 };
 
@@ -23,7 +34,7 @@ struct behaviour {
     uint32_t delay_s;
 };
 
-/* "healthy", "crash-at-boot", "hang", "no-network", "crash-after-confirm"; static. */
+/* "healthy", "crash-at-boot", "no-network" …; static. */
 const char *behaviour_name(enum behaviour_kind kind);
 /* MISSING for a name that is not in the list. */
 GODWIT_MUST_USE godwit_err behaviour_by_name(const char *name, enum behaviour_kind *out);

@@ -1,6 +1,6 @@
-/* The hardware of a make-believe ESP32: flash in memory or in a file, a saw that cuts power, the
- * second-stage bootloader, and a link that loses. Each wraps or fills the structs of
- * agent/port.h, so that the agent can not tell. Host only; one thread per object. */
+/* The hardware of a make-believe ESP32: flash in memory or in a file, a saw that cuts power, a
+ * fault that fails, the second-stage bootloader, and a link that loses. Each wraps or fills the
+ * structs of agent/port.h, so that the agent can not tell. Host only; one thread per object. */
 #pragma once
 
 #include "agent/port.h"
@@ -82,6 +82,32 @@ void saw_init(struct saw *saw, const struct godwit_flash *inner);
 struct godwit_flash saw_port(struct saw *saw);
 /* Power is back, and nothing more is cut until cut_at is set anew. */
 void saw_power_on(struct saw *saw);
+
+/* ---- the fault --------------------------------------------------------------------------------
+ * Wraps a flash that fails without losing power: its n-th operation of the chosen sorts answers IO,
+ * or says OK and does nothing (a read then gives 0xFF, as a silent bus does), once or from there on
+ * always. Counts the erases of each sector. */
+enum fault_sort { FAULT_READ = 1, FAULT_WRITE = 2, FAULT_ERASE = 4, FAULT_ANY = 7 };
+
+struct fault {
+    struct godwit_flash inner;
+    unsigned sorts;      /* of fault_sort: which operations are counted and fail */
+    uint32_t operations; /* of these sorts, over all of the fault's life */
+    uint32_t fail_at;    /* fails when operations reaches it (1: the very first); 0: never */
+    bool is_silent;      /* does nothing and says OK */
+    bool lasts;          /* every one from fail_at on */
+    uint32_t fails;      /* operations that failed */
+    uint32_t *erases;    /* of each sector, inner.size / FLASH_ERASE_SIZE numbers; or NULL */
+};
+void fault_init(struct fault *fault, const struct godwit_flash *inner);
+struct godwit_flash fault_port(struct fault *fault);
+/* The flash is sound again. */
+void fault_clear(struct fault *fault);
+/* Rot: flips `bits` different bits of one sector, chosen by seed, in either direction, as cells
+ * that lose their charge and read amplifiers that age do. Past the counters; IO as the flash says.
+ */
+GODWIT_MUST_USE godwit_err flash_rot(const struct godwit_flash *flash, uint32_t sector_offset,
+                                     uint32_t bits, uint64_t seed);
 
 /* ---- the link ---------------------------------------------------------------------------------
  * Wraps a net and loses. Counts the bytes of the answers to GET requests: the image downloads. */

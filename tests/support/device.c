@@ -103,13 +103,13 @@ bool device_runs(const struct device *device, const struct firmware *file)
 
 bool device_would_boot(const struct device *device, struct godwit_partition *partition_out)
 {
-    const struct bootloader bootloader = device_bootloader();
+    const struct bootloader *bootloader = &device->board.options.bootloader;
     struct efuses efuses = device->board.efuses;
     struct flash_ram copy;
     struct boot boot;
     must(!flash_ram_clone(&device->ram, &copy), "memory");
     struct godwit_flash flash = flash_ram_port(&copy);
-    must(!bootloader_run(&bootloader, &flash, &efuses, &boot), "booting");
+    must(!bootloader_run(bootloader, &flash, &efuses, &boot), "booting");
     flash_ram_deinit(&copy);
     *partition_out = boot.partition;
     return boot.boots;

@@ -109,6 +109,129 @@ static void crashes_once_confirmed(void **state)
     assert_int_equal(device.board.counters.panics, 1); /* what runs without trial is confirmed */
 }
 
+static void crashes_after_the_first_step(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_CRASH_AFTER_STEP, 0);
+    run_for(2000);
+    assert_true(device.board.counters.panics > 4);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    end(state);
+    begin(BEHAVIOUR_CRASH_AFTER_STEP, 3);
+    run_for(2900);
+    assert_int_equal(device.board.counters.panics, 0);
+    run_for(200);
+    assert_int_equal(device.board.counters.panics, 1);
+    assert_int_equal(device.peer.claims, 1); /* the agent's step has counted */
+}
+
+static void stands_still_after_contact(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HANG_AFTER_CONTACT, 4);
+    run_for(3500);
+    assert_int_equal(device.peer.claims, 1);
+    assert_int_equal(device.board.counters.watchdogs, 0);
+    uint32_t starts = device.link.starts;
+    while (!device.board.counters.watchdogs)
+        assert_true(device_step(&device));
+    assert_int_equal(device.link.starts, starts); /* no step since */
+    assert_in_range(device.now_ms, 4300, 4400);
+    assert_int_equal(device.board.reset, GODWIT_RESET_WATCHDOG);
+}
+
+static void deadlocks_after_its_delay(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_DEADLOCK, 70);
+    run_for(69900);
+    uint32_t checkins = device.peer.checkins;
+    assert_true(checkins >= 2);
+    run_for(5000);
+    assert_int_equal(device.board.counters.watchdogs, 0);
+    run_for(150);
+    assert_int_equal(device.board.counters.watchdogs, 1);
+    assert_int_equal(device.peer.checkins, checkins);
+}
+
+static void overflows_at_the_first_request(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_STACK_OVERFLOW, 0);
+    device.peer.is_silent = true;
+    run_for(1000);
+    assert_true(device.board.counters.panics > 0);
+    assert_true(device.link.starts > 0);
+}
+
+static void leaks_until_it_panics(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_LEAK, 200);
+    run_for(1000);
+    uint32_t heap = device.peer.last.free_heap;
+    while (device.peer.checkins < 3)
+        assert_true(device_step(&device));
+    assert_true(device.peer.last.free_heap < heap / 2);
+    assert_int_equal(device.board.counters.panics, 0);
+    while (device.board.counters.panics < 2) /* again at each boot */
+        assert_true(device_step(&device));
+    assert_in_range(device.now_ms, 400000, 402000);
+}
+
+static void answers_the_self_test(void **state)
+{
+    const struct godwit_system *system = &device.board.system;
+    (void)state;
+    begin(BEHAVIOUR_WRONG_CONFIG, 5);
+    run_for(4000);
+    assert_int_equal(system->self_test(system->ctx), GODWIT_ERR_BUSY);
+    device.board.now_ms = 5000;
+    assert_int_equal(system->self_test(system->ctx), GODWIT_ERR_FORMAT);
+    end(state);
+    begin(BEHAVIOUR_NEVER_CONFIRM, 0);
+    run_for(900000);
+    assert_int_equal(system->self_test(system->ctx), GODWIT_ERR_BUSY);
+    end(state);
+    begin(BEHAVIOUR_HEALTHY, 0);
+    run_for(1000);
+    assert_int_equal(system->self_test(system->ctx), GODWIT_OK);
+}
+
+static void resets_itself_until_confirmed(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_SELF_RESET, 0);
+    run_for(900);
+    assert_int_equal(device.board.counters.restarts, 3); /* before its first step */
+    assert_int_equal(device.board.reset, GODWIT_RESET_SOFTWARE);
+    end(state);
+    begin(BEHAVIOUR_SELF_RESET, 5);
+    run_for(20000);
+    assert_int_equal(device.board.counters.restarts, 0); /* what runs without trial is confirmed */
+}
+
+static void begins_requests_that_nobody_answers(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_NO_ANSWER, 0);
+    run_for(120000);
+    assert_int_equal(device.peer.claims, 0);
+    assert_int_equal(device.board.counters.boots, 1);
+    assert_true(device.board.request_ms < 1000);
+    assert_true(device.board.contact_ms == UINT64_MAX);
+}
+
+static void the_agents_clock_is_its_own(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    device.board.clock_ahead_ms = (uint64_t)-3000; /* it wraps round, three seconds from now */
+    run_for(200000);
+    assert_in_range(device.now_ms, 200000, 300000);
+    assert_in_range(device.peer.checkins, 3, 5);
+}
+
 static void power_is_lost_and_returns(void **state)
 {
     struct godwit_agent_status status;
@@ -170,6 +293,15 @@ int main(void)
         cmocka_unit_test_teardown(hangs_until_the_watchdog, end),
         cmocka_unit_test_teardown(has_no_network, end),
         cmocka_unit_test_teardown(crashes_once_confirmed, end),
+        cmocka_unit_test_teardown(crashes_after_the_first_step, end),
+        cmocka_unit_test_teardown(stands_still_after_contact, end),
+        cmocka_unit_test_teardown(deadlocks_after_its_delay, end),
+        cmocka_unit_test_teardown(overflows_at_the_first_request, end),
+        cmocka_unit_test_teardown(leaks_until_it_panics, end),
+        cmocka_unit_test_teardown(answers_the_self_test, end),
+        cmocka_unit_test_teardown(resets_itself_until_confirmed, end),
+        cmocka_unit_test_teardown(begins_requests_that_nobody_answers, end),
+        cmocka_unit_test_teardown(the_agents_clock_is_its_own, end),
         cmocka_unit_test_teardown(power_is_lost_and_returns, end),
         cmocka_unit_test_teardown(nothing_to_boot_is_a_brick, end),
         cmocka_unit_test(chance_is_by_seed_and_mac),
