@@ -66,9 +66,26 @@ GODWIT_MUST_USE godwit_err flash_put(const struct godwit_flash *flash, uint32_t 
 
 /* ---- the saw ----------------------------------------------------------------------------------
  * Wraps a flash and cuts power at its n-th write or erase. From then on each call fails with IO
- * until power returns. A torn write leaves a prefix of whole write units and some bits of the next;
- * a torn erase leaves some sectors erased and one neither old nor blank. */
-enum saw_kind { SAW_BEFORE, SAW_TORN, SAW_AFTER, SAW_KINDS_COUNT };
+ * until power returns. What the cut operation leaves, by kind, for a write and for an erase: */
+enum saw_kind {
+    SAW_BEFORE, /* nothing was done */
+    SAW_TORN,   /* a prefix of whole units and some bits of the next; sectors up to one that is
+                   neither old nor blank */
+    SAW_AFTER,  /* all was done, and nobody was told */
+    SAW_SUFFIX, /* the same as torn, from the far end */
+    SAW_BITS,   /* some bits all over, or all but a few; all sectors half erased */
+    SAW_HOLES,  /* any subset of the 4-byte words: a page program keeps no order */
+    SAW_WEAK,   /* some bits all over, and others read differently at each read until they are
+                   written again or erased; sectors up to one like that */
+    SAW_KINDS_COUNT
+};
+
+/* Bytes some of whose bits have no firm value. */
+struct saw_weak {
+    uint32_t offset, size; /* size 0: none */
+    uint64_t seed;         /* tells which */
+};
+#define SAW_WEAK_MAX 4
 
 struct saw {
     struct godwit_flash inner;
@@ -77,7 +94,12 @@ struct saw {
     enum saw_kind kind;
     uint64_t seed; /* chooses where inside an operation it tears */
     bool is_off;   /* power is gone */
+    /* private */
+    struct saw_weak weak[SAW_WEAK_MAX]; /* newest first */
+    uint64_t reads;
 };
+/* "before", "torn" …; static. */
+const char *saw_kind_name(enum saw_kind kind);
 void saw_init(struct saw *saw, const struct godwit_flash *inner);
 struct godwit_flash saw_port(struct saw *saw);
 /* Power is back, and nothing more is cut until cut_at is set anew. */

@@ -1,9 +1,14 @@
-/* figure cut: power is cut at every flash operation of a device's life, before, in the middle of
- * and after it, with write units of 4, 16 and 32 bytes; then power returns and it runs on. update
- * joins → install → switch → trial → confirm return   joins → install → switch → trial → crash →
- * fly-back → report Each is told from slot 0, from slot 1 (a device that was updated before) and
- * from a factory image. A torn operation is tried with several seeds, since it has many ways to go
- * wrong. */
+/* figure cut: power is cut at every flash operation of a device's life, in each way that the saw
+ * knows, with write units of 4, 16 and 32 bytes; then power returns and it runs on.
+ *
+ *     update  joins → install → switch → trial → confirm
+ *     return  joins → install → switch → trial → crash → fly-back → report
+ *
+ * Each is told from slot 0, from slot 1 (a device that was updated before) and from a factory
+ * image. A torn operation is tried with several seeds, since it has many ways to go wrong. The bad
+ * image crashes before its agent's first step; an otadata entry with number and CRC but no state
+ * boots it unwatched then, and no agent can help: the kinds of cut that leave such entries are left
+ * to figure power. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +23,6 @@ struct figure {
 };
 
 static const uint32_t WRITE_SIZES[] = {4, 16, 32};
-static const char *const KINDS[] = {"before", "torn", "after"};
 static const char *const ENDS[] = {"finished", "unfinished", "bricked", "violated"};
 
 static void run_case(struct figure *figure, const struct cut_story *story, const struct cut_case *c)
@@ -29,13 +33,16 @@ static void run_case(struct figure *figure, const struct cut_story *story, const
     figure->ends[end]++;
     if (end)
         fprintf(stderr, "%s, write unit %u: cut %s operation %u, seed %llu: %s\n", story->name,
-                c->write_size, KINDS[c->kind], c->cut_at, (unsigned long long)c->seed, ENDS[end]);
+                c->write_size, saw_kind_name(c->kind), c->cut_at, (unsigned long long)c->seed,
+                ENDS[end]);
 }
 
 static void run_operation(struct figure *figure, const struct cut_story *story, struct cut_case c)
 {
-    for (c.kind = SAW_BEFORE; c.kind < SAW_KINDS_COUNT; c.kind++) {
-        uint64_t seeds = c.kind == SAW_TORN ? TORN_SEEDS : 1;
+    enum saw_kind end = story->flies_back ? SAW_SUFFIX : SAW_KINDS_COUNT;
+    for (c.kind = SAW_BEFORE; c.kind < end; c.kind++) {
+        bool is_torn = c.kind != SAW_BEFORE && c.kind != SAW_AFTER;
+        uint64_t seeds = is_torn ? TORN_SEEDS : 1;
         for (c.seed = 0; c.seed < seeds; c.seed++)
             run_case(figure, story, &c);
     }

@@ -12,6 +12,7 @@
 #include "exhaust.h"
 
 #define FILE_SIZE (64u * 1024 + 3 * 4096)
+#define KINDS 3     /* before, torn, after */
 #define AGAIN_MAX 6 /* operations behind the first cut */
 
 static void each_pair(const struct cut_story *story)
@@ -23,15 +24,15 @@ static void each_pair(const struct cut_story *story)
     while (exhaust_next(&e)) {
         struct cut_case c = {.write_size = 32, .seed = 3, .cause = GODWIT_RESET_POWER_ON};
         c.cut_at = 1 + exhaust_pick(&e, operations);
-        c.kind = (enum saw_kind)exhaust_pick(&e, SAW_KINDS_COUNT);
+        c.kind = (enum saw_kind)exhaust_pick(&e, KINDS);
         c.again_after = 1 + exhaust_pick(&e, AGAIN_MAX);
         enum cut_end end = cut_run(story, &c, &ignored);
         if (end != CUT_FINISHED)
-            fail_msg("%s: cut at %u (kind %d) and %u later: end %d", story->name, c.cut_at, c.kind,
-                     c.again_after, end);
+            fail_msg("%s: cut %s operation %u and %u later: end %d", story->name,
+                     saw_kind_name(c.kind), c.cut_at, c.again_after, end);
         cases++;
     }
-    assert_int_equal(cases, operations * SAW_KINDS_COUNT * AGAIN_MAX);
+    assert_int_equal(cases, operations * KINDS * AGAIN_MAX);
 }
 
 static void both_stories_survive(void **state)

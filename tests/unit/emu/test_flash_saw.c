@@ -155,6 +155,143 @@ static void a_case_can_be_played_again(void **state)
     assert_memory_equal(before, after, SIZE);
 }
 
+/* Erased flash with `data` (0x00) written over 64 bytes at 32 and cut. */
+static void torn_zeroes(enum saw_kind kind, uint64_t seed)
+{
+    static const uint8_t zeroes[64];
+    assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+    saw_init(&saw, &bare);
+    saw.seed = seed;
+    saw.kind = kind;
+    saw.cut_at = 1;
+    assert_int_equal(flash.write(flash.ctx, 32, zeroes, 64), GODWIT_ERR_IO);
+    content(after);
+    assert_true(godwit_all(after, 32, 0xFF) && godwit_all(after + 96, 4000, 0xFF));
+}
+
+static unsigned bits_set(const uint8_t *bytes, uint32_t size)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < size; i++)
+        count += (unsigned)__builtin_popcount(bytes[i]);
+    return count;
+}
+
+static void suffix_leaves_the_far_end(void **state)
+{
+    bool saw_some = false;
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        torn_zeroes(SAW_SUFFIX, seed);
+        uint32_t whole = 0;
+        while (whole < 64 && godwit_all(after + 96 - whole - 16, 16, 0))
+            whole += 16;
+        assert_true(whole < 64);
+        assert_true(godwit_all(after + 32, 48 - whole, 0xFF));
+        saw_some |= whole > 0;
+    }
+    assert_true(saw_some);
+}
+
+/* From a quarter of the bits to all but three of them, and any part of the words. */
+static void bits_and_words_in_any_order(void **state)
+{
+    bool saw_most = false, saw_few = false, saw_all_but_three = false;
+    uint32_t words_seen = 0, words_missed = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        torn_zeroes(SAW_BITS, seed);
+        unsigned left = bits_set(after + 32, 64);
+        assert_true(left > 0 && left < 512);
+        saw_all_but_three |= left <= 3;
+        saw_most |= left > 3 && left < 160;
+        saw_few |= left > 350;
+        torn_zeroes(SAW_HOLES, seed);
+        for (uint32_t i = 0; i < 16; i++) {
+            const uint8_t *word = after + 32 + 4 * i;
+            assert_true(godwit_all(word, 4, 0) || godwit_all(word, 4, 0xFF));
+            words_seen |= (uint32_t)(word[0] == 0) << i;
+            words_missed |= (uint32_t)(word[0] == 0xFF) << i;
+        }
+    }
+    assert_true(saw_most && saw_few && saw_all_but_three);
+    assert_true(words_seen == 0xFFFF && words_missed == 0xFFFF);
+}
+
+/* Whether two reads of the first sector differ, with power back. */
+static bool wavers(void)
+{
+    uint8_t first[4096], second[4096];
+    assert_int_equal(flash.read(flash.ctx, 0, first, sizeof first), GODWIT_OK);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(flash.read(flash.ctx, 0, second, sizeof second), GODWIT_OK);
+        if (memcmp(first, second, sizeof first) != 0) return true;
+    }
+    return false;
+}
+
+static void weak_bits_waver_until_written_or_erased(void **state)
+{
+    static const uint8_t zeroes[64];
+    unsigned wavering = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        torn_zeroes(SAW_WEAK, seed);
+        saw_power_on(&saw);
+        wavering += wavers();
+        assert_int_equal(flash.write(flash.ctx, 96, zeroes, 16), GODWIT_OK);
+        wavering += wavers(); /* what stands behind them changes nothing */
+        assert_int_equal(flash.write(flash.ctx, 32, zeroes, 64), GODWIT_OK);
+        assert_false(wavers());
+        torn_zeroes(SAW_WEAK, seed);
+        saw_power_on(&saw);
+        assert_int_equal(flash.erase(flash.ctx, 0, 4096), GODWIT_OK);
+        assert_false(wavers());
+    }
+    assert_int_equal(wavering, 80);
+}
+
+/* One sector that wavers between old and blank; those in front of it are blank, the rest old. */
+static void weak_erase_wavers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        saw_init(&saw, &bare);
+        assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+        memset(before, 0, SIZE);
+        assert_int_equal(bare.write(bare.ctx, 0, before, SIZE), GODWIT_OK);
+        saw.seed = seed;
+        saw.kind = SAW_WEAK;
+        saw.cut_at = 1;
+        assert_int_equal(flash.erase(flash.ctx, 0, 4096), GODWIT_ERR_IO);
+        assert_true(godwit_all(content(after) + 4096, SIZE - 4096, 0));
+        saw_power_on(&saw);
+        assert_true(wavers());
+    }
+}
+
+/* An erase all at once raises bits in each of its sectors and clears none. */
+static void bits_of_an_erase(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        saw_init(&saw, &bare);
+        assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
+        fill(0, SIZE);
+        saw.seed = seed;
+        saw.kind = seed % 2 ? SAW_BITS : SAW_HOLES;
+        saw.cut_at = 1;
+        assert_int_equal(flash.erase(flash.ctx, 0, 3 * 4096), GODWIT_ERR_IO);
+        content(after);
+        for (uint32_t at = 0; at < 3 * 4096; at += 4096) {
+            assert_memory_not_equal(after + at, before + at, 4096);
+            for (uint32_t i = at; i < at + 4096; i++)
+                assert_int_equal(after[i] & before[i], before[i]);
+        }
+        assert_memory_equal(after + 3 * 4096, before + 3 * 4096, SIZE - 3 * 4096);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +299,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_works_without_power, setup, teardown),
         cmocka_unit_test_setup_teardown(torn_write_leaves_a_prefix, setup, teardown),
         cmocka_unit_test_setup_teardown(torn_erase_leaves_one_sector_between, setup, teardown),
+        cmocka_unit_test_setup_teardown(suffix_leaves_the_far_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(bits_and_words_in_any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(weak_bits_waver_until_written_or_erased, setup, teardown),
+        cmocka_unit_test_setup_teardown(weak_erase_wavers, setup, teardown),
+        cmocka_unit_test_setup_teardown(bits_of_an_erase, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_can_be_played_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
