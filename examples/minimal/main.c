@@ -5,8 +5,9 @@
  *
  * What an update service needs to know stands in front of everything else, in this order:
  *   file offset 0x020  application descriptor (ESP-IDF's esp_app_desc_t, 256 bytes)
- *   file offset 0x120  policy block P1 (328 bytes; zero here: a placeholder to be filled)
- *   file offset 0x268  behaviour block (16 bytes; of test images only) */
+ *   file offset 0x120  policy block P1 (328 bytes; zero here: the placeholder for `godwit policy`)
+ *   file offset 0x268  behaviour block (16 bytes; of test images only)
+ * The sections of the first two bear the names that ESP-IDF's linker script has for them. */
 #include <stdint.h>
 
 #ifndef VERSION
@@ -28,27 +29,29 @@ struct app_description {
 };
 _Static_assert(sizeof(struct app_description) == 256, "as ESP-IDF has it");
 
-struct front {
-    struct app_description description;
-    uint8_t policy[328];
-    struct {
-        char magic[4];
-        uint8_t kind, zero[3];
-        uint32_t delay_s, zero2;
-    } behaviour;
+struct behaviour {
+    char magic[4];
+    uint8_t kind, zero[3];
+    uint32_t delay_s, zero2;
 };
 
-__attribute__((used, section(".front"))) const volatile struct front front = {
-    .description =
-        {
-            .magic = 0xABCD5432,
-            .version = VERSION,
-            .project = "minimal",
-            .idf_version = "none",
-            .block_revision_max = 99,
-            .mmu_page_log2 = 16,
-        },
-    .behaviour = {.magic = {'G', 'W', 'B', '1'}, .kind = BEHAVIOUR, .delay_s = DELAY_S},
+/* Volatile: what stands there is decided after the compiler has seen it. */
+__attribute__((used, section(".rodata_desc")))
+const volatile struct app_description app_description = {
+    .magic = 0xABCD5432,
+    .version = VERSION,
+    .project = "minimal",
+    .idf_version = "none",
+    .block_revision_max = 99,
+    .mmu_page_log2 = 16,
+};
+
+__attribute__((used, section(".rodata_custom_desc"))) const volatile uint8_t godwit_policy[328];
+
+__attribute__((used, section(".behaviour"))) const volatile struct behaviour behaviour = {
+    .magic = {'G', 'W', 'B', '1'},
+    .kind = BEHAVIOUR,
+    .delay_s = DELAY_S,
 };
 
 #define UART0_FIFO (*(volatile uint32_t *)0x60000000)
@@ -75,9 +78,9 @@ static void wait_seconds(uint32_t seconds)
 __attribute__((noreturn, used)) static void run(void)
 {
     print("minimal " VERSION "\n");
-    uint8_t kind = front.behaviour.kind;
+    uint8_t kind = behaviour.kind;
     if (kind == 1 || kind == 4) {
-        wait_seconds(front.behaviour.delay_s);
+        wait_seconds(behaviour.delay_s);
         __builtin_trap();
     }
     for (;;) /* healthy and silent; as a hang, the watchdog ends it */

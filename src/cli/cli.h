@@ -5,6 +5,7 @@
 int cmd_inspect(int argc, char **argv);
 int cmd_flash(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_pack(int argc, char **argv);

@@ -80,6 +80,7 @@ static godwit_err inspect_image(struct inspection *inspection, const uint8_t *da
     inspection->has_header = size >= GODWIT_IMAGE_HEADER_SIZE;
     if (inspection->kind != GODWIT_FILE_APP) return GODWIT_OK;
     inspect_faults(inspection, data, size);
+    inspection->place = policy_place(data, size);
     inspection->has_policy =
         image->info.has_policy &&
         godwit_policy_decode(image->info.policy, false, &inspection->policy) == 0;
@@ -116,6 +117,23 @@ godwit_err inspect(struct inspection *inspection, const char *path, const uint8_
         add_problem(inspection, GODWIT_REASON_NOT_AN_IMAGE,
                     godwit_file_kind_words(inspection->kind));
     return err;
+}
+
+bool policy_is_of_project(const struct inspection *inspection)
+{
+    const struct godwit_image_info *info = &inspection->image.info;
+    uint8_t product_id[16];
+    return info->has_description && !godwit_product_id(GODWIT_ORG, info->project, product_id) &&
+           memcmp(product_id, inspection->policy.product_id, sizeof product_id) == 0;
+}
+
+bool inspection_is_signed_by(const struct inspection *inspection, const uint8_t key[static 32])
+{
+    for (size_t i = 0; i < inspection->signatures_count; i++) {
+        const struct godwit_sigblock *block = &inspection->signatures[i];
+        if (!block->reason && memcmp(block->key_digest, key, 32) == 0) return true;
+    }
+    return false;
 }
 
 const char *policy_flag_name(size_t bit)

@@ -8,6 +8,7 @@
 #include "formats/image.h"
 #include "formats/policy.h"
 #include "formats/sigblock.h"
+#include "keys/keys.h"
 
 #define PROBLEMS_MAX 24
 
@@ -24,6 +25,7 @@ struct inspection {
     bool has_header;           /* an image of some kind: chip and revisions are set */
     struct godwit_image image; /* `info` is what the file says; digests where it was whole */
     struct godwit_body384 body384;
+    enum policy_place place; /* of an application image */
     struct godwit_policy policy;
     bool has_policy;       /* decoded */
     bool has_behaviour;    /* a behaviour block of a test image stands at 0x268 */
@@ -40,6 +42,10 @@ GODWIT_MUST_USE godwit_err inspect(struct inspection *inspection, const char *pa
 
 /* For people, on stdout. */
 void inspection_print(const struct inspection *inspection);
+/* The same of the policy alone, or of the place for one. */
+void policy_print(const struct inspection *inspection);
+/* A line of either: a name, or none, and a fact. */
+__attribute__((format(printf, 2, 3))) void fact_print(const char *name, const char *format, ...);
 /* For programs. The caller owns the result. */
 json_t *inspection_json(const struct inspection *inspection);
 /* Text of a file made fit for a terminal and for JSON: control bytes, and whatever is no UTF-8,
@@ -47,3 +53,7 @@ json_t *inspection_json(const struct inspection *inspection);
 const char *text_clean(const char *text, char *out);
 /* Bit n of a policy's flags as a word, NULL behind the last. */
 const char *policy_flag_name(size_t bit);
+/* Whether the policy speaks of the project that the descriptor names. */
+bool policy_is_of_project(const struct inspection *inspection);
+/* Whether a good signature of this file is by the key. */
+bool inspection_is_signed_by(const struct inspection *inspection, const uint8_t key[static 32]);

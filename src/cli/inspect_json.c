@@ -22,19 +22,47 @@ static json_t *revision(uint16_t value)
     return json_sprintf("%u.%u", value / 100u, value % 100u);
 }
 
-static json_t *policy_json(const struct godwit_policy *policy)
+static json_t *boards_json(uint32_t mask)
 {
-    json_t *keys = json_array(), *flags = json_array();
-    for (size_t i = 0; i < policy->image_keys_count; i++)
+    json_t *list = json_array();
+    for (int board = 0; board < 32; board++)
+        if (mask >> board & 1) json_array_append_new(list, json_integer(board));
+    return list;
+}
+
+static json_t *policy_json(const struct inspection *inspection)
+{
+    const struct godwit_policy *policy = &inspection->policy;
+    json_t *keys = json_array(), *signers = json_array(), *deploy_keys = json_array();
+    json_t *flags = json_array();
+    for (size_t i = 0; i < policy->image_keys_count; i++) {
         json_array_append_new(keys, hex(policy->image_keys[i], 32));
+        if (inspection_is_signed_by(inspection, policy->image_keys[i]))
+            json_array_append_new(signers, hex(policy->image_keys[i], 32));
+    }
+    for (size_t i = 0; i < policy->deploy_keys_count; i++)
+        json_array_append_new(deploy_keys, hex(policy->deploy_keys[i], 64));
     for (size_t bit = 0; policy_flag_name(bit); bit++)
         if (policy->flags >> bit & 1)
             json_array_append_new(flags, json_string(policy_flag_name(bit)));
-    return json_pack("{so si sI sI sI so so si}", "product_id", hex(policy->product_id, 16),
-                     "threshold", (int)policy->threshold, "hardware_mask",
-                     (json_int_t)policy->hardware_mask, "counter", (json_int_t)policy->counter,
-                     "floor", (json_int_t)policy->floor, "image_keys", keys, "flags", flags,
-                     "deploy_keys", (int)policy->deploy_keys_count);
+    json_t *out = json_pack("{so si sI sI sI so so so so so}", "product_id",
+                            hex(policy->product_id, 16), "threshold", (int)policy->threshold,
+                            "hardware_mask", (json_int_t)policy->hardware_mask, "counter",
+                            (json_int_t)policy->counter, "floor", (json_int_t)policy->floor,
+                            "image_keys", keys, "signed_by", signers, "deploy_keys", deploy_keys,
+                            "flags", flags, "boards", boards_json(policy->hardware_mask));
+    bool is_named = policy_is_of_project(inspection);
+    json_object_set_new(out, "product",
+                        is_named ? clean(inspection->image.info.project) : json_null());
+    return out;
+}
+
+/* "policy", "placeholder", or null where there is no room for one. */
+static json_t *place_json(const struct inspection *inspection)
+{
+    if (inspection->kind != GODWIT_FILE_APP) return json_null();
+    if (inspection->place == POLICY_PLACE_FILLED) return json_string("policy");
+    return inspection->place == POLICY_PLACE_EMPTY ? json_string("placeholder") : json_null();
 }
 
 static void add_header(json_t *out, const struct godwit_image_info *info)
@@ -73,8 +101,8 @@ static void add_image(json_t *out, const struct inspection *inspection)
     if (info->image_size) json_object_set_new(out, "image_size", json_integer(info->image_size));
     if (info->image_size && info->hash_appended)
         json_object_set_new(out, "image_sha256", hex(info->image_sha256, 32));
-    if (inspection->has_policy)
-        json_object_set_new(out, "policy", policy_json(&inspection->policy));
+    if (inspection->has_policy) json_object_set_new(out, "policy", policy_json(inspection));
+    json_object_set_new(out, "policy_place", place_json(inspection));
     if (inspection->has_behaviour)
         json_object_set_new(out, "behaviour", json_string(behaviour_name(behaviour.kind)));
 }

@@ -16,7 +16,7 @@
 #include "formats/policy.h"
 #include "store/store.h"
 
-#define FLEET_ORG "default"
+#define FLEET_ORG GODWIT_ORG
 #define FLEET_UNDECIDED_MAX 10     /* devices of one rollout told and not decided */
 #define FLEET_IMAGES_MAX 64        /* of one release */
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */

@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "formats/reason.h"
 
+#define GODWIT_ORG "default" /* the organisation that is there from the start */
 #define GODWIT_POLICY_BYTES 328
 #define GODWIT_POLICY_IMAGE_KEYS_MAX 5
 #define GODWIT_POLICY_DEPLOY_KEYS_MAX 2

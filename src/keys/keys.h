@@ -1,4 +1,5 @@
-/* Signing keys on a host: PEM files, making keys, signing digests and whole images (OpenSSL 3). */
+/* Signing keys on a host: PEM files, making keys, signing digests and whole images (OpenSSL 3); and
+ * the policy that goes into an image before it is signed. */
 #pragma once
 
 #include <stdio.h>
@@ -32,3 +33,18 @@ GODWIT_MUST_USE godwit_err key_sign(const struct key *key, const uint8_t *digest
 GODWIT_MUST_USE godwit_err image_sign(const struct key *key, const uint8_t *data, size_t size,
                                       uint8_t **out, size_t *size_out,
                                       enum godwit_reason *reason_out);
+
+/* What stands where an image's policy belongs, at 0x120. */
+enum policy_place {
+    POLICY_PLACE_EMPTY,  /* 328 zero bytes: the placeholder that the maker's build reserves */
+    POLICY_PLACE_FILLED, /* a P1, well formed or not */
+    POLICY_PLACE_OTHER,  /* something else, which must stay */
+    POLICY_PLACE_SHORT,  /* segment 0 ends before 0x268 */
+};
+/* Of bytes that start like an application image. */
+enum policy_place policy_place(const uint8_t *data, size_t size);
+/* Writes P1's bytes into an unsigned image in memory, over the placeholder or an older P1; makes
+ * checksum byte and appended digest anew. BUSY: signed already; MISSING: no place for it;
+ * FORMAT: no sound image with a digest, *reason_out says more. Only OK changes the bytes. */
+GODWIT_MUST_USE godwit_err image_put_policy(const uint8_t policy[static 328], uint8_t *data,
+                                            size_t size, enum godwit_reason *reason_out);

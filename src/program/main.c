@@ -18,6 +18,8 @@ struct command {
 static const struct command COMMANDS[] = {
     {NULL, NULL, NULL, "files, without a service"},
     {"keygen", cmd_keygen, "[--scheme NAME] KEY.pem", "make a signing key"},
+    {"policy", cmd_policy, "FILE [--counter N …]",
+     "put a policy into an image before it is signed"},
     {"sign", cmd_sign, "--key KEY.pem IN OUT", "sign an image"},
     {"verify", cmd_verify, "--key KEY.pem FILE", "check an image's signatures"},
     {"inspect", cmd_inspect, "FILE [--json]", "say what a file is and what is wrong with it"},

@@ -152,6 +152,27 @@ def compare_chips(folder, ours, theirs):
                  godwit("verify", "--key", theirs[scheme], signed))
 
 
+def compare_policies(folder, ours, theirs):
+    """A policy put into a placeholder, for each chip: valid for esptool, signed by espsecure, found
+    good by us; and replaced by another as long as nobody has signed."""
+    for chip, chip_id in CHIPS.items():
+        image, filled, signed = (folder / name for name in ("p.bin", "filled.bin", "signed.bin"))
+        assert godwit("pack", "--chip", chip, "--size", 20000, image)
+        empty = inspect(image)[0]
+        put = godwit("policy", image, "--counter", 3, "--key", theirs["rsa3072"], "--key",
+                     ours["ecdsa384"], "--deploy-key", ours["ecdsa256"], "--out", filled)
+        again = godwit("policy", filled, "--counter", 4, "--key", theirs["rsa3072"])
+        policy = inspect(filled)[0]["policy"]
+        signed_ok = their_sign(theirs["rsa3072"], filled, signed)
+        report, sound = inspect(signed)
+        case(f"policy for {chip}", put, again, empty["policy_place"] == "placeholder",
+             their_opinion(filled) == (chip_id, True, True), policy["counter"] == 4,
+             policy["image_keys"] == [their_digest(theirs["rsa3072"])], signed_ok, sound,
+             report["policy"]["signed_by"] == policy["image_keys"],
+             godwit("verify", "--key", theirs["rsa3072"], signed),
+             not godwit("policy", signed, "--counter", 5, "--key", theirs["rsa3072"]))
+
+
 def compare_turns(folder, image, ours, theirs):
     """Three blocks in every order of schemes, who signs first in turns; then a fourth."""
     for order, we_begin in itertools.product(itertools.permutations(SCHEMES), (True, False)):
@@ -216,6 +237,12 @@ def compare_examples(folder, ours, theirs):
         case(f"elf2image signed by us, padded: {padded}",
              godwit("sign", "--key", ours["rsa3072"], image, signed),
              their_verify(ours["rsa3072"], signed), inspect(signed)[1])
+        filled = folder / "example-policy.bin"
+        case(f"elf2image with a policy, padded: {padded}", report["policy_place"] == "placeholder",
+             godwit("policy", image, "--counter", 1, "--key", theirs["rsa3072"], "--out", filled),
+             their_opinion(filled) == (5, True, True), filled.stat().st_size == report["size"],
+             their_sign(theirs["rsa3072"], filled, signed), inspect(signed)[1],
+             inspect(signed)[0]["policy"]["product"] == "minimal")
         case(f"elf2image signed by espsecure, padded: {padded}",
              their_sign(theirs["rsa3072"], image, signed),
              godwit("verify", "--key", theirs["rsa3072"], signed), inspect(signed)[1])
@@ -228,6 +255,7 @@ def main():
         compare_chips(folder, ours, theirs)
         image = folder / "esp32c3.bin"
         compare_keys(folder, image, ours, theirs)
+        compare_policies(folder, ours, theirs)
         compare_turns(folder, image, ours, theirs)
         compare_damage(folder, image, ours)
         compare_examples(folder, ours, theirs)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The example programs: compiled, packed by esptool, and read the same by `godwit inspect` and by
-`esptool image-info`. Our own packer, given the same description, must read the same again."""
+`esptool image-info`. Our own packer, given the same description, must read the same again. Their
+placeholder takes a policy, as examples/README.md shows it."""
 import json
 import os
 import pathlib
@@ -65,6 +66,19 @@ def compare(esptool, path, version, behaviour):
     assert our_behaviour == behaviour, (path.name, our_behaviour)
 
 
+def fill(esptool, folder, path):
+    """The commands of examples/README.md: policy, sign, inspect."""
+    key, filled, signed = (folder / name for name in ("maker.pem", "policy.bin", "signed.bin"))
+    for words in (("keygen", key), ("policy", path, "--counter", 1, "--key", key, "--out", filled),
+                  ("sign", "--key", key, filled, signed)):
+        done = run(GODWIT, *words)
+        assert done.returncode == 0, (words, done.stderr)
+    compare(esptool, filled, "1.0.0", "healthy")
+    said = run(GODWIT, "inspect", signed).stdout
+    for wanted in ("product minimal (", "release counter 1", ", signed this file", "Sound: "):
+        assert wanted in said, (wanted, said)
+
+
 def main():
     venv = pathlib.Path(run(ROOT / "tests" / "venv.sh").stdout.strip())
     esptool = venv / "bin" / "esptool"
@@ -81,7 +95,8 @@ def main():
             # descriptor's version and project, and the whole behaviour block, byte for byte
             for start, end in ((48, 112), (0x268, 0x278)):
                 assert built.read_bytes()[start:end] == packed.read_bytes()[start:end], example
-    print(f"{2 * len(EXAMPLES)} images read alike")
+        fill(esptool, folder, folder / f"{EXAMPLES[0][0]}.bin")
+    print(f"{2 * len(EXAMPLES) + 1} images read alike")
     return 0
 
 

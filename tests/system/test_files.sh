@@ -94,6 +94,54 @@ expect 1 "signature sector is damaged" verify --key a.pem cut.bin
 expect 0 "good: cut.bin, block 2" verify --key b.pem cut.bin
 expect 1 "Not sound: 1 problem." inspect cut.bin
 
+# a policy: made before signing, shown in words, each unsound wish refused by its own sentence
+expect 0 "no policy; placeholder at 0x120" inspect app.bin
+expect 0 "no policy; placeholder at 0x120" policy app.bin
+expect 0 "release counter 3, 1 of 2 image keys" policy app.bin --counter 3 --key a.pem \
+    --key "$("$godwit" keygen d.pem | sed -n 's/.*digest *//p')" --deploy-key public.pem \
+    --hardware 0,2,5 --floor 2 --allow-lan-push --out filled.bin
+for words in "product kettle" "release counter 3, floor 2" "any 1 of these 2 keys" \
+    "board revisions: 0,2,5" "flag allow-lan-push" "deploy key "; do
+    expect 0 "$words" policy filled.bin
+    expect 0 "$words" inspect filled.bin
+done
+expect 0 "put into filled.bin" policy filled.bin --counter 4 --key a.pem --key b.pem --threshold 2
+expect 0 "by all 2 of these keys" policy filled.bin
+expect 0 "block 1 of" sign --key b.pem filled.bin filled.bin
+expect 0 ", signed this file" inspect filled.bin
+expect 0 "block 2 of" sign --key c.pem filled.bin filled.bin
+expect 0 "not listed: " inspect filled.bin
+expect 1 "a policy is made before signing" policy filled.bin --counter 5 --key a.pem
+expect 1 "no image key" policy app.bin --counter 1
+expect 1 "begin with 1" policy app.bin --counter 0 --key a.pem
+expect 1 "name each key once" policy app.bin --counter 1 --key a.pem --key public.pem
+expect 1 "name each key once" policy app.bin --counter 1 --key a.pem --deploy-key a.pem \
+    --deploy-key public.pem
+expect 1 "more signers than the 1 key" policy app.bin --counter 1 --key a.pem --threshold 2
+expect 1 "would trust anybody" policy app.bin --counter 1 --key a.pem --threshold 0
+expect 1 "could never be met" policy app.bin --counter 1 --key a.pem --key b.pem --key c.pem \
+    --key other.pem --threshold 4
+expect 1 "at most 5 image keys" policy app.bin --counter 1 --key a.pem --key b.pem --key c.pem \
+    --key d.pem --key other.pem --key "$(printf 'ab%.0s' {1..32})"
+expect 1 "lower the floor" policy app.bin --counter 1 --key a.pem --floor 2
+expect 1 "a deploy key is of ECDSA P-256" policy app.bin --counter 1 --key a.pem --deploy-key b.pem
+expect 0 "key digest" keygen --scheme ecdsa256 e.pem
+expect 1 "at most 2 deploy keys" policy app.bin --counter 1 --key a.pem --deploy-key a.pem \
+    --deploy-key other.pem --deploy-key e.pem
+expect 1 "leave --product out" policy app.bin --counter 1 --key a.pem --product teapot
+expect 1 "give --deploy-key" policy app.bin --counter 1 --key a.pem --require-instruction
+for list in 32 0,, 1, x 0-2 ""; do
+    expect 1 "board revisions from 0 to 31" policy app.bin --counter 1 --key a.pem \
+        --hardware "$list"
+done
+expect 1 "no such file" policy app.bin --counter 1 --key nowhere.pem
+expect 1 "is no seed policy" policy app.bin --counter 1 --from-seed a.pem
+expect 1 "not an application image" policy a.pem
+expect 1 "not an application image" policy a.pem --counter 1 --key a.pem
+expect 1 "No such file" policy nowhere.bin
+expect 2 "--counter is missing" policy app.bin --key a.pem
+expect 0 "no policy; placeholder" policy app.bin # untouched by all of these
+
 head -c 9000 app.bin >cut.bin
 expect 1 "ends before the image does" inspect cut.bin
 expect 1 "ends before the image does" sign --key a.pem cut.bin x.bin
@@ -113,7 +161,8 @@ if "$godwit" inspect signed.bin >/dev/full 2>/dev/null; then
 fi
 
 left=$(ls)
-wanted="a.pem app.bin b.pem c.pem cut.bin empty.bin other.pem public.pem signed.bin"
+wanted="a.pem app.bin b.pem c.pem cut.bin d.pem e.pem empty.bin filled.bin"
+wanted="$wanted other.pem public.pem signed.bin"
 if [ "$(echo $left)" != "$wanted" ]; then
     echo "FAILED: files left behind: $left" >&2
     failed=$((failed + 1))

@@ -1,6 +1,9 @@
 """What must be refused, and that each refusal is one line that says what to do."""
 
+import functools
+import hashlib
 import json
+import operator
 import pathlib
 import resource
 import signal
@@ -77,6 +80,55 @@ def test_uploads():
         assert [release["version"] for release in one.json("status")["releases"]] == ["1.0.0"]
         one.run("upload", new)  # and the good one passes
         assert len(blobs(one)) == len(kept) + 1
+
+
+def test_policies():
+    """A policy that can not be put in leaves the file as it was; one from a seed is taken."""
+    with world() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        seed = one.folder / "seed"
+        one.run("claim", "--seed", "thermostat", "--out", seed)
+        one.run("upload", "--open", one.pack("1.0.0", key=None, project="doorbell"))
+        open_seed = one.folder / "open-seed"
+        one.run("claim", "--seed", "doorbell", "--out", open_seed)
+        plain, signed = one.pack("1.1.0", key=None), one.pack("1.1.0")
+        data = plain.read_bytes()
+        no_digest = data[:23] + b"\0" + data[24:-32]
+        taken = data[:0x130] + b"rodata" + data[0x136:]
+        taken = taken[:-33] + bytes([taken[-33] ^ functools.reduce(operator.xor, b"rodata")])
+        taken += hashlib.sha256(taken).digest()
+        key = ["--key", one.key()]
+        rows = [
+            ("signed", signed, key, "made before signing; take the unsigned .bin"),
+            ("no digest", written(one, "n.bin", no_digest), key, "--dont-append-digest"),
+            ("no placeholder", written(one, "r.bin", taken), key, "reserve 328 zero bytes"),
+            ("damaged", flipped(one, plain, 5000, "f.bin"), key, "build it again"),
+            ("truncated", written(one, "t.bin", data[:3000]), key, "send it whole"),
+            ("the head only", written(one, "h.bin", data[:600]), key, "send it whole"),
+            ("a seed of another", plain, ["--from-seed", open_seed], "claim --seed thermostat"),
+            ("an open seed", one.pack("1.0.0", key=None, project="doorbell"),
+             ["--from-seed", open_seed], "give --key"),
+            ("a cut seed", plain, ["--from-seed", written(one, "s", seed.read_bytes()[:327])],
+             "is no seed policy"),
+            ("a key of the seed again", plain, ["--from-seed", seed, *key], "name each key once"),
+        ]
+        for name, path, words, wanted in rows:
+            before = path.read_bytes()
+            line = one.refusal("policy", path, "--counter", 1, *words)
+            assert wanted in line, f"{name}: '{wanted}' is not in '{line}'"
+            assert path.read_bytes() == before, f"{name}: the file has changed"
+        before = sorted(one.folder.iterdir())
+        one.refusal("policy", plain, "--counter", 1, *key, preexec_fn=disk_takes_100_bytes)
+        assert plain.read_bytes() == data and sorted(one.folder.iterdir()) == before
+
+        one.run("policy", plain, "--counter", 2, "--from-seed", seed)
+        filled = one.folder / "filled.bin"
+        one.run("sign", *key, plain, filled)
+        said = one.json("inspect", filled)["policy"]
+        assert said["product"] == "thermostat" and said["counter"] == 2, said
+        assert said["signed_by"] == said["image_keys"] and len(said["deploy_keys"]) == 1, said
+        one.run("upload", filled)
 
 
 def test_frozen_and_unknown():

@@ -138,6 +138,10 @@ static void test_policy(void **state)
     json_t *json = inspection_json(&inspection), *shown = json_object_get(json, "policy");
     assert_int_equal(json_integer_value(json_object_get(shown, "counter")), UINT32_MAX);
     assert_int_equal(json_array_size(json_object_get(shown, "flags")), 1);
+    assert_int_equal(json_array_size(json_object_get(shown, "boards")), 0);
+    assert_int_equal(json_array_size(json_object_get(shown, "signed_by")), 0);
+    assert_true(json_is_null(json_object_get(shown, "product"))); /* of no project */
+    assert_string_equal(member(json, "policy_place"), "policy");
     json_decref(json);
 
     bytes[5] = 9; /* threshold over the key count */
@@ -145,6 +149,49 @@ static void test_policy(void **state)
     look(data, size);
     free(data);
     assert_true(has_problem(GODWIT_REASON_POLICY_FORMAT));
+}
+
+/* Product by name, board revisions one by one, and the listed key that signed. */
+static void test_policy_of_a_signed_file(void **state)
+{
+    (void)state;
+    struct key *key = key_generate(GODWIT_SCHEME_ECDSA256);
+    assert_non_null(key);
+    struct godwit_policy policy = {
+        .threshold = 1, .image_keys_count = 2, .counter = 1, .hardware_mask = 1u << 31 | 1};
+    memset(policy.image_keys[0], 0x11, 32);
+    assert_int_equal(key_digest(key, policy.image_keys[1]), GODWIT_OK);
+    assert_int_equal(godwit_product_id("default", "kettle", policy.product_id), GODWIT_OK);
+    uint8_t bytes[GODWIT_POLICY_SIZE], *plain, *data;
+    size_t plain_size, size;
+    enum godwit_reason reason;
+    godwit_policy_encode(&policy, bytes);
+    struct pack_options options = {
+        .chip = godwit_chip_by_name("esp32"), .project = "kettle", .version = "1"};
+    assert_int_equal(pack_image(&options, &plain, &plain_size), GODWIT_OK);
+    look(plain, plain_size);
+    json_t *json = inspection_json(&inspection);
+    assert_string_equal(member(json, "policy_place"), "placeholder");
+    json_decref(json);
+    assert_int_equal(image_put_policy(bytes, plain, plain_size, &reason), GODWIT_OK);
+    assert_int_equal(image_sign(key, plain, plain_size, &data, &size, &reason), GODWIT_OK);
+    look(data, size);
+    json = inspection_json(&inspection);
+    json_t *shown = json_object_get(json, "policy"), *boards = json_object_get(shown, "boards");
+    json_t *signers = json_object_get(shown, "signed_by"), *block;
+    assert_string_equal(member(shown, "product"), "kettle");
+    assert_int_equal(json_array_size(boards), 2);
+    assert_int_equal(json_integer_value(json_array_get(boards, 1)), 31);
+    assert_int_equal(json_array_size(signers), 1);
+    block = json_array_get(json_object_get(json, "signatures"), 0);
+    assert_string_equal(json_string_value(json_array_get(signers, 0)), member(block, "key_digest"));
+    json_decref(json);
+
+    data[700] ^= 1; /* the signature is of other bytes: nobody has signed these */
+    look(data, size);
+    assert_false(inspection_is_signed_by(&inspection, policy.image_keys[1]));
+    free(plain), free(data);
+    key_close(key);
 }
 
 static void test_texts_can_not_harm(void **state)
@@ -171,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_app),
         cmocka_unit_test(test_secure_boot_v1_has_its_own_words),
         cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_policy_of_a_signed_file),
         cmocka_unit_test(test_texts_can_not_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,149 @@
+/* godwit policy: puts P1 into an image before it is signed, or says what stands there. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/file.h"
+#include "cli/policy_make.h"
+
+static int refuse(const char *path, const char *words)
+{
+    fprintf(stderr, "godwit policy: %s: %s\n", path, words);
+    return 1;
+}
+
+static int refuse_place(const char *path, enum policy_place place)
+{
+    return refuse(path, place == POLICY_PLACE_SHORT
+                            ? "has no placeholder: its first segment ends before 0x268; reserve "
+                              "328 zero bytes behind the application descriptor, as "
+                              "examples/minimal does"
+                            : "has no placeholder: other bytes stand at 0x120; reserve 328 zero "
+                              "bytes there, behind the application descriptor, as "
+                              "examples/minimal does");
+}
+
+static int refuse_kind(const struct inspection *inspection)
+{
+    fprintf(stderr, "godwit policy: %s: is %s, not an application image\n", inspection->path,
+            godwit_file_kind_words(inspection->kind));
+    return 1;
+}
+
+/* Status 0 only where a policy or its placeholder stands. */
+static int show(const struct inspection *inspection)
+{
+    if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
+    if (inspection->place == POLICY_PLACE_OTHER || inspection->place == POLICY_PLACE_SHORT)
+        return refuse_place(inspection->path, inspection->place);
+    if (inspection->place == POLICY_PLACE_FILLED && !inspection->has_policy)
+        return refuse(inspection->path, godwit_reason_sentence(GODWIT_REASON_POLICY_FORMAT));
+    policy_print(inspection);
+    return 0;
+}
+
+static void explain(const char *path, godwit_err err, enum godwit_reason reason,
+                    enum policy_place place)
+{
+    if (err == GODWIT_ERR_BUSY)
+        refuse(path, "is signed already, and a policy is made before signing; take the unsigned "
+                     ".bin, then `godwit sign`");
+    else if (err == GODWIT_ERR_MISSING)
+        refuse_place(path, place);
+    else
+        refuse(path, reason ? godwit_reason_sentence(reason) : godwit_err_sentence(err));
+}
+
+static int put(const struct policy_wish *wish, const struct inspection *inspection, uint8_t *data,
+               const char *out)
+{
+    const struct godwit_image_info *info = &inspection->image.info;
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    struct godwit_policy policy;
+    enum godwit_reason reason;
+    if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
+    if (!info->has_description)
+        return refuse(wish->path, godwit_reason_sentence(GODWIT_REASON_NO_DESCRIPTION));
+    if (!policy_make(wish, info->project, &policy)) return 1;
+    godwit_policy_encode(&policy, bytes);
+    godwit_err err = image_put_policy(bytes, data, inspection->size, &reason);
+    if (err) {
+        explain(wish->path, err, reason, inspection->place);
+        return 1;
+    }
+    if (!file_write("policy", out, data, inspection->size)) return 1;
+    fprintf(stderr,
+            "policy put into %s: release counter %" PRIu32
+            ", %u of %u image key%s must sign the next image; now sign this one\n",
+            out, policy.counter, policy.threshold, policy.image_keys_count,
+            policy.image_keys_count == 1 ? "" : "s");
+    return 0;
+}
+
+static int run(const struct policy_wish *wish, bool wants_put, const char *out)
+{
+    uint8_t *data;
+    size_t size;
+    struct inspection inspection;
+    if (!file_read("policy", wish->path, FILE_SIZE_MAX, &data, &size)) return 1;
+    godwit_err err = inspect(&inspection, wish->path, data, size);
+    int status = 1;
+    if (err)
+        refuse(wish->path, godwit_err_sentence(err));
+    else
+        status =
+            wants_put ? put(wish, &inspection, data, out ? out : wish->path) : show(&inspection);
+    free(data);
+    return status;
+}
+
+int cmd_policy(int argc, char **argv)
+{
+    struct policy_wish wish = {.counter = UINT32_MAX, .floor = UINT32_MAX, .threshold = UINT32_MAX};
+    const char *out = NULL;
+    const struct option_row rows[] = {
+        {"--counter", OPTION_NUMBER, &wish.counter, "N", "release counter, higher in each release"},
+        {"--from-seed", OPTION_TEXT, &wish.seed, "FILE",
+         "take the keys of this seed policy (`godwit claim --seed`)"},
+        {"--key", OPTION_LIST, &wish.keys, "PEM|DIGEST",
+         "may sign the next image; up to 5 of them, also beside a seed's"},
+        {"--deploy-key", OPTION_LIST, &wish.deploy_keys, "PEM",
+         "a server's key that may deploy; up to 2 of them"},
+        {"--threshold", OPTION_NUMBER, &wish.threshold, "M",
+         "how many of the keys must sign (default 1)"},
+        {"--floor", OPTION_NUMBER, &wish.floor, "N",
+         "lowest counter that may follow; never lower than in releases before (default 0)"},
+        {"--hardware", OPTION_TEXT, &wish.hardware, "LIST",
+         "board revisions that it runs on, such as 0,2,5 (default any)"},
+        {"--product", OPTION_TEXT, &wish.product, "NAME",
+         "must be the image's project; said only to be sure"},
+        {"--require-instruction", OPTION_FLAG, &wish.require_instruction, NULL,
+         "install by a signed deploy instruction only"},
+        {"--require-secure-boot", OPTION_FLAG, &wish.require_secure_boot, NULL,
+         "run only where the chip's Secure Boot is on"},
+        {"--allow-plain-hawkbit", OPTION_FLAG, &wish.allow_plain_hawkbit, NULL,
+         "plain hawkBit servers may deploy"},
+        {"--allow-lan-push", OPTION_FLAG, &wish.allow_lan_push, NULL,
+         "images may be pushed over the local network"},
+        {"--clean-break", OPTION_FLAG, &wish.clean_break, NULL,
+         "no key in common with the release before is meant so"},
+        {"--out", OPTION_TEXT, &out, "FILE", "write there (default: FILE itself)"},
+    };
+    const struct options options = {
+        "policy",
+        "FILE [--counter N [OPTION]…]",
+        "Puts a policy, which says whom a device obeys once it runs this image, into the\n"
+        "328-byte placeholder of an image, before it is signed. Without options: prints it.",
+        rows,
+        sizeof rows / sizeof *rows,
+        &wish.path,
+        1,
+        1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    bool wants_put = argc > 2; /* more than the file's name */
+    if (wants_put && wish.counter == UINT32_MAX)
+        return options_wrong(&options, "--counter is missing");
+    return run(&wish, wants_put, out);
+}

@@ -1,0 +1,20 @@
+/* A policy made from the words of a command line: keys, numbers and what they may not be together.
+ * Each refusal is one line on stderr that says what to do. */
+#pragma once
+
+#include "cli/inspect.h"
+#include "cli/options.h"
+
+/* What was asked for. Numbers that were not given are UINT32_MAX, texts NULL. */
+struct policy_wish {
+    const char *path; /* of the image, for the words */
+    const char *product, *seed, *hardware;
+    struct option_list keys, deploy_keys;
+    uint32_t counter, floor, threshold;
+    bool require_instruction, allow_plain_hawkbit, require_secure_boot, allow_lan_push, clean_break;
+};
+
+/* "0,2,5" to one bit each; "any" to 0. False where it is something else. */
+bool hardware_parse(const char *text, uint32_t *mask_out);
+/* The policy for an image of this project; false after a printed line. */
+bool policy_make(const struct policy_wish *wish, const char *project, struct godwit_policy *out);

@@ -1,0 +1,161 @@
+/* Wishes that become a policy, and wishes that can not. The sentences themselves are typed in
+ * tests/system/test_files.sh. */
+#include "cli/policy_make.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "support/temp_dir.h"
+
+#define NOT_GIVEN .floor = UINT32_MAX, .threshold = UINT32_MAX
+#define DIGEST_A "1111111111111111111111111111111111111111111111111111111111111111"
+#define DIGEST_B "2222222222222222222222222222222222222222222222222222222222222222"
+
+static void test_boards(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_good;
+        uint32_t mask;
+    } ROWS[] = {
+        {"any", true, 0},  {"0", true, 1},    {"0,2,5", true, 37}, {"31", true, 1u << 31},
+        {"5,5", true, 32}, {"", false, 0},    {",", false, 0},     {"1,", false, 0},
+        {"32", false, 0},  {"-1", false, 0},  {"1 ", false, 0},    {" 1", false, 0},
+        {"0x1", false, 0}, {"1;2", false, 0}, {"any,1", false, 0}, {"4294967296", false, 0},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        uint32_t mask;
+        assert_int_equal(hardware_parse(ROWS[i].text, &mask), ROWS[i].is_good);
+        if (ROWS[i].is_good) assert_int_equal(mask, ROWS[i].mask);
+    }
+}
+
+/* What comes out must be what a device takes. */
+static void expect_sound(const struct policy_wish *wish, struct godwit_policy *policy)
+{
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    struct godwit_policy decoded;
+    assert_true(policy_make(wish, "thermostat", policy));
+    godwit_policy_encode(policy, bytes);
+    assert_int_equal(godwit_policy_decode(bytes, false, &decoded), GODWIT_OK);
+    assert_memory_equal(&decoded, policy, sizeof decoded);
+}
+
+static void test_wishes(void **state)
+{
+    (void)state;
+    struct godwit_policy policy;
+    struct policy_wish wish = {.path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}};
+    uint8_t id[16];
+    assert_int_equal(godwit_product_id("default", "thermostat", id), GODWIT_OK);
+    expect_sound(&wish, &policy);
+    assert_memory_equal(policy.product_id, id, 16);
+    assert_int_equal(policy.threshold, 1);
+    assert_int_equal(policy.floor, 0);
+    assert_int_equal(policy.hardware_mask, 0);
+    assert_int_equal(policy.flags, 0);
+
+    wish = (struct policy_wish){.path = "x.bin",
+                                .product = "thermostat",
+                                .hardware = "1,3",
+                                .counter = 9,
+                                .floor = 9,
+                                .threshold = 2,
+                                .keys = {{DIGEST_A, DIGEST_B}, 2},
+                                .allow_plain_hawkbit = true,
+                                .require_secure_boot = true,
+                                .allow_lan_push = true,
+                                .clean_break = true};
+    expect_sound(&wish, &policy);
+    assert_int_equal(policy.threshold, 2);
+    assert_int_equal(policy.floor, 9);
+    assert_int_equal(policy.hardware_mask, 10);
+    assert_int_equal(policy.flags, 2 | 4 | 8 | 16);
+    assert_int_equal(policy.image_keys[1][31], 0x22);
+}
+
+static void write_seed(const char *path, const struct godwit_policy *seed)
+{
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    godwit_policy_encode(seed, bytes);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
+    fclose(file);
+}
+
+static void test_seeds(void **state)
+{
+    (void)state;
+    char folder[64], path[128];
+    temp_dir_make(folder);
+    snprintf(path, sizeof path, "%s/seed", folder);
+    struct godwit_policy seed = {.threshold = 1, .image_keys_count = 1, .deploy_keys_count = 1};
+    struct godwit_policy policy;
+    assert_int_equal(godwit_product_id("default", "thermostat", seed.product_id), GODWIT_OK);
+    memset(seed.image_keys[0], 0x11, 32);
+    memset(seed.deploy_keys[0], 0x33, 64);
+    write_seed(path, &seed);
+    struct policy_wish wish = {.path = "x.bin", .seed = path, .counter = 4, NOT_GIVEN};
+    expect_sound(&wish, &policy);
+    assert_memory_equal(policy.image_keys, seed.image_keys, sizeof seed.image_keys);
+    assert_memory_equal(policy.deploy_keys, seed.deploy_keys, sizeof seed.deploy_keys);
+
+    wish.keys = (struct option_list){{DIGEST_B}, 1};
+    wish.require_instruction = true;
+    expect_sound(&wish, &policy);
+    assert_int_equal(policy.image_keys_count, 2);
+    wish.keys.items[0] = DIGEST_A;
+    assert_false(policy_make(&wish, "thermostat", &policy));
+    wish.keys.count = 0;
+    assert_false(policy_make(&wish, "doorbell", &policy));
+
+    seed = (struct godwit_policy){.flags = GODWIT_POLICY_OPEN, .deploy_keys_count = 0};
+    assert_int_equal(godwit_product_id("default", "thermostat", seed.product_id), GODWIT_OK);
+    write_seed(path, &seed);
+    wish.require_instruction = false;
+    assert_false(policy_make(&wish, "thermostat", &policy));
+    wish.keys.count = 1;
+    expect_sound(&wish, &policy); /* never open itself */
+    temp_dir_drop(folder);
+}
+
+static void test_unsound_wishes(void **state)
+{
+    (void)state;
+    static const struct policy_wish ROWS[] = {
+        {.counter = 1, NOT_GIVEN},
+        {.counter = 0, NOT_GIVEN, .keys = {{DIGEST_A}, 1}},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A, DIGEST_A}, 2}},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .product = "kettle"},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .hardware = "x"},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .require_instruction = true},
+        {.counter = 1, NOT_GIVEN, .keys = {{"nowhere.pem"}, 1}},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .deploy_keys = {{DIGEST_B}, 1}},
+        {.counter = 1, .floor = 2, .threshold = 1, .keys = {{DIGEST_A}, 1}},
+        {.counter = 1, .floor = 0, .threshold = 0, .keys = {{DIGEST_A}, 1}},
+        {.counter = 1, .floor = 0, .threshold = 2, .keys = {{DIGEST_A}, 1}},
+        {.counter = 1, .floor = 0, .threshold = 257, .keys = {{DIGEST_A}, 1}},
+    };
+    struct godwit_policy policy;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct policy_wish wish = ROWS[i];
+        wish.path = "x.bin";
+        assert_false(policy_make(&wish, "thermostat", &policy));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_boards),
+        cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_unsound_wishes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
