@@ -127,6 +127,7 @@ godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
     if (got) agent->reply_size += (uint32_t)got;
     *status_out = answer.status;
     *retry_after_s_out = answer.retry_after_s;
+    agent->is_by_next_ca = answer.by_next_ca;
     agent->wake_ms = agent->now_ms + (got || err ? 0 : POLL_MS);
     if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) return GODWIT_ERR_END;
     if (!err && agent->now_ms - agent->request_ms > ANSWER_TIMEOUT_MS) return GODWIT_ERR_NET;
@@ -203,6 +204,8 @@ static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
     enum godwit_reason reason = godwit_judge_answer(agent, data, &instruction, &key_index);
     if (reason) return refuse(agent, reason);
     agent->fresh_s = agent->now_s;
+    if (godwit_ca_note(agent, agent->work.reply.next_ca, &instruction))
+        return refuse(agent, GODWIT_REASON_FLASH);
     if (instruction.flags & GODWIT_INSTRUCTION_STAY) return stay(agent);
     reason = godwit_judge_install(agent, &instruction, key_index);
     if (!reason) return accept(agent, &instruction);

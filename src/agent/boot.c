@@ -221,6 +221,7 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
         agent->last_reason = err == GODWIT_ERR_IO ? GODWIT_REASON_FLASH : GODWIT_REASON_NO_SLOT;
         return GODWIT_BOOT; /* without its record an agent must not touch anything */
     }
+    godwit_ca_load(agent);
     uint8_t digest[32];
     uint32_t size;
     if (godwit_slot_image(agent, &agent->slots.running, &size, digest)) memset(digest, 0, 32);

@@ -116,6 +116,7 @@ struct godwit_agent {
     uint8_t tries;        /* downloads in a row without a new sector */
     uint8_t trial_reason; /* RETURN: why */
     bool has_begun, nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
+    bool is_by_next_ca;               /* the last answer came by the next CA */
     bool is_ready;                    /* the slots and the record are known */
     bool is_verified;                 /* the idle slot, since this boot */
     bool is_underway;                 /* an accepted install has not ended yet */
@@ -205,6 +206,13 @@ GODWIT_MUST_USE godwit_err godwit_record_commit(struct godwit_agent *agent);
 /* Changes one number, in RAM and with 32 bytes in flash. */
 GODWIT_MUST_USE godwit_err godwit_record_mark(struct godwit_agent *agent,
                                               enum godwit_mark_kind kind, uint32_t value);
+
+/* ca.c: tells the port whom to trust; what a fresh answer announces, and that it came by the next
+ * CA. IO: in RAM and with the port, but not in flash yet. */
+void godwit_ca_load(const struct godwit_agent *agent);
+GODWIT_MUST_USE godwit_err godwit_ca_note(struct godwit_agent *agent,
+                                          const uint8_t announced[static 32],
+                                          const struct godwit_instruction *instruction);
 
 /* attempts.c: files that failed here. How often this one did; once more, or at once set aside;
  * forgotten. In RAM: the caller's next commit keeps it. */

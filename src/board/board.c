@@ -97,13 +97,22 @@ static void board_net_close(void *ctx)
     board->options.net.close(board->options.net.ctx);
 }
 
+static void board_net_trust(void *ctx, const uint8_t ca_sha256[2][32])
+{
+    const struct godwit_net *net = &((struct board *)ctx)->options.net;
+    if (net->trust) net->trust(net->ctx, ca_sha256);
+}
+
 /* ---- power and boot ---- */
 
 void board_init(struct board *board, const struct board_options *options)
 {
     *board = (struct board){.options = *options, .efuses = options->efuses};
-    board->net = (struct godwit_net){
-        .ctx = board, .start = board_net_start, .read = board_net_read, .close = board_net_close};
+    board->net = (struct godwit_net){.ctx = board,
+                                     .start = board_net_start,
+                                     .read = board_net_read,
+                                     .close = board_net_close,
+                                     .trust = board_net_trust};
     board->system = (struct godwit_system){.ctx = board,
                                            .facts = board_facts,
                                            .random = board_random,

@@ -49,6 +49,12 @@ static void link_close(void *ctx)
     link->is_broken = false;
 }
 
+static void link_trust(void *ctx, const uint8_t ca_sha256[2][32])
+{
+    struct link *link = ctx;
+    if (link->inner.trust) link->inner.trust(link->inner.ctx, ca_sha256);
+}
+
 void link_init(struct link *link, const struct godwit_net *inner)
 {
     *link = (struct link){.inner = *inner};
@@ -56,6 +62,9 @@ void link_init(struct link *link, const struct godwit_net *inner)
 
 struct godwit_net link_port(struct link *link)
 {
-    return (struct godwit_net){
-        .ctx = link, .start = link_start, .read = link_read, .close = link_close};
+    return (struct godwit_net){.ctx = link,
+                               .start = link_start,
+                               .read = link_read,
+                               .close = link_close,
+                               .trust = link_trust};
 }

@@ -11,8 +11,7 @@ enum { /* offsets */
        AT_VERSION = 4,
        AT_FLAGS = 5,
        AT_LENGTH = 6,
-       AT_MEMBERS = 8, /* device_id to checkpoint */
-       AT_RESERVED = 184,
+       AT_MEMBERS = 8, /* device_id to next_ca */
        AT_SIGNATURE = 192,
 };
 
@@ -36,7 +35,8 @@ AT(patch_sha256, 128);
 AT(patch_size, 160);
 AT(rollout_id, 164);
 AT(checkpoint, 168);
-AT(flags, AT_RESERVED);
+AT(next_ca, 184);
+AT(flags, AT_SIGNATURE);
 
 #define FLAGS_KNOWN                                                                              \
     (GODWIT_INSTRUCTION_STAY | GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE | \
@@ -53,7 +53,7 @@ void godwit_instruction_encode(const struct godwit_instruction *instruction,
     data_out[AT_VERSION] = VERSION;
     data_out[AT_FLAGS] = instruction->flags;
     godwit_store16(data_out + AT_LENGTH, GODWIT_INSTRUCTION_BODY_SIZE);
-    memcpy(data_out + AT_MEMBERS, instruction, AT_RESERVED - AT_MEMBERS);
+    memcpy(data_out + AT_MEMBERS, instruction, AT_SIGNATURE - AT_MEMBERS);
 }
 
 /* Exactly one verb, and no flag that this version would not understand: an order half understood
@@ -72,10 +72,8 @@ godwit_err godwit_instruction_decode(const uint8_t data[static GODWIT_INSTRUCTIO
         godwit_load16(data + AT_LENGTH) != GODWIT_INSTRUCTION_BODY_SIZE)
         return GODWIT_ERR_FORMAT;
     const uint8_t *zero = data + AT_MEMBERS + offsetof(struct godwit_instruction, zero);
-    if (!flags_are_sound(data[AT_FLAGS]) || !godwit_all(zero, 2, 0) ||
-        !godwit_all(data + AT_RESERVED, AT_SIGNATURE - AT_RESERVED, 0))
-        return GODWIT_ERR_FORMAT;
-    memcpy(out, data + AT_MEMBERS, AT_RESERVED - AT_MEMBERS);
+    if (!flags_are_sound(data[AT_FLAGS]) || !godwit_all(zero, 2, 0)) return GODWIT_ERR_FORMAT;
+    memcpy(out, data + AT_MEMBERS, AT_SIGNATURE - AT_MEMBERS);
     out->flags = data[AT_FLAGS];
     return GODWIT_OK;
 }

@@ -1,6 +1,6 @@
 /* I1, the deploy instruction: 192 bytes and a 64-byte ECDSA P-256 signature over
  * "GODWIT-DEPLOY-v1" ‖ the 192 bytes. Bound to one device and one question by the nonce.
- * Little-endian; offsets in docs/FORMATS.md; reserved bytes are zero and checked. */
+ * Little-endian; offsets in docs/FORMATS.md; bytes without a meaning are zero and checked. */
 #pragma once
 
 #include "base/crypto.h"
@@ -17,7 +17,7 @@ enum godwit_instruction_flag {
     GODWIT_INSTRUCTION_FORCE_NOW = 16,
 };
 
-/* From device_id to checkpoint the members lie as bytes 8 to 183 do, so that one copy reads or
+/* From device_id to next_ca the members lie as bytes 8 to 191 do, so that one copy reads or
  * writes them all (every machine that Godwit runs on is little-endian; instruction.c asserts
  * it). */
 struct godwit_instruction {
@@ -38,13 +38,14 @@ struct godwit_instruction {
     uint32_t patch_size; /* bytes */
     uint32_t rollout_id;
     uint8_t checkpoint[16];
+    uint8_t next_ca[8]; /* first bytes of the reply's next_ca; zero: none */
     uint8_t flags;
 };
 
 /* Body only; bytes 192–255 are left alone (the signature is the server's, keys/). */
 void godwit_instruction_encode(const struct godwit_instruction *instruction,
                                uint8_t data_out[static GODWIT_INSTRUCTION_BODY_SIZE]);
-/* Magic, version, length, known flags (exactly one of stay and install), reserved zero. */
+/* Magic, version, length, known flags (exactly one of stay and install), zero at 106. */
 GODWIT_MUST_USE godwit_err godwit_instruction_decode(
     const uint8_t data[static GODWIT_INSTRUCTION_BODY_SIZE], struct godwit_instruction *out);
 /* The digest that is signed: SHA-256("GODWIT-DEPLOY-v1" ‖ body). */

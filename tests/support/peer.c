@@ -121,6 +121,7 @@ static void write_instruction(struct peer *peer, const struct godwit_checkin *ch
     size_t size;
     memcpy(instruction.device_id, checkin->device_id, sizeof instruction.device_id);
     memcpy(instruction.nonce, checkin->nonce, sizeof instruction.nonce);
+    memcpy(instruction.next_ca, peer->next_ca, sizeof instruction.next_ca);
     must(!godwit_product_id("default", PEER_PRODUCT, instruction.product_id), "product id");
     if (wants_install(peer, checkin)) {
         peer->offers++;
@@ -176,6 +177,7 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
             peer->is_confirmed = true;
         reply.outcome_id = checkin.outcome.id;
         reply.has_instruction = true;
+        memcpy(reply.next_ca, peer->next_ca, sizeof reply.next_ca);
         write_instruction(peer, &checkin, reply.instruction);
         peer->last = checkin;
     }
@@ -232,6 +234,7 @@ static godwit_err peer_start(void *ctx, const struct godwit_request *request)
     peer->answer.status = answer(peer, request);
     if (peer->answer.status != 200 && peer->answer.status != 206) peer->body_size = 0;
     peer->answer.content_length = (uint32_t)peer->body_size;
+    peer->answer.by_next_ca = peer->by_next_ca;
     return GODWIT_OK;
 }
 
@@ -260,8 +263,18 @@ static void peer_close(void *ctx)
     peer->is_open = false;
 }
 
+static void peer_trust(void *ctx, const uint8_t ca_sha256[2][32])
+{
+    struct peer *peer = ctx;
+    memcpy(peer->trusted, ca_sha256, sizeof peer->trusted);
+    peer->trusts++;
+}
+
 struct godwit_net peer_port(struct peer *peer)
 {
-    return (struct godwit_net){
-        .ctx = peer, .start = peer_start, .read = peer_read, .close = peer_close};
+    return (struct godwit_net){.ctx = peer,
+                               .start = peer_start,
+                               .read = peer_read,
+                               .close = peer_close,
+                               .trust = peer_trust};
 }

@@ -24,11 +24,13 @@ struct peer {
     bool allow_downgrade;
 
     /* Turns the test may play; zero is an honest server. */
-    bool is_silent;     /* every start fails with NET */
-    int status;         /* answer everything with this status; 0: do not */
-    int image_status;   /* … only image requests */
-    bool offers_always; /* also after failures that are none of power's */
-    bool withdraws;     /* offer only until the device holds the file: "stay" before the switch */
+    bool is_silent;      /* every start fails with NET */
+    int status;          /* answer everything with this status; 0: do not */
+    int image_status;    /* … only image requests */
+    uint8_t next_ca[32]; /* announced in each reply; zero: none */
+    bool by_next_ca;     /* its chain ends in the next CA */
+    bool offers_always;  /* also after failures that are none of power's */
+    bool withdraws;      /* offer only until the device holds the file: "stay" before the switch */
     void (*tamper)(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE]);
 
     /* What happened. */
@@ -38,6 +40,8 @@ struct peer {
     uint32_t outcomes;             /* distinct outcomes received */
     struct godwit_checkin last;    /* last check-in, decoded */
     struct godwit_outcome outcome; /* last outcome received */
+    uint8_t trusted[2][32];        /* what the port was told last */
+    uint32_t trusts;               /* how often */
 
     /* private */
     struct key *deploy_key;

@@ -118,7 +118,7 @@ static void refuses_what_is_not_an_instruction(void **state)
 {
     (void)state;
     assert_int_equal(outcome_of_change(0, "GWI9", 4), GODWIT_REASON_INSTRUCTION_FORMAT);
-    assert_int_equal(outcome_of_change(184, "x", 1), GODWIT_REASON_INSTRUCTION_FORMAT);
+    assert_int_equal(outcome_of_change(107, "x", 1), GODWIT_REASON_INSTRUCTION_FORMAT);
 }
 
 static void refuses_another_devices_instruction(void **state)
