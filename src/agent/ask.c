@@ -61,6 +61,19 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     checkin->reset = facts->reset;
 }
 
+/* What the ruling policy says; a malformed one says nothing. */
+static __attribute__((noinline)) void fill_trust(const struct godwit_agent *agent,
+                                                 struct godwit_checkin *checkin)
+{
+    struct godwit_policy policy;
+    checkin->floor = agent->record.floor;
+    if (godwit_policy_running(agent, &policy)) return;
+    checkin->counter = policy.counter;
+    checkin->floor = policy.floor;
+    for (size_t i = 0; i < GODWIT_POLICY_DEPLOY_KEYS_MAX; i++)
+        memcpy(checkin->deploy_keys + 8 * i, policy.deploy_keys[i], 8);
+}
+
 static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
     const struct godwit_record *record = &agent->record;
@@ -72,7 +85,6 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     memcpy(checkin->agent_version, GODWIT_AGENT_VERSION, sizeof GODWIT_AGENT_VERSION);
     memcpy(checkin->image_sha256, runs->image_sha256, 32);
     memcpy(checkin->file_sha256, runs->file_sha256, 32);
-    checkin->counter = runs->counter;
     checkin->on_trial = agent->on_trial;
     memcpy(checkin->slot, agent->slots.label, sizeof checkin->slot);
     if (agent->is_verified) memcpy(checkin->idle_file_sha256, record->install.file_sha256, 32);
@@ -81,6 +93,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     checkin->boots = record->boots;
     checkin->fresh_age_s = agent->now_s - agent->fresh_s;
     fill_facts(agent, checkin);
+    fill_trust(agent, checkin);
     fill_outcome(record, &checkin->outcome);
     return describe(agent, checkin);
 }
@@ -166,6 +179,8 @@ static enum godwit_state accept(struct godwit_agent *agent,
     if (valid_s == 0 || valid_s > GODWIT_INTERVAL_MAX_S) valid_s = GODWIT_INTERVAL_MAX_S;
     agent->valid_until_ms = agent->now_ms + valid_s * 1000;
     record->install_rollout = install->rollout_id;
+    /* Its head was compared with another counter: it is compared again. */
+    if (install->counter != record->install.counter) agent->is_verified = false;
     record->install.counter = install->counter;
     if (is_same && record->install_step >= GODWIT_STEP_FETCHED)
         return agent->is_verified ? GODWIT_SWITCH : GODWIT_VERIFY;
@@ -200,14 +215,14 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
 static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
 {
     struct godwit_instruction instruction;
-    uint32_t key_index;
-    enum godwit_reason reason = godwit_judge_answer(agent, data, &instruction, &key_index);
+    uint32_t sequence;
+    enum godwit_reason reason = godwit_judge_answer(agent, data, &instruction, &sequence);
     if (reason) return refuse(agent, reason);
     agent->fresh_s = agent->now_s;
     if (godwit_ca_note(agent, agent->work.reply.next_ca, &instruction))
         return refuse(agent, GODWIT_REASON_FLASH);
     if (instruction.flags & GODWIT_INSTRUCTION_STAY) return stay(agent);
-    reason = godwit_judge_install(agent, &instruction, key_index);
+    reason = godwit_judge_install(agent, &instruction, sequence);
     if (!reason) return accept(agent, &instruction);
     return godwit_fail_of(agent, GODWIT_STAGE_ASK, reason, instruction.file_sha256,
                           instruction.rollout_id);

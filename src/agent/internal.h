@@ -188,13 +188,28 @@ void godwit_net_close(const struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_question_begin(struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
                                                 uint32_t *retry_after_s_out);
-/* judge.c: checks 1–3 and 6 of an answered question. */
+/* judge.c: checks 2 and 3 of an answered question, then 5 to 7 and 9 of an install. sequence_out:
+ * which of the record's sequences is the deploy key's. */
 GODWIT_MUST_USE enum godwit_reason
 godwit_judge_answer(struct godwit_agent *agent, const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
-                    struct godwit_instruction *out, uint32_t *key_index_out);
+                    struct godwit_instruction *out, uint32_t *sequence_out);
 GODWIT_MUST_USE enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
                                                         const struct godwit_instruction *install,
-                                                        uint32_t key_index);
+                                                        uint32_t sequence);
+
+/* trust.c. The policy that every check goes by: P1 of the running image, else the seed policy
+ * (is_seed, its counter 0); its floor raised to the record's. FLASH, or POLICY_FORMAT when it is
+ * malformed: nothing is installed then. About 400 bytes of stack besides the policy. */
+GODWIT_MUST_USE enum godwit_reason godwit_policy_running(const struct godwit_agent *agent,
+                                                         struct godwit_policy *out);
+/* The running image is confirmed: its floor and that it has a policy go into the record in RAM;
+ * the caller's next commit keeps them. IO: not known, try again. */
+GODWIT_MUST_USE godwit_err godwit_policy_confirmed(struct godwit_agent *agent);
+/* Check 8, beyond what the parser asks: work.image's head against the chip, the board, the ruling
+ * policy and the instruction. */
+GODWIT_MUST_USE enum godwit_reason godwit_judge_head(const struct godwit_agent *agent);
+/* Check 13: whether work.image's policy may follow the one that rules. */
+GODWIT_MUST_USE enum godwit_reason godwit_judge_next_policy(const struct godwit_agent *agent);
 
 /* record.c */
 enum godwit_mark_kind { GODWIT_MARK_BOOTS = 1, GODWIT_MARK_BLOCKS = 2, GODWIT_MARK_STEP = 3 };
@@ -245,8 +260,6 @@ GODWIT_MUST_USE godwit_err godwit_otadata_store(const struct godwit_agent *agent
 /* verify.c */
 void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *region,
                         bool as_bootloader_does);
-/* What the first bytes must say beyond what the parser asks (checks 6, 8). */
-GODWIT_MUST_USE enum godwit_reason godwit_judge_head(const struct godwit_agent *agent);
 /* One sector of a region into the parser; END after `size` bytes, when it has judged the whole;
  * FORMAT: work.image.reason. */
 GODWIT_MUST_USE godwit_err godwit_image_read_back(struct godwit_agent *agent,

@@ -1,28 +1,49 @@
-/* Checks 2, 3 and 6: may this answer move this device? Nothing of the instruction is interpreted
+/* Checks 2 to 7 and 9: may this answer move this device? Nothing of the instruction is interpreted
  * before its signature holds; what is interpreted is bound to this device and this question. */
 #include "agent/internal.h"
 
+/* Where the record keeps a deploy key's sequence. A new key takes the place of one that the policy
+ * does not list any more: there is one, for the policy lists no more than the record has room. */
+static uint32_t find_sequence(struct godwit_record *record, const struct godwit_policy *policy,
+                              uint32_t key_index)
+{
+    const uint8_t *key = policy->deploy_keys[key_index]; /* no keys: zeros */
+    uint32_t other = 0;
+    for (uint32_t i = 0; i < GODWIT_POLICY_DEPLOY_KEYS_MAX; i++) {
+        const struct godwit_sequence *sequence = &record->sequences[i];
+        if (memcmp(sequence->key, key, sizeof sequence->key) == 0) return i;
+        bool is_listed = false;
+        for (uint32_t k = 0; k < policy->deploy_keys_count; k++)
+            is_listed |= memcmp(sequence->key, policy->deploy_keys[k], sizeof sequence->key) == 0;
+        if (!is_listed) other = i;
+    }
+    record->sequences[other] = (struct godwit_sequence){.last = 0};
+    memcpy(record->sequences[other].key, key, sizeof record->sequences[other].key);
+    return other;
+}
+
 /* Check 2; a policy is too large to stand on the stack beside the rest. */
 static __attribute__((noinline)) enum godwit_reason
-judge_signature(const struct godwit_agent *agent,
-                const uint8_t data[static GODWIT_INSTRUCTION_SIZE], uint32_t *key_index_out)
+judge_signature(struct godwit_agent *agent, const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
+                uint32_t *sequence_out)
 {
     struct godwit_policy policy;
-    if (godwit_policy_decode(agent->config.seed_policy, true, &policy))
-        return GODWIT_REASON_POLICY_FORMAT;
-    if (godwit_instruction_verify(data, &policy, key_index_out))
+    uint32_t key_index;
+    enum godwit_reason reason = godwit_policy_running(agent, &policy);
+    if (reason) return reason;
+    if (godwit_instruction_verify(data, &policy, &key_index))
         return GODWIT_REASON_INSTRUCTION_SIGNATURE;
-    assert(*key_index_out < GODWIT_POLICY_DEPLOY_KEYS_MAX);
+    *sequence_out = find_sequence(&agent->record, &policy, key_index);
     return GODWIT_REASON_NONE;
 }
 
 enum godwit_reason godwit_judge_answer(struct godwit_agent *agent,
                                        const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
-                                       struct godwit_instruction *out, uint32_t *key_index_out)
+                                       struct godwit_instruction *out, uint32_t *sequence_out)
 {
     bool was_open = agent->nonce_is_open;
     agent->nonce_is_open = false; /* burnt, whatever comes of it */
-    enum godwit_reason reason = judge_signature(agent, data, key_index_out);
+    enum godwit_reason reason = judge_signature(agent, data, sequence_out);
     if (reason) return reason;
     if (godwit_instruction_decode(data, out)) return GODWIT_REASON_INSTRUCTION_FORMAT;
     if (memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0)
@@ -30,42 +51,48 @@ enum godwit_reason godwit_judge_answer(struct godwit_agent *agent,
     if (!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0)
         return GODWIT_REASON_INSTRUCTION_NONCE;
     if (out->flags & GODWIT_INSTRUCTION_INSTALL &&
-        out->sequence <= agent->record.sequences[*key_index_out].last)
+        out->sequence <= agent->record.sequences[*sequence_out].last)
         return GODWIT_REASON_INSTRUCTION_SEQUENCE;
     return GODWIT_REASON_NONE;
 }
 
-/* The part of check 6 that the seed policy decides. */
+/* Check 6: what is announced fits this chip, this product and this slot, and is not too old. */
 static __attribute__((noinline)) enum godwit_reason
-judge_policy(const struct godwit_agent *agent, const struct godwit_instruction *install)
+judge_fit(const struct godwit_agent *agent, const struct godwit_instruction *install)
 {
+    const struct godwit_device_facts *facts = &agent->facts;
     struct godwit_policy policy;
-    if (godwit_policy_decode(agent->config.seed_policy, true, &policy))
-        return GODWIT_REASON_POLICY_FORMAT;
+    enum godwit_reason reason = godwit_policy_running(agent, &policy);
+    if (reason) return reason;
+    if (install->chip_id != facts->chip->id) return GODWIT_REASON_WRONG_CHIP;
     if (memcmp(install->product_id, policy.product_id, sizeof policy.product_id) != 0)
         return GODWIT_REASON_WRONG_PRODUCT;
+    if (agent->slots.idle_index < 0) return GODWIT_REASON_NO_SLOT;
+    if (install->file_size == 0 || install->file_size > agent->slots.idle.size)
+        return GODWIT_REASON_TOO_LARGE;
     bool is_signed_size = install->file_size % GODWIT_SECTOR_SIZE == 0 &&
                           install->file_size >= 2 * GODWIT_SECTOR_SIZE;
     if (!(policy.flags & GODWIT_POLICY_OPEN) && !is_signed_size) return GODWIT_REASON_UNSIGNED;
-    if (install->counter < policy.floor) return GODWIT_REASON_DOWNGRADE;
+    if (install->secure_version < facts->secure_version) return GODWIT_REASON_SECURE_VERSION;
+    if (install->counter < policy.floor) return GODWIT_REASON_BELOW_FLOOR;
+    if (install->counter < policy.counter && !(install->flags & GODWIT_INSTRUCTION_ALLOW_DOWNGRADE))
+        return GODWIT_REASON_DOWNGRADE;
     return GODWIT_REASON_NONE;
 }
 
 enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
-                                        const struct godwit_instruction *install,
-                                        uint32_t key_index)
+                                        const struct godwit_instruction *install, uint32_t sequence)
 {
     const struct godwit_system *system = agent->config.system;
-    const struct godwit_device_facts *facts = &agent->facts;
-    agent->record.sequences[key_index].last = install->sequence;
-    if (system->may_update && !system->may_update(system->ctx)) return GODWIT_REASON_NOT_NOW;
-    if (install->chip_id != facts->chip->id) return GODWIT_REASON_WRONG_CHIP;
-    if (agent->slots.idle_index < 0) return GODWIT_REASON_NO_SLOT;
-    if (install->file_size == 0 || install->file_size > agent->slots.idle.size)
-        return GODWIT_REASON_TOO_LARGE;
-    if (install->secure_version < facts->secure_version) return GODWIT_REASON_SECURE_VERSION;
-    if (install->counter < agent->record.running.counter &&
-        !(install->flags & GODWIT_INSTRUCTION_ALLOW_DOWNGRADE))
-        return GODWIT_REASON_DOWNGRADE;
-    return judge_policy(agent, install);
+    bool is_forced = install->flags & GODWIT_INSTRUCTION_FORCE_NOW;
+    agent->record.sequences[sequence].last = install->sequence;
+    if (agent->on_trial) return GODWIT_REASON_ON_TRIAL;
+    if (!is_forced && system->may_update && !system->may_update(system->ctx))
+        return GODWIT_REASON_NOT_NOW;
+    enum godwit_reason reason = judge_fit(agent, install);
+    if (reason) return reason;
+    if (!is_forced && godwit_attempts(&agent->record, install->file_sha256) >= GODWIT_ATTEMPTS_MAX)
+        return GODWIT_REASON_SET_ASIDE;
+    /* Check 9: nothing that a delta names is fetched at all. */
+    return install->flags & GODWIT_INSTRUCTION_DELTA ? GODWIT_REASON_DELTA : GODWIT_REASON_NONE;
 }

@@ -1,6 +1,10 @@
 /* VERIFY: the slot is read back and judged as if it came from a stranger; nothing that the download
- * saw is trusted. Checks 10–12: the whole file's digest, the image as the bootloader will parse it,
- * and the signatures of distinct trusted keys. Reading is one sector a step.
+ * saw is trusted. Checks 10 to 13: the whole file's digest, the signatures of distinct trusted
+ * keys, the image as the bootloader will parse it, its policy. Reading is one sector a step.
+ *
+ * One reading serves the parser and both digests. Only where the parser finds a fault the file is
+ * hashed again without it, so that the fault counts in its turn: a file that nobody signed, or that
+ * is not the one announced, is called that and not "segments".
  *
  * Every block in the sector must be sound, also one that the threshold does not need: else its
  * bytes could be changed without notice. */
@@ -8,7 +12,15 @@
 #include "formats/chip.h"
 #include "formats/sigblock.h"
 
-enum verify_phase { VERIFY_ENTER, VERIFY_READ, VERIFY_SECTOR, VERIFY_SHA384, VERIFY_BLOCKS };
+enum verify_phase {
+    VERIFY_ENTER,
+    VERIFY_READ,
+    VERIFY_AGAIN, /* the digests, behind the parser's back */
+    VERIFY_SECTOR,
+    VERIFY_SHA384,
+    VERIFY_BLOCKS,
+    VERIFY_IMAGE,
+};
 
 _Static_assert(GODWIT_SIGSECTOR_SIZE == GODWIT_SECTOR_SIZE, "one sector buffer fits it");
 
@@ -25,29 +37,6 @@ void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *
         .as_bootloader_does = as_bootloader_does,
     };
     godwit_image_init(&agent->work.image, &expect, NULL);
-}
-
-/* P1 in the image: well formed, for this product and board, and the release that was announced. */
-static enum godwit_reason judge_policy(const struct godwit_agent *agent,
-                                       const struct godwit_image_info *info)
-{
-    struct godwit_policy policy;
-    if (godwit_policy_decode(info->policy, false, &policy)) return GODWIT_REASON_POLICY_FORMAT;
-    /* product id stands at offset 8 of both policies */
-    if (memcmp(policy.product_id, agent->config.seed_policy + 8, sizeof policy.product_id) != 0)
-        return GODWIT_REASON_WRONG_PRODUCT;
-    uint32_t board = agent->facts.hardware_revision;
-    if (policy.hardware_mask && (board > 31 || !(policy.hardware_mask >> board & 1u)))
-        return GODWIT_REASON_CHIP_REVISION;
-    if (policy.counter != agent->record.install.counter) return GODWIT_REASON_BODY_DIFFERS;
-    return GODWIT_REASON_NONE;
-}
-
-enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
-{
-    const struct godwit_image_info *info = &agent->work.image.info;
-    if (info->secure_version < agent->facts.secure_version) return GODWIT_REASON_SECURE_VERSION;
-    return info->has_policy ? judge_policy(agent, info) : GODWIT_REASON_NONE;
 }
 
 godwit_err godwit_image_read_back(struct godwit_agent *agent, const struct godwit_region *region,
@@ -68,9 +57,9 @@ godwit_err godwit_image_read_back(struct godwit_agent *agent, const struct godwi
 
 /* Which keys signed; the blocks of the sector buffer, each of which must be good. The parser's hash
  * has become the body's SHA-384 where a block asks for it. */
-static enum godwit_reason check_blocks(const struct godwit_agent *agent,
-                                       uint8_t keys_out[GODWIT_SIGBLOCKS_MAX][32],
-                                       size_t *count_out)
+static __attribute__((noinline)) enum godwit_reason
+check_blocks(const struct godwit_agent *agent, uint8_t keys_out[GODWIT_SIGBLOCKS_MAX][32],
+             size_t *count_out)
 {
     const struct godwit_image *image = &agent->work.image;
     uint8_t sha384[GODWIT_SHA384_SIZE];
@@ -114,15 +103,17 @@ static __attribute__((noinline)) enum godwit_reason
 judge_keys(const struct godwit_agent *agent, uint8_t keys[GODWIT_SIGBLOCKS_MAX][32], size_t count)
 {
     struct godwit_policy policy;
-    if (godwit_policy_decode(agent->config.seed_policy, true, &policy))
-        return GODWIT_REASON_POLICY_FORMAT;
-    return count_keys(&policy, keys, count);
+    enum godwit_reason reason = godwit_policy_running(agent, &policy);
+    return reason ? reason : count_keys(&policy, keys, count);
 }
 
-static bool asks_no_signature(const struct godwit_agent *agent)
+static __attribute__((noinline)) enum godwit_reason
+asks_no_signature(const struct godwit_agent *agent, bool *is_open_out)
 {
-    /* flags stand at offset 36 of the policy */
-    return godwit_load32(agent->config.seed_policy + 36) & GODWIT_POLICY_OPEN;
+    struct godwit_policy policy;
+    enum godwit_reason reason = godwit_policy_running(agent, &policy);
+    *is_open_out = !reason && policy.flags & GODWIT_POLICY_OPEN;
+    return reason;
 }
 
 static enum godwit_reason load_sector(struct godwit_agent *agent)
@@ -138,9 +129,11 @@ static enum godwit_reason load_sector(struct godwit_agent *agent)
 /* Looks which hashes the blocks ask for: SHA-384 costs a second reading, and few files need it. */
 static enum godwit_reason look_at_sector(struct godwit_agent *agent)
 {
-    agent->phase = VERIFY_BLOCKS;
-    if (asks_no_signature(agent)) return GODWIT_REASON_NONE;
-    enum godwit_reason reason = load_sector(agent);
+    bool is_open;
+    enum godwit_reason reason = asks_no_signature(agent, &is_open);
+    agent->phase = is_open ? VERIFY_IMAGE : VERIFY_BLOCKS;
+    if (reason || is_open) return reason;
+    reason = load_sector(agent);
     if (reason || !godwit_sigsector_has_sha384(agent->sector)) return reason;
     godwit_hash_init(&agent->work.image.sha256, GODWIT_SHA384); /* the parser is done with it */
     agent->offset = 0;
@@ -148,46 +141,91 @@ static enum godwit_reason look_at_sector(struct godwit_agent *agent)
     return GODWIT_REASON_NONE;
 }
 
+static enum godwit_reason hash_piece(struct godwit_agent *agent, uint32_t end)
+{
+    uint32_t piece = end - agent->offset;
+    if (piece > GODWIT_SECTOR_SIZE) piece = GODWIT_SECTOR_SIZE;
+    if (godwit_flash_read(agent, agent->slots.idle.offset + agent->offset, agent->sector, piece))
+        return GODWIT_REASON_FLASH;
+    godwit_hash_update(&agent->work.image.sha256, agent->sector, piece);
+    agent->offset += piece;
+    return GODWIT_REASON_NONE;
+}
+
 static enum godwit_reason hash_body(struct godwit_agent *agent)
 {
-    struct godwit_image *image = &agent->work.image;
-    if (godwit_flash_read(agent, agent->slots.idle.offset + agent->offset, agent->sector,
-                          GODWIT_SECTOR_SIZE))
-        return GODWIT_REASON_FLASH;
-    godwit_hash_update(&image->sha256, agent->sector, GODWIT_SECTOR_SIZE);
-    agent->offset += GODWIT_SECTOR_SIZE;
-    if (agent->offset >= image->body_size) agent->phase = VERIFY_BLOCKS;
+    if (agent->offset < agent->work.image.body_size)
+        return hash_piece(agent, agent->work.image.body_size);
+    agent->phase = VERIFY_BLOCKS;
     return GODWIT_REASON_NONE;
 }
 
 static enum godwit_reason judge_signatures(struct godwit_agent *agent)
 {
-    if (asks_no_signature(agent)) return GODWIT_REASON_NONE;
     enum godwit_reason reason = load_sector(agent);
     if (reason) return reason;
     uint8_t keys[GODWIT_SIGBLOCKS_MAX][32];
     size_t count;
+    agent->phase = VERIFY_IMAGE;
     reason = check_blocks(agent, keys, &count);
     return reason ? reason : judge_keys(agent, keys, count);
 }
 
-/* What read-back found, once it has ended with err. */
-static enum godwit_reason judge_file(const struct godwit_agent *agent, godwit_err err)
+/* Check 10; and 8 once more, for the head may have been judged long ago, by another instruction. */
+static enum godwit_reason judge_file(struct godwit_agent *agent)
 {
     const struct godwit_image *image = &agent->work.image;
-    if (err == GODWIT_ERR_IO) return GODWIT_REASON_FLASH;
-    if (err != GODWIT_ERR_END) return image->reason ? image->reason : GODWIT_REASON_NOT_AN_IMAGE;
+    agent->phase = VERIFY_SECTOR;
     if (memcmp(image->file_sha256, agent->record.install.file_sha256, 32) != 0)
         return GODWIT_REASON_FILE_DIGEST;
-    return godwit_judge_head(agent);
+    return image->reason ? GODWIT_REASON_NONE : godwit_judge_head(agent);
+}
+
+/* The body ends where a signature sector would begin. */
+static enum godwit_reason hash_again(struct godwit_agent *agent)
+{
+    struct godwit_image *image = &agent->work.image;
+    if (agent->offset == image->body_size && godwit_hash_peek(&image->sha256, image->body_sha256))
+        return GODWIT_REASON_FILE_DIGEST;
+    if (agent->offset < agent->record.install.size)
+        return hash_piece(agent, agent->record.install.size);
+    if (godwit_hash_peek(&image->sha256, image->file_sha256)) return GODWIT_REASON_FILE_DIGEST;
+    return judge_file(agent);
+}
+
+static void begin_again(struct godwit_agent *agent)
+{
+    struct godwit_image *image = &agent->work.image;
+    uint32_t size = agent->record.install.size;
+    if (!image->reason) image->reason = GODWIT_REASON_NOT_AN_IMAGE;
+    image->is_signed_size =
+        size % GODWIT_SECTOR_SIZE == 0 && size >= 2 * (uint32_t)GODWIT_SECTOR_SIZE;
+    image->body_size = image->is_signed_size ? size - GODWIT_SECTOR_SIZE : size;
+    godwit_hash_init(&image->sha256, GODWIT_SHA256);
+    agent->offset = 0;
+    agent->phase = VERIFY_AGAIN;
+}
+
+/* One sector of the file; its end brings the next phase. */
+static enum godwit_reason read_file(struct godwit_agent *agent)
+{
+    godwit_err err = godwit_image_read_back(agent, &agent->slots.idle, agent->record.install.size);
+    if (err == GODWIT_ERR_IO) return GODWIT_REASON_FLASH;
+    if (err == GODWIT_ERR_END) return judge_file(agent);
+    if (err) begin_again(agent);
+    return GODWIT_REASON_NONE;
 }
 
 static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason)
 {
-    uint32_t at = agent->offset;
-    agent->record.install_step = GODWIT_STEP_NONE; /* what lies there is good for nothing */
-    agent->record.install_blocks = 0;
-    return godwit_fail(agent, GODWIT_STAGE_VERIFY, reason, "at", at);
+    struct godwit_record *record = &agent->record;
+    uint32_t at = agent->work.image.reason ? agent->work.image.file_size : agent->offset;
+    record->install_step = GODWIT_STEP_NONE; /* what lies there is good for nothing */
+    record->install_blocks = 0;
+    godwit_attempts_add(record, record->install.file_sha256, reason, false);
+    (void)godwit_fail(agent, GODWIT_STAGE_VERIFY, reason, "at", at);
+    agent->outcome_is_new = true; /* even the same again: the attempts are written with it */
+    return GODWIT_REPORT;
 }
 
 /* The slot is what it should be. */
@@ -197,15 +235,6 @@ static enum godwit_state accept(struct godwit_agent *agent)
     agent->is_verified = true;
     LOG(INFO, "verified", "size=%u", (unsigned)agent->record.install.size);
     return agent->record.install_step == GODWIT_STEP_CONFIRMED ? GODWIT_SWITCH : GODWIT_ASK;
-}
-
-/* One sector of the file; its end brings the next phase. */
-static enum godwit_reason read_file(struct godwit_agent *agent)
-{
-    godwit_err err = godwit_image_read_back(agent, &agent->slots.idle, agent->record.install.size);
-    if (err == GODWIT_OK) return GODWIT_REASON_NONE;
-    agent->phase = VERIFY_SECTOR;
-    return judge_file(agent, err);
 }
 
 enum godwit_state godwit_state_verify(struct godwit_agent *agent)
@@ -221,6 +250,9 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
     case VERIFY_READ:
         reason = read_file(agent);
         break;
+    case VERIFY_AGAIN:
+        reason = hash_again(agent);
+        break;
     case VERIFY_SECTOR:
         reason = look_at_sector(agent);
         break;
@@ -229,6 +261,10 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
         break;
     case VERIFY_BLOCKS:
         reason = judge_signatures(agent);
+        break;
+    case VERIFY_IMAGE: /* checks 12 and 13 */
+        reason =
+            agent->work.image.reason ? agent->work.image.reason : godwit_judge_next_policy(agent);
         if (!reason) return accept(agent);
         break;
     }

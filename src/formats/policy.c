@@ -69,6 +69,7 @@ godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], 
     policy->threshold = data[AT_THRESHOLD];
     policy->image_keys_count = data[AT_IMAGE_KEYS_COUNT];
     policy->deploy_keys_count = data[AT_DEPLOY_KEYS_COUNT];
+    policy->is_seed = is_seed;
     bool is_sound = keys_are_sound(policy->image_keys[0], policy->image_keys_count,
                                    GODWIT_POLICY_IMAGE_KEYS_MAX, 32) &&
                     keys_are_sound(policy->deploy_keys[0], policy->deploy_keys_count,

@@ -30,6 +30,7 @@ struct godwit_policy {
     uint8_t image_keys[GODWIT_POLICY_IMAGE_KEYS_MAX][32];
     uint8_t deploy_keys[GODWIT_POLICY_DEPLOY_KEYS_MAX][64];
     uint8_t threshold, image_keys_count, deploy_keys_count;
+    bool is_seed; /* as it was decoded; stands in no byte */
 };
 
 /* FORMAT: magic, version, counts over their maximum, unknown flags, threshold over the key count,

@@ -44,6 +44,18 @@ void peer_init(struct peer *peer, const struct key *image_key)
     godwit_policy_encode(&policy, peer->seed);
 }
 
+struct godwit_policy peer_policy(const struct peer *peer)
+{
+    struct godwit_policy policy;
+    must(!godwit_policy_decode(peer->seed, true, &policy), "reading the seed policy");
+    return policy;
+}
+
+void peer_set_seed(struct peer *peer, const struct godwit_policy *policy)
+{
+    godwit_policy_encode(policy, peer->seed);
+}
+
 void peer_deinit(struct peer *peer)
 {
     key_close(peer->deploy_key);
@@ -127,6 +139,7 @@ static void write_instruction(struct peer *peer, const struct godwit_checkin *ch
         peer->offers++;
         instruction.flags = GODWIT_INSTRUCTION_INSTALL;
         if (peer->allow_downgrade) instruction.flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
+        if (peer->force_now) instruction.flags |= GODWIT_INSTRUCTION_FORCE_NOW;
         instruction.file_size = (uint32_t)peer->file_size;
         memcpy(instruction.file_sha256, peer->file_sha256, 32);
         instruction.counter = peer->counter;

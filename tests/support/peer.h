@@ -1,7 +1,7 @@
 /* A server inside the test's own process: real codecs, a real deploy key, real signatures, and a
  * struct godwit_net instead of sockets. One device talks to it at a time.
  *
- *     peer_init → peer_set_seed (into board_options.seed_policy) → peer_offer → run the board
+ *     peer_init → peer_seed (into board_options.seed_policy) → peer_offer → run the board
  *
  * It offers the file until a check-in says that it runs confirmed; after a failure it offers again
  * only when the device's reset cause or reason says that power was lost. */
@@ -21,7 +21,7 @@ struct peer {
     uint8_t file_sha256[32], image_sha256[32];
     uint16_t chip_id;
     uint32_t secure_version, counter, rollout_id;
-    bool allow_downgrade;
+    bool allow_downgrade, force_now;
 
     /* Turns the test may play; zero is an honest server. */
     bool is_silent;      /* every start fails with NET */
@@ -60,6 +60,9 @@ struct peer {
  * Aborts when a key can not be made: this is test code. */
 void peer_init(struct peer *peer, const struct key *image_key);
 void peer_deinit(struct peer *peer);
+/* What the seed policy says, and another one in its place (P1s of images are made from it too). */
+struct godwit_policy peer_policy(const struct peer *peer);
+void peer_set_seed(struct peer *peer, const struct godwit_policy *policy);
 /* The 328 bytes for board_options.seed_policy; live as long as the peer. */
 const uint8_t *peer_seed(const struct peer *peer);
 /* For board_options.claim_token; static. */

@@ -56,7 +56,7 @@ static struct file padded(void)
 static void refuses_unsigned_files(void **state)
 {
     (void)state;
-    assert_verdict(verdict_of(padded()), GODWIT_STAGE_VERIFY, GODWIT_REASON_TRAILING_DATA);
+    assert_verdict(verdict_of(padded()), GODWIT_STAGE_VERIFY, GODWIT_REASON_UNSIGNED);
     struct file cut = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     cut.size -= 4096; /* the signature sector is gone */
     assert_verdict(verdict_of(cut), GODWIT_STAGE_VERIFY, GODWIT_REASON_UNSIGNED);
@@ -189,22 +189,58 @@ static void refuses_what_does_not_fit_the_chip_before_any_erase(void **state)
     world_end(&world);
 }
 
+/* Signed but unbootable; and what is not the announced file, or not signed, is called that first.
+ */
 static void refuses_damaged_images(void **state)
 {
     (void)state;
-    struct file file = world_sign(plain(), 0);
-    file.data[IMAGE_SIZE - 4096 - 33] ^= 1; /* checksum byte */
-    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_CHECKSUM);
+    struct file file = plain();
+    file.data[file.size - 33] ^= 1; /* checksum byte */
+    assert_verdict(verdict_of(world_sign_any(file, 0)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_CHECKSUM);
+    file = plain();
+    file.data[file.size - 1] ^= 1; /* appended digest */
+    assert_verdict(verdict_of(world_sign_any(file, 0)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_IMAGE_DIGEST);
+    file = plain();
+    file.size -= 8192;
+    assert_verdict(verdict_of(world_sign_any(file, 0)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_TRUNCATED);
+    file = plain();
+    file.data = realloc(file.data, file.size + 1);
+    assert_non_null(file.data);
+    file.data[file.size++] = 0;
+    assert_verdict(verdict_of(world_sign_any(file, 0)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_TRAILING_DATA);
     file = world_sign(plain(), 0);
-    file.data[IMAGE_SIZE - 4096 - 1] ^= 1; /* appended digest */
-    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_IMAGE_DIGEST);
+    file.data[IMAGE_SIZE - 4096 - 33] ^= 1; /* after it was signed */
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_DIGEST);
+    file = plain();
+    file.data[file.size - 33] ^= 1;
+    assert_verdict(verdict_of(world_sign_any(file, 1)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_SIGNATURE_KEY);
+
     struct world world;
     world_begin(&world);
     file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     peer_offer(&world.peer, file.data, file.size, 5);
     world.peer.file_size = file.size - 8192; /* announced, and given out, too short */
     assert_true(world_run(&world, done_outcome, 300));
-    assert_string_equal(godwit_reason_id(world.peer.outcome.reason), "truncated");
+    assert_string_equal(godwit_reason_id(world.peer.outcome.reason), "file-digest");
+    free(file.data);
+    world_end(&world);
+}
+
+/* An open product has no signature to fail first. */
+static void parses_what_nobody_signed(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = plain();
+    file.data[file.size - 33] ^= 1;
+    world_init(&world, NULL);
+    world_start(&world);
+    assert_verdict(offer_to(&world, &file), GODWIT_STAGE_VERIFY, GODWIT_REASON_CHECKSUM);
     free(file.data);
     world_end(&world);
 }
@@ -242,10 +278,10 @@ static void reads_the_policy_inside_the_image(void **state)
     assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_WRONG_PRODUCT);
     bad = good;
     bad.counter = 5;
-    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_BODY_DIFFERS);
+    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_COUNTER_DIFFERS);
     bad = good;
     bad.hardware_mask = 2; /* this board is revision 0 */
-    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_CHIP_REVISION);
+    assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_HARDWARE);
 }
 
 static void believes_the_flash_and_not_the_download(void **state)
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(an_open_product_asks_no_signature),
         cmocka_unit_test(refuses_what_does_not_fit_the_chip_before_any_erase),
         cmocka_unit_test(refuses_damaged_images),
+        cmocka_unit_test(parses_what_nobody_signed),
         cmocka_unit_test(reads_the_policy_inside_the_image),
         cmocka_unit_test(believes_the_flash_and_not_the_download),
         cmocka_unit_test(refuses_a_good_file_that_is_not_the_one_announced),

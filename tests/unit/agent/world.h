@@ -105,6 +105,55 @@ static inline void world_init(struct world *world, const struct key *trusted)
     };
 }
 
+/* The same, whatever the bytes are: our signer refuses what no chip would boot. */
+static inline struct file world_sign_any(struct file file, int key_index)
+{
+    size_t body_size = (file.size + 4095) / 4096 * 4096, size;
+    struct file out = {malloc(body_size + GODWIT_SIGSECTOR_SIZE), body_size + 4096};
+    struct godwit_public_key public;
+    struct godwit_hash hash;
+    uint8_t digest[32], signature[64];
+    assert_non_null(out.data);
+    memset(out.data, 0xFF, out.size);
+    memcpy(out.data, file.data, file.size);
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, out.data, body_size);
+    assert_int_equal(godwit_hash_peek(&hash, digest), GODWIT_OK);
+    key_public(world_key(key_index), &public);
+    struct godwit_body_digests digests = {digest, NULL};
+    assert_int_equal(godwit_sigblock_begin(out.data + body_size, &public, &digests), GODWIT_OK);
+    assert_int_equal(key_sign(world_key(key_index), digest, 32, signature, &size), GODWIT_OK);
+    assert_int_equal(godwit_sigblock_commit(out.data + body_size, signature, size), GODWIT_OK);
+    free(file.data);
+    return out;
+}
+
+/* A signed image that carries the policy. */
+static inline struct file world_file_with(const char *version, const struct godwit_policy *policy)
+{
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    struct pack_options options = world_pack(version);
+    godwit_policy_encode(policy, bytes);
+    options.policy = bytes;
+    return world_sign(world_image(&options), 0);
+}
+
+/* The seed policy as a P1 of a release. */
+static inline struct godwit_policy world_policy(const struct world *world, uint32_t counter)
+{
+    struct godwit_policy policy = peer_policy(&world->peer);
+    policy.counter = counter;
+    return policy;
+}
+
+/* Before world_start: the device comes with this file, which the world frees, instead of 1.0.0. */
+static inline void world_comes_with(struct world *world, struct file file)
+{
+    free(world->first.data);
+    world->first = file;
+    assert_int_equal(flash_put(&world->flash, 0x20000, file.data, file.size), GODWIT_OK);
+}
+
 static inline void world_start(struct world *world)
 {
     board_init(&world->board, &world->options);
