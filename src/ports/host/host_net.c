@@ -115,7 +115,16 @@ static void transfer_done(struct transfer *transfer, CURLcode result)
 
 /* ── the port ──────────────────────────────────────────────────────────────────────────────── */
 
-static bool transfer_setup(struct transfer *transfer, struct host_net_pool *pool)
+/* libcurl's hook before each request, on new and on kept connections. */
+static int is_connected(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+    struct transfer *transfer = ctx;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    transfer->answer.by_next_ca = host_trust_is_by_next_ca(transfer->easy);
+    return CURL_PREREQFUNC_OK;
+}
+
+static bool transfer_setup(struct transfer *transfer, struct host_trust *trust)
 {
     CURL *easy = transfer->easy;
     CURLcode bad = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_arrived);
@@ -128,7 +137,9 @@ static bool transfer_setup(struct transfer *transfer, struct host_net_pool *pool
     bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
     bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
-    return !bad && !host_trust_apply(&pool->config.trust, easy);
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, is_connected);
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    return !bad && !host_trust_apply(trust, easy);
 }
 
 static struct transfer *transfer_take(struct host_net_pool *pool)
@@ -219,7 +230,7 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     struct transfer *transfer = transfer_take(net->pool);
     if (!transfer) return GODWIT_ERR_NET;
     transfer->net = net;
-    if (!transfer->easy || !transfer_setup(transfer, net->pool) ||
+    if (!transfer->easy || !transfer_setup(transfer, &net->trust) ||
         !request_fill(transfer, net->pool->config.url, request) ||
         curl_multi_add_handle(net->pool->multi, transfer->easy)) {
         transfer_give(net->pool, transfer);
@@ -254,11 +265,19 @@ static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *si
     return GODWIT_OK;
 }
 
+static void net_trust(void *ctx, const uint8_t ca_sha256[2][32])
+{
+    struct host_net *net = ctx;
+    net->trust = net->pool->config.trust;
+    host_trust_change(&net->trust, ca_sha256);
+}
+
 void host_net_init(struct host_net *net, struct host_net_pool *pool)
 {
     memset(net, 0, sizeof *net);
     net->pool = pool;
-    net->port = (struct godwit_net){net, net_start, net_read, net_close, NULL};
+    net->port = (struct godwit_net){net, net_start, net_read, net_close, net_trust};
+    net->trust = pool->config.trust;
 }
 
 /* ── the pool ──────────────────────────────────────────────────────────────────────────────── */

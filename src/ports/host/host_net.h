@@ -34,6 +34,7 @@ struct host_net {
     /* private from here */
     struct host_net_pool *pool;
     struct transfer *transfer;
+    struct host_trust trust; /* the pool's, until the agent's record says more */
 };
 
 void host_net_init(struct host_net *net, struct host_net_pool *pool);

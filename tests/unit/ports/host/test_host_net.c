@@ -181,7 +181,7 @@ static struct host_trust trust_by_spki(const char *certificate)
     fclose(file);
     unsigned char *der = NULL;
     int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-    SHA256(der, (size_t)size, trust.spki_sha256);
+    SHA256(der, (size_t)size, trust.ca_sha256[0]);
     OPENSSL_free(der);
     X509_free(cert);
     return trust;
@@ -422,7 +422,7 @@ static void test_token(void **state)
     static const char GOOD_TOKEN[] = "gw1.x.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     assert_int_equal(host_trust_from_token(&trust, GOOD_TOKEN), GODWIT_OK);
     for (uint8_t i = 0; i < 32; i++)
-        assert_int_equal(trust.spki_sha256[i], i);
+        assert_int_equal(trust.ca_sha256[0][i], i);
     static const char *const BAD[] = {"",
                                       "gw1",
                                       "gw1.",
