@@ -7,13 +7,22 @@
 #define INTERVAL_DEFAULT_S 60u
 #define BACKOFF_MS_MIN 2000u
 #define BACKOFF_MS_MAX 300000u
+#define HEALTH_DEFAULT_S 10u
+#define HEALTH_MAX_S 300u /* well within a trial's deadline */
+#define CALM_MS 3600000u
+#define LEAP_MS 604800000u /* more between two steps: somebody has set the clock */
 
 _Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
                "the RAM that we promise on a 32-bit chip");
 
 static enum godwit_state state_idle(struct godwit_agent *agent)
 {
-    (void)agent;
+    struct godwit_record *record = &agent->record;
+    bool is_calm = record->flags & GODWIT_RECORD_IS_CALM;
+    if (!is_calm && agent->is_ready && godwit_agent_is_past(agent, agent->start_ms + CALM_MS)) {
+        record->flags |= GODWIT_RECORD_IS_CALM;
+        (void)!godwit_record_commit(agent); /* else at the next wake of a later boot */
+    }
     return GODWIT_ASK;
 }
 
@@ -97,6 +106,12 @@ uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
     return wait_ms / 2 + ((wait_ms >> 9) * godwit_random16(agent) >> 8); /* stays in 32 bits */
 }
 
+enum godwit_state godwit_restart(struct godwit_agent *agent)
+{
+    agent->config.system->restart(agent->config.system->ctx);
+    return GODWIT_BOOT;
+}
+
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s)
 {
     if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;
@@ -114,15 +129,28 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
     memset(agent, 0, sizeof *agent);
     agent->config = *config;
     agent->interval_s = config->interval_s ? config->interval_s : INTERVAL_DEFAULT_S;
+    if (!agent->config.health_s) agent->config.health_s = HEALTH_DEFAULT_S;
+    if (agent->config.health_s > HEALTH_MAX_S) agent->config.health_s = HEALTH_MAX_S;
     agent->state = GODWIT_BOOT;
+}
+
+/* The agent's own time goes on by what has passed since the last step. A leap, forward or back, is
+ * a clock that was set, and no time at all: nothing waits for years or gives up at once. */
+static void pass_time(struct godwit_agent *agent, uint32_t caller_ms)
+{
+    uint32_t passed_ms = caller_ms - agent->caller_ms;
+    agent->caller_ms = caller_ms;
+    if (!agent->has_begun || passed_ms > LEAP_MS) passed_ms = 0;
+    agent->has_begun = true;
+    agent->now_ms += passed_ms;
+    uint32_t rest_ms = agent->second_ms + passed_ms;
+    agent->now_s += rest_ms / 1000;
+    agent->second_ms = (uint16_t)(rest_ms % 1000);
 }
 
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
 {
-    agent->now_ms = (uint32_t)now_ms;
-    agent->now_s = (uint32_t)(now_ms / 1000);
-    if (!agent->has_begun) agent->wake_ms = agent->now_ms;
-    agent->has_begun = true;
+    pass_time(agent, (uint32_t)now_ms);
     bool is_woken = agent->is_nudged && agent->state == GODWIT_IDLE;
     if (!godwit_agent_is_past(agent, agent->wake_ms) && !is_woken)
         return now_ms + (agent->wake_ms - agent->now_ms);

@@ -47,7 +47,8 @@ struct godwit_agent_status {
 /* config is copied, what it points to is not. No flash is touched before the first step. */
 void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config);
 /* One bounded piece of work (at most one sector, one erase or one network read); returns the time
- * in ms at which to call again, not before now_ms. now_ms never goes back. */
+ * in ms at which to call again, not before now_ms. A now_ms that leaps, forward or back, does no
+ * harm. */
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms);
 /* Ask the server at the next step instead of waiting for the interval. */
 void godwit_agent_nudge(struct godwit_agent *agent);

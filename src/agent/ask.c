@@ -191,6 +191,7 @@ static enum godwit_state accept(struct godwit_agent *agent,
     record->install_slot = agent->slots.idle.offset;
     record->install_blocks = 0;
     record->install_step = GODWIT_STEP_FETCHING;
+    record->power_resets = 0;
     agent->is_verified = false;
     agent->best_offset = 0;
     return GODWIT_FETCH;

@@ -11,10 +11,10 @@ enum landing {
     LANDING_PLAIN,  /* nothing was under way */
     LANDING_TRIAL,  /* runs what was selected, unconfirmed */
     LANDING_FINISH, /* runs what was confirmed; otadata may not say so yet */
-    LANDING_AGAIN, /* confirmed, but the old image runs: the entry was cut while it was rewritten */
-    LANDING_LOST,  /* the choice was cut before it stood in otadata: as if never selected */
-    LANDING_BACK,  /* the old image runs because the new one failed */
-    LANDING_LEAVE, /* runs on trial, but has failed already: fly back */
+    LANDING_AGAIN,  /* confirmed, but another runs: power was cut while otadata was rewritten */
+    LANDING_RETRY,  /* the trial was cut by power, or never began: verify, ask, switch */
+    LANDING_BACK,   /* another image runs because the new one failed */
+    LANDING_LEAVE,  /* runs on trial, but has failed already: fly back */
 };
 
 /* The entry that names the install's slot. */
@@ -26,7 +26,15 @@ struct traces {
     bool is_active;    /* the bootloader was told to run the install's slot */
     bool has_failed;   /* the record holds its fly-back already */
     enum entry entry;
+    uint32_t state; /* of that entry, as it stands */
     enum godwit_reset reset;
+    uint8_t power_resets; /* before this one */
+};
+
+struct verdict {
+    enum landing landing;
+    enum godwit_reason reason; /* LEAVE, BACK: why */
+    bool counts_power;         /* one more of the few power resets that an install may have */
 };
 
 static bool has_crashed(enum godwit_reset reset)
@@ -34,59 +42,76 @@ static bool has_crashed(enum godwit_reset reset)
     return reset == GODWIT_RESET_PANIC || reset == GODWIT_RESET_WATCHDOG;
 }
 
+/* What uses no trial up; whoever pulls the plug says nothing about the image. */
+static bool is_power(enum godwit_reset reset)
+{
+    return reset == GODWIT_RESET_POWER_ON || reset == GODWIT_RESET_BROWN_OUT;
+}
+
 static enum godwit_reason reason_of(enum godwit_reset reset)
 {
-    switch (reset) {
-    case GODWIT_RESET_PANIC:
-        return GODWIT_REASON_TRIAL_PANIC;
-    case GODWIT_RESET_WATCHDOG:
-        return GODWIT_REASON_TRIAL_WATCHDOG;
-    case GODWIT_RESET_POWER_ON:
-    case GODWIT_RESET_BROWN_OUT:
-        return GODWIT_REASON_TRIAL_POWER;
-    default:
-        return GODWIT_REASON_TRIAL_RESET;
-    }
+    if (reset == GODWIT_RESET_PANIC) return GODWIT_REASON_TRIAL_PANIC;
+    if (reset == GODWIT_RESET_WATCHDOG) return GODWIT_REASON_TRIAL_WATCHDOG;
+    return is_power(reset) ? GODWIT_REASON_TRIAL_POWER : GODWIT_REASON_TRIAL_RESET;
 }
 
-static enum landing judge_trial(const struct traces *traces)
+/* Goes on after a cut, or gives up: `lenient` while power may be blamed. */
+static struct verdict count_power(const struct traces *traces, enum landing lenient,
+                                  enum landing strict)
 {
-    if (traces->step == GODWIT_STEP_CONFIRMED) return LANDING_FINISH;
-    if (traces->has_failed) return LANDING_LEAVE;
-    /* A bootloader that watches never comes here after a crash; one that does not, does. */
-    return traces->entry != ENTRY_PENDING && has_crashed(traces->reset) ? LANDING_LEAVE
-                                                                        : LANDING_TRIAL;
+    if (traces->power_resets < GODWIT_POWER_RESETS_MAX)
+        return (struct verdict){lenient, GODWIT_REASON_NONE, true};
+    return (struct verdict){strict, GODWIT_REASON_TRIAL_POWER, false};
 }
 
-static enum landing judge_traces(const struct traces *traces, enum godwit_reason *reason_out)
+/* The new image runs. A bootloader that watches never starts it a second time by itself; one that
+ * does not watch does, and so does one that finds no other image. */
+static struct verdict judge_trial(const struct traces *traces)
 {
-    *reason_out = reason_of(traces->reset);
-    if (traces->step < GODWIT_STEP_SELECTED) return LANDING_PLAIN;
-    if (traces->runs_install) return judge_trial(traces);
-    if (traces->is_active) { /* chosen, and yet another runs: it was refused before it started */
-        *reason_out = GODWIT_REASON_TRIAL_NOT_BOOTED;
-        return LANDING_BACK;
-    }
-    if (has_crashed(traces->reset) || traces->has_failed) return LANDING_BACK;
-    if (traces->step == GODWIT_STEP_CONFIRMED) return LANDING_AGAIN;
-    return traces->entry == ENTRY_REJECTED ? LANDING_BACK : LANDING_LOST;
+    enum godwit_reason reason = reason_of(traces->reset);
+    bool is_second = traces->step == GODWIT_STEP_TRIAL;
+    if (traces->step == GODWIT_STEP_CONFIRMED) return (struct verdict){.landing = LANDING_FINISH};
+    if (traces->has_failed) return (struct verdict){LANDING_LEAVE, reason, false};
+    if (is_second && is_power(traces->reset))
+        return count_power(traces, LANDING_TRIAL, LANDING_LEAVE);
+    if (is_second || (traces->entry != ENTRY_PENDING && has_crashed(traces->reset)))
+        return (struct verdict){LANDING_LEAVE, reason, false};
+    return (struct verdict){.landing = LANDING_TRIAL};
+}
+
+/* Another image runs than the one that was selected. */
+static struct verdict judge_other(const struct traces *traces)
+{
+    enum godwit_reason reason = reason_of(traces->reset);
+    bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
+    if (traces->is_active) /* chosen, and yet another runs: it was refused before it started */
+        return (struct verdict){LANDING_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
+    if (traces->has_failed) return (struct verdict){LANDING_BACK, reason, false};
+    bool never_chosen = traces->step == GODWIT_STEP_SELECTED && traces->entry != ENTRY_REJECTED;
+    if (is_confirmed || never_chosen || is_power(traces->reset))
+        return count_power(traces, is_confirmed ? LANDING_AGAIN : LANDING_RETRY, LANDING_BACK);
+    return (struct verdict){LANDING_BACK, reason, false};
+}
+
+static struct verdict judge_traces(const struct traces *traces)
+{
+    if (traces->step < GODWIT_STEP_SELECTED) return (struct verdict){.landing = LANDING_PLAIN};
+    return traces->runs_install ? judge_trial(traces) : judge_other(traces);
 }
 
 static void read_otadata(const struct godwit_agent *agent, struct traces *traces)
 {
     struct godwit_ota_entry entries[2];
-    if (agent->slots.idle_index < 0 || godwit_otadata_load(agent, entries)) return;
+    if (godwit_otadata_load(agent, entries)) return;
     int slot = traces->runs_install ? agent->slots.running_index : agent->slots.idle_index;
     int active = godwit_ota_active(entries);
     for (int i = 0; i < 2; i++) {
         const struct godwit_ota_entry *entry = &entries[i];
-        if (entry->seq == UINT32_MAX || entry->crc != godwit_ota_crc(entry->seq) ||
-            (int)godwit_ota_slot(entry->seq, agent->slots.count) != slot)
-            continue;
+        if (!godwit_otadata_names(agent, entry, slot)) continue;
         traces->entry = ENTRY_OTHER;
+        traces->state = entry->state;
         if (entry->state == GODWIT_OTA_PENDING) traces->entry = ENTRY_PENDING;
-        if (entry->state == GODWIT_OTA_INVALID || entry->state == GODWIT_OTA_ABORTED)
-            traces->entry = ENTRY_REJECTED;
+        if (godwit_ota_is_unusable(entry)) traces->entry = ENTRY_REJECTED;
         traces->is_active |= active == i;
     }
 }
@@ -97,76 +122,84 @@ static void adopt_stranger(struct godwit_agent *agent)
 {
     struct godwit_ota_entry entries[2];
     struct godwit_record *record = &agent->record;
-    if (record->install_step >= GODWIT_STEP_SELECTED || agent->slots.running_index < 0 ||
-        godwit_otadata_load(agent, entries))
-        return;
+    if (record->install_step >= GODWIT_STEP_SELECTED || godwit_otadata_load(agent, entries)) return;
     int active = godwit_ota_active(entries);
     if (active < 0 || entries[active].state != GODWIT_OTA_PENDING ||
-        (int)godwit_ota_slot(entries[active].seq, agent->slots.count) != agent->slots.running_index)
+        !godwit_otadata_names(agent, &entries[active], agent->slots.running_index))
         return;
-    record->install = record->running;
+    memset(&record->install, 0, sizeof record->install);
+    memcpy(record->install.image_sha256, agent->work.digest, 32);
     record->install_slot = agent->slots.running.offset;
     record->install_rollout = 0;
     record->install_step = GODWIT_STEP_SELECTED;
+    record->power_resets = 0;
 }
 
-static bool runs_install(const struct godwit_agent *agent, const uint8_t digest[static 32])
+static bool runs_install(const struct godwit_agent *agent)
 {
     return agent->record.install_slot == agent->slots.running.offset &&
-           memcmp(agent->record.install.image_sha256, digest, 32) == 0;
+           memcmp(agent->record.install.image_sha256, agent->work.digest, 32) == 0;
 }
 
-static struct traces gather(struct godwit_agent *agent, const uint8_t running_digest[static 32])
+static struct traces gather(struct godwit_agent *agent)
 {
-    const struct godwit_record *record = &agent->record;
-    struct traces traces = {
-        .step = (enum godwit_step)record->install_step,
-        .runs_install = runs_install(agent, running_digest),
-        .has_failed = record->outcome_id && record->outcome_stage == GODWIT_STAGE_FLOWN_BACK &&
-                      memcmp(record->outcome_file, record->install.file_sha256, 32) == 0,
-        .reset = agent->facts.reset,
-    };
+    struct godwit_record *record = &agent->record;
+    struct traces traces = {.runs_install = runs_install(agent), .reset = agent->facts.reset};
+    if (!traces.runs_install && record->install_slot == agent->slots.running.offset)
+        record->install_step = GODWIT_STEP_NONE; /* flashed over by cable: the story is void */
+    traces.step = (enum godwit_step)record->install_step;
+    traces.power_resets = record->power_resets;
+    traces.has_failed = record->outcome_id && record->outcome_stage == GODWIT_STAGE_FLOWN_BACK &&
+                        memcmp(record->outcome_file, record->install.file_sha256, 32) == 0;
     read_otadata(agent, &traces);
     return traces;
 }
 
-static enum godwit_state fly_back_seen(struct godwit_agent *agent, const struct traces *traces,
-                                       enum godwit_reason reason)
+/* On trial. A bootloader with rollback has made NEW into PENDING; where NEW still stands there is
+ * none, and the agent alone counts. Any other state was torn: PENDING makes the bootloader watch
+ * from here on. */
+static enum godwit_state begin_trial(struct godwit_agent *agent, const struct traces *traces)
 {
-    agent->record.install_step = GODWIT_STEP_FETCHED; /* the file is good, whatever it did */
-    if (!traces->has_failed) return godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, reason, NULL, 0);
-    agent->outcome_is_new = true; /* RETURN has noted why; now the step is written with it */
-    agent->last_reason = agent->record.outcome_reason;
-    return GODWIT_REPORT;
+    struct godwit_record *record = &agent->record;
+    agent->on_trial = true;
+    record->flags &= (uint8_t)~GODWIT_RECORD_IS_UNWATCHED;
+    if (traces->state == GODWIT_OTA_NEW) record->flags |= GODWIT_RECORD_IS_UNWATCHED;
+    (void)!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_TRIAL);
+    if (traces->is_active && traces->entry == ENTRY_OTHER && traces->state != GODWIT_OTA_NEW)
+        (void)!godwit_own_entry_mark(agent, GODWIT_OTA_PENDING);
+    return GODWIT_TRIAL;
 }
 
-static enum godwit_state land(struct godwit_agent *agent, const uint8_t running_digest[static 32])
+static enum godwit_state leave(struct godwit_agent *agent, const struct traces *traces,
+                               enum godwit_reason reason)
 {
-    enum godwit_reason reason;
-    struct traces traces = gather(agent, running_digest);
-    enum landing landing = judge_traces(&traces, &reason);
-    LOG(INFO, "boot", "landing=%d reset=%d", (int)landing, (int)traces.reset);
-    switch (landing) {
+    agent->on_trial = true;
+    agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
+    return GODWIT_RETURN;
+}
+
+static enum godwit_state land(struct godwit_agent *agent)
+{
+    struct traces traces = gather(agent);
+    struct verdict verdict = judge_traces(&traces);
+    LOG(INFO, "boot", "landing=%d reset=%d", (int)verdict.landing, (int)traces.reset);
+    if (verdict.counts_power) agent->record.power_resets++;
+    switch (verdict.landing) {
     case LANDING_TRIAL:
-        agent->on_trial = true;
-        return GODWIT_TRIAL;
+        return begin_trial(agent, &traces);
     case LANDING_LEAVE:
-        agent->on_trial = true;
-        agent->trial_reason =
-            (uint8_t)(traces.has_failed ? agent->record.outcome_reason : (uint32_t)reason);
-        return GODWIT_RETURN;
+        return leave(agent, &traces, verdict.reason);
     case LANDING_FINISH:
         return godwit_trial_finish(agent);
     case LANDING_AGAIN:
+        if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED)) break;
         return GODWIT_VERIFY;
+    case LANDING_RETRY:
+        return godwit_settle_retry(agent);
     case LANDING_BACK:
-        return fly_back_seen(agent, &traces, reason);
-    case LANDING_LOST:
-        agent->record.install_step = GODWIT_STEP_FETCHED;
-        if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_FETCHED)) break;
-        return GODWIT_IDLE;
+        return godwit_settle_back(agent, verdict.reason, traces.has_failed);
     case LANDING_PLAIN:
-        break;
+        return godwit_settle(agent, has_crashed(traces.reset));
     }
     return GODWIT_IDLE;
 }
@@ -192,45 +225,28 @@ static godwit_err open_record(struct godwit_agent *agent)
     return godwit_record_mark(agent, GODWIT_MARK_BOOTS, agent->record.boots + 1);
 }
 
-/* What runs may have come by cable since: then all we know of it is its digest. */
-static void recognise(struct godwit_agent *agent, const uint8_t digest[static 32])
-{
-    struct godwit_record *record = &agent->record;
-    struct godwit_held *running = &record->running;
-    if (record->install_step >= GODWIT_STEP_SELECTED) {
-        if (runs_install(agent, digest)) return; /* "running" is still the one it replaces */
-        if (record->install_slot != agent->slots.idle.offset)
-            record->install_step = GODWIT_STEP_NONE; /* flashed anew: the story is void */
-    }
-    if (record->running_slot == agent->slots.running.offset &&
-        memcmp(running->image_sha256, digest, 32) == 0)
-        return;
-    record->running_slot = agent->slots.running.offset;
-    memset(running, 0, sizeof *running);
-    memcpy(running->image_sha256, digest, 32);
-}
-
 enum godwit_state godwit_state_boot(struct godwit_agent *agent)
 {
+    uint32_t size;
     agent->start_ms = agent->now_ms;
     agent->fresh_s = agent->now_s;
     godwit_agent_wait(agent, RETRY_MS, 0);
     agent->config.system->facts(agent->config.system->ctx, &agent->facts);
     godwit_err err = godwit_slots_find(agent);
-    if (err || (err = open_record(agent))) {
+    if (!err) err = open_record(agent);
+    if (!err) err = godwit_slots_choose_idle(agent);
+    if (err) {
         agent->last_reason = err == GODWIT_ERR_IO ? GODWIT_REASON_FLASH : GODWIT_REASON_NO_SLOT;
         return GODWIT_BOOT; /* without its record an agent must not touch anything */
     }
     godwit_ca_load(agent);
-    uint8_t digest[32];
-    uint32_t size;
-    if (godwit_slot_image(agent, &agent->slots.running, &size, digest)) memset(digest, 0, 32);
-    recognise(agent, digest);
+    if (godwit_slot_image(agent, &agent->slots.running, &size, agent->work.digest))
+        memset(agent->work.digest, 0, sizeof agent->work.digest);
     adopt_stranger(agent);
     if (agent->record.install_step == GODWIT_STEP_FETCHING && !godwit_slot_resume(agent))
         agent->best_offset = agent->offset;
     agent->is_ready = true;
     godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
     agent->wake_ms = agent->now_ms;
-    return land(agent, digest);
+    return land(agent);
 }

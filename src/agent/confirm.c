@@ -14,31 +14,7 @@
 enum trial_phase { TRIAL_QUESTION, TRIAL_ANSWER, TRIAL_CONTACT };
 enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
 
-/* The entry that the bootloader followed, if it names the running slot; −1 otherwise: after a
- * fallback the active entry is another image's, and not ours to change. */
-static int own_entry(const struct godwit_agent *agent,
-                     const struct godwit_ota_entry entries[static 2])
-{
-    int active = godwit_ota_active(entries);
-    if (active < 0 || agent->slots.running_index < 0) return -1;
-    uint32_t slot = godwit_ota_slot(entries[active].seq, agent->slots.count);
-    return (int)slot == agent->slots.running_index ? active : -1;
-}
-
-static godwit_err mark_own_entry(const struct godwit_agent *agent, uint32_t state)
-{
-    struct godwit_ota_entry entries[2];
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err) return err;
-    int own = own_entry(agent, entries);
-    if (own < 0) return GODWIT_ERR_MISSING;
-    if (entries[own].state == state) return GODWIT_OK;
-    entries[own].state = state;
-    return godwit_otadata_store(agent, own, &entries[own]);
-}
-
-/* The install is what runs; what ran before is what the other slot holds, ready for an undo. */
-static void trade_places(struct godwit_record *record)
+void godwit_trade_places(struct godwit_record *record)
 {
     struct godwit_held old = record->running;
     record->running = record->install;
@@ -47,24 +23,51 @@ static void trade_places(struct godwit_record *record)
     record->running_slot = record->install_slot;
     record->install_slot = old_slot;
     record->install_blocks = 0;
-    bool is_known = !godwit_all(old.file_sha256, 32, 0);
-    record->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
 }
 
-/* Until otadata is written this stays a trial: nothing may touch the other slot before. Where the
- * active entry is another image's (it was chosen meanwhile, or this one runs as a fallback) there
- * is nothing to write, and the proof counts all the same. */
+/* What ran before is what the other slot holds, ready for an undo. */
+static void close_story(struct godwit_agent *agent)
+{
+    struct godwit_record *record = &agent->record;
+    (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
+    godwit_attempts_forget(record, record->install.file_sha256);
+    godwit_trade_places(record);
+    bool is_known = !godwit_all(record->install.image_sha256, 32, 0);
+    record->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
+    record->power_resets = record->crashes = 0;
+    record->flags &= (uint8_t)~GODWIT_RECORD_IS_CALM;
+}
+
+/* Somebody else chose the other slot since this boot: not ours to change. */
+static bool is_meant_otherwise(const struct godwit_agent *agent,
+                               const struct godwit_ota_entry entries[static 2])
+{
+    int active = godwit_ota_active(entries);
+    return active >= 0 && entries[active].state == GODWIT_OTA_NEW &&
+           godwit_own_entry(agent, entries) < 0;
+}
+
+/* Until otadata is written this stays a trial: nothing may touch the other slot before. Without an
+ * otadata partition there is nothing to write, and the proof counts all the same. */
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
 {
-    godwit_err err = mark_own_entry(agent, GODWIT_OTA_VALID);
-    agent->on_trial = err && err != GODWIT_ERR_MISSING;
+    struct godwit_ota_entry entries[2];
+    bool was_changed;
+    godwit_err err = godwit_otadata_load(agent, entries);
+    agent->record.flags &= (uint8_t)~GODWIT_RECORD_HAS_NOTE;
+    if (!err && !is_meant_otherwise(agent, entries)) {
+        godwit_otadata_plan(agent, entries, true);
+        godwit_otadata_note(agent, entries);
+        err = godwit_otadata_restore(agent, &was_changed);
+    }
+    if (!err || err == GODWIT_ERR_MISSING) err = godwit_policy_confirmed(agent);
+    agent->on_trial = err != GODWIT_OK;
     if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;
         godwit_agent_wait(agent, RETRY_MS, 0);
         return GODWIT_TRIAL;
     }
-    (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
-    trade_places(&agent->record);
+    close_story(agent);
     return GODWIT_REPORT;
 }
 
@@ -75,7 +78,7 @@ static enum godwit_state confirm(struct godwit_agent *agent)
     if (!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED))
         return godwit_trial_finish(agent);
     agent->last_reason = GODWIT_REASON_FLASH;
-    agent->record.install_step = GODWIT_STEP_SELECTED;
+    agent->record.install_step = GODWIT_STEP_TRIAL;
     godwit_agent_wait(agent, RETRY_MS, 0);
     return GODWIT_TRIAL;
 }
@@ -114,20 +117,29 @@ static void seek_contact(struct godwit_agent *agent)
     }
 }
 
-enum godwit_state godwit_state_trial(struct godwit_agent *agent)
+/* OK passed, BUSY not yet; a healthy image has also run for its time. */
+static godwit_err test_self(const struct godwit_agent *agent)
 {
     const struct godwit_system *system = agent->config.system;
-    godwit_err test = GODWIT_OK;
+    godwit_err err = GODWIT_OK;
+    if (agent->is_vouched) return GODWIT_OK;
+    if (system->self_test) err = system->self_test(system->ctx);
+    uint32_t healthy_ms = agent->start_ms + agent->config.health_s * 1000;
+    return err || godwit_agent_is_past(agent, healthy_ms) ? err : GODWIT_ERR_BUSY;
+}
+
+enum godwit_state godwit_state_trial(struct godwit_agent *agent)
+{
     if (agent->record.install_step == GODWIT_STEP_CONFIRMED) return godwit_trial_finish(agent);
-    if (!agent->is_vouched && system->self_test) test = system->self_test(system->ctx);
+    godwit_err test = test_self(agent);
     if (test && test != GODWIT_ERR_BUSY) return give_up(agent, GODWIT_REASON_TRIAL_SELF_TEST);
-    if (agent->phase == TRIAL_CONTACT && !test) return confirm(agent);
     bool has_contact = agent->phase == TRIAL_CONTACT;
+    if (has_contact && !test) return confirm(agent);
     uint32_t deadline = agent->start_ms;
     deadline += !has_contact && agent->link_is_up ? DEADLINE_LINK_MS : DEADLINE_MS;
     if (godwit_agent_is_past(agent, deadline))
-        return give_up(agent, has_contact ? GODWIT_REASON_TRIAL_SELF_TEST
-                                          : GODWIT_REASON_TRIAL_NO_CONTACT);
+        return give_up(agent,
+                       has_contact ? GODWIT_REASON_TRIAL_DEADLINE : GODWIT_REASON_TRIAL_NO_CONTACT);
     if (has_contact)
         godwit_agent_wait(agent, RETRY_MS, 0);
     else
@@ -142,7 +154,7 @@ static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region
     struct godwit_ota_entry entries[2];
     godwit_err err = godwit_otadata_load(agent, entries);
     if (err) return err;
-    int own = own_entry(agent, entries);
+    int own = godwit_own_entry(agent, entries);
     if (own < 0) return GODWIT_ERR_MISSING;
     const struct godwit_ota_entry *other = &entries[1 - own];
     int index = -1; /* factory */
@@ -153,24 +165,32 @@ static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region
     return err;
 }
 
-/* Nowhere to go: better a running image that failed its trial than none. */
+/* Nowhere to go: better a running image that failed its trial than none. One that was confirmed
+ * before stays so, and is asked no more. */
 static enum godwit_state stay_here(struct godwit_agent *agent)
 {
+    struct godwit_record *record = &agent->record;
+    bool was_confirmed = agent->trial_reason == GODWIT_REASON_CRASH_LOOP;
     agent->on_trial = false;
-    agent->record.install_step = GODWIT_STEP_NONE;
-    return godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason, "back", 0);
+    (void)godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason, "back", 0);
+    godwit_trade_places(record);
+    record->install_step = GODWIT_STEP_NONE;
+    if (was_confirmed)
+        record->flags |= GODWIT_RECORD_IS_CALM;
+    else
+        record->flags &= (uint8_t)~GODWIT_RECORD_HAS_NOTE;
+    return GODWIT_REPORT;
 }
 
 static enum godwit_state fly_back(struct godwit_agent *agent)
 {
     /* The step stays "selected": the boot after this one closes the story. */
     (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
-    if (godwit_record_commit(agent) || mark_own_entry(agent, GODWIT_OTA_INVALID))
+    if (godwit_record_commit(agent) || godwit_own_entry_mark(agent, GODWIT_OTA_INVALID))
         return stay_here(agent);
     LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
     agent->outcome_is_new = false;
-    agent->config.system->restart(agent->config.system->ctx);
-    return GODWIT_BOOT;
+    return godwit_restart(agent);
 }
 
 enum godwit_state godwit_state_return(struct godwit_agent *agent)
@@ -187,8 +207,11 @@ enum godwit_state godwit_state_return(struct godwit_agent *agent)
     }
     if (agent->phase == RETURN_READ) {
         godwit_err err = godwit_image_read_back(agent, back, agent->size);
-        if (err == GODWIT_ERR_END) agent->phase = RETURN_LEAVE;
-        return err && err != GODWIT_ERR_END ? stay_here(agent) : GODWIT_RETURN;
+        if (err == GODWIT_OK) return GODWIT_RETURN;
+        bool is_too_old = agent->work.image.info.secure_version < agent->facts.secure_version;
+        if (err != GODWIT_ERR_END || is_too_old) return stay_here(agent);
+        agent->phase = RETURN_LEAVE;
+        return GODWIT_RETURN;
     }
     return fly_back(agent);
 }

@@ -55,6 +55,7 @@ enum godwit_record_flag {
     GODWIT_RECORD_HAS_POLICY = 1,   /* an image with P1 was confirmed: one without is refused */
     GODWIT_RECORD_IS_CALM = 2,      /* the running image has had its hour without a crash */
     GODWIT_RECORD_IS_UNWATCHED = 4, /* the bootloader leaves NEW as it is: no rollback in it */
+    GODWIT_RECORD_HAS_NOTE = 8,     /* ota_seq and ota_state are set */
 };
 
 /* What survives a reset: written as it stands (little-endian, no padding), see record.c. */
@@ -106,15 +107,16 @@ struct godwit_agent_strings {
  * 2 KiB with one; the other order costs more than 1 KiB of code. */
 struct godwit_agent {
     struct godwit_agent_config config;
-    uint32_t offset;          /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
-    uint32_t marks;           /* small marks in the record's present sector */
-    uint32_t now_ms, wake_ms; /* low 32 bits: compared by difference, so they may wrap round */
-    uint32_t now_s;
-    uint8_t state, phase; /* enum godwit_state; a state's own step, 0 when it is entered */
-    uint8_t failures;     /* requests in a row without an answer */
-    uint8_t refusals;     /* answers in a row that were refused */
-    uint8_t tries;        /* downloads in a row without a new sector */
-    uint8_t trial_reason; /* RETURN: why */
+    uint32_t offset;           /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
+    uint32_t marks;            /* small marks in the record's present sector */
+    uint32_t now_ms, wake_ms;  /* low 32 bits: compared by difference, so they may wrap round */
+    uint32_t now_s, caller_ms; /* seconds gone; what the caller said last */
+    uint16_t second_ms;        /* of the present second */
+    uint8_t state, phase;      /* enum godwit_state; a state's own step, 0 when it is entered */
+    uint8_t failures;          /* requests in a row without an answer */
+    uint8_t refusals;          /* answers in a row that were refused */
+    uint8_t tries;             /* downloads in a row without a new sector */
+    uint8_t trial_reason;      /* RETURN: why */
     bool has_begun, nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last answer came by the next CA */
     bool is_ready;                    /* the slots and the record are known */
@@ -145,6 +147,7 @@ struct godwit_agent {
         struct godwit_image image;         /* FETCH (the head), VERIFY, RETURN */
         struct godwit_checkin checkin;     /* ASK, TRIAL: while the question is written */
         struct godwit_checkin_reply reply; /* ASK: while the answer is judged */
+        uint8_t digest[32];                /* BOOT: appended digest of the running image */
     } work;
     _Alignas(8) uint8_t sector[GODWIT_SECTOR_SIZE];
 };
@@ -159,6 +162,8 @@ godwit_state_fn godwit_state_boot, godwit_state_ask, godwit_state_fetch, godwit_
  * detail ("status=404"), word NULL: none. Always GODWIT_REPORT. */
 enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
                               const char *word, uint32_t number);
+/* Restarts the chip; the state to be in where that takes a moment. */
+enum godwit_state godwit_restart(struct godwit_agent *agent);
 /* Sleeps for wait_ms, but not less than retry_after_s (0: the server did not say). */
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s);
 /* Whether a moment has come: at most 24 days ago. */
@@ -212,7 +217,11 @@ GODWIT_MUST_USE enum godwit_reason godwit_judge_head(const struct godwit_agent *
 GODWIT_MUST_USE enum godwit_reason godwit_judge_next_policy(const struct godwit_agent *agent);
 
 /* record.c */
-enum godwit_mark_kind { GODWIT_MARK_BOOTS = 1, GODWIT_MARK_BLOCKS = 2, GODWIT_MARK_STEP = 3 };
+enum godwit_mark_kind {
+    GODWIT_MARK_BOOTS = 1,
+    GODWIT_MARK_BLOCKS = 2,
+    GODWIT_MARK_STEP = 3, /* with power_resets and crashes as they stand in RAM */
+};
 /* MISSING: blank, a new device; FORMAT: there was one and it is unreadable. Either way the record
  * in RAM is empty then. */
 GODWIT_MUST_USE godwit_err godwit_record_load(struct godwit_agent *agent);
@@ -238,6 +247,9 @@ void godwit_attempts_forget(struct godwit_record *record, const uint8_t file_sha
 
 /* slot.c */
 GODWIT_MUST_USE godwit_err godwit_slots_find(struct godwit_agent *agent);
+/* Which slot is to be written: the one that an install is in, else one that does not hold the last
+ * confirmed image. Needs the record. */
+GODWIT_MUST_USE godwit_err godwit_slots_choose_idle(struct godwit_agent *agent);
 /* Where OTA slot `index` lies; −1: factory. Uses the sector buffer. */
 GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
                                               struct godwit_region *region_out);
@@ -253,6 +265,26 @@ GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);
 /* select.c */
 GODWIT_MUST_USE godwit_err godwit_otadata_load(const struct godwit_agent *agent,
                                                struct godwit_ota_entry entries_out[static 2]);
+/* Whether the entry is whole and names OTA slot `slot`; false for slot −1. */
+bool godwit_otadata_names(const struct godwit_agent *agent, const struct godwit_ota_entry *entry,
+                          int slot);
+/* Makes of two entries what they should be while the present image runs: canonical bytes; another
+ * image's that was to run and did not becomes INVALID; where is_confirmed, this one's is followed
+ * and VALID. Pure. */
+void godwit_otadata_plan(const struct godwit_agent *agent,
+                         struct godwit_ota_entry entries[static 2], bool is_confirmed);
+/* Into the record, in RAM. */
+void godwit_otadata_note(struct godwit_agent *agent,
+                         const struct godwit_ota_entry entries[static 2]);
+/* Writes what is not as noted. */
+GODWIT_MUST_USE godwit_err godwit_otadata_restore(const struct godwit_agent *agent,
+                                                  bool *was_changed_out);
+/* State of the entry that the bootloader followed, where it names the running slot; MISSING where
+ * it names another: after a fallback that entry is another image's, and not ours to change. */
+GODWIT_MUST_USE godwit_err godwit_own_entry_mark(const struct godwit_agent *agent, uint32_t state);
+/* Index of that entry, or −1. */
+int godwit_own_entry(const struct godwit_agent *agent,
+                     const struct godwit_ota_entry entries[static 2]);
 /* Erase, write, read back. */
 GODWIT_MUST_USE godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
                                                 const struct godwit_ota_entry *entry);
@@ -268,3 +300,12 @@ GODWIT_MUST_USE godwit_err godwit_image_read_back(struct godwit_agent *agent,
 
 /* confirm.c: the trial is won; otadata says so at the latest after this. */
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent);
+/* The install is what runs, what ran is what the other slot holds; the same way back. */
+void godwit_trade_places(struct godwit_record *record);
+
+/* settle.c: no trial goes on. godwit_settle: nothing was under way; retry: a trial was cut, the old
+ * image runs; back: it failed (is_noted: the record says why already). */
+enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed);
+enum godwit_state godwit_settle_retry(struct godwit_agent *agent);
+enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_reason reason,
+                                     bool is_noted);

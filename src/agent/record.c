@@ -11,7 +11,7 @@
 #include "agent/internal.h"
 #include "base/crc.h"
 
-#define RECORD_MAGIC 0x31525747u /* "GWR1" */
+#define RECORD_MAGIC 0x32525747u /* "GWR2" */
 #define RECORD_CRC_FROM 8u
 #define MARKS_OFFSET 512u
 #define MARK_SIZE 32u
@@ -39,7 +39,10 @@ static void apply(struct godwit_record *record, uint32_t kind, uint32_t value)
 {
     if (kind == GODWIT_MARK_BOOTS) record->boots = value;
     if (kind == GODWIT_MARK_BLOCKS) record->install_blocks = value;
-    if (kind == GODWIT_MARK_STEP) record->install_step = (uint8_t)value;
+    if (kind != GODWIT_MARK_STEP) return;
+    record->install_step = (uint8_t)value;
+    record->power_resets = (uint8_t)(value >> 8);
+    record->crashes = (uint8_t)(value >> 16);
 }
 
 static godwit_err load_marks(struct godwit_agent *agent)
@@ -93,6 +96,8 @@ godwit_err godwit_record_commit(struct godwit_agent *agent)
 godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind kind,
                               uint32_t value)
 {
+    if (kind == GODWIT_MARK_STEP)
+        value |= (uint32_t)agent->record.power_resets << 8 | (uint32_t)agent->record.crashes << 16;
     apply(&agent->record, kind, value);
     if (agent->marks >= MARKS_MAX) return godwit_record_commit(agent);
     uint8_t mark[MARK_SIZE];

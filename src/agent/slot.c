@@ -53,11 +53,34 @@ godwit_err godwit_slots_find(struct godwit_agent *agent)
     if (err) return err;
     if (row.size < 2 * GODWIT_SECTOR_SIZE) return GODWIT_ERR_SPACE;
     slots->record = region_of(&row);
-    int next = slots->count ? (int)((uint32_t)(slots->running_index + 1) % slots->count) : -1;
-    if (next < 0 || next == slots->running_index || slots->otadata.size < GODWIT_OTADATA_SIZE)
-        return GODWIT_OK; /* nowhere to write: check-ins go on, installs are refused */
-    slots->idle_index = (int8_t)next;
-    return godwit_slot_region(agent, next, &slots->idle);
+    return GODWIT_OK;
+}
+
+godwit_err godwit_slots_choose_idle(struct godwit_agent *agent)
+{
+    struct godwit_slots *slots = &agent->slots;
+    const struct godwit_record *record = &agent->record;
+    godwit_err err = load_table(agent);
+    if (err || slots->otadata.size < GODWIT_OTADATA_SIZE)
+        return err; /* nowhere to write: check-ins go on, installs are refused */
+    int best = -1, best_rank = -1;
+    for (uint32_t n = 1; n <= slots->count; n++) {
+        struct godwit_partition row;
+        uint32_t i = (uint32_t)(slots->running_index + (int)n) % slots->count;
+        if ((int)i == slots->running_index ||
+            godwit_ptable_find(agent->sector, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + i),
+                               NULL, &row))
+            continue;
+        int rank = record->install_step && row.offset == record->install_slot ? 2
+                   : row.offset != record->running_slot                       ? 1
+                                                                              : 0;
+        if (rank <= best_rank) continue;
+        best = (int)i;
+        best_rank = rank;
+        slots->idle = region_of(&row);
+    }
+    slots->idle_index = (int8_t)best;
+    return GODWIT_OK;
 }
 
 godwit_err godwit_slot_region(struct godwit_agent *agent, int index,

@@ -75,6 +75,7 @@ static void the_next_slot_is_idle_and_never_the_running_one(void **state)
         write_table(table, count);
         agent.facts.running_offset = table[2 + rows[i].running].offset;
         assert_int_equal(godwit_slots_find(&agent), GODWIT_OK);
+        assert_int_equal(godwit_slots_choose_idle(&agent), GODWIT_OK);
         assert_int_equal(agent.slots.running.offset, agent.facts.running_offset);
         assert_string_equal(agent.slots.label, table[2 + rows[i].running].label);
         assert_int_equal(agent.slots.idle_index, rows[i].idle_index);

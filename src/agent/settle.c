@@ -1,0 +1,170 @@
+/* What BOOT does once it knows where it landed, wherever no trial goes on: makes record, otadata
+ * and running image agree again.
+ *
+ * The record is the truth about what was confirmed, the flash about what runs. Where otadata is not
+ * as the record noted it, it is written as noted; and where another image runs because of that, the
+ * chip restarts, once: next time otadata is as noted, and an image that still does not run is
+ * damaged. Each step commits what it is about to do first, so that a cut only repeats it. */
+#include "agent/internal.h"
+
+static bool is_previous(const struct godwit_agent *agent)
+{
+    const struct godwit_record *record = &agent->record;
+    return record->install_slot == agent->slots.running.offset &&
+           memcmp(record->install.image_sha256, agent->work.digest, 32) == 0;
+}
+
+/* A note beside the installs: not while an outcome waits to be heard. */
+static enum godwit_state notice(struct godwit_agent *agent, enum godwit_reason reason)
+{
+    agent->last_reason = reason;
+    if (agent->record.outcome_id) return GODWIT_IDLE;
+    return godwit_fail_of(agent, GODWIT_STAGE_NONE, reason, agent->record.running.file_sha256, 0);
+}
+
+/* Notes otadata as it should be, with the rest of the record, and writes it so. */
+static godwit_err align(struct godwit_agent *agent, bool is_confirmed, bool *was_changed_out)
+{
+    struct godwit_ota_entry entries[2];
+    *was_changed_out = false;
+    bool has_otadata = !godwit_otadata_load(agent, entries);
+    if (has_otadata) {
+        godwit_otadata_plan(agent, entries, is_confirmed);
+        godwit_otadata_note(agent, entries);
+    }
+    godwit_err err = godwit_record_commit(agent);
+    if (err || !has_otadata) return err;
+    return godwit_otadata_restore(agent, was_changed_out);
+}
+
+static enum godwit_state flash_failed(struct godwit_agent *agent)
+{
+    agent->last_reason = GODWIT_REASON_FLASH;
+    return GODWIT_IDLE;
+}
+
+/* An entry that names the running slot, and says that it must not run. */
+static bool is_rejected(const struct godwit_agent *agent)
+{
+    struct godwit_ota_entry entries[2];
+    if (godwit_otadata_load(agent, entries)) return false;
+    for (int i = 0; i < 2; i++)
+        if (godwit_otadata_names(agent, &entries[i], agent->slots.running_index) &&
+            godwit_ota_is_unusable(&entries[i]))
+            return true;
+    return false;
+}
+
+/* What runs is the image of this device from now on, whoever brought it: a new device's first one,
+ * one that came by cable, or all that still boots. */
+static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reason reason)
+{
+    struct godwit_record *record = &agent->record;
+    bool was_rejected = is_rejected(agent), was_changed;
+    enum godwit_state next = GODWIT_IDLE;
+    if (was_rejected) reason = GODWIT_REASON_REJECTED_RUNS;
+    if (reason) next = notice(agent, reason);
+    bool is_held = is_previous(agent);
+    if (is_held) record->running = record->install;
+    if (record->install_slot == agent->slots.running.offset) {
+        memset(&record->install, 0, sizeof record->install);
+        record->install_step = GODWIT_STEP_NONE;
+    }
+    if (!is_held) {
+        memset(&record->running, 0, sizeof record->running);
+        memcpy(record->running.image_sha256, agent->work.digest, 32);
+    }
+    record->running_slot = agent->slots.running.offset;
+    record->flags |= GODWIT_RECORD_IS_CALM;
+    if (!was_rejected && godwit_policy_confirmed(agent)) return flash_failed(agent);
+    if (align(agent, !was_rejected, &was_changed)) return flash_failed(agent);
+    agent->outcome_is_new = false;
+    return next;
+}
+
+/* Another image runs than the one that was confirmed last. */
+static enum godwit_state settle_other(struct godwit_agent *agent)
+{
+    const struct godwit_record *record = &agent->record;
+    struct godwit_ota_entry entries[2];
+    bool was_changed;
+    bool has_note = record->flags & GODWIT_RECORD_HAS_NOTE;
+    if (!has_note || record->running_slot == agent->slots.running.offset ||
+        godwit_otadata_load(agent, entries))
+        return take_over(agent, GODWIT_REASON_NONE);
+    bool is_blank = godwit_ota_is_blank(&entries[0]) && godwit_ota_is_blank(&entries[1]);
+    if (is_blank && !is_previous(agent)) return take_over(agent, GODWIT_REASON_NONE); /* cable */
+    if (godwit_otadata_restore(agent, &was_changed)) return flash_failed(agent);
+    if (!was_changed) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
+    (void)notice(agent, GODWIT_REASON_OTADATA_REPAIRED);
+    if (godwit_record_commit(agent)) return flash_failed(agent);
+    return godwit_restart(agent);
+}
+
+/* A confirmed image that crashes again and again before its first calm hour flies back after all,
+ * while the one before it is still there and may still run. */
+static bool must_fly_back(struct godwit_agent *agent)
+{
+    struct godwit_record *record = &agent->record;
+    if (record->flags & GODWIT_RECORD_IS_CALM) return false;
+    record->crashes++;
+    (void)!godwit_record_mark(agent, GODWIT_MARK_STEP, record->install_step);
+    return record->crashes >= GODWIT_CRASHES_MAX && record->install_step == GODWIT_STEP_FETCHED &&
+           record->install.counter >= record->floor;
+}
+
+enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
+{
+    const struct godwit_record *record = &agent->record;
+    bool was_changed;
+    if (record->running_slot != agent->slots.running.offset ||
+        memcmp(record->running.image_sha256, agent->work.digest, 32) != 0)
+        return settle_other(agent);
+    if (has_crashed && must_fly_back(agent)) {
+        godwit_trade_places(&agent->record);
+        agent->record.install_step = GODWIT_STEP_TRIAL;
+        agent->on_trial = true;
+        agent->trial_reason = GODWIT_REASON_CRASH_LOOP;
+        return GODWIT_RETURN;
+    }
+    godwit_err err = godwit_otadata_restore(agent, &was_changed);
+    if (err == GODWIT_ERR_MISSING) return GODWIT_IDLE;
+    if (err) return flash_failed(agent);
+    return was_changed ? notice(agent, GODWIT_REASON_OTADATA_REPAIRED) : GODWIT_IDLE;
+}
+
+enum godwit_state godwit_settle_retry(struct godwit_agent *agent)
+{
+    bool was_changed;
+    agent->record.install_step = GODWIT_STEP_FETCHED;
+    if (align(agent, true, &was_changed)) return flash_failed(agent);
+    return GODWIT_VERIFY;
+}
+
+/* Whether the same file may be tried again: what is not the image's own fault counts once. */
+static bool is_final(uint32_t reason)
+{
+    return reason != GODWIT_REASON_TRIAL_NO_CONTACT && reason != GODWIT_REASON_TRIAL_NOT_BOOTED;
+}
+
+enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_reason reason,
+                                     bool is_noted)
+{
+    struct godwit_record *record = &agent->record;
+    bool was_changed;
+    uint32_t said = is_noted ? record->outcome_reason : reason;
+    if (!is_noted) (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, reason, NULL, 0);
+    agent->last_reason = said;
+    godwit_attempts_add(record, record->install.file_sha256, said, is_final(said));
+    /* Refused by the bootloader: what lies there is not what was verified. Else the file is good,
+     * whatever it did. */
+    record->install_step =
+        said == GODWIT_REASON_TRIAL_NOT_BOOTED ? GODWIT_STEP_NONE : GODWIT_STEP_FETCHED;
+    record->power_resets = 0;
+    if (align(agent, record->running_slot == agent->slots.running.offset, &was_changed))
+        return flash_failed(agent);
+    agent->outcome_is_new = false;
+    /* Factory comes before the last good app where an image is refused: go on to that one. */
+    bool is_home = record->running_slot == agent->slots.running.offset;
+    return was_changed && !is_home ? godwit_restart(agent) : GODWIT_REPORT;
+}
