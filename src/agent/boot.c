@@ -175,7 +175,7 @@ static enum godwit_state leave(struct godwit_agent *agent, const struct traces *
 {
     agent->on_trial = true;
     agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
-    return GODWIT_RETURN;
+    return has_crashed(traces->reset) ? godwit_fly_back(agent) : GODWIT_RETURN;
 }
 
 static enum godwit_state land(struct godwit_agent *agent)

@@ -182,7 +182,7 @@ static enum godwit_state stay_here(struct godwit_agent *agent)
     return GODWIT_REPORT;
 }
 
-static enum godwit_state fly_back(struct godwit_agent *agent)
+enum godwit_state godwit_fly_back(struct godwit_agent *agent)
 {
     /* The step stays "selected": the boot after this one closes the story. */
     (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
@@ -213,5 +213,5 @@ enum godwit_state godwit_state_return(struct godwit_agent *agent)
         agent->phase = RETURN_LEAVE;
         return GODWIT_RETURN;
     }
-    return fly_back(agent);
+    return godwit_fly_back(agent);
 }

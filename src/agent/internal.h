@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/agent.h"
+#include "agent/record.h"
 #include "base/log.h"
 #include "formats/image.h"
 #include "formats/otadata.h"
@@ -14,77 +15,6 @@
 
 #define GODWIT_AGENT_VERSION "0.1.0"
 #define GODWIT_BLOCK_SIZE 65536u /* what a download erases ahead, with one mark in the record */
-#define GODWIT_RECORD_SIZE 480u
-#define GODWIT_RECORD_DETAIL_MAX 32
-#define GODWIT_FAILED_MAX 3       /* files that are remembered for having failed */
-#define GODWIT_ATTEMPTS_MAX 3     /* a file that failed so often is set aside */
-#define GODWIT_POWER_RESETS_MAX 8 /* of one install; the next one sets it aside */
-#define GODWIT_CRASHES_MAX 3      /* of a confirmed image before its first calm hour */
-
-/* How far an install came; kept in the record, so never renumber. */
-enum godwit_step {
-    GODWIT_STEP_NONE,      /* the idle slot holds nothing that we know of */
-    GODWIT_STEP_FETCHING,  /* `blocks` blocks were erased and are being written */
-    GODWIT_STEP_FETCHED,   /* the last byte is in flash */
-    GODWIT_STEP_SELECTED,  /* otadata is about to name it, or does; it has not run yet */
-    GODWIT_STEP_TRIAL,     /* it has run, unconfirmed */
-    GODWIT_STEP_CONFIRMED, /* proven; otadata may not say so yet */
-};
-
-/* A file that lies in a slot. */
-struct godwit_held {
-    uint8_t file_sha256[32];  /* zero: unknown, came by cable */
-    uint8_t image_sha256[32]; /* zero: not known yet */
-    uint32_t size, counter;   /* bytes; release counter */
-};
-
-/* The last sequence number taken from one deploy key; kept per key, so that a stolen key that was
- * driven to the end of the numbers is healed by a new key. */
-struct godwit_sequence {
-    uint8_t key[8]; /* its first bytes; zero: none */
-    uint64_t last;
-};
-
-/* A file that failed here; "the same again" is refused once count is GODWIT_ATTEMPTS_MAX. */
-struct godwit_failed {
-    uint8_t file[14]; /* its first bytes of the SHA-256; zero: none */
-    uint8_t count, reason;
-};
-
-enum godwit_record_flag {
-    GODWIT_RECORD_HAS_POLICY = 1,   /* an image with P1 was confirmed: one without is refused */
-    GODWIT_RECORD_IS_CALM = 2,      /* the running image has had its hour without a crash */
-    GODWIT_RECORD_IS_UNWATCHED = 4, /* the bootloader leaves NEW as it is: no rollback in it */
-    GODWIT_RECORD_HAS_NOTE = 8,     /* ota_seq and ota_state are set */
-};
-
-/* What survives a reset: written as it stands (little-endian, no padding), see record.c. */
-struct godwit_record {
-    uint32_t magic, crc, number, boots;
-    struct godwit_sequence sequences[GODWIT_POLICY_DEPLOY_KEYS_MAX];
-    uint8_t token[32];
-    uint8_t ca_sha256[2][32]; /* present and next CA; zero: the port's own, none */
-    struct godwit_held running, install;
-    uint32_t running_slot, install_slot; /* offsets of their partitions in flash */
-    uint32_t install_rollout, install_blocks;
-    uint32_t checkins, outcome_count;
-    uint32_t outcome_id, outcome_rollout, outcome_reason; /* id 0: nothing to report */
-    uint32_t floor;      /* highest of all confirmed images: no release counter below it */
-    uint32_t ota_seq[2]; /* what otadata should say while nothing is on trial */
-    uint8_t ota_state[2];
-    uint8_t install_step; /* enum godwit_step */
-    uint8_t is_enrolled;
-    uint8_t outcome_stage;
-    uint8_t power_resets; /* of this install */
-    uint8_t crashes;      /* of the running image since it was confirmed */
-    uint8_t flags;        /* enum godwit_record_flag */
-    struct godwit_failed failed[GODWIT_FAILED_MAX]; /* newest first */
-    uint8_t outcome_file[32];
-    char outcome_detail[GODWIT_RECORD_DETAIL_MAX];
-    uint8_t spare[20];
-};
-_Static_assert(sizeof(struct godwit_record) == GODWIT_RECORD_SIZE, "written as it stands");
-
 struct godwit_region {
     uint32_t offset, size; /* bytes in flash; size 0: there is none */
 };
@@ -300,6 +230,9 @@ GODWIT_MUST_USE godwit_err godwit_image_read_back(struct godwit_agent *agent,
 
 /* confirm.c: the trial is won; otadata says so at the latest after this. */
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent);
+/* At once, without a look at where to: the bootloader looks, and an image that crashes may not live
+ * for another step. */
+enum godwit_state godwit_fly_back(struct godwit_agent *agent);
 /* The install is what runs, what ran is what the other slot holds; the same way back. */
 void godwit_trade_places(struct godwit_record *record);
 

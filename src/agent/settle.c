@@ -125,7 +125,7 @@ enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
         agent->record.install_step = GODWIT_STEP_TRIAL;
         agent->on_trial = true;
         agent->trial_reason = GODWIT_REASON_CRASH_LOOP;
-        return GODWIT_RETURN;
+        return godwit_fly_back(agent);
     }
     godwit_err err = godwit_otadata_restore(agent, &was_changed);
     if (err == GODWIT_ERR_MISSING) return GODWIT_IDLE;

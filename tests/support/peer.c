@@ -98,12 +98,6 @@ void peer_offer(struct peer *peer, const uint8_t *file, size_t size, uint32_t ro
 
 /* ---- check-in ---- */
 
-static bool was_power(const struct godwit_checkin *checkin)
-{
-    return checkin->reset == GODWIT_RESET_POWER_ON || checkin->reset == GODWIT_RESET_BROWN_OUT ||
-           checkin->outcome.reason == GODWIT_REASON_TRIAL_POWER;
-}
-
 static void note_outcome(struct peer *peer, const struct godwit_checkin *checkin)
 {
     const struct godwit_outcome *outcome = &checkin->outcome;
@@ -112,7 +106,7 @@ static void note_outcome(struct peer *peer, const struct godwit_checkin *checkin
     peer->outcome = *outcome;
     peer->outcomes++;
     if (outcome->rollout_id != peer->rollout_id) return;
-    if (outcome->stage != GODWIT_STAGE_CONFIRMED && !was_power(checkin)) peer->gave_up = true;
+    if (outcome->stage != GODWIT_STAGE_CONFIRMED) peer->gave_up = true;
 }
 
 static bool wants_install(const struct peer *peer, const struct godwit_checkin *checkin)

@@ -3,8 +3,8 @@
  *
  *     peer_init → peer_seed (into board_options.seed_policy) → peer_offer → run the board
  *
- * It offers the file until a check-in says that it runs confirmed; after a failure it offers again
- * only when the device's reset cause or reason says that power was lost. */
+ * It offers the file until a check-in says that it runs confirmed; after a failure it offers no
+ * more: what power did to a trial is no failure, and the device does not report it as one. */
 #pragma once
 
 #include "agent/port.h"
@@ -29,14 +29,14 @@ struct peer {
     int image_status;    /* … only image requests */
     uint8_t next_ca[32]; /* announced in each reply; zero: none */
     bool by_next_ca;     /* its chain ends in the next CA */
-    bool offers_always;  /* also after failures that are none of power's */
+    bool offers_always;  /* also after failures */
     bool withdraws;      /* offer only until the device holds the file: "stay" before the switch */
     void (*tamper)(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE]);
 
     /* What happened. */
     uint32_t checkins, claims, image_requests, offers;
     bool is_confirmed;             /* the offered file was reported running and confirmed */
-    bool gave_up;                  /* a failure that is not power's was reported */
+    bool gave_up;                  /* a failure was reported */
     uint32_t outcomes;             /* distinct outcomes received */
     struct godwit_checkin last;    /* last check-in, decoded */
     struct godwit_outcome outcome; /* last outcome received */
