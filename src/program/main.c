@@ -26,6 +26,7 @@ static const struct command COMMANDS[] = {
     {"flash", cmd_flash, "DUMP [--json]", "say what a whole-flash dump would boot, and why"},
     {NULL, NULL, NULL, "the service"},
     {"serve", cmd_serve, "[--data DIR] [--listen ADDR:PORT]", "run it"},
+    {"ca", cmd_ca, "[--data DIR] [--next | --switch]", "see or change the CA that devices trust"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
     {"claim", cmd_claim, "--product PRODUCT | --seed PRODUCT", "let devices join"},
     {"upload", cmd_upload, "FILE", "hand it an image"},

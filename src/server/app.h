@@ -31,6 +31,7 @@ struct app {
     struct key *deploy_key;
     uint8_t deploy_point[64];
     uint8_t ca_sha256[32]; /* of the CA's SubjectPublicKeyInfo */
+    uint8_t next_ca[32];   /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
     int lock_fd;
     int64_t started_s;

@@ -1,4 +1,10 @@
-/* Certificates through OpenSSL: P-256 keys, SHA-256, X.509 v3. */
+/* Certificates through OpenSSL: P-256 keys, SHA-256, X.509 v3.
+ *
+ * A CA is followed by another through a third certificate, the cross: the next CA's key, signed by
+ * the present CA. After the switch the server sends leaf, cross and the former CA, so that whoever
+ * knows either CA's key verifies; every later switch puts one more cross in front. All our CAs have
+ * one name: only so the cross counts as the CA's own rollover, not as a CA below a CA that allows
+ * none (RFC 5280, 6.1.4). They are told apart by their key identifiers. */
 #include "server/certificate.h"
 
 #include <arpa/inet.h>
@@ -9,7 +15,9 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "server/text_file.h"
 
@@ -100,16 +108,17 @@ static bool begin(struct pair *out, const char *common_name, long days)
                                       -1, -1, 0);
 }
 
-static bool make_ca(struct pair *ca)
+/* A CA's certificate by itself, or by another CA: the cross. */
+static bool make_ca(struct pair *ca, const struct pair *issuer)
 {
-    return begin(ca, "Godwit CA", CA_DAYS) &&
-           X509_set_issuer_name(ca->certificate, X509_get_subject_name(ca->certificate)) &&
-           add_extension(ca->certificate, ca->certificate, NID_basic_constraints,
-                         "critical,CA:TRUE,pathlen:0") &&
-           add_extension(ca->certificate, ca->certificate, NID_key_usage,
-                         "critical,keyCertSign,cRLSign") &&
-           add_extension(ca->certificate, ca->certificate, NID_subject_key_identifier, "hash") &&
-           X509_sign(ca->certificate, ca->key, EVP_sha256());
+    if (!begin(ca, "Godwit CA", CA_DAYS)) return false;
+    X509 *certificate = ca->certificate, *by = issuer ? issuer->certificate : certificate;
+    return X509_set_issuer_name(certificate, X509_get_subject_name(by)) &&
+           add_extension(certificate, by, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           add_extension(certificate, by, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           add_extension(certificate, by, NID_subject_key_identifier, "hash") &&
+           add_extension(certificate, by, NID_authority_key_identifier, "keyid:always") &&
+           X509_sign(certificate, issuer ? issuer->key : ca->key, EVP_sha256());
 }
 
 static bool is_address(const char *name)
@@ -190,13 +199,19 @@ static godwit_err write_key(const char *folder, const char *name, EVP_PKEY *key)
     return write_pem(folder, name, pem, good, 0600);
 }
 
-/* behind: a second certificate in the same file, or NULL. */
+/* behind: a file of the folder whose certificates follow in the same file, or NULL. */
 static godwit_err write_certificates(const char *folder, const char *name, X509 *certificate,
-                                     X509 *behind)
+                                     const char *behind)
 {
     BIO *pem = BIO_new(BIO_s_mem());
-    bool good =
-        pem && PEM_write_bio_X509(pem, certificate) && (!behind || PEM_write_bio_X509(pem, behind));
+    bool good = pem && PEM_write_bio_X509(pem, certificate);
+    char path[600];
+    path_of(folder, behind ? behind : "", path);
+    FILE *file = behind ? fopen(path, "r") : NULL;
+    if (behind && !file) good = false;
+    for (X509 *next; file && (next = PEM_read_X509(file, NULL, NULL, NULL)); X509_free(next))
+        good = good && PEM_write_bio_X509(pem, next);
+    if (file) fclose(file);
     return write_pem(folder, name, pem, good, 0644);
 }
 
@@ -208,9 +223,22 @@ static godwit_err ensure_ca(const char *folder, struct pair *ca)
     read_pair(folder, "ca.pem", "ca-key.pem", ca);
     if (ca->certificate) return GODWIT_OK;
     bool has_key = ca->key != NULL;
-    if (!make_ca(ca)) return GODWIT_ERR_IO;
+    if (!make_ca(ca, NULL)) return GODWIT_ERR_IO;
     godwit_err err = has_key ? GODWIT_OK : write_key(folder, "ca-key.pem", ca->key);
     return err ? err : write_certificates(folder, "ca.pem", ca->certificate, NULL);
+}
+
+static bool has_file(const char *folder, const char *name)
+{
+    char path[600];
+    path_of(folder, name, path);
+    return path_exists(path);
+}
+
+/* What the server sends behind its own certificate. */
+static const char *chain_of(const char *folder)
+{
+    return has_file(folder, "chain.pem") ? "chain.pem" : "ca.pem";
 }
 
 static godwit_err ensure_server(const char *folder, const struct pair *ca, const char *names,
@@ -223,7 +251,7 @@ static godwit_err ensure_server(const char *folder, const struct pair *ca, const
     if (!make_server(server, ca, names)) return GODWIT_ERR_IO;
     godwit_err err = write_key(folder, "server-key.pem", server->key);
     if (err) return err;
-    return write_certificates(folder, "server.pem", server->certificate, ca->certificate);
+    return write_certificates(folder, "server.pem", server->certificate, chain_of(folder));
 }
 
 godwit_err certificate_ensure(const char *folder, const char *names)
@@ -252,4 +280,77 @@ godwit_err certificate_ca_digest(const char *path, uint8_t digest_out[static 32]
     bool good = EVP_Digest(der, (size_t)size, digest_out, NULL, EVP_sha256(), NULL) == 1;
     OPENSSL_free(der);
     return good ? GODWIT_OK : GODWIT_ERR_IO;
+}
+
+/* ---- the next CA ---- */
+
+godwit_err certificate_next(const char *folder)
+{
+    struct pair ca = {NULL, NULL}, next = {NULL, NULL}, cross = {NULL, NULL};
+    if (has_file(folder, "next-ca.pem")) return GODWIT_ERR_POLICY;
+    read_pair(folder, "ca.pem", "ca-key.pem", &ca);
+    godwit_err err = is_whole(&ca) ? GODWIT_OK : GODWIT_ERR_MISSING;
+    if (!err && !make_ca(&next, NULL)) err = GODWIT_ERR_IO;
+    if (!err && EVP_PKEY_up_ref(next.key)) cross.key = next.key;
+    if (!err && (!cross.key || !make_ca(&cross, &ca))) err = GODWIT_ERR_IO;
+    if (!err) err = write_key(folder, "next-ca-key.pem", next.key);
+    if (!err) err = write_certificates(folder, "next-ca-cross.pem", cross.certificate, NULL);
+    /* Last: a cut before it leaves nothing prepared. */
+    if (!err) err = write_certificates(folder, "next-ca.pem", next.certificate, NULL);
+    pair_free(&ca);
+    pair_free(&next);
+    pair_free(&cross);
+    return err;
+}
+
+static X509 *read_first(const char *folder, const char *name)
+{
+    struct pair pair = {NULL, NULL};
+    read_pair(folder, name, name, &pair);
+    EVP_PKEY_free(pair.key);
+    return pair.certificate;
+}
+
+/* The cross in front of what is sent now; not twice, where a cut came behind it. */
+static godwit_err lengthen_chain(const char *folder)
+{
+    X509 *cross = read_first(folder, "next-ca-cross.pem");
+    X509 *first = read_first(folder, chain_of(folder));
+    godwit_err err = cross && first ? GODWIT_OK : GODWIT_ERR_MISSING;
+    if (!err && X509_cmp(cross, first))
+        err = write_certificates(folder, "chain.pem", cross, chain_of(folder));
+    X509_free(cross);
+    X509_free(first);
+    return err;
+}
+
+static godwit_err move(const char *folder, const char *from, const char *to)
+{
+    char old[600], new[600];
+    path_of(folder, from, old);
+    path_of(folder, to, new);
+    return rename(old, new) ? GODWIT_ERR_IO : GODWIT_OK;
+}
+
+godwit_err certificate_switch(const char *folder)
+{
+    char path[600];
+    if (!has_file(folder, "next-ca.pem")) return GODWIT_ERR_MISSING;
+    godwit_err err = lengthen_chain(folder);
+    if (!err && has_file(folder, "next-ca-key.pem"))
+        err = move(folder, "next-ca-key.pem", "ca-key.pem");
+    if (!err) err = move(folder, "next-ca.pem", "ca.pem");
+    path_of(folder, "next-ca-cross.pem", path);
+    if (!err) unlink(path);
+    return err;
+}
+
+godwit_err certificate_announced(const char *folder, uint8_t digest_out[static 32])
+{
+    char path[600];
+    memset(digest_out, 0, 32);
+    bool is_prepared = has_file(folder, "next-ca.pem");
+    if (!is_prepared && !has_file(folder, "chain.pem")) return GODWIT_OK;
+    path_of(folder, is_prepared ? "next-ca.pem" : "ca.pem", path);
+    return certificate_ca_digest(path, digest_out);
 }

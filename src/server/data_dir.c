@@ -70,7 +70,7 @@ static godwit_err open_own_certificate(struct app *app, char *note, size_t note_
     godwit_err err = GODWIT_OK;
     bool lost = has_account(app) && !path_exists(app->ca_path);
     if (!lost) err = certificate_ensure(folder, app->settings->name);
-    if (!lost && !err) return GODWIT_OK;
+    if (!lost && !err) return certificate_announced(folder, app->next_ca);
     if (lost || err == GODWIT_ERR_MISSING)
         snprintf(note, note_size,
                  "%s/ca.pem or ca-key.pem is missing; put it back from a backup, for devices trust "

@@ -58,6 +58,7 @@ static bool compose(struct app *app, struct device *device, const struct godwit_
                                        .valid_s = VALID_S};
     memcpy(out->device_id, device->device_id, 16);
     memcpy(out->nonce, checkin->nonce, 16);
+    memcpy(out->next_ca, app->next_ca, sizeof out->next_ca);
     memcpy(out->product_id, device->product->product_id, 16);
     if (out->sequence == 0) return false;
     note_decision(answer, device, &decision);
@@ -113,6 +114,7 @@ static void send_answer(struct http_request *request, const struct answer *answe
     struct app *app = request->app;
     struct godwit_checkin_reply reply = {
         .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
+    memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     log_decision(answer);
     if (sign(app, &answer->instruction, reply.instruction))
         problem(request, 500, "internal", "the instruction could not be signed", NULL);

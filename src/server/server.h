@@ -1,6 +1,7 @@
-/* The service: one command. */
+/* The service, and what is done to its data directory by hand. */
 #pragma once
 
 #define GODWIT_VERSION "0.1.0"
 
 int cmd_serve(int argc, char **argv);
+int cmd_ca(int argc, char **argv);

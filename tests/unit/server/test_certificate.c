@@ -124,9 +124,191 @@ static void a_lost_ca_certificate_keeps_its_key(void **state)
     assert_memory_equal(before, after, 32);
 }
 
+/* ---- the next CA ---- */
+
+static void path_in(const char *name, char out[static 128])
+{
+    snprintf(out, 128, "%s/%s", tls, name);
+}
+
+static bool is_there(const char *name)
+{
+    char path[128];
+    path_in(name, path);
+    return access(path, F_OK) == 0;
+}
+
+/* Whether someone who knows only the key of `known` believes what the server sends; without: the
+ * certificates of this file are left out of it, or NULL. */
+static bool is_believed(X509 *known, X509 *without)
+{
+    STACK_OF(X509) *sent = sk_X509_new_null(), *anchors = sk_X509_new_null();
+    FILE *file = fopen(server, "r");
+    X509 *leaf = PEM_read_X509(file, NULL, NULL, NULL);
+    for (X509 *next; (next = PEM_read_X509(file, NULL, NULL, NULL));) {
+        if (without && !X509_cmp(next, without)) {
+            X509_free(next);
+            continue;
+        }
+        bool is_anchor = EVP_PKEY_eq(X509_get0_pubkey(next), X509_get0_pubkey(known)) == 1;
+        if (is_anchor) sk_X509_push(anchors, next);
+        sk_X509_push(sent, next);
+    }
+    fclose(file);
+    X509_STORE *none = X509_STORE_new();
+    X509_STORE_CTX *store = X509_STORE_CTX_new();
+    assert_int_equal(X509_STORE_CTX_init(store, none, leaf, sent), 1);
+    X509_STORE_CTX_set0_trusted_stack(store, anchors);
+    X509_STORE_CTX_set_purpose(store, X509_PURPOSE_SSL_SERVER);
+    X509_STORE_CTX_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT);
+    bool is_good = X509_verify_cert(store) == 1;
+    X509_STORE_CTX_free(store);
+    X509_STORE_free(none);
+    sk_X509_free(anchors);
+    sk_X509_pop_free(sent, X509_free);
+    X509_free(leaf);
+    return is_good;
+}
+
+static void digests(uint8_t ca_out[static 32], uint8_t announced_out[static 32])
+{
+    assert_int_equal(certificate_ca_digest(ca, ca_out), GODWIT_OK);
+    assert_int_equal(certificate_announced(tls, announced_out), GODWIT_OK);
+}
+
+static void preparing_changes_nothing_but_what_is_announced(void **state)
+{
+    (void)state;
+    static const uint8_t none[32];
+    uint8_t before[32], present[32], announced[32], next[32];
+    char was[64], is[64], path[128];
+    serial(server, was);
+    digests(before, announced);
+    assert_memory_equal(announced, none, 32);
+    assert_int_equal(certificate_switch(tls), GODWIT_ERR_MISSING);
+
+    assert_int_equal(certificate_next(tls), GODWIT_OK);
+    assert_int_equal(certificate_ensure(tls, NULL), GODWIT_OK);
+    serial(server, is);
+    assert_string_equal(was, is);
+    digests(present, announced);
+    assert_memory_equal(present, before, 32);
+    path_in("next-ca.pem", path);
+    assert_int_equal(certificate_ca_digest(path, next), GODWIT_OK);
+    assert_memory_equal(announced, next, 32);
+    assert_memory_not_equal(announced, before, 32);
+    assert_int_equal(certificate_next(tls), GODWIT_ERR_POLICY); /* not a third one */
+}
+
+static void without_the_ca_key_no_next_is_prepared(void **state)
+{
+    (void)state;
+    unlink(ca_key);
+    assert_int_equal(certificate_next(tls), GODWIT_ERR_MISSING);
+    assert_false(is_there("next-ca.pem"));
+}
+
+/* Three generations: who knows any of them believes the server, and only through the crosses. */
+static void whoever_knows_a_former_ca_comes_in(void **state)
+{
+    (void)state;
+    X509 *generations[3] = {read_first(ca)};
+    X509 *stranger = NULL;
+    uint8_t present[32], announced[32];
+    for (int i = 1; i < 3; i++) {
+        char path[128];
+        assert_int_equal(certificate_next(tls), GODWIT_OK);
+        path_in("next-ca-cross.pem", path);
+        X509 *cross = read_first(path);
+        assert_int_equal(certificate_switch(tls), GODWIT_OK);
+        assert_int_equal(certificate_ensure(tls, "ota.example.org"), GODWIT_OK);
+        generations[i] = read_first(ca);
+        digests(present, announced);
+        assert_memory_equal(present, announced, 32); /* for devices that slept */
+        for (int known = 0; known <= i; known++) {
+            assert_true(is_believed(generations[known], NULL));
+            /* only the newest could do without the cross that was made last */
+            if (known < i) assert_false(is_believed(generations[known], cross));
+        }
+        X509_free(cross);
+    }
+    assert_false(is_there("next-ca.pem"));
+    assert_false(is_there("next-ca-key.pem"));
+    assert_false(is_there("next-ca-cross.pem"));
+    X509 *leaf = read_first(server);
+    assert_int_equal(X509_verify(leaf, X509_get0_pubkey(generations[2])), 1);
+    assert_int_equal(X509_check_host(leaf, "ota.example.org", 0, 0, NULL), 1);
+
+    char other[80], other_ca[96]; /* a stranger's CA is still a stranger's */
+    snprintf(other, sizeof other, "%s/other", dir);
+    snprintf(other_ca, sizeof other_ca, "%s/ca.pem", other);
+    assert_int_equal(certificate_ensure(other, NULL), GODWIT_OK);
+    stranger = read_first(other_ca);
+    assert_false(is_believed(stranger, NULL));
+    X509_free(leaf);
+    X509_free(stranger);
+    for (int i = 0; i < 3; i++)
+        X509_free(generations[i]);
+}
+
+static void copy_behind(const char *from, const char *to, const char *how)
+{
+    char from_path[128], to_path[128], text[8192];
+    path_in(from, from_path);
+    path_in(to, to_path);
+    FILE *file = fopen(from_path, "r");
+    assert_non_null(file);
+    size_t size = fread(text, 1, sizeof text, file);
+    fclose(file);
+    file = fopen(to_path, how);
+    fwrite(text, 1, size, file);
+    fclose(file);
+}
+
+/* Power goes between any two steps of a switch: the service still starts and is believed, and the
+ * same command goes on. */
+static void a_cut_switch_goes_on(void **state)
+{
+    (void)state;
+    for (int step = 1; step <= 2; step++) {
+        char key[128], next_key[128];
+        X509 *former = read_first(ca);
+        assert_int_equal(certificate_next(tls), GODWIT_OK);
+        path_in("ca-key.pem", key);
+        path_in("next-ca-key.pem", next_key);
+        bool was_switched = is_there("chain.pem");
+        copy_behind(was_switched ? "chain.pem" : "ca.pem", "behind", "w");
+        copy_behind("next-ca-cross.pem", "chain.pem", "w");
+        copy_behind("behind", "chain.pem", "a");
+        if (step == 2) assert_int_equal(rename(next_key, key), 0);
+
+        assert_int_equal(certificate_ensure(tls, NULL), GODWIT_OK);
+        assert_true(is_believed(former, NULL));
+        assert_int_equal(certificate_switch(tls), GODWIT_OK);
+        assert_int_equal(certificate_ensure(tls, NULL), GODWIT_OK);
+        X509 *present = read_first(ca);
+        assert_true(is_believed(former, NULL));
+        assert_true(is_believed(present, NULL));
+        assert_false(is_there("next-ca.pem"));
+        X509_free(former);
+        X509_free(present);
+    }
+    FILE *file = fopen(server, "r"); /* leaf, two crosses, the first CA: nothing twice */
+    int count = 0;
+    for (X509 *next; (next = PEM_read_X509(file, NULL, NULL, NULL)); X509_free(next))
+        count++;
+    fclose(file);
+    assert_int_equal(count, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(preparing_changes_nothing_but_what_is_announced, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_the_ca_key_no_next_is_prepared, setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_knows_a_former_ca_comes_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cut_switch_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(the_chain_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(the_pin_is_the_ca, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_name_renews_only_the_server, setup, teardown),

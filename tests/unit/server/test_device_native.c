@@ -37,6 +37,20 @@ static int64_t rows_count(struct live *live)
                             " claims)");
 }
 
+/* Every answer announces it, and its signed instruction names it. */
+static void the_next_ca_is_announced(void **state)
+{
+    struct live *live = *state;
+    static const uint8_t none[32];
+    struct mouse mouse = begin(live);
+    assert_memory_equal(mouse.reply.next_ca, none, 32);
+    assert_memory_equal(mouse.instruction.next_ca, none, 8);
+    memset(live->app.next_ca, 0xB7, 32);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_memory_equal(mouse.reply.next_ca, live->app.next_ca, 32);
+    assert_memory_equal(mouse.instruction.next_ca, live->app.next_ca, 8);
+}
+
 static void joining(void **state)
 {
     struct live *live = *state;
@@ -314,6 +328,7 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, teardown)
     const struct CMUnitTest tests[] = {
+        LIVE(the_next_ca_is_announced),
         LIVE(joining),
         LIVE(installing),
         LIVE(flying_back),
