@@ -5,62 +5,59 @@
  * then a device waiting for 1.3.0 could be sent back to 1.1.0. */
 #include "fleet/decide.h"
 
+#include "fleet/bridge.h"
+#include "fleet/fit.h"
+
 static bool selects(const struct rollout *rollout, const struct device *device)
 {
     if (rollout->release->product != device->product) return false;
     return !rollout->picks || device_member(device, rollout);
 }
 
-static bool allows_revision(const struct image *image, uint16_t revision)
+/* Floor and counter (check 6). */
+static enum decision_reason judge_counter(const struct bridge_place *here,
+                                          const struct rollout *rollout)
 {
-    bool bounded = image->revision_max != 0 && image->revision_max != UINT16_MAX;
-    return revision >= image->revision_min && (!bounded || revision <= image->revision_max);
+    uint32_t counter = rollout->release->counter;
+    if (counter < here->floor) return DECISION_BELOW_FLOOR;
+    if (counter < here->counter && !rollout->allow_downgrade) return DECISION_DOWNGRADE;
+    return DECISION_OFFERED;
 }
 
-/* As the agent judges it (agent/verify.c): a mask without any bit names no board and allows all. */
-static bool allows_hardware(const struct image *image, uint32_t revision)
+/* Who may speak to the device, and by which way the release is reached; decides which image. Where
+ * the server does not know what runs, it can not know that a device would refuse: then the device
+ * judges. */
+static enum decision_reason judge_trust(const struct device *device, const struct fleet *fleet,
+                                        const struct rollout *rollout, const struct image **image)
 {
-    if (image->hardware_mask == 0) return true;
-    return revision < 32 && (image->hardware_mask >> revision & 1U);
+    const struct bridge_trip trip = {
+        .device = device, .target = *image, .allow_downgrade = rollout->allow_downgrade};
+    const struct image *first;
+    if (fleet->deploy_keys_count && bridge_deploy_key(device, fleet) == BRIDGE_KEY_NONE)
+        return DECISION_DEPLOY_KEY;
+    unsigned installs = bridge_plan(fleet, &trip, &first);
+    if (installs == 0) return bridge_running(device, fleet) ? DECISION_NO_BRIDGE : DECISION_OFFERED;
+    *image = first;
+    return installs == 1 ? DECISION_OFFERED : DECISION_BRIDGE;
 }
 
-/* The image for this device, or NULL and the reason that came closest to fitting. */
-static const struct image *match(const struct release *release, const struct device_facts *facts,
-                                 enum decision_reason *reason_out)
-{
-    *reason_out = DECISION_NO_IMAGE_FOR_CHIP;
-    for (size_t i = 0; i < release->images_count; i++) {
-        const struct image *image = &release->images[i];
-        if (image->chip_id != facts->chip_id) continue;
-        if (!allows_revision(image, facts->chip_revision)) {
-            if (*reason_out == DECISION_NO_IMAGE_FOR_CHIP) *reason_out = DECISION_CHIP_REVISION;
-            continue;
-        }
-        if (allows_hardware(image, facts->hardware_revision)) return image;
-        *reason_out = DECISION_HARDWARE;
-    }
-    return NULL;
-}
-
-static bool failed_before(const struct device *device, const struct image *image)
-{
-    for (size_t i = 0; i < device->failed_images_count; i++)
-        if (!memcmp(device->failed_images[i], image->image_sha256, 32)) return true;
-    return false;
-}
-
-/* The first closed gate, or OFFERED. */
-static enum decision_reason judge(const struct device *device, const struct rollout *rollout,
-                                  const struct member *member, const struct image *image)
+/* The first closed gate, or OFFERED or BRIDGE and what to install. */
+static enum decision_reason judge(const struct device *device, const struct fleet *fleet,
+                                  const struct rollout *rollout, const struct member *member,
+                                  const struct image **image)
 {
     const struct device_facts *facts = &device->facts;
-    if (image->file_size > facts->slot_size) return DECISION_SLOT_SIZE;
-    if (image->secure_version < facts->secure_version) return DECISION_SECURE_VERSION;
-    if (rollout->release->counter < facts->counter) return DECISION_DOWNGRADE;
-    if (failed_before(device, image)) return DECISION_FAILED_BEFORE;
+    const struct image *target = *image;
+    const struct bridge_place here = bridge_here(device, fleet);
+    if (target->file_size > facts->slot_size) return DECISION_SLOT_SIZE;
+    if (target->secure_version < facts->secure_version) return DECISION_SECURE_VERSION;
+    enum decision_reason reason = judge_counter(&here, rollout);
+    if (reason == DECISION_OFFERED) reason = judge_trust(device, fleet, rollout, image);
+    if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
+    if (fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
-    if (member && member->state == MEMBER_UNDECIDED) return DECISION_OFFERED;
-    return rollout->undecided_count < FLEET_UNDECIDED_MAX ? DECISION_OFFERED : DECISION_TURN;
+    if (member && member->state == MEMBER_UNDECIDED) return reason;
+    return rollout->undecided_count < FLEET_UNDECIDED_MAX ? reason : DECISION_TURN;
 }
 
 static bool runs(const struct device *device, const struct release *release)
@@ -75,10 +72,10 @@ bool decide_has_proven(const struct device *device, const struct release *releas
     return !device->facts.on_trial && runs(device, release);
 }
 
-struct decision decide(const struct device *device, const struct rollout *rollouts)
+struct decision decide(const struct device *device, const struct fleet *fleet)
 {
     struct decision decision = {.kind = DECIDE_STAY};
-    const struct rollout *rollout = rollouts;
+    const struct rollout *rollout = fleet->rollouts;
     while (rollout && !selects(rollout, device))
         rollout = rollout->next;
     decision.rollout = rollout;
@@ -89,25 +86,51 @@ struct decision decide(const struct device *device, const struct rollout *rollou
     decision.reason = DECISION_CURRENT;
     if (runs(device, rollout->release)) return decision;
 
-    const struct image *image = match(rollout->release, &device->facts, &decision.reason);
+    const struct image *image = fit_image(rollout->release, &device->facts, &decision.reason);
     if (!image) return decision;
     const struct member *member = device_member(device, rollout);
-    decision.reason = judge(device, rollout, member, image);
-    if (decision.reason != DECISION_OFFERED) return decision;
+    decision.reason = judge(device, fleet, rollout, member, &image);
+    if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) return decision;
     decision.kind = DECIDE_INSTALL;
     decision.image = image;
     decision.must_tell = !member || member->state != MEMBER_UNDECIDED;
     return decision;
 }
 
-/* What is not the image's fault leaves the device undecided; it is offered again. */
+/* Every other reason is the file's or the device's own: it has FAILED. Three kinds are not. */
 static const struct {
     uint32_t reason;
     enum verdict verdict;
 } VERDICTS[] = {
-    {GODWIT_REASON_NONE, VERDICT_NOTHING},      {GODWIT_REASON_RECORD_LOST, VERDICT_NOTHING},
-    {GODWIT_REASON_TRIAL_POWER, VERDICT_AGAIN}, {GODWIT_REASON_NOT_NOW, VERDICT_AGAIN},
+    {GODWIT_REASON_NONE, VERDICT_NOTHING},
+    {GODWIT_REASON_RECORD_LOST, VERDICT_NOTHING},
+    {GODWIT_REASON_OTADATA_REPAIRED, VERDICT_NOTHING},
+    {GODWIT_REASON_IMAGE_DAMAGED, VERDICT_NOTHING},
+    {GODWIT_REASON_REJECTED_RUNS, VERDICT_NOTHING},
+    {GODWIT_REASON_UNWATCHED, VERDICT_NOTHING},
+    /* the moment, the line or the answer was bad; a new question gets a new answer */
+    {GODWIT_REASON_REPLY_MALFORMED, VERDICT_AGAIN},
+    {GODWIT_REASON_INSTRUCTION_FORMAT, VERDICT_AGAIN},
+    {GODWIT_REASON_INSTRUCTION_DEVICE, VERDICT_AGAIN},
+    {GODWIT_REASON_INSTRUCTION_NONCE, VERDICT_AGAIN},
+    {GODWIT_REASON_INSTRUCTION_SEQUENCE, VERDICT_AGAIN},
+    {GODWIT_REASON_NOT_NOW, VERDICT_AGAIN},
+    {GODWIT_REASON_ON_TRIAL, VERDICT_AGAIN},
     {GODWIT_REASON_WITHDRAWN, VERDICT_AGAIN},
+    {GODWIT_REASON_DOWNLOAD, VERDICT_AGAIN},
+    {GODWIT_REASON_SLOW_SOURCE, VERDICT_AGAIN},
+    {GODWIT_REASON_TRIAL_NO_CONTACT, VERDICT_AGAIN},
+    /* the very file may be right once a bridge, another key or an undo leads there */
+    {GODWIT_REASON_INSTRUCTION_SIGNATURE, VERDICT_REFUSED},
+    {GODWIT_REASON_DOWNGRADE, VERDICT_REFUSED},
+    {GODWIT_REASON_BELOW_FLOOR, VERDICT_REFUSED},
+    {GODWIT_REASON_SIGNATURE_KEY, VERDICT_REFUSED},
+    {GODWIT_REASON_SIGNATURE_THRESHOLD, VERDICT_REFUSED},
+    {GODWIT_REASON_POLICY_MISSING, VERDICT_REFUSED},
+    {GODWIT_REASON_POLICY_FLOOR, VERDICT_REFUSED},
+    {GODWIT_REASON_POLICY_KEYS, VERDICT_REFUSED},
+    {GODWIT_REASON_SECURE_BOOT, VERDICT_REFUSED},
+    {GODWIT_REASON_DOWNLOAD_REFUSED, VERDICT_REFUSED},
 };
 
 enum verdict decide_outcome(const struct godwit_outcome *outcome)
@@ -115,6 +138,11 @@ enum verdict decide_outcome(const struct godwit_outcome *outcome)
     for (size_t i = 0; i < sizeof VERDICTS / sizeof *VERDICTS; i++)
         if (VERDICTS[i].reason == outcome->reason) return VERDICTS[i].verdict;
     return VERDICT_FAILED;
+}
+
+bool decide_is_notice(const struct godwit_outcome *outcome)
+{
+    return outcome->reason && decide_outcome(outcome) == VERDICT_NOTHING;
 }
 
 static const struct {

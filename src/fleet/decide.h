@@ -19,11 +19,19 @@
     X(SECURE_VERSION, "secure-version", "unfit",                                                \
       "the image's secure version is below the one burnt into the chip")                        \
     X(DOWNGRADE, "downgrade", "unfit",                                                          \
-      "the release counter is below the one the device runs; it would refuse")                  \
+      "the release counter is below the one the device runs; deploy with --allow-downgrade")    \
+    X(BELOW_FLOOR, "below-floor", "unfit",                                                      \
+      "the release counter is below the floor that signed firmware has set on the device")      \
+    X(DEPLOY_KEY, "deploy-key", "unfit",                                                        \
+      "it obeys no deploy key of this server; put the older key back into the data directory")  \
+    X(NO_BRIDGE, "no-bridge", "unfit",                                                          \
+      "no chain of releases leads there by keys that it trusts; deploy a bridge release first") \
     X(FAILED_BEFORE, "failed-before", "failed",                                                 \
       "this image failed on this device and is not offered to it again; roll out a better one") \
     X(TURN, "turn", "waiting",                                                                  \
-      "ten devices of the rollout are undecided; its turn comes when one has decided")
+      "ten devices of the rollout are undecided; its turn comes when one has decided")          \
+    X(BRIDGE, "bridge", "updating",                                                             \
+      "it is told to install a bridge release first, which hands on the keys it must know")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };
@@ -35,16 +43,24 @@ struct decision {
     enum decision_kind kind;
     enum decision_reason reason;
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
-    const struct image *image;     /* INSTALL: what; else NULL */
+    const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
     bool must_tell; /* INSTALL: not told yet; commit its number before the answer leaves */
 };
 
 /* What one outcome means for the rollout it belongs to. */
-enum verdict { VERDICT_NOTHING, VERDICT_AGAIN, VERDICT_FAILED };
+enum verdict {
+    VERDICT_NOTHING, /* an install that is told by its proof, or a notice */
+    VERDICT_AGAIN,   /* not the file's fault: the device stays undecided and is offered it again */
+    VERDICT_REFUSED, /* the device did not take it and may under another policy or server */
+    VERDICT_FAILED,  /* the file is not offered to it again */
+    VERDICT_COUNT
+};
 
-/* rollouts: newest first, of any product; the device's members say where it was told. */
-struct decision decide(const struct device *device, const struct rollout *rollouts);
+/* The device's members say where it was told. Lock held, where the fleet is shared. */
+struct decision decide(const struct device *device, const struct fleet *fleet);
 enum verdict decide_outcome(const struct godwit_outcome *outcome);
+/* Whether the outcome tells something that was noticed, and ends no install. */
+bool decide_is_notice(const struct godwit_outcome *outcome);
 /* Whether the device has proven the release: runs exactly one of its images, and not on trial. */
 bool decide_has_proven(const struct device *device, const struct release *release);
 

@@ -5,6 +5,7 @@
  * writer, goes through the same check-in in a fixed order: the outcome it carries → the proof it
  * gives → the offer it is due → its facts. Each step writes its rows and then moves the memory, so
  * the step behind it decides on what the step before it made true. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -56,6 +57,9 @@ static void take_facts(struct device_facts *facts, const struct godwit_checkin *
     facts->checkins = checkin->checkins;
     facts->boots = checkin->boots;
     facts->fresh_age_s = checkin->fresh_age_s;
+    facts->floor = checkin->floor;
+    memcpy(facts->deploy_keys, checkin->deploy_keys, 16);
+    facts->unwatched = checkin->unwatched;
     facts->reset = checkin->reset;
     facts->on_trial = checkin->on_trial;
     facts->last_seen_s = now_s;
@@ -99,14 +103,13 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
     take_facts(&device->facts, checkin, now_s);
     mark_dirty(fleet, device);
     return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
-           is_new_image(device) || proven_member(device) ||
-           decide(device, fleet->rollouts).must_tell;
+           is_new_image(device) || proven_member(device) || decide(device, fleet).must_tell;
 }
 
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32])
 {
-    struct decision decision = decide(device, fleet->rollouts);
+    struct decision decision = decide(device, fleet);
     return decision.kind == DECIDE_INSTALL && !decision.must_tell &&
            device->changed_in <= fleet->committed &&
            !memcmp(decision.image->file_sha256, file_sha256, 32);
@@ -148,7 +151,7 @@ static struct member *proven_now(const struct record *record)
 static struct decision decide_now(const struct record *record)
 {
     fleet_lock(record->fleet);
-    struct decision decision = decide(record->device, record->fleet->rollouts);
+    struct decision decision = decide(record->device, record->fleet);
     fleet_unlock(record->fleet);
     return decision;
 }
@@ -207,11 +210,12 @@ static godwit_err guard_image(struct record *record, const struct image *image)
     return GODWIT_OK;
 }
 
+/* The file is the rollout's own, or a stop on the way to it. */
 static struct member *member_of_outcome(const struct record *record, const struct file *file)
 {
     const struct rollout *rollout =
         rollout_find(record->fleet, record->checkin->outcome.rollout_id);
-    if (!rollout || !file || rollout->release != file->release) return NULL;
+    if (!rollout || !file || rollout->release->product != file->release->product) return NULL;
     struct member *member = device_member(record->device, rollout);
     return member && member->told_number ? member : NULL;
 }
@@ -232,20 +236,37 @@ static godwit_err keep_outcome_id(struct record *record)
     return GODWIT_OK;
 }
 
-/* The loop guard for the image, and the member's place in its rollout; either may be unknown. */
+/* The loop guard for the image where it is to blame, and the member's place in its rollout; either
+ * may be unknown. */
 static godwit_err record_failure(struct record *record, const struct file *file,
                                  struct member *member)
 {
     const struct image *image = file ? release_image(file->release, file->image_id) : NULL;
-    godwit_err err = image ? guard_image(record, image) : GODWIT_OK;
+    bool guards = image && decide_outcome(&record->checkin->outcome) == VERDICT_FAILED;
+    godwit_err err = guards ? guard_image(record, image) : GODWIT_OK;
     if (err || !member) return err;
     return move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
 }
 
-static enum event_kind kind_of(enum verdict verdict, const struct member *member)
+static enum event_kind kind_of(const struct godwit_outcome *outcome, enum verdict verdict,
+                               const struct member *member)
 {
+    if (decide_is_notice(outcome)) return EVENT_NOTICE;
     if (!member || verdict == VERDICT_NOTHING) return EVENT_REPORTED;
     return verdict == VERDICT_AGAIN ? EVENT_AGAIN : EVENT_FAILED;
+}
+
+/* Whether what runs is a bridge release on the way to the member's own. */
+static bool is_stop(const struct record *record, const struct file *file,
+                    const struct member *member)
+{
+    if (!member || member->state != MEMBER_UNDECIDED || file->release == member->rollout->release)
+        return false;
+    const struct image *image = release_image(file->release, file->image_id);
+    fleet_lock(record->fleet);
+    bool runs = image && !memcmp(record->device->facts.image_sha256, image->image_sha256, 32);
+    fleet_unlock(record->fleet);
+    return runs;
 }
 
 static godwit_err record_outcome(struct record *record)
@@ -257,12 +278,15 @@ static godwit_err record_outcome(struct record *record)
     enum verdict verdict = decide_outcome(outcome);
 
     godwit_err err = keep_outcome_id(record);
-    if (!err && verdict == VERDICT_FAILED) err = record_failure(record, file, member);
+    bool is_bad = verdict == VERDICT_REFUSED || verdict == VERDICT_FAILED;
+    if (!err && is_bad) err = record_failure(record, file, member);
     if (err) return err;
     /* A confirmed install is told by its proof, below; the bare word of it is no event. */
     bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
     if (good && proven_now(record)) return GODWIT_OK;
-    return add_event(record, kind_of(verdict, member), file ? file->release->version : "", outcome);
+    enum event_kind kind = kind_of(outcome, verdict, member);
+    if (good && is_stop(record, file, member)) kind = EVENT_BRIDGED;
+    return add_event(record, kind, file ? file->release->version : "", outcome);
 }
 
 static godwit_err record_proof(struct record *record)
@@ -307,6 +331,16 @@ static godwit_err supersede(struct record *record)
     return err;
 }
 
+/* The detail names the release on the way, where there is one. */
+static godwit_err tell_event(struct record *record, const struct decision *decision)
+{
+    struct godwit_outcome told = {0};
+    const struct release *first = decision->image->release;
+    if (first != decision->rollout->release)
+        snprintf(told.detail, sizeof told.detail, "over %s", first->version);
+    return add_event(record, EVENT_TOLD, decision->rollout->release->version, &told);
+}
+
 static godwit_err record_offer(struct record *record)
 {
     struct decision decision = decide_now(record);
@@ -322,7 +356,7 @@ static godwit_err record_offer(struct record *record)
                      " told_number = excluded.told_number, state = excluded.state, reason = 0",
                      DB_ARGS(db_text(FLEET_ORG), db_int(rollout->id), db_int(record->device->id),
                              db_int(number), db_int(MEMBER_UNDECIDED)));
-    if (!err) err = add_event(record, EVENT_TOLD, rollout->release->version, NULL);
+    if (!err) err = tell_event(record, &decision);
     if (err) return err;
     fleet_lock(record->fleet);
     if (member) {

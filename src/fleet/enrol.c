@@ -107,7 +107,8 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
         " idle_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
         " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
         " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
-        " fresh_age = $22, reset = $23, on_trial = $24 where id = $1",
+        " fresh_age = $22, reset = $23, on_trial = $24, floor = $25, deploy_keys = $26,"
+        " unwatched = $27 where id = $1",
         DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(facts->agent_version),
                 db_text(facts->project), db_text(facts->version), db_text(facts->idf_version),
                 db_text(facts->slot), db_blob(facts->image_sha256, 32),
@@ -116,7 +117,8 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
                 db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
                 db_int(facts->free_heap), db_int(facts->secure_version),
                 db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
-                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial)));
+                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
+                db_int(facts->floor), db_blob(facts->deploy_keys, 16), db_int(facts->unwatched)));
 }
 
 godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bool *more_out)
@@ -179,6 +181,9 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->fresh_age_s = (uint32_t)db_column_int(rows, 30);
     facts->reset = (enum godwit_reset)db_column_int(rows, 31);
     facts->on_trial = db_column_int(rows, 32);
+    facts->floor = (uint32_t)db_column_int(rows, 33);
+    db_column_blob(rows, 34, facts->deploy_keys, 16);
+    facts->unwatched = db_column_int(rows, 35);
     device_link(fleet, device);
 }
 

@@ -29,6 +29,7 @@ static void indexes_init(struct fleet *fleet)
     /* Secrets are looked up by eight bytes of their digest and then compared in constant time. */
     index_init(&fleet->devices_by_token, offsetof(struct device, token_sha256), 8);
     index_init(&fleet->files_by_digest, offsetof(struct file, file_sha256), 32);
+    index_init(&fleet->images_by_digest, offsetof(struct image, image_sha256), 32);
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->tokens_by_digest, offsetof(struct account_token, token_sha256), 8);
 }
@@ -69,6 +70,7 @@ static void clear(struct fleet *fleet)
     index_deinit(&fleet->devices_by_id, false);
     index_deinit(&fleet->devices_by_token, false);
     index_deinit(&fleet->files_by_digest, true);
+    index_deinit(&fleet->images_by_digest, false);
     index_deinit(&fleet->claims_by_digest, true);
     index_deinit(&fleet->tokens_by_digest, true);
 }
@@ -149,6 +151,7 @@ static void load_product(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 1, product->name, sizeof product->name);
     db_column_blob(rows, 2, product->product_id, 16);
     product->open = db_column_int(rows, 3);
+    product_seed(product);
     product->next = fleet->products;
     fleet->products = product;
 }
@@ -172,8 +175,9 @@ static struct release *release_by_row(const struct fleet *fleet, int64_t id)
 static void load_key(struct fleet *fleet, const struct db_rows *rows)
 {
     struct product *product = product_by_row(fleet, db_column_int(rows, 0));
-    if (product && product->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
-        db_column_blob(rows, 1, product->image_keys[product->image_keys_count++], 32);
+    struct godwit_policy *seed = product ? &product->seed : NULL;
+    if (seed && seed->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
+        db_column_blob(rows, 1, seed->image_keys[seed->image_keys_count++], 32);
 }
 
 static void load_release(struct fleet *fleet, const struct db_rows *rows)
@@ -186,6 +190,18 @@ static void load_release(struct fleet *fleet, const struct db_rows *rows)
     release->frozen = db_column_int(rows, 4);
     release->next = fleet->releases;
     fleet->releases = release;
+}
+
+static void load_trust(struct image_trust *trust, const struct db_rows *rows)
+{
+    uint8_t policy[GODWIT_POLICY_BYTES];
+    int64_t count = db_column_int(rows, 10);
+    if (count < 0 || count > GODWIT_SIGBLOCKS_MAX) return;
+    trust->is_known = true;
+    trust->keys_count = (uint8_t)count;
+    db_column_blob(rows, 11, trust->keys[0], sizeof trust->keys);
+    db_column_blob(rows, 12, policy, sizeof policy);
+    trust->has_policy = !godwit_policy_decode(policy, false, &trust->policy);
 }
 
 static void load_image(struct fleet *fleet, const struct db_rows *rows)
@@ -202,6 +218,9 @@ static void load_image(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 7, image->image_sha256, 32);
     db_column_blob(rows, 8, image->file_sha256, 32);
     image->file_size = (uint32_t)db_column_int(rows, 9);
+    image->release = release;
+    load_trust(&image->trust, rows);
+    index_add(&fleet->images_by_digest, image);
 }
 
 static void load_file(struct fleet *fleet, const struct db_rows *rows)
@@ -221,6 +240,7 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->release = release_by_row(fleet, db_column_int(rows, 1));
     rollout->picks = db_column_int(rows, 2);
     rollout->created_s = db_column_int(rows, 3);
+    rollout->allow_downgrade = db_column_int(rows, 4);
     rollout->next = fleet->rollouts;
     fleet->rollouts = rollout;
 }
@@ -259,12 +279,12 @@ static const struct {
     {"select product, key_digest from image_keys order by product, key_digest", load_key},
     {"select id, product, version, counter, frozen from releases order by id", load_release},
     {"select id, release, chip_id, revision_min, revision_max, hardware_mask, secure_version,"
-     " image_sha256, file_sha256, file_size from images order by id",
+     " image_sha256, file_sha256, file_size, keys_count, keys, policy from images order by id",
      load_image},
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",
      load_file},
-    {"select id, release, picks, created from rollouts order by id", load_rollout},
+    {"select id, release, picks, created, allow_downgrade from rollouts order by id", load_rollout},
     {DEVICE_LOAD_SQL, device_load},
     {"select d.device_id, m.rollout, m.told_number, m.state, m.reason from members m"
      " join devices d on d.id = m.device order by m.rollout",

@@ -11,10 +11,10 @@
 
 #include <pthread.h>
 
+#include "fleet/event.h"
 #include "fleet/index.h"
-#include "formats/checkin.h"
 #include "formats/policy.h"
-#include "store/store.h"
+#include "formats/sigblock.h"
 
 #define FLEET_ORG GODWIT_ORG
 #define FLEET_UNDECIDED_MAX 10     /* devices of one rollout told and not decided */
@@ -22,24 +22,36 @@
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_CLAIM_COUNT_MAX 1000000
 #define FLEET_SEQUENCE_AHEAD_MS 60000
+#define FLEET_DEPLOY_KEYS_MAX 8
 
 struct product {
     int64_t id;
     char name[33];
     uint8_t product_id[16];
     bool open;
-    size_t devices_count, image_keys_count;
-    uint8_t image_keys[GODWIT_POLICY_IMAGE_KEYS_MAX][32];
+    size_t devices_count;
+    struct godwit_policy seed; /* what a device obeys whose image has no P1; no deploy keys in it */
     struct product *next;
+};
+
+/* What a device judges a file by (bridge.h). */
+struct image_trust {
+    bool is_known; /* false: taken by a server that did not look yet; the device alone judges */
+    bool has_policy;
+    uint8_t keys_count;
+    uint8_t keys[GODWIT_SIGBLOCKS_MAX][32]; /* distinct keys that signed the newest file */
+    struct godwit_policy policy;            /* P1 inside the image */
 };
 
 struct image {
     int64_t id;
+    struct release *release;
     uint16_t chip_id, revision_min, revision_max; /* max 0 or 65535: no limit */
     uint32_t hardware_mask, secure_version;
     uint8_t image_sha256[32];
     uint8_t file_sha256[32]; /* newest file of this image */
     uint32_t file_size;
+    struct image_trust trust;
 };
 
 struct release {
@@ -58,6 +70,7 @@ struct rollout {
     struct release *release;
     int64_t created_s;
     bool picks; /* only the devices on its list; else all of the product */
+    bool allow_downgrade;
     uint32_t members_count, told_count, good_count, failed_count, undecided_count;
     bool is_awaited;      /* by some device; the views' own, filled anew for each */
     struct rollout *next; /* newest first */
@@ -88,9 +101,10 @@ struct device_facts {
     uint32_t counter, progress;
     uint16_t chip_id, chip_revision;
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
-    uint32_t checkins, boots, fresh_age_s;
+    uint32_t checkins, boots, fresh_age_s, floor;
+    uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
     enum godwit_reset reset;
-    bool on_trial;
+    bool on_trial, unwatched;
     int64_t last_seen_s;
 };
 
@@ -140,8 +154,10 @@ struct fleet {
     struct rollout *rollouts;
     struct device *devices, *dirty_devices;
     size_t devices_count;
-    struct index devices_by_id, devices_by_token, files_by_digest, claims_by_digest,
-        tokens_by_digest;
+    struct index devices_by_id, devices_by_token, files_by_digest, images_by_digest,
+        claims_by_digest, tokens_by_digest;
+    uint8_t deploy_keys[FLEET_DEPLOY_KEYS_MAX][64]; /* newest first; set once, by the owner */
+    size_t deploy_keys_count;
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
@@ -173,24 +189,29 @@ struct upload {
     bool open;           /* make the product an open one where it is new */
     char version[33];
     uint32_t counter;
-    struct image image; /* id unused */
-    size_t keys_count;  /* good signatures */
-    uint8_t keys[3][32];
+    struct image image; /* id and release unused */
 };
 
 enum upload_result {
     UPLOAD_ADDED,
     UPLOAD_ALREADY,
-    UPLOAD_UNSIGNED,    /* and the product is not open, or not known and open not asked for */
-    UPLOAD_KEY_UNKNOWN, /* signed, but by no listed key */
+    UPLOAD_REFUSED,    /* as every device of the product would; the reason says why */
+    UPLOAD_FEWER_KEYS, /* of a frozen release's image; devices may stand on the key that is gone */
     UPLOAD_FROZEN,
     UPLOAD_FULL /* FLEET_IMAGES_MAX */
 };
 
-/* Judges against the product and records. created_out: the product is new. Writer. */
+struct upload_verdict {
+    enum upload_result result;
+    enum godwit_reason reason; /* REFUSED: why; ADDED: why devices of the newest release need a
+                                  bridge to it, or NONE */
+    bool created;              /* the product is new */
+};
+
+/* Judges against the product and records. Writer. */
 GODWIT_MUST_USE godwit_err release_add(struct fleet *fleet, struct db *db,
                                        const struct upload *upload, int64_t now_s,
-                                       enum upload_result *result_out, bool *created_out);
+                                       struct upload_verdict *verdict_out);
 struct product *product_find(const struct fleet *fleet, const char *name);
 /* The highest counter of that version; NULL when there is none. Lock held. */
 struct release *release_find(const struct fleet *fleet, const char *product, const char *version);
@@ -199,10 +220,16 @@ const struct file *file_find(const struct fleet *fleet, const uint8_t digest[sta
 
 /* ---- rollout.c ---- */
 
-/* devices NULL: all of the product. Freezes the release. Writer. */
+struct rollout_wish {
+    struct release *release;
+    struct device *const *devices; /* NULL: all of the product */
+    size_t devices_count;
+    bool allow_downgrade;
+};
+
+/* Freezes the release. Writer. */
 GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
-                                          struct release *release, struct device *const *devices,
-                                          size_t devices_count, int64_t now_s,
+                                          const struct rollout_wish *wish, int64_t now_s,
                                           struct rollout **rollout_out);
 struct rollout *rollout_find(const struct fleet *fleet, uint32_t id);
 struct member *device_member(const struct device *device, const struct rollout *rollout);
@@ -243,42 +270,6 @@ GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
 /* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
                                         bool *more_out);
-
-/* ---- event.c ---- */
-
-/* name, text id (JSON, CLI), what happened where no reason says more. The order stands in SQL. */
-#define EVENT_KINDS(X)                                                                 \
-    X(ENROLLED, "enrolled", "it joined with a claim token")                            \
-    X(TOLD, "told", "it is told to install this version")                              \
-    X(CONFIRMED, "confirmed", "it runs this version and has confirmed it")             \
-    X(FAILED, "failed", "it did not take this version")                                \
-    X(AGAIN, "again", "it did not take this version yet and is offered it again")      \
-    X(REPORTED, "reported", "it reports an install that no rollout waits for")         \
-    X(CHANGED, "changed", "it runs this version, which no rollout told it to install") \
-    X(CONFLICT, "conflict", "another token asked to join under this id and was not let in")
-
-#define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
-enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
-#undef EVENT_KIND_ENUM
-
-struct event {
-    int64_t id, time_s;
-    enum event_kind kind;
-    enum godwit_stage stage;
-    uint32_t reason;
-    char version[33];
-    char detail[GODWIT_DETAIL_MAX];
-};
-
-const char *event_kind_name(enum event_kind kind);
-/* What happened, for a person: the reason's sentence, else the kind's. */
-const char *event_sentence(const struct event *event);
-/* Records and logs it. Writer. id is unused. */
-GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
-                                     const uint8_t device_id[static 16], const struct event *event);
-/* Newest first; any connection. */
-GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, struct event *out,
-                                      size_t count_max, size_t *count_out);
 
 /* ---- account.c ---- */
 

@@ -64,6 +64,20 @@ void index_add(struct index *index, void *value)
     index->slots[slot] = value;
 }
 
+/* The run of values behind the gap moves up, each where its key would be looked for. */
+void index_remove(struct index *index, const void *value)
+{
+    if (index_find(index, key_of(index, value)) != value) return;
+    size_t mask = index->slots_count - 1, gap = slot_of(index, key_of(index, value));
+    index->slots[gap] = NULL;
+    index->count--;
+    for (size_t at = (gap + 1) & mask; index->slots[at]; at = (at + 1) & mask) {
+        void *moved = index->slots[at];
+        index->slots[at] = NULL;
+        index->slots[slot_of(index, key_of(index, moved))] = moved;
+    }
+}
+
 void *index_find(const struct index *index, const uint8_t *key)
 {
     return index->slots_count ? index->slots[slot_of(index, key)] : NULL;

@@ -1,5 +1,5 @@
-/* A map from fixed-size byte keys to pointers: open addressing, grows by doubling, no removal
- * (nothing in a fleet is removed one by one). Holds pointers only; the key lies in the value. */
+/* A map from fixed-size byte keys to pointers: open addressing, grows by doubling, never
+ * shrinks. Holds pointers only; the key lies in the value. */
 #pragma once
 
 #include "base/span.h"
@@ -16,4 +16,6 @@ void index_init(struct index *index, size_t key_offset, size_t key_size);
 void index_deinit(struct index *index, bool free_values);
 /* The value must stay where it is; a value of an equal key is replaced. Out of memory aborts. */
 void index_add(struct index *index, void *value);
+/* Takes this very value out; nothing happens where another or none has its key. */
+void index_remove(struct index *index, const void *value);
 void *index_find(const struct index *index, const uint8_t *key);

@@ -15,7 +15,11 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
     " outcome_stage, outcome_reason, outcome_file, known_image, agent_version, project, version," \
     " idf_version, slot, image_sha256, file_sha256, idle_file_sha256, counter, progress,"         \
     " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \
-    " hardware_revision, checkins, boots, fresh_age, reset, on_trial from devices order by id"
+    " hardware_revision, checkins, boots, fresh_age, reset, on_trial, floor, deploy_keys,"        \
+    " unwatched from devices order by id"
+
+/* The seed policy of a product whose name, kind and image keys are known. */
+void product_seed(struct product *product);
 
 void device_load(struct fleet *fleet, const struct db_rows *rows);
 void device_load_member(struct fleet *fleet, const struct db_rows *rows);

@@ -2,6 +2,7 @@
  * it is judged against what is known of its product. */
 #include <stdlib.h>
 
+#include "fleet/bridge.h"
 #include "fleet/memory.h"
 
 struct product *product_find(const struct fleet *fleet, const char *name)
@@ -44,27 +45,82 @@ const struct file *file_find(const struct fleet *fleet, const uint8_t digest[sta
     return index_find(&fleet->files_by_digest, digest);
 }
 
-static bool lists_key(const struct product *product, const uint8_t key[static 32])
+/* ---- whom a file could be for ---- */
+
+/* How far a device gets with a file before it refuses, to name the best of several refusals. */
+static unsigned progress_of(enum godwit_reason reason)
 {
-    for (size_t i = 0; i < product->image_keys_count; i++)
-        if (!memcmp(product->image_keys[i], key, 32)) return true;
-    return false;
+    static const enum godwit_reason ORDER[] = {
+        GODWIT_REASON_UNSIGNED,
+        GODWIT_REASON_SIGNATURE_KEY,
+        GODWIT_REASON_SIGNATURE_THRESHOLD,
+        GODWIT_REASON_POLICY_MISSING,
+        GODWIT_REASON_POLICY_FLOOR,
+        GODWIT_REASON_POLICY_KEYS,
+    };
+    unsigned at = 0;
+    while (at < sizeof ORDER / sizeof *ORDER && ORDER[at] != reason)
+        at++;
+    return at;
 }
 
-/* ADDED when the product takes files with these signatures. */
-static enum upload_result judge_keys(const struct product *product, const struct upload *upload)
+/* As a device judges it that stands there; its counter is its own affair. */
+static enum godwit_reason judge_at(const struct bridge_place *place, const struct upload *upload)
 {
-    if (!product) return upload->keys_count || upload->open ? UPLOAD_ADDED : UPLOAD_UNSIGNED;
-    if (product->open) return UPLOAD_ADDED;
-    for (size_t i = 0; i < upload->keys_count; i++)
-        if (lists_key(product, upload->keys[i])) return UPLOAD_ADDED;
-    return upload->keys_count ? UPLOAD_KEY_UNKNOWN : UPLOAD_UNSIGNED;
+    struct bridge_place there = *place;
+    there.counter = there.secure_version = 0;
+    if (there.floor > upload->counter) there.floor = upload->counter;
+    return bridge_judge(&there, &upload->image, upload->counter, true);
 }
+
+/* Against the seed and each release that went out. latest_out: what devices say that run the
+ * newest of them. NONE where any device could take the file. */
+static enum godwit_reason judge_everywhere(const struct fleet *fleet, const struct product *product,
+                                           const struct upload *upload,
+                                           enum godwit_reason *latest_out)
+{
+    const struct bridge_place seed = {.policy = &product->seed};
+    enum godwit_reason best = judge_at(&seed, upload);
+    const struct release *newest = NULL;
+    *latest_out = best;
+    for (const struct release *release = fleet->releases; release; release = release->next) {
+        if (release->product != product || !release->frozen) continue;
+        for (size_t i = 0; i < release->images_count; i++) {
+            const struct image *image = &release->images[i];
+            if (image->chip_id != upload->image.chip_id) continue;
+            const struct bridge_place place = bridge_after(&seed, image);
+            enum godwit_reason reason = judge_at(&place, upload);
+            if (progress_of(reason) > progress_of(best)) best = reason;
+            if (newest && newest->counter >= release->counter) continue;
+            newest = release;
+            *latest_out = reason;
+        }
+    }
+    return progress_of(best) == progress_of(GODWIT_REASON_NONE) ? GODWIT_REASON_NONE : best;
+}
+
+/* What a product that this file makes would ask: its signers, of which one is enough. */
+static void seed_of(const struct upload *upload, struct godwit_policy *seed_out)
+{
+    const struct image_trust *trust = &upload->image.trust;
+    *seed_out = (struct godwit_policy){.image_keys_count = trust->keys_count};
+    memcpy(seed_out->image_keys, trust->keys, sizeof trust->keys);
+}
+
+void product_seed(struct product *product)
+{
+    product->seed.threshold = product->open ? 0 : 1;
+    product->seed.flags = product->open ? GODWIT_POLICY_OPEN : 0;
+    memcpy(product->seed.product_id, product->product_id, sizeof product->seed.product_id);
+}
+
+/* ---- rows ---- */
 
 static godwit_err make_product(struct fleet *fleet, struct db *db, const struct upload *upload,
                                int64_t now_s, struct product **out)
 {
-    struct product made = {.open = upload->keys_count == 0};
+    const struct image_trust *trust = &upload->image.trust;
+    struct product made = {.open = trust->keys_count == 0};
     memcpy(made.name, upload->product, strnlen(upload->product, sizeof made.name - 1));
     godwit_err err = godwit_product_id(FLEET_ORG, made.name, made.product_id);
     if (err) return err;
@@ -74,12 +130,11 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
                  DB_ARGS(db_text(FLEET_ORG), db_text(made.name), db_blob(made.product_id, 16),
                          db_int(made.open), db_int(now_s)));
     made.id = db_last_id(db);
-    for (size_t i = 0; i < upload->keys_count && !err; i++) {
-        if (lists_key(&made, upload->keys[i])) continue;
-        memcpy(made.image_keys[made.image_keys_count++], upload->keys[i], 32);
+    seed_of(upload, &made.seed);
+    product_seed(&made);
+    for (size_t i = 0; i < trust->keys_count && !err; i++)
         err = db_run(db, "insert into image_keys (org, product, key_digest) values ($1, $2, $3)",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(made.id), db_blob(upload->keys[i], 32)));
-    }
+                     DB_ARGS(db_text(FLEET_ORG), db_int(made.id), db_blob(trust->keys[i], 32)));
     if (err) return err;
     struct product *product = fleet_alloc(sizeof *product);
     *product = made;
@@ -130,19 +185,25 @@ static struct image *same_target(struct release *release, const struct image *im
 static godwit_err write_image(struct db *db, const struct release *release, struct image *image,
                               int64_t now_s)
 {
+    const struct image_trust *trust = &image->trust;
+    uint8_t policy[GODWIT_POLICY_BYTES];
+    if (trust->has_policy) godwit_policy_encode(&trust->policy, policy);
     godwit_err err = db_run(
         db,
         "insert into images (org, release, chip_id, revision_min, revision_max, hardware_mask,"
-        " secure_version, image_sha256, file_sha256, file_size)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " secure_version, image_sha256, file_sha256, file_size, keys_count, keys, policy)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         " on conflict (release, chip_id, revision_min, revision_max, hardware_mask) do update set"
         " secure_version = excluded.secure_version, image_sha256 = excluded.image_sha256,"
-        " file_sha256 = excluded.file_sha256, file_size = excluded.file_size",
+        " file_sha256 = excluded.file_sha256, file_size = excluded.file_size,"
+        " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy",
         DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(image->chip_id),
                 db_int(image->revision_min), db_int(image->revision_max),
                 db_int(image->hardware_mask), db_int(image->secure_version),
                 db_blob(image->image_sha256, 32), db_blob(image->file_sha256, 32),
-                db_int(image->file_size)));
+                db_int(image->file_size), db_int(trust->keys_count),
+                db_blob(trust->keys, sizeof trust->keys),
+                trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0}));
     if (!err && !image->id) image->id = db_last_id(db);
     if (err) return err;
     return db_run(db,
@@ -165,7 +226,12 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
     file->image_id = image->id;
     file->size = image->file_size;
     if (!known) index_add(&fleet->files_by_digest, file);
-    *(place ? place : &release->images[release->images_count++]) = *image;
+    if (place)
+        index_remove(&fleet->images_by_digest, place);
+    else
+        place = &release->images[release->images_count++];
+    *place = *image;
+    index_add(&fleet->images_by_digest, place);
     fleet_unlock(fleet);
 }
 
@@ -188,33 +254,75 @@ static struct place find_place(const struct fleet *fleet, const struct upload *u
     return place;
 }
 
-static enum upload_result judge(const struct place *place, const struct upload *upload)
+/* A file with fewer signatures than the one it replaces could leave a device behind that trusts
+ * only the key that is gone. */
+static bool keeps_keys(const struct image_trust *old, const struct image_trust *new)
 {
-    enum upload_result result = judge_keys(place->product, upload);
-    if (result != UPLOAD_ADDED || !place->release) return result;
-    if (place->same_image)
-        return memcmp(place->image->file_sha256, upload->image.file_sha256, 32) ? UPLOAD_ADDED
-                                                                                : UPLOAD_ALREADY;
-    if (place->release->frozen) return UPLOAD_FROZEN;
-    bool full = !place->image && place->release->images_count == FLEET_IMAGES_MAX;
-    return full ? UPLOAD_FULL : UPLOAD_ADDED;
+    for (size_t i = 0; i < old->keys_count; i++) {
+        bool kept = false;
+        for (size_t k = 0; k < new->keys_count; k++)
+            kept |= !memcmp(old->keys[i], new->keys[k], 32);
+        if (!kept) return false;
+    }
+    return true;
+}
+
+/* Whether a device could ever take it. An unknown product is made by its first signed file. */
+static struct upload_verdict judge_trust(const struct fleet *fleet, const struct place *place,
+                                         const struct upload *upload)
+{
+    struct upload_verdict verdict = {.result = UPLOAD_ADDED};
+    struct product made = {.open = upload->image.trust.keys_count == 0};
+    if (!place->product && made.open && !upload->open) {
+        verdict.reason = GODWIT_REASON_UNSIGNED;
+    } else if (!place->product) {
+        seed_of(upload, &made.seed);
+        product_seed(&made);
+        const struct bridge_place seed = {.policy = &made.seed};
+        verdict.reason = judge_at(&seed, upload);
+    } else {
+        enum godwit_reason latest, best = judge_everywhere(fleet, place->product, upload, &latest);
+        verdict.reason = best ? best : latest;
+        if (!best) return verdict;
+    }
+    if (verdict.reason) verdict.result = UPLOAD_REFUSED;
+    return verdict;
+}
+
+static struct upload_verdict judge(const struct fleet *fleet, const struct place *place,
+                                   const struct upload *upload)
+{
+    struct upload_verdict verdict = judge_trust(fleet, place, upload);
+    if (verdict.result != UPLOAD_ADDED || !place->release) return verdict;
+    const struct image *old = place->image;
+    bool is_full = !old && place->release->images_count == FLEET_IMAGES_MAX;
+    if (place->same_image && !memcmp(old->file_sha256, upload->image.file_sha256, 32))
+        verdict.result = UPLOAD_ALREADY;
+    else if (place->same_image && place->release->frozen &&
+             !keeps_keys(&old->trust, &upload->image.trust))
+        verdict.result = UPLOAD_FEWER_KEYS;
+    else if (!place->same_image && place->release->frozen)
+        verdict.result = UPLOAD_FROZEN;
+    else if (is_full)
+        verdict.result = UPLOAD_FULL;
+    return verdict;
 }
 
 godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *upload,
-                       int64_t now_s, enum upload_result *result_out, bool *created_out)
+                       int64_t now_s, struct upload_verdict *verdict_out)
 {
     struct place place = find_place(fleet, upload);
-    *created_out = false;
-    *result_out = judge(&place, upload);
-    if (*result_out != UPLOAD_ADDED) return GODWIT_OK;
+    *verdict_out = judge(fleet, &place, upload);
+    if (verdict_out->result != UPLOAD_ADDED) return GODWIT_OK;
 
     godwit_err err = GODWIT_OK;
     struct image image = upload->image;
     image.id = place.image ? place.image->id : 0;
-    *created_out = !place.product;
+    verdict_out->created = !place.product;
     if (!place.product) err = make_product(fleet, db, upload, now_s, &place.product);
     if (!err && !place.release)
         err = make_release(fleet, db, place.product, upload, now_s, &place.release);
+    image.release = place.release;
     if (!err) err = write_image(db, place.release, &image, now_s);
     if (!err) keep_in_memory(fleet, place.release, place.image, &image);
     return err;

@@ -57,20 +57,20 @@ struct rollout *rollout_find(const struct fleet *fleet, uint32_t id)
     return rollout;
 }
 
-static godwit_err write_rows(struct db *db, const struct release *release,
-                             struct device *const *devices, size_t devices_count, int64_t now_s,
+static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int64_t now_s,
                              int64_t *id_out)
 {
-    godwit_err err =
-        db_run(db, "update releases set frozen = 1 where id = $1", DB_ARGS(db_int(release->id)));
+    struct device *const *devices = wish->devices;
+    godwit_err err = db_run(db, "update releases set frozen = 1 where id = $1",
+                            DB_ARGS(db_int(wish->release->id)));
     if (!err)
         err = db_run(db,
-                     "insert into rollouts (org, release, picks, created)"
-                     " values ($1, $2, $3, $4)",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(devices != NULL),
-                             db_int(now_s)));
+                     "insert into rollouts (org, release, picks, created, allow_downgrade)"
+                     " values ($1, $2, $3, $4, $5)",
+                     DB_ARGS(db_text(FLEET_ORG), db_int(wish->release->id), db_int(devices != NULL),
+                             db_int(now_s), db_int(wish->allow_downgrade)));
     *id_out = db_last_id(db);
-    for (size_t i = 0; i < devices_count && !err; i++)
+    for (size_t i = 0; i < wish->devices_count && !err; i++)
         err = db_run(db,
                      "insert into members (org, rollout, device, told_number, state)"
                      " values ($1, $2, $3, 0, $4) on conflict (rollout, device) do nothing",
@@ -79,21 +79,23 @@ static godwit_err write_rows(struct db *db, const struct release *release,
     return err;
 }
 
-godwit_err rollout_create(struct fleet *fleet, struct db *db, struct release *release,
-                          struct device *const *devices, size_t devices_count, int64_t now_s,
-                          struct rollout **rollout_out)
+godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_wish *wish,
+                          int64_t now_s, struct rollout **rollout_out)
 {
     int64_t id = 0;
-    godwit_err err = write_rows(db, release, devices, devices_count, now_s, &id);
+    godwit_err err = write_rows(db, wish, now_s, &id);
     if (err) return err;
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
-    *rollout = (struct rollout){
-        .id = (uint32_t)id, .release = release, .created_s = now_s, .picks = devices != NULL};
+    *rollout = (struct rollout){.id = (uint32_t)id,
+                                .release = wish->release,
+                                .created_s = now_s,
+                                .picks = wish->devices != NULL,
+                                .allow_downgrade = wish->allow_downgrade};
     fleet_lock(fleet);
-    release->frozen = true;
-    for (size_t i = 0; i < devices_count; i++)
-        if (!device_member(devices[i], rollout))
-            member_add(devices[i], rollout, 0, MEMBER_SELECTED, 0);
+    wish->release->frozen = true;
+    for (size_t i = 0; i < wish->devices_count; i++)
+        if (!device_member(wish->devices[i], rollout))
+            member_add(wish->devices[i], rollout, 0, MEMBER_SELECTED, 0);
     rollout->next = fleet->rollouts;
     fleet->rollouts = rollout;
     fleet_unlock(fleet);

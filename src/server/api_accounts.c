@@ -186,23 +186,20 @@ void handle_seed(struct http_request *request)
 {
     struct app *app = request->app;
     const char *name = http_param(request, "name");
-    struct godwit_policy policy = {.deploy_keys_count = 1};
+    struct godwit_policy policy = {0};
     uint8_t bytes[GODWIT_POLICY_BYTES];
-    memcpy(policy.deploy_keys[0], app->deploy_point, sizeof policy.deploy_keys[0]);
     fleet_lock(&app->fleet);
     const struct product *product = product_find(&app->fleet, name);
     if (product) {
-        memcpy(policy.product_id, product->product_id, sizeof policy.product_id);
-        policy.threshold = product->open ? 0 : 1;
-        policy.flags = product->open ? GODWIT_POLICY_OPEN : 0;
-        policy.image_keys_count = (uint8_t)product->image_keys_count;
-        memcpy(policy.image_keys, product->image_keys, sizeof policy.image_keys);
+        policy = product->seed;
     }
     fleet_unlock(&app->fleet);
     if (!product) {
         reply_no_product(request, name);
         return;
     }
+    policy.deploy_keys_count = 1;
+    memcpy(policy.deploy_keys[0], app->deploy_point, sizeof policy.deploy_keys[0]);
     godwit_policy_encode(&policy, bytes);
     http_reply_copy(request, 200, "application/octet-stream", bytes, sizeof bytes);
 }

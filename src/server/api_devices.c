@@ -32,18 +32,20 @@ static json_t *view_facts(const struct device_facts *facts)
         {"checkins", facts->checkins},
         {"boots", facts->boots},
         {"progress", facts->progress},
+        {"floor", facts->floor},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
+    json_object_set_new(view, "unwatched", json_boolean(facts->unwatched));
     return view;
 }
 
 static json_t *view_offer(const struct app *app, const struct device *device)
 {
-    struct decision decision = decide(device, app->fleet.rollouts);
+    struct decision decision = decide(device, &app->fleet);
     if (decision.kind != DECIDE_INSTALL) return json_null();
     return json_pack("{s:I, s:s, s:o, s:I}", "rollout_id", (json_int_t)decision.rollout->id,
-                     "version", decision.rollout->release->version, "file_sha256",
+                     "version", decision.image->release->version, "file_sha256",
                      view_digest(decision.image->file_sha256), "size",
                      (json_int_t)decision.image->file_size);
 }

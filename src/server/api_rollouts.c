@@ -66,8 +66,10 @@ static godwit_err deploy_run(struct change *change)
     struct release *release = release_find(&app->fleet, deploy->product, deploy->version);
     deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
     if (deploy->fault) return GODWIT_OK;
-    return rollout_create(&app->fleet, app->db, release, deploy->picks ? deploy->devices : NULL,
-                          deploy->ids_count, clock_unix_s(app->clock), &deploy->rollout);
+    const struct rollout_wish wish = {.release = release,
+                                      .devices = deploy->picks ? deploy->devices : NULL,
+                                      .devices_count = deploy->ids_count};
+    return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock), &deploy->rollout);
 }
 
 static void reply_fault(const struct deploy *deploy)

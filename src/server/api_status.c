@@ -6,8 +6,8 @@
 static json_t *view_product(const struct product *product)
 {
     json_t *keys = json_array();
-    for (size_t i = 0; i < product->image_keys_count; i++)
-        json_array_append_new(keys, view_digest(product->image_keys[i]));
+    for (size_t i = 0; i < product->seed.image_keys_count; i++)
+        json_array_append_new(keys, view_digest(product->seed.image_keys[i]));
     return json_pack("{s:s, s:b, s:o}", "name", product->name, "open", product->open, "image_keys",
                      keys);
 }

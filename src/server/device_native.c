@@ -48,7 +48,7 @@ static void note_decision(struct answer *answer, struct device *device,
 static bool compose(struct app *app, struct device *device, const struct godwit_checkin *checkin,
                     struct answer *answer)
 {
-    struct decision decision = decide(device, app->fleet.rollouts);
+    struct decision decision = decide(device, &app->fleet);
     uint64_t now_ms = app_now_ms(app);
     struct godwit_instruction *out = &answer->instruction;
     *answer = (struct answer){0};
@@ -65,9 +65,10 @@ static bool compose(struct app *app, struct device *device, const struct godwit_
     if (decision.kind != DECIDE_INSTALL) return true;
     const struct image *image = decision.image;
     out->flags = GODWIT_INSTRUCTION_INSTALL;
+    if (decision.rollout->allow_downgrade) out->flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
     out->file_size = image->file_size;
     memcpy(out->file_sha256, image->file_sha256, 32);
-    out->counter = decision.rollout->release->counter;
+    out->counter = image->release->counter;
     out->secure_version = image->secure_version;
     out->chip_id = image->chip_id;
     out->rollout_id = decision.rollout->id;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/bridge.h"
 #include "formats/chip.h"
 #include "formats/filekind.h"
 #include "formats/image.h"
@@ -28,8 +29,7 @@ struct intake {
     struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
     size_t blocks_count, bad_block; /* bad_block: the first that is not good, 1 …; 0: none */
     struct upload upload;
-    enum upload_result result;
-    bool created;
+    struct upload_verdict verdict;
     size_t head_size;
     uint8_t sector[GODWIT_SIGSECTOR_SIZE];
     uint8_t head[GODWIT_FILE_HEAD_SIZE]; /* to say what a file is that is no image */
@@ -58,6 +58,7 @@ static const struct {
     {GODWIT_REASON_ALIGNMENT, "make the .bin with esptool's elf2image"},
     {GODWIT_REASON_ENTRY, "build it again"},
     {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin anew"},
+    {GODWIT_REASON_POLICY_KEYS, "list a key that devices know, or set its flag clean break"},
     {GODWIT_REASON_POLICY_FORMAT, "build it again with a valid policy, or without one"},
 };
 
@@ -123,10 +124,17 @@ static bool is_plain_text(const char *text)
     return true;
 }
 
+/* The same key twice is one signer. */
+static void take_key(struct image_trust *trust, const uint8_t key[static 32])
+{
+    for (size_t i = 0; i < trust->keys_count; i++)
+        if (!memcmp(trust->keys[i], key, 32)) return;
+    memcpy(trust->keys[trust->keys_count++], key, 32);
+}
+
 /* Every block must be good; the distinct keys of all of them are taken. */
 static enum godwit_reason judge_signatures(struct intake *intake)
 {
-    struct upload *upload = &intake->upload;
     const struct godwit_body_digests digests = {intake->image.body_sha256, intake->body384.digest};
     if (!intake->image.is_signed_size) return GODWIT_REASON_NONE;
     size_t count = godwit_sigsector_count(intake->sector);
@@ -139,7 +147,7 @@ static enum godwit_reason judge_signatures(struct intake *intake)
             intake->bad_block = i + 1;
             return block->reason;
         }
-        memcpy(upload->keys[upload->keys_count++], block->key_digest, 32);
+        take_key(&intake->upload.image.trust, block->key_digest);
     }
     intake->blocks_count = count;
     return GODWIT_REASON_NONE;
@@ -150,16 +158,18 @@ static enum godwit_reason judge_policy(struct intake *intake)
 {
     const struct godwit_image_info *info = &intake->image.info;
     struct upload *upload = &intake->upload;
-    struct godwit_policy policy;
+    struct godwit_policy *policy = &upload->image.trust.policy;
     uint8_t product_id[16];
     upload->image.hardware_mask = UINT32_MAX;
+    upload->image.trust.is_known = true;
     if (!info->has_policy) return GODWIT_REASON_NONE;
-    if (godwit_policy_decode(info->policy, false, &policy)) return GODWIT_REASON_POLICY_FORMAT;
+    if (godwit_policy_decode(info->policy, false, policy)) return GODWIT_REASON_POLICY_FORMAT;
     if (godwit_product_id(FLEET_ORG, info->project, product_id) ||
-        memcmp(product_id, policy.product_id, sizeof product_id))
+        memcmp(product_id, policy->product_id, sizeof product_id))
         return GODWIT_REASON_WRONG_PRODUCT;
-    upload->image.hardware_mask = policy.hardware_mask;
-    upload->counter = policy.counter;
+    upload->image.trust.has_policy = true;
+    upload->image.hardware_mask = policy->hardware_mask;
+    upload->counter = policy->counter;
     return GODWIT_REASON_NONE;
 }
 
@@ -197,23 +207,41 @@ static json_t *signatures_json(const struct intake *intake)
     return list;
 }
 
+/* What a person should know of a file that was taken, or NULL. */
+static json_t *warning_json(const struct intake *intake)
+{
+    const struct fleet *fleet = &((const struct app *)intake->change.app)->fleet;
+    const struct image_trust *trust = &intake->upload.image.trust;
+    char words[320];
+    if (trust->has_policy && bridge_policy_key(fleet, &trust->policy) == BRIDGE_KEY_NONE)
+        return json_string("its policy lists no deploy key of this server, so it can not be rolled "
+                           "out: a device that runs it would obey this server no more");
+    if (intake->verdict.result != UPLOAD_ADDED || !intake->verdict.reason) return json_null();
+    snprintf(words, sizeof words,
+             "a device on the newest release would refuse it (%s) and is led over another release "
+             "where one hands the keys on",
+             godwit_reason_id(intake->verdict.reason));
+    return json_string(words);
+}
+
 static void reply_taken(struct intake *intake)
 {
     const struct upload *upload = &intake->upload;
-    bool already = intake->result == UPLOAD_ALREADY;
+    bool already = intake->verdict.result == UPLOAD_ALREADY;
     char file_hex[65], image_hex[65];
     godwit_hex_encode(upload->image.file_sha256, 32, file_hex);
     godwit_hex_encode(upload->image.image_sha256, 32, image_hex);
     LOG(INFO, "upload_taken", "product=\"%s\" version=\"%s\" file=%s already=%d", upload->product,
         upload->version, file_hex, already);
     reply_json(intake->change.request, already ? 200 : 201,
-               json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b}", "product",
+               json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b, s:o}", "product",
                          upload->product, "version", upload->version, "counter",
                          (json_int_t)upload->counter, "chip",
                          godwit_chip_by_id(upload->image.chip_id)->name, "file_sha256", file_hex,
                          "image_sha256", image_hex, "size", (json_int_t)upload->image.file_size,
-                         "signatures", signatures_json(intake), "created_product", intake->created,
-                         "already", already));
+                         "signatures", signatures_json(intake), "created_product",
+                         intake->verdict.created, "already", already, "warning",
+                         warning_json(intake)));
 }
 
 static godwit_err intake_run(struct change *change)
@@ -221,8 +249,8 @@ static godwit_err intake_run(struct change *change)
     struct intake *intake = (struct intake *)change;
     struct app *app = change->app;
     godwit_err err = release_add(&app->fleet, app->db, &intake->upload, clock_unix_s(app->clock),
-                                 &intake->result, &intake->created);
-    if (err || intake->result != UPLOAD_ADDED) return err;
+                                 &intake->verdict);
+    if (err || intake->verdict.result != UPLOAD_ADDED) return err;
     uint8_t digest[32];
     intake->blob_err = blob_commit(&intake->blob, digest);
     intake->named = !intake->blob_err;
@@ -232,12 +260,16 @@ static godwit_err intake_run(struct change *change)
 static void refuse_result(struct intake *intake)
 {
     char detail[320];
-    switch (intake->result) {
-    case UPLOAD_UNSIGNED:
-        refuse_reason(intake, GODWIT_REASON_UNSIGNED);
+    switch (intake->verdict.result) {
+    case UPLOAD_REFUSED:
+        refuse_reason(intake, intake->verdict.reason);
         return;
-    case UPLOAD_KEY_UNKNOWN:
-        refuse_reason(intake, GODWIT_REASON_SIGNATURE_KEY);
+    case UPLOAD_FEWER_KEYS:
+        snprintf(detail, sizeof detail,
+                 "version %s was rolled out with a signature that this file lacks, and devices may "
+                 "trust that key alone; add a signature to the file that is there",
+                 intake->upload.version);
+        refuse(intake, 409, "fewer-signatures", detail);
         return;
     case UPLOAD_FROZEN:
         snprintf(detail, sizeof detail,
@@ -267,7 +299,7 @@ static void intake_reply(struct change *change, godwit_err err)
         refuse_disk(intake);
         return;
     }
-    if (intake->result == UPLOAD_ADDED || intake->result == UPLOAD_ALREADY) {
+    if (intake->verdict.result == UPLOAD_ADDED || intake->verdict.result == UPLOAD_ALREADY) {
         blob_abort(&intake->blob);
         reply_taken(intake);
     } else {

@@ -73,7 +73,7 @@ static struct standing standing_superseded(void)
 static struct standing standing_by_decision(const struct app *app, const struct device *device,
                                             const struct rollout *rollout)
 {
-    struct decision decision = decide(device, app->fleet.rollouts);
+    struct decision decision = decide(device, &app->fleet);
     if (decision.rollout != rollout) return standing_superseded();
     struct standing standing = {decision_reason_state(decision.reason),
                                 decision_reason_id(decision.reason),
@@ -104,7 +104,8 @@ static struct standing standing_of(const struct app *app, const struct device *d
     default:
         break;
     }
-    enum decision_reason reason = device->facts.on_trial ? DECISION_ON_TRIAL : DECISION_OFFERED;
+    /* Told, and not there yet: on trial, offered, or what came between. */
+    enum decision_reason reason = decide(device, &app->fleet).reason;
     return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason)};
 }
 
@@ -122,7 +123,7 @@ static void find_awaited(const struct app *app)
     for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
         rollout->is_awaited = rollout->undecided_count > 0;
     for (struct device *device = app->fleet.devices; device; device = device->next) {
-        struct decision decision = decide(device, app->fleet.rollouts);
+        struct decision decision = decide(device, &app->fleet);
         if (!decision.rollout || decision.rollout->is_awaited || !awaits(&decision)) continue;
         const struct member *member = device_member(device, decision.rollout);
         if (!member || member->state == MEMBER_SELECTED)
@@ -241,7 +242,7 @@ static void take_device(const struct app *app, const struct device *device, stru
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;
     row->last_seen_s = facts->last_seen_s;
-    row->reason = decide(device, app->fleet.rollouts).reason;
+    row->reason = decide(device, &app->fleet).reason;
 }
 
 static json_t *view_device_row(const struct device_row *row)

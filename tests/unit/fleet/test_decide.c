@@ -11,20 +11,28 @@
 #include "fleet/decide.h"
 
 enum { NOT_A_MEMBER = MEMBER_STATE_COUNT };
+enum { RUNNING = 77, KEY_OLD = 0x11, KEY_NEW = 0x22 };
+
+/* What the server knows of the way from what runs to what is rolled out. */
+enum way { WAY_UNKNOWN, WAY_NONE, WAY_BRIDGE, WAY_DEAF, WAY_COUNT };
 
 struct world {
+    struct fleet fleet;
     struct product product, other;
-    struct release release, old_release;
+    struct release release, old_release, running, bridge;
     struct rollout rollout, old_rollout;
     struct device device;
     struct member member, old_member;
     unsigned standing; /* member_state or NOT_A_MEMBER */
     bool same_chip, revision_fits, hardware_fits;
+    enum way way;
 };
 
-static void fill_image(struct image *image, uint8_t name)
+static void fill_image(struct release *release, size_t index, uint8_t name)
 {
+    struct image *image = &release->images[index];
     *image = (struct image){.id = name,
+                            .release = release,
                             .chip_id = 5,
                             .revision_min = 3,
                             .revision_max = 199,
@@ -49,7 +57,8 @@ static void pick_device(struct exhaust *walk, struct world *world)
     facts->hardware_revision = world->hardware_fits ? 1 : 0;
     facts->slot_size = 8191 + exhaust_pick(walk, 2);
     facts->secure_version = exhaust_pick(walk, 3);
-    facts->counter = 6 + exhaust_pick(walk, 3);
+    facts->counter = 6 + 2 * exhaust_pick(walk, 2);
+    facts->floor = 7 + exhaust_pick(walk, 2);
     facts->on_trial = exhaust_pick(walk, 2);
     memset(facts->image_sha256, exhaust_pick(walk, 2) ? 1 : 77, 32);
     if (exhaust_pick(walk, 2)) {
@@ -58,21 +67,62 @@ static void pick_device(struct exhaust *walk, struct world *world)
     }
 }
 
+/* Signed by one key, and its P1 lists one or two. */
+static void trust_of(struct image *image, uint8_t by, uint8_t lists, uint8_t also)
+{
+    struct image_trust *trust = &image->trust;
+    trust->is_known = trust->has_policy = true;
+    trust->keys_count = 1;
+    memset(trust->keys[0], by, 32);
+    trust->policy = (struct godwit_policy){
+        .threshold = 1, .image_keys_count = also ? 2 : 1, .counter = 7, .floor = 7};
+    memset(trust->policy.image_keys[0], lists, 32);
+    if (also) memset(trust->policy.image_keys[1], also, 32);
+}
+
+static void fill_releases(struct world *world)
+{
+    struct release *releases[] = {&world->release, &world->old_release, &world->bridge,
+                                  &world->running};
+    static const uint8_t NAMES[] = {1, 2, 3, RUNNING};
+    for (size_t i = 0; i < 4; i++) {
+        releases[i]->product = &world->product;
+        releases[i]->images_count = 1;
+        releases[i]->counter = i == 1 ? 9 : 7;
+        fill_image(releases[i], 0, NAMES[i]);
+    }
+    trust_of(&world->running.images[0], KEY_OLD, KEY_OLD, 0);
+    trust_of(&world->bridge.images[0], KEY_OLD, KEY_OLD, KEY_NEW);
+    trust_of(&world->release.images[0], KEY_NEW, KEY_NEW, 0);
+    trust_of(&world->old_release.images[0], KEY_NEW, KEY_NEW, 0);
+    world->release.next = &world->bridge;
+    index_init(&world->fleet.images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_add(&world->fleet.images_by_digest, &world->running.images[0]);
+}
+
+static void pick_way(struct exhaust *walk, struct world *world)
+{
+    world->way = (enum way)exhaust_pick(walk, WAY_COUNT);
+    world->bridge.frozen = world->way == WAY_BRIDGE;
+    world->fleet.deploy_keys_count = 1;
+    memset(world->fleet.deploy_keys[0], 0x33, 64);
+    memset(world->device.facts.deploy_keys, world->way == WAY_DEAF ? 0x44 : 0x33, 16);
+    world->running.product = world->way == WAY_UNKNOWN ? NULL : &world->product;
+}
+
 static void pick_world(struct exhaust *walk, struct world *world)
 {
-    memset(world, 0, sizeof *world);
-    fill_image(&world->release.images[0], 1);
-    fill_image(&world->old_release.images[0], 2);
-    world->release.product = world->old_release.product = &world->product;
-    world->release.images_count = world->old_release.images_count = 1;
-    world->release.counter = 7;
-    world->old_release.counter = 9;
+    world->device = (struct device){0};
     world->rollout = (struct rollout){.id = 2, .release = &world->release};
     world->old_rollout = (struct rollout){.id = 1, .release = &world->old_release};
     world->rollout.next = &world->old_rollout;
     world->rollout.picks = exhaust_pick(walk, 2);
+    world->rollout.allow_downgrade = exhaust_pick(walk, 2);
     world->rollout.undecided_count = FLEET_UNDECIDED_MAX - 1 + exhaust_pick(walk, 2);
+    world->fleet.rollouts = &world->rollout;
+    world->fleet.releases = &world->release;
     pick_device(walk, world);
+    pick_way(walk, world);
     world->standing = exhaust_pick(walk, NOT_A_MEMBER + 1);
     if (world->standing != NOT_A_MEMBER) {
         world->member = (struct member){.rollout = &world->rollout,
@@ -82,34 +132,71 @@ static void pick_world(struct exhaust *walk, struct world *world)
 }
 
 /* The second opinion: conditions in the order of the gates; the first that holds is the reason. */
+struct gate {
+    bool holds;
+    enum decision_reason reason;
+};
+
+static enum decision_reason first_that_holds(const struct gate *gates, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gates[i].holds) return gates[i].reason;
+    return DECISION_REASON_COUNT;
+}
+#define FIRST_THAT_HOLDS(gates) first_that_holds(gates, sizeof(gates) / sizeof *(gates))
+
+/* Of the newer rollout: its counter is 7, that of the bridge too. */
+static enum decision_reason expected_of_new(const struct world *world)
+{
+    const struct device_facts *facts = &world->device.facts;
+    bool undecided = world->standing == MEMBER_UNDECIDED;
+    const struct gate gates[] = {
+        {facts->floor > 7, DECISION_BELOW_FLOOR},
+        {facts->counter > 7 && !world->rollout.allow_downgrade, DECISION_DOWNGRADE},
+        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
+        {world->way == WAY_NONE, DECISION_NO_BRIDGE},
+        {world->device.failed_images_count, DECISION_FAILED_BEFORE},
+        {world->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
+        {!undecided && world->rollout.undecided_count >= 10, DECISION_TURN},
+        {world->way == WAY_BRIDGE, DECISION_BRIDGE},
+        {true, DECISION_OFFERED},
+    };
+    return FIRST_THAT_HOLDS(gates);
+}
+
+/* Of the older one, which takes all of the product, has counter 9 and allows no downgrade. */
+static enum decision_reason expected_of_old(const struct world *world)
+{
+    const struct device_facts *facts = &world->device.facts;
+    bool is_known = facts->image_sha256[0] == RUNNING;
+    bool is_late = facts->counter > 7 || facts->floor > 7; /* for the bridge */
+    const struct gate gates[] = {
+        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
+        {!is_known || world->way == WAY_UNKNOWN, DECISION_OFFERED},
+        {world->way == WAY_NONE || is_late, DECISION_NO_BRIDGE},
+        {true, DECISION_BRIDGE},
+    };
+    return FIRST_THAT_HOLDS(gates);
+}
+
 static enum decision_reason expected(const struct world *world)
 {
     const struct device_facts *facts = &world->device.facts;
     bool mine = world->device.product == &world->product;
     bool selected = mine && (!world->rollout.picks || world->standing != NOT_A_MEMBER);
-    bool undecided = world->standing == MEMBER_UNDECIDED;
-    bool speaks = selected || mine; /* the older rollout takes all of the product */
-    uint8_t runs = facts->image_sha256[0];
-    const struct {
-        bool holds;
-        enum decision_reason reason;
-    } list[] = {
+    const struct gate gates[] = {
         {facts->on_trial, DECISION_ON_TRIAL},
-        {!speaks, DECISION_NO_ROLLOUT},
-        {selected && runs == 1, DECISION_CURRENT},
+        {!mine, DECISION_NO_ROLLOUT},
+        {selected && facts->image_sha256[0] == 1, DECISION_CURRENT},
         {!world->same_chip, DECISION_NO_IMAGE_FOR_CHIP},
         {!world->revision_fits, DECISION_CHIP_REVISION},
         {!world->hardware_fits, DECISION_HARDWARE},
         {facts->slot_size < 8192, DECISION_SLOT_SIZE},
         {facts->secure_version > 1, DECISION_SECURE_VERSION},
-        {selected && facts->counter > 7, DECISION_DOWNGRADE},
-        {selected && world->device.failed_images_count, DECISION_FAILED_BEFORE},
-        {selected && world->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
-        {selected && !undecided && world->rollout.undecided_count >= 10, DECISION_TURN},
+        {selected, expected_of_new(world)},
+        {true, expected_of_old(world)},
     };
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-        if (list[i].holds) return list[i].reason;
-    return DECISION_OFFERED;
+    return FIRST_THAT_HOLDS(gates);
 }
 
 static void every_small_world(void **state)
@@ -118,13 +205,16 @@ static void every_small_world(void **state)
     struct exhaust walk = {0};
     static struct world world;
     unsigned long worlds = 0, installs = 0, seen[DECISION_REASON_COUNT] = {0};
+    fill_releases(&world);
     while (exhaust_next(&walk)) {
         pick_world(&walk, &world);
-        struct decision decision = decide(&world.device, &world.rollout);
-        bool offered = expected(&world) == DECISION_OFFERED;
+        struct decision decision = decide(&world.device, &world.fleet);
+        bool over = expected(&world) == DECISION_BRIDGE;
+        bool offered = over || expected(&world) == DECISION_OFFERED;
         assert_int_equal(decision.reason, expected(&world));
         assert_int_equal(decision.kind, offered ? DECIDE_INSTALL : DECIDE_STAY);
         assert_int_equal(decision.image != NULL, offered);
+        if (offered) assert_int_equal(decision.image == &world.bridge.images[0], over);
         bool by_new = decision.rollout == &world.rollout;
         if (offered)
             assert_int_equal(decision.must_tell, !by_new || world.standing != MEMBER_UNDECIDED);
@@ -132,6 +222,7 @@ static void every_small_world(void **state)
         installs += offered;
         seen[decision.reason]++;
     }
+    index_deinit(&world.fleet.images_by_digest, false);
     print_message("%lu worlds, %lu installs\n", worlds, installs);
     for (unsigned reason = 0; reason < DECISION_REASON_COUNT; reason++)
         assert_true(seen[reason] > 0);
@@ -141,7 +232,8 @@ static void no_rollout_means_stay(void **state)
 {
     (void)state;
     static struct device device;
-    struct decision decision = decide(&device, NULL);
+    static struct fleet fleet;
+    struct decision decision = decide(&device, &fleet);
     assert_int_equal(decision.kind, DECIDE_STAY);
     assert_int_equal(decision.reason, DECISION_NO_ROLLOUT);
     assert_null(decision.rollout);
@@ -155,13 +247,14 @@ static void the_right_image_of_several(void **state)
     static struct release release;
     static struct device device;
     struct rollout rollout = {.release = &release};
+    struct fleet fleet = {.rollouts = &rollout};
     release.product = device.product = &product;
     release.images_count = 3;
     const struct {
         uint16_t chip_id, revision_min, revision_max;
     } images[] = {{0, 0, 0}, {5, 0, 99}, {5, 100, 65535}};
     for (uint8_t i = 0; i < 3; i++) {
-        fill_image(&release.images[i], (uint8_t)(i + 1));
+        fill_image(&release, i, (uint8_t)(i + 1));
         release.images[i].chip_id = images[i].chip_id;
         release.images[i].revision_min = images[i].revision_min;
         release.images[i].revision_max = images[i].revision_max;
@@ -175,7 +268,7 @@ static void the_right_image_of_several(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         device.facts.chip_id = cases[i].chip_id;
         device.facts.chip_revision = cases[i].revision;
-        struct decision decision = decide(&device, &rollout);
+        struct decision decision = decide(&device, &fleet);
         assert_int_equal(decision.kind, DECIDE_INSTALL);
         assert_int_equal(decision.image->id, cases[i].image);
     }
@@ -188,9 +281,10 @@ static void a_mask_without_bits_allows_every_board(void **state)
     static struct release release;
     static struct device device;
     struct rollout rollout = {.release = &release};
+    struct fleet fleet = {.rollouts = &rollout};
     release.product = device.product = &product;
     release.images_count = 1;
-    fill_image(&release.images[0], 1);
+    fill_image(&release, 0, 1);
     device.facts.chip_id = 5;
     device.facts.chip_revision = 3;
     device.facts.slot_size = 1 << 20;
@@ -206,33 +300,39 @@ static void a_mask_without_bits_allows_every_board(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         release.images[0].hardware_mask = cases[i].mask;
         device.facts.hardware_revision = cases[i].revision;
-        assert_int_equal(decide(&device, &rollout).reason, cases[i].reason);
+        assert_int_equal(decide(&device, &fleet).reason, cases[i].reason);
     }
 }
 
-static void outcomes(void **state)
+#define REASON_NUMBER(name, number, id, sentence) GODWIT_REASON_##name,
+
+/* Every reason there is, and what becomes of a device that reports it. */
+static void every_reason_has_its_verdict(void **state)
 {
     (void)state;
-    const struct {
-        uint32_t reason;
-        enum verdict verdict;
-    } cases[] = {
-        {GODWIT_REASON_NONE, VERDICT_NOTHING},
-        {GODWIT_REASON_RECORD_LOST, VERDICT_NOTHING},
-        {GODWIT_REASON_TRIAL_POWER, VERDICT_AGAIN},
-        {GODWIT_REASON_NOT_NOW, VERDICT_AGAIN},
-        {GODWIT_REASON_WITHDRAWN, VERDICT_AGAIN},
-        {GODWIT_REASON_TRIAL_PANIC, VERDICT_FAILED},
-        {GODWIT_REASON_TRIAL_WATCHDOG, VERDICT_FAILED},
-        {GODWIT_REASON_TRIAL_NO_CONTACT, VERDICT_FAILED},
-        {GODWIT_REASON_SIGNATURE_KEY, VERDICT_FAILED},
-        {GODWIT_REASON_DOWNLOAD, VERDICT_FAILED},
-        {4242, VERDICT_FAILED},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct godwit_outcome outcome = {.id = 1, .reason = cases[i].reason};
-        assert_int_equal(decide_outcome(&outcome), cases[i].verdict);
+    static const uint32_t ALL[] = {GODWIT_REASONS(REASON_NUMBER)};
+    static const uint32_t NOTHING[] = {0, 73, 76, 77, 78, 79};
+    static const uint32_t AGAIN[] = {1, 3, 4, 5, 6, 7, 11, 12, 70, 75, 94};
+    static const uint32_t REFUSED[] = {2, 10, 13, 54, 55, 57, 58, 59, 60, 71};
+    static const struct {
+        const uint32_t *list;
+        size_t count;
+    } LISTS[] = {{NOTHING, 6}, {AGAIN, 11}, {REFUSED, 10}};
+    size_t seen[VERDICT_COUNT] = {0};
+    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+        enum verdict expected = VERDICT_FAILED;
+        for (size_t list = 0; list < 3; list++)
+            for (size_t k = 0; k < LISTS[list].count; k++)
+                if (LISTS[list].list[k] == ALL[i]) expected = (enum verdict)list;
+        const struct godwit_outcome outcome = {.id = 1, .reason = ALL[i]};
+        assert_int_equal(decide_outcome(&outcome), expected);
+        assert_int_equal(decide_is_notice(&outcome), expected == VERDICT_NOTHING && ALL[i]);
+        seen[expected]++;
     }
+    for (size_t list = 0; list < 3; list++)
+        assert_int_equal(seen[list], LISTS[list].count);
+    const struct godwit_outcome newer = {.id = 1, .reason = 4242};
+    assert_int_equal(decide_outcome(&newer), VERDICT_FAILED);
 }
 
 static void proof_is_the_digest_and_no_trial(void **state)
@@ -241,8 +341,8 @@ static void proof_is_the_digest_and_no_trial(void **state)
     static struct release release;
     static struct device device;
     release.images_count = 2;
-    fill_image(&release.images[0], 1);
-    fill_image(&release.images[1], 2);
+    fill_image(&release, 0, 1);
+    fill_image(&release, 1, 2);
     for (unsigned name = 1; name <= 3; name++)
         for (unsigned trial = 0; trial < 2; trial++) {
             memset(device.facts.image_sha256, (int)name, 32);
@@ -258,7 +358,7 @@ int main(void)
         cmocka_unit_test(no_rollout_means_stay),
         cmocka_unit_test(the_right_image_of_several),
         cmocka_unit_test(a_mask_without_bits_allows_every_board),
-        cmocka_unit_test(outcomes),
+        cmocka_unit_test(every_reason_has_its_verdict),
         cmocka_unit_test(proof_is_the_digest_and_no_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

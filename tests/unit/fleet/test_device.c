@@ -78,7 +78,7 @@ static void what_was_told_survives_a_restart(void **state)
     assert_int_equal(rollout->undecided_count, 1);
     assert_int_equal(device_member(device, rollout)->told_number, 1);
     assert_false(device_take(&world->fleet, device, &checkin, NOW_S));
-    assert_int_equal(decide(device, world->fleet.rollouts).kind, DECIDE_INSTALL);
+    assert_int_equal(decide(device, &world->fleet).kind, DECIDE_INSTALL);
 }
 
 /* A server killed before the next flush of facts must be able to judge what has just enrolled. */
@@ -92,7 +92,7 @@ static void what_enrolled_is_known_after_a_kill(void **state)
     assert_int_equal(device->facts.slot_size, 1 << 20);
     assert_string_equal(device->facts.version, "1.0.0");
     world_deploy(world, "1.1.0", NULL, 0);
-    assert_int_equal(decide(device, world->fleet.rollouts).reason, DECISION_OFFERED);
+    assert_int_equal(decide(device, &world->fleet).reason, DECISION_OFFERED);
 }
 
 /* One line in the log for each change of mind, none for an idle check-in. */
@@ -181,18 +181,55 @@ static void good_is_the_expected_digest_confirmed(void **state)
     assert_int_equal(world_count(world, "select count(*) from events where kind = 2"), 1);
 }
 
-static void power_leaves_undecided_and_is_offered_again(void **state)
+static void what_is_not_the_files_fault_is_offered_again(void **state)
 {
     struct world *world = begin(state, 1);
     struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
     struct godwit_checkin checkin = checkin_of(1, OLD);
     world_say(world, &checkin);
-    struct godwit_checkin back = flown_back(1, rollout->id, GODWIT_REASON_TRIAL_POWER);
+    struct godwit_checkin back = flown_back(1, rollout->id, GODWIT_REASON_TRIAL_NO_CONTACT);
     struct decision decision = world_say(world, &back);
     assert_int_equal(decision.kind, DECIDE_INSTALL);
     assert_int_equal(rollout->undecided_count, 1);
     assert_int_equal(rollout->failed_count, 0);
     assert_int_equal(world_count(world, "select count(*) from events where kind = 4"), 1);
+    /* it ended on this device, and the next rollout of the very file finds it as it was */
+    struct godwit_checkin refused =
+        outcome_of(1, OLD, NEW, rollout->id, GODWIT_STAGE_VERIFY, GODWIT_REASON_POLICY_KEYS);
+    refused.outcome.id = 2;
+    assert_int_equal(world_say(world, &refused).reason, DECISION_FAILED_BEFORE);
+    assert_int_equal(rollout->failed_count, 1);
+    world_deploy(world, "1.1.0", NULL, 0);
+    assert_int_equal(world_say(world, &refused).reason, DECISION_OFFERED);
+}
+
+/* Noticed, told in the history, and nothing else changes. */
+static void a_notice_is_an_event(void **state)
+{
+    static const enum godwit_reason NOTICES[] = {
+        GODWIT_REASON_RECORD_LOST, GODWIT_REASON_OTADATA_REPAIRED, GODWIT_REASON_IMAGE_DAMAGED,
+        GODWIT_REASON_REJECTED_RUNS, GODWIT_REASON_UNWATCHED};
+    struct world *world = begin(state, 1);
+    struct rollout *rollout = world_deploy(world, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    world_say(world, &checkin);
+    for (size_t i = 0; i < sizeof NOTICES / sizeof *NOTICES; i++) {
+        struct godwit_checkin notice =
+            outcome_of(1, OLD, 0, rollout->id, GODWIT_STAGE_NONE, NOTICES[i]);
+        memset(notice.outcome.file_sha256, 0, 32);
+        notice.outcome.id = 10 + (uint32_t)i;
+        assert_int_equal(world_say(world, &notice).reason, DECISION_OFFERED);
+        struct event event;
+        size_t count;
+        assert_int_equal(event_list(world->db, device_find(&world->fleet, checkin.device_id)->id,
+                                    &event, 1, &count),
+                         GODWIT_OK);
+        assert_int_equal(event.kind, EVENT_NOTICE);
+        assert_int_equal(event.reason, NOTICES[i]);
+        assert_string_equal(event_sentence(&event), godwit_reason_sentence(NOTICES[i]));
+    }
+    assert_int_equal(rollout->undecided_count, 1);
+    assert_int_equal(rollout->failed_count, 0);
 }
 
 static void a_failed_image_is_not_offered_again(void **state)
@@ -251,6 +288,55 @@ static void another_image_by_cable_is_an_event(void **state)
     world_say(world, &checkin);
     world_say(world, &checkin);
     assert_int_equal(world_count(world, "select count(*) from events where kind = 6"), 1);
+}
+
+/* Runs → told → hands on the keys → told the rollout's own → there. One member all the way. */
+static void over_a_bridge_and_on(void **state)
+{
+    enum { BRIDGE = 11, TARGET = 12 };
+    struct world *world = begin(state, 1);
+    struct upload bridge = upload_of("2.0.0", BRIDGE), target = upload_of("3.0.0", TARGET);
+    upload_policy(&bridge, 0xBB, 2);
+    bridge.image.trust.policy.image_keys_count = 2;
+    memset(bridge.image.trust.policy.image_keys[1], 0xAA, 32);
+    upload_policy(&target, 0xBB, 3);
+    memset(target.image.trust.keys[0], 0xBB, 32);
+    assert_int_equal(world_upload(world, &bridge), UPLOAD_ADDED);
+    struct device *device = world->fleet.devices;
+    world_deploy(world, "2.0.0", &device, 1); /* frozen, and never taken */
+    assert_int_equal(world_upload(world, &target), UPLOAD_ADDED);
+    struct rollout *rollout = world_deploy(world, "3.0.0", NULL, 0);
+    for (int round = 0; round < 2; round++) {
+        struct godwit_checkin checkin = checkin_of(1, OLD);
+        struct decision decision = world_say(world, &checkin);
+        assert_int_equal(decision.reason, DECISION_BRIDGE);
+        assert_int_equal(decision.kind, DECIDE_INSTALL);
+        assert_string_equal(decision.image->release->version, "2.0.0");
+        world_restart(world);
+    }
+    rollout = rollout_find(&world->fleet, 2);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 1"
+                                        " and version = '3.0.0' and detail = 'over 2.0.0'"),
+                     1);
+    struct godwit_checkin on_way =
+        outcome_of(1, BRIDGE, BRIDGE, rollout->id, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
+    on_way.counter = 2;
+    struct decision decision = world_say(world, &on_way);
+    assert_int_equal(decision.reason, DECISION_OFFERED);
+    assert_string_equal(decision.image->release->version, "3.0.0");
+    assert_int_equal(rollout->undecided_count, 1);
+    assert_int_equal(rollout->good_count, 0);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 8"
+                                        " and version = '2.0.0'"),
+                     1);
+    struct godwit_checkin there =
+        outcome_of(1, TARGET, TARGET, rollout->id, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
+    there.counter = 3;
+    there.outcome.id = 2;
+    assert_int_equal(world_say(world, &there).reason, DECISION_CURRENT);
+    assert_int_equal(rollout->good_count, 1);
+    assert_int_equal(rollout->told_count, 1);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 6"), 0);
 }
 
 static void claims(void **state)
@@ -331,8 +417,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_commit_is_forgotten, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(good_is_the_expected_digest_confirmed, world_setup,
                                         world_teardown),
-        cmocka_unit_test_setup_teardown(power_leaves_undecided_and_is_offered_again, world_setup,
+        cmocka_unit_test_setup_teardown(what_is_not_the_files_fault_is_offered_again, world_setup,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(a_notice_is_an_event, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(over_a_bridge_and_on, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_failed_image_is_not_offered_again, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(an_outcome_is_recorded_once, world_setup, world_teardown),

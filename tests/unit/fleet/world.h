@@ -85,26 +85,44 @@ static inline int64_t world_count(struct world *world, const char *sql)
 /* image_sha256 is filled with `name`, file_sha256 with name + 100. */
 static inline struct upload upload_of(const char *version, uint8_t name)
 {
-    struct upload upload = {.product = "thermostat", .keys_count = 1};
+    struct upload upload = {.product = "thermostat"};
     snprintf(upload.version, sizeof upload.version, "%s", version);
     upload.image.chip_id = CHIP;
     upload.image.hardware_mask = UINT32_MAX;
     upload.image.file_size = 69632;
     memset(upload.image.image_sha256, name, 32);
     memset(upload.image.file_sha256, name + 100, 32);
-    memset(upload.keys[0], 0xAA, 32);
+    upload.image.trust.is_known = true;
+    upload.image.trust.keys_count = 1;
+    memset(upload.image.trust.keys[0], 0xAA, 32);
     return upload;
+}
+
+/* P1 of the product with one image key, filled with `key`. */
+static inline void upload_policy(struct upload *upload, uint8_t key, uint32_t counter)
+{
+    struct image_trust *trust = &upload->image.trust;
+    trust->has_policy = true;
+    trust->policy = (struct godwit_policy){
+        .threshold = 1, .image_keys_count = 1, .counter = counter, .hardware_mask = UINT32_MAX};
+    assert_int_equal(godwit_product_id(FLEET_ORG, upload->product, trust->policy.product_id),
+                     GODWIT_OK);
+    memset(trust->policy.image_keys[0], key, 32);
+    upload->counter = counter;
+}
+
+static inline struct upload_verdict world_judge(struct world *world, const struct upload *upload)
+{
+    struct upload_verdict verdict;
+    world_begin(world);
+    assert_int_equal(release_add(&world->fleet, world->db, upload, NOW_S, &verdict), GODWIT_OK);
+    world_commit(world);
+    return verdict;
 }
 
 static inline enum upload_result world_upload(struct world *world, const struct upload *upload)
 {
-    enum upload_result result;
-    bool created;
-    world_begin(world);
-    assert_int_equal(release_add(&world->fleet, world->db, upload, NOW_S, &result, &created),
-                     GODWIT_OK);
-    world_commit(world);
-    return result;
+    return world_judge(world, upload).result;
 }
 
 static inline struct rollout *world_deploy(struct world *world, const char *version,
@@ -113,10 +131,9 @@ static inline struct rollout *world_deploy(struct world *world, const char *vers
     struct rollout *rollout = NULL;
     struct release *release = release_find(&world->fleet, "thermostat", version);
     assert_non_null(release);
+    const struct rollout_wish wish = {release, devices, count, false};
     world_begin(world);
-    assert_int_equal(
-        rollout_create(&world->fleet, world->db, release, devices, count, NOW_S, &rollout),
-        GODWIT_OK);
+    assert_int_equal(rollout_create(&world->fleet, world->db, &wish, NOW_S, &rollout), GODWIT_OK);
     world_commit(world);
     return rollout;
 }
@@ -174,5 +191,5 @@ static inline struct decision world_say(struct world *world, const struct godwit
                          GODWIT_OK);
         world_commit(world);
     }
-    return decide(device, world->fleet.rollouts);
+    return decide(device, &world->fleet);
 }

@@ -136,8 +136,8 @@ static void flying_back(void **state)
     mouse.checkin.outcome = (struct godwit_outcome){.id = 1,
                                                     .rollout_id = 1,
                                                     .stage = GODWIT_STAGE_FLOWN_BACK,
-                                                    .reason = GODWIT_REASON_TRIAL_POWER,
-                                                    .detail = "brown-out"};
+                                                    .reason = GODWIT_REASON_TRIAL_NO_CONTACT,
+                                                    .detail = "tls"};
     memcpy(mouse.checkin.outcome.file_sha256, mouse.instruction.file_sha256, 32);
     assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
     assert_true(mouse_is_told(&mouse));

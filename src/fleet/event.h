@@ -1,0 +1,41 @@
+/* The history of each device: what happened to it, kept in SQL alone. */
+#pragma once
+
+#include "formats/checkin.h"
+#include "store/store.h"
+
+/* name, text id (JSON, CLI), what happened where no reason says more. The order stands in SQL. */
+#define EVENT_KINDS(X)                                                                      \
+    X(ENROLLED, "enrolled", "it joined with a claim token")                                 \
+    X(TOLD, "told", "it is told to install this version")                                   \
+    X(CONFIRMED, "confirmed", "it runs this version and has confirmed it")                  \
+    X(FAILED, "failed", "it did not take this version")                                     \
+    X(AGAIN, "again", "it did not take this version yet and is offered it again")           \
+    X(REPORTED, "reported", "it reports an install that no rollout waits for")              \
+    X(CHANGED, "changed", "it runs this version, which no rollout told it to install")      \
+    X(CONFLICT, "conflict", "another token asked to join under this id and was not let in") \
+    X(BRIDGED, "bridged", "it runs this version, a stop on the way to the one rolled out")  \
+    X(NOTICE, "notice", "it noticed something that is no install")
+
+#define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
+enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
+#undef EVENT_KIND_ENUM
+
+struct event {
+    int64_t id, time_s;
+    enum event_kind kind;
+    enum godwit_stage stage;
+    uint32_t reason;
+    char version[33];
+    char detail[GODWIT_DETAIL_MAX];
+};
+
+const char *event_kind_name(enum event_kind kind);
+/* What happened, for a person: the reason's sentence, else the kind's. */
+const char *event_sentence(const struct event *event);
+/* Records and logs it. Writer. id is unused. */
+GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
+                                     const uint8_t device_id[static 16], const struct event *event);
+/* Newest first; any connection. */
+GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, struct event *out,
+                                      size_t count_max, size_t *count_out);

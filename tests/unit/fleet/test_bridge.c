@@ -1,0 +1,358 @@
+/* The planner over every small world: four releases whose signers, lists of keys, threshold, floor
+ * and flags are any of a few, against a second opinion that walks every chain there is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first */
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "exhaust.h"
+#include "fleet/bridge.h"
+
+#define RELEASES 4 /* the last is the target; the one before the first runs */
+#define FAR 99u
+
+struct world {
+    struct fleet fleet;
+    struct product product;
+    struct release running, releases[RELEASES];
+    struct device device;
+};
+
+static void put_keys(uint8_t (*keys)[32], unsigned set, uint8_t *count_out)
+{
+    *count_out = 0;
+    for (unsigned i = 0; i < 3; i++)
+        if (set >> i & 1U) memset(keys[(*count_out)++], (int)(0x10 + i), 32);
+}
+
+/* by, lists: sets of keys as bits. */
+static void make_image(struct release *release, unsigned by, unsigned lists)
+{
+    struct image *image = &release->images[0];
+    memset(image, 0, sizeof *image);
+    image->id = release->id;
+    image->release = release;
+    image->chip_id = 5;
+    image->file_size = 8192;
+    memset(image->image_sha256, (int)release->id, 32);
+    image->trust.is_known = true;
+    put_keys(image->trust.keys, by, &image->trust.keys_count);
+    image->trust.has_policy = lists != 0;
+    image->trust.policy = (struct godwit_policy){.threshold = 1, .counter = release->counter};
+    put_keys(image->trust.policy.image_keys, lists, &image->trust.policy.image_keys_count);
+}
+
+static void make_release(struct world *world, struct release *release, int64_t id, unsigned by,
+                         unsigned lists)
+{
+    release->id = id;
+    release->product = &world->product;
+    release->counter = (uint32_t)id;
+    release->frozen = true;
+    release->images_count = 1;
+    make_image(release, by, lists);
+}
+
+/* Runs release 1, whose P1 lists the first key alone; releases 2 … 5 stand in the list. */
+static void open_world(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    index_init(&world->fleet.images_by_digest, offsetof(struct image, image_sha256), 32);
+    world->device.product = &world->product;
+    world->device.facts.chip_id = 5;
+    world->device.facts.slot_size = 1 << 20;
+    world->device.facts.counter = 1;
+    memset(world->device.facts.image_sha256, 1, 32);
+    world->product.seed = (struct godwit_policy){.threshold = 1, .image_keys_count = 1};
+    memset(world->product.seed.image_keys[0], 0x10, 32);
+    make_release(world, &world->running, 1, 1, 1);
+    index_add(&world->fleet.images_by_digest, &world->running.images[0]);
+    for (int i = 0; i < RELEASES; i++)
+        world->releases[i].next = i ? &world->releases[i - 1] : NULL;
+    world->fleet.releases = &world->releases[RELEASES - 1];
+}
+
+static void close_world(struct world *world)
+{
+    index_deinit(&world->fleet.images_by_digest, false);
+}
+
+static struct image *image_of(struct world *world, int release)
+{
+    return &world->releases[release].images[0];
+}
+
+static unsigned plan(struct world *world, const struct image **first_out)
+{
+    const struct bridge_trip trip = {.device = &world->device,
+                                     .target = image_of(world, RELEASES - 1)};
+    return bridge_plan(&world->fleet, &trip, first_out);
+}
+
+/* ---- the second opinion: from the words of the checks, on sets of keys ---- */
+
+struct model {
+    unsigned by, lists, floor, threshold;
+    bool clean, frozen;
+};
+
+struct stand {
+    unsigned lists, floor, threshold, counter;
+};
+
+static unsigned bits(unsigned set)
+{
+    return (set & 1U) + (set >> 1 & 1U) + (set >> 2 & 1U);
+}
+
+static bool takes(const struct stand *at, const struct model *next, unsigned counter)
+{
+    if (counter < at->floor || counter < at->counter) return false;
+    if (bits(next->by & at->lists) < at->threshold) return false;
+    if (!next->lists || next->floor < at->floor) return false;
+    return next->clean || next->lists & at->lists;
+}
+
+/* Fewest installs from here to the last one, by trying all. */
+static unsigned fewest(const struct model *models, struct stand at, unsigned used, int *first_out)
+{
+    unsigned best = FAR;
+    for (int i = 0; i < RELEASES; i++) {
+        const struct model *next = &models[i];
+        bool is_target = i == RELEASES - 1;
+        if (used >> i & 1U || (!next->frozen && !is_target)) continue;
+        if (!takes(&at, next, (unsigned)i + 2)) continue;
+        const struct stand there = {next->lists, next->floor, next->threshold, (unsigned)i + 2};
+        unsigned rest = is_target ? 0 : fewest(models, there, used | 1U << i, NULL);
+        if (rest + 1 > best || rest == FAR) continue;
+        best = rest + 1; /* of equal ways the newest first stop: i grows */
+        if (first_out) *first_out = i;
+    }
+    return best;
+}
+
+static void apply(struct world *world, int release, const struct model *model)
+{
+    make_release(world, &world->releases[release], release + 2, model->by, model->lists);
+    struct godwit_policy *policy = &image_of(world, release)->trust.policy;
+    policy->floor = model->floor;
+    policy->threshold = (uint8_t)model->threshold;
+    policy->flags = model->clean ? GODWIT_POLICY_CLEAN_BREAK : 0;
+    world->releases[release].frozen = model->frozen;
+}
+
+static void compare(struct world *world, const struct model *models, unsigned long *seen)
+{
+    const struct stand here = {1, 0, 1, 1};
+    const struct image *first;
+    int expected = -1;
+    unsigned installs = fewest(models, here, 0, &expected);
+    if (installs == FAR) installs = 0;
+    for (int i = 0; i < RELEASES; i++)
+        apply(world, i, &models[i]);
+    assert_int_equal(plan(world, &first), installs);
+    assert_ptr_equal(first, installs ? image_of(world, expected) : NULL);
+    seen[installs]++;
+}
+
+static const unsigned BY[] = {1, 2, 3, 4, 6}, LISTS[] = {1, 3, 2, 6, 4};
+
+/* Every signer against every list, in all of the four. */
+static void every_hand_over(void **state)
+{
+    (void)state;
+    static struct world world;
+    struct exhaust walk = {0};
+    unsigned long seen[RELEASES + 1] = {0};
+    open_world(&world);
+    while (exhaust_next(&walk)) {
+        struct model models[RELEASES];
+        for (int i = 0; i < RELEASES; i++)
+            models[i] = (struct model){.by = BY[exhaust_pick(&walk, 5)],
+                                       .lists = LISTS[exhaust_pick(&walk, 5)],
+                                       .threshold = 1,
+                                       .frozen = true};
+        compare(&world, models, seen);
+    }
+    print_message("chains of 1: %lu, 2: %lu, 3: %lu, none: %lu\n", seen[1], seen[2], seen[3],
+                  seen[0]);
+    for (int i = 0; i < RELEASES; i++)
+        assert_true(seen[i] > 0);
+    close_world(&world);
+}
+
+/* Two bridges and the target, with all else that closes a way. */
+static void every_gate(void **state)
+{
+    (void)state;
+    static struct world world;
+    struct exhaust walk = {0};
+    unsigned long seen[RELEASES + 1] = {0};
+    static const unsigned KEYS[] = {1, 3, 2};
+    open_world(&world);
+    while (exhaust_next(&walk)) {
+        struct model models[RELEASES] = {{.by = 4, .lists = 4, .threshold = 1, .frozen = true}};
+        for (int i = 1; i < RELEASES; i++) {
+            struct model *model = &models[i];
+            model->by = KEYS[exhaust_pick(&walk, 3)];
+            model->lists = KEYS[exhaust_pick(&walk, 3)];
+            model->threshold = bits(model->lists) > 1 ? 1 + exhaust_pick(&walk, 2) : 1;
+            model->floor = exhaust_pick(&walk, 2) ? (unsigned)i + 1 : 0;
+            model->clean = i == 2 && exhaust_pick(&walk, 2);
+            model->frozen = i == 1 ? exhaust_pick(&walk, 2) : 1;
+        }
+        compare(&world, models, seen);
+    }
+    for (int i = 0; i < RELEASES; i++)
+        assert_true(seen[i] > 0);
+    close_world(&world);
+}
+
+/* ---- single rules ---- */
+
+/* K1 runs; 2 hands on to K2, 5 is signed by K2 alone; 3 and 4 are of no use. */
+static void hand_over(struct world *world)
+{
+    open_world(world);
+    const struct model models[RELEASES] = {
+        {.by = 1, .lists = 3}, {.by = 4, .lists = 4}, {.by = 4, .lists = 4}, {.by = 2, .lists = 2}};
+    for (int i = 0; i < RELEASES; i++) {
+        struct model model = models[i];
+        model.threshold = 1, model.frozen = true;
+        apply(world, i, &model);
+    }
+}
+
+static void what_takes_a_bridge_away(void **state)
+{
+    (void)state;
+    static struct world world;
+    const struct image *first;
+    for (unsigned fault = 0; fault <= 9; fault++) {
+        hand_over(&world);
+        struct image *bridge = image_of(&world, 0);
+        struct bridge_trip trip = {.device = &world.device, .target = image_of(&world, 3)};
+        struct product other = {0};
+        bool is_good = fault == 0 || fault == 9;
+        if (fault == 1) bridge->chip_id = 9;
+        if (fault == 2) bridge->file_size = (1 << 20) + 1;
+        if (fault == 3) bridge->hardware_mask = 2;
+        if (fault == 4)
+            world.device.facts.secure_version = 1, image_of(&world, 3)->secure_version = 1;
+        if (fault == 5) world.releases[0].product = &other;
+        if (fault == 6) trip.without = &world.releases[0];
+        if (fault == 7) world.device.facts.floor = 3;
+        if (fault == 8) world.device.failed_images_count = 1;
+        if (fault == 8) memset(world.device.failed_images[0], 2, 32);
+        if (fault == 9) world.device.facts.counter = 3, trip.allow_downgrade = true;
+        assert_int_equal(bridge_plan(&world.fleet, &trip, &first), is_good ? 2 : 0);
+        assert_ptr_equal(first, is_good ? bridge : NULL);
+        close_world(&world);
+    }
+}
+
+/* A stop whose P1 lists none of our deploy keys would be the last that the device ever obeys us. */
+static void no_stop_out_of_reach(void **state)
+{
+    (void)state;
+    static struct world world;
+    const struct image *first;
+    hand_over(&world);
+    struct godwit_policy *policy = &image_of(&world, 0)->trust.policy;
+    world.fleet.deploy_keys_count = 2;
+    memset(world.fleet.deploy_keys[0], 0xD2, 64);
+    memset(world.fleet.deploy_keys[1], 0xD1, 64);
+    policy->deploy_keys_count = 2;
+    memset(policy->deploy_keys[0], 0xD9, 64);
+    memset(policy->deploy_keys[1], 0xD8, 64);
+    assert_int_equal(plan(&world, &first), 0);
+    memset(policy->deploy_keys[1], 0xD1, 64);
+    assert_int_equal(plan(&world, &first), 2);
+    assert_int_equal(bridge_policy_key(&world.fleet, policy), 1);
+    policy->deploy_keys_count = 0;
+    assert_int_equal(bridge_policy_key(&world.fleet, policy), BRIDGE_KEY_UNSIGNED);
+    close_world(&world);
+}
+
+/* The newest key that it says it obeys; where it says nothing, its image's, else the oldest. */
+static void which_deploy_key(void **state)
+{
+    (void)state;
+    static struct world world;
+    hand_over(&world);
+    uint8_t *said = world.device.facts.deploy_keys;
+    struct godwit_policy *policy = &world.running.images[0].trust.policy;
+    const struct fleet *fleet = &world.fleet;
+    world.fleet.deploy_keys_count = 3;
+    for (int i = 0; i < 3; i++)
+        memset(world.fleet.deploy_keys[i], 0xD3 - i, 64);
+    policy->deploy_keys_count = 1;
+    memset(policy->deploy_keys[0], 0xD2, 64);
+    assert_int_equal(bridge_deploy_key(&world.device, fleet), 1);
+    world.running.product = NULL; /* what runs is not known */
+    assert_int_equal(bridge_deploy_key(&world.device, fleet), 2);
+    memset(said, 0xD1, 8);
+    assert_int_equal(bridge_deploy_key(&world.device, fleet), 2);
+    memset(said + 8, 0xD3, 8);
+    assert_int_equal(bridge_deploy_key(&world.device, fleet), 0);
+    memset(said, 0xEE, 16);
+    assert_int_equal(bridge_deploy_key(&world.device, fleet), BRIDGE_KEY_NONE);
+    close_world(&world);
+}
+
+static void where_trust_changed(void **state)
+{
+    (void)state;
+    static struct world world;
+    hand_over(&world);
+    world.releases[0].next = &world.running;
+    assert_false(bridge_changes_trust(&world.fleet, &world.running)); /* nothing before it */
+    assert_true(bridge_changes_trust(&world.fleet, &world.releases[0]));
+    assert_true(bridge_changes_trust(&world.fleet, &world.releases[1]));
+    assert_false(bridge_changes_trust(&world.fleet, &world.releases[2]));
+    assert_true(bridge_changes_trust(&world.fleet, &world.releases[3]));
+    world.releases[3].frozen = false;
+    assert_false(bridge_changes_trust(&world.fleet, &world.releases[3]));
+    image_of(&world, 2)->trust.policy.deploy_keys_count = 1;
+    image_of(&world, 2)->trust.policy.deploy_keys[0][0] = 1;
+    assert_true(bridge_changes_trust(&world.fleet, &world.releases[2]));
+    close_world(&world);
+}
+
+/* A long history: the work grows with its length and not with its square. */
+static void a_long_history(void **state)
+{
+    enum { LONG = 2000 };
+    (void)state;
+    static struct world world;
+    struct release *list = calloc(LONG, sizeof *list);
+    const struct image *first;
+    assert_non_null(list);
+    open_world(&world);
+    for (int i = 0; i < LONG; i++) {
+        unsigned key = 1U << (i * 3 / LONG), next = 1U << ((i + 1) * 3 / LONG);
+        make_release(&world, &list[i], i + 2, key, key | (next & 7U));
+        list[i].next = i ? &list[i - 1] : NULL;
+    }
+    world.fleet.releases = &list[LONG - 1];
+    const struct bridge_trip trip = {.device = &world.device, .target = &list[LONG - 1].images[0]};
+    assert_int_equal(bridge_plan(&world.fleet, &trip, &first), 3);
+    /* the newest of those that list the second key: the last one in front of the change */
+    assert_true(godwit_policy_trusts(&first->trust.policy, world.product.seed.image_keys[0]));
+    assert_int_equal(first->trust.policy.image_keys_count, 2);
+    close_world(&world);
+    free(list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_hand_over),          cmocka_unit_test(every_gate),
+        cmocka_unit_test(what_takes_a_bridge_away), cmocka_unit_test(no_stop_out_of_reach),
+        cmocka_unit_test(which_deploy_key),         cmocka_unit_test(where_trust_changed),
+        cmocka_unit_test(a_long_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
