@@ -191,6 +191,7 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
     must(!godwit_checkin_reply_encode(&reply, peer->reply, sizeof peer->reply, &peer->body_size),
          "writing a reply");
     peer->body = (const uint8_t *)peer->reply;
+    peer->body_size -= peer->is_garbled;
     return 200;
 }
 
