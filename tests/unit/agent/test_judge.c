@@ -243,6 +243,67 @@ static bool may_update(void *ctx)
     return is_allowed;
 }
 
+/* An install by this key with this sequence, refused or not; the peer's own counter stands still.
+ */
+static enum godwit_reason verdict_of_sequence(struct world *world, struct key *key,
+                                              uint64_t sequence, const struct file *file)
+{
+    struct key *own = world->peer.deploy_key;
+    world->peer.deploy_key = key;
+    world->peer.sequence = sequence - 1;
+    world->peer.outcomes = 0;
+    peer_offer(&world->peer, file->data, file->size, 5);
+    assert_true(world_run(world, done_outcome, 600));
+    world->peer.file = NULL;
+    world_run(world, NULL, 120); /* stay needs no sequence */
+    world->peer.deploy_key = own;
+    return (enum godwit_reason)world->peer.outcome.reason;
+}
+
+/* Each deploy key has its own numbers: one that was driven to the end is healed by the other. */
+static void counts_sequences_for_each_deploy_key(void **state)
+{
+    (void)state;
+    struct world world;
+    struct godwit_public_key public;
+    struct key *other = key_generate(GODWIT_SCHEME_ECDSA256);
+    assert_non_null(other);
+    world_init(&world, world_key(0));
+    struct key *own = world.peer.deploy_key;
+    struct godwit_policy policy = peer_policy(&world.peer);
+    key_public(other, &public);
+    memcpy(policy.deploy_keys[1], public.point, 64);
+    policy.deploy_keys_count = 2;
+    peer_set_seed(&world.peer, &policy);
+    world_start(&world);
+    struct godwit_record *record = &world.board.agent.record;
+    assert_true(world_run(&world, done_checked_in, 60));
+    world.board.system.may_update = may_update;
+    is_allowed = false;
+    memset(record->sequences[0].key, 0xAA, 8); /* of keys that the policy does not list any more */
+    memset(record->sequences[1].key, 0xBB, 8);
+    record->sequences[0].last = record->sequences[1].last = UINT64_MAX;
+
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    const uint64_t end = UINT64_MAX - 1000; /* the peer counts on while the device asks */
+    static const struct {
+        bool by_other;
+        uint64_t sequence;
+        bool is_old;
+    } steps[] = {{false, 700, false}, {false, 600, true}, {true, 500, false}, {true, 400, true},
+                 {false, 0, false},   {false, 900, true}, {true, 1500, false}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        uint64_t sequence = steps[i].sequence ? steps[i].sequence : end;
+        enum godwit_reason reason =
+            verdict_of_sequence(&world, steps[i].by_other ? other : own, sequence, &file);
+        assert_int_equal(reason, steps[i].is_old ? GODWIT_REASON_INSTRUCTION_SEQUENCE
+                                                 : GODWIT_REASON_NOT_NOW);
+    }
+    free(file.data);
+    key_close(other);
+    world_end(&world);
+}
+
 static void waits_for_its_owner(void **state)
 {
     (void)state;
@@ -253,6 +314,39 @@ static void waits_for_its_owner(void **state)
     is_allowed = false;
     assert_int_equal(outcome_of(&world, &file), GODWIT_REASON_NOT_NOW);
     is_allowed = true;
+    peer_offer(&world.peer, file.data, file.size, 6);
+    assert_true(world_run(&world, done_confirmed, 600));
+    free(file.data);
+    world_end(&world);
+}
+
+static uint32_t downgrade_floor;
+static void goes_below_the_floor(struct peer *peer, uint8_t *data)
+{
+    if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
+    godwit_store32(data + 96, downgrade_floor - 1);
+    world_sign_instruction(peer, data);
+}
+
+/* Force-now overrules the owner and the list of failed files, and nothing else. */
+static void force_now_overrules_two_checks(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_begin(&world);
+    struct godwit_record *record = &world.board.agent.record;
+    assert_true(world_run(&world, done_checked_in, 60));
+    world.board.system.may_update = may_update;
+    is_allowed = false;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    godwit_attempts_add(record, world.peer.file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
+    world.peer.force_now = true;
+    record->floor = downgrade_floor = 1;
+    world.peer.tamper = goes_below_the_floor;
+    assert_int_equal(outcome_of(&world, &file), GODWIT_REASON_BELOW_FLOOR);
+    record->floor = 0;
+    world.peer.tamper = NULL;
     peer_offer(&world.peer, file.data, file.size, 6);
     assert_true(world_run(&world, done_confirmed, 600));
     free(file.data);
@@ -298,7 +392,9 @@ int main(void)
         cmocka_unit_test(refuses_an_old_sequence),
         cmocka_unit_test(refuses_versions_that_the_chip_or_policy_forbids),
         cmocka_unit_test(goes_below_the_running_counter_only_when_told),
+        cmocka_unit_test(counts_sequences_for_each_deploy_key),
         cmocka_unit_test(waits_for_its_owner),
+        cmocka_unit_test(force_now_overrules_two_checks),
         cmocka_unit_test(takes_unsigned_instructions_where_no_key_is_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

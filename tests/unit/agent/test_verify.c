@@ -284,6 +284,33 @@ static void reads_the_policy_inside_the_image(void **state)
     assert_int_equal(reason_of_policy(&bad, false), GODWIT_REASON_HARDWARE);
 }
 
+/* Each file that verification refuses counts, over resets too; power cuts do not. */
+static void sets_a_file_aside_after_three_refusals(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_sign(plain(), 1);
+    world_begin(&world);
+    world.peer.offers_always = true;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    for (uint32_t i = 1; i <= GODWIT_ATTEMPTS_MAX; i++) {
+        while (world.peer.image_requests < i)
+            assert_true(world_run(&world, done_verifying, 900));
+        world_power_cycle(&world); /* the slot is read again, not the network */
+        assert_true(world_run(&world, done_verifying, 900));
+        world.peer.outcomes = 0;
+        assert_true(world_run(&world, done_outcome, 900));
+        assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_SIGNATURE_KEY);
+        assert_int_equal(world.peer.image_requests, i);
+        world_power_cycle(&world);
+    }
+    world_run(&world, NULL, 3600);
+    assert_int_equal(world.peer.image_requests, GODWIT_ATTEMPTS_MAX);
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_SET_ASIDE);
+    free(file.data);
+    world_end(&world);
+}
+
 static void believes_the_flash_and_not_the_download(void **state)
 {
     (void)state;
@@ -349,6 +376,7 @@ int main(void)
         cmocka_unit_test(refuses_damaged_images),
         cmocka_unit_test(parses_what_nobody_signed),
         cmocka_unit_test(reads_the_policy_inside_the_image),
+        cmocka_unit_test(sets_a_file_aside_after_three_refusals),
         cmocka_unit_test(believes_the_flash_and_not_the_download),
         cmocka_unit_test(refuses_a_good_file_that_is_not_the_one_announced),
     };
