@@ -56,7 +56,7 @@ static const struct {
                     TO(ASK) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) | TO(REPORT)},
     [GODWIT_FETCH] = {"fetch", godwit_state_fetch, TO(FETCH) | TO(VERIFY) | TO(ASK) | TO(REPORT)},
     [GODWIT_VERIFY] = {"verify", godwit_state_verify,
-                       TO(VERIFY) | TO(ASK) | TO(SWITCH) | TO(REPORT)},
+                       TO(VERIFY) | TO(FETCH) | TO(ASK) | TO(SWITCH) | TO(REPORT)},
     [GODWIT_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
     [GODWIT_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(RETURN)},
     [GODWIT_RETURN] = {"return", godwit_state_return, TO(RETURN) | TO(BOOT) | TO(REPORT)},

@@ -5,6 +5,7 @@
  *     0      … 2048  then: tokens for the parser
  *     2048   … 3072  the answer's JSON */
 #include "agent/internal.h"
+#include "agent/sources.h"
 #include "base/text.h"
 
 #define POLL_MS 20u
@@ -174,6 +175,7 @@ static enum godwit_state accept(struct godwit_agent *agent,
     bool is_same = memcmp(install->file_sha256, record->install.file_sha256, 32) == 0 &&
                    install->file_size == record->install.size &&
                    record->install_slot == agent->slots.idle.offset;
+    godwit_sources_offer(agent, is_same, &agent->work.reply);
     agent->is_underway = true;
     uint32_t valid_s = install->valid_s;
     if (valid_s == 0 || valid_s > GODWIT_INTERVAL_MAX_S) valid_s = GODWIT_INTERVAL_MAX_S;

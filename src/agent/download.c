@@ -2,15 +2,21 @@
  * sector buffer until they are judged, so a refused image costs no erase. A broken connection goes
  * on at the exact byte, since the unfinished sector stays in RAM; a reset goes on at the last
  * sector that was begun. Two files are never stitched: the digest is asked for by name and as
- * If-Range, and an answer that starts elsewhere than asked is not taken. */
+ * If-Range, and an answer that starts elsewhere than asked is not taken.
+ *
+ * What a fault costs: a connection that breaks without a new sector, a busy or slow source or a
+ * wrong range is a penalty; a source that refuses, or whose file is another one, is dropped. */
 #include "agent/internal.h"
+#include "agent/sources.h"
 #include "base/text.h"
 
 #define POLL_MS 20u
 #define SILENCE_MS 30000u
+#define WINDOW_MS 60000u  /* in which a source must send at least one sector's worth */
+#define MIRROR_BUSY_S 300 /* a mirror that wants a longer break is dropped */
 #define TRIES_MAX 10
 
-enum fetch_phase { FETCH_ENTER, FETCH_REQUEST, FETCH_HEAD, FETCH_BODY, FETCH_TAIL };
+enum fetch_phase { FETCH_ENTER, FETCH_REQUEST, FETCH_HEAD, FETCH_BODY, FETCH_FLUSH, FETCH_TAIL };
 
 static enum godwit_state leave(struct godwit_agent *agent, enum godwit_state next)
 {
@@ -24,42 +30,147 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
     return leave(agent, godwit_fail(agent, GODWIT_STAGE_DOWNLOAD, reason, word, number));
 }
 
-/* This connection is worth nothing any more; another one goes on where it stood. */
-static enum godwit_state try_again(struct godwit_agent *agent, uint32_t retry_after_s)
+/* This connection is worth nothing any more; after a while another one, perhaps to another source,
+ * goes on where it stood. */
+static enum godwit_state try_again(struct godwit_agent *agent, enum godwit_reason reason)
 {
-    if (++agent->tries >= TRIES_MAX)
-        return refuse(agent, GODWIT_REASON_DOWNLOAD, "at", agent->offset);
-    uint32_t wait_ms = godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1));
-    godwit_agent_wait(agent, wait_ms, retry_after_s);
+    if (++agent->tries >= TRIES_MAX) return refuse(agent, reason, "at", agent->offset);
+    (void)!godwit_sources_choose(agent); /* this one at least is left */
+    godwit_agent_wait(agent, godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1)), 0);
     agent->phase = FETCH_REQUEST;
     return leave(agent, GODWIT_FETCH);
+}
+
+/* One break in a row is forgiven: links break. */
+static enum godwit_state try_after_break(struct godwit_agent *agent)
+{
+    if (agent->tries > 0) godwit_sources_penalise(agent);
+    return try_again(agent, GODWIT_REASON_DOWNLOAD);
+}
+
+/* The range began elsewhere or belongs to another file. Where the same source is the best there is,
+ * it is asked for the whole file next time. */
+static enum godwit_state try_after_wrong_range(struct godwit_agent *agent)
+{
+    uint8_t source = agent->source;
+    godwit_sources_penalise(agent);
+    enum godwit_state next = try_again(agent, GODWIT_REASON_DOWNLOAD);
+    if (next == GODWIT_FETCH && agent->source == source) godwit_sources_start_over(agent);
+    return next;
+}
+
+/* The present source will never hand out this file: on to the next one, with what there is. */
+static enum godwit_state drop_source(struct godwit_agent *agent, enum godwit_reason reason,
+                                     const char *word, uint32_t number)
+{
+    LOG(WARN, "source_dropped", "source=%u reason=%u", agent->source, (unsigned)reason);
+    if (!godwit_sources_drop(agent)) return refuse(agent, reason, word, number);
+    agent->phase = FETCH_REQUEST;
+    return leave(agent, GODWIT_FETCH);
+}
+
+/* Its Retry-After is obeyed; but another source may be asked meanwhile. */
+static enum godwit_state try_after_busy(struct godwit_agent *agent,
+                                        const struct godwit_answer *answer)
+{
+    uint32_t wait_s = answer->retry_after_s;
+    if (wait_s > GODWIT_INTERVAL_MAX_S) wait_s = GODWIT_INTERVAL_MAX_S;
+    if (agent->source && wait_s > MIRROR_BUSY_S)
+        return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status",
+                           (uint32_t)answer->status);
+    if (wait_s) agent->busy_until_s[agent->source] = agent->now_s + wait_s + 1; /* not too early */
+    godwit_sources_penalise(agent);
+    return try_again(agent, GODWIT_REASON_DOWNLOAD);
+}
+
+/* What came is not what was announced. */
+static enum godwit_state blame(struct godwit_agent *agent, enum godwit_reason reason,
+                               const char *word, uint32_t number)
+{
+    LOG(WARN, "source_blamed", "used=%u reason=%u", agent->sources_used, (unsigned)reason);
+    if (godwit_sources_blame(agent)) {
+        agent->phase = FETCH_REQUEST;
+        return leave(agent, GODWIT_FETCH);
+    }
+    agent->record.install_step = GODWIT_STEP_NONE;
+    return refuse(agent, reason, word, number);
+}
+
+/* The server does not know us, or no longer wants this: asks it. Progress stays in flash and
+ * record. */
+static enum godwit_state ask_again(struct godwit_agent *agent, uint32_t status)
+{
+    if (agent->penalties[0] >= TRIES_MAX)
+        return refuse(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", status);
+    if (agent->penalties[0] > 0)
+        godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->penalties[0]), 0);
+    godwit_sources_penalise(agent);
+    return leave(agent, GODWIT_ASK);
+}
+
+/* Sleeps while the source has said that it is busy, but not longer than the offer holds. */
+static bool is_busy(struct godwit_agent *agent)
+{
+    uint32_t until_s = agent->busy_until_s[agent->source];
+    if (until_s <= agent->now_s) return false;
+    godwit_agent_wait(agent, 0, until_s - agent->now_s);
+    if ((int32_t)(agent->valid_until_ms - agent->wake_ms) < 0)
+        agent->wake_ms = agent->valid_until_ms;
+    return true;
 }
 
 static enum godwit_state request_file(struct godwit_agent *agent)
 {
     static const char prefix[] = "/v1/image/";
     struct godwit_agent_strings *strings = &agent->strings;
+    if (is_busy(agent)) return GODWIT_FETCH;
+    if (!godwit_sources_may_go_on(agent)) godwit_sources_start_over(agent);
     memcpy(strings->path, prefix, sizeof prefix);
-    godwit_hex_encode(agent->record.install.file_sha256, 32, strings->path + sizeof prefix - 1);
+    char *digest = strings->path + sizeof prefix - 1;
+    godwit_hex_encode(agent->record.install.file_sha256, 32, digest);
     struct godwit_request request = {
         .method = "GET",
         .path = strings->path,
         .bearer = strings->bearer,
         .range_from = agent->offset,
         .use_range = agent->offset > 0,
-        .if_range = agent->offset > 0 ? strings->path + sizeof prefix - 1 : NULL,
+        .if_range = agent->offset > 0 ? digest : NULL,
     };
-    agent->request_ms = agent->now_ms;
+    if (agent->source) { /* its entity tags are its own: the name alone says which file it is */
+        request.base = agent->sources[agent->source - 1];
+        request.path = digest - 1;
+        request.bearer = request.if_range = NULL;
+    }
+    agent->request_ms = agent->window_ms = agent->now_ms;
+    agent->window_offset = agent->offset;
     agent->phase = FETCH_HEAD;
-    if (agent->config.net->start(agent->config.net->ctx, &request)) return try_again(agent, 0);
+    if (agent->config.net->start(agent->config.net->ctx, &request)) return try_after_break(agent);
     return GODWIT_FETCH;
 }
 
 /* A 206 that goes on exactly where we stand, in a file of the size we know. */
 static bool is_the_rest(const struct godwit_agent *agent, const struct godwit_answer *answer)
 {
-    return answer->status == 206 && agent->offset > 0 && answer->range_from == agent->offset &&
+    return agent->offset > 0 && answer->range_from == agent->offset && !answer->is_other &&
            (answer->range_total == 0 || answer->range_total == agent->record.install.size);
+}
+
+/* Whether a body of this length can be what is missing; a range may be shorter than asked. */
+static bool is_length(const struct godwit_agent *agent, const struct godwit_answer *answer)
+{
+    uint32_t left = agent->record.install.size - agent->offset;
+    return answer->content_length == UINT32_MAX || answer->content_length == left ||
+           (answer->status == 206 && answer->content_length < left);
+}
+
+static enum godwit_state take_status(struct godwit_agent *agent, const struct godwit_answer *answer)
+{
+    int status = answer->status;
+    if (status == 206) return try_after_wrong_range(agent);
+    if (status == 408 || status == 429 || status >= 500) return try_after_busy(agent, answer);
+    if (agent->source == 0 && (status == 401 || status == 409))
+        return ask_again(agent, (uint32_t)status);
+    return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", (uint32_t)status);
 }
 
 /* The head of an answer, with the first `got` bytes behind it already in the sector buffer at
@@ -67,26 +178,24 @@ static bool is_the_rest(const struct godwit_agent *agent, const struct godwit_an
 static bool take_head(struct godwit_agent *agent, const struct godwit_answer *answer, uint32_t fill,
                       size_t got, enum godwit_state *next_out)
 {
-    uint32_t size = agent->record.install.size;
     int status = answer->status;
+    if (status != 200 && !(status == 206 && is_the_rest(agent, answer))) {
+        *next_out = take_status(agent, answer);
+        return false;
+    }
     if (status == 200 && agent->offset > 0) { /* the whole file again: nothing is joined to it */
         memmove(agent->sector, agent->sector + fill, got);
-        agent->offset = 0;
-        agent->record.install_blocks = 0;
+        godwit_sources_start_over(agent);
+        agent->window_offset = 0;
     }
-    if (status == 200 || is_the_rest(agent, answer)) {
-        agent->phase = FETCH_BODY;
-        if (answer->content_length == UINT32_MAX || answer->content_length == size - agent->offset)
-            return true;
-        *next_out = refuse(agent, GODWIT_REASON_BODY_DIFFERS, "length", answer->content_length);
-    } else if (status == 401 || status == 409) {
-        *next_out = leave(agent, GODWIT_ASK); /* progress stays in flash and record */
-    } else if (status == 206 || status == 429 || status >= 500) {
-        *next_out = try_again(agent, answer->retry_after_s);
-    } else {
-        *next_out = refuse(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", (uint32_t)status);
+    if (!is_length(agent, answer)) {
+        *next_out =
+            drop_source(agent, GODWIT_REASON_BODY_DIFFERS, "length", answer->content_length);
+        return false;
     }
-    return false;
+    godwit_sources_use(agent);
+    agent->phase = FETCH_BODY;
+    return true;
 }
 
 /* The held first bytes, before anything is erased. */
@@ -100,25 +209,25 @@ static enum godwit_reason judge_first_bytes(struct godwit_agent *agent)
     return godwit_judge_head(agent);
 }
 
-/* The sector buffer is full, or holds the file's end. */
+/* The sector buffer is full, or holds the file's end: into the slot, a step at a time. */
 static enum godwit_state flush(struct godwit_agent *agent)
 {
-    if (agent->offset <= GODWIT_SECTOR_SIZE) {
+    if (agent->phase != FETCH_FLUSH && agent->offset <= GODWIT_SECTOR_SIZE) {
         enum godwit_reason reason = judge_first_bytes(agent);
-        if (reason) {
-            agent->record.install_step = GODWIT_STEP_NONE;
-            return refuse(agent, reason, NULL, 0);
-        }
+        if (reason) return blame(agent, reason, NULL, 0);
     }
+    agent->phase = FETCH_FLUSH;
+    agent->request_ms = agent->now_ms;
     bool is_last = agent->offset == agent->record.install.size;
     godwit_err err = godwit_slot_append(agent);
+    if (err == GODWIT_ERR_BUSY) return GODWIT_FETCH;
     if (!err && is_last) err = godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_FETCHED);
     if (err) return refuse(agent, GODWIT_REASON_FLASH, "at", agent->offset);
     if (agent->offset > agent->best_offset) {
         agent->best_offset = agent->offset;
         agent->tries = 0;
     }
-    if (is_last) agent->phase = FETCH_TAIL;
+    agent->phase = is_last ? FETCH_TAIL : FETCH_BODY;
     return GODWIT_FETCH;
 }
 
@@ -130,12 +239,23 @@ static enum godwit_state read_tail(struct godwit_agent *agent)
     struct godwit_answer answer = {0};
     godwit_err err = agent->config.net->read(agent->config.net->ctx, &extra, 1, &got, &answer);
     if (got) {
-        agent->record.install_step = GODWIT_STEP_NONE;
-        return refuse(agent, GODWIT_REASON_BODY_DIFFERS, "length", agent->offset + 1);
+        uint32_t length = agent->offset + 1;
+        (void)!godwit_sources_drop(agent); /* it is to blame, whoever else had part */
+        return blame(agent, GODWIT_REASON_BODY_DIFFERS, "length", length);
     }
     if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return leave(agent, GODWIT_VERIFY);
     godwit_agent_wait(agent, POLL_MS, 0);
     return GODWIT_FETCH;
+}
+
+/* Less than a sector in a minute: the source is alive, and yet of no use. */
+static bool is_slow(struct godwit_agent *agent)
+{
+    if (agent->offset - agent->window_offset >= GODWIT_SECTOR_SIZE) {
+        agent->window_offset = agent->offset;
+        agent->window_ms = agent->now_ms;
+    }
+    return agent->now_ms - agent->window_ms > WINDOW_MS;
 }
 
 static enum godwit_state read_piece(struct godwit_agent *agent)
@@ -155,7 +275,11 @@ static enum godwit_state read_piece(struct godwit_agent *agent)
         agent->request_ms = agent->now_ms;
         if (agent->offset % GODWIT_SECTOR_SIZE == 0 || agent->offset == size) return flush(agent);
     }
-    if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return try_again(agent, 0);
+    if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return try_after_break(agent);
+    if (is_slow(agent)) {
+        godwit_sources_penalise(agent);
+        return try_again(agent, GODWIT_REASON_SLOW_SOURCE);
+    }
     if (!got) godwit_agent_wait(agent, POLL_MS, 0);
     return GODWIT_FETCH;
 }
@@ -163,13 +287,15 @@ static enum godwit_state read_piece(struct godwit_agent *agent)
 enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
 {
     if (agent->phase == FETCH_ENTER) {
-        agent->tries = 0;
         agent->phase = FETCH_REQUEST;
         if (godwit_slot_resume(agent)) return refuse(agent, GODWIT_REASON_FLASH, NULL, 0);
-        agent->best_offset = agent->offset;
+        if (agent->offset == 0) godwit_sources_start_over(agent);
+        if (agent->best_offset < agent->offset) agent->best_offset = agent->offset;
+        (void)!godwit_sources_choose(agent);
         return GODWIT_FETCH;
     }
     if (godwit_agent_is_past(agent, agent->valid_until_ms)) return leave(agent, GODWIT_ASK);
     if (agent->phase == FETCH_REQUEST) return request_file(agent);
+    if (agent->phase == FETCH_FLUSH) return flush(agent);
     return agent->phase == FETCH_TAIL ? read_tail(agent) : read_piece(agent);
 }

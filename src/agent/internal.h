@@ -46,6 +46,7 @@ struct godwit_agent {
     uint8_t failures;          /* requests in a row without an answer */
     uint8_t refusals;          /* answers in a row that were refused */
     uint8_t tries;             /* downloads in a row without a new sector */
+    uint8_t opened;            /* FETCH: steps done of those that open a block */
     uint8_t trial_reason;      /* RETURN: why */
     bool has_begun, nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last answer came by the next CA */
@@ -60,19 +61,20 @@ struct godwit_agent {
     uint32_t last_reason;
     uint32_t best_offset; /* FETCH: furthest whole sector of this download */
     uint32_t reply_size;
-    char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* of the present offer; download.c */
-    uint8_t penalties[GODWIT_SOURCES_MAX + 1];            /* the server's own first */
-    uint8_t source, sources_used;                         /* index; a bit for each */
-    uint32_t window_ms, window_offset; /* FETCH: begin of the rate window, bytes then */
-    uint32_t request_ms;               /* when the open request began */
-    uint32_t start_ms;                 /* of this boot: the trial's clock */
-    uint32_t fresh_s;                  /* of the last fresh answer, or of the boot */
-    uint32_t valid_until_ms;           /* of the instruction that is being followed */
-    struct godwit_region back;         /* RETURN: where to */
-    uint32_t size;                     /* RETURN: bytes of the slot that is looked at */
+    uint8_t penalties[GODWIT_SOURCES_MAX + 1]; /* of the present offer, the server's own first */
+    uint8_t source, sources_used;              /* index; a bit for each, see sources.c */
+    uint32_t busy_until_s[GODWIT_SOURCES_MAX + 1]; /* by now_s: it said Retry-After */
+    uint32_t window_ms, window_offset;             /* FETCH: begin of the rate window, bytes then */
+    uint32_t request_ms;                           /* when the open request began */
+    uint32_t start_ms;                             /* of this boot: the trial's clock */
+    uint32_t fresh_s;                              /* of the last fresh answer, or of the boot */
+    uint32_t valid_until_ms;                       /* of the instruction that is being followed */
+    struct godwit_region back;                     /* RETURN: where to */
+    uint32_t size;                                 /* RETURN: bytes of the slot that is looked at */
     uint8_t nonce[16];
     struct godwit_record record;
     struct godwit_agent_strings strings;
+    char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* of the present offer */
     union {
         struct godwit_image image;         /* FETCH (the head), VERIFY, RETURN */
         struct godwit_checkin checkin;     /* ASK, TRIAL: while the question is written */
@@ -188,7 +190,8 @@ GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int in
 GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
                                              const struct godwit_region *region, uint32_t *size_out,
                                              uint8_t digest_out[static 32]);
-/* The sector buffer's bytes up to agent->offset into the idle slot. */
+/* The sector buffer's bytes up to agent->offset into the idle slot; BUSY: a sector was erased for
+ * them, call again. */
 GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
 /* From which byte a download that a reset cut goes on; sets offset and must_repair. */
 GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);

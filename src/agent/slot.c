@@ -127,16 +127,26 @@ static uint32_t block_size(const struct godwit_agent *agent, uint32_t block)
     return (left + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
 }
 
-/* The record first forgets what the slot held, then the block is erased, then it is marked. */
+/* One step: the record first forgets what the slot held, then the block is erased sector by sector,
+ * then it is marked. BUSY until that is done, so that no step erases more than one sector. */
 static godwit_err open_block(struct godwit_agent *agent, uint32_t block)
 {
-    agent->record.install_blocks = block;
-    agent->must_repair = false;
-    godwit_err err = block == 0 ? godwit_record_commit(agent) : GODWIT_OK;
-    if (err) return err;
+    uint32_t step = agent->opened, sectors = block_size(agent, block) / GODWIT_SECTOR_SIZE;
     uint32_t offset = agent->slots.idle.offset + block * GODWIT_BLOCK_SIZE;
-    err = godwit_flash_erase(agent, offset, block_size(agent, block));
-    return err ? err : godwit_record_mark(agent, GODWIT_MARK_BLOCKS, block + 1);
+    godwit_err err = GODWIT_OK;
+    if (step == 0) {
+        agent->record.install_blocks = block;
+        agent->must_repair = false;
+        if (block == 0) err = godwit_record_commit(agent);
+    } else if (step <= sectors) {
+        err =
+            godwit_flash_erase(agent, offset + (step - 1) * GODWIT_SECTOR_SIZE, GODWIT_SECTOR_SIZE);
+    } else {
+        agent->opened = 0;
+        return godwit_record_mark(agent, GODWIT_MARK_BLOCKS, block + 1);
+    }
+    agent->opened++;
+    return err ? err : GODWIT_ERR_BUSY;
 }
 
 godwit_err godwit_slot_append(struct godwit_agent *agent)
@@ -159,6 +169,7 @@ godwit_err godwit_slot_append(struct godwit_agent *agent)
 godwit_err godwit_slot_resume(struct godwit_agent *agent)
 {
     agent->offset = 0;
+    agent->opened = 0;
     agent->must_repair = false;
     if (agent->record.install_blocks == 0) return GODWIT_OK;
     uint32_t block = agent->record.install_blocks - 1;

@@ -9,6 +9,7 @@
  * Every block in the sector must be sound, also one that the threshold does not need: else its
  * bytes could be changed without notice. */
 #include "agent/internal.h"
+#include "agent/sources.h"
 #include "formats/chip.h"
 #include "formats/sigblock.h"
 
@@ -268,5 +269,7 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
         if (!reason) return accept(agent);
         break;
     }
+    /* Other bytes than announced: from another source, before anything is reported. */
+    if (reason == GODWIT_REASON_FILE_DIGEST && godwit_sources_blame(agent)) return GODWIT_FETCH;
     return reason ? refuse(agent, reason) : GODWIT_VERIFY;
 }

@@ -184,6 +184,7 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
             peer->is_confirmed = true;
         reply.outcome_id = checkin.outcome.id;
         reply.has_instruction = true;
+        memcpy(reply.sources, peer->sources, sizeof reply.sources);
         memcpy(reply.next_ca, peer->next_ca, sizeof reply.next_ca);
         write_instruction(peer, &checkin, reply.instruction);
         peer->last = checkin;
@@ -201,9 +202,11 @@ static int answer_image(struct peer *peer, const struct godwit_request *request)
 {
     char hex[65];
     peer->image_requests++;
-    if (!bearer_is_token(peer, request->bearer)) return 401;
+    must(!request->base || !request->bearer, "keeping the token from a mirror");
+    if (!request->base && !bearer_is_token(peer, request->bearer)) return 401;
     godwit_hex_encode(peer->file_sha256, 32, hex);
-    if (!peer->file || strcmp(request->path + strlen(IMAGE_PATH), hex) != 0) return 409;
+    const char *name = request->path + (request->base ? 1 : strlen(IMAGE_PATH));
+    if (!peer->file || strcmp(name, hex) != 0) return 409;
     peer->body = peer->file;
     peer->body_size = peer->file_size;
     if (!request->use_range || (request->if_range && strcmp(request->if_range, hex) != 0))
@@ -220,7 +223,7 @@ static int answer_image(struct peer *peer, const struct godwit_request *request)
 
 static int answer(struct peer *peer, const struct godwit_request *request)
 {
-    bool is_image = !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH));
+    bool is_image = request->base || !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH));
     if (peer->status) return peer->status;
     if (is_image && peer->image_status) return peer->image_status;
     if (is_image) return answer_image(peer, request);

@@ -31,7 +31,8 @@ struct peer {
     bool by_next_ca;     /* its chain ends in the next CA */
     bool offers_always;  /* also after failures */
     bool is_garbled;     /* replies lack their last byte */
-    bool withdraws;      /* offer only until the device holds the file: "stay" before the switch */
+    char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* mirrors, which it plays itself */
+    bool withdraws; /* offer only until the device holds the file: "stay" before the switch */
     void (*tamper)(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE]);
 
     /* What happened. */

@@ -1,0 +1,421 @@
+/* Several sources for one digest: who is asked, who is penalised, who is dropped, and that no bad
+ * byte of one of them costs the update. */
+#include "wire.h"
+#include "world.h"
+
+static struct world world;
+static struct wire wire;
+static struct file file;
+
+/* The server and two mirrors; a claimed device, and an offer that it has not heard of yet. */
+static int setup(void **state)
+{
+    (void)state;
+    file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    world_init(&world, world_key(0));
+    wire_init(&wire, &world.options.net, &world.now_ms);
+    world.options.net = wire_port(&wire);
+    world_start(&world);
+    assert_true(world_run(&world, done_checked_in, 60));
+    peer_offer(&world.peer, file.data, file.size, 5);
+    wire_mirrors(world.peer.sources, 2);
+    godwit_agent_nudge(&world.board.agent);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(file.data);
+    world_end(&world);
+    return 0;
+}
+
+static struct wire_turn *turn(enum wire_place place)
+{
+    return &wire.turns[place];
+}
+
+static void turn_all(struct wire_turn every)
+{
+    for (int i = WIRE_IMAGE; i < WIRE_CHECKIN; i++)
+        wire.turns[i] = every;
+}
+
+static void assert_requests(uint32_t server, uint32_t first, uint32_t second)
+{
+    assert_int_equal(wire.requests[WIRE_IMAGE], server);
+    assert_int_equal(wire.requests[WIRE_MIRROR_1], first);
+    assert_int_equal(wire.requests[WIRE_MIRROR_2], second);
+}
+
+static void confirm(uint32_t within_s)
+{
+    assert_true(world_run(&world, done_confirmed, within_s));
+    assert_int_equal(world.peer.outcomes, 1); /* "confirmed" at most: nothing else was reported */
+}
+
+static void fails_with(enum godwit_reason reason, uint32_t within_s)
+{
+    assert_true(world_run(&world, done_outcome, within_s));
+    assert_int_equal(world.peer.outcome.reason, reason);
+}
+
+static void the_server_comes_first(void **state)
+{
+    (void)state;
+    confirm(300);
+    assert_requests(1, 0, 0);
+}
+
+/* A status that says no: at once to the next, which goes on where the last one stood. */
+static void one_that_refuses_is_dropped(void **state)
+{
+    (void)state;
+    static const int statuses[] = {404, 403, 302, 304, 400, 416, 204, 100};
+    turn(WIRE_MIRROR_1)->status = 401; /* a mirror's 401 is a refusal like any other */
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        struct pack_options options = world_pack("1.2.0");
+        options.seed = 900 + i;
+        struct file other = world_sign(world_image(&options), 0);
+        peer_offer(&world.peer, other.data, other.size, (uint32_t)i + 10);
+        wire.turns[WIRE_IMAGE] =
+            (struct wire_turn){.status_of_ranges = statuses[i], .cuts = 1, .cut_at = 20000};
+        memset(wire.requests, 0, sizeof wire.requests);
+        wire.received = 0;
+        assert_true(world_run(&world, done_confirmed, 900));
+        assert_requests(2, 1, 1);
+        assert_int_equal(wire.received, IMAGE_SIZE);
+        world.peer.file = NULL;
+        free(other.data);
+    }
+}
+
+static void nobody_has_it(void **state)
+{
+    (void)state;
+    turn_all((struct wire_turn){.status = 404});
+    fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
+    assert_string_equal(world.peer.outcome.detail, "status=404");
+    assert_requests(1, 1, 1);
+}
+
+/* Links break: the first break is nobody's fault, the second in a row is the source's. */
+static void one_that_is_away_is_left(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->fails_start = true;
+    turn(WIRE_MIRROR_1)->is_lost = turn(WIRE_MIRROR_1)->is_mute = true;
+    confirm(300);
+    assert_requests(2, 1, 1);
+}
+
+static void breaks_with_progress_change_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t at = 5000; at < IMAGE_SIZE; at += 5000) {
+        *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 1, .cut_at = at};
+        uint32_t before = wire.played;
+        while (wire.played == before)
+            world_run(&world, NULL, 1);
+    }
+    confirm(300);
+    assert_requests(14, 0, 0);
+    assert_int_equal(wire.received, IMAGE_SIZE);
+}
+
+static void other_bytes_from_one_are_fetched_again_from_another(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
+    confirm(300);
+    assert_requests(1, 1, 0);
+    assert_int_equal(wire.received, 2 * IMAGE_SIZE);
+}
+
+static void two_of_three_corrupt(void **state)
+{
+    (void)state;
+    for (int good = WIRE_IMAGE; good < WIRE_CHECKIN; good++) {
+        struct pack_options options = world_pack("1.2.0");
+        options.seed = 700 + (uint64_t)good;
+        struct file other = world_sign(world_image(&options), 0);
+        peer_offer(&world.peer, other.data, other.size, (uint32_t)good + 10);
+        turn_all((struct wire_turn){.flip_at = 4096, .flip_every = 8192, .flip_mask = 0x80});
+        memset(turn((enum wire_place)good), 0, sizeof(struct wire_turn));
+        memset(wire.requests, 0, sizeof wire.requests);
+        assert_true(world_run(&world, done_confirmed, 900));
+        assert_requests(1, good >= WIRE_MIRROR_1, good >= WIRE_MIRROR_2);
+        world.peer.file = NULL;
+        free(other.data);
+    }
+}
+
+static void all_are_corrupt(void **state)
+{
+    (void)state;
+    turn_all((struct wire_turn){.flip_at = 0x10100, .flip_every = 16, .flip_mask = 1});
+    fails_with(GODWIT_REASON_FILE_DIGEST, 300);
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_VERIFY);
+    assert_requests(1, 1, 1);
+}
+
+static void wrong_first_bytes_cost_no_erase(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.flips = 1, .flip_mask = 1};
+    *turn(WIRE_MIRROR_1) = (struct wire_turn){.flips = 1, .flip_at = 12, .flip_mask = 1};
+    confirm(300);
+    assert_requests(1, 1, 1);
+    assert_int_equal(wire.received, 2 * 4096 + IMAGE_SIZE);
+}
+
+/* Two had part in a bad file: neither is condemned, and the next download has one source. */
+static void who_of_two_was_it(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->cuts = 2;
+    turn(WIRE_IMAGE)->cut_at = 20000;
+    turn(WIRE_IMAGE)->times = 2; /* the first two requests; then it is sound */
+    *turn(WIRE_MIRROR_1) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
+    *turn(WIRE_MIRROR_2) = *turn(WIRE_MIRROR_1);
+    confirm(900);
+    /* server twice, mirror 1 the rest: bad, unproven; mirror 2: bad; then one of the two alone */
+    assert_int_equal(wire.requests[WIRE_MIRROR_2], 1);
+    assert_in_range(wire.requests[WIRE_IMAGE], 3, 4);
+    assert_in_range(wire.requests[WIRE_MIRROR_1], 1, 2);
+}
+
+/* What an earlier boot fetched may be anybody's: fetched anew before anybody is blamed. */
+static uint32_t wanted;
+static bool done_received(const struct world *at)
+{
+    (void)at;
+    return wire.received >= wanted;
+}
+
+static void bytes_of_an_earlier_boot_condemn_nobody(void **state)
+{
+    (void)state;
+    world.peer.sources[0][0] = 0; /* the server alone */
+    *turn(WIRE_IMAGE) = (struct wire_turn){.flips = 1, .flip_at = 8192, .flip_mask = 1};
+    wanted = 30000;
+    world.link.piece_max = 1000;
+    assert_true(world_run(&world, done_received, 300));
+    world_power_cycle(&world);
+    confirm(900);
+    assert_in_range(wire.received, 2 * IMAGE_SIZE, 2 * IMAGE_SIZE + 8192);
+}
+
+static void a_length_that_is_not_the_files(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->length = 1;
+    turn(WIRE_MIRROR_1)->length = (uint32_t)-1;
+    confirm(300);
+    assert_requests(1, 1, 1);
+    assert_in_range(wire.received, IMAGE_SIZE, IMAGE_SIZE + 2 * 4096); /* one reading of each */
+}
+
+static void a_body_without_end(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.hides_length = true, .extra = UINT32_MAX};
+    confirm(300);
+    assert_requests(1, 1, 0);
+    assert_int_equal(wire.received, 2 * IMAGE_SIZE + 1);
+}
+
+static void wrong_ranges_move_on_without_a_byte_lost(void **state)
+{
+    (void)state;
+    static const struct wire_turn turns[] = {{.shift = 1},
+                                             {.shift = (uint32_t)-1},
+                                             {.total = 1},
+                                             {.is_other = true},
+                                             {.lies_about_ranges = true}};
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        struct pack_options options = world_pack("1.2.0");
+        options.seed = 800 + i;
+        struct file other = world_sign(world_image(&options), 0);
+        peer_offer(&world.peer, other.data, other.size, (uint32_t)i + 10);
+        *turn(WIRE_IMAGE) = turns[i];
+        turn(WIRE_IMAGE)->cuts = 1;
+        turn(WIRE_IMAGE)->cut_at = 30001;
+        memset(wire.requests, 0, sizeof wire.requests);
+        wire.received = 0;
+        assert_true(world_run(&world, done_confirmed, 900));
+        assert_requests(2, 1, 0);
+        assert_in_range(wire.received, IMAGE_SIZE, IMAGE_SIZE + 4096);
+        world.peer.file = NULL;
+        free(other.data);
+    }
+}
+
+/* A server may give less of a range than was asked for. */
+static void short_ranges_add_up(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 1, .cut_at = 4097, .range_max = 5000};
+    confirm(900);
+    assert_int_equal(wire.received, IMAGE_SIZE);
+    assert_requests(15, 0, 0);
+}
+
+static void a_slow_one_is_left(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->byte_ms = 10000;
+    confirm(300);
+    assert_requests(1, 1, 0);
+    assert_int_equal(wire.received, IMAGE_SIZE); /* and its few bytes are kept */
+}
+
+static void all_are_slow(void **state)
+{
+    (void)state;
+    turn_all((struct wire_turn){.byte_ms = 10000});
+    fails_with(GODWIT_REASON_SLOW_SOURCE, 3600);
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_requests(4, 3, 3);
+}
+
+/* 4,285 bytes a minute are enough, for ever. */
+static void one_that_is_just_not_slow_is_kept(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->byte_ms = 14;
+    confirm(3600);
+    assert_requests(1, 0, 0);
+}
+
+static void a_busy_server_waits_for_its_time_while_a_mirror_serves(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .retry_after_s = 900};
+    confirm(120);
+    assert_requests(1, 1, 0);
+}
+
+static bool done_asked_for_image(const struct world *at)
+{
+    (void)at;
+    return wire.requests[WIRE_IMAGE] > wanted;
+}
+
+static void a_busy_server_alone_is_asked_when_it_said(void **state)
+{
+    (void)state;
+    static const uint32_t waits_s[] = {60, 77, 900, 3000};
+    world.peer.sources[0][0] = 0;
+    for (wanted = 0; wanted < sizeof waits_s / sizeof *waits_s; wanted++) {
+        *turn(WIRE_IMAGE) =
+            (struct wire_turn){.status = wanted % 2 ? 429 : 503, .retry_after_s = waits_s[wanted]};
+        uint64_t before_ms = wire.start_ms[WIRE_IMAGE];
+        assert_true(world_run(&world, done_asked_for_image, 4000));
+        uint64_t waited_ms = wire.start_ms[WIRE_IMAGE] - before_ms;
+        world_run(&world, NULL, 1); /* the answer is read */
+        if (wanted == 0) continue;
+        assert_in_range(waited_ms, waits_s[wanted - 1] * 1000, waits_s[wanted - 1] * 1000 + 2000);
+    }
+    turn(WIRE_IMAGE)->status = 0;
+    confirm(3700);
+}
+
+/* The server's answer names no longer than a week; a mirror is not worth even that. */
+static void an_absurd_wait(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = UINT32_MAX};
+    *turn(WIRE_MIRROR_1) = (struct wire_turn){.status = 429, .retry_after_s = 301};
+    *turn(WIRE_MIRROR_2) = (struct wire_turn){.status = 429, .retry_after_s = UINT32_MAX};
+    world_run(&world, NULL, 7 * 86400 - 60);
+    assert_requests(1, 1, 1);
+    confirm(120);
+}
+
+/* A server that offers and yet refuses: asked again and again, but not for ever, nor in a hurry. */
+static void an_offer_that_is_refused_ends(void **state)
+{
+    (void)state;
+    turn(WIRE_IMAGE)->status = 409;
+    world.peer.sources[0][0] = 0;
+    world_run(&world, NULL, 30);
+    assert_in_range(wire.requests[WIRE_IMAGE], 2, 5);
+    fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 3600);
+    assert_string_equal(world.peer.outcome.detail, "status=409");
+    assert_int_equal(wire.requests[WIRE_IMAGE], 11);
+}
+
+static void a_new_offer_forgives(void **state)
+{
+    (void)state;
+    turn_all((struct wire_turn){.status = 404});
+    fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
+    turn_all((struct wire_turn){0});
+    peer_offer(&world.peer, file.data, file.size, 6);
+    assert_true(world_run(&world, done_confirmed, 300));
+    assert_requests(2, 1, 1);
+}
+
+/* No step erases more than one sector. */
+static struct godwit_flash inner;
+static uint32_t erased_max;
+static godwit_err erase_and_note(void *ctx, uint32_t offset, size_t size)
+{
+    (void)ctx;
+    erased_max += (uint32_t)size;
+    return inner.erase(inner.ctx, offset, size);
+}
+
+static void a_step_erases_one_sector_at_most(void **state)
+{
+    (void)state;
+    struct godwit_flash counting = world.flash;
+    uint32_t steps = 0, total = 0;
+    inner = world.flash;
+    counting.erase = erase_and_note;
+    world.board.agent.config.flash = &counting;
+    while (world_status(&world).state != GODWIT_SWITCH) {
+        erased_max = 0;
+        world.now_ms = board_step(&world.board, world.now_ms);
+        assert_in_range(erased_max, 0, 4096);
+        total += erased_max;
+        assert_true(++steps < 100000);
+    }
+    assert_true(total >= IMAGE_SIZE);
+    assert_true(total < IMAGE_SIZE + 6 * 4096); /* each sector of the slot once, and the record */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_server_comes_first),
+        TEST(one_that_refuses_is_dropped),
+        TEST(nobody_has_it),
+        TEST(one_that_is_away_is_left),
+        TEST(breaks_with_progress_change_nothing),
+        TEST(other_bytes_from_one_are_fetched_again_from_another),
+        TEST(two_of_three_corrupt),
+        TEST(all_are_corrupt),
+        TEST(wrong_first_bytes_cost_no_erase),
+        TEST(who_of_two_was_it),
+        TEST(bytes_of_an_earlier_boot_condemn_nobody),
+        TEST(a_length_that_is_not_the_files),
+        TEST(a_body_without_end),
+        TEST(wrong_ranges_move_on_without_a_byte_lost),
+        TEST(short_ranges_add_up),
+        TEST(a_slow_one_is_left),
+        TEST(all_are_slow),
+        TEST(one_that_is_just_not_slow_is_kept),
+        TEST(a_busy_server_waits_for_its_time_while_a_mirror_serves),
+        TEST(a_busy_server_alone_is_asked_when_it_said),
+        TEST(an_absurd_wait),
+        TEST(an_offer_that_is_refused_ends),
+        TEST(a_new_offer_forgives),
+        TEST(a_step_erases_one_sector_at_most),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
