@@ -112,7 +112,13 @@ static STACK_OF(X509) * anchors_of(const struct host_trust *trust, X509_STORE_CT
     return anchors;
 }
 
-static const char by_next_ca; /* its address marks a session */
+/* OpenSSL's place in a session for the mark that it was proven by the next CA. */
+static int mark_index(void)
+{
+    static int index = -1;
+    if (index < 0) index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    return index;
+}
 
 static void mark(const struct host_trust *trust, X509_STORE_CTX *store)
 {
@@ -120,7 +126,7 @@ static void mark(const struct host_trust *trust, X509_STORE_CTX *store)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     for (int i = 1; i < sk_X509_num(chain); i++)
         if (is_ca(trust, 1, sk_X509_value(chain, i)))
-            SSL_SESSION_set_app_data(SSL_get_session(ssl), (void *)(uintptr_t)&by_next_ca);
+            SSL_SESSION_set_ex_data(SSL_get_session(ssl), mark_index(), (void *)1);
 }
 
 /* OpenSSL's hook in place of its own verification: same work, with our anchors and dates. */
@@ -188,5 +194,5 @@ bool host_trust_is_by_next_ca(CURL *easy)
     if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) || !info) return false;
     if (info->backend != CURLSSLBACKEND_OPENSSL || !info->internals) return false;
     SSL_SESSION *session = SSL_get_session(info->internals);
-    return session && SSL_SESSION_get_app_data(session) == &by_next_ca;
+    return session && SSL_SESSION_get_ex_data(session, mark_index());
 }
