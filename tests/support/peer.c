@@ -182,7 +182,7 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
         if (peer->file && !checkin.on_trial &&
             !memcmp(checkin.image_sha256, peer->image_sha256, 32))
             peer->is_confirmed = true;
-        reply.outcome_id = checkin.outcome.id;
+        if (!peer->is_deaf) reply.outcome_id = checkin.outcome.id;
         reply.has_instruction = true;
         memcpy(reply.sources, peer->sources, sizeof reply.sources);
         memcpy(reply.next_ca, peer->next_ca, sizeof reply.next_ca);

@@ -30,6 +30,7 @@ struct peer {
     uint8_t next_ca[32]; /* announced in each reply; zero: none */
     bool by_next_ca;     /* its chain ends in the next CA */
     bool offers_always;  /* also after failures */
+    bool is_deaf;        /* acknowledges no outcome */
     bool is_garbled;     /* replies lack their last byte */
     char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* mirrors, which it plays itself */
     bool withdraws; /* offer only until the device holds the file: "stay" before the switch */

@@ -291,7 +291,7 @@ static void counts_sequences_for_each_deploy_key(void **state)
         uint64_t sequence;
         bool is_old;
     } steps[] = {{false, 700, false}, {false, 600, true}, {true, 500, false}, {true, 400, true},
-                 {false, 0, false},   {false, 900, true}, {true, 1500, false}};
+                 {false, 650, true},  {false, 0, false},  {false, 900, true}, {true, 1500, false}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         uint64_t sequence = steps[i].sequence ? steps[i].sequence : end;
         enum godwit_reason reason =

@@ -148,6 +148,18 @@ static void refuses_a_signature_for_other_bytes(void **state)
     assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_DIGEST);
 }
 
+/* All is right but the signature: digest, key and CRC are as they should be. */
+static void refuses_a_forged_signature(void **state)
+{
+    (void)state;
+    struct file file = world_sign(plain(), 0);
+    uint8_t guess[64];
+    memset(guess, 0x5A, sizeof guess);
+    assert_int_equal(godwit_sigblock_commit(file.data + file.size - 4096, guess, sizeof guess),
+                     GODWIT_OK);
+    assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_BAD);
+}
+
 static void an_open_product_asks_no_signature(void **state)
 {
     (void)state;
@@ -311,6 +323,30 @@ static void sets_a_file_aside_after_three_refusals(void **state)
     world_end(&world);
 }
 
+/* A server that acknowledges nothing: the outcome stays the same, and the attempts count. */
+static void counts_refusals_that_no_one_hears(void **state)
+{
+    (void)state;
+    struct world world;
+    struct file file = world_sign(plain(), 1);
+    world_begin(&world);
+    world.peer.offers_always = world.peer.is_deaf = true;
+    peer_offer(&world.peer, file.data, file.size, 5);
+    for (uint32_t i = 1; i <= GODWIT_ATTEMPTS_MAX; i++) {
+        while (world.peer.image_requests < i)
+            assert_true(world_run(&world, done_verifying, 900));
+        world.peer.checkins = 0;
+        world.peer.file = NULL;
+        assert_true(world_run(&world, done_checked_in, 900));
+        world.peer.file = file.data;
+        world_power_cycle(&world);
+    }
+    world_run(&world, NULL, 3600);
+    assert_int_equal(world.peer.image_requests, GODWIT_ATTEMPTS_MAX);
+    free(file.data);
+    world_end(&world);
+}
+
 static void believes_the_flash_and_not_the_download(void **state)
 {
     (void)state;
@@ -371,12 +407,14 @@ int main(void)
         cmocka_unit_test(refuses_a_bad_block_even_beside_a_good_one),
         cmocka_unit_test(refuses_loose_bytes_in_the_signature_sector),
         cmocka_unit_test(refuses_a_signature_for_other_bytes),
+        cmocka_unit_test(refuses_a_forged_signature),
         cmocka_unit_test(an_open_product_asks_no_signature),
         cmocka_unit_test(refuses_what_does_not_fit_the_chip_before_any_erase),
         cmocka_unit_test(refuses_damaged_images),
         cmocka_unit_test(parses_what_nobody_signed),
         cmocka_unit_test(reads_the_policy_inside_the_image),
         cmocka_unit_test(sets_a_file_aside_after_three_refusals),
+        cmocka_unit_test(counts_refusals_that_no_one_hears),
         cmocka_unit_test(believes_the_flash_and_not_the_download),
         cmocka_unit_test(refuses_a_good_file_that_is_not_the_one_announced),
     };
