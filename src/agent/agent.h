@@ -3,7 +3,7 @@
  *
  *   BOOT → IDLE → ASK → FETCH → VERIFY → ASK → SWITCH → (restart) BOOT → TRIAL → REPORT → ASK …
  *                                                                    └→ RETURN → (restart)
- * Each row of the table is one line in agent.c. Trust: the seed policy, docs/PROTOCOL.md. */
+ * Each row of the table is one line in agent.c. Trust: docs/PROTOCOL.md, 4. */
 #pragma once
 
 #include "agent/port.h"
