@@ -2,12 +2,12 @@
  * thousand idle devices hold none. The write callback takes a piece only into an empty buffer and
  * pauses otherwise; read() empties it and lets the transfer go on. */
 #include "ports/host/host_net.h"
+#include "ports/host/host_redirect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define URL_SIZE_MAX 512
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 30L
 
@@ -16,6 +16,11 @@ struct transfer {
     struct curl_slist *headers;
     struct transfer *next; /* in the pool's free list */
     struct host_net *net;  /* NULL while free */
+    struct godwit_request request;
+    char url[HOST_URL_SIZE]; /* of the present hop, or where it goes next */
+    unsigned hops;           /* redirects followed */
+    bool is_moving;          /* the answer is a redirect that is followed: nobody is shown it */
+    size_t moving_size;      /* of its body */
     struct godwit_answer answer;
     bool is_paused, is_done;
     CURLcode result; /* once done */
@@ -55,6 +60,20 @@ static void content_range_parse(const char *text, struct godwit_answer *answer)
     answer->range_total = slash[1] == '*' ? 0 : clamp(strtoull(slash + 1, NULL, 10));
 }
 
+static const char *header_value(const struct transfer *transfer, const char *name)
+{
+    struct curl_header *header;
+    if (curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &header)) return NULL;
+    return header->value;
+}
+
+/* Whether the header is the tag in quotes: a weak one promises nothing about bytes. */
+static bool is_tag(const char *header, const char *tag)
+{
+    size_t size = strlen(tag);
+    return header[0] == '"' && !strncmp(header + 1, tag, size) && !strcmp(header + 1 + size, "\"");
+}
+
 static void head_read(struct transfer *transfer)
 {
     struct godwit_answer *answer = &transfer->answer;
@@ -66,10 +85,14 @@ static void head_read(struct transfer *transfer)
     answer->status = (int)status;
     answer->content_length = length < 0 ? UINT32_MAX : clamp((uint64_t)length);
     answer->retry_after_s = retry < 0 ? 0 : clamp((uint64_t)retry);
-    struct curl_header *header;
-    if (status == 206 &&
-        !curl_easy_header(transfer->easy, "Content-Range", 0, CURLH_HEADER, -1, &header))
-        content_range_parse(header->value, answer);
+    const char *range = header_value(transfer, "Content-Range");
+    if (status == 206 && range) content_range_parse(range, answer);
+    const char *tag = header_value(transfer, "ETag"), *asked = transfer->request.if_range;
+    answer->is_other = tag && asked && !is_tag(tag, asked);
+    const char *location = header_value(transfer, "Location");
+    transfer->is_moving =
+        !strcmp(transfer->request.method, "GET") &&
+        host_redirect(transfer->url, answer->status, location, transfer->hops, transfer->url);
 }
 
 static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
@@ -77,6 +100,8 @@ static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
     struct transfer *transfer = ctx;
     size_t size = one * count;
     if (!transfer->answer.status) head_read(transfer);
+    if (transfer->is_moving) /* a long farewell is cut short */
+        return (transfer->moving_size += size) > sizeof transfer->buffer ? 0 : size;
     if (transfer->size > transfer->taken || size > sizeof transfer->buffer) {
         transfer->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -106,7 +131,6 @@ static void transfer_done(struct transfer *transfer, CURLcode result)
 {
     transfer->is_done = true;
     transfer->result = result;
-    if (!result && !transfer->answer.status) head_read(transfer);
     struct host_net *net = transfer->net;
     if (!net) return;
     failure_put(net, transfer);
@@ -124,6 +148,14 @@ static int is_connected(void *ctx, char *to, char *from, int to_port, int from_p
     return CURL_PREREQFUNC_OK;
 }
 
+/* A mirror is anybody: the system's CAs, or none at all. The digest protects the bytes. */
+static bool mirror_trust_apply(CURL *easy)
+{
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    return !bad;
+}
+
 static bool transfer_setup(struct transfer *transfer, struct host_trust *trust)
 {
     CURL *easy = transfer->easy;
@@ -139,7 +171,7 @@ static bool transfer_setup(struct transfer *transfer, struct host_trust *trust)
     bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, is_connected);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-    return !bad && !host_trust_apply(trust, easy);
+    return !bad && (trust ? !host_trust_apply(trust, easy) : mirror_trust_apply(easy));
 }
 
 static struct transfer *transfer_take(struct host_net_pool *pool)
@@ -155,10 +187,7 @@ static struct transfer *transfer_take(struct host_net_pool *pool)
     }
     transfer->next = NULL;
     transfer->headers = NULL;
-    memset(&transfer->answer, 0, sizeof transfer->answer);
-    transfer->is_paused = transfer->is_done = false;
-    transfer->size = transfer->taken = 0;
-    transfer->error[0] = '\0';
+    transfer->hops = 0;
     return transfer;
 }
 
@@ -188,16 +217,15 @@ static bool tag_add(struct transfer *transfer, const char *tag)
     return size > 0 && (size_t)size < sizeof quoted && header_add(transfer, "If-Range: ", quoted);
 }
 
-static bool request_fill(struct transfer *transfer, const char *base,
-                         const struct godwit_request *request)
+static bool request_fill(struct transfer *transfer, bool is_to_server)
 {
-    char url[URL_SIZE_MAX], range[32];
-    int size = snprintf(url, sizeof url, "%s%s", base, request->path);
-    if (size < 0 || (size_t)size >= sizeof url) return false;
+    const struct godwit_request *request = &transfer->request;
+    char range[32];
     CURL *easy = transfer->easy;
-    CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, url);
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
     bool is_good = true;
-    if (request->bearer) is_good = header_add(transfer, "Authorization: Bearer ", request->bearer);
+    if (request->bearer && is_to_server)
+        is_good = header_add(transfer, "Authorization: Bearer ", request->bearer);
     if (request->use_range) {
         snprintf(range, sizeof range, "%u-", (unsigned)request->range_from);
         is_good = is_good && header_add(transfer, "Range: bytes=", range);
@@ -211,6 +239,30 @@ static bool request_fill(struct transfer *transfer, const char *base,
     bad |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
     bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     return is_good && !bad;
+}
+
+/* One hop: the first, or where a redirect leads. */
+static bool transfer_begin(struct transfer *transfer)
+{
+    struct host_net *net = transfer->net;
+    bool is_to_server = host_is_same_origin(transfer->url, net->pool->config.url);
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+    memset(&transfer->answer, 0, sizeof transfer->answer);
+    transfer->is_moving = transfer->is_paused = transfer->is_done = false;
+    transfer->size = transfer->taken = transfer->moving_size = 0;
+    transfer->error[0] = '\0';
+    return transfer->easy && transfer_setup(transfer, is_to_server ? &net->trust : NULL) &&
+           request_fill(transfer, is_to_server) &&
+           !curl_multi_add_handle(net->pool->multi, transfer->easy);
+}
+
+static void transfer_move(struct transfer *transfer)
+{
+    curl_multi_remove_handle(transfer->net->pool->multi, transfer->easy);
+    curl_easy_reset(transfer->easy);
+    transfer->hops++;
+    if (!transfer_begin(transfer)) transfer_done(transfer, CURLE_FAILED_INIT);
 }
 
 static void net_close(void *ctx)
@@ -230,9 +282,10 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     struct transfer *transfer = transfer_take(net->pool);
     if (!transfer) return GODWIT_ERR_NET;
     transfer->net = net;
-    if (!transfer->easy || !transfer_setup(transfer, &net->trust) ||
-        !request_fill(transfer, net->pool->config.url, request) ||
-        curl_multi_add_handle(net->pool->multi, transfer->easy)) {
+    transfer->request = *request;
+    const char *base = request->base ? request->base : net->pool->config.url;
+    int size = snprintf(transfer->url, sizeof transfer->url, "%s%s", base, request->path);
+    if (size < 0 || (size_t)size >= sizeof transfer->url || !transfer_begin(transfer)) {
         transfer_give(net->pool, transfer);
         snprintf(net->failure, sizeof net->failure, "libcurl refused the request");
         return GODWIT_ERR_NET;
@@ -248,6 +301,7 @@ static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *si
     struct transfer *transfer = net->transfer;
     *size_out = 0;
     if (!transfer) return GODWIT_ERR_NET;
+    if (transfer->is_moving) return GODWIT_OK;
     *answer = transfer->answer;
     size_t size = transfer->size - transfer->taken;
     if (size) {
@@ -277,7 +331,7 @@ void host_net_init(struct host_net *net, struct host_net_pool *pool)
     memset(net, 0, sizeof *net);
     net->pool = pool;
     net->port = (struct godwit_net){net, net_start, net_read, net_close, net_trust};
-    net->trust = pool->config.trust;
+    if (pool) net->trust = pool->config.trust; /* a test may have none */
 }
 
 /* ── the pool ──────────────────────────────────────────────────────────────────────────────── */
@@ -319,7 +373,12 @@ void host_net_pool_run(struct host_net_pool *pool, int wait_ms)
     for (CURLMsg *msg; (msg = curl_multi_info_read(pool->multi, &left));) {
         struct transfer *transfer;
         if (msg->msg != CURLMSG_DONE) continue;
+        CURLcode result = msg->data.result;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        transfer_done(transfer, msg->data.result);
+        if (!result && !transfer->answer.status) head_read(transfer);
+        if (transfer->is_moving && transfer->net)
+            transfer_move(transfer);
+        else
+            transfer_done(transfer, result);
     }
 }
