@@ -10,7 +10,7 @@
 #define HEALTH_DEFAULT_S 10u
 #define HEALTH_MAX_S 300u /* well within a trial's deadline */
 #define CALM_MS 3600000u
-#define LEAP_MS 604800000u /* more between two steps: somebody has set the clock */
+#define LATE_MS 10000u
 
 _Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
                "the RAM that we promise on a 32-bit chip");
@@ -134,14 +134,17 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
     agent->state = GODWIT_BOOT;
 }
 
-/* The agent's own time goes on by what has passed since the last step. A leap, forward or back, is
- * a clock that was set, and no time at all: nothing waits for years or gives up at once. */
+/* The agent's own time goes on by what has passed since the last step. It knows when it asked to be
+ * called: more than ten seconds beyond that, or less than nothing, is a clock that was set, and
+ * counts as the wait that was asked for. So no leap makes it wait for years or give up at once, and
+ * a clock that leaps at every step does not stop it. */
 static void pass_time(struct godwit_agent *agent, uint32_t caller_ms)
 {
     uint32_t passed_ms = caller_ms - agent->caller_ms;
+    uint32_t asked_ms =
+        godwit_agent_is_past(agent, agent->wake_ms) ? 0 : agent->wake_ms - agent->now_ms;
     agent->caller_ms = caller_ms;
-    if (!agent->has_begun || passed_ms > LEAP_MS) passed_ms = 0;
-    agent->has_begun = true;
+    if (passed_ms > asked_ms + LATE_MS) passed_ms = asked_ms;
     agent->now_ms += passed_ms;
     uint32_t rest_ms = agent->second_ms + passed_ms;
     agent->now_s += rest_ms / 1000;

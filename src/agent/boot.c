@@ -116,13 +116,21 @@ static void read_otadata(const struct godwit_agent *agent, struct traces *traces
     }
 }
 
+static bool runs_install(const struct godwit_agent *agent)
+{
+    return agent->record.install_slot == agent->slots.running.offset &&
+           memcmp(agent->record.install.image_sha256, agent->work.digest, 32) == 0;
+}
+
 /* An image on trial that another updater selected is watched all the same: the record takes it in.
- */
+ * The one that ran before is no stranger: damage has put it there. */
 static void adopt_stranger(struct godwit_agent *agent)
 {
     struct godwit_ota_entry entries[2];
     struct godwit_record *record = &agent->record;
-    if (record->install_step >= GODWIT_STEP_SELECTED || godwit_otadata_load(agent, entries)) return;
+    if (record->install_step >= GODWIT_STEP_SELECTED || runs_install(agent) ||
+        godwit_otadata_load(agent, entries))
+        return;
     int active = godwit_ota_active(entries);
     if (active < 0 || entries[active].state != GODWIT_OTA_PENDING ||
         !godwit_otadata_names(agent, &entries[active], agent->slots.running_index))
@@ -133,12 +141,6 @@ static void adopt_stranger(struct godwit_agent *agent)
     record->install_rollout = 0;
     record->install_step = GODWIT_STEP_SELECTED;
     record->power_resets = 0;
-}
-
-static bool runs_install(const struct godwit_agent *agent)
-{
-    return agent->record.install_slot == agent->slots.running.offset &&
-           memcmp(agent->record.install.image_sha256, agent->work.digest, 32) == 0;
 }
 
 static struct traces gather(struct godwit_agent *agent)

@@ -68,6 +68,7 @@ enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
         return GODWIT_TRIAL;
     }
     close_story(agent);
+    agent->outcome_is_new = godwit_record_commit(agent) != GODWIT_OK; /* REPORT tries again */
     return GODWIT_REPORT;
 }
 

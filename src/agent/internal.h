@@ -48,7 +48,7 @@ struct godwit_agent {
     uint8_t tries;             /* downloads in a row without a new sector */
     uint8_t opened;            /* FETCH: steps done of those that open a block */
     uint8_t trial_reason;      /* RETURN: why */
-    bool has_begun, nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
+    bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last answer came by the next CA */
     bool is_ready;                    /* the slots and the record are known */
     bool is_verified;                 /* the idle slot, since this boot */

@@ -92,8 +92,8 @@ static enum godwit_state settle_other(struct godwit_agent *agent)
     if (!has_note || record->running_slot == agent->slots.running.offset ||
         godwit_otadata_load(agent, entries))
         return take_over(agent, GODWIT_REASON_NONE);
-    bool is_blank = godwit_ota_is_blank(&entries[0]) && godwit_ota_is_blank(&entries[1]);
-    if (is_blank && !is_previous(agent)) return take_over(agent, GODWIT_REASON_NONE); /* cable */
+    bool is_erased = godwit_all((const uint8_t *)entries, sizeof entries, 0xFF);
+    if (is_erased && !is_previous(agent)) return take_over(agent, GODWIT_REASON_NONE); /* cable */
     if (godwit_otadata_restore(agent, &was_changed)) return flash_failed(agent);
     if (!was_changed) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
     (void)notice(agent, GODWIT_REASON_OTADATA_REPAIRED);
