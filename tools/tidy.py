@@ -37,7 +37,7 @@ ARROWS = {
     "fleet": "store rt formats base",
     "server": "fleet store http keys rt formats base",
     "cli": "emu keys formats base",
-    "sim": "board server http fleet store rt keys agent emu formats base",
+    "sim": "board server http fleet store rt keys agent emu formats base cli/options.h",
     "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h",
 }
 DEVICE = ("base", "formats", "agent")

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "ports/host/host.h"
 #include "server/server.h"
+#include "sim/sim.h"
 
 struct command {
     const char *name; /* NULL: a heading of the help, in `sentence` */
@@ -37,6 +38,7 @@ static const struct command COMMANDS[] = {
     {"pack", cmd_pack, "[--version V] [--behaviour B] OUT", "make a small image for them"},
     {"device", cmd_device, "--flash FILE.bin", "run one, its flash in a file"},
     {"fleet", cmd_fleet, "--count N", "run many in one process"},
+    {"attack", cmd_attack, "[--case NAME] [--listen ADDR:PORT]", "play a hostile server"},
 };
 #define COMMANDS_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 

@@ -1,0 +1,306 @@
+/* An emulated board under attack: the real agent on real flash bytes, the network as a function
+ * call with virtual time. What the board says is judged by attack_judge.c; here its flash is looked
+ * at too, which no server could. */
+#include "sim/attack_board.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FLASH_SIZE (1u << 20)
+#define SLOT_SIZE 0x20000u
+#define HOUR_MS UINT64_C(3600000)
+#define AFTER_MS (3 * HOUR_MS)
+#define STEPS_MAX 100000000u /* in a case: more is an agent that turns in circles */
+#define MAC              \
+    {                    \
+        2, 0, 0, 0, 0, 1 \
+    }
+
+struct stage {
+    struct attack attack;
+    struct flash_ram ram;
+    struct saw saw; /* cuts nothing, but counts */
+    struct godwit_flash flash;
+    struct board board;
+    uint64_t now_ms;
+    uint64_t steps;
+    /* the open answer */
+    bool is_open, is_waiting;
+    struct attack_answer answer;
+    uint64_t taken, start_ms; /* bytes of its body, and when it began */
+    char tag[80];             /* If-Range of its request; "": none */
+};
+
+/* ---- the network ---- */
+
+static godwit_err net_start(void *ctx, const struct godwit_request *request)
+{
+    struct stage *stage = ctx;
+    const struct attack_request question = {
+        .method = request->method,
+        .base = request->base,
+        .path = request->path,
+        .bearer = request->bearer,
+        .body = request->body,
+        .if_range = request->if_range,
+        .body_size = request->body_size,
+        .range_from = request->range_from,
+        .use_range = request->use_range,
+        .now_ms = stage->now_ms,
+    };
+    attack_must(!stage->is_open, "one request at a time");
+    attack_ask(&stage->attack, &question, &stage->answer);
+    if (!stage->answer.status) return GODWIT_ERR_NET;
+    snprintf(stage->tag, sizeof stage->tag, "%s", request->if_range ? request->if_range : "");
+    stage->is_open = stage->is_waiting = true;
+    stage->taken = 0;
+    stage->start_ms = stage->now_ms;
+    return GODWIT_OK;
+}
+
+/* Bytes that have come over the wire by now, of those that are still to be read. */
+static uint64_t arrived(const struct stage *stage)
+{
+    const struct attack_answer *answer = &stage->answer;
+    uint64_t size = answer->is_endless && answer->body_size ? UINT64_MAX : answer->body_size;
+    if (answer->cuts && answer->cut_at < size) size = answer->cut_at;
+    if (answer->rate) {
+        uint64_t sent = (stage->now_ms - stage->start_ms) * answer->rate / 100000;
+        if (sent < size) size = sent;
+    }
+    return size > stage->taken ? size - stage->taken : 0;
+}
+
+static bool is_over(const struct stage *stage)
+{
+    const struct attack_answer *answer = &stage->answer;
+    return !(answer->is_endless && answer->body_size) && stage->taken >= answer->body_size;
+}
+
+static void fill_head(const struct stage *stage, struct godwit_answer *out)
+{
+    const struct attack_answer *answer = &stage->answer;
+    out->status = answer->status;
+    out->retry_after_s = answer->retry_after_s;
+    out->content_length = answer->stated_size ? answer->stated_size : (uint32_t)answer->body_size;
+    if (answer->has_no_length || (answer->is_endless && !answer->stated_size))
+        out->content_length = UINT32_MAX;
+    out->range_from = answer->range_from;
+    out->range_total = answer->range_total;
+    out->is_other = answer->etag && stage->tag[0] && strcmp(answer->etag, stage->tag) != 0;
+}
+
+static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
+                           struct godwit_answer *out)
+{
+    struct stage *stage = ctx;
+    const struct attack_answer *answer = &stage->answer;
+    *size_out = 0;
+    if (!stage->is_open) return GODWIT_ERR_NET;
+    bool waits = stage->is_waiting || answer->is_silent;
+    stage->is_waiting = false;
+    if (waits) return GODWIT_OK;
+    fill_head(stage, out);
+    if (is_over(stage)) return GODWIT_ERR_END;
+    if (answer->cuts && stage->taken >= answer->cut_at) return GODWIT_ERR_NET;
+    uint64_t size = arrived(stage);
+    if (size > size_max) size = size_max;
+    if (size > 16384) size = 16384;
+    for (uint64_t i = 0; i < size; i++)
+        data[i] = answer->body[(stage->taken + i) % answer->body_size];
+    stage->taken += size;
+    *size_out = (size_t)size;
+    if (stage->attack.phase != ATTACK_DURING) return GODWIT_OK;
+    struct attack_seen *seen = &stage->attack.seen;
+    seen->bytes_taken += size;
+    if (stage->taken > seen->bytes_max) seen->bytes_max = stage->taken;
+    return GODWIT_OK;
+}
+
+static void net_close(void *ctx)
+{
+    struct stage *stage = ctx;
+    stage->is_open = false;
+}
+
+/* ---- a board's life ---- */
+
+static void power_on(struct stage *stage, struct attack_world *world, enum attack_base base,
+                     uint64_t seed)
+{
+    const struct board_options options = {
+        .flash = &stage->flash,
+        .net = {.ctx = stage, .start = net_start, .read = net_read, .close = net_close},
+        .bootloader = {.chip = world->chip, .has_rollback = true},
+        .mac = MAC,
+        .seed_policy = world->seeds[base],
+        .claim_token = world->claim_token,
+        .random_seed = seed,
+    };
+    struct godwit_flash inner = flash_ram_port(&stage->ram);
+    saw_init(&stage->saw, &inner);
+    stage->flash = saw_port(&stage->saw);
+    board_init(&stage->board, &options);
+    board_power_on(&stage->board, GODWIT_RESET_POWER_ON);
+}
+
+/* Until the time, or until done says so; false: it turned in circles. */
+static bool live_until(struct stage *stage, uint64_t end_ms,
+                       bool (*is_done)(const struct attack *attack))
+{
+    while (stage->now_ms < end_ms && !stage->board.is_bricked) {
+        if (is_done && is_done(&stage->attack)) return true;
+        if (++stage->steps > STEPS_MAX) return false;
+        uint64_t next_ms = board_step(&stage->board, stage->now_ms);
+        stage->now_ms = next_ms < end_ms ? next_ms : end_ms;
+    }
+    return true;
+}
+
+static bool has_recovered(const struct attack *attack)
+{
+    return attack->seen.has_recovered;
+}
+
+/* One question behind the last event, so that a server's ear has heard it all. */
+static bool live_on(struct stage *stage, uint64_t more_ms)
+{
+    return live_until(stage, stage->now_ms + more_ms, NULL);
+}
+
+/* ---- the base ---- */
+
+static void first_flash(struct stage *stage, struct attack_world *world, enum attack_base base,
+                        struct attack_state *state)
+{
+    struct attack_recipe recipe;
+    attack_base_recipe(world, base, &recipe);
+    if (base != BASE_NEW) recipe.has_policy = false; /* older than its first policy */
+    memcpy(recipe.version, "0.9.0", sizeof "0.9.0");
+    struct attack_file file = attack_file_make(world, &recipe);
+    const struct board_layout layout = {.slot_size = SLOT_SIZE};
+    struct godwit_flash flash;
+    attack_must(!flash_ram_init(&stage->ram, FLASH_SIZE, 4, NULL), "making flash");
+    flash = flash_ram_port(&stage->ram);
+    attack_must(!board_provision(&flash, world->chip, &layout, file.data, file.size), "flashing");
+    state->current = file;
+    state->current.data = NULL;
+    state->current.counter = ATTACK_COUNTER - 1;
+    attack_file_free(&file);
+}
+
+void attack_board_make(struct attack_world *world, enum attack_base base)
+{
+    static const struct attack_case rows[BASES_COUNT] = {
+        {.base = BASE_POLICY}, {.base = BASE_TWO}, {.base = BASE_RSA}, {.base = BASE_BASIC}};
+    struct attack_board_base *made = &world->bases[base];
+    if (made->is_made) return;
+    struct stage *stage = calloc(1, sizeof *stage);
+    attack_must(stage != NULL, "finding memory");
+    first_flash(stage, world, base, &made->state);
+    if (base != BASE_NEW) {
+        attack_begin(&stage->attack, world, &rows[base], &made->state);
+        attack_end(&stage->attack);
+        struct attack_recipe recipe = attack_recipe(&stage->attack, 1);
+        stage->attack.after = attack_genuine(&stage->attack, &recipe);
+        power_on(stage, world, base, 0);
+        attack_enter(&stage->attack, ATTACK_AFTER, 0);
+        bool is_sound = live_until(stage, 2 * HOUR_MS, has_recovered) && live_on(stage, 120000);
+        attack_must(is_sound && stage->attack.seen.has_recovered, "the honest update of a base");
+        made->state.current = *stage->attack.after;
+        made->state.current.data = NULL;
+        if (base == BASE_BASIC) made->state.current.counter = ATTACK_COUNTER;
+        board_power_off(&stage->board);
+        attack_end(&stage->attack);
+    }
+    made->ram = stage->ram;
+    made->now_ms = stage->now_ms;
+    made->is_made = true;
+    free(stage);
+}
+
+/* ---- what the flash says in the end ---- */
+
+static bool flash_holds(const struct stage *stage, const struct godwit_partition *partition,
+                        const struct attack_file *file)
+{
+    uint8_t sector[4096];
+    for (size_t at = 0; at < file->size; at += sizeof sector) {
+        size_t size = file->size - at < sizeof sector ? file->size - at : sizeof sector;
+        if (stage->flash.read(stage->flash.ctx, partition->offset + (uint32_t)at, sector, size) ||
+            memcmp(sector, file->data + at, size) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The bootloader's own choice, from a copy of the flash: is it the partition that runs? */
+static const char *look_at_choice(const struct stage *stage)
+{
+    struct flash_ram copy;
+    struct boot boot;
+    struct efuses efuses = stage->board.efuses;
+    attack_must(!flash_ram_clone(&stage->ram, &copy), "copying flash");
+    struct godwit_flash flash = flash_ram_port(&copy);
+    godwit_err err = bootloader_run(&stage->board.options.bootloader, &flash, &efuses, &boot);
+    flash_ram_deinit(&copy);
+    if (err || !boot.boots) return "nothing boots any more";
+    if (boot.partition.offset != stage->board.running.offset)
+        return "otadata names another image than the one that runs";
+    return NULL;
+}
+
+static const char *look_at_flash(const struct stage *stage)
+{
+    const struct attack *attack = &stage->attack;
+    if (stage->board.is_bricked) return "the board is bricked";
+    if (stage->ram.violations) return "flash was written over";
+    if (stage->board.counters.panics || stage->board.counters.watchdogs) return "the board crashed";
+    if (attack->seen.has_recovered && !flash_holds(stage, &stage->board.running, attack->after))
+        return "what runs in the end is not the honest release, byte for byte";
+    return look_at_choice(stage);
+}
+
+/* ---- a case ---- */
+
+static const char *play(struct stage *stage)
+{
+    struct attack *attack = &stage->attack;
+    const struct attack_case *row = attack->row;
+    uint32_t during_s = row->during_s ? row->during_s : ATTACK_DURING_S;
+    attack_enter(attack, ATTACK_BEFORE, stage->now_ms);
+    if (row->before_s && !live_on(stage, (uint64_t)row->before_s * 1000)) return "it hung BEFORE";
+    attack_enter(attack, ATTACK_DURING, stage->now_ms);
+    uint32_t wear = stage->saw.operations;
+    if (!live_on(stage, (uint64_t)during_s * 1000)) return "it hung: steps without end";
+    attack->seen.wear = stage->saw.operations - wear;
+    attack_enter(attack, ATTACK_AFTER, stage->now_ms);
+    if (!live_until(stage, stage->now_ms + AFTER_MS, has_recovered)) return "it hung AFTER";
+    if (!live_on(stage, 1000)) return "it hung in the end";
+    return look_at_flash(stage);
+}
+
+void attack_board_play(struct attack_world *world, const struct attack_case *row, bool is_loud,
+                       struct attack_result *result)
+{
+    attack_board_make(world, row->base);
+    const struct attack_board_base *base = &world->bases[row->base];
+    struct attack_state state = base->state;
+    struct stage *stage = calloc(1, sizeof *stage);
+    attack_must(stage != NULL, "finding memory");
+    attack_must(!flash_ram_clone(&base->ram, &stage->ram), "copying flash");
+    stage->now_ms = base->now_ms;
+    attack_begin(&stage->attack, world, row, &state);
+    stage->attack.is_loud = is_loud;
+    power_on(stage, world, row->base, 1);
+    const char *wrong = play(stage);
+    attack_judge(&stage->attack, result);
+    if (wrong && result->verdict == ATTACK_HELD) {
+        result->verdict = ATTACK_FAILED;
+        snprintf(result->why, sizeof result->why, "%s", wrong);
+    }
+    board_power_off(&stage->board);
+    attack_end(&stage->attack);
+    flash_ram_deinit(&stage->ram);
+    free(stage);
+}

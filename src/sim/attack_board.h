@@ -1,0 +1,10 @@
+/* Transport 1: an emulated board in the same process, its time as fast as it goes. */
+#pragma once
+
+#include "sim/attack.h"
+
+/* Plays a case on a copy of its base's board, which is made the first time it is asked for. */
+void attack_board_play(struct attack_world *world, const struct attack_case *row, bool is_loud,
+                       struct attack_result *result);
+/* Makes the board of a base: honest history up to where the cases begin. */
+void attack_board_make(struct attack_world *world, enum attack_base base);

@@ -1,0 +1,4 @@
+/* Godwit played against itself: one command so far. */
+#pragma once
+
+int cmd_attack(int argc, char **argv);
