@@ -104,6 +104,7 @@ struct attack_tape {
 struct attack_seen {
     uint32_t questions, image_requests, mirror_requests, strays, outcomes, resumed;
     uint32_t during_questions, during_images;
+    uint32_t first_reason;    /* reported in DURING; 0: none */
     uint64_t reasons[2];      /* a bit for each reason that was reported in DURING */
     uint32_t fresh_age_max_s; /* in DURING and in the first question of AFTER */
     uint64_t after_begin_ms, after_question_ms; /* the latter: the first in AFTER; 0: none */
@@ -113,7 +114,8 @@ struct attack_seen {
     bool has_recovered; /* the AFTER release ran and was confirmed */
     bool has_strange;   /* an image ran, or a file was held as good, that must not */
     char strange[80];
-    bool has_leaked; /* a secret went where it must not */
+    uint8_t trusted_ca[2][32]; /* what the port was told to believe; zero where it was not */
+    bool has_leaked;           /* a secret went where it must not */
     struct godwit_checkin last;
 };
 

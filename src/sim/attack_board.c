@@ -123,6 +123,12 @@ static void net_close(void *ctx)
     stage->is_open = false;
 }
 
+static void net_trust(void *ctx, const uint8_t ca_sha256[2][32])
+{
+    struct stage *stage = ctx;
+    memcpy(stage->attack.seen.trusted_ca, ca_sha256, sizeof stage->attack.seen.trusted_ca);
+}
+
 /* ---- a board's life ---- */
 
 static void power_on(struct stage *stage, struct attack_world *world, enum attack_base base,
@@ -130,7 +136,11 @@ static void power_on(struct stage *stage, struct attack_world *world, enum attac
 {
     const struct board_options options = {
         .flash = &stage->flash,
-        .net = {.ctx = stage, .start = net_start, .read = net_read, .close = net_close},
+        .net = {.ctx = stage,
+                .start = net_start,
+                .read = net_read,
+                .close = net_close,
+                .trust = net_trust},
         .bootloader = {.chip = world->chip, .has_rollback = true},
         .mac = MAC,
         .seed_policy = world->seeds[base],

@@ -246,7 +246,7 @@ const struct attack_case ATTACK_CODE[] = {
     {1, "S", "code-changed-entry", "its entry address changed",
      REFUSED(R(SIGNATURE_DIGEST), R(ENTRY)), SERVER, .param = 5, .spoil = flip_restated},
     {1, "S", "code-digest-left", "a byte of code changed, the appended digest left",
-     REFUSED(R(IMAGE_DIGEST), R(CHECKSUM)), SERVER, .spoil = wrong_digest},
+     REFUSED(R(IMAGE_DIGEST), R(CHECKSUM), R(SIGNATURE_DIGEST)), SERVER, .spoil = wrong_digest},
     {1, "S", "code-elf", "a program for another machine", REFUSED(R(NOT_AN_IMAGE)), SERVER,
      .spoil = no_image},
     {1, "S", "code-html", "an error page with a digest of its own", REFUSED(R(NOT_AN_IMAGE)),

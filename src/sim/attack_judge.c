@@ -27,13 +27,6 @@ static bool has_wanted_reason(const struct attack *attack)
     return false;
 }
 
-static uint32_t any_reason(const struct attack *attack)
-{
-    for (uint32_t reason = 1; reason < 128; reason++)
-        if (attack_has_reason(attack, reason)) return reason;
-    return 0;
-}
-
 bool attack_is_decided(const struct attack *attack)
 {
     switch (attack->row->end) {
@@ -51,7 +44,7 @@ bool attack_is_decided(const struct attack *attack)
 static void judge_end(const struct attack *attack, struct attack_result *result)
 {
     const struct attack_case *row = attack->row;
-    uint32_t reason = any_reason(attack);
+    uint32_t reason = attack->seen.first_reason;
     if (row->end == ATTACK_REFUSED && !has_wanted_reason(attack))
         blame(result, ATTACK_FAILED, "refused for another reason than %s: %s",
               godwit_reason_id(row->reasons[0]), reason ? godwit_reason_id(reason) : "none said");
@@ -63,8 +56,9 @@ static void judge_end(const struct attack *attack, struct attack_result *result)
 void attack_judge(const struct attack *attack, struct attack_result *result)
 {
     const struct attack_seen *seen = &attack->seen;
-    *result = (struct attack_result){
-        .questions = seen->questions, .images = seen->image_requests, .reason = any_reason(attack)};
+    *result = (struct attack_result){.questions = seen->questions,
+                                     .images = seen->image_requests,
+                                     .reason = attack->seen.first_reason};
     if (seen->has_strange) blame(result, ATTACK_ACCEPTED, "%s", seen->strange);
     if (attack->row->end < ATTACK_WHOLE && seen->has_installed)
         blame(result, ATTACK_ACCEPTED, "the thief's file was installed");

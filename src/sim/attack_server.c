@@ -160,8 +160,10 @@ static void note_outcome(struct attack *attack)
     if (!outcome->id || outcome->id == attack->outcome_id) return;
     attack->outcome_id = outcome->id;
     attack->seen.outcomes++;
-    if (attack->phase == ATTACK_DURING && outcome->reason < 128)
+    if (attack->phase == ATTACK_DURING && outcome->reason < 128) {
         attack->seen.reasons[outcome->reason / 64] |= UINT64_C(1) << outcome->reason % 64;
+        if (!attack->seen.first_reason) attack->seen.first_reason = outcome->reason;
+    }
     attack_tell(attack, "     outcome %u: %s, %s %s", outcome->id,
                 godwit_stage_name(outcome->stage), godwit_reason_id(outcome->reason),
                 outcome->detail);

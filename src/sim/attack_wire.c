@@ -246,6 +246,30 @@ static void redirect(struct attack *attack, const struct attack_request *request
     answer->location = PLACES[attack->row->param % 10];
 }
 
+/* Who only has the network's own key, or the present CA's, announces a CA of his own. */
+enum { CA_UNSIGNED, CA_OTHER, CA_HONEST };
+
+static void announce_ca(struct attack *attack, struct godwit_checkin_reply *reply)
+{
+    uint8_t honest[32];
+    memset(honest, 0x11, sizeof honest);
+    memset(reply->next_ca, attack->row->param == CA_HONEST ? 0x11 : 0xCC, sizeof reply->next_ca);
+    if (attack->row->param == CA_UNSIGNED) return;
+    struct godwit_instruction instruction = /* the honest server's own announcement */
+        attack_instruction(attack, NULL, GODWIT_INSTRUCTION_STAY);
+    memcpy(instruction.next_ca, honest, sizeof instruction.next_ca);
+    attack_instruct(attack, KEY_DEPLOY, &instruction, reply->instruction);
+}
+
+static const char *trusts_rightly(const struct attack *attack)
+{
+    uint8_t wanted[32];
+    memset(wanted, attack->row->param == CA_HONEST ? 0x11 : 0, sizeof wanted);
+    bool is_right = !memcmp(attack->seen.trusted_ca[1], wanted, 32) &&
+                    godwit_all(attack->seen.trusted_ca[0], 32, 0);
+    return is_right ? NULL : "it believes a CA that it must not, or not the one that it should";
+}
+
 /* clang-format off */
 const struct attack_case ATTACK_WIRE[] = {
     {4, "NM", "flood-body", "a body without length and without end",
@@ -339,6 +363,12 @@ const struct attack_case ATTACK_WIRE[] = {
      .during_s = 600, .param = 10, .answer = redirect},
     {12, "N", "listen-question-host", "a question is redirected to another host", KEPT, LIVE,
      .during_s = 600, .param = 13, .answer = redirect},
+    {12, "N", "listen-ca-unsigned", "a next CA announced, of which no instruction speaks", KEPT,
+     .param = CA_UNSIGNED, .reply = announce_ca, .judge = trusts_rightly},
+    {12, "N", "listen-ca-other", "the honest announcement of a next CA, with the thief's CA in it",
+     KEPT, .param = CA_OTHER, .reply = announce_ca, .judge = trusts_rightly},
+    {12, "-", "listen-ca-honest", "nobody attacks: the next CA is announced and noted", KEPT,
+     CONTROL, .param = CA_HONEST, .reply = announce_ca, .judge = trusts_rightly},
     {12, "-", "listen-claim", "nobody attacks: a new board joins, its token sent once", INSTALLED,
      CONTROL, .base = BASE_NEW, .begin = attack_offer_next},
     {0}};
