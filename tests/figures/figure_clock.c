@@ -10,6 +10,7 @@
 
 #define FILE_SIZE 0x3000u
 #define LIMIT_S 7200u
+#define STEPS_MAX (LIMIT_S * 50u) /* more would be asking without a pause */
 #define DAY_MS 86400000ll
 #define YEAR_MS (36525ll * DAY_MS / 100)
 #define NEVER UINT32_MAX
@@ -58,9 +59,10 @@ static const uint64_t SERVER_TIMES[] = {
 
 struct plan {
     char what[96];
-    uint32_t jump_step;   /* before which step it jumps; NEVER: it does not */
-    uint32_t again_every; /* and then before every so many steps, there and back; 0: once */
-    uint32_t back_after;  /* … or back after so many steps; 0: never */
+    uint32_t jump_step;  /* before which step it jumps; NEVER: it does not */
+    uint32_t back_after; /* back after so many steps; 0: never */
+    uint32_t
+        lies_every_s; /* … or there and back again every so many true seconds; 0: it does not */
     int64_t jump_ms;
     bool restarts; /* at each boot it starts at 0 */
 };
@@ -112,12 +114,15 @@ static void turn_clock(const struct plan *plan, uint32_t step)
 {
     uint64_t *ahead_ms = &device.board.clock_ahead_ms;
     if (plan->restarts && !device.board.is_started) *ahead_ms = 0 - device.now_ms;
-    if (plan->jump_step == NEVER || step < plan->jump_step) return;
-    uint32_t since = step - plan->jump_step;
-    bool jumps = plan->again_every ? since % plan->again_every == 0 : since == 0;
-    bool is_back = plan->again_every && since / plan->again_every % 2 == 1;
-    if (plan->back_after && since == plan->back_after) jumps = is_back = true;
-    if (jumps) *ahead_ms += (uint64_t)(is_back ? -plan->jump_ms : plan->jump_ms);
+    if (plan->lies_every_s) {
+        uint64_t since_ms = device.now_ms - joined.device.now_ms;
+        bool is_away = since_ms / 1000 / plan->lies_every_s % 2 == 1;
+        *ahead_ms = is_away ? (uint64_t)plan->jump_ms : 0;
+    } else if (plan->jump_step != NEVER) {
+        if (step == plan->jump_step) *ahead_ms += (uint64_t)plan->jump_ms;
+        if (plan->back_after && step == plan->jump_step + plan->back_after)
+            *ahead_ms -= (uint64_t)plan->jump_ms;
+    }
 }
 
 /* Steps it took; 0: it did not end as it should. */
@@ -130,7 +135,7 @@ static uint32_t play(const struct plan *plan, const struct firmware *file)
     uint64_t end_ms = device.now_ms + LIMIT_S * 1000u;
     while (!done(&device)) {
         turn_clock(plan, steps++);
-        if (device.now_ms > end_ms || !device_step(&device)) return 0;
+        if (device.now_ms > end_ms || steps > STEPS_MAX || !device_step(&device)) return 0;
     }
     uint64_t took_ms = device.now_ms - joined.device.now_ms;
     if (took_ms > count.longest_ms) count.longest_ms = took_ms;
@@ -195,17 +200,18 @@ static void run_jumps(const struct firmware *file)
         }
 }
 
-/* A liar: there and back every so many steps, from the beginning to the end. */
+/* A source of time that lies: there and back every so many seconds, as long as the story lasts. */
 static void run_lies(void)
 {
-    struct plan plan = {.jump_step = 0};
-    for (plan.again_every = 2; plan.again_every <= 64; plan.again_every += 1 + plan.again_every / 3)
-        for (size_t i = 0; i < COUNT_OF(JUMPS); i++) {
-            plan.jump_ms = JUMPS[i];
-            snprintf(plan.what, sizeof plan.what, "jumps of %lld ms, there and back every %u steps",
-                     (long long)plan.jump_ms, plan.again_every);
-            run_both(&plan);
-        }
+    static const uint32_t periods_s[] = {7, 30, 60, 61, 300, 599, 3600};
+    struct plan plan = {.jump_step = NEVER};
+    for (size_t i = 0; i < COUNT_OF(periods_s) * COUNT_OF(JUMPS); i++) {
+        plan.lies_every_s = periods_s[i / COUNT_OF(JUMPS)];
+        plan.jump_ms = JUMPS[i % COUNT_OF(JUMPS)];
+        snprintf(plan.what, sizeof plan.what, "jumps of %lld ms, there and back every %u s",
+                 (long long)plan.jump_ms, plan.lies_every_s);
+        run_both(&plan);
+    }
 }
 
 static void set_server_time(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE])

@@ -33,9 +33,12 @@ void moment_drop(struct moment *moment)
 
 bool device_run(struct device *device, device_done *done, uint32_t seconds)
 {
-    uint64_t end_ms = device->now_ms + (uint64_t)seconds * 1000;
-    while (!done(device))
-        if (device->now_ms > end_ms || !device_step(device)) return false;
+    uint64_t end_ms = device->now_ms + (uint64_t)seconds * 1000, moment_ms = device->now_ms;
+    for (uint32_t steps = 0; !done(device); steps++) {
+        if (device->now_ms != moment_ms) steps = 0, moment_ms = device->now_ms;
+        if (device->now_ms > end_ms || steps > DEVICE_STEPS_MAX || !device_step(device))
+            return false;
+    }
     return true;
 }
 

@@ -15,7 +15,9 @@ void moment_keep(struct moment *moment, const struct device *device);
 void moment_return(const struct moment *moment, struct device *device);
 void moment_drop(struct moment *moment);
 
-/* Steps until it is so; false: it was not within so many seconds, or nothing more will happen. */
+/* Steps until it is so; false: it was not within so many seconds, nothing more will happen, or time
+ * stands still: so many steps in one millisecond. */
+#define DEVICE_STEPS_MAX 100000u
 typedef bool device_done(const struct device *device);
 bool device_run(struct device *device, device_done *done, uint32_t seconds);
 bool device_is_idle(const struct device *device); /* and not on trial */
