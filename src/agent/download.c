@@ -206,7 +206,7 @@ static enum godwit_reason judge_first_bytes(struct godwit_agent *agent)
     if (godwit_sink_write(&image->sink, agent->sector, agent->offset))
         return image->reason ? image->reason : GODWIT_REASON_NOT_AN_IMAGE;
     if (!godwit_image_head_known(image)) return GODWIT_REASON_TRUNCATED;
-    return godwit_judge_head(agent);
+    return godwit_judge_image(agent, false);
 }
 
 /* The sector buffer is full, or holds the file's end: into the slot, a step at a time. */

@@ -143,10 +143,10 @@ GODWIT_MUST_USE enum godwit_reason godwit_policy_running(const struct godwit_age
  * the caller's next commit keeps them. IO: not known, try again. */
 GODWIT_MUST_USE godwit_err godwit_policy_confirmed(struct godwit_agent *agent);
 /* Check 8, beyond what the parser asks: work.image's head against the chip, the board, the ruling
- * policy and the instruction. */
-GODWIT_MUST_USE enum godwit_reason godwit_judge_head(const struct godwit_agent *agent);
-/* Check 13: whether work.image's policy may follow the one that rules. */
-GODWIT_MUST_USE enum godwit_reason godwit_judge_next_policy(const struct godwit_agent *agent);
+ * policy and the instruction. is_proven: the signatures are good, and check 13 follows, whether its
+ * policy may come after the one that rules. */
+GODWIT_MUST_USE enum godwit_reason godwit_judge_image(const struct godwit_agent *agent,
+                                                      bool is_proven);
 
 /* record.c */
 enum godwit_mark_kind {

@@ -2,24 +2,21 @@
  * before its signature holds; what is interpreted is bound to this device and this question. */
 #include "agent/internal.h"
 
-/* Where the record keeps a deploy key's sequence. A new key takes the place of one that the policy
- * does not list any more: there is one, for the policy lists no more than the record has room. */
+_Static_assert(GODWIT_POLICY_DEPLOY_KEYS_MAX == 2, "one key and the other");
+
+/* Where the record keeps a deploy key's sequence. A new key never takes the place of the other that
+ * the policy lists, only of one that went. A policy without keys has zeros for one. */
 static uint32_t find_sequence(struct godwit_record *record, const struct godwit_policy *policy,
                               uint32_t key_index)
 {
-    const uint8_t *key = policy->deploy_keys[key_index]; /* no keys: zeros */
-    uint32_t other = 0;
-    for (uint32_t i = 0; i < GODWIT_POLICY_DEPLOY_KEYS_MAX; i++) {
-        const struct godwit_sequence *sequence = &record->sequences[i];
-        if (memcmp(sequence->key, key, sizeof sequence->key) == 0) return i;
-        bool is_listed = false;
-        for (uint32_t k = 0; k < policy->deploy_keys_count; k++)
-            is_listed |= memcmp(sequence->key, policy->deploy_keys[k], sizeof sequence->key) == 0;
-        if (!is_listed) other = i;
-    }
-    record->sequences[other] = (struct godwit_sequence){.last = 0};
-    memcpy(record->sequences[other].key, key, sizeof record->sequences[other].key);
-    return other;
+    struct godwit_sequence *rows = record->sequences;
+    const uint8_t *key = policy->deploy_keys[key_index], *other = policy->deploy_keys[!key_index];
+    for (uint32_t i = 0; i < GODWIT_POLICY_DEPLOY_KEYS_MAX; i++)
+        if (memcmp(rows[i].key, key, sizeof rows[i].key) == 0) return i;
+    uint32_t i = memcmp(rows[0].key, other, sizeof rows[0].key) == 0;
+    memcpy(rows[i].key, key, sizeof rows[i].key);
+    rows[i].last = 0;
+    return i;
 }
 
 /* Check 2; a policy is too large to stand on the stack beside the rest. */

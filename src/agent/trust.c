@@ -29,47 +29,41 @@ godwit_err godwit_policy_confirmed(struct godwit_agent *agent)
     return GODWIT_OK;
 }
 
-enum godwit_reason godwit_judge_head(const struct godwit_agent *agent)
+/* An undo brings the floor that its release had; the record keeps the higher one. */
+static enum godwit_reason judge_next(const struct godwit_agent *agent,
+                                     const struct godwit_policy *ruling,
+                                     const struct godwit_policy *next)
 {
-    const struct godwit_image_info *info = &agent->work.image.info;
-    const struct godwit_record *record = &agent->record;
-    if (info->secure_version < agent->facts.secure_version) return GODWIT_REASON_SECURE_VERSION;
-    struct godwit_policy policy;
-    enum godwit_reason reason = godwit_policy_running(agent, &policy);
-    if (reason) return reason;
-    if (!info->has_policy) {
-        if (!policy.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)
-            return GODWIT_REASON_POLICY_MISSING;
-        return record->install.counter ? GODWIT_REASON_COUNTER_DIFFERS : GODWIT_REASON_NONE;
-    }
-    uint8_t product_id[sizeof policy.product_id];
-    memcpy(product_id, policy.product_id, sizeof product_id);
-    if (godwit_policy_decode(info->policy, false, &policy)) return GODWIT_REASON_POLICY_FORMAT;
-    if (memcmp(policy.product_id, product_id, sizeof product_id) != 0)
-        return GODWIT_REASON_WRONG_PRODUCT;
-    uint32_t board = agent->facts.hardware_revision;
-    if (policy.hardware_mask && (board > 31 || !(policy.hardware_mask >> board & 1u)))
-        return GODWIT_REASON_HARDWARE;
-    if (policy.counter != record->install.counter) return GODWIT_REASON_COUNTER_DIFFERS;
+    bool is_undo = next->counter < ruling->counter;
+    if (next->floor < ruling->floor && !is_undo) return GODWIT_REASON_POLICY_FLOOR;
+    bool shares_key = (next->flags & GODWIT_POLICY_CLEAN_BREAK) || ruling->image_keys_count == 0;
+    for (size_t i = 0; i < next->image_keys_count; i++)
+        shares_key |= godwit_policy_trusts(ruling, next->image_keys[i]);
+    if (!shares_key) return GODWIT_REASON_POLICY_KEYS;
+    if (next->flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot)
+        return GODWIT_REASON_SECURE_BOOT;
     return GODWIT_REASON_NONE;
 }
 
-/* An undo brings the floor that its release had; the record keeps the higher one. */
-enum godwit_reason godwit_judge_next_policy(const struct godwit_agent *agent)
+enum godwit_reason godwit_judge_image(const struct godwit_agent *agent, bool is_proven)
 {
     const struct godwit_image_info *info = &agent->work.image.info;
-    if (!info->has_policy) return GODWIT_REASON_NONE;
+    const struct godwit_record *record = &agent->record;
     struct godwit_policy ruling, next;
+    if (info->secure_version < agent->facts.secure_version) return GODWIT_REASON_SECURE_VERSION;
     enum godwit_reason reason = godwit_policy_running(agent, &ruling);
     if (reason) return reason;
+    if (!info->has_policy) {
+        if (!ruling.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)
+            return GODWIT_REASON_POLICY_MISSING;
+        return record->install.counter ? GODWIT_REASON_COUNTER_DIFFERS : GODWIT_REASON_NONE;
+    }
     if (godwit_policy_decode(info->policy, false, &next)) return GODWIT_REASON_POLICY_FORMAT;
-    bool is_undo = next.counter < ruling.counter;
-    if (next.floor < ruling.floor && !is_undo) return GODWIT_REASON_POLICY_FLOOR;
-    bool shares_key = (next.flags & GODWIT_POLICY_CLEAN_BREAK) || ruling.image_keys_count == 0;
-    for (size_t i = 0; i < next.image_keys_count; i++)
-        shares_key |= godwit_policy_trusts(&ruling, next.image_keys[i]);
-    if (!shares_key) return GODWIT_REASON_POLICY_KEYS;
-    if (next.flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot)
-        return GODWIT_REASON_SECURE_BOOT;
-    return GODWIT_REASON_NONE;
+    if (memcmp(next.product_id, ruling.product_id, sizeof next.product_id) != 0)
+        return GODWIT_REASON_WRONG_PRODUCT;
+    uint32_t board = agent->facts.hardware_revision;
+    if (next.hardware_mask && (board > 31 || !(next.hardware_mask >> board & 1u)))
+        return GODWIT_REASON_HARDWARE;
+    if (next.counter != record->install.counter) return GODWIT_REASON_COUNTER_DIFFERS;
+    return is_proven ? judge_next(agent, &ruling, &next) : GODWIT_REASON_NONE;
 }

@@ -127,6 +127,15 @@ static enum godwit_reason load_sector(struct godwit_agent *agent)
     return GODWIT_REASON_NONE;
 }
 
+/* Another reading, by the parser's hash: the parser is done with it. */
+static void begin_again(struct godwit_agent *agent, enum verify_phase phase)
+{
+    godwit_hash_init(&agent->work.image.sha256,
+                     phase == VERIFY_SHA384 ? GODWIT_SHA384 : GODWIT_SHA256);
+    agent->offset = 0;
+    agent->phase = (uint8_t)phase;
+}
+
 /* Looks which hashes the blocks ask for: SHA-384 costs a second reading, and few files need it. */
 static enum godwit_reason look_at_sector(struct godwit_agent *agent)
 {
@@ -136,28 +145,7 @@ static enum godwit_reason look_at_sector(struct godwit_agent *agent)
     if (reason || is_open) return reason;
     reason = load_sector(agent);
     if (reason || !godwit_sigsector_has_sha384(agent->sector)) return reason;
-    godwit_hash_init(&agent->work.image.sha256, GODWIT_SHA384); /* the parser is done with it */
-    agent->offset = 0;
-    agent->phase = VERIFY_SHA384;
-    return GODWIT_REASON_NONE;
-}
-
-static enum godwit_reason hash_piece(struct godwit_agent *agent, uint32_t end)
-{
-    uint32_t piece = end - agent->offset;
-    if (piece > GODWIT_SECTOR_SIZE) piece = GODWIT_SECTOR_SIZE;
-    if (godwit_flash_read(agent, agent->slots.idle.offset + agent->offset, agent->sector, piece))
-        return GODWIT_REASON_FLASH;
-    godwit_hash_update(&agent->work.image.sha256, agent->sector, piece);
-    agent->offset += piece;
-    return GODWIT_REASON_NONE;
-}
-
-static enum godwit_reason hash_body(struct godwit_agent *agent)
-{
-    if (agent->offset < agent->work.image.body_size)
-        return hash_piece(agent, agent->work.image.body_size);
-    agent->phase = VERIFY_BLOCKS;
+    begin_again(agent, VERIFY_SHA384);
     return GODWIT_REASON_NONE;
 }
 
@@ -179,41 +167,43 @@ static enum godwit_reason judge_file(struct godwit_agent *agent)
     agent->phase = VERIFY_SECTOR;
     if (memcmp(image->file_sha256, agent->record.install.file_sha256, 32) != 0)
         return GODWIT_REASON_FILE_DIGEST;
-    return image->reason ? GODWIT_REASON_NONE : godwit_judge_head(agent);
+    return image->reason ? GODWIT_REASON_NONE : godwit_judge_image(agent, false);
 }
 
 /* The body ends where a signature sector would begin. */
 static enum godwit_reason hash_again(struct godwit_agent *agent)
 {
     struct godwit_image *image = &agent->work.image;
+    uint32_t end = agent->phase == VERIFY_SHA384 ? image->body_size : agent->record.install.size;
+    uint32_t piece = end - agent->offset;
+    if (piece > GODWIT_SECTOR_SIZE) piece = GODWIT_SECTOR_SIZE;
     if (agent->offset == image->body_size && godwit_hash_peek(&image->sha256, image->body_sha256))
         return GODWIT_REASON_FILE_DIGEST;
-    if (agent->offset < agent->record.install.size)
-        return hash_piece(agent, agent->record.install.size);
-    if (godwit_hash_peek(&image->sha256, image->file_sha256)) return GODWIT_REASON_FILE_DIGEST;
-    return judge_file(agent);
-}
-
-static void begin_again(struct godwit_agent *agent)
-{
-    struct godwit_image *image = &agent->work.image;
-    uint32_t size = agent->record.install.size;
-    if (!image->reason) image->reason = GODWIT_REASON_NOT_AN_IMAGE;
-    image->is_signed_size =
-        size % GODWIT_SECTOR_SIZE == 0 && size >= 2 * (uint32_t)GODWIT_SECTOR_SIZE;
-    image->body_size = image->is_signed_size ? size - GODWIT_SECTOR_SIZE : size;
-    godwit_hash_init(&image->sha256, GODWIT_SHA256);
-    agent->offset = 0;
-    agent->phase = VERIFY_AGAIN;
+    if (godwit_flash_read(agent, agent->slots.idle.offset + agent->offset, agent->sector, piece))
+        return GODWIT_REASON_FLASH;
+    godwit_hash_update(&image->sha256, agent->sector, piece);
+    agent->offset += piece;
+    if (agent->offset < end) return GODWIT_REASON_NONE;
+    if (agent->phase == VERIFY_AGAIN)
+        return godwit_hash_peek(&image->sha256, image->file_sha256) ? GODWIT_REASON_FILE_DIGEST
+                                                                    : judge_file(agent);
+    agent->phase = VERIFY_BLOCKS;
+    return GODWIT_REASON_NONE;
 }
 
 /* One sector of the file; its end brings the next phase. */
 static enum godwit_reason read_file(struct godwit_agent *agent)
 {
-    godwit_err err = godwit_image_read_back(agent, &agent->slots.idle, agent->record.install.size);
+    struct godwit_image *image = &agent->work.image;
+    uint32_t size = agent->record.install.size;
+    godwit_err err = godwit_image_read_back(agent, &agent->slots.idle, size);
+    if (err == GODWIT_OK) return GODWIT_REASON_NONE;
     if (err == GODWIT_ERR_IO) return GODWIT_REASON_FLASH;
     if (err == GODWIT_ERR_END) return judge_file(agent);
-    if (err) begin_again(agent);
+    if (!image->reason) image->reason = GODWIT_REASON_NOT_AN_IMAGE;
+    image->is_signed_size = size % GODWIT_SECTOR_SIZE == 0 && size > GODWIT_SECTOR_SIZE;
+    image->body_size = image->is_signed_size ? size - GODWIT_SECTOR_SIZE : size;
+    begin_again(agent, VERIFY_AGAIN);
     return GODWIT_REASON_NONE;
 }
 
@@ -252,20 +242,18 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
         reason = read_file(agent);
         break;
     case VERIFY_AGAIN:
+    case VERIFY_SHA384:
         reason = hash_again(agent);
         break;
     case VERIFY_SECTOR:
         reason = look_at_sector(agent);
-        break;
-    case VERIFY_SHA384:
-        reason = hash_body(agent);
         break;
     case VERIFY_BLOCKS:
         reason = judge_signatures(agent);
         break;
     case VERIFY_IMAGE: /* checks 12 and 13 */
         reason =
-            agent->work.image.reason ? agent->work.image.reason : godwit_judge_next_policy(agent);
+            agent->work.image.reason ? agent->work.image.reason : godwit_judge_image(agent, true);
         if (!reason) return accept(agent);
         break;
     }

@@ -148,6 +148,52 @@ static void refuses_a_signature_for_other_bytes(void **state)
     assert_verdict(verdict_of(file), GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_DIGEST);
 }
 
+static struct file sign_by(struct file file, const struct key *key)
+{
+    struct file out;
+    enum godwit_reason reason;
+    assert_int_equal(image_sign(key, file.data, file.size, &out.data, &out.size, &reason), 0);
+    free(file.data);
+    return out;
+}
+
+/* Two blocks of any schemes, where both are asked for: P-384 signs the body's SHA-384. */
+static void verifies_every_scheme(void **state)
+{
+    (void)state;
+    static const enum godwit_scheme pairs[][2] = {
+        {GODWIT_SCHEME_ECDSA256, GODWIT_SCHEME_ECDSA384},
+        {GODWIT_SCHEME_ECDSA384, GODWIT_SCHEME_RSA3072},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        struct key *keys[2];
+        struct world world;
+        struct file file = plain();
+        world_init(&world, world_key(0));
+        struct godwit_policy policy = peer_policy(&world.peer);
+        policy.threshold = policy.image_keys_count = 2;
+        for (int k = 0; k < 2; k++) {
+            keys[k] = key_generate(pairs[i / 2][k]);
+            assert_int_equal(key_digest(keys[k], policy.image_keys[k]), GODWIT_OK);
+            file = sign_by(file, keys[k]);
+        }
+        peer_set_seed(&world.peer, &policy);
+        world_start(&world);
+        if (i % 2 == 0) {
+            peer_offer(&world.peer, file.data, file.size, 5);
+            assert_true(world_run(&world, done_confirmed, 600));
+        } else { /* signed, then changed */
+            file.data[BEHAVIOUR_OFFSET + 64] ^= 1;
+            assert_verdict(offer_to(&world, &file), GODWIT_STAGE_VERIFY,
+                           GODWIT_REASON_SIGNATURE_DIGEST);
+        }
+        free(file.data);
+        for (int k = 0; k < 2; k++)
+            key_close(keys[k]);
+        world_end(&world);
+    }
+}
+
 /* All is right but the signature: digest, key and CRC are as they should be. */
 static void refuses_a_forged_signature(void **state)
 {
@@ -407,6 +453,7 @@ int main(void)
         cmocka_unit_test(refuses_a_bad_block_even_beside_a_good_one),
         cmocka_unit_test(refuses_loose_bytes_in_the_signature_sector),
         cmocka_unit_test(refuses_a_signature_for_other_bytes),
+        cmocka_unit_test(verifies_every_scheme),
         cmocka_unit_test(refuses_a_forged_signature),
         cmocka_unit_test(an_open_product_asks_no_signature),
         cmocka_unit_test(refuses_what_does_not_fit_the_chip_before_any_erase),
