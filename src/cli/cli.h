@@ -13,5 +13,7 @@ int cmd_login(int argc, char **argv);
 int cmd_claim(int argc, char **argv);
 int cmd_upload(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
+int cmd_undo(int argc, char **argv);
+int cmd_delete(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_devices(int argc, char **argv);

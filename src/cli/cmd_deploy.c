@@ -137,19 +137,38 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
     return status;
 }
 
+/* What deploy and undo share. */
+struct deploy_flags {
+    struct remote_flags remote;
+    struct option_list to;
+    bool wait;
+    uint32_t timeout_s;
+};
+#define DEPLOY_ROWS(flags)                                                                      \
+    {"--to", OPTION_LIST, &(flags).to, "DEVICE", "only this device; again for more, or A,B,C"}, \
+        {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                            \
+         "stay until all have decided; exit 1 unless all confirm it"},                          \
+        {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                                   \
+         "with --wait: give up after S seconds"},                                               \
+        REMOTE_ROWS((flags).remote)
+
+static int deploy_to(const struct remote *remote, json_t *body, const struct deploy_flags *flags)
+{
+    if (flags->to.count) json_object_set_new(body, "devices", devices_make(&flags->to));
+    return deploy(remote, body, flags->wait, flags->timeout_s, flags->remote.json);
+}
+
 int cmd_deploy(int argc, char **argv)
 {
-    struct remote_flags flags = {0};
+    struct deploy_flags flags = {0};
     const char *words[2] = {NULL, NULL};
-    struct option_list to = {.count = 0};
-    bool wait = false;
-    uint32_t timeout_s = 0;
+    bool allow_downgrade = false, clean_break = false;
     const struct option_row rows[] = {
-        {"--to", OPTION_LIST, &to, "DEVICE", "only this device; again for more, or A,B,C"},
-        {"--wait", OPTION_FLAG, &wait, NULL,
-         "stay until all have decided; exit 1 unless all confirm it"},
-        {"--timeout", OPTION_NUMBER, &timeout_s, "S", "with --wait: give up after S seconds"},
-        REMOTE_ROWS(flags),
+        {"--allow-downgrade", OPTION_FLAG, &allow_downgrade, NULL,
+         "also to devices that run a higher release counter, down to their floor"},
+        {"--clean-break", OPTION_FLAG, &clean_break, NULL,
+         "its policy may drop every key that devices know, and it is meant"},
+        DEPLOY_ROWS(flags),
     };
     const struct options options = {"deploy",
                                     "PRODUCT VERSION [--to DEVICE] [--wait] [--json]",
@@ -163,10 +182,71 @@ int cmd_deploy(int argc, char **argv)
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     struct remote remote;
-    if (!remote_open(&remote, &flags)) return 1;
-    json_t *body = json_pack("{s:s, s:s}", "product", words[0], "version", words[1]);
-    if (to.count) json_object_set_new(body, "devices", devices_make(&to));
-    status = deploy(&remote, body, wait, timeout_s, flags.json);
+    if (!remote_open(&remote, &flags.remote)) return 1;
+    json_t *body = json_pack("{s:s, s:s, s:b, s:b}", "product", words[0], "version", words[1],
+                             "allow_downgrade", allow_downgrade, "clean_break", clean_break);
+    status = deploy_to(&remote, body, &flags);
+    remote_close(&remote);
+    return status;
+}
+
+/* The version rolled out before the newest one of the product; NULL: none. rollouts: newest first.
+ */
+static const char *version_before(const json_t *rollouts, const char *product)
+{
+    size_t index;
+    json_t *rollout;
+    const char *newest = NULL;
+    json_array_foreach(rollouts, index, rollout)
+    {
+        const char *version = json_text(rollout, "version");
+        if (strcmp(json_text(rollout, "product"), product)) continue;
+        if (newest && strcmp(newest, version)) return version;
+        newest = newest ? newest : version;
+    }
+    return NULL;
+}
+
+static int undo(const struct remote *remote, const char *product, const struct deploy_flags *flags)
+{
+    json_t *reply;
+    if (!remote_call(remote, "GET", "/api/v1/rollouts", NULL, &reply)) return 1;
+    const char *version = version_before(json_object_get(reply, "rollouts"), product);
+    int status = 1;
+    if (version)
+        status = deploy_to(remote,
+                           json_pack("{s:s, s:s, s:b, s:b}", "product", product, "version", version,
+                                     "allow_downgrade", 1, "clean_break", 1),
+                           flags);
+    else
+        fprintf(stderr,
+                "godwit: no release of %s was rolled out before the present one; deploy one by "
+                "its version\n",
+                product);
+    json_decref(reply);
+    return status;
+}
+
+int cmd_undo(int argc, char **argv)
+{
+    struct deploy_flags flags = {0};
+    const char *words[1] = {NULL};
+    const struct option_row rows[] = {DEPLOY_ROWS(flags)};
+    const struct options options = {"undo",
+                                    "PRODUCT [--to DEVICE] [--wait] [--json]",
+                                    "Rolls out again what was rolled out before the newest "
+                                    "release, also to devices whose release counter is higher; "
+                                    "never below a device's floor.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    1,
+                                    1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    struct remote remote;
+    if (!remote_open(&remote, &flags.remote)) return 1;
+    status = undo(&remote, words[0], &flags);
     remote_close(&remote);
     return status;
 }

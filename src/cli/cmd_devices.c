@@ -64,6 +64,8 @@ static void facts_print(const json_t *facts)
             printf("  %-18s %s\n", name, json_string_value(value));
         else if (json_is_integer(value))
             printf("  %-18s %lld\n", name, (long long)json_integer_value(value));
+        else if (json_is_boolean(value))
+            printf("  %-18s %s\n", name, json_is_true(value) ? "yes" : "no");
     }
 }
 

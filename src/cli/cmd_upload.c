@@ -30,6 +30,8 @@ static void understood_print(const json_t *reply)
         printf("%s is a new product; from now on %s\n", product,
                is_signed ? "only files with these signing keys are taken"
                          : "it is OPEN: who reaches the server decides what its devices run");
+    const char *warning = json_text(reply, "warning");
+    if (warning[0]) printf("note: %s\n", warning);
     const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
     printf("deploy it with: godwit deploy %s %s%s%s\n", product, quote, version, quote);
 }

@@ -198,8 +198,10 @@ void handle_seed(struct http_request *request)
         reply_no_product(request, name);
         return;
     }
-    policy.deploy_keys_count = 1;
-    memcpy(policy.deploy_keys[0], app->deploy_point, sizeof policy.deploy_keys[0]);
+    /* The present key and the one before: a device that is built today outlives a change. */
+    policy.deploy_keys_count = app->deploy_keys.count < 2 ? 1 : 2;
+    memcpy(policy.deploy_keys, app->deploy_keys.points,
+           policy.deploy_keys_count * sizeof *policy.deploy_keys);
     godwit_policy_encode(&policy, bytes);
     http_reply_copy(request, 200, "application/octet-stream", bytes, sizeof bytes);
 }

@@ -1,4 +1,9 @@
-/* Releases as operators see them; uploading is intake.c. */
+/* Releases as operators see them, and take them away; uploading is intake.c. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "fleet/remove.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -12,4 +17,105 @@ void handle_releases(struct http_request *request)
         json_array_append_new(list, view_release(release));
     fleet_unlock(&app->fleet);
     reply_json(request, 200, json_pack("{s:o}", "releases", list));
+}
+
+/* ---- delete ---- */
+
+struct removal {
+    struct change change; /* first: a change is a removal */
+    char product[33], version[33];
+    bool is_known;
+    struct remove_verdict verdict;
+};
+
+static godwit_err removal_run(struct change *change)
+{
+    struct removal *removal = (struct removal *)change;
+    struct app *app = change->app;
+    struct release *release = release_find(&app->fleet, removal->product, removal->version);
+    removal->is_known = release != NULL;
+    return release ? release_remove(&app->fleet, app->db, release, &removal->verdict) : GODWIT_OK;
+}
+
+/* Behind the commit; what was uploaded anew meanwhile keeps its bytes. */
+static void drop_blobs(struct app *app, const struct remove_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->files_count; i++) {
+        fleet_lock(&app->fleet);
+        bool is_named = file_find(&app->fleet, verdict->files[i]) != NULL;
+        fleet_unlock(&app->fleet);
+        if (!is_named) (void)!blob_drop(&app->blobs, verdict->files[i]);
+    }
+}
+
+static void refuse_removal(const struct removal *removal)
+{
+    struct http_request *request = removal->change.request;
+    const struct remove_verdict *verdict = &removal->verdict;
+    char detail[320], id[13];
+    device_id_text(verdict->device_id, id);
+    if (verdict->result == REMOVE_IN_USE && verdict->devices_count) {
+        snprintf(detail, sizeof detail,
+                 "%zu device%s run%s %s %s or are told to, %s among them; roll another release out "
+                 "first",
+                 verdict->devices_count, verdict->devices_count == 1 ? "" : "s",
+                 verdict->devices_count == 1 ? "s" : "", removal->product, removal->version, id);
+        problem(request, 409, "in-use", detail, "version");
+    } else if (verdict->result == REMOVE_IN_USE) {
+        problem(request, 409, "in-use",
+                "devices that join are told to install it; roll another release out first",
+                "version");
+    } else if (verdict->result == REMOVE_NEEDED) {
+        snprintf(detail, sizeof detail,
+                 "%zu device%s, %s among them, come%s to what is rolled out by way of %s %s alone; "
+                 "it can go when they are there",
+                 verdict->devices_count, verdict->devices_count == 1 ? "" : "s", id,
+                 verdict->devices_count == 1 ? "s" : "", removal->product, removal->version);
+        problem(request, 409, "bridge-release", detail, "version");
+    } else {
+        snprintf(detail, sizeof detail,
+                 "trust changed at %s %s: its policy hands keys on, and a device that was away "
+                 "since before can only come over it; it stays",
+                 removal->product, removal->version);
+        problem(request, 409, "bridge-release", detail, "version");
+    }
+}
+
+static void removal_reply(struct change *change, godwit_err err)
+{
+    struct removal *removal = (struct removal *)change;
+    struct http_request *request = change->request;
+    const struct remove_verdict verdict = removal->verdict;
+    if (err) {
+        problem_of_error(request, err);
+    } else if (!removal->is_known) {
+        problem(request, 404, "no-release", "there is no such release; `godwit status` lists them",
+                "version");
+    } else if (verdict.result != REMOVE_DONE) {
+        refuse_removal(removal);
+    } else {
+        LOG(INFO, "release_deleted", "product=\"%s\" version=\"%s\" files=%zu", removal->product,
+            removal->version, verdict.files_count);
+        drop_blobs(change->app, &verdict);
+        reply_json(request, 200,
+                   json_pack("{s:s, s:s, s:I}", "product", removal->product, "version",
+                             removal->version, "files", (json_int_t)verdict.files_count));
+    }
+    free(verdict.files);
+}
+
+void handle_delete(struct http_request *request)
+{
+    struct removal *removal = arena_zalloc(request->arena, sizeof *removal);
+    if (!removal) {
+        problem_busy(request);
+        return;
+    }
+    snprintf(removal->product, sizeof removal->product, "%s", http_param(request, "product"));
+    snprintf(removal->version, sizeof removal->version, "%s", http_param(request, "version"));
+    removal->change.app = request->app;
+    removal->change.request = request;
+    removal->change.run = removal_run;
+    removal->change.reply = removal_reply;
+    change_submit(&removal->change, NULL);
 }

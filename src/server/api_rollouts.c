@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "fleet/bridge.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -33,12 +34,19 @@ void handle_rollout(struct http_request *request)
 
 /* ---- deploy ---- */
 
-enum deploy_fault { DEPLOY_FINE, DEPLOY_NO_RELEASE, DEPLOY_NO_DEVICE, DEPLOY_OTHER_PRODUCT };
+enum deploy_fault {
+    DEPLOY_FINE,
+    DEPLOY_NO_RELEASE,
+    DEPLOY_NO_DEVICE,
+    DEPLOY_OTHER_PRODUCT,
+    DEPLOY_CLEAN_BREAK, /* and nobody has said that it is meant */
+    DEPLOY_OUT_OF_REACH /* devices that run it would obey this server no more */
+};
 
 struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
-    bool picks;
+    bool picks, allow_downgrade, clean_break;
     size_t ids_count;
     uint8_t (*ids)[16];
     struct device **devices;
@@ -59,16 +67,32 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
     return DEPLOY_FINE;
 }
 
+/* What its policy would do to devices, before the first has it. */
+static enum deploy_fault judge_policies(const struct deploy *deploy, const struct release *release)
+{
+    const struct fleet *fleet = &deploy->change.app->fleet;
+    for (size_t i = 0; i < release->images_count; i++) {
+        const struct image_trust *trust = &release->images[i].trust;
+        if (!trust->has_policy) continue;
+        if (bridge_policy_key(fleet, &trust->policy) == BRIDGE_KEY_NONE) return DEPLOY_OUT_OF_REACH;
+        if (trust->policy.flags & GODWIT_POLICY_CLEAN_BREAK && !deploy->clean_break)
+            return DEPLOY_CLEAN_BREAK;
+    }
+    return DEPLOY_FINE;
+}
+
 static godwit_err deploy_run(struct change *change)
 {
     struct deploy *deploy = (struct deploy *)change;
     struct app *app = change->app;
     struct release *release = release_find(&app->fleet, deploy->product, deploy->version);
     deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
+    if (!deploy->fault) deploy->fault = judge_policies(deploy, release);
     if (deploy->fault) return GODWIT_OK;
     const struct rollout_wish wish = {.release = release,
                                       .devices = deploy->picks ? deploy->devices : NULL,
-                                      .devices_count = deploy->ids_count};
+                                      .devices_count = deploy->ids_count,
+                                      .allow_downgrade = deploy->allow_downgrade};
     return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock), &deploy->rollout);
 }
 
@@ -84,6 +108,18 @@ static void reply_fault(const struct deploy *deploy)
     } else if (deploy->fault == DEPLOY_NO_DEVICE) {
         snprintf(detail, sizeof detail, "there is no device %s; `godwit devices` lists them", id);
         problem(request, 404, "no-device", detail, "devices");
+    } else if (deploy->fault == DEPLOY_CLEAN_BREAK) {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s makes a clean break with the keys before it; if that is "
+                 "meant, deploy it with --clean-break",
+                 deploy->product, deploy->version);
+        problem(request, 409, "clean-break", detail, "clean_break");
+    } else if (deploy->fault == DEPLOY_OUT_OF_REACH) {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s lists no deploy key of this server: a device that runs it "
+                 "would obey this server no more; build it with the seed of `godwit claim --seed`",
+                 deploy->product, deploy->version);
+        problem(request, 409, "deploy-key", detail, "version");
     } else {
         snprintf(detail, sizeof detail, "device %s does not belong to product %s", id,
                  deploy->product);
@@ -129,6 +165,18 @@ static bool read_picks(struct deploy *deploy, const json_t *list)
     return good;
 }
 
+/* Absent, null, false or true. False: answered. */
+static bool read_flag(struct http_request *request, const json_t *body, const char *name, bool *out)
+{
+    const json_t *member = json_object_get(body, name);
+    *out = json_is_true(member);
+    if (!member || json_is_null(member) || json_is_boolean(member)) return true;
+    char detail[64];
+    snprintf(detail, sizeof detail, "\"%s\" must be true or false", name);
+    problem(request, 422, "malformed", detail, name);
+    return false;
+}
+
 void handle_deploy(struct http_request *request)
 {
     json_t *body = body_object(request);
@@ -144,7 +192,9 @@ void handle_deploy(struct http_request *request)
         deploy->change.run = deploy_run;
         deploy->change.reply = deploy_reply;
     }
-    bool good = version && read_picks(deploy, json_object_get(body, "devices"));
+    bool good = version && read_picks(deploy, json_object_get(body, "devices")) &&
+                read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
+                read_flag(request, body, "clean_break", &deploy->clean_break);
     json_decref(body);
     if (good) change_submit(&deploy->change, NULL);
 }

@@ -1,4 +1,6 @@
 /* Everything at a glance, and whether the server lives. */
+#include "base/text.h"
+#include "fleet/bridge.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -25,6 +27,23 @@ static json_t *view_devices(const struct fleet *fleet)
                      on_trial, "undecided", undecided, "pending", pending);
 }
 
+/* By which key each device is answered: an old one that none needs may go. */
+static json_t *view_deploy_keys(const struct fleet *fleet)
+{
+    json_int_t counts[FLEET_DEPLOY_KEYS_MAX] = {0};
+    json_t *list = json_array();
+    for (struct device *device = fleet->devices; device; device = device->next) {
+        int key = bridge_deploy_key(device, fleet);
+        if (key >= 0) counts[key]++;
+    }
+    for (size_t i = 0; i < fleet->deploy_keys_count; i++) {
+        char hex[17];
+        godwit_hex_encode(fleet->deploy_keys[i], 8, hex);
+        json_array_append_new(list, json_pack("{s:s, s:I}", "key", hex, "devices", counts[i]));
+    }
+    return list;
+}
+
 void handle_status(struct http_request *request)
 {
     struct app *app = request->app;
@@ -36,12 +55,14 @@ void handle_status(struct http_request *request)
         json_array_append_new(releases, view_release(release));
     json_t *rollouts = view_rollouts(app);
     json_t *devices = view_devices(&app->fleet);
+    json_t *deploy_keys = view_deploy_keys(&app->fleet);
     fleet_unlock(&app->fleet);
     json_int_t uptime = clock_unix_s(app->clock) - app->started_s;
     reply_json(request, 200,
-               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o}", "server", "version", GODWIT_VERSION,
-                         "uptime_s", uptime, "products", products, "releases", releases, "rollouts",
-                         rollouts, "devices", devices));
+               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o, s:o}", "server", "version",
+                         GODWIT_VERSION, "uptime_s", uptime, "products", products, "releases",
+                         releases, "rollouts", rollouts, "devices", devices, "deploy_keys",
+                         deploy_keys));
 }
 
 void handle_health(struct http_request *request)

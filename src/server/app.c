@@ -270,7 +270,7 @@ void app_close(struct app *app)
         db_close(app->readers[i]);
     db_close(app->db);
     blobs_close(&app->blobs);
-    if (app->deploy_key) key_close(app->deploy_key);
+    deploy_keys_close(&app->deploy_keys);
     fleet_deinit(&app->fleet);
     pthread_mutex_destroy(&app->readers_lock);
     sem_destroy(&app->passwords);

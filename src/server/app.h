@@ -7,7 +7,7 @@
 #include "fleet/decide.h"
 #include "fleet/fleet.h"
 #include "http/http.h"
-#include "keys/keys.h"
+#include "server/deploy_keys.h"
 #include "server/server.h"
 
 #define APP_READERS_MAX 4
@@ -17,6 +17,7 @@
 /* What `serve` was told; see settings.c. */
 struct settings {
     const char *data, *listen, *tls_cert, *tls_key, *name;
+    const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops;
 };
 
@@ -28,10 +29,9 @@ struct app {
     struct db *db; /* the writer's */
     struct writer *writer;
     struct work_pool *workers;
-    struct key *deploy_key;
-    uint8_t deploy_point[64];
-    uint8_t ca_sha256[32]; /* of the CA's SubjectPublicKeyInfo */
-    uint8_t next_ca[32];   /* the same of the CA that devices shall take next; zero: none */
+    struct deploy_keys deploy_keys; /* the fleet knows their public halves */
+    uint8_t ca_sha256[32];          /* of the CA's SubjectPublicKeyInfo */
+    uint8_t next_ca[32]; /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
     int lock_fd;
     int64_t started_s;

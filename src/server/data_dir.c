@@ -4,7 +4,6 @@
 #include "server/data_dir.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/text.h"
 #include "server/certificate.h"
@@ -17,47 +16,14 @@ static bool has_account(struct app *app)
     return account_password(app->db, "admin", hash, sizeof hash) == GODWIT_OK;
 }
 
-/* Who holds this key tells every device what to run. */
-static godwit_err read_deploy_key(const char *path, struct key **key_out, const char **fault_out)
+static godwit_err open_deploy_keys(struct app *app, char *note, size_t note_size)
 {
-    struct stat found;
-    godwit_err err = key_open(path, key_out);
-    if (!err && (!key_is_private(*key_out) || key_scheme(*key_out) != GODWIT_SCHEME_ECDSA256))
-        err = GODWIT_ERR_FORMAT;
-    if (err == GODWIT_ERR_MISSING)
-        *fault_out = "is missing; put it back from a backup, for devices obey no other";
-    else if (err == GODWIT_ERR_FORMAT)
-        *fault_out = "is no private P-256 key (PEM) any more; put it back from a backup, for "
-                     "devices obey no other";
-    else if (err)
-        *fault_out = "can not be read; it must be a file that belongs to the user who serves";
-    else if (stat(path, &found) || found.st_mode & 077)
-        *fault_out = "is open to other users, who could then command every device; close it with "
-                     "chmod 600";
-    return *fault_out && !err ? GODWIT_ERR_POLICY : err;
-}
-
-static godwit_err open_deploy_key(struct app *app, char *note, size_t note_size)
-{
-    char path[FILE_PATH_MAX];
-    folder_path(app->settings->data, "deploy.pem", path, sizeof path);
-    if (!path_exists(path) && !has_account(app)) {
-        app->deploy_key = key_generate(GODWIT_SCHEME_ECDSA256);
-        if (!app->deploy_key || key_save(app->deploy_key, path)) {
-            snprintf(note, note_size, "the deploy key %s can not be written; is the disk full?",
-                     path);
-            return GODWIT_ERR_IO;
-        }
-    } else {
-        const char *fault = NULL;
-        godwit_err err = read_deploy_key(path, &app->deploy_key, &fault);
-        if (fault) snprintf(note, note_size, "the deploy key %s %s", path, fault);
-        if (err) return err;
-    }
-    struct godwit_public_key public;
-    key_public(app->deploy_key, &public);
-    memcpy(app->deploy_point, public.point, sizeof app->deploy_point);
-    return GODWIT_OK;
+    struct deploy_keys *keys = &app->deploy_keys;
+    godwit_err err =
+        deploy_keys_open(app->settings->data, !has_account(app), keys, note, note_size);
+    app->fleet.deploy_keys_count = keys->count;
+    memcpy(app->fleet.deploy_keys, keys->points, sizeof keys->points);
+    return err;
 }
 
 static godwit_err open_own_certificate(struct app *app, char *note, size_t note_size)
@@ -101,7 +67,7 @@ static godwit_err open_given_certificate(struct app *app, char *note, size_t not
 godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
 {
     bool given = app->settings->tls_cert != NULL;
-    godwit_err err = open_deploy_key(app, note_out, note_size);
+    godwit_err err = open_deploy_keys(app, note_out, note_size);
     if (!err)
         err = given ? open_given_certificate(app, note_out, note_size)
                     : open_own_certificate(app, note_out, note_size);

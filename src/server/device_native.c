@@ -12,7 +12,6 @@
 #include "server/problem.h"
 #include "server/views.h"
 
-#define VALID_S 3600
 #define PENDING_INTERVAL_S 60
 #define CLAIM_PREFIX "gw1."
 
@@ -28,51 +27,13 @@ struct pending {
 
 /* ---- the answer ---- */
 
-/* Everything that is said and logged, copied while the lock is held. */
-struct answer {
-    struct godwit_instruction instruction;
-    bool is_news; /* another decision than this device's last one */
-    enum decision_reason reason;
-    uint32_t rollout_id; /* 0: none speaks to it */
-};
-
-static void note_decision(struct answer *answer, struct device *device,
-                          const struct decision *decision)
-{
-    answer->is_news = device_is_news(device, decision);
-    answer->reason = decision->reason;
-    answer->rollout_id = decision->rollout ? decision->rollout->id : 0;
-}
-
 /* False: the sequence mark must be raised first. */
 static bool compose(struct app *app, struct device *device, const struct godwit_checkin *checkin,
                     struct answer *answer)
 {
-    struct decision decision = decide(device, &app->fleet);
-    uint64_t now_ms = app_now_ms(app);
-    struct godwit_instruction *out = &answer->instruction;
-    *answer = (struct answer){0};
-    *out = (struct godwit_instruction){.flags = GODWIT_INSTRUCTION_STAY,
-                                       .server_time_ms = now_ms,
-                                       .sequence = fleet_sequence(&app->fleet, now_ms),
-                                       .valid_s = VALID_S};
-    memcpy(out->device_id, device->device_id, 16);
-    memcpy(out->nonce, checkin->nonce, 16);
-    memcpy(out->next_ca, app->next_ca, sizeof out->next_ca);
-    memcpy(out->product_id, device->product->product_id, 16);
-    if (out->sequence == 0) return false;
-    note_decision(answer, device, &decision);
-    if (decision.kind != DECIDE_INSTALL) return true;
-    const struct image *image = decision.image;
-    out->flags = GODWIT_INSTRUCTION_INSTALL;
-    if (decision.rollout->allow_downgrade) out->flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
-    out->file_size = image->file_size;
-    memcpy(out->file_sha256, image->file_sha256, 32);
-    out->counter = image->release->counter;
-    out->secure_version = image->secure_version;
-    out->chip_id = image->chip_id;
-    out->rollout_id = decision.rollout->id;
-    return true;
+    bool ready = answer_compose(&app->fleet, device, checkin, app_now_ms(app), answer);
+    memcpy(answer->instruction.next_ca, app->next_ca, sizeof answer->instruction.next_ca);
+    return ready;
 }
 
 /* Each change of mind once; the same answer again, as in every idle check-in, is not said. */
@@ -86,17 +47,11 @@ static void log_decision(const struct answer *answer)
         installs ? "install" : "stay", decision_reason_id(answer->reason), answer->rollout_id);
 }
 
-static godwit_err sign(const struct app *app, const struct godwit_instruction *instruction,
-                       uint8_t out[static GODWIT_INSTRUCTION_SIZE])
+/* Mirrors hold files, so they are named with an install alone. */
+static void name_mirrors(const struct settings *settings, struct godwit_checkin_reply *reply)
 {
-    uint8_t digest[32], signature[384];
-    size_t size = 0;
-    godwit_instruction_encode(instruction, out);
-    godwit_err err = godwit_instruction_digest(out, digest);
-    if (!err) err = key_sign(app->deploy_key, digest, sizeof digest, signature, &size);
-    if (!err && size != 64) err = GODWIT_ERR_FORMAT;
-    if (!err) memcpy(out + GODWIT_INSTRUCTION_BODY_SIZE, signature, 64);
-    return err;
+    for (size_t i = 0; i < GODWIT_SOURCES_MAX && settings->mirrors[i]; i++)
+        snprintf(reply->sources[i], sizeof reply->sources[i], "%s", settings->mirrors[i]);
 }
 
 static void send_reply(struct http_request *request, const struct godwit_checkin_reply *reply)
@@ -117,7 +72,8 @@ static void send_answer(struct http_request *request, const struct answer *answe
         .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     log_decision(answer);
-    if (sign(app, &answer->instruction, reply.instruction))
+    if (answer->instruction.flags & GODWIT_INSTRUCTION_INSTALL) name_mirrors(app->settings, &reply);
+    if (deploy_keys_sign(&app->deploy_keys, answer, reply.instruction))
         problem(request, 500, "internal", "the instruction could not be signed", NULL);
     else
         send_reply(request, &reply);

@@ -16,6 +16,7 @@ void handle_claims(struct http_request *request);
 void handle_seed(struct http_request *request);
 void handle_status(struct http_request *request);
 void handle_releases(struct http_request *request);
+void handle_delete(struct http_request *request);
 void handle_rollouts(struct http_request *request);
 void handle_rollout(struct http_request *request);
 void handle_deploy(struct http_request *request);

@@ -56,6 +56,7 @@ const struct http_route ROUTES[] = {
     {HTTP_METHOD_PUT, "/api/v1/images", HTTP_UPLOAD, UPLOAD_MAX, NULL, &UPLOAD_IMAGE, NULL},
     OPERATOR(GET, "/api/v1/status", 0, handle_status),
     OPERATOR(GET, "/api/v1/releases", 0, handle_releases),
+    OPERATOR(DELETE, "/api/v1/releases/{product}/{version}", 0, handle_delete),
     OPERATOR(GET, "/api/v1/rollouts", 0, handle_rollouts),
     OPERATOR(POST, "/api/v1/rollouts", 1U << 20, handle_deploy),
     OPERATOR(GET, "/api/v1/rollouts/{id}", 0, handle_rollout),

@@ -5,3 +5,4 @@
 
 int cmd_serve(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
+int cmd_rekey(int argc, char **argv);

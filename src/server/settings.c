@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { TEXT, NUMBER };
+enum kind { TEXT, NUMBER, MIRROR };
 
 struct row {
     const char *name;
@@ -26,6 +26,8 @@ static const struct row ROWS[] = {
     {"--tls-cert", TEXT, offsetof(struct settings, tls_cert), "FILE", NULL, 0, 0,
      "a certificate chain (PEM) instead of our own"},
     {"--tls-key", TEXT, offsetof(struct settings, tls_key), "FILE", NULL, 0, 0, "its private key"},
+    {"--mirror", MIRROR, offsetof(struct settings, mirrors), "URL", NULL, 0, 0,
+     "where devices find files too, as URL/SHA256; at most twice"},
     {"--interval", NUMBER, offsetof(struct settings, interval_s), "SECONDS", "60", 1,
      GODWIT_INTERVAL_MAX_S, "how often devices ask"},
     {"--loops", NUMBER, offsetof(struct settings, loops), "N", "0", 0, 64,
@@ -51,6 +53,22 @@ static int wrong(const char *name, const char *what)
     return 2;
 }
 
+/* No slash at the end, for the device puts one. */
+static bool set_mirror(const char *text, const char **mirrors)
+{
+    size_t size = strlen(text);
+    const char *host = strstr(text, "://");
+    bool good = host && host[3] && size < GODWIT_SOURCE_SIZE && text[size - 1] != '/' &&
+                (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7)) &&
+                !strpbrk(text, " \"\\?#");
+    size_t count = 0;
+    while (count < GODWIT_SOURCES_MAX && mirrors[count])
+        count++;
+    if (!good || count == GODWIT_SOURCES_MAX) return false;
+    mirrors[count] = text;
+    return true;
+}
+
 static bool set(const struct row *row, const char *text, struct settings *out)
 {
     void *place = (char *)out + row->offset;
@@ -59,6 +77,7 @@ static bool set(const struct row *row, const char *text, struct settings *out)
         *(const char **)place = text;
         return true;
     }
+    if (row->kind == MIRROR) return set_mirror(text, place);
     char *end = NULL;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
@@ -104,7 +123,11 @@ int settings_parse(int argc, char **argv, struct settings *out)
         value = value ? value + 1 : argv[++i];
         if (!value) return wrong(row->name, "wants a value");
         if (set(row, value, out)) continue;
-        return wrong(row->name, row->kind == TEXT ? "wants a value" : "wants another number");
+        static const char *const WANTS[] = {"wants a value", "wants another number",
+                                            "wants https:// or http://HOST/PATH of at most 79 "
+                                            "bytes, without a slash at its end, and is given "
+                                            "twice at most"};
+        return wrong(row->name, WANTS[row->kind]);
     }
     return check(out);
 }

@@ -135,13 +135,14 @@ static json_t *view_counts(const struct rollout *rollout)
 {
     uint64_t selected =
         rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
-    return json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "rollout_id", (json_int_t)rollout->id,
-        "product", rollout->release->product->name, "version", rollout->release->version, "state",
-        rollout->is_awaited ? "running" : "done", "selected", (json_int_t)selected, "told",
-        (json_int_t)rollout->told_count, "good", (json_int_t)rollout->good_count, "failed",
-        (json_int_t)rollout->failed_count, "undecided", (json_int_t)rollout->undecided_count,
-        "created", (json_int_t)rollout->created_s);
+    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
+                     (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
+                     rollout->release->version, "state", rollout->is_awaited ? "running" : "done",
+                     "selected", (json_int_t)selected, "told", (json_int_t)rollout->told_count,
+                     "good", (json_int_t)rollout->good_count, "failed",
+                     (json_int_t)rollout->failed_count, "undecided",
+                     (json_int_t)rollout->undecided_count, "created",
+                     (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
 }
 
 json_t *view_rollouts(const struct app *app)

@@ -59,7 +59,7 @@ class Tour:
         self.one.processes.append(process)
         self.background.append(process)
         wanted = shown[-1] if "godwit fleet" in command else shown[0]
-        wait_until(lambda: shape(wanted) in map(shape, log.read_text().splitlines()), 40, wanted)
+        wait_until(lambda: shape(wanted) in map(shape, log.read_text().splitlines()), 120, wanted)
         if "godwit serve" in command:
             time.sleep(0.2)
 

@@ -26,9 +26,10 @@ static inline struct mouse mouse_make(uint8_t n)
     return mouse;
 }
 
-/* Asks with this bearer; after a 200 with an instruction, it is proven to be by the seed's deploy
- * key, for this device and this nonce. */
-static inline long mouse_ask(struct live *live, struct mouse *mouse, const char *bearer)
+/* Asks with this bearer; after a 200 with an instruction, it is proven to be by that deploy key of
+ * the server's, for this device and this nonce. */
+static inline long mouse_ask_as(struct live *live, struct mouse *mouse, const char *bearer,
+                                size_t deploy_key)
 {
     char text[GODWIT_CHECKIN_REQUEST_MAX];
     size_t size;
@@ -45,13 +46,19 @@ static inline long mouse_ask(struct live *live, struct mouse *mouse, const char 
                                                  GODWIT_CHECKIN_TOKENS_MAX, &mouse->reply),
                      GODWIT_OK);
     if (!mouse->reply.has_instruction) return 200;
-    memcpy(policy.deploy_keys[0], live->app.deploy_point, 64);
+    memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[deploy_key], 64);
     assert_int_equal(godwit_instruction_verify(mouse->reply.instruction, &policy, &key), GODWIT_OK);
     assert_int_equal(godwit_instruction_decode(mouse->reply.instruction, &mouse->instruction),
                      GODWIT_OK);
     assert_memory_equal(mouse->instruction.nonce, mouse->checkin.nonce, 16);
     assert_memory_equal(mouse->instruction.device_id, mouse->checkin.device_id, 16);
     return 200;
+}
+
+/* By the server's present key. */
+static inline long mouse_ask(struct live *live, struct mouse *mouse, const char *bearer)
+{
+    return mouse_ask_as(live, mouse, bearer, 0);
 }
 
 static inline void mouse_enrol(struct live *live, struct mouse *mouse, const char *claim)

@@ -161,7 +161,7 @@ static void seeds(void **state)
     assert_int_equal(policy.threshold, 1);
     assert_true(godwit_policy_trusts(&policy, digest));
     assert_memory_equal(policy.product_id, product_id, 16);
-    assert_memory_equal(policy.deploy_keys[0], live->app.deploy_point, 64);
+    assert_memory_equal(policy.deploy_keys[0], live->app.deploy_keys.points[0], 64);
     struct bytes bare = live_image("lamp", "1.0.0", NULL);
     assert_int_equal(live_upload(live, "?open=1", bare.data, bare.size), 201);
     free(bare.data);

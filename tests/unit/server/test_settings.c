@@ -31,6 +31,10 @@ static void defaults_and_values(void **state)
     assert_string_equal(settings.data, "/x");
     assert_string_equal(settings.name, "a,b");
     assert_int_equal(settings.interval_s, 2);
+    assert_null(settings.mirrors[0]);
+    assert_int_equal(parse(&settings, "--mirror https://one/fw --mirror=http://two:8443"), -1);
+    assert_string_equal(settings.mirrors[0], "https://one/fw");
+    assert_string_equal(settings.mirrors[1], "http://two:8443");
 }
 
 static void wrong_words(void **state)
@@ -38,8 +42,22 @@ static void wrong_words(void **state)
     (void)state;
     struct settings settings;
     static const char *const WRONG[] = {
-        "--nonsense",        "word",       "--data",     "--interval 0", "--interval x",
-        "--interval 604801", "--interval", "--loops 65",
+        "--nonsense",
+        "word",
+        "--data",
+        "--interval 0",
+        "--interval x",
+        "--interval 604801",
+        "--interval",
+        "--loops 65",
+        "--mirror",
+        "--mirror ftp://x",
+        "--mirror https://",
+        "--mirror https://x/",
+        "--mirror https://x?y",
+        "--mirror https://a --mirror https://b --mirror https://c",
+        "--mirror "
+        "https://0123456789012345678901234567890123456789012345678901234567890123456789abcdefghij",
     };
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++)
         assert_int_equal(parse(&settings, WRONG[i]), 2);

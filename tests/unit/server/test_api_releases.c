@@ -1,0 +1,270 @@
+/* Over the wire: what a policy inside a release asks of a person, bridges, undo, what may be
+ * deleted, whose key signs an answer, and where else a file may be had. */
+#include "mouse.h"
+
+static struct key *other_key;
+
+static int setup(void **state)
+{
+    other_key = key_generate(GODWIT_SCHEME_ECDSA256);
+    return live_setup(state);
+}
+
+static int teardown(void **state)
+{
+    key_close(other_key);
+    return live_teardown(state);
+}
+
+struct wish {
+    const char *version;
+    uint32_t counter, flags;
+    const struct key *by, *lists[2];
+    bool foreign_deploy_key;
+};
+
+static void upload(struct live *live, const struct wish *wish, long status)
+{
+    struct godwit_policy policy = {.threshold = 1,
+                                   .counter = wish->counter,
+                                   .flags = wish->flags,
+                                   .hardware_mask = UINT32_MAX,
+                                   .deploy_keys_count = 1};
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
+                                   .project = "thermostat",
+                                   .version = wish->version,
+                                   .policy = bytes};
+    struct bytes plain, file;
+    enum godwit_reason reason;
+    assert_int_equal(godwit_product_id("default", "thermostat", policy.product_id), GODWIT_OK);
+    for (size_t i = 0; i < 2 && wish->lists[i]; i++)
+        assert_int_equal(key_digest(wish->lists[i], policy.image_keys[policy.image_keys_count++]),
+                         GODWIT_OK);
+    memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[0], 64);
+    policy.deploy_keys[0][0] ^= wish->foreign_deploy_key;
+    godwit_policy_encode(&policy, bytes);
+    assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
+    assert_int_equal(image_sign(wish->by, plain.data, plain.size, &file.data, &file.size, &reason),
+                     GODWIT_OK);
+    assert_int_equal(live_upload(live, "", file.data, file.size), status);
+    free(plain.data);
+    free(file.data);
+}
+
+static long deploy(struct live *live, const char *version, const char *more)
+{
+    char body[160];
+    snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"version\":\"%s\"%s}", version, more);
+    return live_ask(live, "POST", "/api/v1/rollouts", body);
+}
+
+static void runs(const struct live *live, struct mouse *mouse, const char *version)
+{
+    const struct release *release = release_find(&live->app.fleet, "thermostat", version);
+    memcpy(mouse->checkin.image_sha256, release->images[0].image_sha256, 32);
+    mouse->checkin.counter = release->counter;
+    mouse->checkin.outcome = (struct godwit_outcome){.id = mouse->checkin.outcome.id + 1,
+                                                     .rollout_id = mouse->instruction.rollout_id,
+                                                     .stage = GODWIT_STAGE_CONFIRMED};
+    memcpy(mouse->checkin.outcome.file_sha256, release->images[0].file_sha256, 32);
+}
+
+static struct mouse join(struct live *live)
+{
+    char claim[128];
+    struct mouse mouse = mouse_make(1);
+    live_claim(live, 1, claim);
+    mouse_enrol(live, &mouse, claim);
+    return mouse;
+}
+
+static void over_a_bridge_and_back(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
+                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false},
+                      last = {"3.0.0", 3, 0, other_key, {other_key}, false};
+    upload(live, &first, 201);
+    struct mouse mouse = join(live);
+    runs(live, &mouse, "1.0.0");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    upload(live, &bridge, 201);
+    upload(live, &last, 422); /* nobody was told of its key yet */
+    assert_string_equal(live_text(live, "type"), "signature-key");
+    assert_int_equal(deploy(live, "2.0.0", ""), 201);
+    upload(live, &last, 201);
+    assert_true(json_is_null(json_object_get(live->json, "warning")));
+    assert_int_equal(deploy(live, "3.0.0", ""), 201);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_true(mouse_is_told(&mouse));
+    assert_int_equal(mouse.instruction.counter, 2);
+    assert_int_equal(mouse_fetch(live, &mouse, NULL), 200);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"), "bridge");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(live->json, "offer"), "version")),
+        "2.0.0");
+    assert_int_equal(live_ask(live, "DELETE", "/api/v1/releases/thermostat/2.0.0", NULL), 409);
+    assert_string_equal(live_text(live, "type"), "bridge-release");
+    assert_non_null(strstr(live_text(live, "detail"), "7cdfa1000001"));
+    runs(live, &mouse, "2.0.0");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(mouse.instruction.counter, 3);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_int_equal(live_number(live, "undecided"), 1);
+    runs(live, &mouse, "3.0.0");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_false(mouse_is_told(&mouse));
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_int_equal(live_number(live, "good"), 1);
+    assert_string_equal(live_text(live, "state"), "done");
+    /* back: only with the flag, and only to what its present policy lets in */
+    assert_int_equal(deploy(live, "2.0.0", ""), 201);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_false(mouse_is_told(&mouse));
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"), "downgrade");
+    assert_int_equal(deploy(live, "2.0.0", ",\"allow_downgrade\":true"), 201);
+    assert_true(json_is_true(json_object_get(live->json, "allow_downgrade")));
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"), "no-bridge"); /* it is by the first key alone */
+}
+
+static void undo_and_floor(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
+                      second = {"2.0.0", 2, 0, live->key, {live->key}, false};
+    upload(live, &first, 201);
+    upload(live, &second, 201);
+    struct mouse mouse = join(live);
+    runs(live, &mouse, "2.0.0");
+    assert_int_equal(deploy(live, "1.0.0", ",\"allow_downgrade\":1"), 422);
+    assert_string_equal(live_text(live, "field"), "allow_downgrade");
+    assert_int_equal(deploy(live, "1.0.0", ",\"allow_downgrade\":true"), 201);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(mouse.instruction.flags,
+                     GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE);
+    live_stop(live);
+    live_start(live);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(mouse.instruction.flags,
+                     GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE);
+    mouse.checkin.floor = 2;
+    mouse.checkin.unwatched = true;
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(mouse.instruction.flags, GODWIT_INSTRUCTION_STAY);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"), "below-floor");
+    const json_t *facts = json_object_get(live->json, "facts");
+    assert_int_equal(json_integer_value(json_object_get(facts, "floor")), 2);
+    assert_true(json_is_true(json_object_get(facts, "unwatched")));
+}
+
+static void a_person_is_asked(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
+                      clean = {"2.0.0",   2,           GODWIT_POLICY_CLEAN_BREAK,
+                               live->key, {other_key}, false},
+                      deaf = {"3.0.0", 3, 0, live->key, {live->key}, true};
+    upload(live, &first, 201);
+    upload(live, &clean, 201);
+    assert_int_equal(deploy(live, "2.0.0", ""), 409);
+    assert_string_equal(live_text(live, "type"), "clean-break");
+    assert_int_equal(live_count(live, "select count(*) from rollouts"), 0);
+    assert_int_equal(deploy(live, "2.0.0", ",\"clean_break\":true"), 201);
+    upload(live, &deaf, 201);
+    assert_non_null(strstr(live_text(live, "warning"), "no deploy key of this server"));
+    assert_int_equal(deploy(live, "3.0.0", ""), 409);
+    assert_string_equal(live_text(live, "type"), "deploy-key");
+}
+
+static void deleting(void **state)
+{
+    struct live *live = *state;
+    static const char PATH[] = "/api/v1/releases/thermostat/1.1.0";
+    live_release(live, "1.0.0");
+    live_release(live, "1.1.0");
+    live_release(live, "1.2.0");
+    assert_int_equal(live_blobs(live), 3);
+    assert_int_equal(live_ask(live, "DELETE", "/api/v1/releases/thermostat/9", NULL), 404);
+    assert_string_equal(live_text(live, "type"), "no-release");
+    struct mouse mouse = join(live);
+    assert_int_equal(deploy(live, "1.1.0", ""), 201);
+    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 409);
+    assert_string_equal(live_text(live, "type"), "in-use");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(deploy(live, "1.2.0", ""), 201);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 200);
+    assert_int_equal(live_number(live, "files"), 1);
+    assert_int_equal(live_blobs(live), 2);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 404);
+    live_stop(live);
+    live_start(live);
+    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 404);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_true(mouse_is_told(&mouse));
+    live_release(live, "1.1.0");
+    assert_int_equal(live_blobs(live), 3);
+}
+
+/* Before the change it obeys the first key, then both; the seed tells of both. */
+static void the_next_deploy_key(void **state)
+{
+    struct live *live = *state;
+    struct godwit_policy seed, old = {.deploy_keys_count = 1};
+    uint32_t index;
+    live_release(live, "1.0.0");
+    struct mouse mouse = join(live);
+    memcpy(old.deploy_keys[0], live->app.deploy_keys.points[0], 64);
+    memcpy(mouse.checkin.deploy_keys, old.deploy_keys[0], 8);
+    live_stop(live);
+    assert_int_equal(deploy_keys_next(live->data), GODWIT_OK);
+    live_start(live);
+    assert_int_equal(live->app.deploy_keys.count, 2);
+    assert_int_equal(mouse_ask_as(live, &mouse, mouse.bearer, 1), 200);
+    assert_int_equal(godwit_instruction_verify(mouse.reply.instruction, &old, &index), GODWIT_OK);
+    memcpy(mouse.checkin.deploy_keys + 8, live->app.deploy_keys.points[0], 8);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_not_equal(godwit_instruction_verify(mouse.reply.instruction, &old, &index),
+                         GODWIT_OK);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/products/thermostat/seed", NULL), 200);
+    assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &seed), GODWIT_OK);
+    assert_int_equal(seed.deploy_keys_count, 2);
+    assert_memory_equal(seed.deploy_keys, live->app.deploy_keys.points, 128);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/status", NULL), 200);
+    const json_t *keys = json_object_get(live->json, "deploy_keys");
+    assert_int_equal(json_array_size(keys), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(keys, 0), "devices")), 1);
+}
+
+static void mirrors_are_named_with_an_install(void **state)
+{
+    struct live *live = *state;
+    live_stop(live);
+    live->settings.mirrors[0] = "https://one.example/fw";
+    live->settings.mirrors[1] = "https://two.example";
+    live_start(live);
+    live_release(live, "1.0.0");
+    struct mouse mouse = join(live);
+    assert_string_equal(mouse.reply.sources[0], "");
+    assert_int_equal(deploy(live, "1.0.0", ""), 201);
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_string_equal(mouse.reply.sources[0], "https://one.example/fw");
+    assert_string_equal(mouse.reply.sources[1], "https://two.example");
+}
+
+int main(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+#define LIVE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        LIVE(over_a_bridge_and_back), LIVE(undo_and_floor),
+        LIVE(a_person_is_asked),      LIVE(deleting),
+        LIVE(the_next_deploy_key),    LIVE(mirrors_are_named_with_an_install),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
