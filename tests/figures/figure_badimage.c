@@ -28,26 +28,29 @@ static const struct world {
     const char *name;
     bool has_factory, is_unwatched;
     uint32_t updates; /* good ones before */
+    bool is_open;     /* a product that asks for no signature */
 } WORLDS[] = {
-    {"two slots, first update", false, false, 0},
-    {"two slots, into slot 0", false, false, 1},
-    {"two slots, into slot 1", false, false, 2},
-    {"factory, first update", true, false, 0},
-    {"factory, into slot 1", true, false, 1},
-    {"factory, into slot 0", true, false, 2},
-    {"two slots, no rollback, first update", false, true, 0},
-    {"two slots, no rollback, into slot 0", false, true, 1},
-    {"two slots, no rollback, into slot 1", false, true, 2},
-    {"factory, no rollback, first update", true, true, 0},
-    {"factory, no rollback, into slot 1", true, true, 1},
-    {"factory, no rollback, into slot 0", true, true, 2},
+    {"two slots, first update", false, false, 0, false},
+    {"two slots, into slot 0", false, false, 1, false},
+    {"two slots, into slot 1", false, false, 2, false},
+    {"factory, first update", true, false, 0, false},
+    {"factory, into slot 1", true, false, 1, false},
+    {"factory, into slot 0", true, false, 2, false},
+    {"two slots, no rollback, first update", false, true, 0, false},
+    {"two slots, no rollback, into slot 0", false, true, 1, false},
+    {"two slots, no rollback, into slot 1", false, true, 2, false},
+    {"factory, no rollback, first update", true, true, 0, false},
+    {"factory, no rollback, into slot 1", true, true, 1, false},
+    {"factory, no rollback, into slot 0", true, true, 2, false},
+    {"open product, two slots, into slot 0", false, false, 1, true},
+    {"open product, factory, no rollback, first update", true, true, 0, true},
 };
 #define WORLDS_COUNT (sizeof WORLDS / sizeof *WORLDS)
 
 static struct device device; /* static: the board points into itself */
 static struct moment steady;
 static struct firmware good[3];
-static struct key *key;
+static struct key *key, *world_key; /* NULL: the world's product is open */
 
 static bool has_joined(const struct device *d)
 {
@@ -56,8 +59,13 @@ static bool has_joined(const struct device *d)
 
 static void begin(const struct world *world)
 {
+    static const char *const versions[] = {"1.0.0", "2.0.0", "3.0.0"};
     const struct board_layout layout = {.has_factory = world->has_factory};
-    device_init(&device, &layout, &good[0], key, 4);
+    world_key = world->is_open ? NULL : key;
+    for (size_t i = 0; i < 3; i++)
+        good[i] = firmware_make(versions[i], (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE,
+                                world_key);
+    device_init(&device, &layout, &good[0], world_key, 4);
     device.board.options.bootloader.has_rollback = !world->is_unwatched;
     /* Not by power: after a power cut the server would offer a failed file again. */
     device_power_on(&device, GODWIT_RESET_SOFTWARE);
@@ -71,6 +79,8 @@ static void end(void)
 {
     moment_drop(&steady);
     device_deinit(&device);
+    for (size_t i = 0; i < 3; i++)
+        free(good[i].data);
 }
 
 /* ---- the count ---- */
@@ -194,7 +204,7 @@ static void run_behaviour(const struct world *world, const struct bad *bad)
     }
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){bad->kind, bad->delay_s}, FILE_SIZE, key);
+        firmware_make("9.0.0", (struct behaviour){bad->kind, bad->delay_s}, FILE_SIZE, world_key);
     moment_return(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     bool returns = device_run(&device, has_booted_bad, QUIET_S) && comes_back(world, bad->limit_s);
@@ -210,29 +220,33 @@ enum place { CHECKSUM = -33, DIGEST = -32 }; /* from the end of the image */
 
 static const struct damage {
     const char *name;
-    enum godwit_reason reason; /* for the file; NONE: not a file that can be offered so */
-    int at;                    /* byte to change; below 0: from the image's end */
-    uint8_t to;                /* 0: flip its lowest bit */
-    uint32_t keep;             /* in 1/256 of the image; 0: all */
+    enum godwit_reason reason, open_reason; /* of the file; where no signature is asked for */
+    int at;                                 /* byte to change; below 0: from the image's end */
+    uint8_t to;                             /* 0: flip its lowest bit */
+    uint32_t keep;                          /* in 1/256 of the image; 0: all */
 } DAMAGES[] = {
-    {"magic", GODWIT_REASON_NOT_AN_IMAGE, 0, 0x5A, 0},
-    {"checksum", GODWIT_REASON_CHECKSUM, CHECKSUM, 0, 0},
-    {"sha", GODWIT_REASON_IMAGE_DIGEST, DIGEST, 0, 0},
-    {"data", GODWIT_REASON_CHECKSUM, 0x900, 0, 0},
-    {"half", GODWIT_REASON_TRUNCATED, 0, 0, 128},
-    {"4 KB", GODWIT_REASON_UNSIGNED, 0, 0, 64},
-    {"erased", GODWIT_REASON_NOT_AN_IMAGE, 0, 0, 1},
-    {"chip", GODWIT_REASON_WRONG_CHIP, 12, 9, 0},
-    {"minimal revision", GODWIT_REASON_CHIP_REVISION, 15, 99, 0},
-    {"17 segments", GODWIT_REASON_SEGMENTS, 1, 17, 0},
-    {"no digest", GODWIT_REASON_NO_DIGEST, 23, 0, 0},
+    {"magic", GODWIT_REASON_NOT_AN_IMAGE, GODWIT_REASON_NOT_AN_IMAGE, 0, 0x5A, 0},
+    {"checksum", GODWIT_REASON_SIGNATURE_DIGEST, GODWIT_REASON_CHECKSUM, CHECKSUM, 0, 0},
+    {"sha", GODWIT_REASON_SIGNATURE_DIGEST, GODWIT_REASON_IMAGE_DIGEST, DIGEST, 0, 0},
+    {"data", GODWIT_REASON_SIGNATURE_DIGEST, GODWIT_REASON_CHECKSUM, 0x900, 0, 0},
+    {"half", GODWIT_REASON_UNSIGNED, GODWIT_REASON_TRUNCATED, 0, 0, 128},
+    {"4 KB", GODWIT_REASON_UNSIGNED, GODWIT_REASON_TRUNCATED, 0, 0, 64},
+    {"erased", GODWIT_REASON_NOT_AN_IMAGE, GODWIT_REASON_NOT_AN_IMAGE, 0, 0, 1},
+    {"chip", GODWIT_REASON_WRONG_CHIP, GODWIT_REASON_WRONG_CHIP, 12, 9, 0},
+    {"minimal revision", GODWIT_REASON_CHIP_REVISION, GODWIT_REASON_CHIP_REVISION, 15, 99, 0},
+    {"17 segments", GODWIT_REASON_SEGMENTS, GODWIT_REASON_SEGMENTS, 1, 17, 0},
+    {"no digest", GODWIT_REASON_NO_DIGEST, GODWIT_REASON_NO_DIGEST, 23, 0, 0},
 };
 #define DAMAGES_COUNT (sizeof DAMAGES / sizeof *DAMAGES)
 
-/* bytes: the file's; its image is all but the signature sector. */
-static void apply(const struct damage *damage, uint8_t *bytes, size_t size)
+/* The file's bytes before the signature sector, where it has one. */
+static size_t image_size_of(const struct firmware *file)
 {
-    size_t image_size = size - GODWIT_SECTOR_SIZE;
+    return file->size - (world_key ? GODWIT_SECTOR_SIZE : 0);
+}
+
+static void apply(const struct damage *damage, uint8_t *bytes, size_t size, size_t image_size)
+{
     size_t keep = damage->keep > 1 ? image_size * damage->keep / 256 : 0;
     if (damage->keep) {
         memset(bytes + keep, 0xFF, size - keep);
@@ -249,18 +263,19 @@ static void run_damaged_file(const struct world *world, const struct damage *dam
     snprintf(what, sizeof what, "damaged file: %s", damage->name);
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, key);
+        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, world_key);
     if (damage->keep > 1)
-        file.size = (file.size - GODWIT_SECTOR_SIZE) * damage->keep / 256;
+        file.size = image_size_of(&file) * damage->keep / 256;
     else
-        apply(damage, file.data, file.size);
+        apply(damage, file.data, file.size, image_size_of(&file));
     moment_return(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     device.peer.chip_id = 5; /* the server took it for what it was made as */
     bool returns = comes_back(world, QUIET_S) &&
                    device.board.counters.restarts == steady.device.board.counters.restarts;
-    bool is_named = device.peer.outcome.reason == damage->reason &&
-                    device.peer.outcome.stage < GODWIT_STAGE_SWITCH;
+    enum godwit_reason reason = world->is_open ? damage->open_reason : damage->reason;
+    bool is_named =
+        device.peer.outcome.reason == reason && device.peer.outcome.stage < GODWIT_STAGE_SWITCH;
     judge(world, what, returns, is_named);
     free(file.data);
 }
@@ -277,7 +292,7 @@ static void run_damaged_slot(const struct world *world, const struct damage *dam
     snprintf(what, sizeof what, "damaged in flash: %s", damage->name);
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, key);
+        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, world_key);
     moment_return(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     bool returns = device_run(&device, has_switched, QUIET_S);
@@ -285,7 +300,7 @@ static void run_damaged_slot(const struct world *world, const struct damage *dam
     struct godwit_partition partition =
         device_partition(&device, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + slot));
     if (!device_holds(&device, &partition, &file)) abort(); /* the wrong slot: our own bug */
-    apply(damage, file.data, file.size);
+    apply(damage, file.data, file.size, image_size_of(&file));
     if (flash_put(&device.bare, partition.offset, file.data, file.size)) abort();
     returns = returns && comes_back(world, QUIET_S);
     bool is_named = device.peer.outcome.reason == GODWIT_REASON_TRIAL_NOT_BOOTED &&
@@ -308,18 +323,12 @@ static void run_world(const struct world *world)
 
 int main(int argc, char **argv)
 {
-    static const char *const versions[] = {"1.0.0", "2.0.0", "3.0.0"};
     bool replays = argc == 3 && !strcmp(argv[1], "--replay");
     key = key_generate(GODWIT_SCHEME_ECDSA256);
     if (!key || (argc != 1 && !replays)) return 2;
     if (replays) count.replay = (uint32_t)strtoul(argv[2], NULL, 10);
-    for (size_t i = 0; i < 3; i++)
-        good[i] =
-            firmware_make(versions[i], (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, key);
     for (size_t i = 0; i < WORLDS_COUNT; i++)
         run_world(&WORLDS[i]);
-    for (size_t i = 0; i < 3; i++)
-        free(good[i].data);
     key_close(key);
     if (!count.cases) return 2;
     printf("figure badimage cases=%u returned=%.4g%% cause_named=%.4g%% excused=%u\n", count.cases,
