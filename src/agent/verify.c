@@ -56,77 +56,6 @@ godwit_err godwit_image_read_back(struct godwit_agent *agent, const struct godwi
     return err ? GODWIT_ERR_FORMAT : GODWIT_ERR_END;
 }
 
-/* Which keys signed; the blocks of the sector buffer, each of which must be good. The parser's hash
- * has become the body's SHA-384 where a block asks for it. */
-static __attribute__((noinline)) enum godwit_reason
-check_blocks(const struct godwit_agent *agent, uint8_t keys_out[GODWIT_SIGBLOCKS_MAX][32],
-             size_t *count_out)
-{
-    const struct godwit_image *image = &agent->work.image;
-    uint8_t sha384[GODWIT_SHA384_SIZE];
-    struct godwit_body_digests digests = {image->body_sha256, NULL};
-    if (godwit_sigsector_has_sha384(agent->sector)) {
-        digests.sha384 = sha384;
-        if (godwit_hash_peek(&image->sha256, sha384)) return GODWIT_REASON_SIGNATURE_BAD;
-    }
-    *count_out = godwit_sigsector_count(agent->sector);
-    if (*count_out == 0) return GODWIT_REASON_UNSIGNED;
-    if (*count_out > GODWIT_SIGBLOCKS_MAX || !godwit_sigsector_is_tidy(agent->sector))
-        return GODWIT_REASON_SIGNATURE_FORMAT;
-    for (size_t i = 0; i < *count_out; i++) {
-        struct godwit_sigblock block;
-        godwit_err err =
-            godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, &block);
-        if (err)
-            return block.reason != GODWIT_REASON_NONE ? block.reason : GODWIT_REASON_SIGNATURE_BAD;
-        memcpy(keys_out[i], block.key_digest, 32);
-    }
-    return GODWIT_REASON_NONE;
-}
-
-/* Distinct keys of the list that the policy trusts, against its threshold. */
-static enum godwit_reason count_keys(const struct godwit_policy *policy,
-                                     uint8_t keys[GODWIT_SIGBLOCKS_MAX][32], size_t count)
-{
-    unsigned trusted = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool is_repeated = false;
-        for (size_t j = 0; j < i; j++)
-            is_repeated |= memcmp(keys[i], keys[j], 32) == 0;
-        if (!is_repeated && godwit_policy_trusts(policy, keys[i])) trusted++;
-    }
-    if (trusted == 0) return GODWIT_REASON_SIGNATURE_KEY;
-    return trusted < policy->threshold ? GODWIT_REASON_SIGNATURE_THRESHOLD : GODWIT_REASON_NONE;
-}
-
-/* Check 11. The policy is decoded once the blocks are through: both are too large for one stack. */
-static __attribute__((noinline)) enum godwit_reason
-judge_keys(const struct godwit_agent *agent, uint8_t keys[GODWIT_SIGBLOCKS_MAX][32], size_t count)
-{
-    struct godwit_policy policy;
-    enum godwit_reason reason = godwit_policy_running(agent, &policy);
-    return reason ? reason : count_keys(&policy, keys, count);
-}
-
-static __attribute__((noinline)) enum godwit_reason
-asks_no_signature(const struct godwit_agent *agent, bool *is_open_out)
-{
-    struct godwit_policy policy;
-    enum godwit_reason reason = godwit_policy_running(agent, &policy);
-    *is_open_out = !reason && policy.flags & GODWIT_POLICY_OPEN;
-    return reason;
-}
-
-static enum godwit_reason load_sector(struct godwit_agent *agent)
-{
-    const struct godwit_image *image = &agent->work.image;
-    if (!image->is_signed_size) return GODWIT_REASON_UNSIGNED;
-    if (godwit_flash_read(agent, agent->slots.idle.offset + image->body_size, agent->sector,
-                          GODWIT_SECTOR_SIZE))
-        return GODWIT_REASON_FLASH;
-    return GODWIT_REASON_NONE;
-}
-
 /* Another reading, by the parser's hash: the parser is done with it. */
 static void begin_again(struct godwit_agent *agent, enum verify_phase phase)
 {
@@ -136,28 +65,63 @@ static void begin_again(struct godwit_agent *agent, enum verify_phase phase)
     agent->phase = (uint8_t)phase;
 }
 
+static enum godwit_reason load_sector(struct godwit_agent *agent)
+{
+    return godwit_flash_read(agent, agent->slots.idle.offset + agent->work.image.body_size,
+                             agent->sector, GODWIT_SECTOR_SIZE)
+               ? GODWIT_REASON_FLASH
+               : GODWIT_REASON_NONE;
+}
+
 /* Looks which hashes the blocks ask for: SHA-384 costs a second reading, and few files need it. */
 static enum godwit_reason look_at_sector(struct godwit_agent *agent)
 {
-    bool is_open;
-    enum godwit_reason reason = asks_no_signature(agent, &is_open);
-    agent->phase = is_open ? VERIFY_IMAGE : VERIFY_BLOCKS;
-    if (reason || is_open) return reason;
-    reason = load_sector(agent);
-    if (reason || !godwit_sigsector_has_sha384(agent->sector)) return reason;
-    begin_again(agent, VERIFY_SHA384);
-    return GODWIT_REASON_NONE;
+    agent->phase = VERIFY_BLOCKS;
+    if (!agent->work.image.is_signed_size) return GODWIT_REASON_NONE;
+    enum godwit_reason reason = load_sector(agent);
+    if (!reason && godwit_sigsector_has_sha384(agent->sector)) begin_again(agent, VERIFY_SHA384);
+    return reason;
 }
 
-static enum godwit_reason judge_signatures(struct godwit_agent *agent)
+/* Every block of the sector buffer must be good, and distinct keys of the list that the policy
+ * trusts meet its threshold. The parser's hash has become the body's SHA-384 where a block asks for
+ * it. */
+static __attribute__((noinline)) enum godwit_reason judge_blocks(const struct godwit_agent *agent,
+                                                                 const struct godwit_policy *policy)
 {
-    enum godwit_reason reason = load_sector(agent);
-    if (reason) return reason;
-    uint8_t keys[GODWIT_SIGBLOCKS_MAX][32];
-    size_t count;
+    const struct godwit_image *image = &agent->work.image;
+    uint8_t sha384[GODWIT_SHA384_SIZE] = {0};
+    struct godwit_body_digests digests = {image->body_sha256, sha384};
+    size_t count = godwit_sigsector_count(agent->sector);
+    if (count == 0) return GODWIT_REASON_UNSIGNED;
+    if (!godwit_sigsector_is_tidy(agent->sector)) return GODWIT_REASON_SIGNATURE_FORMAT;
+    if (godwit_sigsector_has_sha384(agent->sector) && godwit_hash_peek(&image->sha256, sha384))
+        return GODWIT_REASON_SIGNATURE_BAD;
+    struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
+    unsigned trusted = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct godwit_sigblock *block = &blocks[i];
+        if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block))
+            return block->reason ? block->reason : GODWIT_REASON_SIGNATURE_BAD;
+        bool is_repeated = false;
+        for (size_t j = 0; j < i; j++)
+            is_repeated |= memcmp(block->key_digest, blocks[j].key_digest, 32) == 0;
+        if (!is_repeated && godwit_policy_trusts(policy, block->key_digest)) trusted++;
+    }
+    if (trusted == 0) return GODWIT_REASON_SIGNATURE_KEY;
+    return trusted < policy->threshold ? GODWIT_REASON_SIGNATURE_THRESHOLD : GODWIT_REASON_NONE;
+}
+
+/* Check 11. */
+static __attribute__((noinline)) enum godwit_reason judge_signatures(struct godwit_agent *agent)
+{
+    struct godwit_policy policy;
+    enum godwit_reason reason = godwit_policy_running(agent, &policy);
     agent->phase = VERIFY_IMAGE;
-    reason = check_blocks(agent, keys, &count);
-    return reason ? reason : judge_keys(agent, keys, count);
+    if (reason || policy.flags & GODWIT_POLICY_OPEN) return reason;
+    if (!agent->work.image.is_signed_size) return GODWIT_REASON_UNSIGNED;
+    reason = load_sector(agent);
+    return reason ? reason : judge_blocks(agent, &policy);
 }
 
 /* Check 10; and 8 once more, for the head may have been judged long ago, by another instruction. */
