@@ -16,6 +16,25 @@ static enum wire_place place_of(const struct godwit_request *request)
     return strcmp(request->method, "GET") ? WIRE_CHECKIN : WIRE_IMAGE;
 }
 
+static void tell(const struct wire *wire, const struct godwit_request *request)
+{
+    static const char *const names[WIRE_PLACES] = {"image", "mirror 1", "mirror 2", "check-in"};
+    if (!wire->is_telling) return;
+    printf("%10.3f s  %s", (double)*wire->now_ms / 1000, names[wire->place]);
+    if (request->use_range) printf(" from byte %u", (unsigned)request->range_from);
+    printf("\n");
+}
+
+static void flip_ask(struct wire *wire, struct godwit_request *request)
+{
+    const struct wire_turn *turn = &wire->turns[wire->place];
+    if (!turn->flips_ask || turn->ask_at >= request->body_size) return;
+    memcpy(wire->ask, request->body, request->body_size);
+    wire->ask[turn->ask_at] ^= (char)turn->ask_mask;
+    request->body = wire->ask;
+    wire->played++;
+}
+
 static godwit_err wire_start(void *ctx, const struct godwit_request *request)
 {
     struct wire *wire = ctx;
@@ -30,6 +49,9 @@ static godwit_err wire_start(void *ctx, const struct godwit_request *request)
     wire->start_ms[wire->place] = wire->last_ms = *wire->now_ms;
     wire->at = wire->from = request->use_range ? request->range_from : 0;
     wire->extra = turn->extra;
+    tell(wire, request);
+    if (wire->place == WIRE_CHECKIN && wire->is_playing)
+        wire->ask_size = (uint32_t)request->body_size;
     if (!wire->is_playing) return wire->inner.start(wire->inner.ctx, &copy);
     if (turn->fails_start) return GODWIT_ERR_NET;
     if (turn->is_lost) {
@@ -41,6 +63,7 @@ static godwit_err wire_start(void *ctx, const struct godwit_request *request)
         copy.use_range = false;
         wire->at = wire->from = 0;
     }
+    flip_ask(wire, &copy);
     return wire->inner.start(wire->inner.ctx, &copy);
 }
 
@@ -58,6 +81,12 @@ static void change_head(const struct wire *wire, struct godwit_answer *answer)
     if (turn->range_max && answer->status == 206 && answer->content_length > turn->range_max)
         answer->content_length = turn->range_max;
     if (turn->hides_length) answer->content_length = UINT32_MAX;
+    answer->status ^= turn->changes.status;
+    answer->retry_after_s ^= turn->changes.retry_after_s;
+    answer->content_length ^= turn->changes.content_length;
+    answer->range_from ^= turn->changes.range_from;
+    answer->range_total ^= turn->changes.range_total;
+    answer->is_other ^= turn->changes.is_other;
 }
 
 /* How many bytes may come now: up to a cut, to the end of a short range, one at a time. */
@@ -102,7 +131,7 @@ static godwit_err add_extra(struct wire *wire, godwit_err err, uint8_t *data, si
 {
     if (err != GODWIT_ERR_END || !wire->extra) return err;
     if (wire->extra != UINT32_MAX) wire->extra--;
-    *data = 0;
+    *data = ' ';
     *size_out = 1;
     return GODWIT_OK;
 }
@@ -147,6 +176,7 @@ static godwit_err wire_read(void *ctx, uint8_t *data, size_t size_max, size_t *s
                          : wire->inner.read(wire->inner.ctx, data, size_max, size_out, answer);
     wire->at += (uint32_t)*size_out;
     if (wire->place != WIRE_CHECKIN) wire->received += *size_out;
+    if (wire->place == WIRE_CHECKIN && wire->is_playing) wire->answer_size = wire->at;
     return err;
 }
 

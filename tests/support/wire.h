@@ -29,8 +29,12 @@ struct wire_turn {
     uint32_t flips, flip_at; /* so many times, the bits of flip_mask in this byte */
     uint32_t flip_every;     /* … and in each n-th byte behind, always */
     uint8_t flip_mask;
-    uint32_t byte_ms;  /* one byte in so many ms */
-    uint32_t delay_ms; /* before the head */
+    bool flips_ask;               /* one bit of the request's body */
+    uint32_t ask_at;              /* … in this byte */
+    uint8_t ask_mask;             /* … the bits of this */
+    struct godwit_answer changes; /* what is not zero is laid over the head by exclusive or */
+    uint32_t byte_ms;             /* one byte in so many ms */
+    uint32_t delay_ms;            /* before the head */
 };
 
 struct wire {
@@ -41,12 +45,15 @@ struct wire {
     uint64_t start_ms[WIRE_PLACES]; /* of the last request */
     uint64_t received;              /* body bytes of images handed on */
     uint32_t played;                /* flips and cuts that came to pass */
+    uint32_t ask_size, answer_size; /* of the last check-in that was played */
+    bool is_telling;                /* a line on stdout for each request */
     /* private */
     enum wire_place place;
     bool is_playing, is_ended, is_quiet, was_range;
     uint64_t last_ms;
     uint32_t from, at;
     uint32_t extra;
+    char ask[GODWIT_CHECKIN_REQUEST_MAX];
 };
 
 void wire_init(struct wire *wire, const struct godwit_net *inner, const uint64_t *now_ms);
