@@ -69,6 +69,8 @@ void attack_judge(const struct attack *attack, struct attack_result *result)
     if (more) blame(result, ATTACK_FAILED, "%s", more);
     if (seen->strays)
         blame(result, ATTACK_FAILED, "%u requests for what no device asks", seen->strays);
+    if (attack->is_live && !seen->after_question_ms)
+        blame(result, ATTACK_FAILED, "the board did not come back to the honest server");
     if (!attack->is_live && !seen->has_recovered)
         blame(result, ATTACK_FAILED, "the honest server's next release was not installed: %s",
               seen->last.outcome.id ? godwit_reason_id(seen->last.outcome.reason) : "no word");

@@ -389,7 +389,7 @@ void attack_enter(struct attack *attack, enum attack_phase phase, uint64_t now_m
     if (phase == ATTACK_DURING && may_install)
         attack->files[attack->offer - attack->files].is_welcome = true;
     if (phase == ATTACK_AFTER) {
-        attack->files[attack->after - attack->files].is_welcome = true;
+        if (attack->after) attack->files[attack->after - attack->files].is_welcome = true;
         attack->seen.after_begin_ms = now_ms;
     }
     attack_tell(attack, "---- %s", NAMES[phase]);

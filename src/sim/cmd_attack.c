@@ -18,7 +18,8 @@
 
 struct run {
     struct attack_world world;
-    const char *name, *listen, *folder, *image, *host;
+    struct option_list names;
+    const char *listen, *folder, *image, *host;
     uint32_t number;
     bool as_json, is_list, is_quiet;
     const struct attack_case *rows[ROWS_MAX];
@@ -32,7 +33,9 @@ static const char *const VERDICTS[] = {"held", "ACCEPTED", "FAILED"};
 
 static bool is_chosen(const struct run *run, const struct attack_case *row)
 {
-    if (run->name) return !strcmp(run->name, row->name);
+    for (size_t i = 0; i < run->names.count; i++)
+        if (!strcmp(run->names.items[i], row->name)) return true;
+    if (run->names.count) return false;
     if (run->number != UINT32_MAX && run->number != row->number) return false;
     return !run->listen || row->flags & ATTACK_IS_LIVE;
 }
@@ -68,7 +71,8 @@ static void play_apart(struct run *run, size_t index)
         struct attack_result own;
         close(pipes[0]);
         alarm(CASE_TIMEOUT_S);
-        attack_board_play(&run->world, run->rows[index], run->name && !run->as_json, &own);
+        attack_board_play(&run->world, run->rows[index], run->names.count == 1 && !run->as_json,
+                          &own);
         fflush(stdout);
         _exit(write(pipes[1], &own, sizeof own) == sizeof own ? 0 : 1);
     }
@@ -211,7 +215,7 @@ int cmd_attack(int argc, char **argv)
     static struct run run;
     run = (struct run){.number = UINT32_MAX};
     const struct option_row rows[] = {
-        {"--case", OPTION_TEXT, &run.name, "NAME", "one case, with its whole story"},
+        {"--case", OPTION_LIST, &run.names, "NAME", "this one, with its whole story; or several"},
         {"--attack", OPTION_NUMBER, &run.number, "N", "the cases of one attack, 1 to 15"},
         {"--list", OPTION_FLAG, &run.is_list, NULL, "name the cases and play none"},
         {"--json", OPTION_FLAG, &run.as_json, NULL, "print JSON"},
