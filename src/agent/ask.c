@@ -1,8 +1,7 @@
-/* ASK: the one question, and what its answer makes of us. Question, answer and parser tokens share
- * the sector buffer; no other state's bytes are in it then:
+/* ASK: the one question, and what its answer makes of us. Question and answer share the sector
+ * buffer; no other state's bytes are in it then:
  *
  *     0      … 1536  the question's JSON, until the request is closed
- *     0      … 2048  then: tokens for the parser
  *     2048   … 3072  the answer's JSON */
 #include "agent/internal.h"
 #include "agent/sources.h"
@@ -10,11 +9,9 @@
 
 #define POLL_MS 20u
 #define ANSWER_TIMEOUT_MS 30000u
-#define TOKENS_MAX (GODWIT_REPLY_OFFSET / sizeof(struct godwit_json_token))
 
 _Static_assert(GODWIT_CHECKIN_REQUEST_MAX <= GODWIT_REPLY_OFFSET, "the question fits");
 _Static_assert(GODWIT_REPLY_OFFSET + GODWIT_CHECKIN_REPLY_MAX < GODWIT_SECTOR_SIZE, "both fit");
-_Static_assert(TOKENS_MAX >= GODWIT_CHECKIN_TOKENS_MAX, "the tokens fit");
 
 /* The running image's own words, by its application descriptor. */
 static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *checkin)
@@ -249,8 +246,7 @@ static enum godwit_state judge_reply(struct godwit_agent *agent)
     agent->failures = 0;
     godwit_err err = GODWIT_ERR_SPACE;
     if (agent->reply_size <= GODWIT_CHECKIN_REPLY_MAX)
-        err = godwit_checkin_reply_decode(
-            text, agent->reply_size, (struct godwit_json_token *)agent->sector, TOKENS_MAX, reply);
+        err = godwit_checkin_reply_decode(text, agent->reply_size, reply);
     if (err) return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
     agent->interval_s = reply->interval_s;
     if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);

@@ -1,49 +1,65 @@
-/* The reader of json.h: one pass that checks the grammar of RFC 8259 and indexes what passed, and
- * readers over the index, which may therefore trust each token's shape.
+/* The reader of json.h: a cursor that checks the grammar of RFC 8259 as it goes. The open brackets
+ * are bits of one byte, so there is no recursion: a device's stack is counted.
  *
- * A stack of one index per open bracket and no recursion: a device's stack is counted. jsmn was
- * here first and was dropped: even in strict mode it takes {"a" "b"}, [1,] and 1-2, so the check
- * stood in front of it anyway, and it cost a kilobyte to find the same tokens once more
- * (docs/decisions/0003). */
+ * Rejected: an index of tokens first and readers over it. It needs memory for the index, finds each
+ * value twice, and costs a device a kilobyte more of code (docs/decisions/0003). */
 #include "base/json.h"
 #include "base/text.h"
 
-#include <assert.h>
-
-#define TEXT_SIZE_MAX (1u << 20) /* bytes; token positions are ints */
-
-enum type { OBJECT, ARRAY, STRING, PRIMITIVE };
-
 /* ---- the grammar ---- */
 
-enum expect { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, COMMA_OR_END, NOTHING };
-
-struct scan {
-    const char *text, *at, *end;
-    enum expect expect;
-    int open[GODWIT_JSON_DEPTH_MAX]; /* tokens of the brackets that are open */
-    int depth;
-    struct godwit_json_token *tokens;
-    size_t tokens_max, count;
-    bool is_full;
-};
-
-/* A token that starts here, and counts as a child where the open bracket counts it: elements of an
- * array, keys of an object. False when there is no room. */
-static bool token_add(struct scan *scan, enum type type)
+void godwit_json_init(struct godwit_json *json, const char *text, size_t size)
 {
-    if (scan->count == scan->tokens_max) {
-        scan->is_full = true;
-        return false;
+    *json = (struct godwit_json){.at = text, .end = text + size};
+}
+
+/* The next byte that is no white space; NUL at the end, for NUL is never right there. */
+static char peek(struct godwit_json *json)
+{
+    for (; json->at < json->end; json->at++) {
+        char c = *json->at;
+        if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return c;
     }
-    bool is_key = scan->expect == KEY || scan->expect == KEY_OR_END;
-    if (scan->depth > 0) {
-        struct godwit_json_token *parent = &scan->tokens[scan->open[scan->depth - 1]];
-        if (is_key || parent->type == ARRAY) parent->size++;
-    }
-    int start = (int)(scan->at - scan->text);
-    scan->tokens[scan->count++] = (struct godwit_json_token){type, start, start, 0};
+    return '\0';
+}
+
+/* Takes the byte at hand if it is c, white space in front of it not allowed. */
+static bool take(struct godwit_json *json, char c)
+{
+    if (json->at == json->end || *json->at != c) return false;
+    json->at++;
     return true;
+}
+
+godwit_err godwit_json_open(struct godwit_json *json, char bracket)
+{
+    if (peek(json) != bracket || json->depth == GODWIT_JSON_DEPTH_MAX) return GODWIT_ERR_FORMAT;
+    json->at++;
+    json->depth++;
+    json->kinds = (uint8_t)(json->kinds << 1 | (bracket == '{'));
+    json->is_first = true;
+    return GODWIT_OK;
+}
+
+godwit_err godwit_json_next(struct godwit_json *json, struct godwit_json_text *key_out)
+{
+    struct godwit_json_text key;
+    bool is_object = json->kinds & 1, was_first = json->is_first;
+    char c = peek(json);
+    json->is_first = false;
+    if (c == (is_object ? '}' : ']')) {
+        json->at++;
+        json->depth--;
+        json->kinds >>= 1;
+        return GODWIT_ERR_END;
+    }
+    if (!was_first && !take(json, ',')) return GODWIT_ERR_FORMAT;
+    if (!is_object) return GODWIT_OK;
+    godwit_err err = godwit_json_raw(json, &key);
+    if (err) return err;
+    if (key_out) *key_out = key;
+    (void)peek(json);
+    return take(json, ':') ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
 static bool is_hex_digit(char c)
@@ -64,217 +80,125 @@ static size_t scan_escape(const char *text, size_t size)
     return 6;
 }
 
-/* From the opening quote to behind the closing one; the token holds what is between. */
-static bool scan_string(struct scan *scan)
+godwit_err godwit_json_raw(struct godwit_json *json, struct godwit_json_text *text_out)
 {
-    scan->at++;
-    if (!token_add(scan, STRING)) return false;
-    struct godwit_json_token *token = &scan->tokens[scan->count - 1];
-    while (scan->at < scan->end && *scan->at != '"') {
-        size_t left = (size_t)(scan->end - scan->at), size;
-        if (*scan->at == '\\')
-            size = scan_escape(scan->at, left);
+    if (peek(json) != '"') return GODWIT_ERR_FORMAT;
+    const char *start = ++json->at;
+    while (json->at < json->end && *json->at != '"') {
+        size_t left = (size_t)(json->end - json->at), size;
+        if (*json->at == '\\')
+            size = scan_escape(json->at, left);
         else
-            size = (uint8_t)*scan->at < 0x20 ? 0 : godwit_utf8_size(scan->at, left);
-        if (size == 0) return false;
-        scan->at += size;
+            size = (uint8_t)*json->at < 0x20 ? 0 : godwit_utf8_size(json->at, left);
+        if (size == 0) return GODWIT_ERR_FORMAT;
+        json->at += size;
     }
-    if (scan->at == scan->end) return false;
-    token->end = (int)(scan->at++ - scan->text);
+    *text_out = (struct godwit_json_text){start, (size_t)(json->at - start)};
+    return take(json, '"') ? GODWIT_OK : GODWIT_ERR_FORMAT;
+}
+
+static bool skip_digits(struct godwit_json *json)
+{
+    const char *start = json->at;
+    while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
+        json->at++;
+    return json->at > start;
+}
+
+/* What follows (a digit behind a leading zero, a letter) is refused where the next byte is read. */
+static bool skip_number(struct godwit_json *json)
+{
+    (void)take(json, '-');
+    if (!take(json, '0') && !skip_digits(json)) return false;
+    if (take(json, '.') && !skip_digits(json)) return false;
+    if (!take(json, 'e') && !take(json, 'E')) return true;
+    if (!take(json, '+')) (void)take(json, '-');
+    return skip_digits(json);
+}
+
+static bool take_word(struct godwit_json *json, const char *word)
+{
+    size_t size = strlen(word);
+    if ((size_t)(json->end - json->at) < size || memcmp(json->at, word, size) != 0) return false;
+    json->at += size;
     return true;
 }
 
-static size_t scan_digits(struct scan *scan)
+static godwit_err skip_scalar(struct godwit_json *json)
 {
-    size_t count = 0;
-    for (; scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9'; count++)
-        scan->at++;
-    return count;
+    struct godwit_json_text text;
+    if (peek(json) == '"') return godwit_json_raw(json, &text);
+    bool is_good = take_word(json, "true") || take_word(json, "false") || take_word(json, "null") ||
+                   skip_number(json);
+    return is_good ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
-static bool scan_is(struct scan *scan, char c)
+godwit_err godwit_json_skip(struct godwit_json *json)
 {
-    if (scan->at == scan->end || *scan->at != c) return false;
-    scan->at++;
-    return true;
+    uint8_t depth = json->depth;
+    godwit_err err;
+    do {
+        char c = peek(json);
+        err = c == '{' || c == '[' ? godwit_json_open(json, c) : skip_scalar(json);
+        while (!err && json->depth > depth) { /* to the next value inside, or out of the bracket */
+            err = godwit_json_next(json, NULL);
+            if (!err) break;
+            if (err == GODWIT_ERR_END) err = GODWIT_OK;
+        }
+    } while (!err && json->depth > depth);
+    return err;
 }
 
-static bool scan_number(struct scan *scan)
+godwit_err godwit_json_finish(struct godwit_json *json)
 {
-    scan_is(scan, '-');
-    if (!scan_is(scan, '0') && scan_digits(scan) == 0) return false;
-    if (scan_is(scan, '.') && scan_digits(scan) == 0) return false;
-    if (scan_is(scan, 'e') || scan_is(scan, 'E')) {
-        if (!scan_is(scan, '+')) scan_is(scan, '-');
-        if (scan_digits(scan) == 0) return false;
-    }
-    /* What follows (a digit behind a leading zero, a letter) is judged as punctuation. */
-    return true;
-}
-
-static bool scan_word(struct scan *scan)
-{
-    static const char *const words[] = {"true", "false", "null"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t size = strlen(words[i]);
-        if ((size_t)(scan->end - scan->at) < size || memcmp(scan->at, words[i], size) != 0)
-            continue;
-        scan->at += size;
-        return true;
-    }
-    return false;
-}
-
-static bool scan_open(struct scan *scan)
-{
-    bool is_object = *scan->at == '{';
-    if (scan->depth == GODWIT_JSON_DEPTH_MAX || !token_add(scan, is_object ? OBJECT : ARRAY))
-        return false;
-    scan->open[scan->depth++] = (int)scan->count - 1;
-    scan->expect = is_object ? KEY_OR_END : VALUE_OR_END;
-    scan->at++;
-    return true;
-}
-
-static bool scan_close(struct scan *scan)
-{
-    if (scan->depth == 0) return false;
-    struct godwit_json_token *token = &scan->tokens[scan->open[scan->depth - 1]];
-    if (*scan->at != (token->type == OBJECT ? '}' : ']')) return false;
-    scan->depth--;
-    token->end = (int)(++scan->at - scan->text);
-    scan->expect = scan->depth > 0 ? COMMA_OR_END : NOTHING;
-    return true;
-}
-
-static bool scan_value(struct scan *scan)
-{
-    char c = *scan->at;
-    if (c == '{' || c == '[') return scan_open(scan);
-    if (scan->depth == 0) return false;
-    if (c == '"') {
-        if (!scan_string(scan)) return false;
-    } else {
-        if (!token_add(scan, PRIMITIVE)) return false;
-        bool is_number = c == '-' || (c >= '0' && c <= '9');
-        if (!(is_number ? scan_number(scan) : scan_word(scan))) return false;
-        scan->tokens[scan->count - 1].end = (int)(scan->at - scan->text);
-    }
-    scan->expect = COMMA_OR_END;
-    return true;
-}
-
-/* One step: the piece of text that the state allows here. */
-static bool scan_step(struct scan *scan)
-{
-    char c = *scan->at;
-    switch (scan->expect) {
-    case VALUE_OR_END:
-        return c == ']' ? scan_close(scan) : scan_value(scan);
-    case VALUE:
-        return scan_value(scan);
-    case KEY_OR_END:
-        if (c == '}') return scan_close(scan);
-        __attribute__((fallthrough));
-    case KEY:
-        if (c != '"' || !scan_string(scan)) return false;
-        scan->expect = COLON;
-        return true;
-    case COLON:
-        scan->expect = VALUE;
-        return scan_is(scan, ':');
-    case COMMA_OR_END:
-        if (c == ']' || c == '}') return scan_close(scan);
-        scan->expect = scan->tokens[scan->open[scan->depth - 1]].type == OBJECT ? KEY : VALUE;
-        return scan_is(scan, ',');
-    case NOTHING:
-        break;
-    }
-    return false;
-}
-
-godwit_err godwit_json_parse(struct godwit_json *json, const char *text, size_t size,
-                             struct godwit_json_token *tokens, size_t tokens_max)
-{
-    *json = (struct godwit_json){.text = text, .tokens = tokens};
-    if (size > TEXT_SIZE_MAX) return GODWIT_ERR_FORMAT;
-    struct scan scan = {.text = text,
-                        .at = text,
-                        .end = text + size,
-                        .expect = VALUE,
-                        .tokens = tokens,
-                        .tokens_max = tokens_max};
-    while (scan.at < scan.end) {
-        char c = *scan.at;
-        if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
-            scan.at++;
-        else if (!scan_step(&scan))
-            return scan.is_full ? GODWIT_ERR_SPACE : GODWIT_ERR_FORMAT;
-    }
-    if (scan.expect != NOTHING) return GODWIT_ERR_FORMAT;
-    json->count = (int)scan.count;
-    return GODWIT_OK;
+    bool is_over = json->depth == 0 && peek(json) == '\0' && json->at == json->end;
+    return is_over ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
 /* ---- the readers ---- */
 
-static const struct godwit_json_token *token_at(const struct godwit_json *json, int node)
-{
-    return node >= 0 && node < json->count ? &json->tokens[node] : NULL;
-}
-
-/* The first node behind node and all it contains. */
-static int node_behind(const struct godwit_json *json, int node)
-{
-    int end = json->tokens[node].end;
-    do
-        node++;
-    while (node < json->count && json->tokens[node].start < end);
-    return node;
-}
-
 /* Bytes against bytes: a name spelled with escapes is nobody's name. */
-static bool string_is(const struct godwit_json *json, const struct godwit_json_token *token,
-                      const char *name)
+bool godwit_json_is(const struct godwit_json_text *text, const char *name)
 {
-    size_t size = (size_t)(token->end - token->start);
-    return strlen(name) == size && memcmp(json->text + token->start, name, size) == 0;
+    return strlen(name) == text->size && memcmp(text->data, name, text->size) == 0;
 }
 
-int godwit_json_member(const struct godwit_json *json, int object, const char *name)
+godwit_err godwit_json_u32(struct godwit_json *json, uint32_t *value_out)
 {
-    if (!godwit_json_is_object(json, object)) return -1;
-    int key = object + 1;
-    for (int left = json->tokens[object].size; left > 0; left--) {
-        if (string_is(json, &json->tokens[key], name)) return key + 1;
-        key = node_behind(json, key + 1);
+    uint32_t value = 0;
+    (void)peek(json);
+    const char *start = json->at;
+    if (!take(json, '0') && !skip_digits(json)) return GODWIT_ERR_FORMAT;
+    for (const char *at = start; at < json->at; at++) {
+        uint32_t digit = (uint32_t)(*at - '0');
+        if (value > (UINT32_MAX - digit) / 10) return GODWIT_ERR_FORMAT;
+        value = value * 10 + digit;
     }
-    return -1;
+    *value_out = value;
+    return GODWIT_OK;
 }
 
-int godwit_json_element(const struct godwit_json *json, int array, size_t index)
+godwit_err godwit_json_bool(struct godwit_json *json, bool *value_out)
 {
-    const struct godwit_json_token *token = token_at(json, array);
-    if (!token || token->type != ARRAY || index >= (size_t)token->size) return -1;
-    int node = array + 1;
-    for (; index > 0; index--)
-        node = node_behind(json, node);
-    return node;
+    (void)peek(json);
+    *value_out = take_word(json, "true");
+    return *value_out || take_word(json, "false") ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
-bool godwit_json_is_object(const struct godwit_json *json, int node)
+godwit_err godwit_json_hex(struct godwit_json *json, uint8_t *out, size_t size)
 {
-    const struct godwit_json_token *token = token_at(json, node);
-    return token && token->type == OBJECT;
+    struct godwit_json_text text;
+    godwit_err err = godwit_json_raw(json, &text);
+    return err ? err : godwit_hex_decode(text.data, text.size, out, size);
 }
 
-/* The token when it is of that type; MISSING or FORMAT otherwise. */
-static godwit_err token_of(const struct godwit_json *json, int node, int type,
-                           const struct godwit_json_token **token_out)
+godwit_err godwit_json_base64(struct godwit_json *json, uint8_t *out, size_t size)
 {
-    *token_out = token_at(json, node);
-    if (!*token_out) return GODWIT_ERR_MISSING;
-    return (*token_out)->type == type ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    struct godwit_json_text text;
+    size_t got;
+    godwit_err err = godwit_json_raw(json, &text);
+    if (!err) err = godwit_base64_decode(text.data, text.size, out, size, &got);
+    return err || got != size ? GODWIT_ERR_FORMAT : GODWIT_OK;
 }
 
 /* ---- texts ---- */
@@ -343,12 +267,12 @@ static size_t piece_next(const char **at, const char *end, char out[static 4])
     return size ? utf8_encode(character, out) : 0;
 }
 
-godwit_err godwit_json_string(const struct godwit_json *json, int node, char *out, size_t size_max)
+godwit_err godwit_json_string(struct godwit_json *json, char *out, size_t size_max)
 {
-    const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, STRING, &token);
+    struct godwit_json_text text;
+    godwit_err err = godwit_json_raw(json, &text);
     if (err) return err;
-    const char *at = json->text + token->start, *end = json->text + token->end;
+    const char *at = text.data, *end = text.data + text.size;
     size_t size = 0;
     while (at < end) {
         char piece[4];
@@ -361,49 +285,4 @@ godwit_err godwit_json_string(const struct godwit_json *json, int node, char *ou
     if (size >= size_max) return GODWIT_ERR_SPACE;
     out[size] = '\0';
     return GODWIT_OK;
-}
-
-godwit_err godwit_json_u32(const struct godwit_json *json, int node, uint32_t *value_out)
-{
-    const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, PRIMITIVE, &token);
-    if (err) return err;
-    uint32_t value = 0;
-    for (int i = token->start; i < token->end; i++) {
-        uint32_t digit = (uint32_t)(json->text[i] - '0');
-        if (digit > 9 || value > (UINT32_MAX - digit) / 10) return GODWIT_ERR_FORMAT;
-        value = value * 10 + digit;
-    }
-    *value_out = value;
-    return GODWIT_OK;
-}
-
-godwit_err godwit_json_bool(const struct godwit_json *json, int node, bool *value_out)
-{
-    const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, PRIMITIVE, &token);
-    if (err) return err;
-    char first = json->text[token->start];
-    if (first != 't' && first != 'f') return GODWIT_ERR_FORMAT;
-    *value_out = first == 't';
-    return GODWIT_OK;
-}
-
-godwit_err godwit_json_hex(const struct godwit_json *json, int node, uint8_t *out, size_t size)
-{
-    const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, STRING, &token);
-    if (err) return err;
-    return godwit_hex_decode(json->text + token->start, (size_t)(token->end - token->start), out,
-                             size);
-}
-
-godwit_err godwit_json_base64(const struct godwit_json *json, int node, uint8_t *out,
-                              size_t size_max, size_t *size_out)
-{
-    const struct godwit_json_token *token;
-    godwit_err err = token_of(json, node, STRING, &token);
-    if (err) return err;
-    return godwit_base64_decode(json->text + token->start, (size_t)(token->end - token->start), out,
-                                size_max, size_out);
 }

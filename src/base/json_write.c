@@ -141,7 +141,7 @@ void godwit_json_add_base64(struct godwit_json_writer *writer, const char *name,
     put(writer, "\"", 1);
 }
 
-godwit_err godwit_json_finish(struct godwit_json_writer *writer, size_t *size_out)
+godwit_err godwit_json_writer_finish(struct godwit_json_writer *writer, size_t *size_out)
 {
     *size_out = writer->size;
     return writer->overflow ? GODWIT_ERR_SPACE : GODWIT_OK;

@@ -12,23 +12,24 @@
 #define MAC_SIZE 6
 #define TEXT_MAX GODWIT_DETAIL_MAX
 
-enum kind { MAC, HEX, TEXT, U32, U16, BOOL, RESET, STAGE };
+enum kind { MAC, HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL, TOKEN };
 
-struct member {
+struct member { /* small: a device carries the table */
     const char *name;
-    uint8_t kind; /* enum kind: in a byte, a third of the table */
-    bool is_required;
     uint16_t offset;
     uint8_t size;
+    uint8_t kind : 7; /* enum kind */
+    uint8_t is_required : 1;
 };
 
-#define MEMBER(type, member, kind, is_required)                    \
-    {                                                              \
-#member, kind, is_required, offsetof(struct type, member), \
-            sizeof((struct type *)0)->member                       \
+#define MEMBER(type, member, kind, is_required)                                         \
+    {                                                                                   \
+#member, offsetof(struct type, member), sizeof((struct type *)0)->member, kind, \
+            is_required                                                                 \
     }
 
 static const struct member checkin_members[] = {
+    {"protocol", 0, 1, PROTOCOL, true},
     MEMBER(godwit_checkin, device_id, MAC, true),
     MEMBER(godwit_checkin, nonce, HEX, true),
     MEMBER(godwit_checkin, agent_version, TEXT, false),
@@ -56,6 +57,8 @@ static const struct member checkin_members[] = {
     MEMBER(godwit_checkin, floor, U32, false),
     MEMBER(godwit_checkin, deploy_keys, HEX, false),
     MEMBER(godwit_checkin, unwatched, BOOL, false),
+    MEMBER(godwit_checkin, token, TOKEN, false),
+    MEMBER(godwit_checkin, outcome, OUTCOME, false),
 };
 
 static const struct member outcome_members[] = {
@@ -107,37 +110,47 @@ static void text_add(struct godwit_json_writer *writer, const char *name, const 
 static void member_add(struct godwit_json_writer *writer, const struct member *member,
                        const uint8_t *object)
 {
-    const uint8_t *data = object + member->offset;
-    bool is_left_out = member->kind == TEXT ? data[0] == 0 : godwit_all(data, member->size, 0);
+    const void *data = object + member->offset;
+    bool is_left_out =
+        member->kind == TEXT ? *(const char *)data == 0 : godwit_all(data, member->size, 0);
     if (is_left_out && !member->is_required) return;
+    const char *name = member->name;
+    uint32_t number = 0;
     switch ((enum kind)member->kind) {
     case MAC:
-        godwit_json_add_hex(writer, member->name, data, MAC_SIZE);
-        break;
+        godwit_json_add_hex(writer, name, data, MAC_SIZE);
+        return;
+    case TOKEN:
+        if (!((const struct godwit_checkin *)(const void *)object)->has_token) return;
+        __attribute__((fallthrough));
     case HEX:
-        godwit_json_add_hex(writer, member->name, data, member->size);
-        break;
+        godwit_json_add_hex(writer, name, data, member->size);
+        return;
     case TEXT:
-        text_add(writer, member->name, (const char *)data, member->size);
-        break;
+        text_add(writer, name, data, member->size);
+        return;
+    case BOOL:
+        godwit_json_add_bool(writer, name, *(const bool *)data);
+        return;
+    case RESET:
+        godwit_json_add_string(writer, name, godwit_reset_name(*(const enum godwit_reset *)data));
+        return;
+    case STAGE:
+        godwit_json_add_string(writer, name, godwit_stage_name(*(const enum godwit_stage *)data));
+        return;
+    case OUTCOME: /* an object of its own, which its caller writes */
+        return;
     case U32:
-        godwit_json_add_u64(writer, member->name, *(const uint32_t *)(const void *)data);
+        number = *(const uint32_t *)data;
         break;
     case U16:
-        godwit_json_add_u64(writer, member->name, *(const uint16_t *)(const void *)data);
+        number = *(const uint16_t *)data;
         break;
-    case BOOL:
-        godwit_json_add_bool(writer, member->name, *(const bool *)data);
-        break;
-    case RESET:
-        godwit_json_add_string(writer, member->name,
-                               godwit_reset_name(*(const enum godwit_reset *)(const void *)data));
-        break;
-    case STAGE:
-        godwit_json_add_string(writer, member->name,
-                               godwit_stage_name(*(const enum godwit_stage *)(const void *)data));
+    case PROTOCOL:
+        number = GODWIT_CHECKIN_VERSION;
         break;
     }
+    godwit_json_add_u64(writer, name, number);
 }
 
 static void members_add(struct godwit_json_writer *writer, const struct member *members,
@@ -153,127 +166,119 @@ godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, size_max);
     godwit_json_begin_object(&writer, NULL);
-    godwit_json_add_u64(&writer, "protocol", GODWIT_CHECKIN_VERSION);
     members_add(&writer, checkin_members, COUNT(checkin_members), checkin);
-    if (checkin->has_token)
-        godwit_json_add_hex(&writer, "token", checkin->token, sizeof checkin->token);
     if (checkin->outcome.id != 0) {
         godwit_json_begin_object(&writer, "outcome");
         members_add(&writer, outcome_members, COUNT(outcome_members), &checkin->outcome);
         godwit_json_end_object(&writer);
     }
     godwit_json_end_object(&writer);
-    return godwit_json_finish(&writer, size_out);
+    return godwit_json_writer_finish(&writer, size_out);
 }
 
 /* ---- reading ---- */
 
-static godwit_err name_read(const struct godwit_json *json, int node, const char *const *names,
-                            unsigned count, unsigned *index_out)
+static godwit_err name_read(struct godwit_json *json, const char *const *names, unsigned count,
+                            unsigned *index_out)
 {
     char name[TEXT_MAX];
-    godwit_err err = godwit_json_string(json, node, name, sizeof name);
+    godwit_err err = godwit_json_string(json, name, sizeof name);
     if (err) return err;
     *index_out = name_index(names, count, name);
     return GODWIT_OK;
 }
 
-static godwit_err u16_read(const struct godwit_json *json, int node, uint16_t *value_out)
-{
-    uint32_t value;
-    godwit_err err = godwit_json_u32(json, node, &value);
-    if (err) return err;
-    if (value > UINT16_MAX) return GODWIT_ERR_FORMAT;
-    *value_out = (uint16_t)value;
-    return GODWIT_OK;
-}
+static godwit_err outcome_read(struct godwit_json *json, struct godwit_outcome *out);
 
-static godwit_err member_read(const struct godwit_json *json, int node, const struct member *member,
-                              uint8_t *data)
+static godwit_err member_read(struct godwit_json *json, const struct member *member, void *data)
 {
     unsigned index = 0;
+    uint32_t number = 0;
     godwit_err err = GODWIT_ERR_FORMAT;
     switch ((enum kind)member->kind) {
     case MAC:
-        return godwit_json_hex(json, node, data, MAC_SIZE);
+        return godwit_json_hex(json, data, MAC_SIZE);
     case HEX:
-        return godwit_json_hex(json, node, data, member->size);
+    case TOKEN:
+        return godwit_json_hex(json, data, member->size);
     case TEXT:
-        return godwit_json_string(json, node, (char *)data, member->size);
+        return godwit_json_string(json, data, member->size);
     case U32:
-        return godwit_json_u32(json, node, (uint32_t *)(void *)data);
-    case U16:
-        return u16_read(json, node, (uint16_t *)(void *)data);
+        return godwit_json_u32(json, data);
     case BOOL:
-        return godwit_json_bool(json, node, (bool *)data);
+        return godwit_json_bool(json, data);
+    case OUTCOME:
+        return outcome_read(json, data);
+    case U16:
+        err = godwit_json_u32(json, &number);
+        *(uint16_t *)data = (uint16_t)number;
+        return number > UINT16_MAX ? GODWIT_ERR_FORMAT : err;
+    case PROTOCOL:
+        err = godwit_json_u32(json, &number);
+        return number != GODWIT_CHECKIN_VERSION ? GODWIT_ERR_FORMAT : err;
     case RESET:
-        err = name_read(json, node, reset_names, GODWIT_RESET_COUNT, &index);
-        *(enum godwit_reset *)(void *)data = (enum godwit_reset)index;
+        err = name_read(json, reset_names, GODWIT_RESET_COUNT, &index);
+        *(enum godwit_reset *)data = (enum godwit_reset)index;
         break;
     case STAGE:
-        err = name_read(json, node, stage_names, GODWIT_STAGE_COUNT, &index);
-        *(enum godwit_stage *)(void *)data = (enum godwit_stage)index;
+        err = name_read(json, stage_names, GODWIT_STAGE_COUNT, &index);
+        *(enum godwit_stage *)data = (enum godwit_stage)index;
         break;
     }
     return err;
 }
 
-static godwit_err members_read(const struct godwit_json *json, int object,
-                               const struct member *members, size_t count, void *out)
+/* The row of that name; count for none. Members come mostly in the table's order, so the search
+ * begins where the last one ended. */
+static size_t find_member(const struct member *members, size_t count, size_t from,
+                          const struct godwit_json_text *key)
 {
-    for (size_t i = 0; i < count; i++) {
-        int node = godwit_json_member(json, object, members[i].name);
-        if (node < 0 && !members[i].is_required) continue;
-        if (node < 0) return GODWIT_ERR_FORMAT;
-        godwit_err err = member_read(json, node, &members[i], (uint8_t *)out + members[i].offset);
-        if (err) return err;
+    for (size_t n = 0; n < count; n++) {
+        size_t i = from + n < count ? from + n : from + n - count;
+        if (godwit_json_is(key, members[i].name)) return i;
     }
+    return count;
+}
+
+/* One object: known members into `out`, the first of equal ones counts; the others are skipped. */
+static godwit_err members_read(struct godwit_json *json, const struct member *members, size_t count,
+                               void *out)
+{
+    uint64_t seen = 0;
+    size_t next = 0;
+    struct godwit_json_text key;
+    godwit_err err = godwit_json_open(json, '{');
+    while (!err && !(err = godwit_json_next(json, &key))) {
+        size_t i = find_member(members, count, next, &key);
+        if (i < count && !(seen >> i & 1)) {
+            seen |= UINT64_C(1) << i;
+            next = i + 1 < count ? i + 1 : 0;
+            err = member_read(json, &members[i], (uint8_t *)out + members[i].offset);
+        } else {
+            err = godwit_json_skip(json);
+        }
+    }
+    if (err != GODWIT_ERR_END) return err;
+    for (size_t i = 0; i < count; i++)
+        if (members[i].is_required && !(seen >> i & 1)) return GODWIT_ERR_FORMAT;
     return GODWIT_OK;
 }
 
-/* The text as one object; larger than size_max is refused unread. */
-static godwit_err object_parse(struct godwit_json *json, const char *text, size_t size,
-                               size_t size_max, struct godwit_json_token *tokens, size_t tokens_max)
+static godwit_err outcome_read(struct godwit_json *json, struct godwit_outcome *out)
 {
-    if (size > size_max) return GODWIT_ERR_SPACE;
-    godwit_err err = godwit_json_parse(json, text, size, tokens, tokens_max);
-    if (err) return err;
-    return godwit_json_is_object(json, 0) ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    godwit_err err = members_read(json, outcome_members, COUNT(outcome_members), out);
+    return err || out->id > 0 ? err : GODWIT_ERR_FORMAT;
 }
 
-static godwit_err outcome_read(const struct godwit_json *json, struct godwit_outcome *out)
-{
-    int node = godwit_json_member(json, 0, "outcome");
-    if (node < 0) return GODWIT_OK;
-    godwit_err err = members_read(json, node, outcome_members, COUNT(outcome_members), out);
-    if (err) return err;
-    return out->id > 0 ? GODWIT_OK : GODWIT_ERR_FORMAT;
-}
-
-static godwit_err checkin_read(const struct godwit_json *json, struct godwit_checkin *out)
-{
-    uint32_t protocol = 0;
-    godwit_err err = godwit_json_u32(json, godwit_json_member(json, 0, "protocol"), &protocol);
-    if (err || protocol != GODWIT_CHECKIN_VERSION) return GODWIT_ERR_FORMAT;
-    err = members_read(json, 0, checkin_members, COUNT(checkin_members), out);
-    if (err) return err;
-    int token = godwit_json_member(json, 0, "token");
-    if (token >= 0) {
-        err = godwit_json_hex(json, token, out->token, sizeof out->token);
-        if (err) return err;
-        out->has_token = true;
-    }
-    return outcome_read(json, &out->outcome);
-}
-
-godwit_err godwit_checkin_decode(const char *text, size_t size, struct godwit_json_token *tokens,
-                                 size_t tokens_max, struct godwit_checkin *out)
+godwit_err godwit_checkin_decode(const char *text, size_t size, struct godwit_checkin *out)
 {
     struct godwit_json json;
     *out = (struct godwit_checkin){0};
-    godwit_err err =
-        object_parse(&json, text, size, GODWIT_CHECKIN_REQUEST_MAX, tokens, tokens_max);
-    if (!err) err = checkin_read(&json, out);
+    if (size > GODWIT_CHECKIN_REQUEST_MAX) return GODWIT_ERR_SPACE;
+    godwit_json_init(&json, text, size);
+    godwit_err err = members_read(&json, checkin_members, COUNT(checkin_members), out);
+    if (!err) err = godwit_json_finish(&json);
+    out->has_token = !godwit_all(out->token, sizeof out->token, 0);
     if (err) *out = (struct godwit_checkin){0};
     return err;
 }
@@ -308,59 +313,78 @@ godwit_err godwit_checkin_reply_encode(const struct godwit_checkin_reply *reply,
     if (!godwit_all(reply->next_ca, sizeof reply->next_ca, 0))
         godwit_json_add_hex(&writer, "next_ca", reply->next_ca, sizeof reply->next_ca);
     godwit_json_end_object(&writer);
-    return godwit_json_finish(&writer, size_out);
+    return godwit_json_writer_finish(&writer, size_out);
 }
 
-/* More sources than there is room for, or one too long for it, are left out: they are only offers.
- */
-static godwit_err sources_read(const struct godwit_json *json, struct godwit_checkin_reply *out)
+/* More sources than there is room for, one too long for it or spelled with escapes are left out:
+ * they are only offers. */
+static godwit_err sources_read(struct godwit_json *json, struct godwit_checkin_reply *out)
 {
-    int array = godwit_json_member(json, 0, "sources");
+    struct godwit_json_text text;
     size_t count = 0;
-    for (size_t i = 0; count < GODWIT_SOURCES_MAX; i++) {
-        char *source = out->sources[count];
-        godwit_err err = godwit_json_string(json, godwit_json_element(json, array, i), source,
-                                            GODWIT_SOURCE_SIZE);
-        if (err == GODWIT_ERR_MISSING) break;
-        if (err && err != GODWIT_ERR_SPACE) return err;
-        if (err)
-            source[0] = 0;
-        else
-            count += source[0] != 0;
+    godwit_err err = godwit_json_open(json, '[');
+    while (!err && !(err = godwit_json_next(json, NULL))) {
+        err = godwit_json_raw(json, &text);
+        if (err || count == GODWIT_SOURCES_MAX || text.size - 1 >= GODWIT_SOURCE_SIZE - 1 ||
+            memchr(text.data, '\\', text.size))
+            continue;
+        memcpy(out->sources[count++], text.data, text.size);
     }
-    godwit_err err = godwit_json_hex(json, godwit_json_member(json, 0, "next_ca"), out->next_ca,
-                                     sizeof out->next_ca);
-    return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
 
-/* By hand, though the table could do it: a device then carries no reader of the other kinds. */
-static godwit_err reply_read(const struct godwit_json *json, struct godwit_checkin_reply *out)
+/* By hand, though the members' table could do it: a device then carries no reader of its kinds. */
+enum reply_member { PENDING, INTERVAL, OUTCOME_ID, INSTRUCTION, SOURCES, NEXT_CA, REPLY_MEMBERS };
+static const char reply_names[REPLY_MEMBERS][12] = {"pending",     "interval_s", "outcome_id",
+                                                    "instruction", "sources",    "next_ca"};
+
+static godwit_err reply_member_read(struct godwit_json *json, unsigned member,
+                                    struct godwit_checkin_reply *out)
 {
-    size_t size = 0;
-    godwit_err err = godwit_json_bool(json, godwit_json_member(json, 0, "pending"), &out->pending);
-    if (err && err != GODWIT_ERR_MISSING) return err;
-    err = godwit_json_u32(json, godwit_json_member(json, 0, "outcome_id"), &out->outcome_id);
-    if (err && err != GODWIT_ERR_MISSING) return err;
-    err = godwit_json_u32(json, godwit_json_member(json, 0, "interval_s"), &out->interval_s);
-    if (err) return GODWIT_ERR_FORMAT;
-    err = godwit_json_base64(json, godwit_json_member(json, 0, "instruction"), out->instruction,
-                             sizeof out->instruction, &size);
-    if (err && err != GODWIT_ERR_MISSING) return err;
-    out->has_instruction = !err;
-    if (out->has_instruction && size != sizeof out->instruction) return GODWIT_ERR_FORMAT;
-    err = sources_read(json, out);
-    if (err) return err;
-    return reply_is_sound(out) ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    switch (member) {
+    case PENDING:
+        return godwit_json_bool(json, &out->pending);
+    case INTERVAL:
+        return godwit_json_u32(json, &out->interval_s);
+    case OUTCOME_ID:
+        return godwit_json_u32(json, &out->outcome_id);
+    case INSTRUCTION:
+        out->has_instruction = true;
+        return godwit_json_base64(json, out->instruction, sizeof out->instruction);
+    case SOURCES:
+        return sources_read(json, out);
+    case NEXT_CA:
+        return godwit_json_hex(json, out->next_ca, sizeof out->next_ca);
+    default:
+        return godwit_json_skip(json);
+    }
+}
+
+static godwit_err reply_read(struct godwit_json *json, struct godwit_checkin_reply *out)
+{
+    unsigned seen = 0;
+    struct godwit_json_text key;
+    godwit_err err = godwit_json_open(json, '{');
+    while (!err && !(err = godwit_json_next(json, &key))) {
+        unsigned member = 0;
+        while (member < REPLY_MEMBERS && !godwit_json_is(&key, reply_names[member]))
+            member++;
+        if (seen >> member & 1) member = REPLY_MEMBERS; /* the first of equal ones counts */
+        seen |= 1u << member & ~(1u << REPLY_MEMBERS);
+        err = reply_member_read(json, member, out);
+    }
+    return err == GODWIT_ERR_END ? godwit_json_finish(json) : err;
 }
 
 godwit_err godwit_checkin_reply_decode(const char *text, size_t size,
-                                       struct godwit_json_token *tokens, size_t tokens_max,
                                        struct godwit_checkin_reply *out)
 {
     struct godwit_json json;
     *out = (struct godwit_checkin_reply){0};
-    godwit_err err = object_parse(&json, text, size, GODWIT_CHECKIN_REPLY_MAX, tokens, tokens_max);
-    if (!err) err = reply_read(&json, out);
+    if (size > GODWIT_CHECKIN_REPLY_MAX) return GODWIT_ERR_SPACE;
+    godwit_json_init(&json, text, size);
+    godwit_err err = reply_read(&json, out);
+    if (!err && !reply_is_sound(out)) err = GODWIT_ERR_FORMAT;
     if (err) *out = (struct godwit_checkin_reply){0};
     return err;
 }

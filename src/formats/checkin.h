@@ -9,8 +9,7 @@
 #define GODWIT_CHECKIN_VERSION 1
 #define GODWIT_CHECKIN_REQUEST_MAX 1536 /* bytes of JSON */
 #define GODWIT_CHECKIN_REPLY_MAX 1024
-#define GODWIT_CHECKIN_TOKENS_MAX 128 /* for the decoder; a text that needs more is refused */
-#define GODWIT_DETAIL_MAX 64          /* bytes of free text, NUL included */
+#define GODWIT_DETAIL_MAX 64 /* bytes of free text, NUL included */
 #define GODWIT_INTERVAL_MAX_S 604800
 #define GODWIT_SOURCES_MAX 2  /* besides the server itself */
 #define GODWIT_SOURCE_SIZE 80 /* bytes, NUL included */
@@ -94,16 +93,13 @@ struct godwit_checkin_reply {
 const char *godwit_reset_name(enum godwit_reset reset);
 const char *godwit_stage_name(enum godwit_stage stage);
 
-/* All four: SPACE when it does not fit, FORMAT when malformed. tokens: scratch for the parser. */
+/* All four: SPACE when it does not fit, FORMAT when malformed. */
 GODWIT_MUST_USE godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out,
                                                  size_t size_max, size_t *size_out);
 GODWIT_MUST_USE godwit_err godwit_checkin_decode(const char *text, size_t size,
-                                                 struct godwit_json_token *tokens,
-                                                 size_t tokens_max, struct godwit_checkin *out);
+                                                 struct godwit_checkin *out);
 GODWIT_MUST_USE godwit_err godwit_checkin_reply_encode(const struct godwit_checkin_reply *reply,
                                                        char *out, size_t size_max,
                                                        size_t *size_out);
 GODWIT_MUST_USE godwit_err godwit_checkin_reply_decode(const char *text, size_t size,
-                                                       struct godwit_json_token *tokens,
-                                                       size_t tokens_max,
                                                        struct godwit_checkin_reply *out);

@@ -67,7 +67,7 @@ void http_reply_problem(struct http_request *request, const struct http_problem 
     godwit_json_add_string(&json, "detail", problem->detail);
     if (problem->field) godwit_json_add_string(&json, "field", field);
     godwit_json_end_object(&json);
-    if (godwit_json_finish(&json, &size)) size = 0;
+    if (godwit_json_writer_finish(&json, &size)) size = 0;
     http_reply(request, problem->status, "application/problem+json", text, size);
 }
 

@@ -200,11 +200,10 @@ static void claim(struct http_request *request, struct pending *pending)
 
 void handle_checkin(struct http_request *request)
 {
-    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
     struct pending pending = {0};
     const char *bearer = http_bearer(request);
     godwit_err err = godwit_checkin_decode((const char *)request->body.data, request->body.size,
-                                           tokens, GODWIT_CHECKIN_TOKENS_MAX, &pending.checkin);
+                                           &pending.checkin);
     bool is_claim = bearer && !strncmp(bearer, CLAIM_PREFIX, strlen(CLAIM_PREFIX));
     if (err || (is_claim && !pending.checkin.has_token)) {
         problem(request, 400, "malformed",

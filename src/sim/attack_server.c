@@ -251,13 +251,10 @@ static bool is_admitted(struct attack *attack, const struct attack_request *requ
 static void answer_question(struct attack *attack, const struct attack_request *request,
                             struct attack_answer *answer)
 {
-    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
     const struct attack_case *row = attack->row;
     size_t size = 0;
     answer->status = 400;
-    if (godwit_checkin_decode(request->body, request->body_size, tokens, GODWIT_CHECKIN_TOKENS_MAX,
-                              &attack->seen.last))
-        return;
+    if (godwit_checkin_decode(request->body, request->body_size, &attack->seen.last)) return;
     answer->status = 401;
     if (!is_admitted(attack, request)) return;
     if (attack->row->base == BASE_NEW && !attack->state->current.version[0])

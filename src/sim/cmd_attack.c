@@ -148,7 +148,7 @@ static void say_json(const struct run *run)
     }
     godwit_json_end_array(&writer);
     godwit_json_end_object(&writer);
-    attack_must(!godwit_json_finish(&writer, &size), "writing JSON");
+    attack_must(!godwit_json_writer_finish(&writer, &size), "writing JSON");
     puts(text);
 }
 

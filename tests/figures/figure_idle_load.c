@@ -195,12 +195,10 @@ static void ask_all(void)
 /* The answer is for this device and this question, is new, and is signed by the deploy key. */
 static void answer_check(const struct device *device, const uint8_t point[static 64])
 {
-    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
     struct godwit_checkin_reply reply;
     struct godwit_instruction instruction;
     uint8_t digest[32];
-    must(!godwit_checkin_reply_decode(device->body, device->body_size, tokens,
-                                      GODWIT_CHECKIN_TOKENS_MAX, &reply) &&
+    must(!godwit_checkin_reply_decode(device->body, device->body_size, &reply) &&
              reply.has_instruction,
          "the answer has no instruction");
     must(!godwit_instruction_decode(reply.instruction, &instruction), "malformed instruction");

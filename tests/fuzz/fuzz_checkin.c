@@ -3,16 +3,14 @@
 #include "formats/checkin.h"
 #include "fuzz.h"
 
-static struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
-
 static void request(const char *text, size_t size)
 {
     static struct godwit_checkin checkin, back;
     static char first[GODWIT_CHECKIN_REQUEST_MAX + 1], second[GODWIT_CHECKIN_REQUEST_MAX + 1];
     size_t first_size, second_size;
-    if (godwit_checkin_decode(text, size, tokens, GODWIT_CHECKIN_TOKENS_MAX, &checkin)) return;
+    if (godwit_checkin_decode(text, size, &checkin)) return;
     FUZZ_CHECK(!godwit_checkin_encode(&checkin, first, sizeof first, &first_size));
-    FUZZ_CHECK(!godwit_checkin_decode(first, first_size, tokens, GODWIT_CHECKIN_TOKENS_MAX, &back));
+    FUZZ_CHECK(!godwit_checkin_decode(first, first_size, &back));
     FUZZ_CHECK(!godwit_checkin_encode(&back, second, sizeof second, &second_size));
     FUZZ_CHECK(first_size == second_size && memcmp(first, second, first_size) == 0);
     FUZZ_CHECK((unsigned)checkin.reset < GODWIT_RESET_COUNT);
@@ -24,12 +22,11 @@ static void reply(const char *text, size_t size)
     static struct godwit_checkin_reply reply, back;
     static char out[GODWIT_CHECKIN_REPLY_MAX + 1];
     size_t out_size;
-    if (godwit_checkin_reply_decode(text, size, tokens, GODWIT_CHECKIN_TOKENS_MAX, &reply)) return;
+    if (godwit_checkin_reply_decode(text, size, &reply)) return;
     FUZZ_CHECK(reply.pending != reply.has_instruction);
     FUZZ_CHECK(reply.interval_s >= 1 && reply.interval_s <= GODWIT_INTERVAL_MAX_S);
     FUZZ_CHECK(!godwit_checkin_reply_encode(&reply, out, sizeof out, &out_size));
-    FUZZ_CHECK(
-        !godwit_checkin_reply_decode(out, out_size, tokens, GODWIT_CHECKIN_TOKENS_MAX, &back));
+    FUZZ_CHECK(!godwit_checkin_reply_decode(out, out_size, &back));
     FUZZ_CHECK(memcmp(reply.instruction, back.instruction, sizeof back.instruction) == 0);
     FUZZ_CHECK(reply.interval_s == back.interval_s && reply.outcome_id == back.outcome_id);
 }

@@ -166,13 +166,10 @@ static bool enroll(struct peer *peer, const struct godwit_checkin *checkin)
 
 static int answer_checkin(struct peer *peer, const struct godwit_request *request)
 {
-    static struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
     struct godwit_checkin checkin;
     struct godwit_checkin_reply reply = {.interval_s = INTERVAL_S};
     bool is_claim = request->bearer && !strcmp(request->bearer, CLAIM_TOKEN);
-    if (godwit_checkin_decode(request->body, request->body_size, tokens, GODWIT_CHECKIN_TOKENS_MAX,
-                              &checkin))
-        return 400;
+    if (godwit_checkin_decode(request->body, request->body_size, &checkin)) return 400;
     if (is_claim && !checkin.has_token) return 400;
     if (!is_claim && !bearer_is_token(peer, request->bearer)) return 401;
     reply.pending = is_claim && !enroll(peer, &checkin);

@@ -7,13 +7,30 @@
 
 #include <cmocka.h>
 
-#define TOKENS_MAX 32
-
-static struct godwit_json_token tokens[TOKENS_MAX];
-
-static godwit_err parse(struct godwit_json *json, const char *text)
+/* The whole text, read and thrown away; a root that is no object or array is the opener's affair.
+ */
+static godwit_err parse_bytes(const char *text, size_t size)
 {
-    return godwit_json_parse(json, text, strlen(text), tokens, TOKENS_MAX);
+    struct godwit_json json;
+    godwit_json_init(&json, text, size);
+    godwit_err err = godwit_json_open(&json, '{');
+    if (err) err = godwit_json_open(&json, '[');
+    while (!err && !(err = godwit_json_next(&json, NULL)))
+        err = godwit_json_skip(&json);
+    return err == GODWIT_ERR_END ? godwit_json_finish(&json) : err;
+}
+
+static godwit_err parse(const char *text)
+{
+    return parse_bytes(text, strlen(text));
+}
+
+/* Inside the list that the text is, in front of its first element. */
+static void enter(struct godwit_json *json, const char *text)
+{
+    godwit_json_init(json, text, strlen(text));
+    assert_int_equal(godwit_json_open(json, '['), GODWIT_OK);
+    assert_int_equal(godwit_json_next(json, NULL), GODWIT_OK);
 }
 
 static void takes_what_rfc_8259_allows(void **state)
@@ -31,9 +48,8 @@ static void takes_what_rfc_8259_allows(void **state)
         "[\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"]",
         "{\"a\":1,\"a\":2}",
     };
-    struct godwit_json json;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        if (parse(&json, good[i]) != GODWIT_OK) fail_msg("refused: %s", good[i]);
+        if (parse(good[i]) != GODWIT_OK) fail_msg("refused: %s", good[i]);
     }
 }
 
@@ -106,15 +122,12 @@ static const char *const bad[] = {
 static void refuses_what_is_no_json(void **state)
 {
     (void)state;
-    struct godwit_json json;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        godwit_err err = parse(&json, bad[i]);
+        godwit_err err = parse(bad[i]);
         if (err != GODWIT_ERR_FORMAT) fail_msg("%s: %s", godwit_err_name(err), bad[i]);
-        assert_int_equal(json.count, 0);
     }
-    assert_int_equal(godwit_json_parse(&json, "[1]\0", 4, tokens, TOKENS_MAX), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_parse(&json, "[\"a\0b\"]", 7, tokens, TOKENS_MAX),
-                     GODWIT_ERR_FORMAT);
+    assert_int_equal(parse_bytes("[1]\0", 4), GODWIT_ERR_FORMAT);
+    assert_int_equal(parse_bytes("[\"a\0b\"]", 7), GODWIT_ERR_FORMAT);
 }
 
 /* Each prefix of a good text is bad. */
@@ -122,85 +135,87 @@ static void refuses_every_truncation(void **state)
 {
     (void)state;
     static const char text[] = "{\"a\":[1,{\"b\":\"\\u00e9\\n\"},true],\"c\":-0.5e2}";
-    struct godwit_json json;
-    assert_int_equal(parse(&json, text), GODWIT_OK);
+    assert_int_equal(parse(text), GODWIT_OK);
     for (size_t size = 0; size < sizeof text - 1; size++)
-        assert_int_equal(godwit_json_parse(&json, text, size, tokens, TOKENS_MAX),
-                         GODWIT_ERR_FORMAT);
+        assert_int_equal(parse_bytes(text, size), GODWIT_ERR_FORMAT);
 }
 
-static void says_space_when_tokens_run_out(void **state)
+/* Keys and values come in the text's order; what is skipped is skipped whole. */
+static void walks_through_members_and_elements(void **state)
 {
     (void)state;
+    static const char text[] = "{\"o\":{\"x\":1},\"list\":[[10,11],{\"x\":5},12],\"x\":2,"
+                               "\"\\u0078\":3}";
     struct godwit_json json;
-    const char *text = "{\"a\":1,\"b\":[2,3]}";
-    assert_int_equal(godwit_json_parse(&json, text, strlen(text), tokens, 7), GODWIT_OK);
-    assert_int_equal(godwit_json_parse(&json, text, strlen(text), tokens, 6), GODWIT_ERR_SPACE);
-    assert_int_equal(godwit_json_parse(&json, text, strlen(text), tokens, 0), GODWIT_ERR_SPACE);
-}
-
-static void finds_members_and_elements(void **state)
-{
-    (void)state;
-    struct godwit_json json;
-    const char *text = "{\"o\":{\"x\":1},\"list\":[[10,11],{\"x\":5},12],\"x\":2,\"\\u0079\":3,"
-                       "\"x\":4,\"xx\":6}";
+    struct godwit_json_text key;
     uint32_t value;
-    assert_int_equal(parse(&json, text), GODWIT_OK);
-    assert_true(godwit_json_is_object(&json, 0));
-
-    assert_int_equal(godwit_json_u32(&json, godwit_json_member(&json, 0, "x"), &value), GODWIT_OK);
-    assert_int_equal(value, 2); /* not the one inside, and the first of two */
-    assert_int_equal(godwit_json_member(&json, 0, "y"), -1); /* spelled with an escape */
-    assert_int_equal(godwit_json_u32(&json, godwit_json_member(&json, 0, "xx"), &value), GODWIT_OK);
-    assert_int_equal(value, 6);
-
-    int list = godwit_json_member(&json, 0, "list");
-    assert_int_equal(godwit_json_u32(&json, godwit_json_element(&json, list, 2), &value),
-                     GODWIT_OK);
+    godwit_json_init(&json, text, sizeof text - 1);
+    assert_int_equal(godwit_json_open(&json, '{'), GODWIT_OK);
+    assert_int_equal(godwit_json_next(&json, &key), GODWIT_OK);
+    assert_true(godwit_json_is(&key, "o"));
+    assert_false(godwit_json_is(&key, "") || godwit_json_is(&key, "oo"));
+    assert_int_equal(godwit_json_skip(&json), GODWIT_OK);
+    assert_int_equal(godwit_json_next(&json, &key), GODWIT_OK);
+    assert_true(godwit_json_is(&key, "list"));
+    assert_int_equal(godwit_json_open(&json, '['), GODWIT_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(godwit_json_next(&json, NULL), GODWIT_OK);
+        assert_int_equal(godwit_json_skip(&json), GODWIT_OK);
+    }
+    assert_int_equal(godwit_json_next(&json, NULL), GODWIT_OK);
+    assert_int_equal(godwit_json_u32(&json, &value), GODWIT_OK);
     assert_int_equal(value, 12);
-    int inner = godwit_json_element(&json, list, 1);
-    assert_int_equal(godwit_json_u32(&json, godwit_json_member(&json, inner, "x"), &value),
-                     GODWIT_OK);
-    assert_int_equal(value, 5);
+    assert_int_equal(godwit_json_next(&json, NULL), GODWIT_ERR_END);
+    assert_int_equal(godwit_json_next(&json, &key), GODWIT_OK);
+    assert_int_equal(godwit_json_u32(&json, &value), GODWIT_OK);
+    assert_int_equal(value, 2);
+    assert_int_equal(godwit_json_next(&json, &key), GODWIT_OK);
+    assert_false(godwit_json_is(&key, "x")); /* spelled with an escape: nobody's name */
+    assert_int_equal(godwit_json_skip(&json), GODWIT_OK);
+    assert_int_equal(godwit_json_finish(&json), GODWIT_ERR_FORMAT); /* not closed yet */
+    assert_int_equal(godwit_json_next(&json, &key), GODWIT_ERR_END);
+    assert_int_equal(godwit_json_finish(&json), GODWIT_OK);
+}
 
-    /* What is not there, and lookups chained over what is not there. */
-    assert_int_equal(godwit_json_member(&json, 0, "z"), -1);
-    assert_int_equal(godwit_json_member(&json, 0, ""), -1);
-    assert_int_equal(godwit_json_member(&json, list, "x"), -1);
-    assert_int_equal(godwit_json_element(&json, 0, 0), -1);
-    assert_int_equal(godwit_json_element(&json, list, 3), -1);
-    assert_int_equal(godwit_json_element(&json, godwit_json_member(&json, -1, "z"), 0), -1);
-    assert_int_equal(godwit_json_u32(&json, -1, &value), GODWIT_ERR_MISSING);
-    assert_int_equal(godwit_json_u32(&json, json.count, &value), GODWIT_ERR_MISSING);
-    assert_false(godwit_json_is_object(&json, -1));
-    assert_false(godwit_json_is_object(&json, list));
+static void opens_only_what_stands_there(void **state)
+{
+    (void)state;
+    struct godwit_json json;
+    enter(&json, "[{}]");
+    assert_int_equal(godwit_json_open(&json, '['), GODWIT_ERR_FORMAT);
+    enter(&json, "[[]]");
+    assert_int_equal(godwit_json_open(&json, '{'), GODWIT_ERR_FORMAT);
+    godwit_json_init(&json, "", 0);
+    assert_int_equal(godwit_json_open(&json, '{'), GODWIT_ERR_FORMAT);
+}
+
+/* Each reader on its own fresh look at an element. */
+static godwit_err string_of(const char *text, char *out, size_t size_max)
+{
+    struct godwit_json json;
+    enter(&json, text);
+    return godwit_json_string(&json, out, size_max);
 }
 
 static void reads_strings(void **state)
 {
     (void)state;
-    struct godwit_json json;
+    static const char signs[] = "[\"\\u00e9\\u20AC\\ud83d\\ude00\"]";
     char out[16];
-    assert_int_equal(parse(&json,
-                           "[\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u00e9\\u20AC\\ud83d\\ude00\","
-                           "\"\",7]"),
-                     GODWIT_OK);
-    assert_int_equal(godwit_json_string(&json, 1, out, sizeof out), GODWIT_OK);
+    assert_int_equal(string_of("[\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\"]", out, sizeof out), GODWIT_OK);
     assert_string_equal(out, "a\"\\/\b\f\n\r\t");
-    assert_int_equal(godwit_json_string(&json, 2, out, sizeof out), GODWIT_OK);
+    assert_int_equal(string_of(signs, out, sizeof out), GODWIT_OK);
     assert_string_equal(out, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
-    assert_int_equal(godwit_json_string(&json, 2, out, 10), GODWIT_OK);
+    assert_int_equal(string_of(signs, out, 10), GODWIT_OK);
     memset(out, 0x55, sizeof out);
-    assert_int_equal(godwit_json_string(&json, 2, out, 4), GODWIT_ERR_SPACE);
+    assert_int_equal(string_of(signs, out, 4), GODWIT_ERR_SPACE);
     assert_true(godwit_all((uint8_t *)out + 4, sizeof out - 4, 0x55));
-    assert_int_equal(godwit_json_string(&json, 2, out, 9), GODWIT_ERR_SPACE);
-    assert_int_equal(godwit_json_string(&json, 3, out, 1), GODWIT_OK);
+    assert_int_equal(string_of(signs, out, 9), GODWIT_ERR_SPACE);
+    assert_int_equal(string_of("[\"\"]", out, 1), GODWIT_OK);
     assert_string_equal(out, "");
-    assert_int_equal(godwit_json_string(&json, 3, out, 0), GODWIT_ERR_SPACE);
-    assert_int_equal(godwit_json_string(&json, 4, out, sizeof out), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_string(&json, 0, out, sizeof out), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_string(&json, -1, out, sizeof out), GODWIT_ERR_MISSING);
+    assert_int_equal(string_of("[\"\"]", out, 0), GODWIT_ERR_SPACE);
+    assert_int_equal(string_of("[7]", out, sizeof out), GODWIT_ERR_FORMAT);
+    assert_int_equal(string_of("[[\"a\"]]", out, sizeof out), GODWIT_ERR_FORMAT);
 }
 
 /* JSON by its grammar, but no text. */
@@ -210,12 +225,28 @@ static void refuses_escapes_that_are_no_character(void **state)
     static const char *const texts[] = {"[\"\\u0000\"]",  "[\"\\uD83D\"]",
                                         "[\"\\uD83Dx\"]", "[\"\\uD83D\\u0041\"]",
                                         "[\"\\uDE00\"]",  "[\"a\\uDE00\\uDE00\"]"};
-    struct godwit_json json;
     char out[16];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        assert_int_equal(parse(&json, texts[i]), GODWIT_OK);
-        assert_int_equal(godwit_json_string(&json, 1, out, sizeof out), GODWIT_ERR_FORMAT);
+        assert_int_equal(parse(texts[i]), GODWIT_OK);
+        assert_int_equal(string_of(texts[i], out, sizeof out), GODWIT_ERR_FORMAT);
     }
+}
+
+/* The first element as a number, and behind it nothing that would make it another one. */
+static godwit_err number_of(const char *text, uint32_t *value_out)
+{
+    struct godwit_json json;
+    enter(&json, text);
+    godwit_err err = godwit_json_u32(&json, value_out);
+    if (err) return err;
+    return godwit_json_next(&json, NULL) == GODWIT_ERR_END ? GODWIT_OK : GODWIT_ERR_FORMAT;
+}
+
+static godwit_err truth_of(const char *text, bool *value_out)
+{
+    struct godwit_json json;
+    enter(&json, text);
+    return godwit_json_bool(&json, value_out);
 }
 
 static void reads_integers_and_booleans(void **state)
@@ -227,12 +258,13 @@ static void reads_integers_and_booleans(void **state)
         uint32_t value;
     } rows[] = {
         {"[0]", GODWIT_OK, 0},
-        {"[4294967295]", GODWIT_OK, UINT32_MAX},
+        {"[ 4294967295 ]", GODWIT_OK, UINT32_MAX},
         {"[4294967296]", GODWIT_ERR_FORMAT, 0},
         {"[4294967300]", GODWIT_ERR_FORMAT, 0},
         {"[42949672950]", GODWIT_ERR_FORMAT, 0},
         {"[18446744073709551616]", GODWIT_ERR_FORMAT, 0},
         {"[99999999999999999999999999]", GODWIT_ERR_FORMAT, 0},
+        {"[01]", GODWIT_ERR_FORMAT, 0},
         {"[-1]", GODWIT_ERR_FORMAT, 0},
         {"[1.0]", GODWIT_ERR_FORMAT, 0},
         {"[1e3]", GODWIT_ERR_FORMAT, 0},
@@ -240,41 +272,50 @@ static void reads_integers_and_booleans(void **state)
         {"[\"1\"]", GODWIT_ERR_FORMAT, 0},
         {"[[1]]", GODWIT_ERR_FORMAT, 0},
     };
-    struct godwit_json json;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint32_t value = 77;
-        assert_int_equal(parse(&json, rows[i].text), GODWIT_OK);
-        assert_int_equal(godwit_json_u32(&json, 1, &value), rows[i].err);
-        assert_true(value == (rows[i].err ? 77 : rows[i].value));
+        if (number_of(rows[i].text, &value) != rows[i].err) fail_msg("%s", rows[i].text);
+        if (!rows[i].err) assert_int_equal(value, rows[i].value);
     }
+    static const char *const no_truth[] = {"[null]", "[1]", "[\"true\"]", "[tru]"};
     bool value = false;
-    assert_int_equal(parse(&json, "[true,false,null,1,\"true\"]"), GODWIT_OK);
-    assert_int_equal(godwit_json_bool(&json, 1, &value), GODWIT_OK);
+    assert_int_equal(truth_of("[true]", &value), GODWIT_OK);
     assert_true(value);
-    assert_int_equal(godwit_json_bool(&json, 2, &value), GODWIT_OK);
+    assert_int_equal(truth_of("[ false]", &value), GODWIT_OK);
     assert_false(value);
-    for (int node = 3; node < 6; node++)
-        assert_int_equal(godwit_json_bool(&json, node, &value), GODWIT_ERR_FORMAT);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(truth_of(no_truth[i], &value), GODWIT_ERR_FORMAT);
+}
+
+static godwit_err hex_of(const char *text, uint8_t *out, size_t size)
+{
+    struct godwit_json json;
+    enter(&json, text);
+    return godwit_json_hex(&json, out, size);
+}
+
+static godwit_err base64_of(const char *text, uint8_t *out, size_t size)
+{
+    struct godwit_json json;
+    enter(&json, text);
+    return godwit_json_base64(&json, out, size);
 }
 
 static void reads_bytes(void **state)
 {
     (void)state;
-    struct godwit_json json;
     uint8_t out[4] = {0};
-    size_t size;
-    assert_int_equal(parse(&json, "[\"00fFa5\",\"AP+l\",\"\\u0030\\u0030\",7]"), GODWIT_OK);
-    assert_int_equal(godwit_json_hex(&json, 1, out, 3), GODWIT_OK);
+    assert_int_equal(hex_of("[\"00fFa5\"]", out, 3), GODWIT_OK);
     assert_memory_equal(out, "\x00\xff\xa5", 3);
-    assert_int_equal(godwit_json_hex(&json, 1, out, 2), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_hex(&json, 1, out, 4), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_hex(&json, 3, out, 1), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_hex(&json, 4, out, 1), GODWIT_ERR_FORMAT);
-    assert_int_equal(godwit_json_base64(&json, 2, out, 3, &size), GODWIT_OK);
-    assert_int_equal(size, 3);
+    assert_int_equal(hex_of("[\"00fFa5\"]", out, 2), GODWIT_ERR_FORMAT);
+    assert_int_equal(hex_of("[\"00fFa5\"]", out, 4), GODWIT_ERR_FORMAT);
+    assert_int_equal(hex_of("[\"\\u0030\\u0030\"]", out, 1), GODWIT_ERR_FORMAT);
+    assert_int_equal(hex_of("[7]", out, 1), GODWIT_ERR_FORMAT);
+    assert_int_equal(base64_of("[\"AP+l\"]", out, 3), GODWIT_OK);
     assert_memory_equal(out, "\x00\xff\xa5", 3);
-    assert_int_equal(godwit_json_base64(&json, 2, out, 2, &size), GODWIT_ERR_SPACE);
-    assert_int_equal(godwit_json_base64(&json, 4, out, 3, &size), GODWIT_ERR_FORMAT);
+    assert_int_equal(base64_of("[\"AP+l\"]", out, 2), GODWIT_ERR_FORMAT);
+    assert_int_equal(base64_of("[\"AP+l\"]", out, 4), GODWIT_ERR_FORMAT);
+    assert_int_equal(base64_of("[7]", out, 3), GODWIT_ERR_FORMAT);
 }
 
 int main(void)
@@ -283,8 +324,8 @@ int main(void)
         cmocka_unit_test(takes_what_rfc_8259_allows),
         cmocka_unit_test(refuses_what_is_no_json),
         cmocka_unit_test(refuses_every_truncation),
-        cmocka_unit_test(says_space_when_tokens_run_out),
-        cmocka_unit_test(finds_members_and_elements),
+        cmocka_unit_test(walks_through_members_and_elements),
+        cmocka_unit_test(opens_only_what_stands_there),
         cmocka_unit_test(reads_strings),
         cmocka_unit_test(refuses_escapes_that_are_no_character),
         cmocka_unit_test(reads_integers_and_booleans),

@@ -7,10 +7,6 @@
 
 #include <cmocka.h>
 
-#define TOKENS_MAX 32
-
-static struct godwit_json_token tokens[TOKENS_MAX];
-
 static void write_all(struct godwit_json_writer *writer)
 {
     static const uint8_t bytes[] = {0, 255, 0xA5, 1};
@@ -40,11 +36,13 @@ static void writes_what_it_reads(void **state)
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, sizeof out);
     write_all(&writer);
-    assert_int_equal(godwit_json_finish(&writer, &size), GODWIT_OK);
+    assert_int_equal(godwit_json_writer_finish(&writer, &size), GODWIT_OK);
     assert_string_equal(out, expected);
     assert_int_equal(size, sizeof expected - 1);
     struct godwit_json json;
-    assert_int_equal(godwit_json_parse(&json, out, size, tokens, TOKENS_MAX), GODWIT_OK);
+    godwit_json_init(&json, out, size);
+    assert_int_equal(godwit_json_skip(&json), GODWIT_OK);
+    assert_int_equal(godwit_json_finish(&json), GODWIT_OK);
 }
 
 static void says_space_at_every_size_too_small(void **state)
@@ -55,13 +53,13 @@ static void says_space_at_every_size_too_small(void **state)
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, sizeof out);
     write_all(&writer);
-    assert_int_equal(godwit_json_finish(&writer, &whole), GODWIT_OK);
+    assert_int_equal(godwit_json_writer_finish(&writer, &whole), GODWIT_OK);
     memcpy(expected, out, sizeof out);
     for (size_t size_max = 0; size_max < sizeof out; size_max++) {
         memset(out, 0x55, sizeof out);
         godwit_json_writer_init(&writer, out, size_max);
         write_all(&writer);
-        assert_int_equal(godwit_json_finish(&writer, &size),
+        assert_int_equal(godwit_json_writer_finish(&writer, &size),
                          size_max > whole ? GODWIT_OK : GODWIT_ERR_SPACE);
         assert_true(godwit_all((uint8_t *)out + size_max, sizeof out - size_max, 0x55));
         if (size_max == 0) continue;

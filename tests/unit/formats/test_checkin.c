@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-static struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
-
 #define MINIMAL                                                                                  \
     "\"protocol\":1,\"device_id\":\"a0b1c2d3e4f5\","                                             \
     "\"nonce\":\"000102030405060708090a0b0c0d0e0f\",\"project\":\"demo\",\"version\":\"1.0.0\"," \
@@ -40,12 +38,12 @@ static struct godwit_checkin largest(void)
 
 static godwit_err decode(const char *text, struct godwit_checkin *out)
 {
-    return godwit_checkin_decode(text, strlen(text), tokens, GODWIT_CHECKIN_TOKENS_MAX, out);
+    return godwit_checkin_decode(text, strlen(text), out);
 }
 
 static godwit_err reply_decode(const char *text, struct godwit_checkin_reply *out)
 {
-    return godwit_checkin_reply_decode(text, strlen(text), tokens, GODWIT_CHECKIN_TOKENS_MAX, out);
+    return godwit_checkin_reply_decode(text, strlen(text), out);
 }
 
 /* Two messages are the same when they are written the same; padding is not compared. */
@@ -208,23 +206,17 @@ static void refuses_a_text_over_the_limit_unread(void **state)
     size_t size = strlen(text);
     memset(text + size, ' ', sizeof text - 1 - size);
     struct godwit_checkin out;
-    assert_int_equal(godwit_checkin_decode(text, GODWIT_CHECKIN_REQUEST_MAX, tokens,
-                                           GODWIT_CHECKIN_TOKENS_MAX, &out),
-                     GODWIT_OK);
-    assert_int_equal(godwit_checkin_decode(text, GODWIT_CHECKIN_REQUEST_MAX + 1, tokens,
-                                           GODWIT_CHECKIN_TOKENS_MAX, &out),
+    assert_int_equal(godwit_checkin_decode(text, GODWIT_CHECKIN_REQUEST_MAX, &out), GODWIT_OK);
+    assert_int_equal(godwit_checkin_decode(text, GODWIT_CHECKIN_REQUEST_MAX + 1, &out),
                      GODWIT_ERR_SPACE);
-    assert_int_equal(godwit_checkin_decode(text, size, tokens, 10, &out), GODWIT_ERR_SPACE);
 
     static char reply[GODWIT_CHECKIN_REPLY_MAX + 2] = "{\"pending\":true,\"interval_s\":1}";
     size = strlen(reply);
     memset(reply + size, ' ', sizeof reply - 1 - size);
     struct godwit_checkin_reply reply_out;
-    assert_int_equal(godwit_checkin_reply_decode(reply, GODWIT_CHECKIN_REPLY_MAX, tokens,
-                                                 GODWIT_CHECKIN_TOKENS_MAX, &reply_out),
+    assert_int_equal(godwit_checkin_reply_decode(reply, GODWIT_CHECKIN_REPLY_MAX, &reply_out),
                      GODWIT_OK);
-    assert_int_equal(godwit_checkin_reply_decode(reply, GODWIT_CHECKIN_REPLY_MAX + 1, tokens,
-                                                 GODWIT_CHECKIN_TOKENS_MAX, &reply_out),
+    assert_int_equal(godwit_checkin_reply_decode(reply, GODWIT_CHECKIN_REPLY_MAX + 1, &reply_out),
                      GODWIT_ERR_SPACE);
 }
 

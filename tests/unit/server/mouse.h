@@ -33,7 +33,6 @@ static inline long mouse_ask_as(struct live *live, struct mouse *mouse, const ch
 {
     char text[GODWIT_CHECKIN_REQUEST_MAX];
     size_t size;
-    struct godwit_json_token tokens[GODWIT_CHECKIN_TOKENS_MAX];
     struct godwit_policy policy = {.deploy_keys_count = 1};
     uint32_t key;
     mouse->checkin.nonce[0]++;
@@ -42,8 +41,7 @@ static inline long mouse_ask_as(struct live *live, struct mouse *mouse, const ch
     memset(&mouse->reply, 0, sizeof mouse->reply);
     memset(&mouse->instruction, 0, sizeof mouse->instruction);
     if (live_call(live, &call) != 200) return live->status;
-    assert_int_equal(godwit_checkin_reply_decode(live->body, live->body_size, tokens,
-                                                 GODWIT_CHECKIN_TOKENS_MAX, &mouse->reply),
+    assert_int_equal(godwit_checkin_reply_decode(live->body, live->body_size, &mouse->reply),
                      GODWIT_OK);
     if (!mouse->reply.has_instruction) return 200;
     memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[deploy_key], 64);
