@@ -216,6 +216,9 @@ static void takes_what_is_right(void **state)
     offer(&world, &file);
     assert_true(world_run(&world, done_confirmed, 600));
     assert_int_equal(world.peer.last.counter, 6);
+    assert_int_equal(world.peer.last.floor, 3);
+    assert_int_equal(world.board.agent.record.floor, 3);
+    assert_true(world.board.agent.record.flags & GODWIT_RECORD_HAS_POLICY);
     free(file.data);
     world_end(&world);
 }
