@@ -90,13 +90,15 @@ static __attribute__((noinline)) enum godwit_reason judge_blocks(const struct go
                                                                  const struct godwit_policy *policy)
 {
     const struct godwit_image *image = &agent->work.image;
-    uint8_t sha384[GODWIT_SHA384_SIZE] = {0};
-    struct godwit_body_digests digests = {image->body_sha256, sha384};
+    uint8_t sha384[GODWIT_SHA384_SIZE];
+    bool has_sha384 = agent->offset == image->body_size; /* the reading for it ended there */
+    struct godwit_body_digests digests = {image->body_sha256, has_sha384 ? sha384 : NULL};
     size_t count = godwit_sigsector_count(agent->sector);
     if (count == 0) return GODWIT_REASON_UNSIGNED;
-    if (!godwit_sigsector_is_tidy(agent->sector)) return GODWIT_REASON_SIGNATURE_FORMAT;
-    if (godwit_sigsector_has_sha384(agent->sector) && godwit_hash_peek(&image->sha256, sha384))
-        return GODWIT_REASON_SIGNATURE_BAD;
+    size_t end = count * GODWIT_SIGBLOCK_SIZE;
+    if (!godwit_all(agent->sector + end, GODWIT_SIGSECTOR_SIZE - end, 0xFF))
+        return GODWIT_REASON_SIGNATURE_FORMAT;
+    if (has_sha384 && godwit_hash_peek(&image->sha256, sha384)) return GODWIT_REASON_SIGNATURE_BAD;
     struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
     unsigned trusted = 0;
     for (size_t i = 0; i < count; i++) {
