@@ -81,15 +81,33 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
     return had_one ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
 }
 
+/* A flash that says OK and did nothing is found out only so. */
+static godwit_err compare(const struct godwit_agent *agent, uint32_t offset)
+{
+    const uint8_t *record = (const uint8_t *)&agent->record;
+    uint8_t back[MARK_SIZE];
+    for (uint32_t at = 0; at < sizeof agent->record; at += sizeof back) {
+        godwit_err err = godwit_flash_read(agent, offset + at, back, sizeof back);
+        if (err) return err;
+        if (memcmp(back, record + at, sizeof back) != 0) return GODWIT_ERR_IO;
+    }
+    return GODWIT_OK;
+}
+
+/* After a failure the number is as before: the next try goes to the same sector, and the other one
+ * keeps the last good record. */
 godwit_err godwit_record_commit(struct godwit_agent *agent)
 {
     struct godwit_record *record = &agent->record;
-    record->number++;
+    uint32_t offset = sector_offset(agent, ++record->number);
     record->crc = record_crc(record);
-    agent->marks = 0;
-    uint32_t offset = sector_offset(agent, record->number);
     godwit_err err = godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
-    if (!err) err = godwit_flash_write(agent, offset, (const uint8_t *)record, sizeof *record);
+    if (!err) err = godwit_flash_write(agent, offset, record, sizeof *record);
+    if (!err) err = compare(agent, offset);
+    if (err)
+        record->number--;
+    else
+        agent->marks = 0;
     return err;
 }
 

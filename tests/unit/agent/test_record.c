@@ -139,6 +139,38 @@ static void marks_of_an_older_record_do_not_count(void **state)
     flash_ram_deinit(&bench.ram);
 }
 
+/* From the second commit on the flash fails, or does nothing and says OK: not told as done, tried
+ * again in the same sector, and the last good record stands in the other one. */
+static void a_failing_flash_leaves_the_last_good_record(void **state)
+{
+    static const unsigned sorts[] = {FAULT_WRITE, FAULT_ERASE, FAULT_WRITE | FAULT_ERASE};
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        struct bench bench;
+        struct fault fault;
+        bench_begin(&bench, 4);
+        fault_init(&fault, &bench.inner);
+        bench.saw.inner = fault_port(&fault);
+        assert_int_equal(reload(&bench), GODWIT_ERR_MISSING);
+        for (bench.agent.record.boots = 1; bench.agent.record.boots < 3; bench.agent.record.boots++)
+            assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
+        fault.sorts = sorts[i / 2];
+        fault.is_silent = i % 2;
+        fault.lasts = true;
+        fault.fail_at = 1;
+        for (int tries = 0; tries < 3; tries++)
+            assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_ERR_IO);
+        fault_clear(&fault);
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        assert_int_equal(bench.agent.record.boots, 2);
+        bench.agent.record.boots = 9;
+        assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        assert_int_equal(bench.agent.record.boots, 9);
+        flash_ram_deinit(&bench.ram);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +179,7 @@ int main(void)
         cmocka_unit_test(cuts_leave_the_old_or_the_new),
         cmocka_unit_test(a_full_sector_of_marks_moves_on),
         cmocka_unit_test(marks_of_an_older_record_do_not_count),
+        cmocka_unit_test(a_failing_flash_leaves_the_last_good_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
