@@ -1,0 +1,530 @@
+/* The stories are rows of a table: what the device comes with, what is offered, what happens on the
+ * way, and how it must end. */
+#include "nth_story.h"
+
+#include <stdlib.h>
+
+#include "formats/otadata.h"
+#include "formats/sigblock.h"
+
+#define SMALL (3u * 4096)
+#define BIG (64u * 1024 + 3 * 4096) /* more than one block of the download */
+#define MINUTES(n) ((uint64_t)(n)*60 * 1000)
+#define FAULT_MS MINUTES(30) /* how long a fault lasts that lasts */
+#define PATIENCE_MS MINUTES(24 * 60)
+#define STEPS_MAX 400000u
+#define REDEPLOYS_MAX 6
+#define OTADATA_OFFSET 0xE000u
+#define RECORD_OFFSET 0x10000u
+
+enum key_id { KEY_P256, KEY_RSA, KEY_P384, KEY_STRANGER, KEY_DEPLOY, KEYS_COUNT };
+
+enum file_id {
+    FILE_NONE,
+    FILE_FIRST,
+    FILE_NEXT,
+    FILE_BIG,
+    FILE_RSA,
+    FILE_P384,
+    FILE_TWO, /* signed by RSA and P-384 */
+    FILE_P1,  /* with a policy … */
+    FILE_P2,  /* … that hands on to another key */
+    FILE_PANIC,
+    FILE_CONFIG,
+    FILE_SILENT,
+    FILE_CRASHING,
+    FILE_UNSIGNED, /* from here on nothing may ever run */
+    FILE_STRANGE,
+    FILE_FLIPPED,
+    FILE_TWICE,
+    FILES_COUNT
+};
+
+enum aim {
+    AIM_JOINED,    /* the server knows the device */
+    AIM_CONFIRMED, /* the offered file runs, proven, and otadata says so */
+    AIM_BACK,      /* it ran, flew back, and the server knows */
+    AIM_REFUSED,   /* it never ran, and the server knows */
+    AIM_CA,        /* the next CA is the present one */
+    AIM_CLAIMED,   /* a device without memory claims anew */
+};
+
+struct scene;
+struct story {
+    const char *name;
+    enum file_id first, earlier, offered; /* earlier: installed before the story begins */
+    enum aim aim;
+    uint8_t threshold; /* 0: 1 */
+    bool has_factory;
+    void (*prepare)(struct scene *scene); /* power is off; then the story begins */
+    void (*stir)(struct scene *scene);    /* after each step */
+};
+
+struct scene {
+    struct device device;
+    struct nth nth;
+    const struct story *story;
+    enum file_id old;
+    uint32_t rollout_id, claims, turn;
+    uint64_t clear_ms; /* the fault ends; 0: it has not struck yet */
+    bool is_proven;    /* the offered file was confirmed at some time */
+    uint32_t changes;  /* writes and erases when the flash was looked at last */
+    struct story_end end;
+};
+
+static struct key *keys[KEYS_COUNT];
+static struct firmware files[FILES_COUNT];
+
+/* ---- files ---- */
+
+static bool sign(struct firmware *file, enum key_id key)
+{
+    struct firmware out;
+    enum godwit_reason reason;
+    if (image_sign(keys[key], file->data, file->size, &out.data, &out.size, &reason)) return false;
+    free(file->data);
+    *file = out;
+    return true;
+}
+
+static bool make(enum file_id id, const char *version, uint32_t size, enum behaviour_kind kind,
+                 uint32_t delay_s)
+{
+    files[id] = firmware_make(version, (struct behaviour){kind, delay_s}, size, NULL);
+    return files[id].data != NULL;
+}
+
+/* A policy that lists two of our keys. */
+static bool make_policy(enum file_id id, const char *version, uint32_t counter, enum key_id a,
+                        enum key_id b)
+{
+    struct godwit_policy policy = {.threshold = 1,
+                                   .image_keys_count = 2,
+                                   .deploy_keys_count = 1,
+                                   .counter = counter,
+                                   .floor = counter - 1};
+    struct godwit_public_key public;
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    enum godwit_reason reason;
+    key_public(keys[KEY_DEPLOY], &public);
+    memcpy(policy.deploy_keys[0], public.point, 64);
+    if (godwit_product_id(GODWIT_ORG, PEER_PRODUCT, policy.product_id) ||
+        key_digest(keys[a], policy.image_keys[0]) || key_digest(keys[b], policy.image_keys[1]) ||
+        !make(id, version, SMALL, BEHAVIOUR_HEALTHY, 0))
+        return false;
+    godwit_policy_encode(&policy, bytes);
+    return !image_put_policy(bytes, files[id].data, files[id].size, &reason);
+}
+
+/* Files that no device may run: our signer would not make them, an attacker does. */
+static bool forge(void)
+{
+    struct firmware *padded = &files[FILE_UNSIGNED], *flipped = &files[FILE_FLIPPED];
+    struct firmware *twice = &files[FILE_TWICE];
+    bool ok = make(FILE_UNSIGNED, "6.6.1", SMALL, BEHAVIOUR_HEALTHY, 0) &&
+              make(FILE_STRANGE, "6.6.2", SMALL, BEHAVIOUR_HEALTHY, 0) &&
+              sign(&files[FILE_STRANGE], KEY_STRANGER) &&
+              make(FILE_FLIPPED, "6.6.3", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(flipped, KEY_P256) &&
+              make(FILE_TWICE, "6.6.4", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(twice, KEY_P256);
+    if (!ok) return false;
+    uint8_t *whole = realloc(padded->data, padded->size + GODWIT_SECTOR_SIZE);
+    if (!whole) return false;
+    memset(whole + padded->size, 0xFF, GODWIT_SECTOR_SIZE);
+    *padded = (struct firmware){whole, padded->size + GODWIT_SECTOR_SIZE};
+    /* sound in itself, and by a key that is trusted, but of another file */
+    struct firmware *next = &files[FILE_NEXT];
+    memcpy(flipped->data + flipped->size - GODWIT_SECTOR_SIZE,
+           next->data + next->size - GODWIT_SECTOR_SIZE, GODWIT_SECTOR_SIZE);
+    uint8_t *sector = twice->data + twice->size - GODWIT_SECTOR_SIZE;
+    memcpy(sector + GODWIT_SIGBLOCK_SIZE, sector, GODWIT_SIGBLOCK_SIZE);
+    return true;
+}
+
+bool stories_make(void)
+{
+    static const enum godwit_scheme schemes[KEYS_COUNT] = {
+        GODWIT_SCHEME_ECDSA256, GODWIT_SCHEME_RSA3072, GODWIT_SCHEME_ECDSA384,
+        GODWIT_SCHEME_ECDSA256, GODWIT_SCHEME_ECDSA256};
+    for (size_t i = 0; i < KEYS_COUNT; i++)
+        if (!(keys[i] = key_generate(schemes[i]))) return false;
+    return make(FILE_FIRST, "1.0.0", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_FIRST], 0) &&
+           make(FILE_NEXT, "2.0.0", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_NEXT], 0) &&
+           make(FILE_BIG, "2.1.0", BIG, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_BIG], 0) &&
+           make(FILE_RSA, "2.2.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
+           sign(&files[FILE_RSA], KEY_RSA) &&
+           make(FILE_P384, "2.3.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
+           sign(&files[FILE_P384], KEY_P384) &&
+           make(FILE_TWO, "2.4.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
+           sign(&files[FILE_TWO], KEY_RSA) && sign(&files[FILE_TWO], KEY_P384) &&
+           make_policy(FILE_P1, "3.0.0", 1, KEY_P256, KEY_P384) && sign(&files[FILE_P1], 0) &&
+           make_policy(FILE_P2, "3.1.0", 2, KEY_P384, KEY_RSA) && sign(&files[FILE_P2], KEY_P384) &&
+           make(FILE_PANIC, "4.0.0", SMALL, BEHAVIOUR_CRASH_AFTER_STEP, 0) &&
+           sign(&files[FILE_PANIC], 0) &&
+           make(FILE_CONFIG, "4.1.0", SMALL, BEHAVIOUR_WRONG_CONFIG, 1) &&
+           sign(&files[FILE_CONFIG], 0) &&
+           make(FILE_SILENT, "4.2.0", SMALL, BEHAVIOUR_NO_NETWORK, 0) &&
+           sign(&files[FILE_SILENT], 0) &&
+           make(FILE_CRASHING, "4.3.0", SMALL, BEHAVIOUR_CRASH_AFTER_CONFIRM, 60) &&
+           sign(&files[FILE_CRASHING], 0) && forge();
+}
+
+void stories_drop(void)
+{
+    for (size_t i = 0; i < FILES_COUNT; i++)
+        free(files[i].data);
+    for (size_t i = 0; i < KEYS_COUNT; i++)
+        key_close(keys[i]);
+}
+
+/* ---- what happens on the way ---- */
+
+static struct godwit_agent_status status_of(const struct scene *scene)
+{
+    struct godwit_agent_status status;
+    board_status(&scene->device.board, &status);
+    return status;
+}
+
+static void cycle_power(struct scene *scene)
+{
+    board_power_off(&scene->device.board);
+    device_power_on(&scene->device, GODWIT_RESET_POWER_ON);
+    scene->turn++;
+}
+
+static void cut_download(struct scene *scene)
+{
+    struct godwit_agent_status status = status_of(scene);
+    bool is_there = status.state == GODWIT_FETCH && status.progress > (2 * scene->turn + 1) * 16384;
+    if (scene->turn < 2 && is_there) cycle_power(scene);
+}
+
+static void cut_trial(struct scene *scene)
+{
+    if (scene->turn < 2 && status_of(scene).on_trial) cycle_power(scene);
+}
+
+/* Power goes in the confirmation itself, at its second operation and at its third. */
+static void cut_confirming(struct scene *scene)
+{
+    struct saw *saw = &scene->device.saw;
+    if (scene->turn >= 2 || saw->cut_at || !status_of(scene).on_trial) return;
+    saw->kind = SAW_AFTER;
+    saw->cut_at = saw->operations + 2 + scene->turn++;
+}
+
+static void announce_ca(struct scene *scene)
+{
+    memset(scene->device.peer.next_ca, 0x5A, 32);
+}
+
+static void change_ca(struct scene *scene)
+{
+    struct peer *peer = &scene->device.peer;
+    if (memcmp(peer->trusted[1], peer->next_ca, 32) == 0) peer->by_next_ca = true;
+}
+
+static void erase(struct scene *scene, uint32_t offset)
+{
+    const struct godwit_flash *flash = &scene->device.bare;
+    if (flash->erase(flash->ctx, offset, FLASH_ERASE_SIZE)) abort();
+}
+
+/* The entry that counts is gone: the bootloader falls back to the image before. */
+static void lose_entry(struct scene *scene)
+{
+    struct godwit_partition partition;
+    struct device *device = &scene->device;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct flash_ram copy;
+        if (flash_ram_clone(&device->ram, &copy)) abort();
+        erase(scene, OTADATA_OFFSET + i * FLASH_ERASE_SIZE);
+        if (device_would_boot(device, &partition) &&
+            !device_holds(device, &partition, &files[scene->story->offered])) {
+            flash_ram_deinit(&copy);
+            return;
+        }
+        flash_ram_deinit(&device->ram); /* it was the other one */
+        if (flash_ram_clone(&copy, &device->ram)) abort();
+        flash_ram_deinit(&copy);
+    }
+    abort();
+}
+
+static void lose_record(struct scene *scene)
+{
+    static const uint8_t rubbish[512];
+    for (uint32_t i = 0; i < 2; i++)
+        if (flash_put(&scene->device.bare, RECORD_OFFSET + i * FLASH_ERASE_SIZE, rubbish,
+                      sizeof rubbish))
+            abort();
+}
+
+static void offer_undo(struct scene *scene)
+{
+    scene->device.peer.allow_downgrade = true;
+}
+
+static void forge_instruction(struct peer *peer, uint8_t instruction[static 256])
+{
+    (void)peer;
+    instruction[200] ^= 1; /* in the signature */
+}
+
+static void let_forge(struct scene *scene)
+{
+    scene->device.peer.tamper = forge_instruction;
+}
+
+static const struct story STORIES[] = {
+    {"join", FILE_FIRST, 0, 0, AIM_JOINED, 0, false, NULL, NULL},
+    {"update", FILE_FIRST, 0, FILE_NEXT, AIM_CONFIRMED, 0, false, NULL, NULL},
+    {"update-rsa", FILE_FIRST, 0, FILE_RSA, AIM_CONFIRMED, 0, false, NULL, NULL},
+    {"update-p384", FILE_FIRST, 0, FILE_P384, AIM_CONFIRMED, 0, false, NULL, NULL},
+    {"update-two", FILE_FIRST, 0, FILE_TWO, AIM_CONFIRMED, 2, false, NULL, NULL},
+    {"update-factory", FILE_FIRST, 0, FILE_NEXT, AIM_CONFIRMED, 0, true, NULL, NULL},
+    {"resume", FILE_FIRST, 0, FILE_BIG, AIM_CONFIRMED, 0, false, NULL, cut_download},
+    {"cut-trial", FILE_FIRST, 0, FILE_NEXT, AIM_CONFIRMED, 0, false, NULL, cut_trial},
+    {"cut-confirming", FILE_FIRST, 0, FILE_NEXT, AIM_CONFIRMED, 0, false, NULL, cut_confirming},
+    {"undo", FILE_FIRST, FILE_NEXT, FILE_FIRST, AIM_CONFIRMED, 0, false, offer_undo, NULL},
+    {"policy", FILE_FIRST, 0, FILE_P1, AIM_CONFIRMED, 0, false, NULL, NULL},
+    {"policy-next", FILE_FIRST, FILE_P1, FILE_P2, AIM_CONFIRMED, 0, false, NULL, NULL},
+    {"back-panic", FILE_FIRST, 0, FILE_PANIC, AIM_BACK, 0, false, NULL, NULL},
+    {"back-self-test", FILE_FIRST, 0, FILE_CONFIG, AIM_BACK, 0, false, NULL, NULL},
+    {"back-no-network", FILE_FIRST, 0, FILE_SILENT, AIM_BACK, 0, false, NULL, NULL},
+    {"back-to-factory", FILE_FIRST, 0, FILE_CONFIG, AIM_BACK, 0, true, NULL, NULL},
+    {"back-crash-loop", FILE_FIRST, 0, FILE_CRASHING, AIM_BACK, 0, false, NULL, NULL},
+    {"lost-entry", FILE_FIRST, FILE_NEXT, FILE_NEXT, AIM_CONFIRMED, 0, false, lose_entry, NULL},
+    {"lost-record", FILE_FIRST, FILE_NEXT, 0, AIM_CLAIMED, 0, false, lose_record, NULL},
+    {"next-ca", FILE_FIRST, 0, 0, AIM_CA, 0, false, announce_ca, change_ca},
+    {"forged-unsigned", FILE_FIRST, 0, FILE_UNSIGNED, AIM_REFUSED, 0, false, NULL, NULL},
+    {"forged-stranger", FILE_FIRST, 0, FILE_STRANGE, AIM_REFUSED, 0, false, NULL, NULL},
+    {"forged-body", FILE_FIRST, 0, FILE_FLIPPED, AIM_REFUSED, 0, false, NULL, NULL},
+    {"forged-one-of-two", FILE_FIRST, 0, FILE_P384, AIM_REFUSED, 2, false, NULL, NULL},
+    {"forged-twice", FILE_FIRST, 0, FILE_TWICE, AIM_REFUSED, 2, false, NULL, NULL},
+    {"forged-instruction", FILE_FIRST, 0, FILE_NEXT, AIM_REFUSED, 0, false, let_forge, NULL},
+};
+#define STORIES_COUNT (sizeof STORIES / sizeof *STORIES)
+
+const char *story_name(unsigned story)
+{
+    return story < STORIES_COUNT ? STORIES[story].name : NULL;
+}
+
+/* ---- what must hold ---- */
+
+static bool is_ours(const struct scene *scene, const struct godwit_partition *partition)
+{
+    const struct story *story = scene->story;
+    const enum file_id ids[] = {story->first, story->earlier,
+                                story->aim == AIM_REFUSED ? FILE_NONE : story->offered};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (files[ids[i]].data && device_holds(&scene->device, partition, &files[ids[i]]))
+            return true;
+    return false;
+}
+
+/* The image that an update replaces, wherever it lies. */
+static bool old_is_whole(const struct scene *scene)
+{
+    const uint32_t size = DEVICE_FLASH_SIZE, from = 0x20000, step = 0x10000;
+    for (uint32_t at = from; at < size; at += step) {
+        struct godwit_partition place = {.offset = at};
+        if (device_holds(&scene->device, &place, &files[scene->old])) return true;
+    }
+    return false;
+}
+
+static bool is_valid_in_otadata(const struct scene *scene)
+{
+    const struct device *device = &scene->device;
+    struct godwit_ota_entry entries[2];
+    uint8_t bytes[GODWIT_OTA_ENTRY_SIZE];
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t offset = OTADATA_OFFSET + i * FLASH_ERASE_SIZE;
+        if (device->bare.read(device->bare.ctx, offset, bytes, sizeof bytes)) return false;
+        entries[i] = godwit_ota_entry_load(bytes);
+    }
+    int active = godwit_ota_active(entries);
+    uint32_t running = device->board.running.subtype - (uint32_t)GODWIT_APP_OTA_0;
+    return active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
+           godwit_ota_slot(entries[active].seq, 2) == running;
+}
+
+static void look(struct scene *scene)
+{
+    const struct device *device = &scene->device;
+    struct godwit_partition partition;
+    const char *wrong = NULL;
+    scene->is_proven |= device_runs(device, &files[scene->story->offered]) &&
+                        !status_of(scene).on_trial && is_valid_in_otadata(scene);
+    if (device->board.is_started && !is_ours(scene, &device->board.running))
+        wrong = "something runs that is none of our files, whole";
+    else if (device->board.is_bricked)
+        wrong = "nothing boots";
+    else if (!scene->is_proven && !old_is_whole(scene))
+        wrong = "the last confirmed image is gone";
+    else if (device->ram.violations)
+        wrong = "written over bytes that were not erased";
+    uint32_t changes = device->saw.operations;
+    if (!wrong && changes != scene->changes) {
+        scene->changes = changes;
+        if (!device_would_boot(device, &partition))
+            wrong = "nothing would boot now";
+        else if (!is_ours(scene, &partition))
+            wrong = "none of our files would boot now";
+    }
+    if (!scene->end.wrong) scene->end.wrong = wrong;
+}
+
+/* Said of the file or instruction itself, not of the fault. */
+static bool is_refusal(const struct godwit_outcome *outcome)
+{
+    return outcome->reason && outcome->reason < GODWIT_REASON_DOWNLOAD;
+}
+
+/* Whether the failure that the server has heard is the one that the story is about. */
+static bool is_meant(const struct scene *scene)
+{
+    const struct godwit_outcome *outcome = &scene->device.peer.outcome;
+    if (scene->story->aim == AIM_BACK) return outcome->stage == GODWIT_STAGE_FLOWN_BACK;
+    if (scene->story->aim != AIM_REFUSED || !is_refusal(outcome)) return false;
+    return !scene->end.fails || scene->end.redeploys; /* once more, after the fault */
+}
+
+static bool is_done(const struct scene *scene)
+{
+    const struct story *story = scene->story;
+    const struct device *device = &scene->device;
+    const struct peer *peer = &device->peer;
+    struct godwit_agent_status status = status_of(scene);
+    if (status.state != GODWIT_IDLE || status.on_trial) return false;
+    switch (story->aim) {
+    case AIM_JOINED:
+        return peer->checkins > 0 && status.enrolled;
+    case AIM_CLAIMED:
+        return peer->claims > scene->claims;
+    case AIM_CA:
+        return peer->trusted[0][0] == 0x5A && !peer->trusted[1][0];
+    case AIM_CONFIRMED:
+        return peer->is_confirmed && device_runs(device, &files[story->offered]) &&
+               is_valid_in_otadata(scene);
+    case AIM_BACK:
+        return peer->gave_up && peer->outcome.stage == GODWIT_STAGE_FLOWN_BACK &&
+               device_runs(device, &files[scene->old]);
+    case AIM_REFUSED:
+        return peer->outcomes && (is_meant(scene) || (peer->tamper && is_refusal(&peer->outcome)));
+    }
+    return false;
+}
+
+/* ---- telling ---- */
+
+static void deploy(struct scene *scene)
+{
+    const struct firmware *file = &files[scene->story->offered];
+    struct peer *peer = &scene->device.peer;
+    if (file->data) peer_offer(peer, file->data, file->size, ++scene->rollout_id);
+    peer->chip_id = godwit_chip_by_name("esp32c3")->id; /* the server's word is good */
+}
+
+/* The operator sees a failure and deploys once more, without regard to what failed before. */
+static bool deploy_again(struct scene *scene)
+{
+    struct peer *peer = &scene->device.peer;
+    if (!peer->gave_up || scene->nth.at || is_meant(scene)) return true;
+    if (scene->end.redeploys == REDEPLOYS_MAX) return false;
+    scene->end.redeploys++;
+    deploy(scene);
+    peer->force_now = true;
+    return true;
+}
+
+static void mind_the_fault(struct scene *scene)
+{
+    struct nth *nth = &scene->nth;
+    scene->end.fails = nth->fails;
+    if (!nth->at || !nth->fails) return;
+    if (!scene->clear_ms) scene->clear_ms = scene->device.now_ms + (nth->lasts ? FAULT_MS : 0);
+    if (scene->device.now_ms >= scene->clear_ms) nth_clear(nth);
+}
+
+/* Until the aim is reached, a promise is broken, or patience ends. */
+static void run(struct scene *scene)
+{
+    struct device *device = &scene->device;
+    uint64_t end_ms = device->now_ms + PATIENCE_MS;
+    for (uint32_t steps = 0; steps < STEPS_MAX && device->now_ms < end_ms; steps++) {
+        bool goes_on = nth_step(&scene->nth);
+        if (device->saw.is_off) {
+            device_power_on(device, GODWIT_RESET_BROWN_OUT);
+            continue;
+        }
+        mind_the_fault(scene);
+        look(scene);
+        if (!goes_on && !scene->end.wrong) scene->end.wrong = "the chip does nothing more";
+        if (scene->end.wrong || is_done(scene)) return;
+        if (scene->story->stir) scene->story->stir(scene);
+        if (!deploy_again(scene)) break;
+    }
+    scene->end.wrong = "the story does not come to its aim";
+}
+
+static void begin(struct scene *scene, const struct story *story)
+{
+    struct device *device = &scene->device;
+    const struct board_layout layout = {.has_factory = story->has_factory};
+    *scene = (struct scene){.story = story, .old = story->first};
+    device_init(device, &layout, &files[story->first], keys[KEY_P256], 4);
+    key_close(device->peer.deploy_key);
+    device->peer.deploy_key = keys[KEY_DEPLOY];
+    struct godwit_policy seed = peer_policy(&device->peer);
+    struct godwit_public_key public;
+    key_public(keys[KEY_DEPLOY], &public);
+    memcpy(seed.deploy_keys[0], public.point, 64);
+    seed.image_keys_count = 3;
+    seed.threshold = story->threshold ? story->threshold : 1;
+    for (size_t i = 0; i < seed.image_keys_count; i++)
+        if (key_digest(keys[i], seed.image_keys[i])) abort();
+    peer_set_seed(&device->peer, &seed);
+    nth_init(&scene->nth, device);
+    device_power_on(device, GODWIT_RESET_POWER_ON);
+}
+
+/* What came before, undisturbed: a first update. */
+static void bring_to_earlier(struct scene *scene)
+{
+    const struct story *story = scene->story;
+    const struct story prelude = {
+        .name = "earlier", .first = story->first, .offered = story->earlier, .aim = AIM_CONFIRMED};
+    if (!story->earlier) return;
+    scene->story = &prelude;
+    deploy(scene);
+    run(scene);
+    scene->story = story;
+    scene->old = story->earlier;
+    scene->is_proven = false;
+    scene->claims = scene->device.peer.claims;
+    board_power_off(&scene->device.board);
+}
+
+struct story_end story_tell(const struct story_case *c)
+{
+    static struct scene scene;
+    const struct story *story = &STORIES[c->story];
+    begin(&scene, story);
+    bring_to_earlier(&scene);
+    if (story->prepare) story->prepare(&scene);
+    if (story->earlier) device_power_on(&scene.device, GODWIT_RESET_POWER_ON);
+    if (!scene.end.wrong) {
+        deploy(&scene);
+        nth_arm(&scene.nth, c->sort, c->at, c->lasts);
+        run(&scene);
+    }
+    memcpy(scene.end.seen, scene.nth.seen, sizeof scene.end.seen);
+    scene.end.last_reason = scene.device.peer.outcome.reason;
+    nth_deinit(&scene.nth);
+    scene.device.peer.deploy_key = NULL;
+    device_deinit(&scene.device);
+    return scene.end;
+}

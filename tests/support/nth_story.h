@@ -1,0 +1,32 @@
+/* Whole stories of a device, told while one call out of its agent fails (nth.h), and what must hold
+ * at every step of them:
+ *   what runs is one of our files, whole: nothing unsigned, nothing half written
+ *   the last confirmed image stands whole until another one is confirmed
+ *   whatever power-off comes now, the bootloader starts one of our files
+ *   nothing is written over bytes that were not erased
+ * And in the end: once the fault is gone, the story comes to its aim, if need be after the operator
+ * has deployed again what a device reported as failed. */
+#pragma once
+
+#include "nth.h"
+
+struct story_case {
+    unsigned story;
+    enum nth_sort sort;
+    uint32_t at; /* 0: no fault */
+    bool lasts;
+};
+
+struct story_end {
+    const char *wrong;        /* the broken promise; NULL: all was well */
+    uint32_t seen[NTH_SORTS]; /* calls of each sort */
+    uint32_t fails, redeploys;
+    uint32_t last_reason; /* what the server heard last */
+};
+
+/* Keys and files, once for the process. False: they could not be made. */
+bool stories_make(void);
+void stories_drop(void);
+/* NULL behind the last. */
+const char *story_name(unsigned story);
+struct story_end story_tell(const struct story_case *c);
