@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "nth_files.h"
 #include "nth_story.h"
 
 #define PROCESSES 2u
@@ -177,9 +178,9 @@ int main(int argc, char **argv)
               stderr);
         return 2;
     }
-    if (!stories_make()) return 2;
+    if (!nth_files_make()) return 2;
     choose(&choice, has_names ? argv[2] : NULL);
     int status = is_replay ? replay(argv + 2) : all(&choice);
-    stories_drop();
+    nth_files_drop();
     return status;
 }

@@ -35,13 +35,6 @@ ERROR_RETURN = re.compile(
     r"|\b(godwit_fail|godwit_fail_of|fail|refuse|fault|give_up|stay_here|no_answer|try_again)\(")
 DEFINITION = re.compile(r"^(static |enum |struct |godwit_err |bool |void )")
 
-# What the agent is made to ignore: file, line, its place-taker, stories that must notice.
-CONTROLS = (
-    ("src/agent/select.c", "return memcmp(entry, &back, sizeof back) == 0 ? GODWIT_OK : GODWIT_ERR_IO;",
-     "return GODWIT_OK;", None),
-)
-
-
 def run(*words, **options):
     return subprocess.run([str(word) for word in words], text=True, **options)
 

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 
 #include "formats/otadata.h"
-#include "formats/sigblock.h"
+#include "nth_files.h"
 
-#define SMALL (3u * 4096)
-#define BIG (64u * 1024 + 3 * 4096) /* more than one block of the download */
 #define MINUTES(n) ((uint64_t)(n)*60 * 1000)
 #define FAULT_MS MINUTES(30) /* how long a fault lasts that lasts */
 #define PATIENCE_MS MINUTES(24 * 60)
@@ -16,29 +14,6 @@
 #define REDEPLOYS_MAX 6
 #define OTADATA_OFFSET 0xE000u
 #define RECORD_OFFSET 0x10000u
-
-enum key_id { KEY_P256, KEY_RSA, KEY_P384, KEY_STRANGER, KEY_DEPLOY, KEYS_COUNT };
-
-enum file_id {
-    FILE_NONE,
-    FILE_FIRST,
-    FILE_NEXT,
-    FILE_BIG,
-    FILE_RSA,
-    FILE_P384,
-    FILE_TWO, /* signed by RSA and P-384 */
-    FILE_P1,  /* with a policy … */
-    FILE_P2,  /* … that hands on to another key */
-    FILE_PANIC,
-    FILE_CONFIG,
-    FILE_SILENT,
-    FILE_CRASHING,
-    FILE_UNSIGNED, /* from here on nothing may ever run */
-    FILE_STRANGE,
-    FILE_FLIPPED,
-    FILE_TWICE,
-    FILES_COUNT
-};
 
 enum aim {
     AIM_JOINED,    /* the server knows the device */
@@ -71,110 +46,6 @@ struct scene {
     uint32_t changes;  /* writes and erases when the flash was looked at last */
     struct story_end end;
 };
-
-static struct key *keys[KEYS_COUNT];
-static struct firmware files[FILES_COUNT];
-
-/* ---- files ---- */
-
-static bool sign(struct firmware *file, enum key_id key)
-{
-    struct firmware out;
-    enum godwit_reason reason;
-    if (image_sign(keys[key], file->data, file->size, &out.data, &out.size, &reason)) return false;
-    free(file->data);
-    *file = out;
-    return true;
-}
-
-static bool make(enum file_id id, const char *version, uint32_t size, enum behaviour_kind kind,
-                 uint32_t delay_s)
-{
-    files[id] = firmware_make(version, (struct behaviour){kind, delay_s}, size, NULL);
-    return files[id].data != NULL;
-}
-
-/* A policy that lists two of our keys. */
-static bool make_policy(enum file_id id, const char *version, uint32_t counter, enum key_id a,
-                        enum key_id b)
-{
-    struct godwit_policy policy = {.threshold = 1,
-                                   .image_keys_count = 2,
-                                   .deploy_keys_count = 1,
-                                   .counter = counter,
-                                   .floor = counter - 1};
-    struct godwit_public_key public;
-    uint8_t bytes[GODWIT_POLICY_BYTES];
-    enum godwit_reason reason;
-    key_public(keys[KEY_DEPLOY], &public);
-    memcpy(policy.deploy_keys[0], public.point, 64);
-    if (godwit_product_id(GODWIT_ORG, PEER_PRODUCT, policy.product_id) ||
-        key_digest(keys[a], policy.image_keys[0]) || key_digest(keys[b], policy.image_keys[1]) ||
-        !make(id, version, SMALL, BEHAVIOUR_HEALTHY, 0))
-        return false;
-    godwit_policy_encode(&policy, bytes);
-    return !image_put_policy(bytes, files[id].data, files[id].size, &reason);
-}
-
-/* Files that no device may run: our signer would not make them, an attacker does. */
-static bool forge(void)
-{
-    struct firmware *padded = &files[FILE_UNSIGNED], *flipped = &files[FILE_FLIPPED];
-    struct firmware *twice = &files[FILE_TWICE];
-    bool ok = make(FILE_UNSIGNED, "6.6.1", SMALL, BEHAVIOUR_HEALTHY, 0) &&
-              make(FILE_STRANGE, "6.6.2", SMALL, BEHAVIOUR_HEALTHY, 0) &&
-              sign(&files[FILE_STRANGE], KEY_STRANGER) &&
-              make(FILE_FLIPPED, "6.6.3", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(flipped, KEY_P256) &&
-              make(FILE_TWICE, "6.6.4", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(twice, KEY_P256);
-    if (!ok) return false;
-    uint8_t *whole = realloc(padded->data, padded->size + GODWIT_SECTOR_SIZE);
-    if (!whole) return false;
-    memset(whole + padded->size, 0xFF, GODWIT_SECTOR_SIZE);
-    *padded = (struct firmware){whole, padded->size + GODWIT_SECTOR_SIZE};
-    /* sound in itself, and by a key that is trusted, but of another file */
-    struct firmware *next = &files[FILE_NEXT];
-    memcpy(flipped->data + flipped->size - GODWIT_SECTOR_SIZE,
-           next->data + next->size - GODWIT_SECTOR_SIZE, GODWIT_SECTOR_SIZE);
-    uint8_t *sector = twice->data + twice->size - GODWIT_SECTOR_SIZE;
-    memcpy(sector + GODWIT_SIGBLOCK_SIZE, sector, GODWIT_SIGBLOCK_SIZE);
-    return true;
-}
-
-bool stories_make(void)
-{
-    static const enum godwit_scheme schemes[KEYS_COUNT] = {
-        GODWIT_SCHEME_ECDSA256, GODWIT_SCHEME_RSA3072, GODWIT_SCHEME_ECDSA384,
-        GODWIT_SCHEME_ECDSA256, GODWIT_SCHEME_ECDSA256};
-    for (size_t i = 0; i < KEYS_COUNT; i++)
-        if (!(keys[i] = key_generate(schemes[i]))) return false;
-    return make(FILE_FIRST, "1.0.0", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_FIRST], 0) &&
-           make(FILE_NEXT, "2.0.0", SMALL, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_NEXT], 0) &&
-           make(FILE_BIG, "2.1.0", BIG, BEHAVIOUR_HEALTHY, 0) && sign(&files[FILE_BIG], 0) &&
-           make(FILE_RSA, "2.2.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
-           sign(&files[FILE_RSA], KEY_RSA) &&
-           make(FILE_P384, "2.3.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
-           sign(&files[FILE_P384], KEY_P384) &&
-           make(FILE_TWO, "2.4.0", SMALL, BEHAVIOUR_HEALTHY, 0) &&
-           sign(&files[FILE_TWO], KEY_RSA) && sign(&files[FILE_TWO], KEY_P384) &&
-           make_policy(FILE_P1, "3.0.0", 1, KEY_P256, KEY_P384) && sign(&files[FILE_P1], 0) &&
-           make_policy(FILE_P2, "3.1.0", 2, KEY_P384, KEY_RSA) && sign(&files[FILE_P2], KEY_P384) &&
-           make(FILE_PANIC, "4.0.0", SMALL, BEHAVIOUR_CRASH_AFTER_STEP, 0) &&
-           sign(&files[FILE_PANIC], 0) &&
-           make(FILE_CONFIG, "4.1.0", SMALL, BEHAVIOUR_WRONG_CONFIG, 1) &&
-           sign(&files[FILE_CONFIG], 0) &&
-           make(FILE_SILENT, "4.2.0", SMALL, BEHAVIOUR_NO_NETWORK, 0) &&
-           sign(&files[FILE_SILENT], 0) &&
-           make(FILE_CRASHING, "4.3.0", SMALL, BEHAVIOUR_CRASH_AFTER_CONFIRM, 60) &&
-           sign(&files[FILE_CRASHING], 0) && forge();
-}
-
-void stories_drop(void)
-{
-    for (size_t i = 0; i < FILES_COUNT; i++)
-        free(files[i].data);
-    for (size_t i = 0; i < KEYS_COUNT; i++)
-        key_close(keys[i]);
-}
 
 /* ---- what happens on the way ---- */
 
@@ -240,7 +111,7 @@ static void lose_entry(struct scene *scene)
         if (flash_ram_clone(&device->ram, &copy)) abort();
         erase(scene, OTADATA_OFFSET + i * FLASH_ERASE_SIZE);
         if (device_would_boot(device, &partition) &&
-            !device_holds(device, &partition, &files[scene->story->offered])) {
+            !device_holds(device, &partition, &nth_files[scene->story->offered])) {
             flash_ram_deinit(&copy);
             return;
         }
@@ -319,7 +190,7 @@ static bool is_ours(const struct scene *scene, const struct godwit_partition *pa
     const enum file_id ids[] = {story->first, story->earlier,
                                 story->aim == AIM_REFUSED ? FILE_NONE : story->offered};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (files[ids[i]].data && device_holds(&scene->device, partition, &files[ids[i]]))
+        if (nth_files[ids[i]].data && device_holds(&scene->device, partition, &nth_files[ids[i]]))
             return true;
     return false;
 }
@@ -330,7 +201,7 @@ static bool old_is_whole(const struct scene *scene)
     const uint32_t size = DEVICE_FLASH_SIZE, from = 0x20000, step = 0x10000;
     for (uint32_t at = from; at < size; at += step) {
         struct godwit_partition place = {.offset = at};
-        if (device_holds(&scene->device, &place, &files[scene->old])) return true;
+        if (device_holds(&scene->device, &place, &nth_files[scene->old])) return true;
     }
     return false;
 }
@@ -356,7 +227,7 @@ static void look(struct scene *scene)
     const struct device *device = &scene->device;
     struct godwit_partition partition;
     const char *wrong = NULL;
-    scene->is_proven |= device_runs(device, &files[scene->story->offered]) &&
+    scene->is_proven |= device_runs(device, &nth_files[scene->story->offered]) &&
                         !status_of(scene).on_trial && is_valid_in_otadata(scene);
     if (device->board.is_started && !is_ours(scene, &device->board.running))
         wrong = "something runs that is none of our files, whole";
@@ -407,11 +278,11 @@ static bool is_done(const struct scene *scene)
     case AIM_CA:
         return peer->trusted[0][0] == 0x5A && !peer->trusted[1][0];
     case AIM_CONFIRMED:
-        return peer->is_confirmed && device_runs(device, &files[story->offered]) &&
+        return peer->is_confirmed && device_runs(device, &nth_files[story->offered]) &&
                is_valid_in_otadata(scene);
     case AIM_BACK:
         return peer->gave_up && peer->outcome.stage == GODWIT_STAGE_FLOWN_BACK &&
-               device_runs(device, &files[scene->old]);
+               device_runs(device, &nth_files[scene->old]);
     case AIM_REFUSED:
         return peer->outcomes && (is_meant(scene) || (peer->tamper && is_refusal(&peer->outcome)));
     }
@@ -422,7 +293,7 @@ static bool is_done(const struct scene *scene)
 
 static void deploy(struct scene *scene)
 {
-    const struct firmware *file = &files[scene->story->offered];
+    const struct firmware *file = &nth_files[scene->story->offered];
     struct peer *peer = &scene->device.peer;
     if (file->data) peer_offer(peer, file->data, file->size, ++scene->rollout_id);
     peer->chip_id = godwit_chip_by_name("esp32c3")->id; /* the server's word is good */
@@ -432,7 +303,8 @@ static void deploy(struct scene *scene)
 static bool deploy_again(struct scene *scene)
 {
     struct peer *peer = &scene->device.peer;
-    if (!peer->gave_up || scene->nth.at || is_meant(scene)) return true;
+    bool is_wanted = peer->file && peer->gave_up && !scene->nth.at && !is_meant(scene);
+    if (!is_wanted) return true;
     if (scene->end.redeploys == REDEPLOYS_MAX) return false;
     scene->end.redeploys++;
     deploy(scene);
@@ -475,17 +347,17 @@ static void begin(struct scene *scene, const struct story *story)
     struct device *device = &scene->device;
     const struct board_layout layout = {.has_factory = story->has_factory};
     *scene = (struct scene){.story = story, .old = story->first};
-    device_init(device, &layout, &files[story->first], keys[KEY_P256], 4);
+    device_init(device, &layout, &nth_files[story->first], nth_keys[KEY_P256], 4);
     key_close(device->peer.deploy_key);
-    device->peer.deploy_key = keys[KEY_DEPLOY];
+    device->peer.deploy_key = nth_keys[KEY_DEPLOY];
     struct godwit_policy seed = peer_policy(&device->peer);
     struct godwit_public_key public;
-    key_public(keys[KEY_DEPLOY], &public);
+    key_public(nth_keys[KEY_DEPLOY], &public);
     memcpy(seed.deploy_keys[0], public.point, 64);
     seed.image_keys_count = 3;
     seed.threshold = story->threshold ? story->threshold : 1;
     for (size_t i = 0; i < seed.image_keys_count; i++)
-        if (key_digest(keys[i], seed.image_keys[i])) abort();
+        if (key_digest(nth_keys[i], seed.image_keys[i])) abort();
     peer_set_seed(&device->peer, &seed);
     nth_init(&scene->nth, device);
     device_power_on(device, GODWIT_RESET_POWER_ON);

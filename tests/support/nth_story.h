@@ -24,9 +24,7 @@ struct story_end {
     uint32_t last_reason; /* what the server heard last */
 };
 
-/* Keys and files, once for the process. False: they could not be made. */
-bool stories_make(void);
-void stories_drop(void);
+/* nth_files_make comes first. */
 /* NULL behind the last. */
 const char *story_name(unsigned story);
 struct story_end story_tell(const struct story_case *c);
