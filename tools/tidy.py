@@ -321,6 +321,23 @@ def rule_foreign_paths(tree):
                 yield path, number, "an absolute path of somebody's machine"
 
 
+def rule_mutants(tree):
+    """Negative controls (tests/tool/test_mutants.py) name lines that stand there, once."""
+    for path in tree.text:
+        if not path.endswith("/mutants.txt"):
+            continue
+        source = ""
+        for number, line in enumerate(tree.text[path].splitlines(), 1):
+            key, _, value = line.strip().partition(" ")
+            if key == "file":
+                source = value.strip()
+            if key != "line":
+                continue
+            count = [l.strip() for l in tree.text.get(source, "").splitlines()].count(value.strip())
+            if count != 1:
+                yield path, number, f"the line stands {count} times in {source}"
+
+
 RULES = {name[len("rule_"):]: rule for name, rule in list(globals().items())
          if name.startswith("rule_")}
 
@@ -360,6 +377,7 @@ BAD = {  # rule → files of which exactly this rule must complain
     "header_alone": {"src/base/a.h": "/* A. */\n#pragma once\nextern size_t a;\n"},
     "head_comment": {"src/base/a.c": "int a;\n"},
     "foreign_paths": {"docs/a.md": "see /home/" + "me/notes\n"},
+    "mutants": {"tests/unit/x/mutants.txt": "file src/base/x.c\nline if (is_bad) return;\n"},
 }
 MORE_BAD = [  # further cases of the same rules
     ("arrows", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
