@@ -81,6 +81,7 @@ struct attack_case {
                    struct attack_answer *answer);
     /* What else must hold in the end: NULL, or a complaint. */
     const char *(*judge)(const struct attack *attack);
+    bool judges_belief; /* its complaint means that the thief was believed */
 };
 #define ATTACK_DURING_S 1200u
 
@@ -132,6 +133,7 @@ struct attack {
     const struct attack_file *after;  /* AFTER: the honest update */
     enum attack_key signer, after_signer;
     uint8_t flags;                       /* of the offer, besides INSTALL */
+    uint32_t secure_version;             /* burnt into the board's chip, where it is emulated */
     uint32_t interval_s, memory, random; /* memory: a case's own notes */
     char sources[ATTACK_SOURCES_MAX][GODWIT_SOURCE_SIZE];
     /* what happened */

@@ -142,6 +142,7 @@ static void power_on(struct stage *stage, struct attack_world *world, enum attac
                 .close = net_close,
                 .trust = net_trust},
         .bootloader = {.chip = world->chip, .has_rollback = true},
+        .efuses = {.secure_version = stage->attack.secure_version},
         .mac = MAC,
         .seed_policy = world->seeds[base],
         .claim_token = world->claim_token,

@@ -27,6 +27,15 @@ static void flip_served(struct attack *attack)
     attack->serve = served;
 }
 
+/* Another build of the same release, as genuine as the named one. */
+static void other_build(struct attack *attack)
+{
+    struct attack_recipe recipe = attack_recipe(attack, 1);
+    attack_offer_next(attack);
+    memcpy(recipe.version, "1.1.0-debug", sizeof "1.1.0-debug");
+    attack->serve = attack_genuine(attack, &recipe);
+}
+
 /* The thief's own code in the maker's release; checksum and digest are made to match. */
 static void flip_restated(struct attack *attack, struct attack_file *file)
 {
@@ -264,6 +273,8 @@ const struct attack_case ATTACK_CODE[] = {
      .param = 20480 + 110, .begin = flip_served},
     {1, "M", "mirror-flips-last", "… in the last byte",
      REFUSED(R(FILE_DIGEST), R(SIGNATURE_FORMAT)), .param = 0xFFFFFFFF, .begin = flip_served},
+    {1, "M", "mirror-other-build", "the mirror sends another genuine build of the release",
+     REFUSED(R(FILE_DIGEST)), LIVE, .begin = other_build},
     {1, "N", "instruction-unsigned", "a genuine instruction, its signature zeroed",
      REFUSED(R(INSTRUCTION_SIGNATURE)), LIVE, .begin = attack_offer_next,
      .reply = no_instruction_signature},

@@ -66,7 +66,8 @@ void attack_judge(const struct attack *attack, struct attack_result *result)
         blame(result, ATTACK_ACCEPTED, "the device's token went where it must not");
     judge_end(attack, result);
     const char *more = attack->row->judge ? attack->row->judge(attack) : NULL;
-    if (more) blame(result, ATTACK_FAILED, "%s", more);
+    if (more)
+        blame(result, attack->row->judges_belief ? ATTACK_ACCEPTED : ATTACK_FAILED, "%s", more);
     if (seen->strays)
         blame(result, ATTACK_FAILED, "%u requests for what no device asks", seen->strays);
     if (attack->is_live && !seen->after_question_ms)

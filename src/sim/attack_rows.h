@@ -11,6 +11,8 @@
 #define CONTROL .flags = ATTACK_IS_CONTROL
 #define LIVE .flags = ATTACK_IS_LIVE
 #define LIVE_CONTROL .flags = ATTACK_IS_LIVE | ATTACK_IS_CONTROL
+/* A judge of whom the board believed. */
+#define BELIEF(function) .judge = (function), .judges_belief = true
 /* What a thief of the server has. */
 #define SERVER .holds = KEY_BIT(KEY_DEPLOY)
 

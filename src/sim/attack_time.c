@@ -53,6 +53,19 @@ static void offer_no_policy(struct attack *attack)
     attack->flags = GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
 }
 
+/* The chip's own counter stands at two: what is below can never run again. */
+static void offer_below_fuse(struct attack *attack)
+{
+    struct attack_recipe recipe = attack_recipe(attack, 51);
+    attack->secure_version = recipe.secure_version = 2;
+    attack->after = attack_genuine(attack, &recipe);
+    recipe = attack_recipe(attack, 1);
+    recipe.secure_version = 1;
+    struct attack_file *file = attack_genuine(attack, &recipe);
+    if (attack->row->param & COUNTER_LIES) file->secure_version = 2;
+    attack->offer = file;
+}
+
 /* The mirror hands out the older release under the new one's name. */
 static void serve_older(struct attack *attack)
 {
@@ -284,10 +297,14 @@ const struct attack_case ATTACK_TIME[] = {
      .begin = raise_floor},
     {2, "S", "older-no-policy", "a release from before the first policy",
      REFUSED(R(POLICY_MISSING)), LIVE, SERVER, .begin = offer_no_policy},
-    {2, "S", "older-no-policy-0", "… with its counter of zero",
-     REFUSED(R(POLICY_MISSING), R(BELOW_FLOOR)), SERVER, .param = 1, .begin = offer_no_policy},
+    {2, "S", "older-no-policy-0", "… with its counter of zero, where the floor is zero too",
+     REFUSED(R(POLICY_MISSING)), .base = BASE_RSA, SERVER, .param = 1, .begin = offer_no_policy},
     {2, "K", "older-lower-floor", "a new release whose policy would lower the floor",
      REFUSED(R(POLICY_FLOOR)), SERVER, .begin = offer_lower_floor},
+    {2, "S", "older-fuse", "a release below the secure version burnt into the chip",
+     REFUSED(R(SECURE_VERSION)), SERVER, .begin = offer_below_fuse},
+    {2, "S", "older-fuse-lie", "… said to be of the burnt version", REFUSED(R(SECURE_VERSION)),
+     SERVER, .param = COUNTER_LIES, .begin = offer_below_fuse},
     {2, "M", "older-served", "the mirror sends the older release instead of the new one",
      REFUSED(R(COUNTER_DIFFERS), R(BODY_DIFFERS), R(FILE_DIGEST)), .param = 9,
      .begin = serve_older},
@@ -296,29 +313,29 @@ const struct attack_case ATTACK_TIME[] = {
 
     {3, "N", "freeze-replay", "yesterday's signed stay, again and again",
      REFUSED(R(INSTRUCTION_NONCE)), .before_s = DAY_S, .during_s = DAY_S, .begin = slow_questions,
-     .answer = replay, .judge = age_grows},
+     .answer = replay, BELIEF(age_grows)},
     {3, "N", "freeze-replay-minutes", "the stay of some minutes ago",
      REFUSED(R(INSTRUCTION_NONCE)), LIVE, .before_s = 600, .during_s = 7200, .answer = replay,
-     .judge = age_grows},
+     BELIEF(age_grows)},
     {3, "N", "freeze-last-stay", "the newest stay, from its second delivery on",
-     REFUSED(R(INSTRUCTION_NONCE)), .during_s = 7200, .answer = replay_own, .judge = age_grows},
+     REFUSED(R(INSTRUCTION_NONCE)), .during_s = 7200, .answer = replay_own, BELIEF(age_grows)},
     {3, "N", "freeze-other-device", "the stay that the server gave another device",
      REFUSED(R(INSTRUCTION_DEVICE)), LIVE, SERVER, .during_s = 7200,
-     .instruct = other_device_stay, .judge = age_grows},
+     .instruct = other_device_stay, BELIEF(age_grows)},
     {3, "N", "freeze-zero-nonce", "a stay that answers no question", REFUSED(R(INSTRUCTION_NONCE)),
-     SERVER, .during_s = 7200, .instruct = other_nonce, .judge = age_grows},
+     SERVER, .during_s = 7200, .instruct = other_nonce, BELIEF(age_grows)},
     {3, "N", "freeze-unsigned", "a stay without a signature", REFUSED(R(INSTRUCTION_SIGNATURE)),
-     LIVE, .during_s = 7200, .reply = stay_unsigned, .judge = age_grows},
+     LIVE, .during_s = 7200, .reply = stay_unsigned, BELIEF(age_grows)},
     {3, "N", "freeze-pending", "for ever: not accepted yet", KEPT, .during_s = DAY_S,
-     .reply = pend, .judge = age_grows},
+     .reply = pend, BELIEF(age_grows)},
     {3, "N", "freeze-503", "for ever: busy", KEPT, .during_s = DAY_S, .param = 503,
-     .answer = always, .judge = age_grows},
+     .answer = always, BELIEF(age_grows)},
     {3, "N", "freeze-304", "for ever: not modified", KEPT, .during_s = DAY_S, .param = 304,
-     .answer = always, .judge = age_grows},
+     .answer = always, BELIEF(age_grows)},
     {3, "N", "freeze-204", "for ever: no content", KEPT, .during_s = DAY_S, .param = 204,
-     .answer = always, .judge = age_grows},
+     .answer = always, BELIEF(age_grows)},
     {3, "N", "freeze-401", "for ever: who are you", KEPT, .during_s = DAY_S, .param = 401,
-     .answer = always, .judge = age_grows},
+     .answer = always, BELIEF(age_grows)},
     {3, "-", "freeze-none", "nobody attacks: a day of stays, then a release", INSTALLED, CONTROL,
      .before_s = DAY_S, .begin = attack_offer_next},
 

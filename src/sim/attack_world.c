@@ -158,7 +158,7 @@ void attack_base_recipe(const struct attack_world *world, enum attack_base base,
     policy->threshold = base == BASE_TWO ? 2 : 1;
     policy->flags = GODWIT_POLICY_REQUIRE_INSTRUCTION;
     policy->counter = ATTACK_COUNTER;
-    policy->floor = ATTACK_FLOOR;
+    policy->floor = base == BASE_RSA ? 0 : ATTACK_FLOOR;
     memcpy(policy->product_id, world->product_id, 16);
     if (base == BASE_RSA) {
         add_image_key(world, policy, KEY_RSA);

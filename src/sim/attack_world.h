@@ -34,7 +34,7 @@ enum attack_key {
 enum attack_base {
     BASE_POLICY, /* its release has P1: first or second key, two deploy keys */
     BASE_TWO,    /* … two of first, second and third */
-    BASE_RSA,    /* … the RSA or the P-384 key */
+    BASE_RSA,    /* … the RSA or the P-384 key; its floor is zero */
     BASE_BASIC,  /* no P1 in any image: the seed policy alone */
     BASE_NEW,    /* fresh from the maker, not joined yet */
     BASES_COUNT

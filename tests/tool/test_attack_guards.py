@@ -1,0 +1,158 @@
+"""`godwit attack` must catch an agent with a guard out. Each mutant is the program with one guard
+of one file of the agent taken out, and it must accept what the named cases try; the program as it
+is holds them all. A guard whose words changed is found here by its old words failing to match.
+
+    test_attack_guards.py              all of them
+    test_attack_guards.py floor …      some, by name"""
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GODWIT = pathlib.Path(os.environ.get("GODWIT", ROOT / "build" / "godwit"))
+BUILD = GODWIT.parent
+
+# name: (file, check, words, what stands there instead, cases)
+GUARDS = {
+    "instruction-signature": (
+        "judge.c", 2, "if (godwit_instruction_verify(data, &policy, &key_index))",
+        "if (godwit_instruction_verify(data, &policy, &key_index) > 0)",
+        ["instruction-own-key", "instruction-flip-signature", "keys-first-stages"]),
+    "policy-of-the-running-image": (
+        "trust.c", 2, "bool is_seed = !godwit_policy_is_present(data);", "bool is_seed = true;",
+        ["keys-deploy-retired", "keys-retired-deploy", "key-retired"]),
+    "device-id": (
+        "judge.c", 3, "memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0",
+        "0", ["device-other", "device-longer"]),
+    "nonce": (
+        "judge.c", 3,
+        "!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0",
+        "(void)was_open, false", ["freeze-replay", "freeze-replay-minutes"]),
+    "sequence": (
+        "judge.c", 3, "out->sequence <= agent->record.sequences[*sequence_out].last",
+        "false", ["forward-backward", "replay-sequence"]),
+    "floor": (
+        "judge.c", 6, "if (install->counter < policy.floor)", "if (false)",
+        ["older-7", "older-1", "older-raised", "keys-deploy-floor"]),
+    "downgrade": (
+        "judge.c", 6, "if (install->counter < policy.counter &&", "if (false &&",
+        ["older-unasked"]),
+    "counter": (
+        "trust.c", 8, "if (next.counter != record->install.counter)", "if (false)",
+        ["older-lie", "older-lie-first"]),
+    "product": (
+        "trust.c", 8,
+        "if (memcmp(next.product_id, ruling.product_id, sizeof next.product_id) != 0)",
+        "if (false)", ["product-lie"]),
+    "hardware": (
+        "trust.c", 8, "!(next.hardware_mask >> board & 1u)", "false", ["hardware-other"]),
+    "policy-missing": (
+        "trust.c", 8, "if (!ruling.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)",
+        "if (false)", ["older-no-policy-0"]),
+    "file-digest": (
+        "verify.c", 10,
+        "if (memcmp(image->file_sha256, agent->record.install.file_sha256, 32) != 0)",
+        "if (false)", ["mirror-other-build"]),
+    "signatures": (
+        "verify.c", 11, "return reason ? reason : judge_blocks(agent, &policy);",
+        "return reason ? reason : GODWIT_REASON_NONE + 0 * (int)judge_blocks(agent, &policy);",
+        ["code-own-key", "code-changed-first", "block-crc-only", "ecdsa-r-0", "two-bad"]),
+    "trusted-key": (
+        "verify.c", 11, "godwit_policy_trusts(policy, block->key_digest)",
+        "policy->threshold", ["code-own-key", "key-thief", "key-other-product"]),
+    "distinct-keys": (
+        "verify.c", 11, "if (!is_repeated && ", "if (",
+        ["two-same", "two-same-thrice", "two-same-key"]),
+    "threshold": (
+        "verify.c", 11, "trusted < policy->threshold ?", "false ?",
+        ["two-one-gone", "two-thief", "keys-two-server-one"]),
+    "policy-floor": (
+        "trust.c", 13, "if (next->floor < ruling->floor && !is_undo)", "if (is_undo && false)",
+        ["signed-floor", "older-lower-floor", "keys-all-floor"]),
+    "policy-keys": (
+        "trust.c", 13, "if (!shares_key)", "if (false)", ["signed-takeover", "keys-all-takeover"]),
+    "secure-boot": (
+        "trust.c", 13,
+        "next->flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot",
+        "false", ["signed-secure-boot"]),
+    "next-ca": (
+        "ca.c", 3, "memcmp(announced, instruction->next_ca, sizeof instruction->next_ca) == 0",
+        "instruction->next_ca", ["listen-ca-unsigned", "listen-ca-other"]),
+}
+
+
+def run(command, **more):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+def compile_command(source):
+    """How the build compiles one file, as words."""
+    rows = json.loads((BUILD / "compile_commands.json").read_text())
+    row = next(row for row in rows if row["file"].endswith(source))
+    words = shlex.split(row.get("command") or shlex.join(row["arguments"]))
+    return [word for word in words if "ccache" not in word], row["directory"]
+
+
+def link_command():
+    text = run(["ninja", "-C", str(BUILD), "-t", "commands", "godwit"]).stdout
+    words = shlex.split(text.strip().splitlines()[-1])
+    return words[words.index("&&") + 1:len(words) - 1 - words[::-1].index("&&")]
+
+
+def build_mutant(folder, file, words, instead):
+    """The program with its own object of one file in front of the library that has the whole one.
+    """
+    source = f"src/agent/{file}"
+    text = (ROOT / source).read_text()
+    assert text.count(words) == 1, f"{source} has '{words}' {text.count(words)} times, not once"
+    mutant = folder / file
+    mutant.write_text(text.replace(words, instead))
+    command, directory = compile_command(source)
+    command = [word for word in command if word != "-Werror"]
+    command[command.index("-c") + 1] = str(mutant)
+    command[command.index("-o") + 1] = str(folder / "mutant.o")
+    built = run(command, cwd=directory)
+    assert built.returncode == 0, built.stderr
+    link = link_command()
+    link[link.index("-o") + 1] = str(folder / "godwit")
+    main = next(i for i, word in enumerate(link) if word.endswith("main.c.o"))
+    link.insert(main + 1, str(folder / "mutant.o"))
+    linked = run(link, cwd=BUILD)
+    assert linked.returncode == 0, linked.stderr
+    return folder / "godwit"
+
+
+def verdicts(program, cases):
+    words = [word for case in cases for word in ("--case", case)]
+    played = run([str(program), "attack", "--json", *words])
+    rows = json.loads(played.stdout)["cases"]
+    assert sorted(row["name"] for row in rows) == sorted(cases), rows
+    return {row["name"]: row["verdict"] for row in rows}, played.returncode
+
+
+def main(names):
+    unknown = set(names) - set(GUARDS)
+    assert not unknown, f"no guard is called {unknown}"
+    cases = sorted({case for row in GUARDS.values() for case in row[4]})
+    held, status = verdicts(GODWIT, cases)
+    assert set(held.values()) == {"held"} and status == 0, held
+    failed = 0
+    for name in names or GUARDS:
+        file, check, words, instead, cases = GUARDS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            mutant = build_mutant(pathlib.Path(folder), file, words, instead)
+            found, status = verdicts(mutant, cases)
+        is_caught = set(found.values()) == {"accepted"} and status == 1
+        failed += not is_caught
+        print(f"{'ok' if is_caught else 'FAILED':7} check {check:2} without {name}: {found}")
+    print(f"{len(names or GUARDS)} guards taken out, {failed} not missed by godwit attack")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
