@@ -1,4 +1,5 @@
 /* ASK: first contact, silence, busy servers, answers that are none, and a change of mind. */
+#include "wire.h"
 #include "world.h"
 
 static struct world world;
@@ -173,6 +174,27 @@ static void answers_that_are_none_are_refused_and_reported(void **state)
     }
 }
 
+/* A sound answer with blanks behind it: 1,024 bytes are taken, not one more. */
+static void an_answer_has_a_largest_size(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {GODWIT_CHECKIN_REPLY_MAX, GODWIT_CHECKIN_REPLY_MAX + 1};
+    struct wire wire;
+    assert_true(world_run(&world, done_checked_in, 60));
+    wire_init(&wire, &world.board.options.net, &world.now_ms);
+    world.board.options.net = wire_port(&wire);
+    for (size_t i = 0; i < 2; i++) {
+        wire.turns[WIRE_CHECKIN] = (struct wire_turn){
+            .cuts = 1, .cut_at = sizes[i], .is_false = true, .extra = 2000, .times = 1};
+        wire.requests[WIRE_CHECKIN] = 0;
+        godwit_agent_nudge(&world.board.agent);
+        world_run(&world, NULL, 10);
+        assert_int_equal(wire.answer_size, sizes[i]);
+        assert_int_equal(world_status(&world).last_reason,
+                         i ? GODWIT_REASON_REPLY_MALFORMED : GODWIT_REASON_NONE);
+    }
+}
+
 static void a_release_withdrawn_before_the_switch_stays_away(void **state)
 {
     (void)state;
@@ -238,6 +260,7 @@ int main(void)
         TEST(retry_after_is_obeyed),
         TEST(a_server_that_never_answers_is_left_after_half_a_minute),
         TEST(answers_that_are_none_are_refused_and_reported),
+        TEST(an_answer_has_a_largest_size),
         TEST(a_release_withdrawn_before_the_switch_stays_away),
         TEST(the_fresh_answer_must_name_what_was_verified),
         TEST(a_verified_slot_waits_for_a_server_that_is_gone),

@@ -249,17 +249,6 @@ static void a_withdrawn_file_is_left_and_its_bytes_are_kept(void **state)
                     IMAGE_SIZE - 50000 + 2 * 4096);
 }
 
-static void an_instruction_that_ran_out_is_asked_for_again(void **state)
-{
-    (void)state;
-    wanted = 40000;
-    assert_true(world_run(&world, done_received, 300));
-    uint32_t checkins = world.peer.checkins;
-    world.now_ms += 3600 * 1000; /* the peer's instructions hold an hour */
-    assert_true(world_run(&world, done_confirmed, 900));
-    assert_true(world.peer.checkins >= checkins + 3); /* again, before the switch, confirmed */
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -278,7 +267,6 @@ int main(void)
         TEST(a_missing_file_is_reported),
         TEST(a_busy_server_is_tried_ten_times),
         TEST(a_withdrawn_file_is_left_and_its_bytes_are_kept),
-        TEST(an_instruction_that_ran_out_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

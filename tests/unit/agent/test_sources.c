@@ -186,6 +186,22 @@ static void who_of_two_was_it(void **state)
     assert_in_range(wire.requests[WIRE_MIRROR_1], 1, 2);
 }
 
+/* … even when that one drops: the other does not go on with it, but begins anew. */
+static void a_suspect_is_not_helped_out(void **state)
+{
+    (void)state;
+    world.peer.sources[1][0] = 0;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 2, .cut_at = 20000};
+    *turn(WIRE_MIRROR_1) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
+    while (wire.requests[WIRE_MIRROR_1] < 2)
+        world.now_ms = board_step(&world.board, world.now_ms);
+    turn(WIRE_MIRROR_1)->cuts = 2;
+    turn(WIRE_MIRROR_1)->cut_at = 30000;
+    confirm(900);
+    assert_requests(3, 3, 0);
+    assert_int_equal(wire.received, IMAGE_SIZE + 30000 + IMAGE_SIZE);
+}
+
 /* What an earlier boot fetched may be anybody's: fetched anew before anybody is blamed. */
 static uint32_t wanted;
 static bool done_received(const struct world *at)
@@ -322,16 +338,41 @@ static void a_busy_server_alone_is_asked_when_it_said(void **state)
     confirm(3700);
 }
 
-/* The server's answer names no longer than a week; a mirror is not worth even that. */
+/* The peer's instructions hold an hour. */
+static void an_instruction_that_ran_out_is_asked_for_again(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = 5000};
+    world.peer.sources[0][0] = 0;
+    world_run(&world, NULL, 3500);
+    uint32_t checkins = world.peer.checkins;
+    world_run(&world, NULL, 1400);
+    assert_requests(1, 0, 0);
+    assert_int_equal(world.peer.checkins, checkins + 1);
+    confirm(300);
+}
+
+/* No more than a week is waited, and a check-in not put off by it. */
 static void an_absurd_wait(void **state)
 {
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = UINT32_MAX};
-    *turn(WIRE_MIRROR_1) = (struct wire_turn){.status = 429, .retry_after_s = 301};
-    *turn(WIRE_MIRROR_2) = (struct wire_turn){.status = 429, .retry_after_s = UINT32_MAX};
+    world.peer.sources[0][0] = 0;
     world_run(&world, NULL, 7 * 86400 - 60);
-    assert_requests(1, 1, 1);
+    assert_requests(1, 0, 0);
+    assert_true(world.peer.checkins > 7 * 24);
     confirm(120);
+}
+
+/* The server fails more often than the mirror, but the mirror wants a day. */
+static void a_mirrors_long_wait_is_not_waited_for(void **state)
+{
+    (void)state;
+    *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 3};
+    *turn(WIRE_MIRROR_1) = (struct wire_turn){.status = 429, .retry_after_s = 86400};
+    world.peer.sources[1][0] = 0;
+    confirm(300);
+    assert_requests(4, 1, 0);
 }
 
 /* A server that offers and yet refuses: asked again and again, but not for ever, nor in a hurry. */
@@ -353,9 +394,10 @@ static void a_new_offer_forgives(void **state)
     turn_all((struct wire_turn){.status = 404});
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
     turn_all((struct wire_turn){0});
+    turn(WIRE_IMAGE)->fails_start = true;
     peer_offer(&world.peer, file.data, file.size, 6);
     assert_true(world_run(&world, done_confirmed, 300));
-    assert_requests(2, 1, 1);
+    assert_requests(3, 2, 1);
 }
 
 /* No step erases more than one sector. */
@@ -402,6 +444,7 @@ int main(void)
         TEST(all_are_corrupt),
         TEST(wrong_first_bytes_cost_no_erase),
         TEST(who_of_two_was_it),
+        TEST(a_suspect_is_not_helped_out),
         TEST(bytes_of_an_earlier_boot_condemn_nobody),
         TEST(a_length_that_is_not_the_files),
         TEST(a_body_without_end),
@@ -412,7 +455,9 @@ int main(void)
         TEST(one_that_is_just_not_slow_is_kept),
         TEST(a_busy_server_waits_for_its_time_while_a_mirror_serves),
         TEST(a_busy_server_alone_is_asked_when_it_said),
+        TEST(an_instruction_that_ran_out_is_asked_for_again),
         TEST(an_absurd_wait),
+        TEST(a_mirrors_long_wait_is_not_waited_for),
         TEST(an_offer_that_is_refused_ends),
         TEST(a_new_offer_forgives),
         TEST(a_step_erases_one_sector_at_most),

@@ -93,6 +93,7 @@ static void the_token_goes_to_one_origin(void **state)
                                          "https://ota.example:8444/x",
                                          "http://ota.example:8443/x",
                                          "https://ota.example.evil/x",
+                                         "https://evil.example:8443/x",
                                          "https://evil/ota.example:8443",
                                          "",
                                          "ota.example:8443"};
