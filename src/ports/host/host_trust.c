@@ -5,10 +5,12 @@
  * public one has no say here.
  *
  *     the chain          ends in the present or the next CA, known by its key; else refused
- *     the host's name    stands in the leaf (DNS or IP); else refused. libcurl looks
+ *     the host's name    is among the leaf's alternative names (DNS or IP); else refused
  *     the leaf's dates   hold by the clock; a clock before the build was never set: then the leaf
  *                        must not have ended before the build, and may begin later
  *     the CA's dates     are not looked at: it is known by its key, and must not end a fleet
+ *     an end without     is a break: libcurl would take it for the end of an answer that does not
+ *     a farewell         say its length
  *     the protocol       TLS 1.3, or 1.2 with ECDHE and an AEAD; no renegotiation
  *     a resumed session  counts only under the very trust that it was begun under
  *
@@ -24,7 +26,7 @@
 #include "base/text.h"
 
 #define SPKI_TEXT_SIZE 43 /* 32 bytes in base64url without padding */
-#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 
 godwit_err host_trust_from_token(struct host_trust *trust, const char *token)
 {
@@ -69,6 +71,19 @@ static bool is_ca(const struct host_trust *trust, int which, X509 *cert)
     SHA256(der, (size_t)size, digest);
     OPENSSL_free(der);
     return !memcmp(digest, known, sizeof digest);
+}
+
+/* libcurl looks for the host in the subject where no alternative name could hold it. */
+static bool has_name(X509 *leaf)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    bool has_one = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        int type = sk_GENERAL_NAME_value(names, i)->type;
+        has_one = has_one || type == GEN_DNS || type == GEN_IPADD;
+    }
+    GENERAL_NAMES_free(names);
+    return has_one;
 }
 
 static bool is_known_ca(const struct host_trust *trust, X509 *cert)
@@ -144,6 +159,10 @@ static int chain_verify(X509_STORE_CTX *store, void *ctx)
         X509_STORE_CTX_set_app_data(store, trust);
         X509_STORE_CTX_set_verify_cb(store, fault_found);
         is_good = X509_verify_cert(store);
+        if (is_good > 0 && !has_name(X509_STORE_CTX_get0_cert(store))) {
+            X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
+            is_good = 0;
+        }
         if (is_good > 0) mark(trust, store);
     } else {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
@@ -159,6 +178,7 @@ static CURLcode context_made(CURL *easy, void *ssl_context, void *trust)
     (void)easy;
     SSL_CTX_set_cert_verify_callback(ssl_context, chain_verify, trust);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_clear_options(ssl_context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     return CURLE_OK;
 }
 
