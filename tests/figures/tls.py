@@ -33,7 +33,7 @@ import tls_ca
 import tls_certs
 import tls_front as front
 from tls_front import TO_DEVICE, TO_SERVER
-from world import World, wait_until
+from world import GODWIT, World, wait_until
 
 CASES_MIN, AT_ONCE = 150, 24
 HELLO_REQUEST = b"\x16\3\3\0\4\0\0\0\0"
@@ -226,7 +226,7 @@ def end_cases(setting):
         ("by its length, whole", "answered", False, lambda body: length(body) + body),
         ("by its length, half", "refused", True, lambda body: length(body) + body[:200]),
         ("by its length, half", "refused", False, lambda body: length(body) + body[:200]),
-        ("by the connection's end, whole", "answered", True, lambda body: HEAD + b"\r\n" + body),
+        ("by the connection's end, whole", "refused", True, lambda body: HEAD + b"\r\n" + body),
         ("by the connection's end, whole", "refused", False, lambda body: HEAD + b"\r\n" + body),
         ("by the connection's end, half", "refused", False,
          lambda body: HEAD + b"\r\n" + body[:200]),
@@ -279,7 +279,7 @@ class Setting:
         words[words.index("--server") + 1] = f"https://{host}:{port}"
         with open(self.world.folder / log, "ab") as out:
             process = subprocess.Popen(
-                [tls_ca.GODWIT, "device", "--flash", flash, "--image", self.first,
+                [GODWIT, "device", "--flash", flash, "--image", self.first,
                  *map(str, words)], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                 cwd=self.world.folder, env=dict(self.world.environment, **environment))
         return process, flash, log

@@ -1,6 +1,8 @@
 """The certificates and protocols of `figure tls`: each row is a server that devices believe, or
 not. The right CA's key is the one of the real server's data directory."""
+import base64
 import datetime
+import hashlib
 import ipaddress
 import pathlib
 import ssl
@@ -16,6 +18,15 @@ NOW = datetime.datetime.now(datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
 HERE = ("127.0.0.1",)
 V = ssl.TLSVersion
+
+
+def spki_digest(cert):
+    return hashlib.sha256(cert.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def name_of(text):

@@ -127,8 +127,18 @@ static void failure_put(struct host_net *net, const struct transfer *transfer)
         snprintf(net->failure, sizeof net->failure, "the server answered %d", status);
 }
 
+/* A check-in's answer that does not say its length may have been cut anywhere: TLS's own farewell
+ * is not asked for by libcurl. A download is measured and hashed, so it may. */
+static bool is_unmeasured(const struct transfer *transfer)
+{
+    const char *coding = header_value(transfer, "Transfer-Encoding");
+    return transfer->request.body && transfer->answer.content_length == UINT32_MAX &&
+           !(coding && !strcmp(coding, "chunked"));
+}
+
 static void transfer_done(struct transfer *transfer, CURLcode result)
 {
+    if (!result && is_unmeasured(transfer)) result = CURLE_PARTIAL_FILE;
     transfer->is_done = true;
     transfer->result = result;
     struct host_net *net = transfer->net;
@@ -270,6 +280,8 @@ static void net_close(void *ctx)
     struct host_net *net = ctx;
     struct transfer *transfer = net->transfer;
     if (!transfer) return;
+    if (!transfer->is_done && !transfer->answer.status)
+        snprintf(net->failure, sizeof net->failure, "nothing came in time");
     net->transfer = NULL;
     curl_multi_remove_handle(net->pool->multi, transfer->easy);
     transfer_give(net->pool, transfer);

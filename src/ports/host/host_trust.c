@@ -9,8 +9,7 @@
  *     the leaf's dates   hold by the clock; a clock before the build was never set: then the leaf
  *                        must not have ended before the build, and may begin later
  *     the CA's dates     are not looked at: it is known by its key, and must not end a fleet
- *     an end without     is a break: libcurl would take it for the end of an answer that does not
- *     a farewell         say its length
+ *     the answer's end   is known by its length; the connection's end is a break (host_net.c)
  *     the protocol       TLS 1.3, or 1.2 with ECDHE and an AEAD; no renegotiation
  *     a resumed session  counts only under the very trust that it was begun under
  *
@@ -178,7 +177,6 @@ static CURLcode context_made(CURL *easy, void *ssl_context, void *trust)
     (void)easy;
     SSL_CTX_set_cert_verify_callback(ssl_context, chain_verify, trust);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_clear_options(ssl_context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     return CURLE_OK;
 }
 

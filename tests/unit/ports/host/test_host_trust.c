@@ -25,6 +25,7 @@ static const struct row ROWS[] = {
     {"another address", .leaf = {.names = "IP:127.0.0.2"}},
     {"a name, no address", .leaf = {.names = "DNS:localhost"}},
     {"the address as a name", .leaf = {.names = "DNS:127.0.0.1"}},
+    {"no name but the subject", .leaf = {.name = "127.0.0.1", .names = "URI:https://127.0.0.1"}},
     {"among several names", .leaf = {.names = "DNS:a.example,IP:10.0.0.1,IP:127.0.0.1"},
      .is_believed = true},
     {"for servers", .leaf = {.usage = "serverAuth"}, .is_believed = true},
@@ -57,7 +58,7 @@ static void each_rule_holds(void **state)
         wish.issuer = &ca;
         if (wish.name) middle = make(&wish);
         wish = ROWS[i].leaf;
-        wish.name = "leaf";
+        if (!wish.name) wish.name = "leaf";
         wish.issuer = middle.cert ? &middle : &ca;
         if (!wish.names) wish.names = "IP:127.0.0.1";
         struct identity leaf = make(&wish);
@@ -316,6 +317,41 @@ static void renegotiation_is_declined(void **state)
     drop(&ca), drop(&leaf);
 }
 
+/* An answer to a question says its length: by whom the connection was ended is anybody's guess. */
+static void an_answer_without_a_length_is_a_break(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *says, *body;
+        bool is_answered;
+    } rows[] = {
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", "{}", false},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", NULL, true}, /* measured otherwise */
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", "{}", true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok", "{}", false},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "{}", true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "{}", false},
+    };
+    struct identity ca = ca_of("CA"), leaf = leaf_of(&ca);
+    struct host_trust trust = {0};
+    pin(trust.ca_sha256[0], &ca);
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        struct site site;
+        struct client client;
+        site_open(&site, 0);
+        site.says = rows[i / 2].says;
+        site.is_rude = i % 2;
+        show(&site, &leaf, (X509 *[]){ca.cert, NULL});
+        client_open(&client, &site, "127.0.0.1", &trust, NOW_S);
+        client.body = rows[i / 2].body;
+        if (ask(&client, NULL) != rows[i / 2].is_answered)
+            fail_msg("row %zu: %s", i, client.net.failure);
+        client_close(&client);
+        site_close(&site);
+    }
+    drop(&ca), drop(&leaf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_file_is_the_present_one),
         cmocka_unit_test(weak_protocols_are_refused),
         cmocka_unit_test(renegotiation_is_declined),
+        cmocka_unit_test(an_answer_without_a_length_is_a_break),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,8 @@ struct site {
     pthread_t thread;
     int fd, port;
     bool keeps, renegotiates; /* the connection; after the handshake, in TLS 1.2 */
+    bool is_rude;             /* ends without a farewell */
+    const char *says;         /* NULL: a short answer with its length */
     atomic_int handshakes, resumed, requests, hellos;
 };
 
@@ -142,10 +144,10 @@ static inline void converse(struct site *site, SSL *ssl)
             SSL_do_handshake(ssl);
             if (SSL_peek(ssl, text, 1) <= 0 && SSL_get_error(ssl, -1) == SSL_ERROR_SSL) return;
         }
-        const char *says = site->keeps ? answer : last;
+        const char *says = site->says ? site->says : site->keeps ? answer : last;
         SSL_write(ssl, says, (int)strlen(says));
     } while (site->keeps);
-    SSL_shutdown(ssl);
+    if (!site->is_rude) SSL_shutdown(ssl);
 }
 
 static inline void *serve(void *ctx)
@@ -210,6 +212,7 @@ struct client {
     struct host_net_pool *pool;
     struct host_net net;
     char url[64];
+    const char *body; /* of the request; NULL: a GET */
     struct clock_set time;
     struct clock clock;
 };
@@ -217,6 +220,7 @@ struct client {
 static inline void client_open(struct client *client, const struct site *site, const char *host,
                                const struct host_trust *trust, long now_s)
 {
+    client->body = NULL;
     client->time = (struct clock_set){.unix_s = now_s};
     client->clock = clock_set_view(&client->time);
     snprintf(client->url, sizeof client->url, "https://%s:%d", host, site->port);
@@ -236,7 +240,10 @@ static inline void client_close(struct client *client)
 static inline bool ask(struct client *client, bool *by_next_out)
 {
     const struct godwit_net *net = &client->net.port;
-    const struct godwit_request request = {.method = "GET", .path = "/"};
+    const struct godwit_request request = {.method = client->body ? "POST" : "GET",
+                                           .path = "/",
+                                           .body = client->body,
+                                           .body_size = client->body ? 2 : 0};
     struct godwit_answer answer = {0};
     uint8_t data[16];
     size_t size;
