@@ -84,7 +84,10 @@ static struct verdict judge_other(const struct traces *traces)
 {
     enum godwit_reason reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
-    if (traces->is_active) /* chosen, and yet another runs: it was refused before it started */
+    /* Chosen, and yet another runs: it was refused before it started. Where NEW still stands after
+     * a cut the entry was not even read as one: some bits of it may waver. */
+    bool was_read = traces->state != GODWIT_OTA_NEW || !is_power(traces->reset);
+    if (traces->is_active && was_read)
         return (struct verdict){LANDING_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
     if (traces->has_failed) return (struct verdict){LANDING_BACK, reason, false};
     bool never_chosen = traces->step == GODWIT_STEP_SELECTED && traces->entry != ENTRY_REJECTED;

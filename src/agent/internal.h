@@ -49,12 +49,12 @@ struct godwit_agent {
     uint8_t opened;            /* FETCH: steps done of those that open a block */
     uint8_t trial_reason;      /* RETURN: why */
     bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
-    bool is_by_next_ca;               /* the last answer came by the next CA */
-    bool is_ready;                    /* the slots and the record are known */
-    bool is_verified;                 /* the idle slot, since this boot */
-    bool is_underway;                 /* an accepted install has not ended yet */
-    bool must_repair;                 /* FETCH: the sector at offset may be half written */
-    bool outcome_is_new;              /* not in flash yet */
+    bool is_by_next_ca;  /* the last answer came by the next CA */
+    bool is_ready;       /* the slots and the record are known */
+    bool is_verified;    /* the idle slot, since this boot */
+    bool is_underway;    /* an accepted install has not ended yet */
+    uint8_t repairs;     /* FETCH: sectors from offset on that are erased before they are written */
+    bool outcome_is_new; /* not in flash yet */
     struct godwit_device_facts facts; /* since BOOT */
     struct godwit_slots slots;
     uint32_t interval_s;
@@ -193,7 +193,7 @@ GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
 /* The sector buffer's bytes up to agent->offset into the idle slot; BUSY: a sector was erased for
  * them, call again. */
 GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
-/* From which byte a download that a reset cut goes on; sets offset and must_repair. */
+/* From which byte a download that a reset cut goes on; sets offset and repairs. */
 GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);
 /* select.c */
 GODWIT_MUST_USE godwit_err godwit_otadata_load(const struct godwit_agent *agent,

@@ -2,7 +2,9 @@
  *
  * A download erases 64 KiB ahead, and a mark in the record says so once that is done; inside the
  * newest marked block the flash itself tells how far we came: a sector is either blank or begun.
- * The last one begun may be torn, so it is the one to fetch again. No mark per sector is needed. */
+ * The last one begun may be torn, so it is the one to fetch again; it and the next are erased
+ * first, for such a repair may itself have been cut, and a sector that was left half erased can
+ * look blank and not be. No mark per sector is needed. */
 #include "agent/internal.h"
 
 #define SECTORS_PER_BLOCK (GODWIT_BLOCK_SIZE / GODWIT_SECTOR_SIZE)
@@ -136,7 +138,7 @@ static godwit_err open_block(struct godwit_agent *agent, uint32_t block)
     godwit_err err = GODWIT_OK;
     if (step == 0) {
         agent->record.install_blocks = block;
-        agent->must_repair = false;
+        agent->repairs = 0;
         if (block == 0) err = godwit_record_commit(agent);
     } else if (step <= sectors) {
         err =
@@ -159,10 +161,10 @@ godwit_err godwit_slot_append(struct godwit_agent *agent)
     godwit_err err = GODWIT_OK;
     if (at / GODWIT_BLOCK_SIZE >= agent->record.install_blocks)
         err = open_block(agent, at / GODWIT_BLOCK_SIZE);
-    else if (agent->must_repair)
+    else if (agent->repairs)
         err = godwit_flash_erase(agent, agent->slots.idle.offset + at, GODWIT_SECTOR_SIZE);
     if (err) return err;
-    agent->must_repair = false;
+    if (agent->repairs) agent->repairs--;
     return godwit_flash_write(agent, agent->slots.idle.offset + at, agent->sector, padded);
 }
 
@@ -170,8 +172,9 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
 {
     agent->offset = 0;
     agent->opened = 0;
-    agent->must_repair = false;
+    agent->repairs = 0;
     if (agent->record.install_blocks == 0) return GODWIT_OK;
+    agent->repairs = 1;
     uint32_t block = agent->record.install_blocks - 1;
     agent->offset = block * GODWIT_BLOCK_SIZE;
     uint32_t sectors = block_size(agent, block) / GODWIT_SECTOR_SIZE;
@@ -183,7 +186,7 @@ godwit_err godwit_slot_resume(struct godwit_agent *agent)
         if (err) return err;
         if (godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF)) continue;
         agent->offset = at;
-        agent->must_repair = true;
+        agent->repairs = 2;
         break;
     }
     return GODWIT_OK;
