@@ -126,14 +126,13 @@ static __attribute__((noinline)) enum godwit_reason judge_signatures(struct godw
     return reason ? reason : judge_blocks(agent, &policy);
 }
 
-/* Check 10; and 8 once more, for the head may have been judged long ago, by another instruction. */
+/* Check 10. */
 static enum godwit_reason judge_file(struct godwit_agent *agent)
 {
-    const struct godwit_image *image = &agent->work.image;
     agent->phase = VERIFY_SECTOR;
-    if (memcmp(image->file_sha256, agent->record.install.file_sha256, 32) != 0)
-        return GODWIT_REASON_FILE_DIGEST;
-    return image->reason ? GODWIT_REASON_NONE : godwit_judge_image(agent, false);
+    return memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32) == 0
+               ? GODWIT_REASON_NONE
+               : GODWIT_REASON_FILE_DIGEST;
 }
 
 /* The body ends where a signature sector would begin. */
@@ -217,7 +216,7 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
     case VERIFY_BLOCKS:
         reason = judge_signatures(agent);
         break;
-    case VERIFY_IMAGE: /* checks 12 and 13 */
+    case VERIFY_IMAGE: /* 12 and 13; and 8 again, by the present instruction */
         reason =
             agent->work.image.reason ? agent->work.image.reason : godwit_judge_image(agent, true);
         if (!reason) return accept(agent);
