@@ -7,15 +7,16 @@ fragments, stalls, garbage, ends without a farewell, and the change of the CA fr
     tests/figures/tls.py --case NAME      those whose name holds NAME, with each device's words
     tests/figures/tls.py --list           the names
 
-A case is judged by what the device said and kept and by what the front saw. `answered`: at once, and
-nothing was unanswered. `refused`: unanswered and asked again each time, nothing kept meanwhile, and
-answered by the first honest connection. Certificates are made by `cryptography`, which comes with
-esptool into the test environment."""
+A case is judged by what the device said and kept and by what the front saw. `answered`: at once,
+and nothing was unanswered. `refused`: unanswered and asked again each time, nothing kept meanwhile,
+and answered by the first honest connection. Certificates are made by `cryptography`, which comes
+with esptool into the test environment."""
 import argparse
 import concurrent.futures
 import functools
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import threading
@@ -356,7 +357,8 @@ class Tally:
         self.cases += 1
         self.wrong += bool(fault)
         if fault:
-            print(f"wrong: {fault}; again by: tests/figures/tls.py --case '{name}'", flush=True)
+            print(f"wrong: {fault}; again by: tests/figures/tls.py --case {shlex.quote(name)}",
+                  flush=True)
         now = time.monotonic()
         if now - self.said > 10:
             self.said = now

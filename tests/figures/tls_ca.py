@@ -1,4 +1,4 @@
-"""The change of the CA from first to last, twice, for `figure tls`: one service that is restarted as
+"""The change of the CA from first to last, twice, for `figure tls`: a service that is restarted as
 its manual says, devices that are awake, asleep, killed or new, and a thief with the former CA."""
 import json
 import signal
@@ -59,7 +59,7 @@ class Story:
             reply = json.loads(body)
             reply["next_ca"] = self.planted_digest().hex()
             body = json.dumps(reply).encode()
-            tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
             front.farewell(tls, True)
 
