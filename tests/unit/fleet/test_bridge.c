@@ -23,7 +23,7 @@ struct world {
 static void put_keys(uint8_t (*keys)[32], unsigned set, uint8_t *count_out)
 {
     *count_out = 0;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (set >> i & 1U) memset(keys[(*count_out)++], (int)(0x10 + i), 32);
 }
 
@@ -230,7 +230,7 @@ static void what_takes_a_bridge_away(void **state)
     (void)state;
     static struct world world;
     const struct image *first;
-    for (unsigned fault = 0; fault <= 9; fault++) {
+    for (unsigned fault = 0; fault <= 10; fault++) {
         hand_over(&world);
         struct image *bridge = image_of(&world, 0);
         struct bridge_trip trip = {.device = &world.device, .target = image_of(&world, 3)};
@@ -246,7 +246,8 @@ static void what_takes_a_bridge_away(void **state)
         if (fault == 7) world.device.facts.floor = 3;
         if (fault == 8) world.device.failed_images_count = 1;
         if (fault == 8) memset(world.device.failed_images[0], 2, 32);
-        if (fault == 9) world.device.facts.counter = 3, trip.allow_downgrade = true;
+        if (fault == 10) world.device.facts.floor = image_of(&world, 3)->trust.policy.floor = 3;
+        if (fault >= 9) world.device.facts.counter = 3, trip.allow_downgrade = true;
         assert_int_equal(bridge_plan(&world.fleet, &trip, &first), is_good ? 2 : 0);
         assert_ptr_equal(first, is_good ? bridge : NULL);
         close_world(&world);
@@ -321,6 +322,30 @@ static void where_trust_changed(void **state)
     close_world(&world);
 }
 
+/* 5 asks the same as 3 and is found first; but only from 3, two installs away, can the device still
+ * go to 4, which lists the signer of the last. */
+static void a_stop_found_late_reaches_more(void **state)
+{
+    enum { FIVE = 5 };
+    static const struct {
+        unsigned by, lists;
+    } ROWS[FIVE] = {{1, 5}, {4, 3}, {2, 10}, {1, 3}, {8, 8}};
+    (void)state;
+    static struct world world;
+    static struct release list[FIVE];
+    const struct image *first;
+    open_world(&world);
+    for (int i = 0; i < FIVE; i++) {
+        make_release(&world, &list[i], i + 2, ROWS[i].by, ROWS[i].lists);
+        list[i].next = i ? &list[i - 1] : NULL;
+    }
+    world.fleet.releases = &list[FIVE - 1];
+    const struct bridge_trip trip = {.device = &world.device, .target = &list[FIVE - 1].images[0]};
+    assert_int_equal(bridge_plan(&world.fleet, &trip, &first), 4);
+    assert_ptr_equal(first, &list[0].images[0]);
+    close_world(&world);
+}
+
 /* A long history: the work grows with its length and not with its square. */
 static void a_long_history(void **state)
 {
@@ -349,10 +374,14 @@ static void a_long_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_hand_over),          cmocka_unit_test(every_gate),
-        cmocka_unit_test(what_takes_a_bridge_away), cmocka_unit_test(no_stop_out_of_reach),
-        cmocka_unit_test(which_deploy_key),         cmocka_unit_test(where_trust_changed),
+        cmocka_unit_test(every_hand_over),
+        cmocka_unit_test(every_gate),
+        cmocka_unit_test(what_takes_a_bridge_away),
+        cmocka_unit_test(no_stop_out_of_reach),
+        cmocka_unit_test(which_deploy_key),
+        cmocka_unit_test(where_trust_changed),
         cmocka_unit_test(a_long_history),
+        cmocka_unit_test(a_stop_found_late_reaches_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
