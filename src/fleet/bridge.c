@@ -257,7 +257,7 @@ unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
 
 /* ---- releases that matter ---- */
 
-/* The release of the product that came before, for that chip; by counter, then by age. */
+/* The image for that chip that went out before; by release counter, then by age. */
 static const struct image *image_before(const struct fleet *fleet, const struct image *image)
 {
     const struct image *best = NULL;
@@ -285,11 +285,26 @@ static bool has_same_trust(const struct image_trust *a, const struct image_trust
            !memcmp(x->deploy_keys, y->deploy_keys, sizeof x->deploy_keys);
 }
 
+/* Of the first release that went out: devices came with the seed, whose deploy keys are not told.
+ */
+static bool keeps_seed(const struct godwit_policy *seed, const struct image_trust *trust)
+{
+    const struct godwit_policy *policy = &trust->policy;
+    if (!trust->has_policy) return true;
+    if (policy->threshold != seed->threshold || policy->image_keys_count != seed->image_keys_count)
+        return false;
+    for (size_t i = 0; i < policy->image_keys_count; i++)
+        if (!godwit_policy_trusts(seed, policy->image_keys[i])) return false;
+    return true;
+}
+
 bool bridge_changes_trust(const struct fleet *fleet, const struct release *release)
 {
     for (size_t i = 0; release->frozen && i < release->images_count; i++) {
         const struct image *image = &release->images[i], *before = image_before(fleet, image);
-        if (before && !has_same_trust(&before->trust, &image->trust)) return true;
+        bool is_same = before ? has_same_trust(&before->trust, &image->trust)
+                              : keeps_seed(&release->product->seed, &image->trust);
+        if (!is_same) return true;
     }
     return false;
 }

@@ -45,5 +45,5 @@ unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
                      const struct image **first_out);
 
 /* Whether trust changed at this release: what its images ask of the next one is not what the
- * release before it asked. */
+ * release before it asked, or the seed where none went out before. */
 bool bridge_changes_trust(const struct fleet *fleet, const struct release *release);

@@ -309,7 +309,12 @@ static void where_trust_changed(void **state)
     static struct world world;
     hand_over(&world);
     world.releases[0].next = &world.running;
-    assert_false(bridge_changes_trust(&world.fleet, &world.running)); /* nothing before it */
+    assert_false(bridge_changes_trust(&world.fleet, &world.running)); /* as the seed says */
+    make_image(&world.running, 1, 3);
+    assert_true(bridge_changes_trust(&world.fleet, &world.running));
+    make_image(&world.running, 2, 2);
+    assert_true(bridge_changes_trust(&world.fleet, &world.running));
+    make_image(&world.running, 1, 1);
     assert_true(bridge_changes_trust(&world.fleet, &world.releases[0]));
     assert_true(bridge_changes_trust(&world.fleet, &world.releases[1]));
     assert_false(bridge_changes_trust(&world.fleet, &world.releases[2]));

@@ -1,0 +1,121 @@
+"""docs/KEYS.md with the real program: a device sleeps while the image key and the server's deploy key
+change, and comes in over the bridge; what others still need is not deleted; and back again."""
+
+import signal
+import subprocess
+
+from world import GODWIT, main, wait_until, world
+
+MAC = "026777000007"
+
+
+def release(one, version, counter, lists, by, *options):
+    """An image whose policy lists these keys, signed by those."""
+    plain = one.pack(version, key=None)
+    keys = [word for name in lists for word in ("--key", one.key(name))]
+    one.run("policy", plain, "--counter", counter, *options, *keys)
+    for number, name in enumerate(by):
+        signed = one.folder / f"{version}-{number}.bin"
+        one.run("sign", "--key", one.key(name), plain, signed)
+        plain = signed
+    return plain
+
+
+def kinds(one):
+    return [event["kind"] for event in one.json("devices", MAC)["events"]][::-1]
+
+
+def test_asleep_through_both_changes():
+    with world() as one:
+        server = one.serve()
+        old = ("--deploy-key", one.data / "deploy.pem")
+        first = release(one, "1.0.0", 1, ["maker"], ["maker"], *old)
+        one.run("upload", first)
+        join = one.enrolment()
+        flash = one.folder / f"{MAC}.bin"
+        device = one.start("device", "--flash", flash, "--image", first, *join, log="first.log")
+        one.wait_for(MAC, "1.0.0")
+        one.end(device, signal.SIGINT)
+
+        # The image key changes: nobody was told of the new one before the bridge went out.
+        bridge = release(one, "2.0.0", 2, ["maker", "next"], ["maker", "next"], *old)
+        one.run("upload", bridge)
+        one.run("deploy", "thermostat", "2.0.0")
+
+        # The deploy key changes: one release lists both.
+        one.end(server)
+        shown = one.run("rekey", "--data", one.data, "--next").splitlines()
+        assert [line.split()[0] for line in shown[:2]] == ["now", "before"], shown
+        one.serve(log="serve2.log")
+        both = ("--deploy-key", one.data / "deploy.pem", "--deploy-key", one.data / "deploy-1.pem")
+        last = release(one, "3.0.0", 3, ["next"], ["next"], *both)
+        assert "note:" not in one.run("upload", last)
+        one.run("deploy", "thermostat", "3.0.0")
+        assert one.json("devices", MAC)["reason"] == "bridge"
+        said = one.refusal("delete", "thermostat", "2.0.0")
+        assert MAC in said and "2.0.0 alone" in said, said
+
+        # It wakes, and comes in by itself.
+        one.start("device", "--flash", flash, *join, "--server", one.url, log="second.log")
+        one.wait_for(MAC, "3.0.0", 60)
+        wait_until(lambda: kinds(one)[-1] == "confirmed", what="the proof")
+        assert kinds(one) == ["enrolled", "told", "bridged", "confirmed"], kinds(one)
+        text = one.text("second.log")
+        for line in ("thermostat 1.0.0 in ota_0", "thermostat 2.0.0 in ota_1",
+                     "thermostat 3.0.0 in ota_0", "confirmed: 3.0.0"):
+            assert line in text, f"no line '{line}'"
+        wait_until(lambda: [key["devices"] for key in one.json("status")["deploy_keys"]] == [1, 0],
+                   what="the new deploy key")
+        facts = one.json("devices", MAC)["facts"]
+        assert facts["counter"] == 3 and facts["unwatched"] is False, facts
+        said = one.refusal("delete", "thermostat", "2.0.0")
+        assert "trust changed at thermostat 2.0.0" in said, said
+        assert one.refusal("delete", "thermostat", "3.0.0").count("3.0.0") == 1
+
+        # A file that the first key alone signed is taken for devices that sleep, not for this one.
+        stray = release(one, "4.0.0", 4, ["maker", "next"], ["maker"], *both)
+        assert "note: a device on the newest release would refuse it (signature-key)" in \
+            one.run("upload", stray)
+        one.run("deploy", "thermostat", "4.0.0")
+        assert one.json("devices", MAC)["reason"] == "no-bridge"
+
+
+def test_back_again():
+    with world() as one:
+        one.serve()
+        keys = ("--deploy-key", one.data / "deploy.pem")
+        files = [release(one, f"{n}.0.0", n, ["maker"], ["maker"], *keys) for n in (1, 2)]
+        for file in files:
+            one.run("upload", file)
+        assert "no release of thermostat was rolled out before" in one.refusal("undo", "thermostat")
+        device = one.start("device", "--flash", one.folder / f"{MAC}.bin", "--image", files[0],
+                           *one.enrolment(), log="device.log")
+        one.wait_for(MAC, "1.0.0")
+        one.run("deploy", "thermostat", "1.0.0", "--wait")
+        one.run("deploy", "thermostat", "2.0.0", "--wait", "--timeout", 40)
+        one.run("undo", "thermostat", "--wait", "--timeout", 40)
+        assert one.wait_for(MAC, "1.0.0")
+        assert device.poll() is None
+        # The floor of what it runs next ends that.
+        high = release(one, "3.0.0", 3, ["maker"], ["maker"], *keys, "--floor", 3)
+        one.run("upload", high)
+        one.run("deploy", "thermostat", "3.0.0", "--wait", "--timeout", 40)
+        undo = subprocess.run([GODWIT, "undo", "thermostat", "--wait", "--timeout", "20"],
+                              capture_output=True, text=True, env=one.environment, cwd=one.folder,
+                              timeout=60, check=False)
+        assert undo.returncode == 1 and "below-floor" in undo.stdout, undo
+        assert one.json("devices", MAC)["facts"]["floor"] == 3
+        # Deleted, its files go; what is not there can not go twice.
+        one.run("deploy", "thermostat", "3.0.0")
+        assert "deleted thermostat 2.0.0 and its 1 file" in one.run("delete", "thermostat", "2.0.0")
+        assert "no such release" in one.refusal("delete", "thermostat", "2.0.0")
+
+        clean = release(one, "4.0.0", 4, ["other"], ["maker"], *keys, "--clean-break", "--floor", 3)
+        one.run("upload", clean)
+        assert "--clean-break" in one.refusal("deploy", "thermostat", "4.0.0")
+        one.run("deploy", "thermostat", "4.0.0", "--clean-break", "--wait", "--timeout", 40)
+        assert one.wait_for(MAC, "4.0.0")
+
+
+if __name__ == "__main__":
+    main(globals())
