@@ -5,6 +5,18 @@
 
 #include "cli/remote.h"
 
+/* Said once there is more than one: then keys are being changed. */
+static void trust_print(const json_t *product)
+{
+    size_t index;
+    json_t *key;
+    const json_t *trust = json_object_get(product, "trust");
+    if (json_array_size(trust) < 2) return;
+    json_array_foreach(trust, index, key)
+        printf("           %.8s… trusted by %llu of %llu devices\n", json_text(key, "key"),
+               json_number(key, "devices"), json_number(product, "devices"));
+}
+
 static void products_print(const json_t *status)
 {
     size_t index;
@@ -18,6 +30,7 @@ static void products_print(const json_t *status)
             puts("OPEN: takes unsigned files");
         else
             printf("signed, %zu trusted key%s\n", keys, keys == 1 ? "" : "s");
+        trust_print(product);
     }
 }
 

@@ -5,13 +5,51 @@
 #include "server/problem.h"
 #include "server/views.h"
 
-static json_t *view_product(const struct product *product)
+#define TRUSTED_KEYS_MAX 32 /* of one product, that some device obeys at present */
+
+/* How many devices obey each image key: who drops the old one looks here before. */
+struct trusted {
+    const uint8_t *keys[TRUSTED_KEYS_MAX];
+    json_int_t devices[TRUSTED_KEYS_MAX];
+    size_t count;
+};
+
+static void count_key(struct trusted *trusted, const uint8_t key[static 32])
+{
+    size_t at = 0;
+    while (at < trusted->count && memcmp(trusted->keys[at], key, 32))
+        at++;
+    if (at == TRUSTED_KEYS_MAX) return;
+    if (at == trusted->count) trusted->keys[trusted->count++] = key;
+    trusted->devices[at]++;
+}
+
+static json_t *view_trust(const struct fleet *fleet, const struct product *product)
+{
+    struct trusted trusted = {.count = 0};
+    json_t *list = json_array();
+    for (size_t i = 0; i < product->seed.image_keys_count; i++)
+        trusted.keys[trusted.count++] = product->seed.image_keys[i];
+    for (const struct device *device = fleet->devices; device; device = device->next) {
+        if (device->product != product) continue;
+        const struct godwit_policy *policy = bridge_here(device, fleet).policy;
+        for (size_t i = 0; policy && i < policy->image_keys_count; i++)
+            count_key(&trusted, policy->image_keys[i]);
+    }
+    for (size_t i = 0; i < trusted.count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:I}", "key", view_digest(trusted.keys[i]),
+                                              "devices", trusted.devices[i]));
+    return list;
+}
+
+static json_t *view_product(const struct fleet *fleet, const struct product *product)
 {
     json_t *keys = json_array();
     for (size_t i = 0; i < product->seed.image_keys_count; i++)
         json_array_append_new(keys, view_digest(product->seed.image_keys[i]));
-    return json_pack("{s:s, s:b, s:o}", "name", product->name, "open", product->open, "image_keys",
-                     keys);
+    return json_pack("{s:s, s:b, s:o, s:I, s:o}", "name", product->name, "open", product->open,
+                     "image_keys", keys, "devices", (json_int_t)product->devices_count, "trust",
+                     view_trust(fleet, product));
 }
 
 static json_t *view_devices(const struct fleet *fleet)
@@ -50,7 +88,7 @@ void handle_status(struct http_request *request)
     json_t *products = json_array(), *releases = json_array();
     fleet_lock(&app->fleet);
     for (struct product *product = app->fleet.products; product; product = product->next)
-        json_array_append_new(products, view_product(product));
+        json_array_append_new(products, view_product(&app->fleet, product));
     for (struct release *release = app->fleet.releases; release; release = release->next)
         json_array_append_new(releases, view_release(release));
     json_t *rollouts = view_rollouts(app);

@@ -1,5 +1,5 @@
-"""docs/KEYS.md with the real program: a device sleeps while the image key and the server's deploy key
-change, and comes in over the bridge; what others still need is not deleted; and back again."""
+"""docs/KEYS.md with the real program: a device sleeps while the image key and the server's deploy
+key change, and comes in over the bridge; what others still need is not deleted; and back again."""
 
 import signal
 import subprocess
@@ -55,6 +55,8 @@ def test_asleep_through_both_changes():
         said = one.refusal("delete", "thermostat", "2.0.0")
         assert MAC in said and "2.0.0 alone" in said, said
 
+        assert [key["devices"] for key in one.json("status")["products"][0]["trust"]] == [1]
+
         # It wakes, and comes in by itself.
         one.start("device", "--flash", flash, *join, "--server", one.url, log="second.log")
         one.wait_for(MAC, "3.0.0", 60)
@@ -66,6 +68,9 @@ def test_asleep_through_both_changes():
             assert line in text, f"no line '{line}'"
         wait_until(lambda: [key["devices"] for key in one.json("status")["deploy_keys"]] == [1, 0],
                    what="the new deploy key")
+        trust = one.json("status")["products"][0]["trust"]
+        assert [key["devices"] for key in trust] == [0, 1], trust
+        assert "trusted by 1 of 1 devices" in one.run("status")
         facts = one.json("devices", MAC)["facts"]
         assert facts["counter"] == 3 and facts["unwatched"] is False, facts
         said = one.refusal("delete", "thermostat", "2.0.0")

@@ -225,6 +225,48 @@ static void hand_over(struct world *world)
     }
 }
 
+static void fault_of_bridge(struct world *world, struct bridge_trip *trip, unsigned fault)
+{
+    static struct product other;
+    struct image *bridge = image_of(world, 0);
+    struct device_facts *facts = &world->device.facts;
+    switch (fault) {
+    case 1:
+        bridge->chip_id = 9;
+        break;
+    case 2:
+        bridge->file_size = (1 << 20) + 1;
+        break;
+    case 3:
+        bridge->hardware_mask = 2;
+        break;
+    case 4:
+        facts->secure_version = image_of(world, 3)->secure_version = 1;
+        break;
+    case 5:
+        world->releases[0].product = &other;
+        break;
+    case 6:
+        trip->without = &world->releases[0];
+        break;
+    case 7:
+        facts->floor = 3;
+        break;
+    case 8:
+        world->device.failed_images_count = 1;
+        memset(world->device.failed_images[0], 2, 32);
+        break;
+    case 9:  /* the way down goes over it, */
+    case 10: /* but not below the floor */
+        facts->counter = 3;
+        trip->allow_downgrade = true;
+        if (fault == 10) facts->floor = image_of(world, 3)->trust.policy.floor = 3;
+        break;
+    default:
+        break;
+    }
+}
+
 static void what_takes_a_bridge_away(void **state)
 {
     (void)state;
@@ -232,24 +274,11 @@ static void what_takes_a_bridge_away(void **state)
     const struct image *first;
     for (unsigned fault = 0; fault <= 10; fault++) {
         hand_over(&world);
-        struct image *bridge = image_of(&world, 0);
         struct bridge_trip trip = {.device = &world.device, .target = image_of(&world, 3)};
-        struct product other = {0};
         bool is_good = fault == 0 || fault == 9;
-        if (fault == 1) bridge->chip_id = 9;
-        if (fault == 2) bridge->file_size = (1 << 20) + 1;
-        if (fault == 3) bridge->hardware_mask = 2;
-        if (fault == 4)
-            world.device.facts.secure_version = 1, image_of(&world, 3)->secure_version = 1;
-        if (fault == 5) world.releases[0].product = &other;
-        if (fault == 6) trip.without = &world.releases[0];
-        if (fault == 7) world.device.facts.floor = 3;
-        if (fault == 8) world.device.failed_images_count = 1;
-        if (fault == 8) memset(world.device.failed_images[0], 2, 32);
-        if (fault == 10) world.device.facts.floor = image_of(&world, 3)->trust.policy.floor = 3;
-        if (fault >= 9) world.device.facts.counter = 3, trip.allow_downgrade = true;
+        fault_of_bridge(&world, &trip, fault);
         assert_int_equal(bridge_plan(&world.fleet, &trip, &first), is_good ? 2 : 0);
-        assert_ptr_equal(first, is_good ? bridge : NULL);
+        assert_ptr_equal(first, is_good ? image_of(&world, 0) : NULL);
         close_world(&world);
     }
 }

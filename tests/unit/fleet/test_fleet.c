@@ -101,6 +101,40 @@ static void index_finds_what_was_added(void **state)
     assert_null(index_find(&index, items[0].key));
 }
 
+/* A database of the first schema: who signed its images was not kept. They are offered as they were
+ * then, and the device judges. */
+static void a_database_from_before_trust(void **state)
+{
+    struct world *world = *state;
+    char note[256];
+    world_close(world);
+    temp_dir_drop(world->dir);
+    temp_dir_make(world->dir);
+    snprintf(world->path, sizeof world->path, "%s/godwit.db", world->dir);
+    assert_int_equal(db_open(world->path, false, &world->db, note, sizeof note), GODWIT_OK);
+    assert_int_equal(db_migrate(world->db, SCHEMA, 1), GODWIT_OK);
+    assert_int_equal(
+        db_script(world->db,
+                  "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0);"
+                  "insert into image_keys values ('default', 1, zeroblob(32));"
+                  "insert into releases values (1, 'default', 1, '1.0.0', 0, 1, 0);"
+                  "insert into images values (1, 'default', 1, 5, 0, 0, 4294967295, 0,"
+                  " randomblob(32), randomblob(32), 8192);"
+                  "insert into rollouts values (1, 'default', 1, 0, 0);"
+                  "insert into devices (id, org, device_id, token_sha256, product, created,"
+                  " last_seen, chip_id, slot_size) values (1, 'default', zeroblob(16),"
+                  " randomblob(32), 1, 0, 0, 5, 65536);"),
+        GODWIT_OK);
+    db_close(world->db);
+    world_open(world);
+    const struct image *image = &world->fleet.releases->images[0];
+    assert_false(image->trust.is_known);
+    assert_false(world->fleet.rollouts->allow_downgrade);
+    struct decision decision = decide(world->fleet.devices, &world->fleet);
+    assert_int_equal(decision.reason, DECISION_OFFERED);
+    assert_ptr_equal(decision.image, image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tokens_expire, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(accounts, world_setup, world_teardown),
         cmocka_unit_test(index_finds_what_was_added),
+        cmocka_unit_test_setup_teardown(a_database_from_before_trust, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
