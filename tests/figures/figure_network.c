@@ -12,7 +12,8 @@
  *   ugly:NAME            a case of tests/support/ugly.c
  * However it goes, the device must end confirmed on the new image, and never select anything else.
  *
- *     figure_network --replay CASE      tells the story of one */
+ *     figure_network --replay CASE      tells the story of one
+ *     figure_network --only KIND        only drop, flip …: for work on it, never the figure */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ static struct wire wire, joined_wire;
 static struct firmware first, next;
 static uint32_t ask_sizes[CHECKINS], reply_sizes[CHECKINS];
 static bool is_telling;
+static const char *only; /* a kind, or NULL */
 
 /* ---- one life ---- */
 
@@ -291,6 +293,7 @@ struct share {
 static void visit_share(const struct run *run, void *ctx)
 {
     struct share *share = ctx;
+    if (only && strcmp(only, kinds[run->kind])) return;
     if (share->seen++ % PROCESSES == share->index) run_one(run, &share->counts);
 }
 
@@ -401,16 +404,8 @@ static int replay(const char *name)
     return counts.unfinished || counts.bad_selected || counts.wrong_reason;
 }
 
-int main(int argc, char **argv)
+static int measure_all(void)
 {
-    const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0};
-    struct key *key = key_generate(GODWIT_SCHEME_ECDSA256);
-    if (!key) return 1;
-    first = firmware_make("1.0.0", healthy, FILE_SIZE, key);
-    next = firmware_make("1.1.0", healthy, FILE_SIZE, key);
-    join(key);
-    measure();
-    if (argc == 3 && !strcmp(argv[1], "--replay")) return replay(argv[2]);
     struct counts total = run_all();
     for (int i = 0; i <= UGLY; i++)
         printf("%8u  %s\n", total.by_kind[i], kinds[i]);
@@ -420,4 +415,24 @@ int main(int argc, char **argv)
            total.wrong_reason);
     return total.runs < RUNS_MIN || total.bad_selected || total.unfinished || total.wrong_reason ||
            total.refetched_max > REFETCHED_MAX;
+}
+
+int main(int argc, char **argv)
+{
+    const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0};
+    struct key *key = key_generate(GODWIT_SCHEME_ECDSA256);
+    if (!key) return 1;
+    first = firmware_make("1.0.0", healthy, FILE_SIZE, key);
+    next = firmware_make("1.1.0", healthy, FILE_SIZE, key);
+    join(key);
+    measure();
+    if (argc == 3 && !strcmp(argv[1], "--only")) only = argv[2];
+    bool is_replay = argc == 3 && !strcmp(argv[1], "--replay");
+    int status = is_replay ? replay(argv[2]) : measure_all();
+    device_deinit(&device);
+    flash_ram_deinit(&joined.ram);
+    free(first.data);
+    free(next.data);
+    key_close(key);
+    return status;
 }
