@@ -73,7 +73,7 @@ enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage s
         record->outcome_rollout == rollout_id && memcmp(record->outcome_file, file_sha256, 32) == 0)
         return GODWIT_REPORT; /* said already, and not yet heard: no new write for it */
     record->outcome_id = ++record->outcome_count;
-    record->outcome_stage = (uint8_t)stage;
+    record->outcome_stage = stage;
     record->outcome_reason = reason;
     record->outcome_rollout = rollout_id;
     memcpy(record->outcome_file, file_sha256, 32);

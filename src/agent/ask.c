@@ -33,16 +33,17 @@ static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *ch
     return GODWIT_OK;
 }
 
-static void fill_outcome(const struct godwit_record *record, struct godwit_outcome *outcome)
-{
-    if (record->outcome_id == 0) return;
-    outcome->id = record->outcome_id;
-    outcome->rollout_id = record->outcome_rollout;
-    outcome->stage = (enum godwit_stage)record->outcome_stage;
-    outcome->reason = record->outcome_reason;
-    memcpy(outcome->file_sha256, record->outcome_file, 32);
-    memcpy(outcome->detail, record->outcome_detail, sizeof record->outcome_detail);
-}
+#define OUTCOME_AT(member, field)                                        \
+    _Static_assert(offsetof(struct godwit_record, outcome_##field) -     \
+                           offsetof(struct godwit_record, outcome_id) == \
+                       offsetof(struct godwit_outcome, member),          \
+                   #member)
+OUTCOME_AT(rollout_id, rollout);
+OUTCOME_AT(stage, stage);
+OUTCOME_AT(reason, reason);
+OUTCOME_AT(file_sha256, file);
+OUTCOME_AT(detail, detail);
+#define OUTCOME_SIZE (offsetof(struct godwit_outcome, detail) + GODWIT_RECORD_DETAIL_MAX)
 
 static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
@@ -92,7 +93,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     checkin->fresh_age_s = agent->now_s - agent->fresh_s;
     fill_facts(agent, checkin);
     fill_trust(agent, checkin);
-    fill_outcome(record, &checkin->outcome);
+    memcpy(&checkin->outcome, &record->outcome_id, OUTCOME_SIZE); /* id 0: it is left out */
     return describe(agent, checkin);
 }
 

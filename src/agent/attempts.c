@@ -1,5 +1,6 @@
-/* Files that failed on this device, newest first. A server that lost its memory, or a thief, may
- * offer the same bad file for ever; each offer would cost a download and a trial. */
+/* Files that failed on this device, the one that failed first goes first. A server that lost its
+ * memory, or a thief, may offer the same bad file for ever; each offer would cost a download and a
+ * trial. */
 #include "agent/internal.h"
 
 static int find(const struct godwit_record *record, const uint8_t file_sha256[static 32])
@@ -19,21 +20,19 @@ uint8_t godwit_attempts(const struct godwit_record *record, const uint8_t file_s
 void godwit_attempts_forget(struct godwit_record *record, const uint8_t file_sha256[static 32])
 {
     int at = find(record, file_sha256);
-    if (at < 0) return;
-    struct godwit_failed *row = &record->failed[at];
-    memmove(row, row + 1, (size_t)(GODWIT_FAILED_MAX - 1 - at) * sizeof *row);
-    memset(&record->failed[GODWIT_FAILED_MAX - 1], 0, sizeof *row);
+    if (at >= 0) record->failed[at].count = 0;
 }
 
 void godwit_attempts_add(struct godwit_record *record, const uint8_t file_sha256[static 32],
                          uint32_t reason, bool sets_aside)
 {
-    uint8_t count = godwit_attempts(record, file_sha256);
-    godwit_attempts_forget(record, file_sha256);
-    memmove(record->failed + 1, record->failed, (GODWIT_FAILED_MAX - 1) * sizeof record->failed[0]);
-    struct godwit_failed *row = &record->failed[0];
-    memcpy(row->file, file_sha256, sizeof row->file);
-    row->count =
-        sets_aside || count >= GODWIT_ATTEMPTS_MAX - 1 ? GODWIT_ATTEMPTS_MAX : (uint8_t)(count + 1);
+    int at = find(record, file_sha256);
+    struct godwit_failed *row = &record->failed[at < 0 ? 0 : at];
+    if (at < 0) {
+        memmove(row + 1, row, (GODWIT_FAILED_MAX - 1) * sizeof *row);
+        memcpy(row->file, file_sha256, sizeof row->file);
+        row->count = 0;
+    }
+    if (sets_aside || ++row->count > GODWIT_ATTEMPTS_MAX) row->count = GODWIT_ATTEMPTS_MAX;
     row->reason = (uint8_t)reason;
 }

@@ -31,10 +31,10 @@ struct traces {
     uint8_t power_resets; /* before this one */
 };
 
-struct verdict {
-    enum landing landing;
-    enum godwit_reason reason; /* LEAVE, BACK: why */
-    bool counts_power;         /* one more of the few power resets that an install may have */
+struct verdict {       /* in bytes: it goes through one register */
+    uint8_t landing;   /* enum landing */
+    uint8_t reason;    /* LEAVE, BACK: why */
+    bool counts_power; /* one more of the few power resets that an install may have */
 };
 
 static bool has_crashed(enum godwit_reset reset)
@@ -48,7 +48,7 @@ static bool is_power(enum godwit_reset reset)
     return reset == GODWIT_RESET_POWER_ON || reset == GODWIT_RESET_BROWN_OUT;
 }
 
-static enum godwit_reason reason_of(enum godwit_reset reset)
+static uint8_t reason_of(enum godwit_reset reset)
 {
     if (reset == GODWIT_RESET_PANIC) return GODWIT_REASON_TRIAL_PANIC;
     if (reset == GODWIT_RESET_WATCHDOG) return GODWIT_REASON_TRIAL_WATCHDOG;
@@ -56,8 +56,7 @@ static enum godwit_reason reason_of(enum godwit_reset reset)
 }
 
 /* Goes on after a cut, or gives up: `lenient` while power may be blamed. */
-static struct verdict count_power(const struct traces *traces, enum landing lenient,
-                                  enum landing strict)
+static struct verdict count_power(const struct traces *traces, uint8_t lenient, uint8_t strict)
 {
     if (traces->power_resets < GODWIT_POWER_RESETS_MAX)
         return (struct verdict){lenient, GODWIT_REASON_NONE, true};
@@ -68,7 +67,7 @@ static struct verdict count_power(const struct traces *traces, enum landing leni
  * does not watch does, and so does one that finds no other image. */
 static struct verdict judge_trial(const struct traces *traces)
 {
-    enum godwit_reason reason = reason_of(traces->reset);
+    uint8_t reason = reason_of(traces->reset);
     bool is_second = traces->step == GODWIT_STEP_TRIAL;
     if (traces->step == GODWIT_STEP_CONFIRMED) return (struct verdict){.landing = LANDING_FINISH};
     if (traces->has_failed) return (struct verdict){LANDING_LEAVE, reason, false};
@@ -82,7 +81,7 @@ static struct verdict judge_trial(const struct traces *traces)
 /* Another image runs than the one that was selected. */
 static struct verdict judge_other(const struct traces *traces)
 {
-    enum godwit_reason reason = reason_of(traces->reset);
+    uint8_t reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
     /* Chosen, and yet another runs: it was refused before it started. Where NEW still stands after
      * a cut the entry was not even read as one: some bits of it may waver. */
@@ -189,7 +188,7 @@ static enum godwit_state land(struct godwit_agent *agent)
     struct verdict verdict = judge_traces(&traces);
     LOG(INFO, "boot", "landing=%d reset=%d", (int)verdict.landing, (int)traces.reset);
     if (verdict.counts_power) agent->record.power_resets++;
-    switch (verdict.landing) {
+    switch ((enum landing)verdict.landing) {
     case LANDING_TRIAL:
         return begin_trial(agent, &traces);
     case LANDING_LEAVE:

@@ -15,9 +15,20 @@
 #define RECORD_CRC_FROM 8u
 #define MARKS_OFFSET 512u
 #define MARK_SIZE 32u
-#define MARK_CRC_FROM 4u
-#define MARK_CRC_TO 16u
 #define MARKS_MAX ((GODWIT_SECTOR_SIZE - MARKS_OFFSET) / MARK_SIZE)
+
+/* In the sector buffer too, so it is aligned and may alias. */
+struct __attribute__((may_alias)) mark {
+    uint32_t crc; /* of the next three */
+    uint32_t number, kind, value;
+    uint8_t blank[16];
+};
+_Static_assert(sizeof(struct mark) == MARK_SIZE, "written as it stands");
+
+static uint32_t mark_crc(const struct mark *mark)
+{
+    return godwit_crc32(0, (const uint8_t *)&mark->number, 12);
+}
 
 static uint32_t record_crc(const struct godwit_record *record)
 {
@@ -51,15 +62,12 @@ static godwit_err load_marks(struct godwit_agent *agent)
     godwit_err err = godwit_flash_read(agent, offset, agent->sector, MARKS_MAX * MARK_SIZE);
     if (err) return err;
     agent->marks = 0;
-    for (uint32_t i = 0; i < MARKS_MAX; i++) {
-        const uint8_t *mark = agent->sector + i * MARK_SIZE;
-        if (godwit_all(mark, MARK_SIZE, 0xFF)) continue;
+    const struct mark *mark = (const struct mark *)agent->sector;
+    for (uint32_t i = 0; i < MARKS_MAX; i++, mark++) {
+        if (godwit_all((const uint8_t *)mark, MARK_SIZE, 0xFF)) continue;
         agent->marks = i + 1; /* a torn one is used up as well */
-        if (godwit_load32(mark) !=
-                godwit_crc32(0, mark + MARK_CRC_FROM, MARK_CRC_TO - MARK_CRC_FROM) ||
-            godwit_load32(mark + 4) != agent->record.number)
-            continue;
-        apply(&agent->record, godwit_load32(mark + 8), godwit_load32(mark + 12));
+        if (mark->crc == mark_crc(mark) && mark->number == agent->record.number)
+            apply(&agent->record, mark->kind, mark->value);
     }
     return GODWIT_OK;
 }
@@ -118,14 +126,14 @@ godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind 
         value |= (uint32_t)agent->record.power_resets << 8 | (uint32_t)agent->record.crashes << 16;
     apply(&agent->record, kind, value);
     if (agent->marks >= MARKS_MAX) return godwit_record_commit(agent);
-    uint8_t mark[MARK_SIZE];
-    memset(mark, 0xFF, sizeof mark);
-    godwit_store32(mark + 4, agent->record.number);
-    godwit_store32(mark + 8, kind);
-    godwit_store32(mark + 12, value);
-    godwit_store32(mark, godwit_crc32(0, mark + MARK_CRC_FROM, MARK_CRC_TO - MARK_CRC_FROM));
+    struct mark mark;
+    memset(&mark, 0xFF, sizeof mark);
+    mark.number = agent->record.number;
+    mark.kind = kind;
+    mark.value = value;
+    mark.crc = mark_crc(&mark);
     uint32_t offset = sector_offset(agent, agent->record.number) + MARKS_OFFSET;
     offset += agent->marks * MARK_SIZE;
     agent->marks++;
-    return godwit_flash_write(agent, offset, mark, sizeof mark);
+    return godwit_flash_write(agent, offset, &mark, sizeof mark);
 }

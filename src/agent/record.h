@@ -61,19 +61,20 @@ struct godwit_record {
     uint32_t running_slot, install_slot; /* offsets of their partitions in flash */
     uint32_t install_rollout, install_blocks;
     uint32_t checkins, outcome_count;
-    uint32_t outcome_id, outcome_rollout, outcome_reason; /* id 0: nothing to report */
     uint32_t floor;      /* highest of all confirmed images: no release counter below it */
     uint32_t ota_seq[2]; /* what otadata should say while nothing is on trial */
     uint8_t ota_state[2];
     uint8_t install_step; /* enum godwit_step */
     uint8_t is_enrolled;
-    uint8_t outcome_stage;
     uint8_t power_resets; /* of this install */
     uint8_t crashes;      /* of the running image since it was confirmed */
     uint8_t flags;        /* enum godwit_record_flag */
+    uint8_t zero;
     struct godwit_failed failed[GODWIT_FAILED_MAX]; /* newest first */
+    /* as in struct godwit_outcome; id 0: nothing to report */
+    uint32_t outcome_id, outcome_rollout, outcome_stage, outcome_reason;
     uint8_t outcome_file[32];
     char outcome_detail[GODWIT_RECORD_DETAIL_MAX];
-    uint8_t spare[20];
+    uint8_t spare[16];
 };
 _Static_assert(sizeof(struct godwit_record) == GODWIT_RECORD_SIZE, "written as it stands");

@@ -100,7 +100,8 @@ godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
 godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godwit_region *region,
                              uint32_t *size_out, uint8_t digest_out[static 32])
 {
-    uint8_t head[GODWIT_IMAGE_HEADER_SIZE], segment[8];
+    uint8_t head[GODWIT_IMAGE_HEADER_SIZE];
+    uint32_t segment[2]; /* load address, length */
     memset(digest_out, 0, 32);
     godwit_err err = godwit_flash_read(agent, region->offset, head, sizeof head);
     if (err) return err;
@@ -110,15 +111,14 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
         if (at + sizeof segment > region->size) return GODWIT_ERR_FORMAT;
         err = godwit_flash_read(agent, region->offset + at, segment, sizeof segment);
         if (err) return err;
-        uint32_t length = godwit_load32(segment + 4);
-        if (length > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_FORMAT;
-        at += (uint32_t)sizeof segment + length;
+        if (segment[1] > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_FORMAT;
+        at += (uint32_t)sizeof segment + segment[1];
     }
     at = (at + 16) & ~15u; /* padding, then the checksum byte */
-    bool has_digest = head[23] == 1;
-    if (at + (has_digest ? 32u : 0u) > region->size) return GODWIT_ERR_FORMAT;
-    *size_out = at + (has_digest ? 32u : 0u);
-    return has_digest ? godwit_flash_read(agent, region->offset + at, digest_out, 32) : GODWIT_OK;
+    uint32_t digest_size = head[23] == 1 ? 32 : 0;
+    *size_out = at + digest_size;
+    if (*size_out > region->size) return GODWIT_ERR_FORMAT;
+    return godwit_flash_read(agent, region->offset + at, digest_out, digest_size);
 }
 
 /* Bytes of the block that stand in the file, in whole sectors. */

@@ -100,15 +100,6 @@ void godwit_base64_encode(const uint8_t *data, size_t size, char *out)
     *out = '\0';
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    return c == '/' ? 63 : -1;
-}
-
 godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out, size_t size_max,
                                 size_t *size_out)
 {
@@ -122,9 +113,9 @@ godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out
 
     uint32_t bits = 0;
     for (size_t i = 0, at = 0; i < digits; i++) {
-        int value = base64_value(text[i]);
-        if (value < 0) return GODWIT_ERR_FORMAT;
-        bits = bits << 6 | (uint32_t)value;
+        const char *digit = memchr(base64_digits, text[i], 64);
+        if (!digit) return GODWIT_ERR_FORMAT;
+        bits = bits << 6 | (uint32_t)(digit - base64_digits);
         if (i % 4 != 0) out[at++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
     /* Bits behind the last byte would be another spelling of the same bytes. */

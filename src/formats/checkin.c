@@ -14,85 +14,96 @@
 
 enum kind { MAC, HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL, TOKEN };
 
-struct member { /* small: a device carries the table */
-    const char *name;
+/* A row of 4 bytes, for a device carries the tables; the names stand apart, one behind the other.
+ */
+struct member {
     uint16_t offset;
     uint8_t size;
     uint8_t kind : 7; /* enum kind */
     uint8_t is_required : 1;
 };
 
-#define MEMBER(type, member, kind, is_required)                                         \
-    {                                                                                   \
-#member, offsetof(struct type, member), sizeof((struct type *)0)->member, kind, \
-            is_required                                                                 \
-    }
+#define CHECKIN(X)                                             \
+    X(device_id, MAC, true)                                    \
+    X(nonce, HEX, true)                                        \
+    X(agent_version, TEXT, false)                              \
+    X(project, TEXT, true)                                     \
+    X(version, TEXT, true)                                     \
+    X(idf_version, TEXT, false)                                \
+    X(image_sha256, HEX, true)                                 \
+    X(file_sha256, HEX, false)                                 \
+    X(counter, U32, false)                                     \
+    X(on_trial, BOOL, false)                                   \
+    X(slot, TEXT, false)                                       \
+    X(idle_file_sha256, HEX, false)                            \
+    X(progress, U32, false)                                    \
+    X(chip_id, U16, true) /* 0 is a chip: it is always said */ \
+    X(chip_revision, U16, false)                               \
+    X(flash_size, U32, false)                                  \
+    X(slot_size, U32, false)                                   \
+    X(free_heap, U32, false)                                   \
+    X(secure_version, U32, false)                              \
+    X(hardware_revision, U32, false)                           \
+    X(checkins, U32, false)                                    \
+    X(boots, U32, false)                                       \
+    X(reset, RESET, false)                                     \
+    X(fresh_age_s, U32, false)                                 \
+    X(floor, U32, false)                                       \
+    X(deploy_keys, HEX, false)                                 \
+    X(unwatched, BOOL, false)                                  \
+    X(token, TOKEN, false)                                     \
+    X(outcome, OUTCOME, false)
 
-static const struct member checkin_members[] = {
-    {"protocol", 0, 1, PROTOCOL, true},
-    MEMBER(godwit_checkin, device_id, MAC, true),
-    MEMBER(godwit_checkin, nonce, HEX, true),
-    MEMBER(godwit_checkin, agent_version, TEXT, false),
-    MEMBER(godwit_checkin, project, TEXT, true),
-    MEMBER(godwit_checkin, version, TEXT, true),
-    MEMBER(godwit_checkin, idf_version, TEXT, false),
-    MEMBER(godwit_checkin, image_sha256, HEX, true),
-    MEMBER(godwit_checkin, file_sha256, HEX, false),
-    MEMBER(godwit_checkin, counter, U32, false),
-    MEMBER(godwit_checkin, on_trial, BOOL, false),
-    MEMBER(godwit_checkin, slot, TEXT, false),
-    MEMBER(godwit_checkin, idle_file_sha256, HEX, false),
-    MEMBER(godwit_checkin, progress, U32, false),
-    MEMBER(godwit_checkin, chip_id, U16, true), /* 0 is a chip: it is always said */
-    MEMBER(godwit_checkin, chip_revision, U16, false),
-    MEMBER(godwit_checkin, flash_size, U32, false),
-    MEMBER(godwit_checkin, slot_size, U32, false),
-    MEMBER(godwit_checkin, free_heap, U32, false),
-    MEMBER(godwit_checkin, secure_version, U32, false),
-    MEMBER(godwit_checkin, hardware_revision, U32, false),
-    MEMBER(godwit_checkin, checkins, U32, false),
-    MEMBER(godwit_checkin, boots, U32, false),
-    MEMBER(godwit_checkin, reset, RESET, false),
-    MEMBER(godwit_checkin, fresh_age_s, U32, false),
-    MEMBER(godwit_checkin, floor, U32, false),
-    MEMBER(godwit_checkin, deploy_keys, HEX, false),
-    MEMBER(godwit_checkin, unwatched, BOOL, false),
-    MEMBER(godwit_checkin, token, TOKEN, false),
-    MEMBER(godwit_checkin, outcome, OUTCOME, false),
-};
+#define OUTCOME_OF(X)          \
+    X(id, U32, true)           \
+    X(rollout_id, U32, false)  \
+    X(stage, STAGE, true)      \
+    X(reason, U32, false)      \
+    X(file_sha256, HEX, false) \
+    X(detail, TEXT, false)
 
-static const struct member outcome_members[] = {
-    MEMBER(godwit_outcome, id, U32, true),           MEMBER(godwit_outcome, rollout_id, U32, false),
-    MEMBER(godwit_outcome, stage, STAGE, true),      MEMBER(godwit_outcome, reason, U32, false),
-    MEMBER(godwit_outcome, file_sha256, HEX, false), MEMBER(godwit_outcome, detail, TEXT, false),
-};
+#define NAME(member, kind, is_required) #member "\0"
+#define CHECKIN_ROW(member, kind, is_required) \
+    {offsetof(struct godwit_checkin, member), SIZE(godwit_checkin, member), kind, is_required},
+#define OUTCOME_ROW(member, kind, is_required) \
+    {offsetof(struct godwit_outcome, member), SIZE(godwit_outcome, member), kind, is_required},
+#define SIZE(type, member) sizeof((struct type *)0)->member
+
+static const char checkin_names[] = "protocol\0" CHECKIN(NAME);
+static const struct member checkin_members[] = {{0, 1, PROTOCOL, true}, CHECKIN(CHECKIN_ROW)};
+static const char outcome_names[] = OUTCOME_OF(NAME);
+static const struct member outcome_members[] = {OUTCOME_OF(OUTCOME_ROW)};
 
 #define COUNT(members) (sizeof(members) / sizeof(members)[0])
 
-static const char *const reset_names[GODWIT_RESET_COUNT] = {
-    "unknown", "power-on", "brown-out", "software", "panic", "watchdog", "deep-sleep",
-};
-static const char *const stage_names[GODWIT_STAGE_COUNT] = {
-    "none", "ask", "download", "verify", "switch", "trial", "confirmed", "flown-back",
-};
+static const char reset_names[] = "unknown\0power-on\0brown-out\0software\0panic\0watchdog\0"
+                                  "deep-sleep\0";
+static const char stage_names[] = "none\0ask\0download\0verify\0switch\0trial\0confirmed\0"
+                                  "flown-back\0";
+
+/* The index-th of names that stand one behind the other; the first for an index too large. */
+static const char *name_at(const char *names, unsigned count, unsigned index)
+{
+    for (unsigned left = index < count ? index : 0; left > 0; left--)
+        names += strlen(names) + 1;
+    return names;
+}
 
 const char *godwit_reset_name(enum godwit_reset reset)
 {
-    return (unsigned)reset < GODWIT_RESET_COUNT ? reset_names[reset] : reset_names[0];
+    return name_at(reset_names, GODWIT_RESET_COUNT, (unsigned)reset);
 }
 
 const char *godwit_stage_name(enum godwit_stage stage)
 {
-    return (unsigned)stage < GODWIT_STAGE_COUNT ? stage_names[stage] : stage_names[0];
+    return name_at(stage_names, GODWIT_STAGE_COUNT, (unsigned)stage);
 }
 
 /* A name that a newer device knows and we do not is read as the first: unknown, or none. */
-static unsigned name_index(const char *const *names, unsigned count, const char *name)
+static unsigned name_index(const char *names, unsigned count, const char *name)
 {
-    for (unsigned i = 0; i < count; i++) {
-        size_t size = strlen(names[i]) + 1;
-        if (strlen(name) + 1 == size && memcmp(names[i], name, size) == 0) return i;
-    }
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(name_at(names, count, i), name) == 0) return i;
     return 0;
 }
 
@@ -108,13 +119,12 @@ static void text_add(struct godwit_json_writer *writer, const char *name, const 
 }
 
 static void member_add(struct godwit_json_writer *writer, const struct member *member,
-                       const uint8_t *object)
+                       const char *name, const uint8_t *object)
 {
     const void *data = object + member->offset;
     bool is_left_out =
         member->kind == TEXT ? *(const char *)data == 0 : godwit_all(data, member->size, 0);
     if (is_left_out && !member->is_required) return;
-    const char *name = member->name;
     uint32_t number = 0;
     switch ((enum kind)member->kind) {
     case MAC:
@@ -154,10 +164,10 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
 }
 
 static void members_add(struct godwit_json_writer *writer, const struct member *members,
-                        size_t count, const void *object)
+                        size_t count, const char *names, const void *object)
 {
-    for (size_t i = 0; i < count; i++)
-        member_add(writer, &members[i], object);
+    for (size_t i = 0; i < count; i++, names += strlen(names) + 1)
+        member_add(writer, &members[i], names, object);
 }
 
 godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out, size_t size_max,
@@ -166,10 +176,11 @@ godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, size_max);
     godwit_json_begin_object(&writer, NULL);
-    members_add(&writer, checkin_members, COUNT(checkin_members), checkin);
+    members_add(&writer, checkin_members, COUNT(checkin_members), checkin_names, checkin);
     if (checkin->outcome.id != 0) {
         godwit_json_begin_object(&writer, "outcome");
-        members_add(&writer, outcome_members, COUNT(outcome_members), &checkin->outcome);
+        members_add(&writer, outcome_members, COUNT(outcome_members), outcome_names,
+                    &checkin->outcome);
         godwit_json_end_object(&writer);
     }
     godwit_json_end_object(&writer);
@@ -178,7 +189,7 @@ godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out
 
 /* ---- reading ---- */
 
-static godwit_err name_read(struct godwit_json *json, const char *const *names, unsigned count,
+static godwit_err name_read(struct godwit_json *json, const char *names, unsigned count,
                             unsigned *index_out)
 {
     char name[TEXT_MAX];
@@ -228,31 +239,26 @@ static godwit_err member_read(struct godwit_json *json, const struct member *mem
     return err;
 }
 
-/* The row of that name; count for none. Members come mostly in the table's order, so the search
- * begins where the last one ended. */
-static size_t find_member(const struct member *members, size_t count, size_t from,
-                          const struct godwit_json_text *key)
+/* The row of that name; count for none. */
+static size_t find_member(const char *names, size_t count, const struct godwit_json_text *key)
 {
-    for (size_t n = 0; n < count; n++) {
-        size_t i = from + n < count ? from + n : from + n - count;
-        if (godwit_json_is(key, members[i].name)) return i;
-    }
-    return count;
+    size_t i = 0;
+    for (; i < count && !godwit_json_is(key, names); i++)
+        names += strlen(names) + 1;
+    return i;
 }
 
 /* One object: known members into `out`, the first of equal ones counts; the others are skipped. */
 static godwit_err members_read(struct godwit_json *json, const struct member *members, size_t count,
-                               void *out)
+                               const char *names, void *out)
 {
     uint64_t seen = 0;
-    size_t next = 0;
     struct godwit_json_text key;
     godwit_err err = godwit_json_open(json, '{');
     while (!err && !(err = godwit_json_next(json, &key))) {
-        size_t i = find_member(members, count, next, &key);
+        size_t i = find_member(names, count, &key);
         if (i < count && !(seen >> i & 1)) {
             seen |= UINT64_C(1) << i;
-            next = i + 1 < count ? i + 1 : 0;
             err = member_read(json, &members[i], (uint8_t *)out + members[i].offset);
         } else {
             err = godwit_json_skip(json);
@@ -266,7 +272,8 @@ static godwit_err members_read(struct godwit_json *json, const struct member *me
 
 static godwit_err outcome_read(struct godwit_json *json, struct godwit_outcome *out)
 {
-    godwit_err err = members_read(json, outcome_members, COUNT(outcome_members), out);
+    godwit_err err =
+        members_read(json, outcome_members, COUNT(outcome_members), outcome_names, out);
     return err || out->id > 0 ? err : GODWIT_ERR_FORMAT;
 }
 
@@ -276,7 +283,8 @@ godwit_err godwit_checkin_decode(const char *text, size_t size, struct godwit_ch
     *out = (struct godwit_checkin){0};
     if (size > GODWIT_CHECKIN_REQUEST_MAX) return GODWIT_ERR_SPACE;
     godwit_json_init(&json, text, size);
-    godwit_err err = members_read(&json, checkin_members, COUNT(checkin_members), out);
+    godwit_err err =
+        members_read(&json, checkin_members, COUNT(checkin_members), checkin_names, out);
     if (!err) err = godwit_json_finish(&json);
     out->has_token = !godwit_all(out->token, sizeof out->token, 0);
     if (err) *out = (struct godwit_checkin){0};
