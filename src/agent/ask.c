@@ -58,6 +58,7 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     checkin->secure_version = facts->secure_version;
     checkin->hardware_revision = facts->hardware_revision;
     checkin->reset = facts->reset;
+    checkin->unwatched = agent->record.flags & GODWIT_RECORD_IS_UNWATCHED;
 }
 
 /* What the ruling policy says; a malformed one says nothing. */

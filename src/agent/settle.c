@@ -14,11 +14,12 @@ static bool is_previous(const struct godwit_agent *agent)
            memcmp(record->install.image_sha256, agent->work.digest, 32) == 0;
 }
 
-/* A note beside the installs: not while an outcome waits to be heard. */
+/* A note beside the installs: not while an outcome of one waits to be heard. */
 static enum godwit_state notice(struct godwit_agent *agent, enum godwit_reason reason)
 {
     agent->last_reason = reason;
-    if (agent->record.outcome_id) return GODWIT_IDLE;
+    if (agent->record.outcome_id && agent->record.outcome_stage != GODWIT_STAGE_NONE)
+        return GODWIT_IDLE;
     return godwit_fail_of(agent, GODWIT_STAGE_NONE, reason, agent->record.running.file_sha256, 0);
 }
 
