@@ -94,7 +94,8 @@ static enum godwit_state settle_other(struct godwit_agent *agent)
         godwit_otadata_load(agent, entries))
         return take_over(agent, GODWIT_REASON_NONE);
     bool is_erased = godwit_all((const uint8_t *)entries, sizeof entries, 0xFF);
-    if (is_erased && !is_previous(agent)) return take_over(agent, GODWIT_REASON_NONE); /* cable */
+    if (is_erased && !is_previous(agent)) /* by cable, or by the button for a factory reset */
+        return take_over(agent, GODWIT_REASON_OTADATA_REPAIRED);
     if (godwit_otadata_restore(agent, &was_changed)) return flash_failed(agent);
     if (!was_changed) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
     (void)notice(agent, GODWIT_REASON_OTADATA_REPAIRED);

@@ -85,8 +85,10 @@ static void surprise_c_a_way_back_that_is_too_old_is_none(void **state)
     begin(&old0);
     switch_to(&failing1, 1);
     device.board.efuses.secure_version = 1; /* raised by somebody else, meanwhile */
+    uint32_t restarts = device.board.counters.restarts;
     run_for(1200);
     assert_true(device_runs(&device, &failing1));
+    assert_int_equal(device.board.counters.restarts, restarts); /* it did not even try */
     assert_heard(GODWIT_STAGE_TRIAL, GODWIT_REASON_TRIAL_SELF_TEST);
     power_cycle();
     run_for(300);
