@@ -237,7 +237,7 @@ static godwit_err keep_outcome_id(struct record *record)
 }
 
 /* The loop guard for the image where it is to blame, and the member's place in its rollout; either
- * may be unknown. */
+ * may be unknown. A stop that failed is gone round where there is another way. */
 static godwit_err record_failure(struct record *record, const struct file *file,
                                  struct member *member)
 {
@@ -245,6 +245,8 @@ static godwit_err record_failure(struct record *record, const struct file *file,
     bool guards = image && decide_outcome(&record->checkin->outcome) == VERDICT_FAILED;
     godwit_err err = guards ? guard_image(record, image) : GODWIT_OK;
     if (err || !member) return err;
+    bool was_stop = guards && file->release != member->rollout->release;
+    if (was_stop && decide_now(record).kind == DECIDE_INSTALL) return GODWIT_OK;
     return move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
 }
 

@@ -339,6 +339,42 @@ static void over_a_bridge_and_on(void **state)
     assert_int_equal(world_count(world, "select count(*) from events where kind = 6"), 0);
 }
 
+/* The newest of two bridges crashes here: the other one is taken; when that fails too, it is over.
+ */
+static void round_a_bridge_that_failed(void **state)
+{
+    enum { TARGET = 13 };
+    struct world *world = begin(state, 1);
+    struct device *device = world->fleet.devices;
+    for (uint8_t i = 1; i <= 2; i++) {
+        struct upload bridge = upload_of(i == 1 ? "2.1.0" : "2.2.0", 20 + i);
+        upload_policy(&bridge, 0xBB, 1 + i);
+        bridge.image.trust.policy.image_keys_count = 2;
+        memset(bridge.image.trust.policy.image_keys[1], 0xAA, 32);
+        assert_int_equal(world_upload(world, &bridge), UPLOAD_ADDED);
+        world_deploy(world, bridge.version, &device, 1);
+    }
+    struct upload target = upload_of("3.0.0", TARGET);
+    upload_policy(&target, 0xBB, 9);
+    memset(target.image.trust.keys[0], 0xBB, 32);
+    assert_int_equal(world_upload(world, &target), UPLOAD_ADDED);
+    struct rollout *rollout = world_deploy(world, "3.0.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    assert_string_equal(world_say(world, &checkin).image->release->version, "2.2.0");
+    struct godwit_checkin back =
+        outcome_of(1, OLD, 22, rollout->id, GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_PANIC);
+    struct decision decision = world_say(world, &back);
+    assert_int_equal(decision.reason, DECISION_BRIDGE);
+    assert_string_equal(decision.image->release->version, "2.1.0");
+    assert_int_equal(rollout->undecided_count, 1);
+    back = outcome_of(1, OLD, 21, rollout->id, GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_PANIC);
+    back.outcome.id = 2;
+    assert_int_equal(world_say(world, &back).reason, DECISION_NO_BRIDGE);
+    assert_int_equal(rollout->undecided_count, 0);
+    assert_int_equal(rollout->failed_count, 1);
+    assert_int_equal(world_count(world, "select count(*) from events where kind = 3"), 2);
+}
+
 static void claims(void **state)
 {
     struct world *world = begin(state, 1);
@@ -421,6 +457,7 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_notice_is_an_event, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(over_a_bridge_and_on, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(round_a_bridge_that_failed, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_failed_image_is_not_offered_again, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(an_outcome_is_recorded_once, world_setup, world_teardown),
