@@ -26,6 +26,11 @@ GODWIT_MUST_USE godwit_err key_digest(const struct key *key, uint8_t digest_out[
 GODWIT_MUST_USE godwit_err key_sign(const struct key *key, const uint8_t *digest,
                                     size_t digest_size, uint8_t *signature_out, size_t *size_out);
 
+/* RSA only: the same with a salt of another length than Secure Boot's 32 bytes, for showing that it
+ * is refused. */
+GODWIT_MUST_USE godwit_err key_sign_salted(const struct key *key, const uint8_t digest[static 32],
+                                           int salt_size, uint8_t signature_out[static 384]);
+
 /* Adds a signature block to an image in memory: pads an unsigned one with 0xFF to 4 KiB, keeps the
  * blocks of a signed one. *out is malloc'ed. BUSY: one of them is by this key; SPACE: three
  * blocks already; FORMAT: no image; *reason_out says more. Never treats an old sector as image

@@ -11,9 +11,10 @@
 #include "formats/image.h"
 #include "keys/internal.h"
 
+#define SALT_SIZE 32     /* Secure Boot takes no other */
 #define DER_SIZE_MAX 112 /* an ECDSA signature over P-384 takes at most 104 */
 
-static EVP_PKEY_CTX *signer_make(const struct key *key)
+static EVP_PKEY_CTX *signer_make(const struct key *key, int salt_size)
 {
     bool is_rsa = key->public_part.scheme == GODWIT_SCHEME_RSA3072;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
@@ -22,7 +23,7 @@ static EVP_PKEY_CTX *signer_make(const struct key *key)
         ok = EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
              EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
              EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, 32) == 1;
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt_size) == 1;
     if (ok) return ctx;
     EVP_PKEY_CTX_free(ctx);
     return NULL;
@@ -32,7 +33,7 @@ static godwit_err sign(const struct key *key, const uint8_t *digest, size_t dige
                        uint8_t *out, size_t *size)
 {
     EVP_PKEY_CTX *ctx = atomic_exchange(key->spare, NULL);
-    if (!ctx) ctx = signer_make(key);
+    if (!ctx) ctx = signer_make(key, SALT_SIZE);
     bool ok = ctx && EVP_PKEY_sign(ctx, out, size, digest, digest_size) == 1;
     if (ok) ctx = atomic_exchange(key->spare, ctx); /* one that another thread put back goes */
     EVP_PKEY_CTX_free(ctx);
@@ -65,6 +66,18 @@ godwit_err key_sign(const struct key *key, const uint8_t *digest, size_t digest_
     *size_out = scheme == GODWIT_SCHEME_ECDSA384 ? 96 : 64;
     godwit_err err = sign(key, digest, digest_size, der, &der_size);
     return err ? err : unwrap_ecdsa(der, der_size, signature_out, *size_out);
+}
+
+godwit_err key_sign_salted(const struct key *key, const uint8_t digest[static 32], int salt_size,
+                           uint8_t signature_out[static 384])
+{
+    size_t size = 384;
+    if (!key->is_private || key->public_part.scheme != GODWIT_SCHEME_RSA3072)
+        return GODWIT_ERR_FORMAT;
+    EVP_PKEY_CTX *ctx = signer_make(key, salt_size);
+    bool ok = ctx && EVP_PKEY_sign(ctx, signature_out, &size, digest, 32) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok ? GODWIT_OK : GODWIT_ERR_IO;
 }
 
 /* Runs the file through the parser; the blocks of a signed one must be whole, of this body and by

@@ -41,7 +41,9 @@ struct attack_answer {
     const char *location; /* of a redirect */
     bool is_silent;       /* the connection stands and nothing ever comes */
     bool is_endless;      /* the body begins anew for ever */
-    bool cuts;            /* the connection breaks behind cut_at bytes of the body */
+    bool stalls;          /* nothing comes behind stall_at bytes of the body, for ever */
+    uint32_t stall_at;
+    bool cuts; /* the connection breaks behind cut_at bytes of the body */
     uint32_t cut_at;
     uint32_t rate;         /* bytes in 100 s; 0: at once */
     uint32_t junk_headers; /* so many kilobytes of them in front; only on a real wire */
@@ -150,6 +152,8 @@ struct attack {
 
 void attack_begin(struct attack *attack, struct attack_world *world, const struct attack_case *row,
                   struct attack_state *state);
+/* Another case's plan on the same board, in the middle of DURING; false: it has none that fits. */
+bool attack_change(struct attack *attack, const struct attack_case *row);
 void attack_end(struct attack *attack);
 void attack_enter(struct attack *attack, enum attack_phase phase, uint64_t now_ms);
 /* One request of the board; answer->body lives until the next one. */

@@ -10,7 +10,8 @@
 #define SLOT_SIZE 0x20000u
 #define HOUR_MS UINT64_C(3600000)
 #define AFTER_MS (3 * HOUR_MS)
-#define STEPS_MAX 100000000u /* in a case: more is an agent that turns in circles */
+#define WEEK_MS (9 * 24 * HOUR_MS) /* and more: a thief may have sent the board to sleep */
+#define STEPS_MAX 100000000u       /* in a case: more is an agent that turns in circles */
 #define MAC              \
     {                    \
         2, 0, 0, 0, 0, 1 \
@@ -64,6 +65,7 @@ static uint64_t arrived(const struct stage *stage)
     const struct attack_answer *answer = &stage->answer;
     uint64_t size = answer->is_endless && answer->body_size ? UINT64_MAX : answer->body_size;
     if (answer->cuts && answer->cut_at < size) size = answer->cut_at;
+    if (answer->stalls && answer->stall_at < size) size = answer->stall_at;
     if (answer->rate) {
         uint64_t sent = (stage->now_ms - stage->start_ms) * answer->rate / 100000;
         if (sent < size) size = sent;
@@ -291,20 +293,24 @@ static const char *play(struct stage *stage)
     return look_at_flash(stage);
 }
 
-void attack_board_play(struct attack_world *world, const struct attack_case *row, bool is_loud,
-                       struct attack_result *result)
+static struct stage *open_stage(struct attack_world *world, const struct attack_case *row,
+                                struct attack_state *state, bool is_loud, uint64_t seed)
 {
     attack_board_make(world, row->base);
     const struct attack_board_base *base = &world->bases[row->base];
-    struct attack_state state = base->state;
     struct stage *stage = calloc(1, sizeof *stage);
     attack_must(stage != NULL, "finding memory");
     attack_must(!flash_ram_clone(&base->ram, &stage->ram), "copying flash");
+    *state = base->state;
     stage->now_ms = base->now_ms;
-    attack_begin(&stage->attack, world, row, &state);
+    attack_begin(&stage->attack, world, row, state);
     stage->attack.is_loud = is_loud;
-    power_on(stage, world, row->base, 1);
-    const char *wrong = play(stage);
+    power_on(stage, world, row->base, seed);
+    return stage;
+}
+
+static void close_stage(struct stage *stage, const char *wrong, struct attack_result *result)
+{
     attack_judge(&stage->attack, result);
     if (wrong && result->verdict == ATTACK_HELD) {
         result->verdict = ATTACK_FAILED;
@@ -314,4 +320,65 @@ void attack_board_play(struct attack_world *world, const struct attack_case *row
     attack_end(&stage->attack);
     flash_ram_deinit(&stage->ram);
     free(stage);
+}
+
+void attack_board_play(struct attack_world *world, const struct attack_case *row, bool is_loud,
+                       struct attack_result *result)
+{
+    struct attack_state state;
+    struct stage *stage = open_stage(world, row, &state, is_loud, 1);
+    close_stage(stage, play(stage), result);
+}
+
+/* ---- a medley ---- */
+
+/* One case for some seconds or minutes; now and then the power goes at its end. */
+static const char *play_part(struct stage *stage, size_t cases)
+{
+    struct attack *attack = &stage->attack;
+    uint32_t index = attack_chance(attack) % (uint32_t)cases;
+    if (!attack_change(attack, attack_case_at(index))) return NULL;
+    uint64_t span_ms = UINT64_C(1) << attack_chance(attack) % 21; /* up to 17 minutes */
+    if (!live_on(stage, span_ms)) return "it hung: steps without end";
+    if (attack_chance(attack) % 4) return NULL;
+    attack_tell(attack, "---- the power goes and comes back");
+    board_power_off(&stage->board);
+    board_power_on(&stage->board, GODWIT_RESET_POWER_ON);
+    return NULL;
+}
+
+static const char *play_medley(struct stage *stage, uint32_t seed)
+{
+    struct attack *attack = &stage->attack;
+    const char *wrong = NULL;
+    size_t cases = 0;
+    while (attack_case_at(cases))
+        cases++;
+    attack_enter(attack, ATTACK_BEFORE, stage->now_ms);
+    if (!live_on(stage, 600000)) return "it hung BEFORE";
+    attack->random = seed;
+    attack_enter(attack, ATTACK_DURING, stage->now_ms);
+    for (uint32_t parts = 2 + attack_chance(attack) % 12; parts && !wrong; parts--)
+        wrong = play_part(stage, cases);
+    if (wrong) return wrong;
+    attack_enter(attack, ATTACK_AFTER, stage->now_ms);
+    if (!live_until(stage, stage->now_ms + WEEK_MS, has_recovered)) return "it hung AFTER";
+    if (!live_on(stage, 1000)) return "it hung in the end";
+    return look_at_flash(stage);
+}
+
+void attack_board_medley(struct attack_world *world, uint32_t seed, bool is_loud,
+                         struct attack_result *result)
+{
+    static const struct attack_case rows[] = {
+        {.name = "medley", .base = BASE_POLICY, .end = ATTACK_WHOLE},
+        {.name = "medley-two", .base = BASE_TWO, .end = ATTACK_WHOLE},
+        {.name = "medley-rsa", .base = BASE_RSA, .end = ATTACK_WHOLE},
+    };
+    const struct attack_case *row = &rows[seed % 8 < 6 ? 0 : seed % 8 - 5];
+    struct attack_state state;
+    struct stage *stage = open_stage(world, row, &state, is_loud, seed);
+    const char *wrong = play_medley(stage, seed);
+    stage->attack.row = row;
+    close_stage(stage, wrong, result);
 }

@@ -241,6 +241,7 @@ static size_t allowance(const struct attack_conn *conn, uint64_t now_ms)
     const struct attack_answer *answer = &conn->answer;
     uint64_t end = answer->is_endless && answer->body_size ? UINT64_MAX : answer->body_size;
     if (answer->cuts && answer->cut_at < end) end = answer->cut_at;
+    if (answer->stalls && answer->stall_at < end) end = answer->stall_at;
     if (answer->rate && (now_ms - conn->begin_ms) * answer->rate / 100000 < end)
         end = (now_ms - conn->begin_ms) * answer->rate / 100000;
     uint64_t size = end > conn->sent ? end - conn->sent : 0;

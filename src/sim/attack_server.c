@@ -56,7 +56,10 @@ struct attack_recipe attack_recipe(const struct attack *attack, uint32_t ahead)
 
 struct attack_file *attack_genuine(struct attack *attack, const struct attack_recipe *recipe)
 {
-    return keep(attack, attack_file_make(attack->world, recipe));
+    struct attack_recipe plain = attack_recipe(attack, 1);
+    struct attack_file *file = keep(attack, attack_file_make(attack->world, recipe));
+    file->is_plain = !memcmp(&plain, recipe, sizeof plain);
+    return file;
 }
 
 struct attack_file *attack_forged(struct attack *attack, const struct attack_recipe *recipe)
@@ -69,6 +72,7 @@ struct attack_file *attack_forged(struct attack *attack, const struct attack_rec
 struct attack_file *attack_copy(struct attack *attack, const struct attack_file *file)
 {
     struct attack_file copy = *file;
+    copy.is_plain = false;
     copy.data = malloc(file->size + 2 * GODWIT_SIGSECTOR_SIZE); /* room to append */
     attack_must(copy.data != NULL, "finding memory");
     memset(copy.data, 0xFF, file->size + 2 * GODWIT_SIGSECTOR_SIZE);
@@ -365,6 +369,40 @@ void attack_begin(struct attack *attack, struct attack_world *world, const struc
         begin_spoilt(attack);
     else if (row->begin)
         row->begin(attack);
+}
+
+/* A case that begins with a history of its own, or ends on another release, is no part of a medley.
+ */
+static bool is_for_medley(const struct attack_case *row, enum attack_base base)
+{
+    return row->base == base && row->end != ATTACK_INSTALLED && row->number != 2 &&
+           row->before_s <= 1800 && !(row->flags & ATTACK_IS_CONTROL);
+}
+
+bool attack_change(struct attack *attack, const struct attack_case *row)
+{
+    const struct attack_file *after = attack->after;
+    if (!is_for_medley(row, attack->row->base) || attack->files_count + 6 > ATTACK_FILES_MAX)
+        return false;
+    attack->row = row;
+    attack->offer = attack->serve = NULL;
+    attack->signer = KEY_DEPLOY;
+    attack->flags = 0;
+    attack->memory = 0;
+    attack->interval_s = INTERVAL_S;
+    memset(attack->sources, 0, sizeof attack->sources);
+    if (row->spoil)
+        begin_spoilt(attack);
+    else if (row->begin)
+        row->begin(attack);
+    attack->after = after;
+    attack->after_signer = KEY_DEPLOY_NEXT; /* some thief may have used up the other */
+    if (attack->offer)
+        attack->files[attack->offer - attack->files].is_welcome = attack->offer->is_plain;
+    if (attack->before) attack->offer = NULL; /* a case with a history that this board has not */
+    attack->before = NULL;
+    attack_tell(attack, "---- now %s: %s", row->name, row->sentence);
+    return true;
 }
 
 void attack_end(struct attack *attack)

@@ -237,6 +237,53 @@ static void rsa_exponent(struct attack *attack, struct attack_file *file)
     attack_block_close(block);
 }
 
+/* The stolen key itself, but its padding has a salt of another length. */
+static void rsa_salt(struct attack *attack, struct attack_file *file)
+{
+    uint8_t *block = attack_file_block(file, 0), signature[384];
+    attack_must(attack->row->holds & KEY_BIT(KEY_RSA), "signing without the key");
+    attack_must(!key_sign_salted(attack->world->keys[KEY_RSA], block + DIGEST_AT,
+                                 (int)attack->row->param, signature),
+                "signing");
+    for (size_t i = 0; i < sizeof signature; i++)
+        block[RSA_AT + i] = signature[383 - i];
+    attack_block_close(block);
+}
+
+static void hash_two(const uint8_t *first, size_t first_size, const uint8_t *second,
+                     size_t second_size, uint8_t out[static 32])
+{
+    struct godwit_hash hash;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, first, first_size);
+    godwit_hash_update(&hash, second, second_size);
+    attack_must(!godwit_hash_peek(&hash, out), "hashing");
+}
+
+/* With exponent 1 a signature is its own padded digest (RFC 8017, 9.1.1), which anybody can write
+ * down; only that the key's name covers the exponent keeps this one out. */
+static void rsa_identity(struct attack *attack, struct attack_file *file)
+{
+    uint8_t *block = attack_file_block(file, 0), padded[384] = {0}, hashed[72] = {0}, mask[32];
+    const size_t data_size = 384 - 33;
+    (void)attack;
+    memcpy(hashed + 8, block + DIGEST_AT, 32); /* eight zeros, digest, a salt of 32 zeros */
+    hash_two(hashed, sizeof hashed, hashed, 0, padded + data_size);
+    padded[data_size - 33] = 1;
+    for (size_t at = 0; at < data_size; at += 32) {
+        const uint8_t counter[4] = {0, 0, 0, (uint8_t)(at / 32)};
+        hash_two(padded + data_size, 32, counter, sizeof counter, mask);
+        for (size_t i = 0; i < 32 && at + i < data_size; i++)
+            padded[at + i] ^= mask[i];
+    }
+    padded[0] &= 0x7F;
+    padded[383] = 0xBC;
+    for (size_t i = 0; i < sizeof padded; i++)
+        block[RSA_AT + i] = padded[383 - i];
+    godwit_store32(block + RSA_EXPONENT_AT, 1);
+    attack_block_close(block);
+}
+
 /* The P-384 key of the list signs; then its block is changed. */
 static void p384_flipped(struct attack *attack, struct attack_file *file)
 {
@@ -408,6 +455,16 @@ const struct attack_case ATTACK_SIGNATURES[] = {
 
     {SPOIL(rsa_exponent), RSA, NAME("rsa-exponent-1", "public exponent 1"),
      REFUSED(R(SIGNATURE_BAD), R(SIGNATURE_KEY)), .param = 1},
+    {SPOIL(rsa_identity), RSA, NAME("rsa-exponent-forged", "… under which anybody can sign"),
+     REFUSED(R(SIGNATURE_KEY), R(SIGNATURE_BAD))},
+    {0, "SK", RSA, NAME("rsa-salt-0", "the stolen key, but a padding without salt"),
+     .spoil = rsa_salt, .holds = DEPLOY | KEY_BIT(KEY_RSA), REFUSED(R(SIGNATURE_BAD))},
+    {0, "SK", RSA, NAME("rsa-salt-20", "… a salt of 20 bytes"), .spoil = rsa_salt,
+     .holds = DEPLOY | KEY_BIT(KEY_RSA), REFUSED(R(SIGNATURE_BAD)), .param = 20},
+    {0, "SK", RSA, NAME("rsa-salt-64", "… a salt of 64 bytes"), .spoil = rsa_salt,
+     .holds = DEPLOY | KEY_BIT(KEY_RSA), REFUSED(R(SIGNATURE_BAD)), .param = 64},
+    {0, "-", RSA, CONTROL, INSTALLED, .spoil = rsa_salt, .holds = DEPLOY | KEY_BIT(KEY_RSA),
+     NAME("rsa-salt-32", "nobody attacks: the same way of signing with 32 bytes"), .param = 32},
     {SPOIL(rsa_exponent), RSA, NAME("rsa-exponent-3", "public exponent 3 and a small cube"),
      REFUSED(R(SIGNATURE_BAD), R(SIGNATURE_KEY)), .param = 3},
     {SPOIL(rsa_exponent), RSA, NAME("rsa-exponent-0", "public exponent 0"),

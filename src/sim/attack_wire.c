@@ -149,19 +149,23 @@ static void slow_reply(struct attack *attack, const struct attack_request *reque
     if (attack_is_question(request)) answer->rate = attack->row->param;
 }
 
-/* So many bytes at once, then silence. */
+/* So many bytes of the file at once, then silence. */
 static void stall(struct attack *attack, const struct attack_request *request,
                   struct attack_answer *answer)
 {
     if (attack_is_question(request) || answer->status == 404) return;
-    if (attack->row->param < answer->body_size) answer->body_size = attack->row->param;
-    answer->stated_size = (uint32_t)(answer->body_size ? attack->offer->size - answer->range_from
-                                                       : attack->offer->size);
-    answer->is_endless = true;
-    answer->cuts = true; /* never reached: the rate lets nothing more through */
-    answer->cut_at = (uint32_t)answer->body_size;
-    answer->rate = 1;
-    if (attack->row->param == 0) answer->is_silent = true;
+    uint32_t from = request->use_range ? request->range_from : 0;
+    if (from > attack->memory) attack->memory = from; /* how far it says that it came */
+    answer->stalls = true;
+    answer->stall_at = attack->row->param > from ? attack->row->param - from : 0;
+}
+
+/* What came before the silence is not fetched twice, but for a sector in each round. */
+static const char *keeps_progress(const struct attack *attack)
+{
+    if (attack->memory < 8192) return "it began anew after each silence";
+    uint64_t most = attack->offer->size + 4096 * (attack->seen.outcomes + UINT64_C(1));
+    return attack->seen.bytes_taken > most ? "it fetched the same bytes again" : NULL;
 }
 
 /* It gives up in a bounded time, so it asked the server again. */
@@ -325,6 +329,9 @@ const struct attack_case ATTACK_WIRE[] = {
     {5, "NM", "slow-silent", "a connection that stands, and nothing else",
      REFUSED(R(SLOW_SOURCE), R(DOWNLOAD)), .during_s = 6 * 3600, .begin = attack_offer_next,
      .answer = stall, .judge = stays_responsive},
+    {5, "NM", "slow-stalls", "half of the file at once, then silence",
+     REFUSED(R(SLOW_SOURCE), R(DOWNLOAD)), .during_s = 6 * 3600, .param = 12288,
+     .begin = attack_offer_next, .answer = stall, .judge = keeps_progress},
     {5, "N", "slow-reply", "an answer at a byte a second", KEPT, .during_s = 7200, .param = 100,
      .answer = slow_reply, .judge = stays_responsive},
     {5, "N", "slow-reply-10", "… at a byte in ten seconds", KEPT, .during_s = 7200, .param = 10,

@@ -50,6 +50,7 @@ struct attack_file {
     uint8_t product_id[16];
     char version[32];
     bool is_welcome; /* it may run */
+    bool is_plain;   /* the maker\'s next release, as any honest server would offer it */
 };
 
 /* How a release is made. */

@@ -20,7 +20,7 @@ struct run {
     struct attack_world world;
     struct option_list names;
     const char *listen, *folder, *image, *host;
-    uint32_t number;
+    uint32_t number, medleys, seed;
     bool as_json, is_list, is_quiet;
     const struct attack_case *rows[ROWS_MAX];
     struct attack_result results[ROWS_MAX];
@@ -59,10 +59,11 @@ static void fail(struct attack_result *result, const char *format, int number)
     snprintf(result->why, sizeof result->why, format, number);
 }
 
-static void play_apart(struct run *run, size_t index)
+/* A case, or with row NULL the medley of a seed. */
+static void play_apart(struct run *run, const struct attack_case *row, uint32_t seed, bool is_loud,
+                       struct attack_result *result)
 {
     int pipes[2], status = 0;
-    struct attack_result *result = &run->results[index];
     attack_must(pipe(pipes) == 0, "making a pipe");
     fflush(stdout);
     pid_t child = fork();
@@ -71,8 +72,10 @@ static void play_apart(struct run *run, size_t index)
         struct attack_result own;
         close(pipes[0]);
         alarm(CASE_TIMEOUT_S);
-        attack_board_play(&run->world, run->rows[index], run->names.count == 1 && !run->as_json,
-                          &own);
+        if (row)
+            attack_board_play(&run->world, row, is_loud, &own);
+        else
+            attack_board_medley(&run->world, seed, is_loud, &own);
         fflush(stdout);
         _exit(write(pipes[1], &own, sizeof own) == sizeof own ? 0 : 1);
     }
@@ -94,10 +97,29 @@ static void play_all(struct run *run)
     for (size_t i = 0; i < run->count; i++)
         attack_board_make(&run->world, run->rows[i]->base);
     for (size_t i = 0; i < run->count; i++) {
-        play_apart(run, i);
+        play_apart(run, run->rows[i], 0, run->names.count == 1 && !run->as_json, &run->results[i]);
         if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu ", i + 1, run->count);
     }
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r               \r");
+}
+
+/* Seeds one after the other; each that fails says how to see it again. */
+static int play_medleys(struct run *run)
+{
+    unsigned failed = 0, accepted = 0;
+    for (int base = 0; base < BASE_BASIC; base++)
+        attack_board_make(&run->world, (enum attack_base)base);
+    for (uint32_t seed = run->seed; seed < run->seed + run->medleys; seed++) {
+        struct attack_result result;
+        play_apart(run, NULL, seed, run->medleys == 1, &result);
+        accepted += result.verdict == ATTACK_ACCEPTED;
+        failed += result.verdict == ATTACK_FAILED;
+        if (result.verdict == ATTACK_HELD) continue;
+        printf("%s: %s; see godwit attack --medley 1 --seed %u\n", VERDICTS[result.verdict],
+               result.why, seed);
+    }
+    printf("medleys=%u accepted=%u failed=%u\n", run->medleys, accepted, failed);
+    return accepted || failed ? 1 : 0;
 }
 
 /* ---- telling ---- */
@@ -200,6 +222,11 @@ static int run_cases(struct run *run, const struct options *usage)
             fprintf(stderr, "godwit attack: %s\n", run->world.note);
             return 1;
         }
+        if (run->medleys) {
+            int status = play_medleys(run);
+            attack_world_close(&run->world);
+            return status;
+        }
         play_all(run);
         attack_world_close(&run->world);
     }
@@ -213,12 +240,15 @@ static int run_cases(struct run *run, const struct options *usage)
 int cmd_attack(int argc, char **argv)
 {
     static struct run run;
-    run = (struct run){.number = UINT32_MAX};
+    run = (struct run){.number = UINT32_MAX, .seed = 1};
     const struct option_row rows[] = {
         {"--case", OPTION_LIST, &run.names, "NAME", "this one, with its whole story; or several"},
         {"--attack", OPTION_NUMBER, &run.number, "N", "the cases of one attack, 1 to 15"},
         {"--list", OPTION_FLAG, &run.is_list, NULL, "name the cases and play none"},
         {"--json", OPTION_FLAG, &run.as_json, NULL, "print JSON"},
+        {"--medley", OPTION_NUMBER, &run.medleys, "COUNT",
+         "instead: so many random sequences of cases, each on one board"},
+        {"--seed", OPTION_NUMBER, &run.seed, "N", "the first one's; default 1"},
         {"--listen", OPTION_TEXT, &run.listen, "ADDR:PORT",
          "play a real board, which comes over the network"},
         {"--dir", OPTION_TEXT, &run.folder, "DIR", "for what the board's build needs; made"},
@@ -228,7 +258,7 @@ int cmd_attack(int argc, char **argv)
     };
     const struct options usage = {
         "attack",
-        "[--case NAME | --attack N] [--json] [--listen ADDR:PORT --dir DIR]",
+        "[--case NAME | --attack N | --medley COUNT] [--json] [--listen ADDR:PORT --dir DIR]",
         "Plays a hostile server against the agent: ours in an emulated board, or with --listen "
         "any\n"
         "board that comes. Exit 1 when something was accepted that must not be, or a board hung.",
