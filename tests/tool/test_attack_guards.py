@@ -8,6 +8,7 @@ is holds them all. A guard whose words changed is found here by its old words fa
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -56,8 +57,8 @@ GUARDS = {
         "if (false)", ["older-no-policy-0"]),
     "file-digest": (
         "verify.c", 10,
-        "if (memcmp(image->file_sha256, agent->record.install.file_sha256, 32) != 0)",
-        "if (false)", ["mirror-other-build"]),
+        "memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32)",
+        "0", ["mirror-other-build"]),
     "signatures": (
         "verify.c", 11, "return reason ? reason : judge_blocks(agent, &policy);",
         "return reason ? reason : GODWIT_REASON_NONE + 0 * (int)judge_blocks(agent, &policy);",
@@ -109,9 +110,11 @@ def build_mutant(folder, file, words, instead):
     """
     source = f"src/agent/{file}"
     text = (ROOT / source).read_text()
-    assert text.count(words) == 1, f"{source} has '{words}' {text.count(words)} times, not once"
+    pattern = r"\s+".join(re.escape(word) for word in words.split())  # wherever lines are broken
+    changed, count = re.subn(pattern, lambda _: instead, text)
+    assert count == 1, f"{source} has '{words}' {count} times, not once: say here how it reads now"
     mutant = folder / file
-    mutant.write_text(text.replace(words, instead))
+    mutant.write_text(changed)
     command, directory = compile_command(source)
     command = [word for word in command if word != "-Werror"]
     command[command.index("-c") + 1] = str(mutant)

@@ -81,6 +81,25 @@ static void test_signs_digests(void **state)
     }
 }
 
+/* Only Secure Boot's own salt verifies. */
+static void test_other_salts_do_not_verify(void **state)
+{
+    (void)state;
+    uint8_t digest[32] = {1}, signature[384];
+    struct godwit_public_key public;
+    for (size_t i = 0; i < 3; i++) {
+        key_public(keys[i], &public);
+        bool is_rsa = SCHEMES[i] == GODWIT_SCHEME_RSA3072;
+        for (int salt = 0; salt <= 64; salt += 16) {
+            godwit_err err = key_sign_salted(keys[i], digest, salt, signature);
+            assert_int_equal(err, is_rsa ? GODWIT_OK : GODWIT_ERR_FORMAT);
+            if (!is_rsa) continue;
+            err = godwit_verify_rsa3072(public.modulus, public.exponent, digest, signature);
+            assert_int_equal(err, salt == 32 ? GODWIT_OK : GODWIT_ERR_TRUST);
+        }
+    }
+}
+
 static void test_signs_images_up_to_three_times(void **state)
 {
     (void)state;
@@ -189,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signs_digests),
+        cmocka_unit_test(test_other_salts_do_not_verify),
         cmocka_unit_test(test_signs_images_up_to_three_times),
         cmocka_unit_test(test_adds_to_a_file_signed_by_espsecure),
         cmocka_unit_test(test_refuses_what_is_no_sound_image),

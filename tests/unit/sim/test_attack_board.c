@@ -104,6 +104,22 @@ static void a_board_that_does_not_recover_is_seen(void **state)
     assert_non_null(strstr(result.why, "honest"));
 }
 
+/* The same seed is the same story; that a medley can fail shows tests/tool/test_attack_guards.py.
+ */
+static void medleys_can_be_replayed(void **state)
+{
+    struct attack_result first, again;
+    (void)state;
+    for (uint32_t seed = 1; seed <= 8; seed++) {
+        attack_board_medley(&world, seed, false, &first);
+        attack_board_medley(&world, seed, false, &again);
+        assert_string_equal(first.why, "");
+        assert_int_equal(first.verdict, ATTACK_HELD);
+        assert_int_equal(first.questions, again.questions);
+        assert_int_equal(first.images, again.images);
+    }
+}
+
 static const char *complain(const struct attack *attack)
 {
     (void)attack;
@@ -128,6 +144,7 @@ int main(void)
         cmocka_unit_test(an_install_is_seen),
         cmocka_unit_test(silence_and_wrong_words_are_seen),
         cmocka_unit_test(a_board_that_does_not_recover_is_seen),
+        cmocka_unit_test(medleys_can_be_replayed),
         cmocka_unit_test(a_row_s_own_judge_is_heard),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
