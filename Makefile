@@ -2,7 +2,7 @@
 # `make help` prints the lines that carry two hashes.
 
 BUILD ?= build
-FIGURES := interop truth flip cut drop network otadata badflash badimage clock tls rotate size idle attack fuzz
+FIGURES := interop truth flip cut drop network otadata badflash badimage clock nth tls rotate size idle attack fuzz
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo test figures $(FIGURES:%=figure-%) examples asan tidy format install clean
@@ -49,7 +49,7 @@ install: ## install every Debian package that building and testing need
 	@tools/install.sh test
 
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-cov build-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z$$(].*## /{sub(/\$$\(.*/, "figure-NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' Makefile

@@ -108,10 +108,9 @@ godwit_err godwit_question_begin(struct godwit_agent *agent)
     agent->record.checkins++;
     err = fill(agent, &agent->work.checkin);
     if (err) return err;
-    size_t size;
+    size_t size = 0;
     err = godwit_checkin_encode(&agent->work.checkin, (char *)agent->sector,
                                 GODWIT_CHECKIN_REQUEST_MAX, &size);
-    if (err) return err;
     bool is_claim = agent->work.checkin.has_token;
     struct godwit_request request = {
         .method = "POST",
@@ -122,7 +121,7 @@ godwit_err godwit_question_begin(struct godwit_agent *agent)
     };
     agent->reply_size = 0;
     agent->request_ms = agent->now_ms;
-    err = net->start(net->ctx, &request);
+    if (!err) err = net->start(net->ctx, &request);
     agent->link_is_up = err == GODWIT_OK;
     return err;
 }

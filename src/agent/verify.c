@@ -103,8 +103,10 @@ static __attribute__((noinline)) enum godwit_reason judge_blocks(const struct go
     unsigned trusted = 0;
     for (size_t i = 0; i < count; i++) {
         struct godwit_sigblock *block = &blocks[i];
-        if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block))
-            return block->reason ? block->reason : GODWIT_REASON_SIGNATURE_BAD;
+        if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block)) {
+            assert(block->reason);
+            return block->reason;
+        }
         bool is_repeated = false;
         for (size_t j = 0; j < i; j++)
             is_repeated |= memcmp(block->key_digest, blocks[j].key_digest, 32) == 0;

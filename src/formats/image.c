@@ -314,9 +314,8 @@ static godwit_err take(struct godwit_image *image, const uint8_t *data, uint32_t
         if (image->sector) memcpy(image->sector + at, data, size);
         return judge(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
     case PART_BEHIND:
-        return fault(image, GODWIT_REASON_TRAILING_DATA);
     case PART_FAULT:
-        return GODWIT_ERR_FORMAT;
+        return fault(image, GODWIT_REASON_TRAILING_DATA);
     }
     return GODWIT_OK;
 }

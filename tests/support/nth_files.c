@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/crc.h"
 #include "formats/policy.h"
 #include "formats/sigblock.h"
 
@@ -43,6 +44,8 @@ static const struct recipe RECIPES[] = {
     {FILE_UNSIGNED, "6.6.1", SMALL, {BEHAVIOUR_HEALTHY, 0}, 0, 0, {0}},
     {FILE_STRANGE, "6.6.2", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(STRANGER), 0, {0}},
     {FILE_FLIPPED, "6.6.3", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 0, {0}},
+    {FILE_BENT, "6.6.5", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 0, {0}},
+    {FILE_OLD_KEY, "6.6.6", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 3, {KEY_P256, KEY_P384}},
     {FILE_TWICE, "6.6.4", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 0, {0}},
 };
 
@@ -103,6 +106,9 @@ static bool forge(void)
            GODWIT_SECTOR_SIZE);
     uint8_t *sector = sector_of(&nth_files[FILE_TWICE]);
     memcpy(sector + GODWIT_SIGBLOCK_SIZE, sector, GODWIT_SIGBLOCK_SIZE);
+    sector = sector_of(&nth_files[FILE_BENT]);
+    sector[110] ^= 1;
+    godwit_store32(sector + 1196, godwit_crc32(0, sector, 1196));
     return true;
 }
 

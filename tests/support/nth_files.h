@@ -24,6 +24,8 @@ enum file_id {
     FILE_STRANGE,
     FILE_FLIPPED,
     FILE_TWICE,
+    FILE_BENT,    /* the signature itself is changed */
+    FILE_OLD_KEY, /* by a key that FILE_P2 no longer lists */
     FILES_COUNT
 };
 

@@ -171,6 +171,8 @@ static const struct story STORIES[] = {
     {"forged-unsigned", FILE_FIRST, 0, FILE_UNSIGNED, AIM_REFUSED, 0, false, NULL, NULL},
     {"forged-stranger", FILE_FIRST, 0, FILE_STRANGE, AIM_REFUSED, 0, false, NULL, NULL},
     {"forged-body", FILE_FIRST, 0, FILE_FLIPPED, AIM_REFUSED, 0, false, NULL, NULL},
+    {"forged-signature", FILE_FIRST, 0, FILE_BENT, AIM_REFUSED, 0, false, NULL, NULL},
+    {"forged-old-key", FILE_FIRST, FILE_P2, FILE_OLD_KEY, AIM_REFUSED, 0, false, NULL, NULL},
     {"forged-one-of-two", FILE_FIRST, 0, FILE_P384, AIM_REFUSED, 2, false, NULL, NULL},
     {"forged-twice", FILE_FIRST, 0, FILE_TWICE, AIM_REFUSED, 2, false, NULL, NULL},
     {"forged-instruction", FILE_FIRST, 0, FILE_NEXT, AIM_REFUSED, 0, false, let_forge, NULL},

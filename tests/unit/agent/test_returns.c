@@ -1,0 +1,311 @@
+/* Error returns of the agent that no other story reaches: tables without what it needs, boot
+ * choices that others made, files that end too early, an engine that fails. make figure-nth lists
+ * those that are still missing. */
+#include "world.h"
+
+#include "crypto_fault.h"
+
+#define OTADATA_OFFSET 0xE000u
+#define SLOT_0 0x20000u
+#define SLOT_1 (SLOT_0 + SLOT_SIZE)
+
+static struct world world;
+static struct file file;
+
+static void begin(enum behaviour_kind kind, uint32_t delay_s)
+{
+    file = world_file("1.1.0", kind, delay_s);
+    world_init(&world, world_key(0));
+    peer_offer(&world.peer, file.data, file.size, 5);
+}
+
+static void end(void)
+{
+    free(file.data);
+    world_end(&world);
+}
+
+static bool done_asked_and_refused(const struct world *one)
+{
+    return one->peer.outcomes > 0 && world_status(one).state == GODWIT_IDLE;
+}
+
+static void assert_refused(enum godwit_reason reason)
+{
+    assert_true(world_run(&world, done_asked_and_refused, 3600));
+    assert_string_equal(godwit_reason_id(world.peer.outcome.reason), godwit_reason_id(reason));
+    assert_int_equal(world.board.counters.boots, 1);
+}
+
+/* ---- partition tables ---- */
+
+static void write_table(const struct godwit_partition *rows, size_t count)
+{
+    uint8_t table[GODWIT_PTABLE_SIZE];
+    assert_int_equal(godwit_ptable_build(rows, count, table), GODWIT_OK);
+    assert_int_equal(flash_put(&world.flash, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
+}
+
+static const struct godwit_partition OTADATA = {
+    GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, OTADATA_OFFSET, GODWIT_OTADATA_SIZE, "otadata", 0};
+static const struct godwit_partition RECORD = {
+    GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, 0x10000, 0x2000, "godwit", 0};
+static const struct godwit_partition FIRST = {GODWIT_PTYPE_APP, GODWIT_APP_OTA_0, SLOT_0,
+                                              SLOT_SIZE,        "ota_0",          0};
+static const struct godwit_partition SECOND = {
+    GODWIT_PTYPE_APP, GODWIT_APP_OTA_0 + 1, SLOT_1, SLOT_SIZE, "ota_1", 0};
+
+/* Without its record an agent touches nothing, and goes on looking. */
+static void no_place_for_the_record(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    const struct godwit_partition rows[] = {OTADATA, FIRST, SECOND};
+    write_table(rows, 3);
+    world_start(&world);
+    world_run(&world, NULL, 600);
+    assert_int_equal(world_status(&world).state, GODWIT_BOOT);
+    assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_NO_SLOT);
+    assert_int_equal(world.peer.checkins, 0);
+    end();
+}
+
+static void no_second_slot(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    const struct godwit_partition rows[] = {OTADATA, RECORD, FIRST};
+    write_table(rows, 3);
+    world_start(&world);
+    assert_refused(GODWIT_REASON_NO_SLOT);
+    end();
+}
+
+/* A bootloader finds no boot choice then and starts factory; there is nothing to switch. */
+static void no_otadata(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    struct godwit_partition factory = FIRST;
+    factory.subtype = GODWIT_APP_FACTORY;
+    const struct godwit_partition rows[] = {RECORD, factory, SECOND};
+    struct godwit_ota_entry entries[2];
+    write_table(rows, 3);
+    world_start(&world);
+    assert_refused(GODWIT_REASON_NO_SLOT);
+    assert_int_equal(godwit_otadata_load(&world.board.agent, entries), GODWIT_ERR_MISSING);
+    end();
+}
+
+/* ---- the boot choice ---- */
+
+/* From factory nobody's entry is ours. */
+static void no_entry_of_its_own(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    world.peer.file = NULL;
+    world_start(&world);
+    assert_true(world_run(&world, done_checked_in, 60));
+    world.board.agent.slots.running_index = -1;
+    assert_int_equal(godwit_own_entry_mark(&world.board.agent, GODWIT_OTA_INVALID),
+                     GODWIT_ERR_MISSING);
+    end();
+}
+
+/* Somebody else has chosen another image while this one is on trial: no way back is ours to take,
+ * and the image stays until a restart. */
+static void no_way_back_by_anothers_choice(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_WRONG_CONFIG, 60);
+    world_start(&world);
+    assert_true(world_run(&world, done_on_trial, 900));
+    struct godwit_ota_entry entries[2], entry;
+    int sector;
+    const struct godwit_flash *flash = &world.flash;
+    assert_int_equal(godwit_otadata_load(&world.board.agent, entries), GODWIT_OK);
+    godwit_ota_select(entries, 0, 2, GODWIT_OTA_NEW, &sector, &entry);
+    assert_int_equal(flash_put(flash, OTADATA_OFFSET + (uint32_t)sector * 4096,
+                               (const uint8_t *)&entry, sizeof entry),
+                     GODWIT_OK);
+    assert_true(world_run(&world, done_outcome, 900));
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_TRIAL);
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
+    end();
+}
+
+/* ---- trials ---- */
+
+/* Eight power cuts say nothing about an image; the ninth ends it. */
+static void nine_power_cuts_on_trial(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_NEVER_CONFIRM, 0);
+    world_start(&world);
+    for (int cuts = 0; cuts < 9; cuts++) {
+        assert_true(world_run(&world, done_on_trial, 3600));
+        assert_int_equal(world.peer.outcomes, 0);
+        world_power_cycle(&world);
+    }
+    assert_true(world_run(&world, done_outcome, 900));
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_FLOWN_BACK);
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_POWER);
+    assert_string_equal(world.peer.last.version, "1.0.0");
+    end();
+}
+
+/* Where no bootloader watches, an image whose failure was noted already is left at the next boot.
+ */
+static void leaves_what_has_failed_already(void **state)
+{
+    (void)state;
+    for (uint32_t cut = 1; cut <= 6; cut++) {
+        struct saw saw;
+        begin(BEHAVIOUR_WRONG_CONFIG, 1);
+        saw_init(&saw, &world.flash);
+        struct godwit_flash sawn = saw_port(&saw);
+        world.options.flash = &sawn;
+        world.options.bootloader.has_rollback = false;
+        world_start(&world);
+        assert_true(world_run(&world, done_on_trial, 900));
+        saw.kind = SAW_AFTER;
+        saw.cut_at = saw.operations + cut;
+        for (int i = 0; i < 20000 && !saw.is_off && !world.peer.outcomes; i++) {
+            uint64_t next_ms = board_step(&world.board, world.now_ms);
+            if (next_ms > world.now_ms && next_ms != UINT64_MAX) world.now_ms = next_ms;
+        }
+        board_power_off(&world.board);
+        saw_power_on(&saw);
+        board_power_on(&world.board, GODWIT_RESET_POWER_ON);
+        assert_true(world_run(&world, done_outcome, 3600));
+        assert_true(world_run(&world, done_checked_in, 3600));
+        assert_string_equal(world.peer.last.version, "1.0.0");
+        end();
+    }
+}
+
+/* The confirmed image rots: the one before it runs, and the operator hears why. */
+static void a_confirmed_image_rots(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    world_start(&world);
+    assert_true(world_run(&world, done_confirmed, 900));
+    world.peer.file = NULL;
+    assert_true(world_run(&world, done_checked_in, 900));
+    uint32_t outcomes = world.peer.outcomes;
+    assert_int_equal(world.flash.erase(world.flash.ctx, SLOT_1 + 4096, 4096), GODWIT_OK);
+    world_power_cycle(&world);
+    for (int i = 0; i < 100 && world.peer.outcomes == outcomes; i++)
+        world_run(&world, NULL, 10);
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_IMAGE_DAMAGED);
+    assert_string_equal(world.peer.last.version, "1.0.0");
+    end();
+}
+
+/* ---- files ---- */
+
+static void an_image_larger_than_its_place(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    world.peer.file = NULL;
+    world_start(&world);
+    assert_true(world_run(&world, done_checked_in, 60));
+    struct godwit_agent *agent = &world.board.agent;
+    struct godwit_region place = {SLOT_0, SLOT_SIZE};
+    uint8_t digest[32];
+    uint32_t size;
+    assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_OK);
+    place.size = 24 + 7; /* not even a segment's header */
+    assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_ERR_FORMAT);
+    place.size = IMAGE_SIZE - 4096 - 1; /* all but the last byte of the digest */
+    assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_ERR_FORMAT);
+
+    /* no segments and no digest: a header, and a checksum byte at its end */
+    static const uint8_t bare[32] = {0xE9};
+    assert_int_equal(flash_put(&world.flash, SLOT_1, bare, sizeof bare), GODWIT_OK);
+    place = (struct godwit_region){SLOT_1, sizeof bare - 1};
+    assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_ERR_FORMAT);
+    place.size = sizeof bare;
+    assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_OK);
+    assert_int_equal(size, sizeof bare);
+    end();
+}
+
+/* An open product takes small files; one that ends within its head is none. */
+static void open_product_with(uint32_t size)
+{
+    struct pack_options options = world_pack("1.1.0");
+    options.size = 0; /* the smallest */
+    file = world_image(&options);
+    world_init(&world, NULL);
+    peer_offer(&world.peer, file.data, size ? size : file.size, 5);
+    world.peer.chip_id = 5;
+    world_start(&world);
+}
+
+static void a_file_that_ends_in_its_head(void **state)
+{
+    (void)state;
+    open_product_with(400);
+    assert_refused(GODWIT_REASON_TRUNCATED);
+    end();
+}
+
+static bool done_requested(const struct world *one)
+{
+    return one->peer.image_requests > 0;
+}
+
+static void an_engine_that_fails_over_the_head(void **state)
+{
+    (void)state;
+    open_product_with(0);
+    assert_true(world_run(&world, done_requested, 600));
+    crypto_fault_at(CRYPTO_HASH, 1);
+    assert_refused(GODWIT_REASON_NOT_AN_IMAGE);
+    crypto_fault_at(CRYPTO_HASH, 0);
+    end();
+}
+
+/* The server's word is within bounds, the image is not. */
+static void an_image_other_than_its_instruction(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    world.options.efuses.secure_version = 1;
+    struct pack_options options = world_pack("1.0.0");
+    options.secure_version = 1;
+    world_comes_with(&world, world_sign(world_image(&options), 0));
+    world.peer.secure_version = 1; /* the image has 0 */
+    world_start(&world);
+    assert_refused(GODWIT_REASON_SECURE_VERSION);
+    end();
+
+    begin(BEHAVIOUR_HEALTHY, 0);
+    world.peer.counter = 7; /* the image has no policy, so no counter */
+    world_start(&world);
+    assert_refused(GODWIT_REASON_COUNTER_DIFFERS);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_place_for_the_record),
+        cmocka_unit_test(no_second_slot),
+        cmocka_unit_test(no_otadata),
+        cmocka_unit_test(no_entry_of_its_own),
+        cmocka_unit_test(no_way_back_by_anothers_choice),
+        cmocka_unit_test(nine_power_cuts_on_trial),
+        cmocka_unit_test(leaves_what_has_failed_already),
+        cmocka_unit_test(a_confirmed_image_rots),
+        cmocka_unit_test(an_image_larger_than_its_place),
+        cmocka_unit_test(a_file_that_ends_in_its_head),
+        cmocka_unit_test(an_engine_that_fails_over_the_head),
+        cmocka_unit_test(an_image_other_than_its_instruction),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
