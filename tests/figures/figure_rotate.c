@@ -1,7 +1,8 @@
 /* figure rotate: keys are changed under a living fleet. Over 400 days twelve releases go out; the
  * image key changes from K1 to K2 to K3, the server's deploy key twice. Each handing over is signed
  * by the old and the new key, the release after it by the new one alone. A fifth of the devices has
- * no power during one handing over or two, one in a hundred from the first release to the last.
+ * no power during one handing over or two, one in a hundred from the first release to the last; and
+ * one in twenty of those that are told to install loses it in the middle of that.
  *
  * At the end every device must run the last release, over at most three installs at a time, and
  * refuse a file that K1 alone signed, though the server itself tells it to install that.
@@ -260,9 +261,10 @@ int main(int argc, char **argv)
     char refused[16];
     snprintf(refused, sizeof refused, "%u", result.refused);
     printf("figure rotate devices=%u stranded=%u hops_max=%u k1_refused=%s releases=%d days=%d "
-           "bridged=%u checkins=%llu\n",
+           "bridged=%u cuts=%u checkins=%llu\n",
            words.devices, result.stranded, result.hops_max, all_refused ? "all" : refused, RELEASES,
-           (int)(END_MS / DAY_MS), result.bridged, (unsigned long long)drill.server.checkins);
+           (int)(END_MS / DAY_MS), result.bridged, drill.herd.cuts,
+           (unsigned long long)drill.server.checkins);
     close_drill(&drill);
     return result.stranded || result.hops_max > HOPS_MAX || !all_refused;
 }

@@ -8,6 +8,9 @@
 #define FLASH_SIZE 0x40000u
 #define SLOT_SIZE 0x10000u
 #define IMAGE_PATH "/v1/image/"
+#define CUT_SHARE 5         /* of 100 that are told to install lose power on the way, */
+#define CUT_WITHIN_MS 20000 /* somewhere between download and confirming, */
+#define CUT_FOR_MS 3600000  /* for an hour */
 
 /* ---- the net port ---- */
 
@@ -44,6 +47,17 @@ static int answer_image(struct unit *unit, const struct godwit_request *request)
     return 206;
 }
 
+/* Power goes in the middle of some updates, of those that have no other plan. */
+static void maybe_cut(struct unit *unit, uint64_t installs)
+{
+    struct herd *herd = unit->herd;
+    uint32_t index = (uint32_t)(unit - herd->units), purpose = (uint32_t)installs;
+    if (unit->off_ms != HERD_NEVER || herd_chance(herd, index, purpose, 100) >= CUT_SHARE) return;
+    unit->off_ms = herd->server->now_ms + herd_chance(herd, index, ~purpose, CUT_WITHIN_MS);
+    unit->on_ms = unit->off_ms + CUT_FOR_MS;
+    herd->cuts++;
+}
+
 static godwit_err net_start(void *ctx, const struct godwit_request *request)
 {
     struct unit *unit = ctx;
@@ -52,10 +66,12 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     unit->body = (const uint8_t *)unit->reply;
     unit->body_size = unit->body_at = 0;
     if (request->body) {
+        uint64_t installs = unit->herd->server->installs;
         note_outcome(unit, request);
         unit->answer.status =
             drill_server_checkin(unit->herd->server, request->bearer, request->body,
                                  request->body_size, unit->reply, &unit->body_size);
+        if (unit->herd->server->installs > installs) maybe_cut(unit, installs);
     } else {
         unit->answer.status = answer_image(unit, request);
     }

@@ -37,6 +37,7 @@ struct herd {
     struct flash_ram template;
     uint8_t seed[GODWIT_POLICY_BYTES];
     uint64_t random_seed;
+    uint32_t cuts; /* power lost in the middle of an update */
 };
 
 /* `first` is what a cable flashed. Units begin with the power off and no plan. */
