@@ -81,6 +81,12 @@ static void refuse_removal(const struct removal *removal)
     }
 }
 
+static void reply_no_release(struct http_request *request)
+{
+    problem(request, 404, "no-release", "there is no such release; `godwit status` lists them",
+            "version");
+}
+
 static void removal_reply(struct change *change, godwit_err err)
 {
     struct removal *removal = (struct removal *)change;
@@ -89,8 +95,7 @@ static void removal_reply(struct change *change, godwit_err err)
     if (err) {
         problem_of_error(request, err);
     } else if (!removal->is_known) {
-        problem(request, 404, "no-release", "there is no such release; `godwit status` lists them",
-                "version");
+        reply_no_release(request);
     } else if (verdict.result != REMOVE_DONE) {
         refuse_removal(removal);
     } else {
@@ -106,13 +111,18 @@ static void removal_reply(struct change *change, godwit_err err)
 
 void handle_delete(struct http_request *request)
 {
+    const char *product = http_param(request, "product"), *version = http_param(request, "version");
     struct removal *removal = arena_zalloc(request->arena, sizeof *removal);
     if (!removal) {
         problem_busy(request);
         return;
     }
-    snprintf(removal->product, sizeof removal->product, "%s", http_param(request, "product"));
-    snprintf(removal->version, sizeof removal->version, "%s", http_param(request, "version"));
+    if (strlen(product) >= sizeof removal->product || strlen(version) >= sizeof removal->version) {
+        reply_no_release(request); /* cut to fit it could be another one's name */
+        return;
+    }
+    snprintf(removal->product, sizeof removal->product, "%s", product);
+    snprintf(removal->version, sizeof removal->version, "%s", version);
     removal->change.app = request->app;
     removal->change.request = request;
     removal->change.run = removal_run;

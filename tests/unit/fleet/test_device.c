@@ -424,6 +424,11 @@ static void facts_are_flushed_and_read_again(void **state)
 {
     struct world *world = begin(state, 3);
     bool more = false;
+    struct godwit_checkin says = checkin_of(3, OLD);
+    says.floor = 7;
+    says.unwatched = true;
+    memset(says.deploy_keys, 0xD1, 16);
+    world_say(world, &says);
     world_begin(world);
     assert_int_equal(device_flush(&world->fleet, world->db, 2, &more), GODWIT_OK);
     assert_true(more);
@@ -436,6 +441,9 @@ static void facts_are_flushed_and_read_again(void **state)
     const struct device_facts *after = &device_find(&world->fleet, checkin.device_id)->facts;
     assert_int_equal(after->slot_size, 1 << 20);
     assert_string_equal(after->version, "1.0.0");
+    assert_int_equal(after->floor, 7);
+    assert_true(after->unwatched);
+    assert_int_equal(after->deploy_keys[15], 0xD1);
     assert_memory_equal(&before, after, sizeof before);
 }
 

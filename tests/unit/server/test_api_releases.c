@@ -192,6 +192,14 @@ static void deleting(void **state)
     assert_int_equal(live_ask(live, "DELETE", "/api/v1/releases/thermostat/9", NULL), 404);
     assert_string_equal(live_text(live, "type"), "no-release");
     struct mouse mouse = join(live);
+    /* a name that is longer than any is not cut down to another one's */
+    struct release *spare = release_find(&live->app.fleet, "thermostat", "1.2.0");
+    memset(spare->version, 'v', 32);
+    assert_int_equal(live_ask(live, "DELETE",
+                              "/api/v1/releases/thermostat/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",
+                              NULL),
+                     404);
+    snprintf(spare->version, sizeof spare->version, "1.2.0");
     assert_int_equal(deploy(live, "1.1.0", ""), 201);
     assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 409);
     assert_string_equal(live_text(live, "type"), "in-use");
