@@ -2,7 +2,7 @@
 # `make help` prints the lines that carry two hashes.
 
 BUILD ?= build
-FIGURES := interop truth flip cut drop network otadata badflash badimage clock nth tls rotate size idle attack fuzz
+FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate size idle attack fuzz
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo test figures $(FIGURES:%=figure-%) examples asan tidy format install clean

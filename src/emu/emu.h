@@ -92,8 +92,10 @@ struct saw {
     uint32_t operations; /* writes and erases begun, over all of the saw's life */
     uint32_t cut_at;     /* cuts when operations reaches it (1: the very first); 0: never */
     enum saw_kind kind;
-    uint64_t seed; /* chooses where inside an operation it tears */
-    bool is_off;   /* power is gone */
+    uint64_t seed;       /* chooses where inside an operation it tears */
+    bool is_off;         /* power is gone */
+    uint32_t cut_offset; /* of the operation that was cut last */
+    bool cut_is_erase;
     /* private */
     struct saw_weak weak[SAW_WEAK_MAX]; /* newest first */
     uint64_t reads;

@@ -195,10 +195,12 @@ static godwit_err torn_erase(struct saw *saw, uint32_t offset, size_t size)
 /* ---- the port ---- */
 
 /* Counts an operation; true when power goes during it. */
-static bool strikes(struct saw *saw)
+static bool strikes(struct saw *saw, uint32_t offset, bool is_erase)
 {
     saw->operations++;
     saw->is_off = saw->cut_at && saw->operations >= saw->cut_at;
+    saw->cut_offset = offset;
+    saw->cut_is_erase = is_erase;
     return saw->is_off;
 }
 
@@ -224,7 +226,7 @@ static godwit_err saw_write(void *ctx, uint32_t offset, const uint8_t *data, siz
     struct saw *saw = ctx;
     godwit_err err = GODWIT_OK;
     if (saw->is_off) return GODWIT_ERR_IO;
-    bool is_cut = strikes(saw);
+    bool is_cut = strikes(saw, offset, false);
     if (is_cut && (saw->kind == SAW_BEFORE || !size)) return GODWIT_ERR_IO;
     weak_drop(saw, offset, size);
     if (is_whole(saw))
@@ -239,7 +241,7 @@ static godwit_err saw_erase(void *ctx, uint32_t offset, size_t size)
     struct saw *saw = ctx;
     godwit_err err = GODWIT_OK;
     if (saw->is_off) return GODWIT_ERR_IO;
-    bool is_cut = strikes(saw);
+    bool is_cut = strikes(saw, offset, true);
     if (is_cut && (saw->kind == SAW_BEFORE || !size)) return GODWIT_ERR_IO;
     if (is_whole(saw)) {
         weak_drop(saw, offset, size);

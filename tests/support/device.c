@@ -40,29 +40,38 @@ static struct bootloader device_bootloader(void)
                                .has_rollback = true};
 }
 
-void device_init(struct device *device, const struct board_layout *layout,
-                 const struct firmware *first, const struct key *key, uint32_t write_size)
+void device_open(struct device *device, const struct device_options *options)
 {
-    static const struct board_layout two_slots = {0};
+    uint32_t flash_size = options->flash_size ? options->flash_size : DEVICE_FLASH_SIZE;
+    struct bootloader bootloader = device_bootloader();
+    bootloader.has_rollback = !options->is_unwatched;
     *device = (struct device){0};
-    must(!flash_ram_init(&device->ram, DEVICE_FLASH_SIZE, write_size, NULL), "memory");
+    must(!flash_ram_init(&device->ram, flash_size, options->write_size, NULL), "memory");
     device->bare = flash_ram_port(&device->ram);
-    must(!board_provision(&device->bare, device_bootloader().chip, layout ? layout : &two_slots,
-                          first->data, first->size),
+    must(!board_provision(&device->bare, bootloader.chip, &options->layout, options->first.data,
+                          options->first.size),
          "provisioning");
     saw_init(&device->saw, &device->bare);
     device->flash = saw_port(&device->saw);
-    peer_init(&device->peer, key);
+    peer_init(&device->peer, options->key);
     struct godwit_net net = peer_port(&device->peer);
     link_init(&device->link, &net);
-    const struct board_options options = {.flash = &device->flash,
-                                          .net = link_port(&device->link),
-                                          .bootloader = device_bootloader(),
-                                          .mac = {0x7C, 0xDF, 0xA1, 0, 0, 1},
-                                          .seed_policy = peer_seed(&device->peer),
-                                          .claim_token = peer_claim_token(),
-                                          .random_seed = 1};
-    board_init(&device->board, &options);
+    const struct board_options board = {.flash = &device->flash,
+                                        .net = link_port(&device->link),
+                                        .bootloader = bootloader,
+                                        .mac = {0x7C, 0xDF, 0xA1, 0, 0, 1},
+                                        .seed_policy = peer_seed(&device->peer),
+                                        .claim_token = peer_claim_token(),
+                                        .random_seed = 1};
+    board_init(&device->board, &board);
+}
+
+void device_init(struct device *device, const struct board_layout *layout,
+                 const struct firmware *first, const struct key *key, uint32_t write_size)
+{
+    struct device_options options = {.first = *first, .key = key, .write_size = write_size};
+    if (layout) options.layout = *layout;
+    device_open(device, &options);
 }
 
 void device_deinit(struct device *device)
@@ -108,9 +117,32 @@ bool device_would_boot(const struct device *device, struct godwit_partition *par
     struct flash_ram copy;
     struct boot boot;
     must(!flash_ram_clone(&device->ram, &copy), "memory");
-    struct godwit_flash flash = flash_ram_port(&copy);
+    struct godwit_flash inner = flash_ram_port(&copy);
+    struct saw saw = device->saw; /* what wavers goes on doing so */
+    saw.inner = inner;
+    saw_power_on(&saw);
+    struct godwit_flash flash = saw_port(&saw);
     must(!bootloader_run(bootloader, &flash, &efuses, &boot), "booting");
     flash_ram_deinit(&copy);
     *partition_out = boot.partition;
     return boot.boots;
+}
+
+bool device_active_entry(const struct device *device, struct godwit_ota_entry *out)
+{
+    uint8_t table[GODWIT_PTABLE_SIZE], bytes[GODWIT_OTA_ENTRY_SIZE];
+    struct godwit_partition otadata;
+    struct godwit_ota_entry entries[2];
+    const struct godwit_flash *flash = &device->bare;
+    if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table) ||
+        godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata))
+        return false;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t offset = otadata.offset + i * FLASH_ERASE_SIZE;
+        if (flash->read(flash->ctx, offset, bytes, sizeof bytes)) return false;
+        entries[i] = godwit_ota_entry_load(bytes);
+    }
+    int active = godwit_ota_active(entries);
+    if (active >= 0) *out = entries[active];
+    return active >= 0;
 }

@@ -27,6 +27,15 @@ struct device {
     uint64_t now_ms;
 };
 
+struct device_options {
+    struct board_layout layout;
+    struct firmware first;
+    const struct key *key;
+    uint32_t write_size;
+    uint32_t flash_size; /* 0: DEVICE_FLASH_SIZE */
+    bool is_unwatched;   /* a bootloader without rollback */
+};
+void device_open(struct device *device, const struct device_options *options);
 /* `first` in ota_0 or factory, otadata blank, never booted; trusts key (NULL: an open product).
  * layout NULL: two slots. The device must not move in memory. */
 void device_init(struct device *device, const struct board_layout *layout,
@@ -43,3 +52,5 @@ bool device_runs(const struct device *device, const struct firmware *file);
 bool device_would_boot(const struct device *device, struct godwit_partition *partition_out);
 bool device_holds(const struct device *device, const struct godwit_partition *partition,
                   const struct firmware *file);
+/* The otadata entry that the bootloader follows; false: none. */
+bool device_active_entry(const struct device *device, struct godwit_ota_entry *out);
