@@ -205,11 +205,13 @@ static bool reach(enum phase phase)
     return device_run(&device, phase == DOWNLOAD ? device_is_downloading : is_on_trial, DAY_S);
 }
 
-/* What the server wants of the device, once the sector has rotted. */
-static const char *play_on(const struct world *world, enum phase phase)
+/* What the server wants of the device, once the sector has rotted. is_told: the device must have
+ * noticed by then, and said so. */
+static const char *play_on(const struct world *world, enum phase phase, bool is_told)
 {
     const char *wrong = run_for(phase == TRIAL || phase == BAD_TRIAL ? 1 : 150);
     if (wrong) return wrong;
+    if (is_told && device.peer.outcomes == steady.device.peer.outcomes) return "says nothing";
     if (phase == IDLE) return recovers(&files[world->updates]); /* what ran: healed if need be */
     if (phase == UNDO) return recovers(&files[world->updates - 1]);
     if (phase == BAD_TRIAL) {
@@ -220,13 +222,17 @@ static const char *play_on(const struct world *world, enum phase phase)
     return recovers(&files[NEXT]);
 }
 
+static bool is_in_running_image(uint32_t offset)
+{
+    const struct godwit_partition *running = &device.board.running;
+    return offset >= running->offset && offset < running->offset + IMAGE_SIZE;
+}
+
 /* With two slots, while one is being written, the other holds the only whole image: when that rots
  * and the chip resets, nothing boots, whatever an agent does. A factory image is the cure. */
 static bool is_last_image(const struct world *world, uint32_t offset)
 {
-    const struct godwit_partition *running = &device.board.running;
-    return !world->has_factory && offset >= running->offset &&
-           offset < running->offset + IMAGE_SIZE;
+    return !world->has_factory && is_in_running_image(offset);
 }
 
 static void rot_sector(const struct world *world, uint32_t offset, const char *name)
@@ -251,7 +257,8 @@ static void rot_sector(const struct world *world, uint32_t offset, const char *n
             if (cycles) power_cycle();
             snprintf(what, sizeof what, "%s, %u bits of %s at 0x%05x%s", PHASE_NAMES[phase],
                      bits[i / 2], name, offset, cycles ? ", power cycled" : "");
-            note(world, what, play_on(world, phase));
+            bool is_told = cycles && phase == IDLE && is_in_running_image(offset);
+            note(world, what, play_on(world, phase, is_told));
         }
         moment_drop(&moments[phase]);
     }
@@ -279,9 +286,16 @@ static void run_rot(const struct world *world)
 
 /* ---- the n-th operation ---- */
 
-/* One update with the plan of the fault; operations_out: of that sort, in the update alone. */
-static const char *update_with_fault(unsigned sort, bool is_silent, bool lasts, uint32_t fail_at,
-                                     uint32_t *operations_out)
+/* Also confirmed: where the board's look at the behaviour in the image fails, that is healthy. */
+static bool is_ended(const struct device *d)
+{
+    return is_decided(d) || (device_is_idle(d) && d->peer.outcome.stage != GODWIT_STAGE_CONFIRMED &&
+                             d->peer.outcome.rollout_id == d->peer.rollout_id);
+}
+
+/* One update or fly-back with the plan of the fault; operations_out: of that sort, in it alone. */
+static const char *update_with_fault(const struct firmware *file, unsigned sort, bool is_silent,
+                                     bool lasts, uint32_t fail_at, uint32_t *operations_out)
 {
     moment_return(&steady, &device);
     count.boots = device.board.counters.boots;
@@ -290,7 +304,7 @@ static const char *update_with_fault(unsigned sort, bool is_silent, bool lasts, 
     fault.lasts = lasts;
     fault.operations = 0;
     fault.fail_at = fail_at;
-    peer_offer(&device.peer, files[NEXT].data, files[NEXT].size, 40);
+    peer_offer(&device.peer, file->data, file->size, 40);
     const char *wrong = NULL;
     if (lasts) {
         wrong = run_for(BROKEN_S);
@@ -298,27 +312,28 @@ static const char *update_with_fault(unsigned sort, bool is_silent, bool lasts, 
         power_cycle();
     } else {
         device.peer.offers_always = true;
-        wrong = run(is_decided, DAY_S);
+        wrong = run(file == &files[BAD] ? is_ended : is_decided, DAY_S);
     }
     *operations_out = fault.operations;
     fault_clear(&fault);
     return wrong ? wrong : recovers(&files[NEXT]);
 }
 
-static void run_nth(const struct world *world)
+static void run_nth(const struct world *world, const struct firmware *file)
 {
     static const unsigned sorts[] = {FAULT_READ, FAULT_WRITE, FAULT_ERASE};
     static const char *const names[] = {"read", "write", "erase"};
     char what[96];
     for (uint32_t way = 0; way < 12; way++) {
-        uint32_t sort = way / 4, operations, ignored;
+        uint32_t sort = sorts[way / 4], operations, ignored;
         bool is_silent = way & 1, lasts = way & 2;
-        if (update_with_fault(sorts[sort], false, false, 0, &operations)) abort();
+        if (update_with_fault(file, sort, false, false, 0, &operations)) abort();
         for (uint32_t n = 1; n <= operations; n++) {
             if (!is_wanted()) continue;
-            snprintf(what, sizeof what, "%s %u of %u %s%s", names[sort], n, operations,
+            snprintf(what, sizeof what, "%s, %s %u of %u %s%s",
+                     file == &files[BAD] ? "fly-back" : "update", names[way / 4], n, operations,
                      is_silent ? "does nothing" : "fails", lasts ? ", and all behind it" : "");
-            note(world, what, update_with_fault(sorts[sort], is_silent, lasts, n, &ignored));
+            note(world, what, update_with_fault(file, sort, is_silent, lasts, n, &ignored));
         }
     }
 }
@@ -359,7 +374,8 @@ static void run_worlds(void)
     for (size_t i = 0; i < WORLDS_COUNT; i++) {
         begin(&WORLDS[i]);
         run_rot(&WORLDS[i]);
-        run_nth(&WORLDS[i]);
+        run_nth(&WORLDS[i], &files[NEXT]);
+        run_nth(&WORLDS[i], &files[BAD]);
         end();
     }
     if (count.excused)

@@ -177,6 +177,21 @@ static const struct bad {
     {BEHAVIOUR_SELF_RESET, 3, NORMAL_S, GODWIT_REASON_TRIAL_RESET, false},
 };
 
+/* Panics, watchdog and self-made resets since the steady moment, but for the agent's own. */
+static uint32_t count_deaths(void)
+{
+    const struct board_counters *now = &device.board.counters;
+    const struct board_counters *then = &steady.device.board.counters;
+    return now->panics + now->watchdogs - then->panics - then->watchdogs;
+}
+
+/* A trial is one boot: an image dies on it once. Confirmed and in its first hour it may three
+ * times. */
+static uint32_t deaths_max(const struct bad *bad)
+{
+    return bad->reason == GODWIT_REASON_CRASH_LOOP ? 3 : 1;
+}
+
 static bool has_booted_bad(const struct device *d)
 {
     return d->board.counters.boots > steady.device.board.counters.boots && d->board.is_started;
@@ -207,7 +222,8 @@ static void run_behaviour(const struct world *world, const struct bad *bad)
         firmware_make("9.0.0", (struct behaviour){bad->kind, bad->delay_s}, FILE_SIZE, world_key);
     moment_return(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
-    bool returns = device_run(&device, has_booted_bad, QUIET_S) && comes_back(world, bad->limit_s);
+    bool returns = device_run(&device, has_booted_bad, QUIET_S) &&
+                   comes_back(world, bad->limit_s) && count_deaths() <= deaths_max(bad);
     bool is_named = device.peer.outcome.reason == bad->reason &&
                     device.peer.outcome.stage == GODWIT_STAGE_FLOWN_BACK;
     judge(world, what, returns, is_named);
