@@ -161,6 +161,7 @@ static godwit_err select_idle(struct godwit_agent *agent)
     }
     godwit_ota_select(entries, (uint32_t)agent->slots.idle_index, agent->slots.count, state,
                       &sector, &entry);
+    if (entry.seq == UINT32_MAX) return GODWIT_ERR_SPACE; /* no number is left */
     entry = make_entry(entry.seq, state);
     return godwit_otadata_store(agent, sector, &entry);
 }
