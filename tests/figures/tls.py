@@ -177,19 +177,23 @@ def certificate_cases(certs):
             yield Case(name, "refused", front.shows(context), 2, requests=0, **extra)
 
 
+def line_with(words, lines):
+    for line in lines:
+        if words in line:
+            return line
+    raise ValueError(f"s_server ended without {words}")
+
+
 def renegotiation_case(setting):
     """openssl s_server asks for a new handshake as soon as it has the request."""
     def spoil(one, sock, _):
-        port = front.listen()
-        number = port.getsockname()[1]
-        port.close()
         chain, key = setting.chain, setting.key
-        with subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{number}", "-tls1_2",
+        with subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_2",
                                "-cert", chain, "-key", key, "-cert_chain", chain, "-naccept", "1"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT) as server:
-            while b"ACCEPT" not in server.stdout.readline():
-                pass
+            # "ACCEPT 127.0.0.1:40001"
+            number = int(line_with(b"ACCEPT", server.stdout).rsplit(b":", 1)[1])
             hellos = []
 
             def watch(_, direction, __, header, payload):
@@ -198,13 +202,14 @@ def renegotiation_case(setting):
                 return [header + payload]
             threading.Thread(target=front.by_record(number, watch), args=(one, sock, 0),
                              daemon=True).start()
-            while b"POST /v1/checkin" not in server.stdout.readline():
-                pass
+            line_with(b"POST /v1/checkin", server.stdout)
             asked = time.monotonic()
             server.stdin.write(b"r\n")
             server.stdin.flush()
-            server.stdin.close()
-            server.wait(30)
+            try:
+                server.wait(3)  # declined, it gives up, or waits for ever
+            except subprocess.TimeoutExpired:
+                server.kill()
             if any(at > asked for at in hellos):
                 one.requests += 1  # it began a second handshake
     return Case("TLS 1.2 renegotiation asked for", "refused", spoil, 2, requests=0)

@@ -254,8 +254,11 @@ def by_record(port, rule):
                 for one in (sink, source):
                     if cut.how == "reset":
                         reset(one)
-                    else:
-                        socket.socket.shutdown(one, socket.SHUT_RDWR)
+                        continue
+                    try:
+                        one.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass  # the device was faster
             except OSError:
                 pass
             over.set()
