@@ -134,7 +134,7 @@ struct attack {
     const struct attack_file *before; /* BEFORE: an honest update */
     const struct attack_file *after;  /* AFTER: the honest update */
     enum attack_key signer, after_signer;
-    uint8_t flags;                       /* of the offer, besides INSTALL */
+    uint8_t flags, after_flags;          /* of the offers, besides INSTALL */
     uint32_t secure_version;             /* burnt into the board's chip, where it is emulated */
     uint32_t interval_s, memory, random; /* memory: a case's own notes */
     char sources[ATTACK_SOURCES_MAX][GODWIT_SOURCE_SIZE];

@@ -27,6 +27,17 @@ static void flip_served(struct attack *attack)
     attack->serve = served;
 }
 
+/* When the mirror is gone, the same genuine file is still to be had. Where its bad bytes were read
+ * three times to the end the file is set aside, so that they do not wear out the flash, and the
+ * honest server has to say "force now". */
+static void poison(struct attack *attack)
+{
+    flip_served(attack);
+    attack->after = attack->offer;
+    bool is_head = attack->row->param < 4096;
+    if (!is_head) attack->after_flags = GODWIT_INSTRUCTION_FORCE_NOW;
+}
+
 /* Another build of the same release, as genuine as the named one. */
 static void other_build(struct attack *attack)
 {
@@ -275,6 +286,11 @@ const struct attack_case ATTACK_CODE[] = {
      REFUSED(R(FILE_DIGEST), R(SIGNATURE_FORMAT)), .param = 0xFFFFFFFF, .begin = flip_served},
     {1, "M", "mirror-other-build", "the mirror sends another genuine build of the release",
      REFUSED(R(FILE_DIGEST)), LIVE, .begin = other_build},
+    {1, "M", "mirror-poisons", "a flipped bit for hours; then the genuine file, by force-now",
+     REFUSED(R(FILE_DIGEST)), .during_s = 6 * 3600, .param = 9000, .begin = poison},
+    {1, "M", "mirror-poisons-head", "… in the first bytes; then the genuine file, without a word",
+     REFUSED(R(COUNTER_DIFFERS), R(BODY_DIFFERS)), .during_s = 6 * 3600, .param = 0x120 + 28,
+     .begin = poison},
     {1, "N", "instruction-unsigned", "a genuine instruction, its signature zeroed",
      REFUSED(R(INSTRUCTION_SIGNATURE)), LIVE, .begin = attack_offer_next,
      .reply = no_instruction_signature},

@@ -217,6 +217,7 @@ static void write_instruction(struct attack *attack, struct godwit_checkin_reply
     if (attack->seen.last.on_trial || is_running(attack, file)) file = NULL;
     uint8_t flags = file ? GODWIT_INSTRUCTION_INSTALL : GODWIT_INSTRUCTION_STAY;
     if (file && is_hostile) flags |= attack->flags;
+    if (file && attack->phase == ATTACK_AFTER) flags |= attack->after_flags;
     struct godwit_instruction instruction = attack_instruction(attack, file, flags);
     enum attack_key signer = signer_of(attack);
     if (is_hostile && attack->row->instruct) attack->row->instruct(attack, &instruction);
