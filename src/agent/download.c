@@ -289,7 +289,7 @@ enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
     if (agent->phase == FETCH_ENTER) {
         agent->phase = FETCH_REQUEST;
         if (godwit_slot_resume(agent)) return refuse(agent, GODWIT_REASON_FLASH, NULL, 0);
-        if (agent->offset == 0) godwit_sources_start_over(agent);
+        if (agent->offset == 0) agent->sources_used &= GODWIT_SOURCES_UNSHARED;
         if (agent->best_offset < agent->offset) agent->best_offset = agent->offset;
         (void)!godwit_sources_choose(agent);
         return GODWIT_FETCH;

@@ -7,9 +7,9 @@
 
 #define BLAMED UINT8_MAX
 #define USED_ANY ((1u << (GODWIT_SOURCES_MAX + 1)) - 1)
-#define IS_UNSHARED 0x80u
 
-_Static_assert(!(USED_ANY & IS_UNSHARED) && !(USED_ANY & GODWIT_SOURCE_EARLIER), "one byte");
+_Static_assert(!(USED_ANY & GODWIT_SOURCES_UNSHARED) && !(USED_ANY & GODWIT_SOURCE_EARLIER),
+               "one byte");
 
 static bool is_listed(const struct godwit_agent *agent, unsigned source)
 {
@@ -44,7 +44,7 @@ void godwit_sources_use(struct godwit_agent *agent)
 bool godwit_sources_may_go_on(const struct godwit_agent *agent)
 {
     unsigned others = agent->sources_used & USED_ANY & ~(1u << agent->source);
-    return !(agent->sources_used & IS_UNSHARED) || !others;
+    return !(agent->sources_used & GODWIT_SOURCES_UNSHARED) || !others;
 }
 
 void godwit_sources_start_over(struct godwit_agent *agent)
@@ -52,7 +52,7 @@ void godwit_sources_start_over(struct godwit_agent *agent)
     agent->record.install_step = GODWIT_STEP_FETCHING;
     agent->record.install_blocks = 0;
     agent->offset = 0;
-    agent->sources_used &= IS_UNSHARED;
+    agent->sources_used &= GODWIT_SOURCES_UNSHARED;
 }
 
 void godwit_sources_offer(struct godwit_agent *agent, bool is_same,
@@ -81,7 +81,7 @@ bool godwit_sources_blame(struct godwit_agent *agent)
         else
             agent->penalties[i] = BLAMED;
     }
-    if (is_shared) agent->sources_used |= IS_UNSHARED;
+    if (is_shared) agent->sources_used |= GODWIT_SOURCES_UNSHARED;
     godwit_sources_start_over(agent);
     agent->best_offset = 0;
     agent->tries = 0;

@@ -4,9 +4,9 @@
 
 #include "agent/internal.h"
 
-#define GODWIT_SOURCE_EARLIER                                          \
-    0x40u /* of sources_used: what is there came we do not know whence \
-           */
+/* Of sources_used: what is there came we know not whence; one source alone must fetch it all. */
+#define GODWIT_SOURCE_EARLIER 0x40u
+#define GODWIT_SOURCES_UNSHARED 0x80u
 /* An offer was accepted: takes its sources over; forgets the penalties unless it stood before. */
 void godwit_sources_offer(struct godwit_agent *agent, bool is_same,
                           const struct godwit_checkin_reply *reply);
