@@ -4,8 +4,11 @@
 BUILD ?= build
 FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate size idle attack fuzz
 
+# What takes minutes: everything that `make test` tells a sample of, each with its bar.
+LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack
+
 .DEFAULT_GOAL := all
-.PHONY: all help run demo test figures $(FIGURES:%=figure-%) examples asan tidy format install clean
+.PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format install clean
 
 all: ## build build/godwit (needs the packages that `make install` installs)
 	@tools/build.sh $(BUILD)
@@ -23,6 +26,9 @@ demo: ## the story in a terminal: a good release, a bad one, a device that flies
 test: ## install what is missing, run all quick tests, print the counts
 	@tools/install.sh test
 	@tools/test.sh
+
+test-long: test ## make test, then everything that it only samples, each figure with its bar
+	@tools/figure.sh $(LONG)
 
 figures: ## measure and print every figure
 	@tools/install.sh test

@@ -223,8 +223,9 @@ void power_tell_task(uint32_t task, const struct power_scope *scope, FILE *out,
         enum life_end end = tell(&e, scope, counts);
         counts->cases++;
         counts->ends[end]++;
-        if (end != LIFE_FINISHED && end != LIFE_STATELESS && failures++ < failures_max)
-            print_case(&e, end, out);
+        if (end == LIFE_FINISHED || end == LIFE_STATELESS) continue;
+        if (failures++ < failures_max) print_case(&e, end, out);
+        if (failures == scope->failures_max) break;
     }
     forget();
 }

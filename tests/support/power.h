@@ -16,10 +16,11 @@
 
 /* How much of it all is told. */
 struct power_scope {
-    uint32_t kinds;       /* of cuts: the saw's first so many; 0: all */
-    uint32_t seeds;       /* of each torn operation */
-    uint32_t pairs_every; /* every so manieth pair of cuts; 0: single cuts alone */
-    uint32_t kinds_again; /* kinds tried at the second of a pair, at least 1 */
+    uint32_t kinds;        /* of cuts: the saw's first so many; 0: all */
+    uint32_t seeds;        /* of each torn operation */
+    uint32_t pairs_every;  /* every so manieth pair of cuts; 0: single cuts alone */
+    uint32_t failures_max; /* a task ends behind so many; 0: it goes on */
+    uint32_t kinds_again;  /* kinds tried at the second of a pair, at least 1 */
 };
 
 struct power_counts {

@@ -70,7 +70,7 @@ def test_folders():
 
 
 def test_targets():
-    targets = re.findall(r"^([a-z]+):", text_of("Makefile"), re.M)
+    targets = re.findall(r"^([a-z-]+):", text_of("Makefile"), re.M)
     figures = re.search(r"^FIGURES := (.*)$", text_of("Makefile"), re.M)[1].split()
     readme = text_of("README.md")
     for figure in figures:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Negative controls: takes guards out of the code, one at a time, and demands that the test which
-holds the guard then fails. Rows stand in tests/unit/FOLDER/mutants.txt, a blank line between two:
+holds the guard then fails. Rows stand in tests/**/mutants.txt, a blank line between two:
 
     guard    what is taken out, in words
     file     src/agent/judge.c
@@ -128,7 +128,7 @@ def judge(index, row, commands, folder):
 
 def main():
     word = sys.argv[1] if len(sys.argv) > 1 else ""
-    rows = [row for path in sorted(ROOT.glob("tests/unit/**/mutants.txt"))
+    rows = [row for path in sorted(ROOT.glob("tests/**/mutants.txt"))
             for row in read_rows(path) if any(word in value for value in row.values())]
     commands = {entry["file"]: entry["command"]
                 for entry in json.loads((BUILD / "compile_commands.json").read_text())}
