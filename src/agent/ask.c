@@ -58,7 +58,6 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     checkin->secure_version = facts->secure_version;
     checkin->hardware_revision = facts->hardware_revision;
     checkin->reset = facts->reset;
-    checkin->unwatched = agent->record.flags & GODWIT_RECORD_IS_UNWATCHED;
 }
 
 /* What the ruling policy says; a malformed one says nothing. */
@@ -91,6 +90,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     if (record->install_step == GODWIT_STEP_FETCHING) checkin->progress = agent->best_offset;
     checkin->checkins = record->checkins;
     checkin->boots = record->boots;
+    checkin->unwatched = record->flags & GODWIT_RECORD_IS_UNWATCHED;
     checkin->fresh_age_s = agent->now_s - agent->fresh_s;
     fill_facts(agent, checkin);
     fill_trust(agent, checkin);

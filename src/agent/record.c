@@ -92,13 +92,14 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
 /* A flash that says OK and did nothing is found out only so. */
 static godwit_err compare(const struct godwit_agent *agent, uint32_t offset)
 {
-    const uint8_t *record = (const uint8_t *)&agent->record;
     uint8_t back[MARK_SIZE];
-    for (uint32_t at = 0; at < sizeof agent->record; at += sizeof back) {
-        godwit_err err = godwit_flash_read(agent, offset + at, back, sizeof back);
-        if (err) return err;
-        if (memcmp(back, record + at, sizeof back) != 0) return GODWIT_ERR_IO;
-    }
+    uint32_t at = sizeof agent->record;
+    do {
+        at -= (uint32_t)sizeof back;
+        if (godwit_flash_read(agent, offset + at, back, sizeof back) ||
+            memcmp(back, (const uint8_t *)&agent->record + at, sizeof back) != 0)
+            return GODWIT_ERR_IO;
+    } while (at > 0);
     return GODWIT_OK;
 }
 

@@ -17,7 +17,6 @@ static bool is_previous(const struct godwit_agent *agent)
 /* A note beside the installs: not while an outcome of one waits to be heard. */
 static enum godwit_state notice(struct godwit_agent *agent, enum godwit_reason reason)
 {
-    agent->last_reason = reason;
     if (agent->record.outcome_id && agent->record.outcome_stage != GODWIT_STAGE_NONE)
         return GODWIT_IDLE;
     return godwit_fail_of(agent, GODWIT_STAGE_NONE, reason, agent->record.running.file_sha256, 0);
@@ -65,17 +64,14 @@ static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reaso
     enum godwit_state next = GODWIT_IDLE;
     if (was_rejected) reason = GODWIT_REASON_REJECTED_RUNS;
     if (reason) next = notice(agent, reason);
-    bool is_held = is_previous(agent);
-    if (is_held) record->running = record->install;
-    if (record->install_slot == agent->slots.running.offset) {
-        memset(&record->install, 0, sizeof record->install);
-        record->install_step = GODWIT_STEP_NONE;
-    }
-    if (!is_held) {
+    if (is_previous(agent)) {
+        godwit_trade_places(record);
+    } else {
         memset(&record->running, 0, sizeof record->running);
         memcpy(record->running.image_sha256, agent->work.digest, 32);
+        record->running_slot = agent->slots.running.offset;
     }
-    record->running_slot = agent->slots.running.offset;
+    record->install_step = GODWIT_STEP_NONE; /* the other slot may hold anything */
     record->flags |= GODWIT_RECORD_IS_CALM;
     if (!was_rejected && godwit_policy_confirmed(agent)) return flash_failed(agent);
     if (align(agent, !was_rejected, &was_changed)) return flash_failed(agent);
@@ -130,8 +126,7 @@ enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
         return godwit_fly_back(agent);
     }
     godwit_err err = godwit_otadata_restore(agent, &was_changed);
-    if (err == GODWIT_ERR_MISSING) return GODWIT_IDLE;
-    if (err) return flash_failed(agent);
+    if (err && err != GODWIT_ERR_MISSING) return flash_failed(agent);
     return was_changed ? notice(agent, GODWIT_REASON_OTADATA_REPAIRED) : GODWIT_IDLE;
 }
 
