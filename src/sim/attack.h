@@ -49,6 +49,11 @@ struct attack_answer {
     uint32_t junk_headers; /* so many kilobytes of them in front; only on a real wire */
 };
 
+/* Another name of the same listener, and a file behind it: who is led there may take the file, but
+ * must leave the token behind. */
+#define ATTACK_ELSEWHERE_PATH "/elsewhere"
+#define ATTACK_ELSEWHERE "https://elsewhere:9" ATTACK_ELSEWHERE_PATH
+
 /* ---- a case ---- */
 
 struct attack;

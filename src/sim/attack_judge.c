@@ -34,8 +34,9 @@ bool attack_is_decided(const struct attack *attack)
         return has_wanted_reason(attack) || attack->seen.has_installed;
     case ATTACK_INSTALLED:
         return attack->seen.has_installed;
-    case ATTACK_KEPT:
     case ATTACK_WHOLE:
+        return attack->seen.has_installed || attack->seen.first_reason;
+    case ATTACK_KEPT:
         break;
     }
     return attack->seen.has_strange;

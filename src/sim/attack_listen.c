@@ -220,6 +220,9 @@ static void send_head(const struct attack_listener *listener, struct attack_conn
     if (answer->retry_after_s) add_line(conn, "Retry-After: %u\r\n", answer->retry_after_s);
     if (answer->location && !strncmp(answer->location, trap, sizeof trap - 1))
         add_line(conn, "Location: http://%s:%u/x\r\n", listener->host, listener->plain_port);
+    else if (answer->location && !strcmp(answer->location, ATTACK_ELSEWHERE))
+        add_line(conn, "Location: https://%s:%u%s\r\n", listener->other_host, listener->port,
+                 ATTACK_ELSEWHERE_PATH);
     else if (answer->location)
         add_line(conn, "Location: %s\r\n", answer->location);
     if (answer->status == 206 && answer->range_total)

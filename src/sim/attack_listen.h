@@ -23,7 +23,7 @@ struct attack_listener {
     void *ctx;
     void (*ask)(void *ctx, const struct attack_request *request, struct attack_answer *answer);
     void (*overheard)(void *ctx, const char *line); /* somebody came without TLS */
-    const char *host;                               /* for redirects to the plain port */
+    const char *host, *other_host; /* for redirects to the plain port, and to another name */
     uint16_t port, plain_port;
     /* private */
     int fd, plain_fd;

@@ -90,14 +90,16 @@ static bool prepare(struct live *live)
 {
     const char *folder = live->options->folder;
     struct attack_recipe recipe;
+    char names[300];
+    snprintf(names, sizeof names, "%s%s%s", live->address, live->options->host ? "," : "",
+             live->options->host ? live->options->host : "");
     attack_base_recipe(&live->world, BASE_POLICY, &recipe);
     recipe.has_policy = false;
     memcpy(recipe.version, "0.9.0", sizeof "0.9.0");
     struct attack_file first = attack_file_make(&live->world, &recipe);
     bool is_written =
-        (!mkdir(folder, 0700) || errno == EEXIST) &&
-        !certificate_ensure(folder, live->options->host) && make_token(live) &&
-        write_file(folder, "first.bin", first.data, first.size) &&
+        (!mkdir(folder, 0700) || errno == EEXIST) && !certificate_ensure(folder, names) &&
+        make_token(live) && write_file(folder, "first.bin", first.data, first.size) &&
         write_file(folder, "seed.bin", live->world.seeds[BASE_POLICY], GODWIT_POLICY_BYTES) &&
         write_file(folder, "claim", (const uint8_t *)live->token, strlen(live->token));
     live->state.current = first;
@@ -246,6 +248,7 @@ int attack_live_play(const struct attack_live *options)
     live.listener.ask = ask;
     live.listener.overheard = overheard;
     live.listener.host = options->host ? options->host : live.address;
+    live.listener.other_host = options->host ? live.address : "localhost";
     if (!attack_listener_open(&live.listener, live.address, port, live.certificate, live.key, note,
                               sizeof note))
         return complain(&live, note);

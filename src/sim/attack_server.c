@@ -318,7 +318,8 @@ static void look_for_leaks(struct attack *attack, const struct attack_request *r
     char hex[65];
     godwit_hex_encode(attack->state->token, 32, hex);
     bool is_claim = request->bearer && !strcmp(request->bearer, attack->world->claim_token);
-    bool leaks = request->base && request->bearer;
+    bool is_elsewhere = request->base || !strcmp(request->path, ATTACK_ELSEWHERE_PATH);
+    bool leaks = is_elsewhere && request->bearer;
     if (attack->state->is_enrolled)
         leaks |= strstr(request->path, hex) != NULL ||
                  (request->body && !is_claim && memmem(request->body, request->body_size, hex, 64));
@@ -330,7 +331,8 @@ void attack_ask(struct attack *attack, const struct attack_request *request,
                 struct attack_answer *answer)
 {
     const struct attack_case *row = attack->row;
-    bool is_image = !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH)) || request->base;
+    bool is_image = !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH)) ||
+                    !strcmp(request->path, ATTACK_ELSEWHERE_PATH) || request->base;
     *answer = (struct attack_answer){.status = 404};
     attack->now_ms = request->now_ms;
     look_for_leaks(attack, request);

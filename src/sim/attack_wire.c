@@ -206,6 +206,22 @@ static void drop(struct attack *attack, const struct attack_request *request,
     }
 }
 
+/* Offers without end, and each file's request is answered with a status that sends the board back
+ * to ask: it must not run in that circle as fast as it can. */
+static void circle(struct attack *attack, const struct attack_request *request,
+                   struct attack_answer *answer)
+{
+    if (attack_is_question(request)) return;
+    answer->status = (int)attack->row->param;
+    answer->body_size = 0;
+}
+
+static const char *asks_calmly(const struct attack *attack)
+{
+    uint32_t during_s = attack->row->during_s ? attack->row->during_s : ATTACK_DURING_S;
+    return attack->seen.during_questions > during_s / 10 ? "it asked without a pause" : NULL;
+}
+
 /* Back within one interval, or the longest pause that a failing network makes. */
 static const char *comes_back(const struct attack *attack)
 {
@@ -242,9 +258,11 @@ static void redirect(struct attack *attack, const struct attack_request *request
                      struct attack_answer *answer)
 {
     static const char *const PLACES[] = {"http://127.0.0.1:9/x", "https://127.0.0.1:9/x",
-                                         "file:///etc/passwd", "https://localhost:9/x"};
+                                         "file:///etc/passwd", "https://localhost:9/x",
+                                         ATTACK_ELSEWHERE};
     bool is_question = attack_is_question(request);
-    if (is_question != (attack->row->param >= 10)) return;
+    bool is_there = !strcmp(request->path, ATTACK_ELSEWHERE_PATH);
+    if (is_there || is_question != (attack->row->param >= 10)) return;
     answer->status = is_question ? 307 : 302;
     answer->body_size = 0;
     answer->location = PLACES[attack->row->param % 10];
@@ -351,6 +369,16 @@ const struct attack_case ATTACK_WIRE[] = {
      .answer = drop, .judge = comes_back},
     {11, "N", "drop-half-replies", "a day of answers cut after a hundred bytes", KEPT,
      .during_s = DAY_S, .param = DROP_REPLY_HALF, .answer = drop, .judge = comes_back},
+    {11, "N", "circle-401", "an hour of offers, each file answered 401", KEPT, .during_s = 3600,
+     .param = 401, .begin = attack_offer_next, .answer = circle, .judge = asks_calmly},
+    {11, "N", "circle-409", "an hour of offers, each file answered 409", KEPT, .during_s = 3600,
+     .param = 409, .begin = attack_offer_next, .answer = circle, .judge = asks_calmly},
+    {11, "N", "circle-503", "an hour of offers, each file answered 503", KEPT, .during_s = 3600,
+     .param = 503, .begin = attack_offer_next, .answer = circle, .judge = asks_calmly},
+    {11, "N", "circle-206", "an hour of offers, each file answered 206", KEPT, .during_s = 3600,
+     .param = 206, .begin = attack_offer_next, .answer = circle, .judge = asks_calmly},
+    {11, "N", "circle-200", "an hour of offers, each file answered 200", KEPT, .during_s = 3600,
+     .param = 200, .begin = attack_offer_next, .answer = circle, .judge = asks_calmly},
     {11, "-", "drop-every-second", "every second request is lost: the update comes all the same",
      INSTALLED, CONTROL, .during_s = 7200, .param = DROP_SECOND, .begin = attack_offer_next,
      .answer = drop},
@@ -363,6 +391,8 @@ const struct attack_case ATTACK_WIRE[] = {
     {12, "N", "listen-redirect-host", "a file is redirected to another host",
      REFUSED(R(DOWNLOAD_REFUSED), R(DOWNLOAD)), .param = 1, .begin = attack_offer_next,
      .answer = redirect},
+    {12, "N", "listen-redirect-https", "a file is redirected to another host, which has it", WHOLE,
+     LIVE, .param = 4, .begin = attack_offer_next, .answer = redirect},
     {12, "N", "listen-redirect-file", "a file is redirected to a file of the device's own",
      REFUSED(R(DOWNLOAD_REFUSED), R(DOWNLOAD)), LIVE, .param = 2, .begin = attack_offer_next,
      .answer = redirect},
