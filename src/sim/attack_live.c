@@ -17,7 +17,7 @@
 #define INTERVAL_S 1
 #define JOIN_MS (30u * 60000)
 #define CASE_MS 90000u
-#define KEPT_MS 15000u
+#define KEPT_MS 6000u
 #define BEFORE_MS 4000u
 #define RECOVER_MS (10u * 60000)
 #define STEP_MS 100

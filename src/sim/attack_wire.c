@@ -332,7 +332,7 @@ const struct attack_case ATTACK_WIRE[] = {
     {4, "N", "flood-reply-twice", "two answers in one", REFUSED(R(REPLY_MALFORMED)),
      .param = TEXT_TWICE, .answer = flood_text},
     {4, "N", "flood-headers", "a megabyte of headers in front of each answer", KEPT, LIVE,
-     .param = 1024, .during_s = 15, .answer = flood_headers},
+     .param = 1024, .during_s = 6, .answer = flood_headers},
     {4, "-", "flood-none", "nobody attacks: no length, and an honest end", INSTALLED, CONTROL,
      .begin = attack_offer_next},
 
