@@ -137,6 +137,28 @@ static void no_way_back_by_anothers_choice(void **state)
 
 /* ---- trials ---- */
 
+/* A flash that can not be read for hours: the image that failed stays, and says so when it can. */
+static void no_way_back_over_a_dead_flash(void **state)
+{
+    (void)state;
+    struct fault fault;
+    begin(BEHAVIOUR_WRONG_CONFIG, 60);
+    fault_init(&fault, &world.flash);
+    struct godwit_flash failing = fault_port(&fault);
+    world.options.flash = &failing;
+    world_start(&world);
+    assert_true(world_run(&world, done_on_trial, 900));
+    fault.sorts = FAULT_READ;
+    fault.fail_at = fault.operations + 1;
+    fault.lasts = true;
+    world_run(&world, NULL, 3 * 3600);
+    fault_clear(&fault);
+    assert_true(world_run(&world, done_outcome, 900));
+    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_TRIAL);
+    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
+    end();
+}
+
 /* Eight power cuts say nothing about an image; the ninth ends it. */
 static void nine_power_cuts_on_trial(void **state)
 {
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(no_otadata),
         cmocka_unit_test(no_entry_of_its_own),
         cmocka_unit_test(no_way_back_by_anothers_choice),
+        cmocka_unit_test(no_way_back_over_a_dead_flash),
         cmocka_unit_test(nine_power_cuts_on_trial),
         cmocka_unit_test(leaves_what_has_failed_already),
         cmocka_unit_test(a_confirmed_image_rots),
