@@ -192,6 +192,7 @@ static enum godwit_state accept(struct godwit_agent *agent,
     record->install_blocks = 0;
     record->install_step = GODWIT_STEP_FETCHING;
     record->power_resets = 0;
+    record->flags |= GODWIT_RECORD_IS_CALM; /* no crash leads back: the image before is gone */
     agent->is_verified = false;
     agent->best_offset = 0;
     return GODWIT_FETCH;

@@ -178,6 +178,7 @@ static enum godwit_state leave(struct godwit_agent *agent, const struct traces *
                                enum godwit_reason reason)
 {
     agent->on_trial = true;
+    if (traces->state == GODWIT_OTA_NEW) agent->record.flags |= GODWIT_RECORD_IS_UNWATCHED;
     agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
     return has_crashed(traces->reset) ? godwit_fly_back(agent) : GODWIT_RETURN;
 }

@@ -46,7 +46,8 @@ struct godwit_failed {
 
 enum godwit_record_flag {
     GODWIT_RECORD_HAS_POLICY = 1,   /* an image with P1 was confirmed: one without is refused */
-    GODWIT_RECORD_IS_CALM = 2,      /* the running image has had its hour without a crash */
+    GODWIT_RECORD_IS_CALM = 2,      /* crashes count no more: the running image has had its hour
+                                       without one, or there is no proven image to go back to */
     GODWIT_RECORD_IS_UNWATCHED = 4, /* the bootloader leaves NEW as it is: no rollback in it */
     GODWIT_RECORD_HAS_NOTE = 8,     /* ota_seq and ota_state are set */
 };

@@ -79,6 +79,16 @@ static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reaso
     return next;
 }
 
+/* Both entries erased; where that leads to an OTA slot the bootloader has written its number and
+ * VALID into the first by now. */
+static bool is_erased(const struct godwit_agent *agent, const struct godwit_ota_entry entries[2])
+{
+    bool is_written = entries[0].seq == (uint32_t)agent->slots.running_index + 1 &&
+                      entries[0].state == GODWIT_OTA_VALID;
+    return (is_written || godwit_all((const uint8_t *)&entries[0], sizeof entries[0], 0xFF)) &&
+           godwit_all((const uint8_t *)&entries[1], sizeof entries[1], 0xFF);
+}
+
 /* Another image runs than the one that was confirmed last. */
 static enum godwit_state settle_other(struct godwit_agent *agent)
 {
@@ -89,8 +99,7 @@ static enum godwit_state settle_other(struct godwit_agent *agent)
     if (!has_note || record->running_slot == agent->slots.running.offset ||
         godwit_otadata_load(agent, entries))
         return take_over(agent, GODWIT_REASON_NONE);
-    bool is_erased = godwit_all((const uint8_t *)entries, sizeof entries, 0xFF);
-    if (is_erased && !is_previous(agent)) /* by cable, or by the button for a factory reset */
+    if (is_erased(agent, entries) && !is_previous(agent)) /* by cable, or a factory reset */
         return take_over(agent, GODWIT_REASON_OTADATA_REPAIRED);
     if (godwit_otadata_restore(agent, &was_changed)) return flash_failed(agent);
     if (!was_changed) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
@@ -158,6 +167,7 @@ enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_rea
     record->install_step =
         said == GODWIT_REASON_TRIAL_NOT_BOOTED ? GODWIT_STEP_NONE : GODWIT_STEP_FETCHED;
     record->power_resets = 0;
+    record->flags |= GODWIT_RECORD_IS_CALM; /* what failed is no way back from here */
     if (align(agent, record->running_slot == agent->slots.running.offset, &was_changed))
         return flash_failed(agent);
     agent->outcome_is_new = false;

@@ -169,6 +169,31 @@ static void a_nudge_asks_at_once(void **state)
     world_end(&world);
 }
 
+/* The clock is set back at each step, or forward by days: it asks its server all the same, no more
+ * often than it should. */
+static void leaps_of_the_clock_do_not_stop_it(void **state)
+{
+    static const int64_t leaps_ms[] = {-100000, 3 * 86400000ll};
+    (void)state;
+    for (size_t i = 0; i < sizeof leaps_ms / sizeof *leaps_ms; i++) {
+        struct world world;
+        world_begin(&world);
+        assert_true(world_run(&world, done_checked_in, 60));
+        world.now_ms += 100 * 100000;
+        uint64_t lived_ms = 0;
+        uint32_t checkins = world.peer.checkins;
+        while (lived_ms < 3600000) {
+            uint64_t next_ms = board_step(&world.board, world.now_ms);
+            uint64_t passed_ms = next_ms > world.now_ms ? next_ms - world.now_ms : 0;
+            lived_ms += passed_ms;
+            world.now_ms += passed_ms;
+            if (passed_ms > 1000) world.now_ms += (uint64_t)leaps_ms[i];
+        }
+        assert_in_range(world.peer.checkins - checkins, 50, 70);
+        world_end(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +206,7 @@ int main(void)
         cmocka_unit_test(keeps_a_tight_rein_on_a_server_that_offers_a_bad_file_for_ever),
         cmocka_unit_test(names_its_states),
         cmocka_unit_test(a_nudge_asks_at_once),
+        cmocka_unit_test(leaps_of_the_clock_do_not_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

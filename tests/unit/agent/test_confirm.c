@@ -290,6 +290,53 @@ static void flies_back_over_every_cut(void **state)
     assert_true(operations >= 4);
 }
 
+/* Contact comes at once; what crashes late shall have its time to do so. */
+static void a_new_image_runs_for_a_while_first(void **state)
+{
+    static const uint32_t healths_s[] = {10, 60};
+    (void)state;
+    for (size_t i = 0; i < sizeof healths_s / sizeof *healths_s; i++) {
+        begin(BEHAVIOUR_HEALTHY);
+        assert_true(world_run(&world, done_on_trial, 300));
+        if (i) world.board.agent.config.health_s = healths_s[i]; /* 10 without a word */
+        uint64_t start_ms = world.now_ms;
+        assert_true(world_run(&world, done_left_trial, 900));
+        assert_in_range(world.now_ms - start_ms, healths_s[i] * 1000 - 1,
+                        healths_s[i] * 1000 + 2000);
+        assert_true(world_run(&world, done_confirmed, 60));
+        end();
+    }
+    /* never so long that the deadline passes first */
+    struct godwit_agent *agent = calloc(1, sizeof *agent);
+    struct godwit_agent_config config = {.health_s = UINT32_MAX};
+    assert_non_null(agent);
+    godwit_agent_init(agent, &config);
+    assert_int_equal(agent->config.health_s, 300);
+    free(agent);
+}
+
+/* A clock that is set is no time that the image had: no deadline passes, and no health is gained.
+ */
+static void a_leap_of_the_clock_ends_no_trial(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY);
+    world.board.system.self_test = self_test;
+    self_test_says = GODWIT_ERR_BUSY;
+    assert_true(world_run(&world, done_on_trial, 300));
+    for (int leaps = 0; leaps < 5; leaps++) {
+        world.now_ms += 20u * 60 * 1000;
+        world_run(&world, NULL, 5);
+        assert_int_equal(world_status(&world).state, GODWIT_TRIAL);
+    }
+    world.now_ms -= 60u * 60 * 1000;
+    world_run(&world, NULL, 100);
+    assert_int_equal(world_status(&world).state, GODWIT_TRIAL);
+    self_test_says = GODWIT_OK;
+    assert_true(world_run(&world, done_confirmed, 100));
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +352,8 @@ int main(void)
         cmocka_unit_test(blesses_only_its_own_entry),
         cmocka_unit_test(leaves_a_crashing_image_also_without_a_watching_bootloader),
         cmocka_unit_test(flies_back_over_every_cut),
+        cmocka_unit_test(a_new_image_runs_for_a_while_first),
+        cmocka_unit_test(a_leap_of_the_clock_ends_no_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

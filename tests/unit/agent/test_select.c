@@ -78,11 +78,78 @@ static void a_torn_entry_is_no_entry(void **state)
     assert_false(godwit_ota_is_valid(&entries[1]));
 }
 
+/* Runs until power is lost behind so many writes and erases from now. */
+static void cut_after(uint32_t operations)
+{
+    device.saw.cut_at = device.saw.operations + operations;
+    device.saw.kind = SAW_AFTER;
+    while (device_step(&device))
+        ;
+    assert_true(device.saw.is_off);
+}
+
+/* Wherever the switch is cut, and no bootloader watches: an image that comes up is on trial. */
+static void the_record_comes_before_the_choice(void **state)
+{
+    uint32_t trials = 0;
+    for (uint32_t operation = 1; operation <= 5; operation++) {
+        if (operation > 1) end(state);
+        begin_with(&two, &first);
+        device.board.options.bootloader.has_rollback = false;
+        peer_offer(&device.peer, second.data, second.size, 1);
+        assert_true(device_run(&device, is_switching, HOUR_S));
+        cut_after(operation);
+        device_power_on(&device, GODWIT_RESET_POWER_ON);
+        while (!device.board.is_started || device_status(&device).state == GODWIT_BOOT)
+            assert_true(device_step(&device));
+        bool is_new = device_runs(&device, &second);
+        assert_int_equal(device_status(&device).on_trial, is_new);
+        trials += is_new;
+    }
+    assert_int_equal(trials, 1);
+}
+
+/* Both entries are damaged, so that the agent repairs both; cut after so many writes. Whether the
+ * entry that is followed was erased just then. */
+static bool cut_a_repair(int followed, uint32_t operations)
+{
+    struct godwit_ota_entry entries[2];
+    begin_with(&two, &first);
+    device_install(&device, &second, 1);               /* 1/VALID, 2/VALID */
+    if (!followed) device_install(&device, &first, 2); /* 3/VALID, 2/VALID */
+    device_entries(&device, entries);
+    struct godwit_ota_entry noted = entries[!followed];
+    entries[0].label[0] = entries[1].label[0] = 0;
+    device_put_entries(&device, entries);
+    board_power_off(&device.board);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    cut_after(operations);
+    device_entries(&device, entries);
+    if (!godwit_all((const uint8_t *)&entries[followed], sizeof *entries, 0xFF)) return false;
+    assert_memory_equal(&entries[!followed], &noted, sizeof noted);
+    return true;
+}
+
+/* While the entry that is to be followed is erased, the other one is as noted already. */
+static void the_followed_entry_is_repaired_last(void **state)
+{
+    uint32_t erased = 0, cuts = 0;
+    for (int followed = 0; followed < 2; followed++) {
+        for (uint32_t operations = 1; operations <= 7; operations++) { /* the boot's mark first */
+            if (cuts++) end(state);
+            erased += cut_a_repair(followed, operations);
+        }
+    }
+    assert_int_equal(erased, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_choice_that_was_not_written_is_noticed, end),
         cmocka_unit_test_teardown(a_torn_entry_is_no_entry, end),
+        cmocka_unit_test_teardown(the_record_comes_before_the_choice, end),
+        cmocka_unit_test_teardown(the_followed_entry_is_repaired_last, end),
     };
     return cmocka_run_group_tests(tests, make_files, free_files);
 }
