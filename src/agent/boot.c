@@ -84,8 +84,9 @@ static struct verdict judge_other(const struct traces *traces)
     uint8_t reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
     /* Chosen, and yet another runs: it was refused before it started. Where NEW still stands after
-     * a cut the entry was not even read as one: some bits of it may waver. */
-    bool was_read = traces->state != GODWIT_OTA_NEW || !is_power(traces->reset);
+     * a cut, or the confirmed one's VALID, the entry was perhaps not even read as one: its bits may
+     * waver. Either way the slot is verified again before it is selected. */
+    bool was_read = !is_power(traces->reset) || (traces->state != GODWIT_OTA_NEW && !is_confirmed);
     if (traces->is_active && was_read)
         return (struct verdict){LANDING_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
     if (traces->has_failed) return (struct verdict){LANDING_BACK, reason, false};
@@ -160,17 +161,21 @@ static struct traces gather(struct godwit_agent *agent)
 }
 
 /* On trial. A bootloader with rollback has made NEW into PENDING; where NEW still stands there is
- * none, and the agent alone counts. Any other state was torn: PENDING makes the bootloader watch
- * from here on. */
+ * none, and the agent alone counts. An entry in any other state was torn, and one that a cut may
+ * have left half programmed may waver from now on: it is written anew, and the bootloader watches.
+ */
 static enum godwit_state begin_trial(struct godwit_agent *agent, const struct traces *traces)
 {
     struct godwit_record *record = &agent->record;
+    bool is_new = traces->entry == ENTRY_OTHER && traces->state == GODWIT_OTA_NEW;
+    bool was_torn = traces->entry == ENTRY_OTHER && traces->is_active && !is_new;
     agent->on_trial = true;
     record->flags &= (uint8_t)~GODWIT_RECORD_IS_UNWATCHED;
-    if (traces->state == GODWIT_OTA_NEW) record->flags |= GODWIT_RECORD_IS_UNWATCHED;
+    if (is_new) record->flags |= GODWIT_RECORD_IS_UNWATCHED;
     (void)!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_TRIAL);
-    if (traces->is_active && traces->entry == ENTRY_OTHER && traces->state != GODWIT_OTA_NEW)
-        (void)!godwit_own_entry_mark(agent, GODWIT_OTA_PENDING);
+    if (agent->slots.running_index >= 0 && (was_torn || is_power(traces->reset)))
+        (void)!godwit_otadata_choose(agent, agent->slots.running_index,
+                                     is_new ? GODWIT_OTA_NEW : GODWIT_OTA_PENDING);
     return GODWIT_TRIAL;
 }
 

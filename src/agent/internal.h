@@ -218,6 +218,9 @@ GODWIT_MUST_USE godwit_err godwit_own_entry_mark(const struct godwit_agent *agen
 /* Index of that entry, or −1. */
 int godwit_own_entry(const struct godwit_agent *agent,
                      const struct godwit_ota_entry entries[static 2]);
+/* Lets the bootloader follow an entry for OTA slot `slot`, as esp_ota_set_boot_partition does. */
+GODWIT_MUST_USE godwit_err godwit_otadata_choose(const struct godwit_agent *agent, int slot,
+                                                 uint32_t state);
 /* Erase, write, read back. */
 GODWIT_MUST_USE godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
                                                 const struct godwit_ota_entry *entry);

@@ -142,28 +142,32 @@ godwit_err godwit_own_entry_mark(const struct godwit_agent *agent, uint32_t stat
     return godwit_otadata_store(agent, own, &entries[own]);
 }
 
+godwit_err godwit_otadata_choose(const struct godwit_agent *agent, int slot, uint32_t state)
+{
+    struct godwit_ota_entry entries[2], entry;
+    int sector;
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err) return err;
+    godwit_ota_select(entries, (uint32_t)slot, agent->slots.count, state, &sector, &entry);
+    if (entry.seq == UINT32_MAX) return GODWIT_ERR_SPACE; /* no number is left */
+    entry = make_entry(entry.seq, state);
+    return godwit_otadata_store(agent, sector, &entry);
+}
+
 /* Record first, then otadata: so no image ever runs on trial without the record knowing it. A cut
  * between the two boots the old image, whose BOOT sees that the choice never reached otadata. A
  * confirmed image needs no second trial. */
 static godwit_err select_idle(struct godwit_agent *agent)
 {
-    struct godwit_ota_entry entries[2], entry;
-    int sector;
     uint32_t state = GODWIT_OTA_VALID;
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err) return err;
     if (agent->record.install_step != GODWIT_STEP_CONFIRMED) {
         state = GODWIT_OTA_NEW;
         agent->record.install_step = GODWIT_STEP_SELECTED;
         agent->record.outcome_id = 0; /* of an earlier try: the server has offered anew since */
-        err = godwit_record_commit(agent);
+        godwit_err err = godwit_record_commit(agent);
         if (err) return err;
     }
-    godwit_ota_select(entries, (uint32_t)agent->slots.idle_index, agent->slots.count, state,
-                      &sector, &entry);
-    if (entry.seq == UINT32_MAX) return GODWIT_ERR_SPACE; /* no number is left */
-    entry = make_entry(entry.seq, state);
-    return godwit_otadata_store(agent, sector, &entry);
+    return godwit_otadata_choose(agent, agent->slots.idle_index, state);
 }
 
 enum godwit_state godwit_state_switch(struct godwit_agent *agent)
