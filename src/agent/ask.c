@@ -273,6 +273,7 @@ enum godwit_state godwit_state_ask(struct godwit_agent *agent)
     godwit_net_close(agent);
     if (err == GODWIT_ERR_END && status == 200) return judge_reply(agent);
     /* A server that lost us gets the claim again, with the same token. */
-    if (status == 401 && agent->config.claim_token) agent->record.is_enrolled = false;
+    if (status == 401 && agent->config.claim_token)
+        agent->record.is_enrolled = !agent->record.is_enrolled;
     return no_answer(agent, err == GODWIT_ERR_END ? retry_after_s : 0);
 }

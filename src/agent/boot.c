@@ -83,11 +83,9 @@ static struct verdict judge_other(const struct traces *traces)
 {
     uint8_t reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
-    /* Chosen, and yet another runs: it was refused before it started. Where NEW still stands after
-     * a cut, or the confirmed one's VALID, the entry was perhaps not even read as one: its bits may
-     * waver. Either way the slot is verified again before it is selected. */
-    bool was_read = !is_power(traces->reset) || (traces->state != GODWIT_OTA_NEW && !is_confirmed);
-    if (traces->is_active && was_read)
+    /* Chosen, and yet another runs: it was refused before it started. Not so behind a cut: an entry
+     * half programmed may be read one way by the bootloader and another way here. */
+    if (traces->is_active && !is_power(traces->reset))
         return (struct verdict){LANDING_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
     if (traces->has_failed) return (struct verdict){LANDING_BACK, reason, false};
     bool never_chosen = traces->step == GODWIT_STEP_SELECTED && traces->entry != ENTRY_REJECTED;
@@ -179,13 +177,18 @@ static enum godwit_state begin_trial(struct godwit_agent *agent, const struct tr
     return GODWIT_TRIAL;
 }
 
+/* Behind a cut our entry may still be read as good although it says INVALID here: once more. */
 static enum godwit_state leave(struct godwit_agent *agent, const struct traces *traces,
                                enum godwit_reason reason)
 {
     agent->on_trial = true;
     if (traces->state == GODWIT_OTA_NEW) agent->record.flags |= GODWIT_RECORD_IS_UNWATCHED;
     agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
-    return has_crashed(traces->reset) ? godwit_fly_back(agent) : GODWIT_RETURN;
+    if (has_crashed(traces->reset)) return godwit_fly_back(agent);
+    if (traces->has_failed && !traces->is_active && is_power(traces->reset) &&
+        !godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID))
+        return godwit_restart(agent);
+    return GODWIT_RETURN;
 }
 
 static enum godwit_state land(struct godwit_agent *agent)

@@ -187,7 +187,8 @@ enum godwit_state godwit_fly_back(struct godwit_agent *agent)
 {
     /* The step stays "selected": the boot after this one closes the story. */
     (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
-    if (godwit_record_commit(agent) || godwit_own_entry_mark(agent, GODWIT_OTA_INVALID))
+    if (godwit_record_commit(agent) ||
+        godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID))
         return stay_here(agent);
     LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
     agent->outcome_is_new = false;

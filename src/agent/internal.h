@@ -212,10 +212,8 @@ void godwit_otadata_note(struct godwit_agent *agent,
 /* Writes what is not as noted. */
 GODWIT_MUST_USE godwit_err godwit_otadata_restore(const struct godwit_agent *agent,
                                                   bool *was_changed_out);
-/* State of the entry that the bootloader followed, where it names the running slot; MISSING where
- * it names another: after a fallback that entry is another image's, and not ours to change. */
-GODWIT_MUST_USE godwit_err godwit_own_entry_mark(const struct godwit_agent *agent, uint32_t state);
-/* Index of that entry, or −1. */
+/* Index of the entry that the bootloader follows where it names the running slot, or −1: after a
+ * fallback that entry is another image's, and not ours to change. */
 int godwit_own_entry(const struct godwit_agent *agent,
                      const struct godwit_ota_entry entries[static 2]);
 /* Lets the bootloader follow an entry for OTA slot `slot`, as esp_ota_set_boot_partition does. */

@@ -15,6 +15,7 @@
 #define RECORD_CRC_FROM 8u
 #define MARKS_OFFSET 512u
 #define MARK_SIZE 32u
+#define READS 3
 #define MARKS_MAX ((GODWIT_SECTOR_SIZE - MARKS_OFFSET) / MARK_SIZE)
 
 /* In the sector buffer too, so it is aligned and may alias. */
@@ -72,20 +73,25 @@ static godwit_err load_marks(struct godwit_agent *agent)
     return GODWIT_OK;
 }
 
+/* A record that a cut left half programmed may be sound once and not the next time: it counts only
+ * if it is sound each of a few times. */
 godwit_err godwit_record_load(struct godwit_agent *agent)
 {
-    struct godwit_record *other = (struct godwit_record *)agent->sector;
-    godwit_err err = godwit_flash_read(agent, sector_offset(agent, 0), (uint8_t *)&agent->record,
-                                       sizeof agent->record);
-    if (!err) err = godwit_flash_read(agent, sector_offset(agent, 1), agent->sector, sizeof *other);
-    if (err) return err;
+    struct godwit_record *record = &agent->record, *other = (struct godwit_record *)agent->sector;
+    bool first = true, second = true;
+    for (int i = 0; i < READS; i++) {
+        godwit_err err = godwit_flash_read(agent, sector_offset(agent, 0), record, sizeof *record);
+        if (!err) err = godwit_flash_read(agent, sector_offset(agent, 1), other, sizeof *other);
+        if (err) return err;
+        first &= record_is_sound(record);
+        second &= record_is_sound(other);
+    }
     /* A new device's first write may be torn: only two written sectors speak of a lost record. */
-    bool had_one = !godwit_all((const uint8_t *)&agent->record, sizeof agent->record, 0xFF) &&
+    bool had_one = !godwit_all((const uint8_t *)record, sizeof *record, 0xFF) &&
                    !godwit_all(agent->sector, sizeof *other, 0xFF);
-    bool first = record_is_sound(&agent->record), second = record_is_sound(other);
-    if (second && (!first || other->number > agent->record.number)) agent->record = *other;
+    if (second && (!first || other->number > record->number)) *record = *other;
     if (first || second) return load_marks(agent);
-    agent->record = (struct godwit_record){.magic = RECORD_MAGIC};
+    *record = (struct godwit_record){.magic = RECORD_MAGIC};
     return had_one ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
 }
 

@@ -131,17 +131,6 @@ int godwit_own_entry(const struct godwit_agent *agent,
     return is_own ? active : -1;
 }
 
-godwit_err godwit_own_entry_mark(const struct godwit_agent *agent, uint32_t state)
-{
-    struct godwit_ota_entry entries[2];
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err) return err;
-    int own = godwit_own_entry(agent, entries);
-    if (own < 0) return GODWIT_ERR_MISSING;
-    entries[own] = make_entry(entries[own].seq, state);
-    return godwit_otadata_store(agent, own, &entries[own]);
-}
-
 godwit_err godwit_otadata_choose(const struct godwit_agent *agent, int slot, uint32_t state)
 {
     struct godwit_ota_entry entries[2], entry;

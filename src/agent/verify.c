@@ -180,7 +180,9 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
     uint32_t at = agent->work.image.reason ? agent->work.image.file_size : agent->offset;
     record->install_step = GODWIT_STEP_NONE; /* what lies there is good for nothing */
     record->install_blocks = 0;
-    godwit_attempts_add(record, record->install.file_sha256, reason, false);
+    /* Other bytes than announced are the way's fault, not the file's. */
+    if (reason != GODWIT_REASON_FILE_DIGEST)
+        godwit_attempts_add(record, record->install.file_sha256, reason, false);
     (void)godwit_fail(agent, GODWIT_STAGE_VERIFY, reason, "at", at);
     agent->outcome_is_new = true; /* even the same again: the attempts are written with it */
     return GODWIT_REPORT;

@@ -132,6 +132,8 @@ struct attack {
     const struct attack_case *row;
     struct attack_state *state; /* of the server, kept over a board's cases */
     enum attack_phase phase;
+    bool
+        claim_is_gone; /* from AFTER on: the honest server has forgotten the claim, not the board */
     bool is_loud, is_live, is_asking_quickly;
     /* the plan, set by begin and the hooks */
     const struct attack_file *offer;  /* DURING: named in the instruction; NULL: stay */

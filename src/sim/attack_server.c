@@ -243,7 +243,9 @@ static bool is_admitted(struct attack *attack, const struct attack_request *requ
     const struct godwit_checkin *last = &attack->seen.last;
     char hex[65];
     if (!request->bearer) return false;
-    if (!strcmp(request->bearer, attack->world->claim_token) && last->has_token) {
+    bool is_claim = !strcmp(request->bearer, attack->world->claim_token);
+    if (is_claim && attack->claim_is_gone && attack->phase == ATTACK_AFTER) return false;
+    if (is_claim && last->has_token) {
         memcpy(state->token, last->token, 32);
         memcpy(state->device_id, last->device_id, 16);
         state->is_enrolled = true;

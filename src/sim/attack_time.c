@@ -146,6 +146,11 @@ static void stay_unsigned(struct attack *attack, struct godwit_checkin_reply *re
     memset(reply->instruction + GODWIT_INSTRUCTION_BODY_SIZE, 0, 64);
 }
 
+static void forget_claim(struct attack *attack)
+{
+    attack->claim_is_gone = true;
+}
+
 /* The device says for how long it has heard nothing that it could believe. */
 static const char *age_grows(const struct attack *attack)
 {
@@ -336,6 +341,8 @@ const struct attack_case ATTACK_TIME[] = {
      .answer = always, BELIEF(age_grows)},
     {3, "N", "freeze-401", "for ever: who are you", KEPT, .during_s = DAY_S, .param = 401,
      .answer = always, BELIEF(age_grows)},
+    {3, "N", "freeze-401-for-good", "a day of \"who are you\"; the claim has run out since", KEPT,
+     .during_s = DAY_S, .param = 401, .begin = forget_claim, .answer = always, BELIEF(age_grows)},
     {3, "-", "freeze-none", "nobody attacks: a day of stays, then a release", INSTALLED, CONTROL,
      .before_s = DAY_S, .begin = attack_offer_next},
 
