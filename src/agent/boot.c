@@ -4,8 +4,6 @@
 #include "agent/internal.h"
 #include "base/text.h"
 
-#define RETRY_MS 60000u
-
 /* What this boot turns out to be. */
 enum landing {
     LANDING_PLAIN,  /* nothing was under way */
@@ -100,10 +98,9 @@ static struct verdict judge_traces(const struct traces *traces)
     return traces->runs_install ? judge_trial(traces) : judge_other(traces);
 }
 
-static void read_otadata(const struct godwit_agent *agent, struct traces *traces)
+static void read_otadata(const struct godwit_agent *agent,
+                         const struct godwit_ota_entry entries[static 2], struct traces *traces)
 {
-    struct godwit_ota_entry entries[2];
-    if (godwit_otadata_load(agent, entries)) return;
     int slot = traces->runs_install ? agent->slots.running_index : agent->slots.idle_index;
     int active = godwit_ota_active(entries);
     for (int i = 0; i < 2; i++) {
@@ -125,15 +122,13 @@ static bool runs_install(const struct godwit_agent *agent)
 
 /* An image on trial that another updater selected is watched all the same: the record takes it in.
  * The one that ran before is no stranger: damage has put it there. */
-static void adopt_stranger(struct godwit_agent *agent)
+static void adopt_stranger(struct godwit_agent *agent,
+                           const struct godwit_ota_entry entries[static 2])
 {
-    struct godwit_ota_entry entries[2];
     struct godwit_record *record = &agent->record;
-    if (record->install_step >= GODWIT_STEP_SELECTED || runs_install(agent) ||
-        godwit_otadata_load(agent, entries))
-        return;
     int active = godwit_ota_active(entries);
-    if (active < 0 || entries[active].state != GODWIT_OTA_PENDING ||
+    if (record->install_step >= GODWIT_STEP_SELECTED || runs_install(agent) || active < 0 ||
+        entries[active].state != GODWIT_OTA_PENDING ||
         !godwit_otadata_names(agent, &entries[active], agent->slots.running_index))
         return;
     memset(&record->install, 0, sizeof record->install);
@@ -144,7 +139,8 @@ static void adopt_stranger(struct godwit_agent *agent)
     record->power_resets = 0;
 }
 
-static struct traces gather(struct godwit_agent *agent)
+static struct traces gather(struct godwit_agent *agent,
+                            const struct godwit_ota_entry entries[static 2])
 {
     struct godwit_record *record = &agent->record;
     struct traces traces = {.runs_install = runs_install(agent), .reset = agent->facts.reset};
@@ -154,7 +150,7 @@ static struct traces gather(struct godwit_agent *agent)
     traces.power_resets = record->power_resets;
     traces.has_failed = record->outcome_id && record->outcome_stage == GODWIT_STAGE_FLOWN_BACK &&
                         memcmp(record->outcome_file, record->install.file_sha256, 32) == 0;
-    read_otadata(agent, &traces);
+    read_otadata(agent, entries, &traces);
     return traces;
 }
 
@@ -191,9 +187,10 @@ static enum godwit_state leave(struct godwit_agent *agent, const struct traces *
     return GODWIT_RETURN;
 }
 
-static enum godwit_state land(struct godwit_agent *agent)
+static enum godwit_state land(struct godwit_agent *agent,
+                              const struct godwit_ota_entry entries[static 2])
 {
-    struct traces traces = gather(agent);
+    struct traces traces = gather(agent, entries);
     struct verdict verdict = judge_traces(&traces);
     LOG(INFO, "boot", "landing=%d reset=%d", (int)verdict.landing, (int)traces.reset);
     if (verdict.counts_power) agent->record.power_resets++;
@@ -205,7 +202,8 @@ static enum godwit_state land(struct godwit_agent *agent)
     case LANDING_FINISH:
         return godwit_trial_finish(agent);
     case LANDING_AGAIN:
-        if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED)) break;
+        if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED))
+            return godwit_boot_again(agent);
         return GODWIT_VERIFY;
     case LANDING_RETRY:
         return godwit_settle_retry(agent);
@@ -240,10 +238,11 @@ static godwit_err open_record(struct godwit_agent *agent)
 
 enum godwit_state godwit_state_boot(struct godwit_agent *agent)
 {
+    struct godwit_ota_entry entries[2];
     uint32_t size;
     agent->start_ms = agent->now_ms;
     agent->fresh_s = agent->now_s;
-    godwit_agent_wait(agent, RETRY_MS, 0);
+    godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
     agent->config.system->facts(agent->config.system->ctx, &agent->facts);
     godwit_err err = godwit_slots_find(agent);
     if (!err) err = open_record(agent);
@@ -253,13 +252,17 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
         return GODWIT_BOOT; /* without its record an agent must not touch anything */
     }
     godwit_ca_load(agent);
-    if (godwit_slot_image(agent, &agent->slots.running, &size, agent->work.digest))
-        memset(agent->work.digest, 0, sizeof agent->work.digest);
-    adopt_stranger(agent);
+    memset(entries, 0xFF, sizeof entries);
+    err = godwit_otadata_load(agent, entries);
+    if (err != GODWIT_ERR_IO)
+        err = godwit_slot_image(agent, &agent->slots.running, &size, agent->work.digest);
+    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
+    if (err) memset(agent->work.digest, 0, sizeof agent->work.digest);
+    adopt_stranger(agent, entries);
     if (agent->record.install_step == GODWIT_STEP_FETCHING && !godwit_slot_resume(agent))
         agent->best_offset = agent->offset;
     agent->is_ready = true;
     godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
     agent->wake_ms = agent->now_ms;
-    return land(agent);
+    return land(agent, entries);
 }

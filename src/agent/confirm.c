@@ -87,6 +87,7 @@ static enum godwit_state confirm(struct godwit_agent *agent)
 static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason reason)
 {
     godwit_net_close(agent);
+    agent->tries = 0;
     agent->trial_reason = (uint8_t)reason;
     return GODWIT_RETURN;
 }
@@ -156,6 +157,8 @@ static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region
     godwit_err err = godwit_otadata_load(agent, entries);
     if (err) return err;
     int own = godwit_own_entry(agent, entries);
+    /* After a try that failed half way, our own entry may be erased already. */
+    if (own < 0 && agent->tries > 0) own = godwit_ota_active(entries) == 0 ? 1 : 0;
     if (own < 0) return GODWIT_ERR_MISSING;
     const struct godwit_ota_entry *other = &entries[1 - own];
     int index = -1; /* factory */
@@ -183,13 +186,21 @@ static enum godwit_state stay_here(struct godwit_agent *agent)
     return GODWIT_REPORT;
 }
 
+/* It is the flash or the engine that failed, and not the way back: tried again for a while. */
+static enum godwit_state try_again(struct godwit_agent *agent)
+{
+    agent->phase = RETURN_ENTER;
+    return godwit_boot_again(agent) == GODWIT_BOOT ? GODWIT_RETURN : stay_here(agent);
+}
+
 enum godwit_state godwit_fly_back(struct godwit_agent *agent)
 {
     /* The step stays "selected": the boot after this one closes the story. */
     (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
-    if (godwit_record_commit(agent) ||
-        godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID))
-        return stay_here(agent);
+    godwit_err err = godwit_record_commit(agent);
+    if (!err)
+        err = godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID);
+    if (err) return try_again(agent);
     LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
     agent->outcome_is_new = false;
     return godwit_restart(agent);
@@ -200,8 +211,9 @@ enum godwit_state godwit_state_return(struct godwit_agent *agent)
     struct godwit_region *back = &agent->back;
     uint8_t digest[32];
     if (agent->phase == RETURN_ENTER) {
-        if (find_way_back(agent, back) || godwit_slot_image(agent, back, &agent->size, digest))
-            return stay_here(agent);
+        godwit_err err = find_way_back(agent, back);
+        if (!err) err = godwit_slot_image(agent, back, &agent->size, digest);
+        if (err) return err == GODWIT_ERR_IO ? try_again(agent) : stay_here(agent);
         agent->offset = 0;
         godwit_image_begin(agent, back, true);
         agent->phase = RETURN_READ;
@@ -210,6 +222,8 @@ enum godwit_state godwit_state_return(struct godwit_agent *agent)
     if (agent->phase == RETURN_READ) {
         godwit_err err = godwit_image_read_back(agent, back, agent->size);
         if (err == GODWIT_OK) return GODWIT_RETURN;
+        bool is_engine = err == GODWIT_ERR_FORMAT && !agent->work.image.reason;
+        if (err == GODWIT_ERR_IO || is_engine) return try_again(agent);
         bool is_too_old = agent->work.image.info.secure_version < agent->facts.secure_version;
         if (err != GODWIT_ERR_END || is_too_old) return stay_here(agent);
         agent->phase = RETURN_LEAVE;

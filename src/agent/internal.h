@@ -240,6 +240,12 @@ enum godwit_state godwit_fly_back(struct godwit_agent *agent);
 /* The install is what runs, what ran is what the other slot holds; the same way back. */
 void godwit_trade_places(struct godwit_record *record);
 
+/* settle.c: boots once more after a while, from the record as it lies in flash: what could not be
+ * read is not known, and an install might erase the image that should run. A flash that never comes
+ * round is told of at last. */
+#define GODWIT_BOOT_RETRY_MS 60000u
+#define GODWIT_BOOT_TRIES_MAX 60
+enum godwit_state godwit_boot_again(struct godwit_agent *agent);
 /* settle.c: no trial goes on. godwit_settle: nothing was under way; retry: a trial was cut, the old
  * image runs; back: it failed (is_noted: the record says why already). */
 enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed);

@@ -103,6 +103,7 @@ godwit_err godwit_otadata_restore(const struct godwit_agent *agent, bool *was_ch
     const struct godwit_record *record = &agent->record;
     struct godwit_ota_entry entries[2];
     *was_changed_out = false;
+    if (!(record->flags & GODWIT_RECORD_HAS_NOTE)) return GODWIT_OK;
     godwit_err err = godwit_otadata_load(agent, entries);
     if (err) return err;
     struct godwit_ota_entry noted[2];

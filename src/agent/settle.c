@@ -27,27 +27,30 @@ static godwit_err align(struct godwit_agent *agent, bool is_confirmed, bool *was
 {
     struct godwit_ota_entry entries[2];
     *was_changed_out = false;
-    bool has_otadata = !godwit_otadata_load(agent, entries);
+    godwit_err err = godwit_otadata_load(agent, entries);
+    bool has_otadata = err != GODWIT_ERR_MISSING;
+    if (has_otadata && err) return err;
     if (has_otadata) {
         godwit_otadata_plan(agent, entries, is_confirmed);
         godwit_otadata_note(agent, entries);
     }
-    godwit_err err = godwit_record_commit(agent);
+    err = godwit_record_commit(agent);
     if (err || !has_otadata) return err;
     return godwit_otadata_restore(agent, was_changed_out);
 }
 
-static enum godwit_state flash_failed(struct godwit_agent *agent)
+enum godwit_state godwit_boot_again(struct godwit_agent *agent)
 {
     agent->last_reason = GODWIT_REASON_FLASH;
-    return GODWIT_IDLE;
+    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_IDLE;
+    godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
+    return GODWIT_BOOT;
 }
 
 /* An entry that names the running slot, and says that it must not run. */
-static bool is_rejected(const struct godwit_agent *agent)
+static bool is_rejected(const struct godwit_agent *agent,
+                        const struct godwit_ota_entry entries[static 2])
 {
-    struct godwit_ota_entry entries[2];
-    if (godwit_otadata_load(agent, entries)) return false;
     for (int i = 0; i < 2; i++)
         if (godwit_otadata_names(agent, &entries[i], agent->slots.running_index) &&
             godwit_ota_is_unusable(&entries[i]))
@@ -60,8 +63,12 @@ static bool is_rejected(const struct godwit_agent *agent)
 static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reason reason)
 {
     struct godwit_record *record = &agent->record;
-    bool was_rejected = is_rejected(agent), was_changed;
+    struct godwit_ota_entry entries[2];
     enum godwit_state next = GODWIT_IDLE;
+    bool was_changed;
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
+    bool was_rejected = !err && is_rejected(agent, entries);
     if (was_rejected) reason = GODWIT_REASON_REJECTED_RUNS;
     if (reason) next = notice(agent, reason);
     if (is_previous(agent)) {
@@ -73,8 +80,8 @@ static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reaso
     }
     record->install_step = GODWIT_STEP_NONE; /* the other slot may hold anything */
     record->flags |= GODWIT_RECORD_IS_CALM;
-    if (!was_rejected && godwit_policy_confirmed(agent)) return flash_failed(agent);
-    if (align(agent, !was_rejected, &was_changed)) return flash_failed(agent);
+    if (!was_rejected && godwit_policy_confirmed(agent)) return godwit_boot_again(agent);
+    if (align(agent, !was_rejected, &was_changed)) return godwit_boot_again(agent);
     agent->outcome_is_new = false;
     return next;
 }
@@ -96,15 +103,16 @@ static enum godwit_state settle_other(struct godwit_agent *agent)
     struct godwit_ota_entry entries[2];
     bool was_changed;
     bool has_note = record->flags & GODWIT_RECORD_HAS_NOTE;
-    if (!has_note || record->running_slot == agent->slots.running.offset ||
-        godwit_otadata_load(agent, entries))
+    godwit_err err = godwit_otadata_load(agent, entries);
+    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
+    if (err || !has_note || record->running_slot == agent->slots.running.offset)
         return take_over(agent, GODWIT_REASON_NONE);
     if (is_erased(agent, entries) && !is_previous(agent)) /* by cable, or a factory reset */
         return take_over(agent, GODWIT_REASON_OTADATA_REPAIRED);
-    if (godwit_otadata_restore(agent, &was_changed)) return flash_failed(agent);
-    if (!was_changed) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
+    if (godwit_otadata_restore(agent, &was_changed)) return godwit_boot_again(agent);
+    if (!was_changed && agent->tries == 0) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
     (void)notice(agent, GODWIT_REASON_OTADATA_REPAIRED);
-    if (godwit_record_commit(agent)) return flash_failed(agent);
+    if (godwit_record_commit(agent)) return godwit_boot_again(agent);
     return godwit_restart(agent);
 }
 
@@ -127,6 +135,8 @@ enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
     if (record->running_slot != agent->slots.running.offset ||
         memcmp(record->running.image_sha256, agent->work.digest, 32) != 0)
         return settle_other(agent);
+    godwit_err err = godwit_otadata_restore(agent, &was_changed);
+    if (err && err != GODWIT_ERR_MISSING) return godwit_boot_again(agent);
     if (has_crashed && must_fly_back(agent)) {
         godwit_trade_places(&agent->record);
         agent->record.install_step = GODWIT_STEP_TRIAL;
@@ -134,8 +144,6 @@ enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
         agent->trial_reason = GODWIT_REASON_CRASH_LOOP;
         return godwit_fly_back(agent);
     }
-    godwit_err err = godwit_otadata_restore(agent, &was_changed);
-    if (err && err != GODWIT_ERR_MISSING) return flash_failed(agent);
     return was_changed ? notice(agent, GODWIT_REASON_OTADATA_REPAIRED) : GODWIT_IDLE;
 }
 
@@ -143,7 +151,7 @@ enum godwit_state godwit_settle_retry(struct godwit_agent *agent)
 {
     bool was_changed;
     agent->record.install_step = GODWIT_STEP_FETCHED;
-    if (align(agent, true, &was_changed)) return flash_failed(agent);
+    if (align(agent, true, &was_changed)) return godwit_boot_again(agent);
     return GODWIT_VERIFY;
 }
 
@@ -169,7 +177,7 @@ enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_rea
     record->power_resets = 0;
     record->flags |= GODWIT_RECORD_IS_CALM; /* what failed is no way back from here */
     if (align(agent, record->running_slot == agent->slots.running.offset, &was_changed))
-        return flash_failed(agent);
+        return godwit_boot_again(agent);
     agent->outcome_is_new = false;
     /* Factory comes before the last good app where an image is refused: go on to that one. */
     bool is_home = record->running_slot == agent->slots.running.offset;

@@ -99,20 +99,6 @@ static void no_otadata(void **state)
 
 /* ---- the boot choice ---- */
 
-/* From factory nobody's entry is ours. */
-static void no_entry_of_its_own(void **state)
-{
-    (void)state;
-    begin(BEHAVIOUR_HEALTHY, 0);
-    world.peer.file = NULL;
-    world_start(&world);
-    assert_true(world_run(&world, done_checked_in, 60));
-    world.board.agent.slots.running_index = -1;
-    assert_int_equal(godwit_own_entry_mark(&world.board.agent, GODWIT_OTA_INVALID),
-                     GODWIT_ERR_MISSING);
-    end();
-}
-
 /* Somebody else has chosen another image while this one is on trial: no way back is ours to take,
  * and the image stays until a restart. */
 static void no_way_back_by_anothers_choice(void **state)
@@ -319,7 +305,6 @@ int main(void)
         cmocka_unit_test(no_place_for_the_record),
         cmocka_unit_test(no_second_slot),
         cmocka_unit_test(no_otadata),
-        cmocka_unit_test(no_entry_of_its_own),
         cmocka_unit_test(no_way_back_by_anothers_choice),
         cmocka_unit_test(no_way_back_over_a_dead_flash),
         cmocka_unit_test(nine_power_cuts_on_trial),
