@@ -24,7 +24,7 @@ struct traces {
     bool is_active;    /* the bootloader was told to run the install's slot */
     bool has_failed;   /* the record holds its fly-back already */
     enum entry entry;
-    uint32_t state; /* of that entry, as it stands */
+    uint32_t state; /* of that entry, as it stands; UNDEFINED without one */
     enum godwit_reset reset;
     uint8_t power_resets; /* before this one */
 };
@@ -143,7 +143,9 @@ static struct traces gather(struct godwit_agent *agent,
                             const struct godwit_ota_entry entries[static 2])
 {
     struct godwit_record *record = &agent->record;
-    struct traces traces = {.runs_install = runs_install(agent), .reset = agent->facts.reset};
+    struct traces traces = {.runs_install = runs_install(agent),
+                            .state = GODWIT_OTA_UNDEFINED,
+                            .reset = agent->facts.reset};
     if (!traces.runs_install && record->install_slot == agent->slots.running.offset)
         record->install_step = GODWIT_STEP_NONE; /* flashed over by cable: the story is void */
     traces.step = (enum godwit_step)record->install_step;
@@ -161,7 +163,7 @@ static struct traces gather(struct godwit_agent *agent,
 static enum godwit_state begin_trial(struct godwit_agent *agent, const struct traces *traces)
 {
     struct godwit_record *record = &agent->record;
-    bool is_new = traces->entry == ENTRY_OTHER && traces->state == GODWIT_OTA_NEW;
+    bool is_new = traces->state == GODWIT_OTA_NEW;
     bool was_torn = traces->entry == ENTRY_OTHER && traces->is_active && !is_new;
     agent->on_trial = true;
     record->flags &= (uint8_t)~GODWIT_RECORD_IS_UNWATCHED;

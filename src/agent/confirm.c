@@ -198,8 +198,7 @@ enum godwit_state godwit_fly_back(struct godwit_agent *agent)
     /* The step stays "selected": the boot after this one closes the story. */
     (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
     godwit_err err = godwit_record_commit(agent);
-    if (!err)
-        err = godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID);
+    if (!err) err = godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID);
     if (err) return try_again(agent);
     LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
     agent->outcome_is_new = false;

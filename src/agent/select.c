@@ -8,6 +8,7 @@
 
 #define STATE_UNDEFINED 0xFFu
 #define CRC_OFFSET 28u
+#define READS 8
 #define WRITE_SIZE_SMALL 4u
 
 godwit_err godwit_otadata_load(const struct godwit_agent *agent,
@@ -98,15 +99,28 @@ void godwit_otadata_note(struct godwit_agent *agent,
     record->flags |= GODWIT_RECORD_HAS_NOTE;
 }
 
+/* Read a few times: an entry that a cut left half programmed is as noted only now and then. */
+static godwit_err is_as_noted(const struct godwit_agent *agent, int sector,
+                              const struct godwit_ota_entry *noted, bool *is_out)
+{
+    uint32_t offset = agent->slots.otadata.offset + (uint32_t)sector * GODWIT_SECTOR_SIZE;
+    struct godwit_ota_entry entry;
+    godwit_err err = GODWIT_OK;
+    *is_out = true;
+    for (int i = 0; i < READS && *is_out && !err; i++) {
+        err = godwit_flash_read(agent, offset, &entry, sizeof entry);
+        *is_out = memcmp(noted, &entry, sizeof entry) == 0;
+    }
+    return err;
+}
+
 godwit_err godwit_otadata_restore(const struct godwit_agent *agent, bool *was_changed_out)
 {
     const struct godwit_record *record = &agent->record;
-    struct godwit_ota_entry entries[2];
-    *was_changed_out = false;
-    if (!(record->flags & GODWIT_RECORD_HAS_NOTE)) return GODWIT_OK;
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err) return err;
     struct godwit_ota_entry noted[2];
+    *was_changed_out = false;
+    if (agent->slots.otadata.size < GODWIT_OTADATA_SIZE) return GODWIT_ERR_MISSING;
+    if (!(record->flags & GODWIT_RECORD_HAS_NOTE)) return GODWIT_OK;
     for (int i = 0; i < 2; i++)
         noted[i] = make_entry(record->ota_seq[i], record->ota_state[i] == STATE_UNDEFINED
                                                       ? GODWIT_OTA_UNDEFINED
@@ -115,9 +129,11 @@ godwit_err godwit_otadata_restore(const struct godwit_agent *agent, bool *was_ch
     int last = godwit_ota_active(noted) == 0 ? 0 : 1;
     for (int n = 0; n < 2; n++) {
         int i = n == 0 ? !last : last;
-        if (memcmp(&noted[i], &entries[i], sizeof noted[i]) == 0) continue;
+        bool is_noted;
+        godwit_err err = is_as_noted(agent, i, &noted[i], &is_noted);
+        if (!err && is_noted) continue;
         *was_changed_out = true;
-        err = godwit_otadata_store(agent, i, &noted[i]);
+        if (!err) err = godwit_otadata_store(agent, i, &noted[i]);
         if (err) return err;
     }
     return GODWIT_OK;

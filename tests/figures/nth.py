@@ -133,9 +133,8 @@ CONTROLS = (
      "if (godwit_flash_read(agent, offset, data, sizeof data)) return GODWIT_REASON_FLASH;",
      "if (godwit_flash_read(agent, offset, data, sizeof data)) memset(data, 0, sizeof data);",
      "forged-old-key"),
-    ("src/agent/record.c", "    if (err) return err;\n    /* A new device's first write",
-     "    if (err) memset(&agent->record, 0, sizeof agent->record);\n    /* A new device's first "
-     "write", "update"),
+    ("src/agent/record.c", "        if (err) return err;\n        first &=",
+     "        if (err) memset(&agent->record, 0, sizeof agent->record);\n        first &=", "update"),
 )
 
 
