@@ -94,7 +94,7 @@ enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stag
     if (word) {
         godwit_text_add(&detail, word);
         godwit_text_add(&detail, "=");
-        godwit_text_add_u64(&detail, number);
+        godwit_text_add_u32(&detail, number);
     }
     return GODWIT_REPORT;
 }

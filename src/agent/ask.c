@@ -79,7 +79,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     const struct godwit_held *runs = agent->on_trial ? &record->install : &record->running;
     memset(checkin, 0, sizeof *checkin);
     memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
-    checkin->has_token = !record->is_enrolled && agent->config.claim_token;
+    checkin->has_token = (!record->is_enrolled || agent->is_claiming) && agent->config.claim_token;
     if (checkin->has_token) memcpy(checkin->token, record->token, sizeof checkin->token);
     memcpy(checkin->agent_version, GODWIT_AGENT_VERSION, sizeof GODWIT_AGENT_VERSION);
     memcpy(checkin->image_sha256, runs->image_sha256, 32);
@@ -237,6 +237,7 @@ static godwit_err note_reply(struct godwit_agent *agent, const struct godwit_che
     bool is_new = !reply->pending && !record->is_enrolled;
     bool is_acknowledged = record->outcome_id && reply->outcome_id == record->outcome_id;
     if (is_new) record->is_enrolled = true;
+    if (!reply->pending) agent->is_claiming = false;
     if (is_acknowledged) record->outcome_id = 0;
     return is_new || is_acknowledged ? godwit_record_commit(agent) : GODWIT_OK;
 }
@@ -246,10 +247,8 @@ static enum godwit_state judge_reply(struct godwit_agent *agent)
     struct godwit_checkin_reply *reply = &agent->work.reply;
     const char *text = (const char *)agent->sector + GODWIT_REPLY_OFFSET;
     agent->failures = 0;
-    godwit_err err = GODWIT_ERR_SPACE;
-    if (agent->reply_size <= GODWIT_CHECKIN_REPLY_MAX)
-        err = godwit_checkin_reply_decode(text, agent->reply_size, reply);
-    if (err) return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
+    if (godwit_checkin_reply_decode(text, agent->reply_size, reply))
+        return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
     agent->interval_s = reply->interval_s;
     if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
     if (reply->pending) return rest(agent);
@@ -272,8 +271,8 @@ enum godwit_state godwit_state_ask(struct godwit_agent *agent)
     if (err == GODWIT_OK) return GODWIT_ASK;
     godwit_net_close(agent);
     if (err == GODWIT_ERR_END && status == 200) return judge_reply(agent);
-    /* A server that lost us gets the claim again, with the same token. */
-    if (status == 401 && agent->config.claim_token)
-        agent->record.is_enrolled = !agent->record.is_enrolled;
+    /* A server that lost us gets the claim again, with the same token; one that only said so gets
+     * the token again: a board whose claim is gone must not be locked out by one wrong answer. */
+    if (status == 401) agent->is_claiming = !agent->is_claiming;
     return no_answer(agent, err == GODWIT_ERR_END ? retry_after_s : 0);
 }

@@ -212,7 +212,7 @@ static enum godwit_state land(struct godwit_agent *agent,
     case LANDING_BACK:
         return godwit_settle_back(agent, verdict.reason, traces.has_failed);
     case LANDING_PLAIN:
-        return godwit_settle(agent, has_crashed(traces.reset));
+        return godwit_settle(agent, entries, has_crashed(traces.reset));
     }
     return GODWIT_IDLE;
 }

@@ -50,6 +50,7 @@ struct godwit_agent {
     uint8_t trial_reason;      /* RETURN: why */
     bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
     bool is_by_next_ca;  /* the last answer came by the next CA */
+    bool is_claiming;    /* the token was not taken: the claim is shown again */
     bool is_ready;       /* the slots and the record are known */
     bool is_verified;    /* the idle slot, since this boot */
     bool is_underway;    /* an accepted install has not ended yet */
@@ -248,7 +249,8 @@ void godwit_trade_places(struct godwit_record *record);
 enum godwit_state godwit_boot_again(struct godwit_agent *agent);
 /* settle.c: no trial goes on. godwit_settle: nothing was under way; retry: a trial was cut, the old
  * image runs; back: it failed (is_noted: the record says why already). */
-enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed);
+enum godwit_state godwit_settle(struct godwit_agent *agent,
+                                const struct godwit_ota_entry entries[static 2], bool has_crashed);
 enum godwit_state godwit_settle_retry(struct godwit_agent *agent);
 enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_reason reason,
                                      bool is_noted);

@@ -60,15 +60,13 @@ static bool is_rejected(const struct godwit_agent *agent,
 
 /* What runs is the image of this device from now on, whoever brought it: a new device's first one,
  * one that came by cable, or all that still boots. */
-static enum godwit_state take_over(struct godwit_agent *agent, enum godwit_reason reason)
+static enum godwit_state take_over(struct godwit_agent *agent,
+                                   const struct godwit_ota_entry entries[static 2],
+                                   enum godwit_reason reason)
 {
     struct godwit_record *record = &agent->record;
-    struct godwit_ota_entry entries[2];
     enum godwit_state next = GODWIT_IDLE;
-    bool was_changed;
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
-    bool was_rejected = !err && is_rejected(agent, entries);
+    bool was_changed, was_rejected = is_rejected(agent, entries);
     if (was_rejected) reason = GODWIT_REASON_REJECTED_RUNS;
     if (reason) next = notice(agent, reason);
     if (is_previous(agent)) {
@@ -97,20 +95,21 @@ static bool is_erased(const struct godwit_agent *agent, const struct godwit_ota_
 }
 
 /* Another image runs than the one that was confirmed last. */
-static enum godwit_state settle_other(struct godwit_agent *agent)
+static enum godwit_state settle_other(struct godwit_agent *agent,
+                                      const struct godwit_ota_entry entries[static 2])
 {
     const struct godwit_record *record = &agent->record;
-    struct godwit_ota_entry entries[2];
     bool was_changed;
     bool has_note = record->flags & GODWIT_RECORD_HAS_NOTE;
-    godwit_err err = godwit_otadata_load(agent, entries);
-    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
-    if (err || !has_note || record->running_slot == agent->slots.running.offset)
-        return take_over(agent, GODWIT_REASON_NONE);
+    if (!has_note || record->running_slot == agent->slots.running.offset)
+        return take_over(agent, entries, GODWIT_REASON_NONE);
     if (is_erased(agent, entries) && !is_previous(agent)) /* by cable, or a factory reset */
-        return take_over(agent, GODWIT_REASON_OTADATA_REPAIRED);
-    if (godwit_otadata_restore(agent, &was_changed)) return godwit_boot_again(agent);
-    if (!was_changed && agent->tries == 0) return take_over(agent, GODWIT_REASON_IMAGE_DAMAGED);
+        return take_over(agent, entries, GODWIT_REASON_OTADATA_REPAIRED);
+    godwit_err err = godwit_otadata_restore(agent, &was_changed);
+    if (err == GODWIT_ERR_MISSING) return take_over(agent, entries, GODWIT_REASON_NONE);
+    if (err) return godwit_boot_again(agent);
+    if (!was_changed && agent->tries == 0)
+        return take_over(agent, entries, GODWIT_REASON_IMAGE_DAMAGED);
     (void)notice(agent, GODWIT_REASON_OTADATA_REPAIRED);
     if (godwit_record_commit(agent)) return godwit_boot_again(agent);
     return godwit_restart(agent);
@@ -128,13 +127,14 @@ static bool must_fly_back(struct godwit_agent *agent)
            record->install.counter >= record->floor;
 }
 
-enum godwit_state godwit_settle(struct godwit_agent *agent, bool has_crashed)
+enum godwit_state godwit_settle(struct godwit_agent *agent,
+                                const struct godwit_ota_entry entries[static 2], bool has_crashed)
 {
     const struct godwit_record *record = &agent->record;
     bool was_changed;
     if (record->running_slot != agent->slots.running.offset ||
         memcmp(record->running.image_sha256, agent->work.digest, 32) != 0)
-        return settle_other(agent);
+        return settle_other(agent, entries);
     godwit_err err = godwit_otadata_restore(agent, &was_changed);
     if (err && err != GODWIT_ERR_MISSING) return godwit_boot_again(agent);
     if (has_crashed && must_fly_back(agent)) {

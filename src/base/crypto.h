@@ -28,8 +28,7 @@ void godwit_md5(const uint8_t *data, size_t size, uint8_t digest_out[static 16])
 
 /* RSASSA-PSS, SHA-256, MGF1-SHA-256, salt 32, of an already computed digest. TRUST when bad. */
 GODWIT_MUST_USE godwit_err godwit_verify_rsa3072(const uint8_t modulus[static 384],
-                                                 uint32_t exponent,
-                                                 const uint8_t digest[static 32],
+                                                 uint32_t exponent, const uint8_t digest[static 32],
                                                  const uint8_t signature[static 384]);
 /* ECDSA over a computed digest; key X‖Y (64 bytes), signature r‖s (64 bytes). TRUST when bad. */
 GODWIT_MUST_USE godwit_err godwit_verify_p256(const uint8_t key[static 64],

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "base/text.h"
 
 #define GODWIT_JSON_DEPTH_MAX 6
 
@@ -58,11 +59,9 @@ GODWIT_MUST_USE godwit_err godwit_json_skip(struct godwit_json *json);
 GODWIT_MUST_USE godwit_err godwit_json_finish(struct godwit_json *json);
 
 /* Writer. name is NULL inside arrays and at the root. What does not fit sets overflow. The result
- * is always valid JSON: bytes of a value that are no UTF-8 are written as "?". */
+ * is always valid JSON: what of a value is no UTF-8 or a control character is written as "?". */
 struct godwit_json_writer {
-    char *data;
-    size_t size_max, size;
-    bool overflow;
+    struct godwit_text text;
     bool comma; /* a value stands in front in the open object or array */
 };
 
@@ -72,7 +71,7 @@ void godwit_json_end_object(struct godwit_json_writer *writer);
 void godwit_json_begin_array(struct godwit_json_writer *writer, const char *name);
 void godwit_json_end_array(struct godwit_json_writer *writer);
 void godwit_json_add_string(struct godwit_json_writer *writer, const char *name, const char *value);
-void godwit_json_add_u64(struct godwit_json_writer *writer, const char *name, uint64_t value);
+void godwit_json_add_u32(struct godwit_json_writer *writer, const char *name, uint32_t value);
 void godwit_json_add_bool(struct godwit_json_writer *writer, const char *name, bool value);
 void godwit_json_add_hex(struct godwit_json_writer *writer, const char *name, const uint8_t *data,
                          size_t size);

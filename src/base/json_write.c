@@ -5,43 +5,24 @@
 
 void godwit_json_writer_init(struct godwit_json_writer *writer, char *data, size_t size_max)
 {
-    *writer = (struct godwit_json_writer){.data = data, .size_max = size_max};
-    if (size_max > 0) data[0] = '\0';
+    writer->comma = false;
+    godwit_text_init(&writer->text, data, size_max);
 }
 
 static void put(struct godwit_json_writer *writer, const char *data, size_t size)
 {
-    if (writer->overflow || writer->size_max == 0 || size > writer->size_max - 1 - writer->size) {
-        writer->overflow = true;
-        return;
-    }
-    memcpy(writer->data + writer->size, data, size);
-    writer->size += size;
-    writer->data[writer->size] = '\0';
+    godwit_text_add_bytes(&writer->text, data, size);
 }
 
-static void put_character(struct godwit_json_writer *writer, const char *text, size_t size)
-{
-    char c = text[0];
-    if (c == '"' || c == '\\') put(writer, "\\", 1);
-    if ((uint8_t)c >= 0x20) {
-        put(writer, text, size);
-        return;
-    }
-    uint8_t code = (uint8_t)c;
-    char hex[3];
-    godwit_hex_encode(&code, 1, hex);
-    put(writer, "\\u00", 4);
-    put(writer, hex, 2);
-}
-
+/* Control characters would need six bytes each, and the longest message has a known size: "?". */
 static void put_quoted(struct godwit_json_writer *writer, const char *value)
 {
     put(writer, "\"", 1);
     for (size_t left = strlen(value); left > 0;) {
         size_t size = godwit_utf8_size(value, left);
-        if (size > 0)
-            put_character(writer, value, size);
+        if (value[0] == '"' || value[0] == '\\') put(writer, "\\", 1);
+        if (size > 0 && (uint8_t)value[0] >= 0x20)
+            put(writer, value, size);
         else
             put(writer, "?", size = 1);
         value += size;
@@ -99,14 +80,10 @@ void godwit_json_add_string(struct godwit_json_writer *writer, const char *name,
     put_quoted(writer, value);
 }
 
-void godwit_json_add_u64(struct godwit_json_writer *writer, const char *name, uint64_t value)
+void godwit_json_add_u32(struct godwit_json_writer *writer, const char *name, uint32_t value)
 {
-    char digits[24];
-    struct godwit_text text;
-    godwit_text_init(&text, digits, sizeof digits);
-    godwit_text_add_u64(&text, value);
     put_front(writer, name);
-    put(writer, text.data, text.size);
+    godwit_text_add_u32(&writer->text, value);
 }
 
 void godwit_json_add_bool(struct godwit_json_writer *writer, const char *name, bool value)
@@ -143,6 +120,6 @@ void godwit_json_add_base64(struct godwit_json_writer *writer, const char *name,
 
 godwit_err godwit_json_writer_finish(struct godwit_json_writer *writer, size_t *size_out)
 {
-    *size_out = writer->size;
-    return writer->overflow ? GODWIT_ERR_SPACE : GODWIT_OK;
+    *size_out = writer->text.size;
+    return writer->text.overflow ? GODWIT_ERR_SPACE : GODWIT_OK;
 }

@@ -17,8 +17,8 @@ void godwit_log(enum godwit_log_level level, const char *event, const char *form
 #ifndef GODWIT_LOG_LEVEL /* what is compiled in; a device build sets GODWIT_LOG_INFO or less */
 #define GODWIT_LOG_LEVEL GODWIT_LOG_DEBUG
 #endif
-#define LOG(level, event, ...)                                                                     \
-    do {                                                                                           \
-        if (GODWIT_LOG_##level <= GODWIT_LOG_LEVEL)                                                \
-            godwit_log(GODWIT_LOG_##level, event, __VA_ARGS__);                                    \
+#define LOG(level, event, ...)                                  \
+    do {                                                        \
+        if (GODWIT_LOG_##level <= GODWIT_LOG_LEVEL)             \
+            godwit_log(GODWIT_LOG_##level, event, __VA_ARGS__); \
     } while (0)

@@ -2,7 +2,7 @@
  * Decoders are strict (one spelling per value), because what they read is compared and hashed. */
 #include "base/text.h"
 
-#define U64_DIGITS_MAX 20
+#define U32_DIGITS_MAX 10
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char base64_digits[] =
@@ -34,9 +34,9 @@ void godwit_text_add(struct godwit_text *text, const char *string)
     godwit_text_add_bytes(text, string, strlen(string));
 }
 
-void godwit_text_add_u64(struct godwit_text *text, uint64_t value)
+void godwit_text_add_u32(struct godwit_text *text, uint32_t value)
 {
-    char digits[U64_DIGITS_MAX];
+    char digits[U32_DIGITS_MAX];
     size_t at = sizeof digits;
     do {
         digits[--at] = (char)('0' + value % 10);
@@ -103,24 +103,25 @@ void godwit_base64_encode(const uint8_t *data, size_t size, char *out)
 godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out, size_t size_max,
                                 size_t *size_out)
 {
+    size_t digits = text_size, at = 0;
+    uint32_t bits = 0, count = 0; /* read, and not yet written */
     *size_out = 0;
     if (text_size % 4 != 0) return GODWIT_ERR_FORMAT;
-    size_t digits = text_size;
     while (digits > 0 && text_size - digits < 2 && text[digits - 1] == '=')
         digits--;
-    size_t size = digits * 3 / 4;
-    if (size > size_max) return GODWIT_ERR_SPACE;
-
-    uint32_t bits = 0;
-    for (size_t i = 0, at = 0; i < digits; i++) {
+    for (size_t i = 0; i < digits; i++) {
         const char *digit = memchr(base64_digits, text[i], 64);
         if (!digit) return GODWIT_ERR_FORMAT;
         bits = bits << 6 | (uint32_t)(digit - base64_digits);
-        if (i % 4 != 0) out[at++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+        count += 6;
+        if (count < 8) continue;
+        if (at == size_max) return GODWIT_ERR_SPACE;
+        count -= 8;
+        out[at++] = (uint8_t)(bits >> count);
     }
     /* Bits behind the last byte would be another spelling of the same bytes. */
-    if (bits & ((1u << (text_size - digits) * 2) - 1)) return GODWIT_ERR_FORMAT;
-    *size_out = size;
+    if (bits & ((1u << count) - 1)) return GODWIT_ERR_FORMAT;
+    *size_out = at;
     return GODWIT_OK;
 }
 

@@ -15,7 +15,7 @@ struct godwit_text {
 void godwit_text_init(struct godwit_text *text, char *data, size_t size_max);
 void godwit_text_add(struct godwit_text *text, const char *string);
 void godwit_text_add_bytes(struct godwit_text *text, const char *data, size_t size);
-void godwit_text_add_u64(struct godwit_text *text, uint64_t value);
+void godwit_text_add_u32(struct godwit_text *text, uint32_t value);
 void godwit_text_add_hex(struct godwit_text *text, const uint8_t *data, size_t size);
 
 /* Lower-case hex; out holds 2 * size + 1 bytes. */

@@ -42,9 +42,9 @@ void boot_explain(const struct boot *boot, char *out, size_t size_max)
     godwit_text_add(&text, boot_choice_sentence(boot->choice));
     if (boot->choice == BOOT_ENTRY) {
         godwit_text_add(&text, ": entry ");
-        godwit_text_add_u64(&text, (uint64_t)boot->entry);
+        godwit_text_add_u32(&text, (uint32_t)boot->entry);
         godwit_text_add(&text, " names ota_");
-        godwit_text_add_u64(&text, boot->slot);
+        godwit_text_add_u32(&text, boot->slot);
     }
     add_tries(boot, &text);
     godwit_text_add(&text,

@@ -109,15 +109,6 @@ static unsigned name_index(const char *names, unsigned count, const char *name)
 
 /* ---- writing ---- */
 
-static void text_add(struct godwit_json_writer *writer, const char *name, const char *text,
-                     size_t size)
-{
-    char clean[TEXT_MAX] = {0};
-    for (size_t i = 0; i + 1 < size && text[i]; i++)
-        clean[i] = (uint8_t)text[i] < 0x20 ? '?' : text[i];
-    godwit_json_add_string(writer, name, clean);
-}
-
 static void member_add(struct godwit_json_writer *writer, const struct member *member,
                        const char *name, const uint8_t *object)
 {
@@ -137,7 +128,7 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
         godwit_json_add_hex(writer, name, data, member->size);
         return;
     case TEXT:
-        text_add(writer, name, data, member->size);
+        godwit_json_add_string(writer, name, data);
         return;
     case BOOL:
         godwit_json_add_bool(writer, name, *(const bool *)data);
@@ -160,7 +151,7 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
         number = GODWIT_CHECKIN_VERSION;
         break;
     }
-    godwit_json_add_u64(writer, name, number);
+    godwit_json_add_u32(writer, name, number);
 }
 
 static void members_add(struct godwit_json_writer *writer, const struct member *members,
@@ -309,8 +300,8 @@ godwit_err godwit_checkin_reply_encode(const struct godwit_checkin_reply *reply,
     godwit_json_writer_init(&writer, out, size_max);
     godwit_json_begin_object(&writer, NULL);
     if (reply->pending) godwit_json_add_bool(&writer, "pending", true);
-    godwit_json_add_u64(&writer, "interval_s", reply->interval_s);
-    if (reply->outcome_id) godwit_json_add_u64(&writer, "outcome_id", reply->outcome_id);
+    godwit_json_add_u32(&writer, "interval_s", reply->interval_s);
+    if (reply->outcome_id) godwit_json_add_u32(&writer, "outcome_id", reply->outcome_id);
     if (reply->has_instruction)
         godwit_json_add_base64(&writer, "instruction", reply->instruction,
                                sizeof reply->instruction);

@@ -63,7 +63,7 @@ void http_reply_problem(struct http_request *request, const struct http_problem 
     godwit_json_begin_object(&json, NULL);
     godwit_json_add_string(&json, "type", problem->type);
     godwit_json_add_string(&json, "title", problem->title);
-    godwit_json_add_u64(&json, "status", (uint64_t)problem->status);
+    godwit_json_add_u32(&json, "status", (uint32_t)problem->status);
     godwit_json_add_string(&json, "detail", problem->detail);
     if (problem->field) godwit_json_add_string(&json, "field", field);
     godwit_json_end_object(&json);

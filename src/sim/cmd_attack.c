@@ -153,7 +153,7 @@ static void say_json(const struct run *run)
         const struct attack_result *result = &run->results[i];
         godwit_json_begin_object(&writer, NULL);
         godwit_json_add_string(&writer, "name", row->name);
-        godwit_json_add_u64(&writer, "attack", row->number);
+        godwit_json_add_u32(&writer, "attack", row->number);
         godwit_json_add_string(&writer, "title", ATTACK_TITLES[row->number]);
         godwit_json_add_string(&writer, "who", row->who);
         godwit_json_add_string(&writer, "sentence", row->sentence);
@@ -164,8 +164,8 @@ static void say_json(const struct run *run)
                                                                     : "failed");
         godwit_json_add_string(&writer, "why", result->why);
         godwit_json_add_string(&writer, "reason", godwit_reason_id(result->reason));
-        godwit_json_add_u64(&writer, "questions", result->questions);
-        godwit_json_add_u64(&writer, "images", result->images);
+        godwit_json_add_u32(&writer, "questions", result->questions);
+        godwit_json_add_u32(&writer, "images", result->images);
         godwit_json_end_object(&writer);
     }
     godwit_json_end_array(&writer);

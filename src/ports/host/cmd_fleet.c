@@ -138,7 +138,7 @@ static void part_add(struct godwit_text *text, const char *between, uint32_t cou
 {
     if (!count) return;
     godwit_text_add(text, between);
-    godwit_text_add_u64(text, count);
+    godwit_text_add_u32(text, count);
     godwit_text_add(text, words);
 }
 
@@ -149,7 +149,7 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     for (uint32_t i = 0; i < fleet->count; i++)
         tally_device(&tally, &fleet->devices[i]);
     godwit_text_init(&text, line, size_max);
-    godwit_text_add_u64(&text, fleet->count);
+    godwit_text_add_u32(&text, fleet->count);
     godwit_text_add(&text, fleet->count == 1 ? " device:" : " devices:");
     for (uint32_t i = 0; i < tally.versions_count; i++) {
         part_add(&text, i ? ", " : " ", tally.versions[i].count, " on ");

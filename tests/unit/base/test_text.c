@@ -10,9 +10,9 @@
 static void build(struct godwit_text *text)
 {
     godwit_text_add(text, "slot=");
-    godwit_text_add_u64(text, 0);
+    godwit_text_add_u32(text, 0);
     godwit_text_add_bytes(text, " x=yy", 4);
-    godwit_text_add_u64(text, UINT64_MAX);
+    godwit_text_add_u32(text, UINT32_MAX);
     godwit_text_add(text, " ");
     godwit_text_add_hex(text, (const uint8_t *)"\x0F\xA0", 2);
 }
@@ -20,7 +20,7 @@ static void build(struct godwit_text *text)
 static void appends_within_bounds(void **state)
 {
     (void)state;
-    static const char whole[] = "slot=0 x=y18446744073709551615 0fa0";
+    static const char whole[] = "slot=0 x=y4294967295 0fa0";
     char data[64];
     struct godwit_text text;
     for (size_t size_max = 0; size_max <= sizeof data; size_max++) {
