@@ -16,12 +16,21 @@ static void must(bool condition, const char *what)
 struct firmware firmware_make(const char *version, struct behaviour behaviour, uint32_t size,
                               const struct key *key)
 {
+    return firmware_make_ruled(version, behaviour, size, key, NULL);
+}
+
+struct firmware firmware_make_ruled(const char *version, struct behaviour behaviour, uint32_t size,
+                                    const struct key *key, const struct godwit_policy *policy)
+{
+    uint8_t block[GODWIT_POLICY_BYTES];
+    if (policy) godwit_policy_encode(policy, block);
     const struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
                                          .project = PEER_PRODUCT,
                                          .version = version,
                                          .size = key ? size - GODWIT_SECTOR_SIZE : size,
                                          .seed = godwit_load32((const uint8_t *)version),
-                                         .behaviour = behaviour};
+                                         .behaviour = behaviour,
+                                         .policy = policy ? block : NULL};
     struct firmware plain, signed_file;
     enum godwit_reason reason;
     must(!pack_image(&options, &plain.data, &plain.size), "packing");

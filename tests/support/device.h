@@ -16,6 +16,9 @@ struct firmware {
 /* A file of `size` bytes, signature sector included; the caller frees data. key NULL: unsigned. */
 struct firmware firmware_make(const char *version, struct behaviour behaviour, uint32_t size,
                               const struct key *key);
+/* The same with a policy block inside; NULL: none. */
+struct firmware firmware_make_ruled(const char *version, struct behaviour behaviour, uint32_t size,
+                                    const struct key *key, const struct godwit_policy *policy);
 
 struct device {
     struct flash_ram ram;

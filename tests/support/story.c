@@ -34,7 +34,7 @@ static const RAND_METHOD CHANCE = {
 
 /* ---- scenarios ---- */
 
-enum twist { TWIST_NONE, TWIST_DROP, TWIST_MARKS, TWIST_ENTRY_GONE, TWIST_ENTRY_BAD };
+enum twist { TWIST_NONE, TWIST_DROP, TWIST_MARKS, TWIST_ENTRY_GONE, TWIST_ENTRY_BAD, TWIST_KEYS };
 
 struct scenario {
     const char *name;
@@ -57,6 +57,9 @@ static const struct scenario SCENARIOS[] = {
     {"full record", {BEHAVIOUR_HEALTHY, 0}, LIFE_CONFIRMS, TWIST_MARKS, false, false},
     {"otadata entry gone", {0}, LIFE_STAYS, TWIST_ENTRY_GONE, false, false},
     {"otadata entry bad", {0}, LIFE_STAYS, TWIST_ENTRY_BAD, false, false},
+    /* an image with a policy comes, which lists a second key; then the first key goes */
+    {"key added", {BEHAVIOUR_HEALTHY, 0}, LIFE_CONFIRMS, TWIST_NONE, false, false},
+    {"key dropped", {BEHAVIOUR_HEALTHY, 0}, LIFE_CONFIRMS, TWIST_KEYS, false, false},
 };
 _Static_assert(sizeof SCENARIOS / sizeof *SCENARIOS == STORY_SCENARIOS, "story.h");
 
@@ -74,7 +77,11 @@ _Static_assert(sizeof STARTS / sizeof *STARTS == STORY_STARTS, "story.h");
 static const uint32_t WRITE_SIZES[] = {4, 16, 32};
 _Static_assert(sizeof WRITE_SIZES / sizeof *WRITE_SIZES == STORY_SIZES, "story.h");
 
-static struct key *key;
+#define KEY_ADDED (STORY_SCENARIOS - 2)
+#define KEY_DROPPED (STORY_SCENARIOS - 1)
+#define DEPLOY_CHANCE 1000 /* the state from which the peer's deploy key is made */
+
+static struct key *key, *next_key;
 static struct firmware before[3], offered[STORY_SCENARIOS];
 
 bool story_exists(const struct story *story)
@@ -83,6 +90,34 @@ bool story_exists(const struct story *story)
     bool needs_entry = scenario->goal == LIFE_STAYS;
     if (scenario->needs_watch && story->is_unwatched) return false;
     return !needs_entry || STARTS[story->start].updates > 0;
+}
+
+/* Both keys, or the second alone; the deploy key is the one that every life's peer will make. */
+static struct godwit_policy make_policy(uint32_t counter)
+{
+    struct godwit_policy policy = {.counter = counter, .threshold = 1, .deploy_keys_count = 1};
+    const struct key *const keys[] = {next_key, key};
+    struct godwit_public_key public;
+    chance_state = DEPLOY_CHANCE;
+    struct key *deploy = key_generate(GODWIT_SCHEME_ECDSA256);
+    if (!deploy || godwit_product_id("default", PEER_PRODUCT, policy.product_id)) abort();
+    key_public(deploy, &public);
+    memcpy(policy.deploy_keys[0], public.point, 64);
+    key_close(deploy);
+    policy.image_keys_count = counter == 1 ? 2 : 1;
+    for (uint32_t i = 0; i < policy.image_keys_count; i++)
+        if (key_digest(keys[i], policy.image_keys[i])) abort();
+    return policy;
+}
+
+static void make_ruled_files(void)
+{
+    const struct behaviour healthy = {BEHAVIOUR_HEALTHY, 0};
+    next_key = key_generate(GODWIT_SCHEME_ECDSA256);
+    if (!next_key) abort();
+    struct godwit_policy both = make_policy(1), second = make_policy(2);
+    offered[KEY_ADDED] = firmware_make_ruled("3.1.0", healthy, 4 * SECTOR, key, &both);
+    offered[KEY_DROPPED] = firmware_make_ruled("3.2.0", healthy, 3 * SECTOR, next_key, &second);
 }
 
 void story_open(void)
@@ -95,11 +130,12 @@ void story_open(void)
     if (!key) abort();
     for (uint32_t i = 0; i < 3; i++)
         before[i] = firmware_make(versions[i], healthy, (3 + i) * SECTOR, key);
-    for (uint32_t i = 0; i < STORY_SCENARIOS; i++) {
+    for (uint32_t i = 0; i < KEY_ADDED; i++) {
         char version[] = "3.0.a";
         version[4] = (char)('a' + i);
         offered[i] = firmware_make(version, SCENARIOS[i].behaviour, (3 + i % 3) * SECTOR, key);
     }
+    make_ruled_files();
 }
 
 void story_close(void)
@@ -109,6 +145,7 @@ void story_close(void)
     for (uint32_t i = 0; i < STORY_SCENARIOS; i++)
         free(offered[i].data);
     key_close(key);
+    key_close(next_key);
     RAND_set_rand_method(NULL);
 }
 
@@ -180,12 +217,17 @@ bool story_begin(const struct story *story)
         .write_size = WRITE_SIZES[story->size],
         .flash_size = APPS_OFFSET + (2u + start->has_factory) * SLOT_SIZE,
         .is_unwatched = story->is_unwatched};
-    chance_state = 1000; /* for the deploy key */
+    chance_state = DEPLOY_CHANCE;
     life_begin(&options);
     life_offer(&before[0], LIFE_STAYS, 0);
     life_power_on(GODWIT_RESET_POWER_ON);
     if (!grow_up(story)) return false;
     if (scenario->twist == TWIST_MARKS) fill_marks();
+    if (scenario->twist == TWIST_KEYS) {
+        life_offer(&offered[KEY_ADDED], LIFE_CONFIRMS, 110);
+        if (life_run() != LIFE_FINISHED) return false;
+        life.confirmed = life.offered;
+    }
     if (scenario->goal == LIFE_STAYS) {
         board_power_off(&life.device.board);
         damage_otadata(scenario->twist);

@@ -8,7 +8,7 @@
 
 #include "life.h"
 
-#define STORY_SCENARIOS 11
+#define STORY_SCENARIOS 13
 #define STORY_STARTS 6
 #define STORY_SIZES 3
 
