@@ -20,7 +20,9 @@ static void write_again(const char *text)
     FUZZ_CHECK(godwit_json_open(&json, '{') == GODWIT_OK);
     FUZZ_CHECK(godwit_json_next(&json, &key) == GODWIT_OK && godwit_json_is(&key, "a"));
     FUZZ_CHECK(godwit_json_string(&json, back, sizeof back) == GODWIT_OK);
-    FUZZ_CHECK(strcmp(back, text) == 0);
+    FUZZ_CHECK(strlen(back) == strlen(text));
+    for (size_t i = 0; text[i]; i++) /* control characters are written as "?" */
+        FUZZ_CHECK(back[i] == ((uint8_t)text[i] < 0x20 ? '?' : text[i]));
     FUZZ_CHECK(godwit_json_next(&json, NULL) == GODWIT_ERR_END);
     FUZZ_CHECK(godwit_json_finish(&json) == GODWIT_OK);
 }
