@@ -175,7 +175,8 @@ static enum godwit_state begin_trial(struct godwit_agent *agent, const struct tr
     return GODWIT_TRIAL;
 }
 
-/* Behind a cut our entry may still be read as good although it says INVALID here: once more. */
+/* It was about to leave when power was cut: its entry may say INVALID already and waver, so that
+ * the bootloader reads it as good. Once more; the way back was looked at before. */
 static enum godwit_state leave(struct godwit_agent *agent, const struct traces *traces,
                                enum godwit_reason reason)
 {
@@ -183,7 +184,7 @@ static enum godwit_state leave(struct godwit_agent *agent, const struct traces *
     if (traces->state == GODWIT_OTA_NEW) agent->record.flags |= GODWIT_RECORD_IS_UNWATCHED;
     agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
     if (has_crashed(traces->reset)) return godwit_fly_back(agent);
-    if (traces->has_failed && !traces->is_active && is_power(traces->reset) &&
+    if (traces->has_failed && is_power(traces->reset) &&
         !godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID))
         return godwit_restart(agent);
     return GODWIT_RETURN;
