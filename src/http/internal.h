@@ -21,8 +21,9 @@
 #define PIECE_SIZE (64U * 1024U)    /* of a reply, handed to the network at once */
 #define BODY_STEP (16U * 1024U)     /* progress that earns a new body deadline */
 #define UPLOAD_FILL_MAX (HTTP_UPLOAD_WINDOW / 2)
-#define UPLOAD_KICK (64U * 1024U)    /* a worker is asked for once this much has come */
-#define LINGER_BYTES (1024U * 1024U) /* read and dropped after an early refusal */
+#define UPLOAD_KICK (64U * 1024U) /* a worker is asked for once this much has come */
+/* Read and dropped after an early refusal: a whole upload, so that who sends on still reads why. */
+#define LINGER_BYTES (32U * 1024U * 1024U)
 #define LINGER_MS 2000U
 #define ADDRESS_SIZE 46U /* text of an IPv6 address */
 
