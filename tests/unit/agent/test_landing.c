@@ -1,28 +1,6 @@
 /* Where a boot finds itself after power, crashes, another updater or a cable: what uses a trial up
  * and what does not, and whose image it is that runs. More in test_boot.c. */
-#include "surprises.h"
-
-static struct firmware first, second, third, failing;
-
-static int make_files(void **state)
-{
-    (void)state;
-    first = make("1.0.0", BEHAVIOUR_HEALTHY, 0);
-    second = make("2.0.0", BEHAVIOUR_HEALTHY, 0);
-    third = make("3.0.0", BEHAVIOUR_HEALTHY, 0);
-    failing = make("9.0.0", BEHAVIOUR_WRONG_CONFIG, 0);
-    return 0;
-}
-
-static int free_files(void **state)
-{
-    (void)state;
-    free(first.data);
-    free(second.data);
-    free(third.data);
-    free(failing.data);
-    return 0;
-}
+#include "four_files.h"
 
 static bool is_on_trial(const struct device *d)
 {

@@ -1,30 +1,8 @@
 /* What BOOT does when no trial goes on: a confirmed image that crashes again and again, an otadata
  * that is not as it was noted, an image that somebody else brought. The corners that the bootloader
  * itself makes are in test_surprises.c. */
-#include "surprises.h"
+#include "four_files.h"
 #include "wear.h"
-
-static struct firmware first, second, third, failing;
-
-static int make_files(void **state)
-{
-    (void)state;
-    first = make("1.0.0", BEHAVIOUR_HEALTHY, 0);
-    second = make("2.0.0", BEHAVIOUR_HEALTHY, 0);
-    third = make("3.0.0", BEHAVIOUR_HEALTHY, 0);
-    failing = make("9.0.0", BEHAVIOUR_WRONG_CONFIG, 0);
-    return 0;
-}
-
-static int free_files(void **state)
-{
-    (void)state;
-    free(first.data);
-    free(second.data);
-    free(third.data);
-    free(failing.data);
-    return 0;
-}
 
 static void begin(const struct board_layout *layout)
 {

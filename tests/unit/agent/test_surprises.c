@@ -3,30 +3,8 @@
  * the agent makes of it. Where no agent can do anything, the test shows that it survives or says
  * so. Numbers as in docs/decisions and the golden rows: those with
  * anti-rollback are in test_antirollback.c. */
-#include "surprises.h"
+#include "four_files.h"
 #include "wear.h"
-
-static struct firmware first, second, third, failing;
-
-static int make_files(void **state)
-{
-    (void)state;
-    first = make("1.0.0", BEHAVIOUR_HEALTHY, 0);
-    second = make("2.0.0", BEHAVIOUR_HEALTHY, 0);
-    third = make("3.0.0", BEHAVIOUR_HEALTHY, 0);
-    failing = make("9.0.0", BEHAVIOUR_WRONG_CONFIG, 0);
-    return 0;
-}
-
-static int free_files(void **state)
-{
-    (void)state;
-    free(first.data);
-    free(second.data);
-    free(third.data);
-    free(failing.data);
-    return 0;
-}
 
 static void begin(const struct board_layout *layout)
 {
