@@ -187,7 +187,7 @@ void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_s
     out->enrolled = record->is_enrolled;
     out->on_trial = agent->on_trial;
     if (agent->is_ready && record->install_step == GODWIT_STEP_FETCHING) {
-        out->progress = agent->state == GODWIT_FETCH ? agent->offset : agent->best_offset;
+        out->progress = agent->best_offset;
         out->total = record->install.size;
     }
     out->last_reason = agent->last_reason;

@@ -38,7 +38,7 @@ enum godwit_state {
 struct godwit_agent_status {
     enum godwit_state state;
     bool enrolled, on_trial;
-    uint32_t progress, total; /* bytes of the download; 0, 0 while none */
+    uint32_t progress, total; /* bytes of the download that are in flash; 0, 0 while none */
     uint32_t last_reason;     /* godwit_reason of the last failure */
     uint32_t boots, checkins;
     char slot[17]; /* label of the running partition */

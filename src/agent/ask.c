@@ -189,7 +189,7 @@ static enum godwit_state accept(struct godwit_agent *agent,
     memset(record->install.image_sha256, 0, 32);
     record->install.size = install->file_size;
     record->install_slot = agent->slots.idle.offset;
-    record->install_blocks = 0;
+    record->install_sectors = 0;
     record->install_step = GODWIT_STEP_FETCHING;
     record->power_resets = 0;
     record->flags |= GODWIT_RECORD_IS_CALM; /* no crash leads back: the image before is gone */

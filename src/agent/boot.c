@@ -262,8 +262,8 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
     if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
     if (err) memset(agent->work.digest, 0, sizeof agent->work.digest);
     adopt_stranger(agent, entries);
-    if (agent->record.install_step == GODWIT_STEP_FETCHING && !godwit_slot_resume(agent))
-        agent->best_offset = agent->offset;
+    godwit_slot_resume(agent);
+    agent->best_offset = agent->offset;
     agent->is_ready = true;
     godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
     agent->wake_ms = agent->now_ms;

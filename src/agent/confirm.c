@@ -22,7 +22,7 @@ void godwit_trade_places(struct godwit_record *record)
     uint32_t old_slot = record->running_slot;
     record->running_slot = record->install_slot;
     record->install_slot = old_slot;
-    record->install_blocks = 0;
+    record->install_sectors = 0;
 }
 
 /* What ran before is what the other slot holds, ready for an undo. */

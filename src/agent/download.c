@@ -1,7 +1,7 @@
 /* FETCH: the file by its digest, in ranges, into the idle slot. The first 4,096 bytes wait in the
  * sector buffer until they are judged, so a refused image costs no erase. A broken connection goes
- * on at the exact byte, since the unfinished sector stays in RAM; a reset goes on at the last
- * sector that was begun. Two files are never stitched: the digest is asked for by name and as
+ * on at the exact byte, since the unfinished sector stays in RAM; a reset goes on behind the last
+ * whole sector. Two files are never stitched: the digest is asked for by name and as
  * If-Range, and an answer that starts elsewhere than asked is not taken.
  *
  * What a fault costs: a connection that breaks without a new sector, a busy or slow source or a
@@ -218,16 +218,14 @@ static enum godwit_state flush(struct godwit_agent *agent)
     }
     agent->phase = FETCH_FLUSH;
     agent->request_ms = agent->now_ms;
-    bool is_last = agent->offset == agent->record.install.size;
     godwit_err err = godwit_slot_append(agent);
     if (err == GODWIT_ERR_BUSY) return GODWIT_FETCH;
-    if (!err && is_last) err = godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_FETCHED);
     if (err) return refuse(agent, GODWIT_REASON_FLASH, "at", agent->offset);
     if (agent->offset > agent->best_offset) {
         agent->best_offset = agent->offset;
         agent->tries = 0;
     }
-    agent->phase = is_last ? FETCH_TAIL : FETCH_BODY;
+    agent->phase = agent->offset == agent->record.install.size ? FETCH_TAIL : FETCH_BODY;
     return GODWIT_FETCH;
 }
 
@@ -288,7 +286,7 @@ enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
 {
     if (agent->phase == FETCH_ENTER) {
         agent->phase = FETCH_REQUEST;
-        if (godwit_slot_resume(agent)) return refuse(agent, GODWIT_REASON_FLASH, NULL, 0);
+        godwit_slot_resume(agent);
         if (agent->offset == 0) agent->sources_used &= GODWIT_SOURCES_UNSHARED;
         if (agent->best_offset < agent->offset) agent->best_offset = agent->offset;
         (void)!godwit_sources_choose(agent);

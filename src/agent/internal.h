@@ -14,7 +14,7 @@
 #include <assert.h>
 
 #define GODWIT_AGENT_VERSION "0.1.0"
-#define GODWIT_BLOCK_SIZE 65536u /* what a download erases ahead, with one mark in the record */
+
 struct godwit_region {
     uint32_t offset, size; /* bytes in flash; size 0: there is none */
 };
@@ -46,16 +46,15 @@ struct godwit_agent {
     uint8_t failures;          /* requests in a row without an answer */
     uint8_t refusals;          /* answers in a row that were refused */
     uint8_t tries;             /* downloads in a row without a new sector */
-    uint8_t opened;            /* FETCH: steps done of those that open a block */
+    uint8_t clearing;          /* FETCH: steps done of those that clear a sector */
     uint8_t trial_reason;      /* RETURN: why */
     bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
-    bool is_by_next_ca;  /* the last answer came by the next CA */
-    bool is_claiming;    /* the token was not taken: the claim is shown again */
-    bool is_ready;       /* the slots and the record are known */
-    bool is_verified;    /* the idle slot, since this boot */
-    bool is_underway;    /* an accepted install has not ended yet */
-    uint8_t repairs;     /* FETCH: sectors from offset on that are erased before they are written */
-    bool outcome_is_new; /* not in flash yet */
+    bool is_by_next_ca;               /* the last answer came by the next CA */
+    bool is_claiming;                 /* the token was not taken: the claim is shown again */
+    bool is_ready;                    /* the slots and the record are known */
+    bool is_verified;                 /* the idle slot, since this boot */
+    bool is_underway;                 /* an accepted install has not ended yet */
+    bool outcome_is_new;              /* not in flash yet */
     struct godwit_device_facts facts; /* since BOOT */
     struct godwit_slots slots;
     uint32_t interval_s;
@@ -152,7 +151,7 @@ GODWIT_MUST_USE enum godwit_reason godwit_judge_image(const struct godwit_agent 
 /* record.c */
 enum godwit_mark_kind {
     GODWIT_MARK_BOOTS = 1,
-    GODWIT_MARK_BLOCKS = 2,
+    GODWIT_MARK_SECTORS = 2,
     GODWIT_MARK_STEP = 3, /* with power_resets and crashes as they stand in RAM */
 };
 /* MISSING: blank, a new device; FORMAT: there was one and it is unreadable. Either way the record
@@ -191,11 +190,11 @@ GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int in
 GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
                                              const struct godwit_region *region, uint32_t *size_out,
                                              uint8_t digest_out[static 32]);
-/* The sector buffer's bytes up to agent->offset into the idle slot; BUSY: a sector was erased for
- * them, call again. */
+/* The sector buffer's bytes up to agent->offset into the idle slot, and a mark for them into the
+ * record; BUSY: a sector was erased, call again. */
 GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
-/* From which byte a download that a reset cut goes on; sets offset and repairs. */
-GODWIT_MUST_USE godwit_err godwit_slot_resume(struct godwit_agent *agent);
+/* Sets offset to the byte from which a download goes on. */
+void godwit_slot_resume(struct godwit_agent *agent);
 /* select.c */
 GODWIT_MUST_USE godwit_err godwit_otadata_load(const struct godwit_agent *agent,
                                                struct godwit_ota_entry entries_out[static 2]);

@@ -1,12 +1,16 @@
 /* The record: what survives a reset, in the two sectors of the partition "godwit".
  *
- *     0    320  struct godwit_record, CRC-32 over everything behind the CRC field
+ *     0    480  struct godwit_record, CRC-32 over everything behind the CRC field
+ *     480   32  the seal: the record's first bytes once more, written behind it
  *     512   32  a mark: CRC-32, the record's number, kind, value, 0xFF …   (112 of them)
  *
  * A record is written whole into the sector that does not hold the newest one, so a cut leaves the
- * older; its number says which is newer. What changes often (a block of the download, a boot, a
+ * older; its number says which is newer. What changes often (a sector of the download, a boot, a
  * step) is a mark behind the newest record: 32 bytes of flash, no erase. Marks and record are
  * multiples of 32 bytes, the largest write unit, and a torn one fails its CRC.
+ * Power lost in a write may leave bits that read now so, now so: a record counts once something
+ * stands behind it, for then its own write had ended; and where only one sector counts, the next
+ * change overwrites the other.
  * Rejected: a log over both sectors (needs a walk and a copy at its end, for a few erases less). */
 #include "agent/internal.h"
 #include "base/crc.h"
@@ -15,7 +19,8 @@
 #define RECORD_CRC_FROM 8u
 #define MARKS_OFFSET 512u
 #define MARK_SIZE 32u
-#define READS 3
+#define SEAL_OFFSET GODWIT_RECORD_SIZE
+#define HEAD_SIZE (MARKS_OFFSET + MARK_SIZE) /* record, seal and first mark */
 #define MARKS_MAX ((GODWIT_SECTOR_SIZE - MARKS_OFFSET) / MARK_SIZE)
 
 /* In the sector buffer too, so it is aligned and may alias. */
@@ -37,9 +42,10 @@ static uint32_t record_crc(const struct godwit_record *record)
                         sizeof *record - RECORD_CRC_FROM);
 }
 
-static bool record_is_sound(const struct godwit_record *record)
+static bool is_sound(const struct godwit_record *record)
 {
-    return record->magic == RECORD_MAGIC && record->crc == record_crc(record);
+    return record->magic == RECORD_MAGIC && record->crc == record_crc(record) &&
+           !godwit_all((const uint8_t *)record + SEAL_OFFSET, HEAD_SIZE - SEAL_OFFSET, 0xFF);
 }
 
 static uint32_t sector_offset(const struct godwit_agent *agent, uint32_t number)
@@ -50,7 +56,7 @@ static uint32_t sector_offset(const struct godwit_agent *agent, uint32_t number)
 static void apply(struct godwit_record *record, uint32_t kind, uint32_t value)
 {
     if (kind == GODWIT_MARK_BOOTS) record->boots = value;
-    if (kind == GODWIT_MARK_BLOCKS) record->install_blocks = value;
+    if (kind == GODWIT_MARK_SECTORS) record->install_sectors = value;
     if (kind != GODWIT_MARK_STEP) return;
     record->install_step = (uint8_t)value;
     record->power_resets = (uint8_t)(value >> 8);
@@ -73,39 +79,37 @@ static godwit_err load_marks(struct godwit_agent *agent)
     return GODWIT_OK;
 }
 
-/* A record that a cut left half programmed may be sound once and not the next time: it counts only
- * if it is sound each of a few times. */
 godwit_err godwit_record_load(struct godwit_agent *agent)
 {
-    struct godwit_record *record = &agent->record, *other = (struct godwit_record *)agent->sector;
-    bool first = true, second = true;
-    for (int i = 0; i < READS; i++) {
-        godwit_err err = godwit_flash_read(agent, sector_offset(agent, 0), record, sizeof *record);
-        if (!err) err = godwit_flash_read(agent, sector_offset(agent, 1), other, sizeof *other);
+    struct godwit_record *record = &agent->record;
+    const struct godwit_record *read = (const struct godwit_record *)agent->sector;
+    int sound = 0, written = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        godwit_err err =
+            godwit_flash_read(agent, sector_offset(agent, i), agent->sector, HEAD_SIZE);
         if (err) return err;
-        first &= record_is_sound(record);
-        second &= record_is_sound(other);
+        written += !godwit_all(agent->sector, HEAD_SIZE, 0xFF);
+        if (!is_sound(read)) continue;
+        if (sound++ == 0 || read->number > record->number) *record = *read;
     }
-    /* A new device's first write may be torn: only two written sectors speak of a lost record. */
-    bool had_one = !godwit_all((const uint8_t *)record, sizeof *record, 0xFF) &&
-                   !godwit_all(agent->sector, sizeof *other, 0xFF);
-    if (second && (!first || other->number > record->number)) *record = *other;
-    if (first || second) return load_marks(agent);
+    if (sound) {
+        godwit_err err = load_marks(agent);
+        if (sound == 1) agent->marks = MARKS_MAX;
+        return err;
+    }
     *record = (struct godwit_record){.magic = RECORD_MAGIC};
-    return had_one ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
+    /* A new device's first write may be torn: only two written sectors speak of a lost record. */
+    return written == 2 ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
 }
 
-/* A flash that says OK and did nothing is found out only so. */
+/* Record and seal. A flash that says OK and did nothing is found out only so. */
 static godwit_err compare(const struct godwit_agent *agent, uint32_t offset)
 {
     uint8_t back[MARK_SIZE];
-    uint32_t at = sizeof agent->record;
-    do {
-        at -= (uint32_t)sizeof back;
+    for (uint32_t at = 0; at < MARKS_OFFSET; at += MARK_SIZE)
         if (godwit_flash_read(agent, offset + at, back, sizeof back) ||
-            memcmp(back, (const uint8_t *)&agent->record + at, sizeof back) != 0)
+            memcmp(back, (const uint8_t *)&agent->record + at % SEAL_OFFSET, sizeof back) != 0)
             return GODWIT_ERR_IO;
-    } while (at > 0);
     return GODWIT_OK;
 }
 
@@ -118,6 +122,7 @@ godwit_err godwit_record_commit(struct godwit_agent *agent)
     record->crc = record_crc(record);
     godwit_err err = godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
     if (!err) err = godwit_flash_write(agent, offset, record, sizeof *record);
+    if (!err) err = godwit_flash_write(agent, offset + SEAL_OFFSET, record, MARK_SIZE);
     if (!err) err = compare(agent, offset);
     if (err)
         record->number--;

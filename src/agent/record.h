@@ -17,7 +17,7 @@
 /* How far an install came; kept in the record, so never renumber. */
 enum godwit_step {
     GODWIT_STEP_NONE,      /* the idle slot holds nothing that we know of */
-    GODWIT_STEP_FETCHING,  /* `blocks` blocks were erased and are being written */
+    GODWIT_STEP_FETCHING,  /* `install_sectors` are in flash */
     GODWIT_STEP_FETCHED,   /* the last byte is in flash */
     GODWIT_STEP_SELECTED,  /* otadata is about to name it, or does; it has not run yet */
     GODWIT_STEP_TRIAL,     /* it has run, unconfirmed */
@@ -59,8 +59,8 @@ struct godwit_record {
     uint8_t token[32];
     uint8_t ca_sha256[2][32]; /* present and next CA; zero: the port's own, none */
     struct godwit_held running, install;
-    uint32_t running_slot, install_slot; /* offsets of their partitions in flash */
-    uint32_t install_rollout, install_blocks;
+    uint32_t running_slot, install_slot;       /* offsets of their partitions in flash */
+    uint32_t install_rollout, install_sectors; /* whole ones in flash */
     uint32_t checkins, outcome_count;
     uint32_t floor;      /* highest of all confirmed images: no release counter below it */
     uint32_t ota_seq[2]; /* what otadata should say while nothing is on trial */

@@ -1,13 +1,11 @@
 /* Slots: what the partition table offers, what lies in them, how bytes get into the idle one.
  *
- * A download erases 64 KiB ahead, and a mark in the record says so once that is done; inside the
- * newest marked block the flash itself tells how far we came: a sector is either blank or begun.
- * The last one begun may be torn, so it is the one to fetch again; it and the next are erased
- * first, for such a repair may itself have been cut, and a sector that was left half erased can
- * look blank and not be. No mark per sector is needed. */
+ * A sector is erased, written, and then marked in the record; the next one is not touched before.
+ * After a cut the marks alone say how far we came: blank flash tells nothing, for a half erased
+ * sector can look blank, and behind flash encryption an erased one does not. */
 #include "agent/internal.h"
 
-#define SECTORS_PER_BLOCK (GODWIT_BLOCK_SIZE / GODWIT_SECTOR_SIZE)
+#define CLEARED 2 /* of agent->clearing */
 
 static struct godwit_region region_of(const struct godwit_partition *row)
 {
@@ -121,34 +119,17 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
     return godwit_flash_read(agent, region->offset + at, digest_out, digest_size);
 }
 
-/* Bytes of the block that stand in the file, in whole sectors. */
-static uint32_t block_size(const struct godwit_agent *agent, uint32_t block)
+/* No step erases more than one sector; before the first goes, the record forgets what the slot
+ * held. */
+static godwit_err clear_sector(struct godwit_agent *agent, uint32_t at)
 {
-    uint32_t left = agent->record.install.size - block * GODWIT_BLOCK_SIZE;
-    if (left >= GODWIT_BLOCK_SIZE) return GODWIT_BLOCK_SIZE;
-    return (left + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
-}
-
-/* One step: the record first forgets what the slot held, then the block is erased sector by sector,
- * then it is marked. BUSY until that is done, so that no step erases more than one sector. */
-static godwit_err open_block(struct godwit_agent *agent, uint32_t block)
-{
-    uint32_t step = agent->opened, sectors = block_size(agent, block) / GODWIT_SECTOR_SIZE;
-    uint32_t offset = agent->slots.idle.offset + block * GODWIT_BLOCK_SIZE;
-    godwit_err err = GODWIT_OK;
-    if (step == 0) {
-        agent->record.install_blocks = block;
-        agent->repairs = 0;
-        if (block == 0) err = godwit_record_commit(agent);
-    } else if (step <= sectors) {
-        err =
-            godwit_flash_erase(agent, offset + (step - 1) * GODWIT_SECTOR_SIZE, GODWIT_SECTOR_SIZE);
-    } else {
-        agent->opened = 0;
-        return godwit_record_mark(agent, GODWIT_MARK_BLOCKS, block + 1);
-    }
-    agent->opened++;
-    return err ? err : GODWIT_ERR_BUSY;
+    bool is_first = at == 0 && agent->clearing == 0;
+    uint32_t offset = agent->slots.idle.offset + at;
+    godwit_err err = is_first ? godwit_record_commit(agent)
+                              : godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
+    if (err) return err;
+    agent->clearing = is_first ? 1 : CLEARED;
+    return GODWIT_ERR_BUSY;
 }
 
 godwit_err godwit_slot_append(struct godwit_agent *agent)
@@ -156,38 +137,20 @@ godwit_err godwit_slot_append(struct godwit_agent *agent)
     assert(agent->offset > 0 && agent->slots.idle.offset != agent->slots.running.offset);
     uint32_t at = (agent->offset - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
     uint32_t size = agent->offset - at, unit = agent->config.flash->write_size;
-    uint32_t padded = (size + unit - 1) / unit * unit;
+    uint32_t padded = (size + unit - 1) & ~(unit - 1);
+    if (agent->clearing != CLEARED) return clear_sector(agent, at);
+    agent->clearing = 0;
     memset(agent->sector + size, 0xFF, padded - size);
-    godwit_err err = GODWIT_OK;
-    if (at / GODWIT_BLOCK_SIZE >= agent->record.install_blocks)
-        err = open_block(agent, at / GODWIT_BLOCK_SIZE);
-    else if (agent->repairs)
-        err = godwit_flash_erase(agent, agent->slots.idle.offset + at, GODWIT_SECTOR_SIZE);
+    godwit_err err =
+        godwit_flash_write(agent, agent->slots.idle.offset + at, agent->sector, padded);
     if (err) return err;
-    if (agent->repairs) agent->repairs--;
-    return godwit_flash_write(agent, agent->slots.idle.offset + at, agent->sector, padded);
+    if (agent->offset == agent->record.install.size)
+        return godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_FETCHED);
+    return godwit_record_mark(agent, GODWIT_MARK_SECTORS, agent->offset / GODWIT_SECTOR_SIZE);
 }
 
-godwit_err godwit_slot_resume(struct godwit_agent *agent)
+void godwit_slot_resume(struct godwit_agent *agent)
 {
-    agent->offset = 0;
-    agent->opened = 0;
-    agent->repairs = 0;
-    if (agent->record.install_blocks == 0) return GODWIT_OK;
-    agent->repairs = 1;
-    uint32_t block = agent->record.install_blocks - 1;
-    agent->offset = block * GODWIT_BLOCK_SIZE;
-    uint32_t sectors = block_size(agent, block) / GODWIT_SECTOR_SIZE;
-    assert(sectors <= SECTORS_PER_BLOCK);
-    while (sectors-- > 0) {
-        uint32_t at = block * GODWIT_BLOCK_SIZE + sectors * GODWIT_SECTOR_SIZE;
-        godwit_err err = godwit_flash_read(agent, agent->slots.idle.offset + at, agent->sector,
-                                           GODWIT_SECTOR_SIZE);
-        if (err) return err;
-        if (godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF)) continue;
-        agent->offset = at;
-        agent->repairs = 2;
-        break;
-    }
-    return GODWIT_OK;
+    agent->offset = agent->record.install_sectors * GODWIT_SECTOR_SIZE;
+    agent->clearing = 0;
 }

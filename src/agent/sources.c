@@ -50,7 +50,7 @@ bool godwit_sources_may_go_on(const struct godwit_agent *agent)
 void godwit_sources_start_over(struct godwit_agent *agent)
 {
     agent->record.install_step = GODWIT_STEP_FETCHING;
-    agent->record.install_blocks = 0;
+    agent->record.install_sectors = 0;
     agent->offset = 0;
     agent->sources_used &= GODWIT_SOURCES_UNSHARED;
 }

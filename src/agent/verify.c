@@ -179,7 +179,7 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
     struct godwit_record *record = &agent->record;
     uint32_t at = agent->work.image.reason ? agent->work.image.file_size : agent->offset;
     record->install_step = GODWIT_STEP_NONE; /* what lies there is good for nothing */
-    record->install_blocks = 0;
+    record->install_sectors = 0;
     /* Other bytes than announced are the way's fault, not the file's. */
     if (reason != GODWIT_REASON_FILE_DIGEST)
         godwit_attempts_add(record, record->install.file_sha256, reason, false);

@@ -192,13 +192,13 @@ static void cut_and_power_on(struct saw *saw, uint32_t operation, enum saw_kind 
     board_power_on(&world.board, GODWIT_RESET_POWER_ON);
 }
 
-/* Record: erase, write; otadata: erase, write, write the CRC. Whichever is cut: if the new image
- * comes up, it knows that it is on trial. */
+/* Record: erase, write, seal; otadata: erase, write, write the CRC. Whichever is cut: if the new
+ * image comes up, it knows that it is on trial. */
 static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
 {
     (void)state;
     uint32_t trials = 0;
-    for (uint32_t operation = 1; operation <= 5; operation++) {
+    for (uint32_t operation = 1; operation <= 6; operation++) {
         for (int kind = 0; kind < SAW_KINDS_COUNT; kind++) {
             struct saw saw;
             struct godwit_flash port;

@@ -34,7 +34,8 @@ static bool has_outcome(const struct device *d)
 static void a_choice_that_was_not_written_is_noticed(void **state)
 {
     (void)state;
-    for (uint32_t write = 2; write <= 3; write++) { /* the record's, the entry's, its CRC's */
+    for (uint32_t write = 3; write <= 4;
+         write++) { /* the entry's and its CRC's; the record has two */
         struct fault fault;
         device_init(&device, &two, &first, NULL, 4);
         fault_init(&fault, &device.bare);
@@ -53,7 +54,7 @@ static void a_choice_that_was_not_written_is_noticed(void **state)
         assert_int_equal(device.board.counters.restarts, 0);
         device_install(&device, &second, 2);
         assert_true(device_runs(&device, &second));
-        if (write == 2) end(state);
+        if (write == 3) end(state);
     }
 }
 
@@ -66,7 +67,7 @@ static void a_torn_entry_is_no_entry(void **state)
     assert_true(device_run(&device, has_joined, HOUR_S));
     peer_offer(&device.peer, second.data, second.size, 1);
     assert_true(device_run(&device, is_switching, HOUR_S));
-    device.saw.cut_at = device.saw.operations + 4; /* record: 2; otadata: erase, write */
+    device.saw.cut_at = device.saw.operations + 5; /* record: 3; otadata: erase, write */
     device.saw.kind = SAW_AFTER;
     while (device_step(&device))
         ;
@@ -92,7 +93,7 @@ static void cut_after(uint32_t operations)
 static void the_record_comes_before_the_choice(void **state)
 {
     uint32_t trials = 0;
-    for (uint32_t operation = 1; operation <= 5; operation++) {
+    for (uint32_t operation = 1; operation <= 6; operation++) {
         if (operation > 1) end(state);
         begin_with(&two, &first);
         device.board.options.bootloader.has_rollback = false;
