@@ -28,7 +28,6 @@ static godwit_err write_entry(const struct godwit_agent *agent, uint32_t offset,
                               const struct godwit_ota_entry *entry)
 {
     uint32_t head = GODWIT_OTA_ENTRY_SIZE;
-    if (entry->seq == UINT32_MAX) return GODWIT_OK; /* blank */
     if (agent->config.flash->write_size == WRITE_SIZE_SMALL) head = CRC_OFFSET;
     godwit_err err = godwit_flash_write(agent, offset, entry, head);
     if (err || head == GODWIT_OTA_ENTRY_SIZE) return err;

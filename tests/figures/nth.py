@@ -126,16 +126,14 @@ CONTROLS = (
      "if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block)) {",
      "if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block) == "
      "GODWIT_ERR_TRUST) {", "forged-signature"),
-    ("src/agent/slot.c", "    if (err) return err;\n    if (agent->repairs) agent->repairs--;",
-     "    if (err && err != GODWIT_ERR_IO) return err;\n    if (agent->repairs) agent->repairs--;",
-     "resume"),
+    ("src/agent/slot.c", "    if (err) return err;\n    agent->clearing =",
+     "    if (err && err != GODWIT_ERR_IO) return err;\n    agent->clearing =", "resume"),
     ("src/agent/trust.c",
      "if (godwit_flash_read(agent, offset, data, sizeof data)) return GODWIT_REASON_FLASH;",
      "if (godwit_flash_read(agent, offset, data, sizeof data)) memset(data, 0, sizeof data);",
      "forged-old-key"),
-    ("src/agent/record.c", "        if (err) return err;\n        first &=",
-     "        if (err) memset(&agent->record, 0, sizeof agent->record);\n        first &=",
-     "update"),
+    ("src/agent/record.c", "        if (err) return err;\n        written +=",
+     "        if (err) memset(agent->sector, 0, sizeof agent->sector);\n        written +=", "update"),
 )
 
 

@@ -137,12 +137,11 @@ bool device_would_boot(const struct device *device, struct godwit_partition *par
     return boot.boots;
 }
 
-bool device_active_entry(const struct device *device, struct godwit_ota_entry *out)
+bool device_active_entry(const struct godwit_flash *flash, struct godwit_ota_entry *out)
 {
     uint8_t table[GODWIT_PTABLE_SIZE], bytes[GODWIT_OTA_ENTRY_SIZE];
     struct godwit_partition otadata;
     struct godwit_ota_entry entries[2];
-    const struct godwit_flash *flash = &device->bare;
     if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table) ||
         godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata))
         return false;

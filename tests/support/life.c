@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define TIME_MAX_MS (24u * 3600 * 1000)
+#define STATE_READS 8
 
 struct life life;
 
@@ -60,18 +61,22 @@ bool life_is_valid(void)
 {
     struct godwit_ota_entry entry;
     uint32_t running = life.device.board.running.subtype;
-    if (running == GODWIT_APP_FACTORY) return !device_active_entry(&life.device, &entry);
-    return device_active_entry(&life.device, &entry) && entry.state == GODWIT_OTA_VALID &&
+    if (running == GODWIT_APP_FACTORY) return !device_active_entry(&life.device.bare, &entry);
+    return device_active_entry(&life.device.bare, &entry) && entry.state == GODWIT_OTA_VALID &&
            godwit_ota_slot(entry.seq, 2) == running - GODWIT_APP_OTA_0;
 }
 
-/* Started by an entry whose state says neither trial nor anything that an agent wrote. */
+/* Started by an entry whose state says neither trial nor anything that an agent wrote, or says so
+ * at some readings only: it wavers. */
 static bool is_stateless(void)
 {
     struct godwit_ota_entry entry;
-    return life.is_blind && file_booting() == (int)life.offered &&
-           device_active_entry(&life.device, &entry) && entry.state != GODWIT_OTA_NEW &&
-           entry.state != GODWIT_OTA_PENDING;
+    if (!life.is_blind || file_booting() != (int)life.offered) return false;
+    for (int i = 0; i < STATE_READS; i++)
+        if (device_active_entry(&life.device.flash, &entry) && entry.state != GODWIT_OTA_NEW &&
+            entry.state != GODWIT_OTA_PENDING)
+            return true;
+    return false;
 }
 
 /* ---- judging ---- */

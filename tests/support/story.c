@@ -175,7 +175,7 @@ static void damage_otadata(enum twist twist)
     const struct godwit_flash *flash = &life.device.bare;
     struct godwit_ota_entry active;
     uint8_t bytes[GODWIT_OTA_ENTRY_SIZE], sector[SECTOR];
-    if (!device_active_entry(&life.device, &active)) abort();
+    if (!device_active_entry(&life.device.bare, &active)) abort();
     for (uint32_t offset = OTADATA_OFFSET; offset < OTADATA_OFFSET + 2 * SECTOR; offset += SECTOR) {
         if (flash->read(flash->ctx, offset, bytes, sizeof bytes)) abort();
         if (godwit_load32(bytes) != active.seq) continue;

@@ -143,6 +143,56 @@ static void a_wavering_record_is_decided_once(void **state)
     assert_true(taken[0] > 0 && taken[1] > 0);
 }
 
+/* One bit of a byte that now reads as programmed and now as blank. */
+static void make_waver(struct bench *bench, uint32_t offset)
+{
+    const struct godwit_flash *flash = &bench->flash;
+    const uint8_t byte[4] = {0xFE, 0xFF, 0xFF, 0xFF};
+    assert_int_equal(bench->inner.write(bench->inner.ctx, offset, byte, sizeof byte), GODWIT_OK);
+    for (uint64_t seed = 0; seed < 1000; seed++) {
+        uint32_t blank = 0;
+        bench->saw.weak[0] = (struct saw_weak){offset, 1, seed};
+        for (int i = 0; i < 64; i++) {
+            uint8_t read[4];
+            assert_int_equal(flash->read(flash->ctx, offset, read, sizeof read), GODWIT_OK);
+            blank += read[0] == 0xFF;
+        }
+        if (blank > 16 && blank < 48) return;
+    }
+    fail();
+}
+
+/* The seal was begun, so the record is whole; but the seal itself may be seen or not. */
+static void a_wavering_seal_is_decided_once(void **state)
+{
+    (void)state;
+    uint32_t taken[2] = {0, 0};
+    for (uint32_t turn = 0; turn < 32; turn++) {
+        struct bench bench;
+        bench_begin(&bench, 4);
+        (void)!reload(&bench);
+        for (uint32_t boots = 1; boots <= 3; boots++) {
+            bench.agent.record.boots = boots;
+            bench.saw.cut_at = boots == 3 ? bench.saw.operations + 3 : 0;
+            (void)!godwit_record_commit(&bench.agent);
+        }
+        saw_power_on(&bench.saw);
+        make_waver(&bench, RECORD_OFFSET + 4096 + GODWIT_RECORD_SIZE);
+        bench.saw.reads += turn;
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        uint32_t boots = bench.agent.record.boots;
+        assert_in_range(boots, 2, 3);
+        taken[boots - 2]++;
+        assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_STEP, 2), GODWIT_OK);
+        for (int again = 0; again < 16; again++) {
+            assert_int_equal(reload(&bench), GODWIT_OK);
+            assert_int_equal(bench.agent.record.boots, boots);
+        }
+        flash_ram_deinit(&bench.ram);
+    }
+    assert_true(taken[0] > 0 && taken[1] > 0);
+}
+
 static void a_full_sector_of_marks_moves_on(void **state)
 {
     (void)state;
@@ -218,6 +268,7 @@ int main(void)
         cmocka_unit_test(two_unreadable_sectors_are_a_lost_record),
         cmocka_unit_test(cuts_leave_the_old_or_the_new),
         cmocka_unit_test(a_wavering_record_is_decided_once),
+        cmocka_unit_test(a_wavering_seal_is_decided_once),
         cmocka_unit_test(a_full_sector_of_marks_moves_on),
         cmocka_unit_test(marks_of_an_older_record_do_not_count),
         cmocka_unit_test(a_failing_flash_leaves_the_last_good_record),
