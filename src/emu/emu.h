@@ -64,6 +64,19 @@ struct godwit_flash flash_file_port(struct flash_file *file);
 GODWIT_MUST_USE godwit_err flash_put(const struct godwit_flash *flash, uint32_t offset,
                                      const uint8_t *data, size_t size);
 
+/* ---- flash encryption -------------------------------------------------------------------------
+ * Wraps a flash (perhaps a saw, so that what is torn is torn on the chip) as an ESP32 with flash
+ * encryption sees it: in blocks of 16 bytes, each of which is whole or noise; erased flash reads as
+ * noise too. Data partitions are not encrypted unless their table row says so: one plain range. */
+struct flash_cipher {
+    struct godwit_flash inner;
+    uint32_t plain_offset, plain_size;
+};
+/* inner->write_size is 16 or 32. */
+void flash_cipher_init(struct flash_cipher *cipher, const struct godwit_flash *inner,
+                       uint32_t plain_offset, uint32_t plain_size);
+struct godwit_flash flash_cipher_port(struct flash_cipher *cipher);
+
 /* ---- the saw ----------------------------------------------------------------------------------
  * Wraps a flash and cuts power at its n-th write or erase. From then on each call fails with IO
  * until power returns. What the cut operation leaves, by kind, for a write and for an erase: */

@@ -55,7 +55,7 @@ static void begin(const struct world *world)
 {
     const struct board_layout layout = {.has_factory = world->has_factory};
     device_init(&device, &layout, &files[FIRST], key, world->write_size);
-    fault_init(&fault, &device.bare);
+    fault_init(&fault, &device.chip);
     device.saw.inner = fault_port(&fault);
     device_power_on(&device, GODWIT_RESET_POWER_ON);
     for (uint32_t i = 1; i <= world->updates; i++)
@@ -253,7 +253,7 @@ static void rot_sector(const struct world *world, uint32_t offset, const char *n
             if (!is_wanted()) continue;
             moment_return(&moments[phase], &device);
             count.boots = device.board.counters.boots;
-            if (flash_rot(&device.bare, offset, bits[i / 2], offset + i)) abort();
+            if (flash_rot(&device.chip, offset, bits[i / 2], offset + i)) abort();
             if (cycles) power_cycle();
             snprintf(what, sizeof what, "%s, %u bits of %s at 0x%05x%s", PHASE_NAMES[phase],
                      bits[i / 2], name, offset, cycles ? ", power cycled" : "");

@@ -6,6 +6,12 @@
 
 #include "emu/pack.h"
 
+/* Where board_provision puts them. */
+#define OTADATA_OFFSET 0xE000u
+#define RECORD_OFFSET 0x10000u
+#define RECORD_SIZE 0x2000u
+#define WRITE_SIZE_PLAIN 4u
+
 static void must(bool condition, const char *what)
 {
     if (condition) return;
@@ -49,6 +55,22 @@ static struct bootloader device_bootloader(void)
                                .has_rollback = true};
 }
 
+static void encrypt(struct device *device)
+{
+    flash_cipher_init(&device->bare_cipher, &device->chip, RECORD_OFFSET, RECORD_SIZE);
+    flash_cipher_init(&device->cipher, &device->flash, RECORD_OFFSET, RECORD_SIZE);
+    device->bare = flash_cipher_port(&device->bare_cipher);
+    device->flash = flash_cipher_port(&device->cipher);
+}
+
+/* The bootloader encrypts a blank otadata with the rest, so it reads as blank. */
+static void blank_otadata(struct device *device)
+{
+    static uint8_t blank[2 * FLASH_ERASE_SIZE];
+    memset(blank, 0xFF, sizeof blank);
+    must(!flash_put(&device->bare, OTADATA_OFFSET, blank, sizeof blank), "blank otadata");
+}
+
 void device_open(struct device *device, const struct device_options *options)
 {
     uint32_t flash_size = options->flash_size ? options->flash_size : DEVICE_FLASH_SIZE;
@@ -56,12 +78,14 @@ void device_open(struct device *device, const struct device_options *options)
     bootloader.has_rollback = !options->is_unwatched;
     *device = (struct device){0};
     must(!flash_ram_init(&device->ram, flash_size, options->write_size, NULL), "memory");
-    device->bare = flash_ram_port(&device->ram);
+    device->chip = device->bare = flash_ram_port(&device->ram);
+    saw_init(&device->saw, &device->chip);
+    device->flash = saw_port(&device->saw);
+    if (options->write_size > WRITE_SIZE_PLAIN) encrypt(device);
     must(!board_provision(&device->bare, bootloader.chip, &options->layout, options->first.data,
                           options->first.size),
          "provisioning");
-    saw_init(&device->saw, &device->bare);
-    device->flash = saw_port(&device->saw);
+    if (options->write_size > WRITE_SIZE_PLAIN) blank_otadata(device);
     peer_init(&device->peer, options->key);
     struct godwit_net net = peer_port(&device->peer);
     link_init(&device->link, &net);
@@ -131,6 +155,11 @@ bool device_would_boot(const struct device *device, struct godwit_partition *par
     saw.inner = inner;
     saw_power_on(&saw);
     struct godwit_flash flash = saw_port(&saw);
+    struct flash_cipher cipher = device->cipher;
+    if (cipher.inner.ctx) {
+        cipher.inner = flash;
+        flash = flash_cipher_port(&cipher);
+    }
     must(!bootloader_run(bootloader, &flash, &efuses, &boot), "booting");
     flash_ram_deinit(&copy);
     *partition_out = boot.partition;

@@ -22,7 +22,8 @@ struct firmware firmware_make_ruled(const char *version, struct behaviour behavi
 
 struct device {
     struct flash_ram ram;
-    struct godwit_flash bare, flash; /* past the saw, and through it */
+    struct godwit_flash chip, bare, flash; /* as it lies there; as read past the saw, and through */
+    struct flash_cipher bare_cipher, cipher; /* with write units over 4 */
     struct saw saw;
     struct peer peer;
     struct link link;
@@ -34,7 +35,7 @@ struct device_options {
     struct board_layout layout;
     struct firmware first;
     const struct key *key;
-    uint32_t write_size;
+    uint32_t write_size; /* 4; 16 or 32: behind flash encryption, which alone asks for that */
     uint32_t flash_size; /* 0: DEVICE_FLASH_SIZE */
     bool is_unwatched;   /* a bootloader without rollback */
 };

@@ -23,28 +23,35 @@ static void print_place(uint32_t offset)
             fprintf(to, " %s+0x%x", row.label, offset - row.offset);
 }
 
-static void print_operation(const char *what, uint32_t offset, const uint8_t *data, size_t size)
+/* With what stands there now, as the device reads it. */
+static void print_operation(const char *what, uint32_t offset, size_t size, size_t shown)
 {
     const struct saw *saw = &life.device.saw;
+    const struct godwit_flash *flash = &life.device.bare;
+    uint8_t data[GODWIT_OTA_ENTRY_SIZE];
+    if (shown > size) shown = size;
+    if (shown > sizeof data) shown = sizeof data;
+    if (flash->read(flash->ctx, offset, data, shown)) return;
     fprintf(to, "%10.1f s  operation %u: %s", (double)life.device.now_ms / 1000, saw->operations,
             what);
     print_place(offset);
     fprintf(to, ", %u bytes", (unsigned)size);
-    for (size_t i = 0; data && i < size && i < GODWIT_OTA_ENTRY_SIZE; i++)
+    for (size_t i = 0; i < shown; i++)
         fprintf(to, "%s%02x", i % 4 ? "" : " ", data[i]);
     fprintf(to, "%s\n", saw->is_off ? "   <- cut" : "");
 }
 
 static godwit_err watched_write(void *ctx, uint32_t offset, const uint8_t *data, size_t size)
 {
-    if (to) print_operation("write", offset, data, size);
-    return life.device.bare.write(ctx, offset, data, size);
+    godwit_err err = life.device.chip.write(ctx, offset, data, size);
+    if (to) print_operation("write", offset, size, size);
+    return err;
 }
 
 static godwit_err watched_erase(void *ctx, uint32_t offset, size_t size)
 {
-    if (to) print_operation("erase", offset, NULL, size);
-    return life.device.bare.erase(ctx, offset, size);
+    if (to) print_operation("erase", offset, size, 0);
+    return life.device.chip.erase(ctx, offset, size);
 }
 
 /* ---- what changed ---- */

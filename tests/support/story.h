@@ -15,7 +15,7 @@
 struct story {
     uint32_t scenario, start;
     uint32_t is_unwatched; /* the bootloader has no rollback */
-    uint32_t size;         /* of a write: 4, 16 or 32 bytes */
+    uint32_t size;         /* of a write: 4, or 16 or 32 bytes behind flash encryption */
 };
 
 void story_open(void);

@@ -38,7 +38,7 @@ static void a_choice_that_was_not_written_is_noticed(void **state)
          write++) { /* the entry's and its CRC's; the record has two */
         struct fault fault;
         device_init(&device, &two, &first, NULL, 4);
-        fault_init(&fault, &device.bare);
+        fault_init(&fault, &device.chip);
         device.saw.inner = fault_port(&fault);
         device_power_on(&device, GODWIT_RESET_POWER_ON);
         assert_true(device_run(&device, has_joined, HOUR_S));
