@@ -1,25 +1,29 @@
 /* Flash encryption as the chips do it: the bytes of a block of 16 mean nothing one by one. What a
  * cut leaves of a block, and what an erase leaves, reads as noise; so does a single flipped bit.
  *
- * The cipher is none that keeps a secret: four rounds over two halves, each a mix of the other with
- * the block's address, are enough to spread any change over the whole block. AES would cost a
- * thousand times as much in figures that read a slot a million times, and show nothing more. */
-#include "emu/chance.h"
+ * The cipher is none that keeps a secret: three rounds over two halves, each a mix of the other
+ * with the block's address, are enough to spread any change over the whole block. AES would cost a
+ * hundred times as much in figures that read a slot a million times, and show nothing more. */
 #include "emu/nor.h"
 
 #define BLOCK_SIZE 16u
 #define PIECE_SIZE 256u
-#define ROUNDS 4
 
-/* One round is its own inverse, so the same rounds backwards undo them. */
-static void scramble(uint8_t *bytes, uint32_t offset, bool backwards)
+/* Both halves of a product with an odd constant: one multiplication mixes enough here. */
+static inline uint64_t fold(uint64_t x)
 {
-    uint64_t halves[2];
+    unsigned __int128 product = (unsigned __int128)x * 0x9E3779B97F4A7C15u;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* The rounds read the same backwards, so doing it twice undoes it. */
+static void scramble(uint8_t *bytes, uint32_t offset)
+{
+    uint64_t halves[2], outer = offset + 1ull, inner = ~outer << 20;
     memcpy(halves, bytes, sizeof halves);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned round = backwards ? ROUNDS - 1 - i : i;
-        halves[round & 1] ^= mix64(halves[~round & 1] ^ (uint64_t)offset << 8 ^ round);
-    }
+    halves[0] ^= fold(halves[1] ^ outer);
+    halves[1] ^= fold(halves[0] ^ inner);
+    halves[0] ^= fold(halves[1] ^ outer);
     memcpy(bytes, halves, sizeof halves);
 }
 
@@ -42,7 +46,7 @@ static godwit_err cipher_read(void *ctx, uint32_t offset, uint8_t *data, size_t 
         godwit_err err = inner->read(inner->ctx, from, piece, whole);
         if (err) return err;
         for (uint32_t at = 0; at < whole; at += BLOCK_SIZE)
-            scramble(piece + at, from + at, true);
+            scramble(piece + at, from + at);
         memcpy(data, piece + skip, wanted);
         data += wanted;
         offset += wanted;
@@ -62,7 +66,7 @@ static godwit_err cipher_write(void *ctx, uint32_t offset, const uint8_t *data, 
     assert(size <= sizeof bytes);
     memcpy(bytes, data, size);
     for (uint32_t at = 0; at < size; at += BLOCK_SIZE)
-        scramble(bytes + at, offset + at, false);
+        scramble(bytes + at, offset + at);
     return inner->write(inner->ctx, offset, bytes, size);
 }
 
