@@ -1,19 +1,29 @@
 /* Loads, stores and a look at bytes that are all alike. */
 #include "base/span.h"
 
+#include <assert.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
+
 uint16_t godwit_load16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | p[1] << 8);
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 uint32_t godwit_load32(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 uint64_t godwit_load64(const uint8_t *p)
 {
-    return (uint64_t)godwit_load32(p) | (uint64_t)godwit_load32(p + 4) << 32;
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 void godwit_store16(uint8_t *p, uint16_t v)
