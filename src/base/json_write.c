@@ -14,64 +14,71 @@ static void put(struct godwit_json_writer *writer, const char *data, size_t size
     godwit_text_add_bytes(&writer->text, data, size);
 }
 
+static void put_byte(struct godwit_json_writer *writer, char byte)
+{
+    put(writer, &byte, 1);
+}
+
 /* Control characters would need six bytes each, and the longest message has a known size: "?". */
 static void put_quoted(struct godwit_json_writer *writer, const char *value)
 {
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
     for (size_t left = strlen(value); left > 0;) {
         size_t size = godwit_utf8_size(value, left);
-        if (value[0] == '"' || value[0] == '\\') put(writer, "\\", 1);
-        if (size > 0 && (uint8_t)value[0] >= 0x20)
+        if (value[0] == '"' || value[0] == '\\') put_byte(writer, '\\');
+        if (size > 0 && (uint8_t)value[0] >= 0x20) {
             put(writer, value, size);
-        else
-            put(writer, "?", size = 1);
+        } else {
+            put_byte(writer, '?');
+            size = 1;
+        }
         value += size;
         left -= size;
     }
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
 }
 
 /* What stands in front of a value: the comma that divides it from the one before, and its name. */
 static void put_front(struct godwit_json_writer *writer, const char *name)
 {
-    if (writer->comma) put(writer, ",", 1);
+    if (writer->comma) put_byte(writer, ',');
     writer->comma = true;
     if (!name) return;
     put_quoted(writer, name);
-    put(writer, ":", 1);
+    put_byte(writer, ':');
 }
 
-static void put_open(struct godwit_json_writer *writer, const char *name, const char *bracket)
+static void put_open(struct godwit_json_writer *writer, const char *name, char bracket)
 {
     put_front(writer, name);
-    put(writer, bracket, 1);
+    put_byte(writer, bracket);
     writer->comma = false;
 }
 
-static void put_close(struct godwit_json_writer *writer, const char *bracket)
+static void put_close(struct godwit_json_writer *writer, char bracket)
 {
-    put(writer, bracket, 1);
+    put_byte(writer, bracket);
     writer->comma = true;
 }
 
 void godwit_json_begin_object(struct godwit_json_writer *writer, const char *name)
 {
-    put_open(writer, name, "{");
+    put_open(writer, name, '{');
 }
 
 void godwit_json_end_object(struct godwit_json_writer *writer)
 {
-    put_close(writer, "}");
+    put_close(writer, '}');
 }
 
 void godwit_json_begin_array(struct godwit_json_writer *writer, const char *name)
 {
-    put_open(writer, name, "[");
+    put_open(writer, name, '[');
 }
 
 void godwit_json_end_array(struct godwit_json_writer *writer)
 {
-    put_close(writer, "]");
+    put_close(writer, ']');
 }
 
 void godwit_json_add_string(struct godwit_json_writer *writer, const char *name, const char *value)
@@ -96,26 +103,26 @@ void godwit_json_add_hex(struct godwit_json_writer *writer, const char *name, co
                          size_t size)
 {
     put_front(writer, name);
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
     for (size_t i = 0; i < size; i++) {
         char hex[3];
         godwit_hex_encode(data + i, 1, hex);
         put(writer, hex, 2);
     }
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
 }
 
 void godwit_json_add_base64(struct godwit_json_writer *writer, const char *name,
                             const uint8_t *data, size_t size)
 {
     put_front(writer, name);
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
     for (size_t i = 0; i < size; i += 3) {
         char group[5];
         godwit_base64_encode(data + i, size - i < 3 ? size - i : 3, group);
         put(writer, group, 4);
     }
-    put(writer, "\"", 1);
+    put_byte(writer, '"');
 }
 
 godwit_err godwit_json_writer_finish(struct godwit_json_writer *writer, size_t *size_out)

@@ -4,7 +4,6 @@
 
 #define U32_DIGITS_MAX 10
 
-static const char hex_digits[] = "0123456789abcdef";
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -56,22 +55,26 @@ void godwit_text_add_hex(struct godwit_text *text, const uint8_t *data, size_t s
     text->size += 2 * size;
 }
 
+static char hex_digit(unsigned value)
+{
+    return (char)(value < 10 ? '0' + value : 'a' - 10 + value);
+}
+
 void godwit_hex_encode(const uint8_t *data, size_t size, char *out)
 {
     for (size_t i = 0; i < size; i++) {
-        out[2 * i] = hex_digits[data[i] >> 4];
-        out[2 * i + 1] = hex_digits[data[i] & 15];
+        *out++ = hex_digit(data[i] >> 4);
+        *out++ = hex_digit(data[i] & 15);
     }
-    out[2 * size] = '\0';
+    *out = '\0';
 }
 
 /* -1 when it is no hex digit. */
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+    c |= 0x20; /* lower case */
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 godwit_err godwit_hex_decode(const char *text, size_t text_size, uint8_t *out, size_t size)
@@ -127,21 +130,19 @@ godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out
 
 size_t godwit_utf8_size(const char *data, size_t size)
 {
-    /* Table 3-7 of the Unicode standard: the second byte's range rules out overlong spellings,
-     * surrogates and what lies above U+10FFFF. */
+    /* Table 3-7 of the Unicode standard, first and second byte as one number: the bounds rule out
+     * overlong spellings, surrogates and what lies above U+10FFFF. */
     static const struct {
-        uint8_t first_min, first_max, second_min, second_max, size;
+        uint16_t min, max, size;
     } rows[] = {
-        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
+        {0xC280, 0xDFBF, 2}, {0xE0A0, 0xED9F, 3}, {0xEE80, 0xEFBF, 3}, {0xF090, 0xF48F, 4}};
     const uint8_t *p = (const uint8_t *)data;
     if (size == 0 || p[0] < 0x80) return size > 0;
+    if (size == 1) return 0;
+    unsigned pair = (unsigned)p[0] << 8 | p[1];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (p[0] < rows[i].first_min || p[0] > rows[i].first_max) continue;
-        if (size < rows[i].size || p[1] < rows[i].second_min || p[1] > rows[i].second_max) return 0;
-        for (size_t k = 2; k < rows[i].size; k++)
+        if (pair < rows[i].min || pair > rows[i].max || size < rows[i].size) continue;
+        for (size_t k = 1; k < rows[i].size; k++)
             if ((p[k] & 0xC0) != 0x80) return 0;
         return rows[i].size;
     }
