@@ -1,5 +1,6 @@
-/* CRC-32 bit by bit: even a table of 16 words would cost a device 64 bytes of flash, and what this is
- * used for (1.2 KiB of a signature block, the agent's record, 4 bytes of otadata) needs no speed.
+/* CRC-32 bit by bit: even a table of 16 words would cost a device 64 bytes of flash, and what this
+ * is used for (1.2 KiB of a signature block, the agent's record, 4 bytes of otadata) needs no
+ * speed.
  */
 #include "base/crc.h"
 

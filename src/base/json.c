@@ -13,7 +13,21 @@ void godwit_json_init(struct godwit_json *json, const char *text, size_t size)
     *json = (struct godwit_json){.at = text, .end = text + size};
 }
 
-/* The next byte that is no white space; NUL at the end, for NUL is never right there. */
+/* The byte at hand; NUL at the end, for NUL is never right there. */
+static char here(const struct godwit_json *json)
+{
+    return json->at < json->end ? *json->at : '\0';
+}
+
+/* Takes the byte at hand if it is c, white space in front of it not allowed. */
+static bool take(struct godwit_json *json, char c)
+{
+    if (here(json) != c) return false;
+    json->at++;
+    return true;
+}
+
+/* The next byte that is no white space. */
 static char peek(struct godwit_json *json)
 {
     for (; json->at < json->end; json->at++) {
@@ -23,27 +37,19 @@ static char peek(struct godwit_json *json)
     return '\0';
 }
 
-/* Takes the byte at hand if it is c, white space in front of it not allowed. */
-static bool take(struct godwit_json *json, char c)
-{
-    if (json->at == json->end || *json->at != c) return false;
-    json->at++;
-    return true;
-}
-
 godwit_err godwit_json_open(struct godwit_json *json, char bracket)
 {
     if (peek(json) != bracket || json->depth == GODWIT_JSON_DEPTH_MAX) return GODWIT_ERR_FORMAT;
     json->at++;
     json->depth++;
-    json->kinds = (uint8_t)(json->kinds << 1 | (bracket == '{'));
+    json->kinds = json->kinds << 1 | (bracket == '{');
     json->is_first = true;
     return GODWIT_OK;
 }
 
 godwit_err godwit_json_next(struct godwit_json *json, struct godwit_json_text *key_out)
 {
-    struct godwit_json_text key;
+    struct godwit_json_text unasked;
     bool is_object = json->kinds & 1, was_first = json->is_first;
     char c = peek(json);
     json->is_first = false;
@@ -55,17 +61,19 @@ godwit_err godwit_json_next(struct godwit_json *json, struct godwit_json_text *k
     }
     if (!was_first && !take(json, ',')) return GODWIT_ERR_FORMAT;
     if (!is_object) return GODWIT_OK;
-    godwit_err err = godwit_json_raw(json, &key);
+    godwit_err err = godwit_json_raw(json, key_out ? key_out : &unasked);
     if (err) return err;
-    if (key_out) *key_out = key;
     (void)peek(json);
     return take(json, ':') ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
-static bool is_hex_digit(char c)
+/* The four hex digits of a \u escape. */
+static bool hex4(const char *text, size_t size, uint32_t *value_out)
 {
-    char lower = (char)(c | 0x20);
-    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'f');
+    uint8_t pair[2];
+    if (size < 4 || godwit_hex_decode(text, 4, pair, sizeof pair) != GODWIT_OK) return false;
+    *value_out = (uint32_t)pair[0] << 8 | pair[1];
+    return true;
 }
 
 /* Bytes of an escape, backslash included; 0 when it is none. What it stands for is the reader's
@@ -74,33 +82,31 @@ static size_t scan_escape(const char *text, size_t size)
 {
     if (size < 2) return 0;
     if (text[1] != 'u') return memchr("\"\\/bfnrt", text[1], 8) ? 2 : 0;
-    if (size < 6) return 0;
-    for (int i = 2; i < 6; i++)
-        if (!is_hex_digit(text[i])) return 0;
-    return 6;
+    uint32_t character;
+    return hex4(text + 2, size - 2, &character) ? 6 : 0;
 }
 
 godwit_err godwit_json_raw(struct godwit_json *json, struct godwit_json_text *text_out)
 {
     if (peek(json) != '"') return GODWIT_ERR_FORMAT;
     const char *start = ++json->at;
-    while (json->at < json->end && *json->at != '"') {
+    while (!take(json, '"')) {
         size_t left = (size_t)(json->end - json->at), size;
-        if (*json->at == '\\')
+        if (here(json) == '\\')
             size = scan_escape(json->at, left);
         else
-            size = (uint8_t)*json->at < 0x20 ? 0 : godwit_utf8_size(json->at, left);
+            size = (uint8_t)here(json) < 0x20 ? 0 : godwit_utf8_size(json->at, left);
         if (size == 0) return GODWIT_ERR_FORMAT;
         json->at += size;
     }
-    *text_out = (struct godwit_json_text){start, (size_t)(json->at - start)};
-    return take(json, '"') ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    *text_out = (struct godwit_json_text){start, (size_t)(json->at - start) - 1};
+    return GODWIT_OK;
 }
 
 static bool skip_digits(struct godwit_json *json)
 {
     const char *start = json->at;
-    while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
+    while (here(json) >= '0' && here(json) <= '9')
         json->at++;
     return json->at > start;
 }
@@ -135,7 +141,7 @@ static godwit_err skip_scalar(struct godwit_json *json)
 
 godwit_err godwit_json_skip(struct godwit_json *json)
 {
-    uint8_t depth = json->depth;
+    uint32_t depth = json->depth;
     godwit_err err;
     do {
         char c = peek(json);
@@ -202,15 +208,6 @@ godwit_err godwit_json_base64(struct godwit_json *json, uint8_t *out, size_t siz
 }
 
 /* ---- texts ---- */
-
-/* The four hex digits of a \u escape. */
-static bool hex4(const char *text, size_t size, uint32_t *value_out)
-{
-    uint8_t pair[2];
-    if (size < 4 || godwit_hex_decode(text, 4, pair, sizeof pair) != GODWIT_OK) return false;
-    *value_out = (uint32_t)pair[0] << 8 | pair[1];
-    return true;
-}
 
 /* \uXXXX behind its backslash: the character, and the bytes it takes, 0 when it is none. A
  * surrogate must come as a pair, and NUL may not come at all. */

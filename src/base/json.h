@@ -21,8 +21,8 @@
  * Behind an error nothing more may be read. Only finish says that the whole was JSON. */
 struct godwit_json {
     const char *at, *end; /* the caller's text, what is unread of it */
-    uint8_t kinds;        /* of the open brackets, the newest in bit 0; 1: object */
-    uint8_t depth;
+    uint32_t kinds;       /* of the open brackets, the newest in bit 0; 1: object */
+    uint32_t depth;
     bool is_first; /* nothing of the newest was read yet */
 };
 

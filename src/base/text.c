@@ -134,8 +134,7 @@ size_t godwit_utf8_size(const char *data, size_t size)
      * overlong spellings, surrogates and what lies above U+10FFFF. */
     static const struct {
         uint16_t min, max, size;
-    } rows[] = {
-        {0xC280, 0xDFBF, 2}, {0xE0A0, 0xED9F, 3}, {0xEE80, 0xEFBF, 3}, {0xF090, 0xF48F, 4}};
+    } rows[] = {{0xC280, 0xDFBF, 2}, {0xE0A0, 0xED9F, 3}, {0xEE80, 0xEFBF, 3}, {0xF090, 0xF48F, 4}};
     const uint8_t *p = (const uint8_t *)data;
     if (size == 0 || p[0] < 0x80) return size > 0;
     if (size == 1) return 0;
