@@ -8,6 +8,9 @@
  * the 4 KiB boundary (body) and at the end (file). SHA-384 runs beside it up to the body's end,
  * because a P-384 block signs that.
  *
+ * A fault is final: once `err` is set nothing more is read and judge() does nothing, so a part's
+ * rules stand one below the other and the first one broken counts.
+ *
  * The same rules serve upload, download, read-back and the bootloader model. Where ESP-IDF's
  * bootloader is laxer, judge() asks `as_bootloader_does`; that list is short and in one place.
  *
@@ -38,7 +41,6 @@ enum part {
     PART_PADDING, /* 0xFF up to the sector */
     PART_SECTOR,
     PART_BEHIND,
-    PART_FAULT,
 };
 
 /* ---- judging ---- */
@@ -54,25 +56,25 @@ enum part {
 
 static void begin_part(struct godwit_image *image, enum part part, uint32_t size)
 {
-    image->part = (uint8_t)part;
+    image->part = part;
     image->part_size = size;
     image->part_done = 0;
 }
 
-static godwit_err fault(struct godwit_image *image, enum godwit_reason reason)
+static void judge(struct godwit_image *image, bool is_good, enum godwit_reason reason)
 {
     uint32_t bit = GODWIT_IMAGE_FAULT(reason);
-    if (image->expect.as_bootloader_does && (bit & BOOTLOADER_ACCEPTS)) return GODWIT_OK;
+    if (is_good || image->err) return;
+    if (image->expect.as_bootloader_does && (bit & BOOTLOADER_ACCEPTS)) return;
     if (!image->reason) image->reason = reason;
     image->faults |= bit;
-    if (image->expect.all_faults && (bit & READABLE)) return GODWIT_OK;
-    begin_part(image, PART_FAULT, UNLIMITED);
-    return GODWIT_ERR_FORMAT;
+    if (image->expect.all_faults && (bit & READABLE)) return;
+    image->err = GODWIT_ERR_FORMAT;
 }
 
-static godwit_err judge(struct godwit_image *image, bool is_good, enum godwit_reason reason)
+static void peek_digest(struct godwit_image *image, const struct godwit_hash *hash, uint8_t *out)
 {
-    return is_good ? GODWIT_OK : fault(image, reason);
+    if (!image->err) image->err = godwit_hash_peek(hash, out);
 }
 
 /* ---- the parts, in the order of the file ---- */
@@ -93,7 +95,7 @@ static uint32_t checksum_size(uint32_t data_end)
 }
 
 /* Segment `index`, or what follows the last. */
-static void begin_segment(struct godwit_image *image, uint8_t index)
+static void begin_segment(struct godwit_image *image, uint32_t index)
 {
     image->segment_index = index;
     if (index < image->info.segment_count)
@@ -102,7 +104,7 @@ static void begin_segment(struct godwit_image *image, uint8_t index)
         begin_part(image, PART_CHECKSUM, checksum_size(image->file_size));
 }
 
-static godwit_err end_header(struct godwit_image *image)
+static void end_header(struct godwit_image *image)
 {
     const uint8_t *header = image->gathered;
     struct godwit_image_info *info = &image->info;
@@ -115,63 +117,58 @@ static godwit_err end_header(struct godwit_image *image)
     if (image->find_chip) image->chip = image->find_chip(info->chip_id);
 
     bool has_segments = info->segment_count > 0 || image->expect.as_bootloader_does;
-    if (!has_segments || info->segment_count > GODWIT_IMAGE_SEGMENTS_MAX)
-        return fault(image, GODWIT_REASON_SEGMENTS);
-    godwit_err err = judge(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
     const struct godwit_chip *chip = image->expect.chip;
-    if (!err) err = judge(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
-    if (!err) err = judge(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
-    if (!err) err = judge(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
-    if (!err) begin_segment(image, 0);
-    return err;
+    judge(image, has_segments && info->segment_count <= GODWIT_IMAGE_SEGMENTS_MAX,
+          GODWIT_REASON_SEGMENTS);
+    judge(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
+    judge(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
+    judge(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
+    judge(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
+    begin_segment(image, 0);
 }
 
 /* The cache maps whole pages, so a flash address and the address it appears at must agree inside
  * a page. */
-static godwit_err check_alignment(struct godwit_image *image)
+static void check_alignment(struct godwit_image *image)
 {
-    if (!image->chip || !godwit_chip_is_mapped(image->chip, image->segment_load)) return GODWIT_OK;
+    if (!image->chip || !godwit_chip_is_mapped(image->chip, image->segment_load)) return;
     uint32_t flash = image->expect.flash_offset + image->segment_start;
     bool is_aligned = (flash - image->segment_load) % image->mmu_page == 0;
-    return judge(image, is_aligned, GODWIT_REASON_ALIGNMENT);
+    judge(image, is_aligned, GODWIT_REASON_ALIGNMENT);
 }
 
 /* Only chips whose page can be chosen look at the descriptor's choice. */
-static godwit_err choose_mmu_page(struct godwit_image *image)
+static void choose_mmu_page(struct godwit_image *image)
 {
     uint8_t log2 = image->info.mmu_page_log2;
     uint8_t min = image->chip ? image->chip->mmu_page_log2_min : MMU_PAGE_LOG2_DEFAULT;
     bool is_possible = log2 == 0 || (log2 >= min && log2 <= MMU_PAGE_LOG2_DEFAULT);
     if (log2 != 0 && is_possible) image->mmu_page = 1u << log2;
-    if (image->expect.as_bootloader_does) return GODWIT_OK;
-    return judge(image, is_possible, GODWIT_REASON_ALIGNMENT);
+    judge(image, is_possible || image->expect.as_bootloader_does, GODWIT_REASON_ALIGNMENT);
 }
 
-static godwit_err end_segment_header(struct godwit_image *image)
+static void end_segment_header(struct godwit_image *image)
 {
     uint32_t load = godwit_load32(image->gathered);
     uint32_t size = godwit_load32(image->gathered + 4);
-    if (size % 4 != 0 || size >= GODWIT_IMAGE_SIZE_MAX) return fault(image, GODWIT_REASON_SEGMENTS);
     uint32_t data_end = image->file_size + size;
-    bool fits = data_end + checksum_size(data_end) <= image->expect.size_max;
-    godwit_err err = judge(image, fits, GODWIT_REASON_TOO_LARGE);
-    if (err) return err;
-
+    judge(image, size % 4 == 0 && size < GODWIT_IMAGE_SIZE_MAX, GODWIT_REASON_SEGMENTS);
+    judge(image, data_end + checksum_size(data_end) <= image->expect.size_max,
+          GODWIT_REASON_TOO_LARGE);
     image->segment_load = load;
     image->segment_start = image->file_size;
     image->segment_size = size;
     if (load >= LOAD_ADDRESS_MIN && image->info.entry - load < size) image->entry_found = true;
     if (image->segment_index == 0 && size >= GODWIT_APP_DESC_SIZE) {
         begin_part(image, PART_DESCRIPTION, GODWIT_APP_DESC_SIZE);
-        return GODWIT_OK; /* the descriptor says how large a page is */
+        return; /* the descriptor says how large a page is */
     }
-    if (image->segment_index == 0) err = fault(image, GODWIT_REASON_NO_DESCRIPTION);
-    if (!err) err = check_alignment(image);
-    if (!err) begin_part(image, PART_SEGMENT, size);
-    return err;
+    judge(image, image->segment_index > 0, GODWIT_REASON_NO_DESCRIPTION);
+    check_alignment(image);
+    begin_part(image, PART_SEGMENT, size);
 }
 
-static godwit_err end_description(struct godwit_image *image)
+static void end_description(struct godwit_image *image)
 {
     struct godwit_image_info *info = &image->info;
     const uint8_t *desc = info->policy;
@@ -185,15 +182,13 @@ static godwit_err end_description(struct godwit_image *image)
         info->block_revision_max = godwit_load16(desc + 178);
         info->mmu_page_log2 = desc[180];
     }
-    godwit_err err = judge(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
-    if (!err) err = choose_mmu_page(image);
-    if (!err) err = check_alignment(image);
-    if (err) return err;
+    judge(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
+    choose_mmu_page(image);
+    check_alignment(image);
 
     uint32_t left = image->segment_size - GODWIT_APP_DESC_SIZE;
     memset(info->policy, 0, sizeof info->policy);
     begin_part(image, PART_POLICY, left < GODWIT_POLICY_SIZE ? left : GODWIT_POLICY_SIZE);
-    return GODWIT_OK;
 }
 
 static void end_policy(struct godwit_image *image)
@@ -205,73 +200,77 @@ static void end_policy(struct godwit_image *image)
     begin_part(image, PART_SEGMENT, image->segment_size - GODWIT_APP_DESC_SIZE - image->part_size);
 }
 
-static godwit_err end_image(struct godwit_image *image)
+static void end_image(struct godwit_image *image)
 {
+    if (image->err) return;
     image->info.image_size = image->file_size;
     image->body_size =
         (image->file_size + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
     begin_part(image, PART_PADDING, image->body_size - image->file_size);
-    bool fits = image->file_size <= image->expect.size_max;
-    return judge(image, fits, GODWIT_REASON_TOO_LARGE);
+    judge(image, image->file_size <= image->expect.size_max, GODWIT_REASON_TOO_LARGE);
 }
 
-static godwit_err end_checksum(struct godwit_image *image)
+static void end_checksum(struct godwit_image *image)
 {
-    uint8_t written = image->gathered[0];
-    godwit_err err = judge(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
-    if (!err) err = judge(image, image->entry_found, GODWIT_REASON_ENTRY);
-    if (!err && !image->info.hash_appended) return end_image(image);
-    if (!err) err = godwit_hash_peek(&image->sha256, image->info.image_sha256);
-    if (!err) begin_part(image, PART_DIGEST, GODWIT_SHA256_SIZE);
-    return err;
+    uint8_t written = image->gathered[image->part_size - 1];
+    judge(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
+    judge(image, image->entry_found, GODWIT_REASON_ENTRY);
+    if (image->info.hash_appended) {
+        peek_digest(image, &image->sha256, image->info.image_sha256);
+        begin_part(image, PART_DIGEST, GODWIT_SHA256_SIZE);
+    } else {
+        end_image(image);
+    }
 }
 
-static godwit_err end_digest(struct godwit_image *image)
+static void end_digest(struct godwit_image *image)
 {
     bool is_equal = memcmp(image->gathered, image->info.image_sha256, GODWIT_SHA256_SIZE) == 0;
     memcpy(image->info.image_sha256, image->gathered, GODWIT_SHA256_SIZE);
-    godwit_err err = judge(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
-    return err ? err : end_image(image);
+    judge(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
+    end_image(image);
 }
 
-static godwit_err end_body(struct godwit_image *image)
+static void end_body(struct godwit_image *image)
 {
-    godwit_err err = godwit_hash_peek(&image->sha256, image->body_sha256);
-    if (!err && image->body384)
-        err = godwit_hash_peek(&image->body384->hash, image->body384->digest);
+    peek_digest(image, &image->sha256, image->body_sha256);
+    if (image->body384) peek_digest(image, &image->body384->hash, image->body384->digest);
     begin_part(image, PART_SECTOR, GODWIT_SECTOR_SIZE);
-    return err;
 }
 
-static godwit_err end_part(struct godwit_image *image)
+static void end_part(struct godwit_image *image)
 {
     switch ((enum part)image->part) {
     case PART_HEADER:
-        return end_header(image);
+        end_header(image);
+        break;
     case PART_SEGMENT_HEADER:
-        return end_segment_header(image);
+        end_segment_header(image);
+        break;
     case PART_DESCRIPTION:
-        return end_description(image);
+        end_description(image);
+        break;
     case PART_POLICY:
         end_policy(image);
-        return GODWIT_OK;
+        break;
     case PART_SEGMENT:
-        begin_segment(image, (uint8_t)(image->segment_index + 1));
-        return GODWIT_OK;
+        begin_segment(image, image->segment_index + 1);
+        break;
     case PART_CHECKSUM:
-        return end_checksum(image);
+        end_checksum(image);
+        break;
     case PART_DIGEST:
-        return end_digest(image);
+        end_digest(image);
+        break;
     case PART_PADDING:
-        return end_body(image);
+        end_body(image);
+        break;
     case PART_SECTOR:
         begin_part(image, PART_BEHIND, UNLIMITED);
-        return GODWIT_OK;
-    case PART_BEHIND:
-    case PART_FAULT:
         break;
+    case PART_BEHIND: /* longer than 4 GiB */
+        image->err = GODWIT_ERR_FORMAT;
     }
-    return GODWIT_ERR_FORMAT; /* longer than 4 GiB */
 }
 
 /* ---- the stream ---- */
@@ -285,49 +284,46 @@ static void xor_checksum(struct godwit_image *image, const uint8_t *data, uint32
 }
 
 /* Looks at a piece that lies wholly inside the part at hand. */
-static godwit_err take(struct godwit_image *image, const uint8_t *data, uint32_t size)
+static void take(struct godwit_image *image, const uint8_t *data, uint32_t size)
 {
     uint32_t at = image->part_done;
+    uint8_t *keep = NULL; /* the part, where it is looked at as a whole */
     switch ((enum part)image->part) {
     case PART_HEADER:
-        if (at == 0 && data[0] != MAGIC) return fault(image, GODWIT_REASON_NOT_AN_IMAGE);
-        memcpy(image->gathered + at, data, size);
-        break;
+        judge(image, at > 0 || data[0] == MAGIC, GODWIT_REASON_NOT_AN_IMAGE);
+        __attribute__((fallthrough));
     case PART_SEGMENT_HEADER:
+    case PART_CHECKSUM:
     case PART_DIGEST:
-        memcpy(image->gathered + at, data, size);
+        keep = image->gathered;
         break;
     case PART_DESCRIPTION: /* waits where the policy block comes next: it is smaller */
     case PART_POLICY:
-        memcpy(image->info.policy + at, data, size);
-        xor_checksum(image, data, size);
-        break;
+        keep = image->info.policy;
+        __attribute__((fallthrough));
     case PART_SEGMENT:
         xor_checksum(image, data, size);
         break;
-    case PART_CHECKSUM:
-        image->gathered[0] = data[size - 1];
-        break;
     case PART_PADDING:
-        return judge(image, godwit_all(data, size, 0xFF), GODWIT_REASON_TRAILING_DATA);
+        judge(image, godwit_all(data, size, 0xFF), GODWIT_REASON_TRAILING_DATA);
+        break;
     case PART_SECTOR:
-        if (image->sector) memcpy(image->sector + at, data, size);
-        return judge(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
+        keep = image->sector;
+        judge(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
+        break;
     case PART_BEHIND:
-    case PART_FAULT:
-        return fault(image, GODWIT_REASON_TRAILING_DATA);
+        judge(image, false, GODWIT_REASON_TRAILING_DATA);
     }
-    return GODWIT_OK;
+    if (keep) memcpy(keep + at, data, size);
 }
 
-static godwit_err parse(struct godwit_image *image, const uint8_t *data, size_t size)
+static void parse(struct godwit_image *image, const uint8_t *data, size_t size)
 {
-    godwit_err err = GODWIT_OK;
-    while (size > 0 && !err) {
+    while (size > 0 && !image->err) {
         uint32_t left = image->part_size - image->part_done;
         uint32_t piece = size < left ? (uint32_t)size : left;
-        err = take(image, data, piece);
-        if (err) break;
+        take(image, data, piece);
+        if (image->err) break;
         godwit_hash_update(&image->sha256, data, piece);
         if (image->body384 && image->part < PART_SECTOR)
             godwit_hash_update(&image->body384->hash, data, piece);
@@ -335,10 +331,9 @@ static godwit_err parse(struct godwit_image *image, const uint8_t *data, size_t 
         image->part_done += piece;
         data += piece;
         size -= piece;
-        while (!err && image->part_done == image->part_size) /* again for parts of size 0 */
-            err = end_part(image);
+        while (!image->err && image->part_done == image->part_size) /* again for parts of size 0 */
+            end_part(image);
     }
-    return err;
 }
 
 /* Bytes that still fit in what the caller allows; the bootloader model does not ask. */
@@ -354,12 +349,11 @@ static size_t room_left(const struct godwit_image *image, size_t size)
 static godwit_err image_write(struct godwit_sink *sink, const uint8_t *data, size_t size)
 {
     struct godwit_image *image = (struct godwit_image *)sink;
-    if (image->part == PART_FAULT) return GODWIT_ERR_FORMAT;
     size_t room = room_left(image, size);
-    godwit_err err = parse(image, data, room);
-    if (!err) err = judge(image, room == size, GODWIT_REASON_TOO_LARGE);
-    if (!err) err = parse(image, data + room, size - room);
-    return err ? err : godwit_sink_write(sink->next, data, size);
+    parse(image, data, room);
+    judge(image, room == size, GODWIT_REASON_TOO_LARGE);
+    parse(image, data + room, size - room);
+    return image->err ? image->err : godwit_sink_write(sink->next, data, size);
 }
 
 /* Where a whole file may end: behind the image, padded and without a sector, or behind a sector. */
@@ -375,9 +369,9 @@ static godwit_err image_finish(struct godwit_sink *sink)
     struct godwit_image *image = (struct godwit_image *)sink;
     godwit_err err = godwit_hash_peek(&image->sha256, image->file_sha256);
     if (err) return err;
-    image->is_signed_size = image->part == PART_BEHIND;
-    if (image->part != PART_FAULT && !ends_well(image)) (void)fault(image, GODWIT_REASON_TRUNCATED);
-    if (image->reason) return GODWIT_ERR_FORMAT;
+    image->is_signed_size = image->part == PART_BEHIND && !image->err;
+    judge(image, ends_well(image), GODWIT_REASON_TRUNCATED);
+    if (image->err || image->reason) return GODWIT_ERR_FORMAT;
     return godwit_sink_finish(sink->next);
 }
 

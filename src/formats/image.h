@@ -74,28 +74,32 @@ struct godwit_body384 {
  * A link: what was judged is handed on to sink.next, which the owner may set after init. */
 struct godwit_image {
     struct godwit_sink sink;
-    struct godwit_image_info info;
     enum godwit_reason reason; /* first fault, NONE while none is known */
     uint32_t faults;     /* GODWIT_IMAGE_FAULT(reason) of each found; one bit unless all_faults */
     uint32_t file_size;  /* bytes written so far */
     uint32_t body_size;  /* where a signature sector starts (image rounded up to 4 KiB) */
     bool is_signed_size; /* finish: a signature sector stands behind the body (4,096 bytes;
                             as_bootloader_does: whatever bytes) */
-    uint8_t file_sha256[32]; /* after finish */
-    uint8_t body_sha256[32]; /* after finish, where signed: what SHA-256 blocks sign */
 
-    /* private from here */
-    struct godwit_image_expect expect;
-    struct godwit_hash sha256;
+    /* private; in front of the large members, for a chip reaches 124 bytes with a short load */
+    bool entry_found;
+    uint8_t checksum;
+    godwit_err err;                /* why nothing more is read */
+    uint32_t part;                 /* that is being read (enum part in image.c) */
+    uint32_t part_size, part_done; /* its bytes */
+    uint32_t segment_load, segment_start, segment_size, segment_index, mmu_page;
     struct godwit_body384 *body384; /* caller's, or NULL */
     uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
     const struct godwit_chip *chip; /* the one asked for, else the one the file names */
     const struct godwit_chip *(*find_chip)(uint16_t id);
-    uint32_t part_size, part_done; /* bytes of the part being read (enum part in image.c) */
-    uint32_t segment_load, segment_start, segment_size, mmu_page;
-    uint8_t part, checksum, segment_index;
-    bool entry_found;
-    uint8_t gathered[32]; /* header, segment header or digest while it comes in */
+    struct godwit_image_expect expect;
+    uint8_t gathered[32]; /* header, segment header, checksum or digest while it comes in */
+    struct godwit_hash sha256;
+
+    /* readable again */
+    struct godwit_image_info info;
+    uint8_t file_sha256[32]; /* after finish */
+    uint8_t body_sha256[32]; /* after finish, where signed: what SHA-256 blocks sign */
 };
 
 /* expect is copied. sector: 4,096 bytes of the caller's, or NULL when not wanted (an agent reads
