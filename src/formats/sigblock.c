@@ -15,27 +15,40 @@
 #define MAGIC 0xE7
 #define CRC_OFFSET 1196
 
-/* Offsets from the block's start, sizes in bytes. The key field (key_offset, key_size) is what
- * Secure Boot hashes; it starts with a curve number for ECDSA. */
+/* Sizes in bytes. Digest, key field and signature stand one behind the other from byte 4 on. The
+ * key field is what Secure Boot hashes; it starts with a curve number for ECDSA. */
 struct layout {
-    enum godwit_scheme scheme;
-    uint8_t version, digest_kind, curve; /* curve 0: RSA */
-    uint16_t digest_size, key_offset, key_size, signature_offset, signature_size;
+    uint32_t head;  /* the first four bytes: magic, version, kind of digest, zero */
+    uint8_t scheme; /* enum godwit_scheme */
+    uint8_t curve;  /* 0: RSA */
+    uint16_t digest_size, key_size, signature_size;
 };
+#define HEAD(version, digest_kind) (MAGIC | (version) << 8 | (digest_kind) << 16)
+#define DIGEST_OFFSET 4
 
 static const struct layout LAYOUTS[] = {
-    {GODWIT_SCHEME_RSA3072, 2, 0, 0, 32, 36, 776, 812, 384},
-    {GODWIT_SCHEME_ECDSA256, 3, 0, 2, 32, 36, 65, 101, 64},
-    {GODWIT_SCHEME_ECDSA384, 3, 1, 3, 48, 52, 97, 149, 96},
-    {GODWIT_SCHEME_ECDSA192, 3, 0, 1, 32, 36, 65, 101, 64},
+    {HEAD(2, 0), GODWIT_SCHEME_RSA3072, 0, 32, 776, 384},
+    {HEAD(3, 0), GODWIT_SCHEME_ECDSA256, 2, 32, 65, 64},
+    {HEAD(3, 1), GODWIT_SCHEME_ECDSA384, 3, 48, 97, 96},
+    {HEAD(3, 0), GODWIT_SCHEME_ECDSA192, 1, 32, 65, 64},
 };
+
+static size_t key_offset(const struct layout *row)
+{
+    return DIGEST_OFFSET + (size_t)row->digest_size;
+}
+
+static size_t signature_offset(const struct layout *row)
+{
+    return key_offset(row) + row->key_size;
+}
 
 static const struct layout *layout_of_block(const uint8_t *block)
 {
     for (size_t i = 0; i < sizeof LAYOUTS / sizeof *LAYOUTS; i++) {
         const struct layout *row = &LAYOUTS[i];
-        if (block[0] == MAGIC && block[1] == row->version && block[2] == row->digest_kind &&
-            block[3] == 0 && (!row->curve || block[row->key_offset] == row->curve))
+        if (godwit_load32(block) == row->head &&
+            (!row->curve || block[key_offset(row)] == row->curve))
             return row;
     }
     return NULL;
@@ -63,7 +76,7 @@ static void reverse_pair(const uint8_t *from, size_t size, uint8_t *to)
 
 static bool tail_is_zero(const uint8_t *block, const struct layout *row)
 {
-    size_t end = (size_t)row->signature_offset + row->signature_size;
+    size_t end = signature_offset(row) + row->signature_size;
     return godwit_all(block + end, CRC_OFFSET - end, 0) &&
            godwit_all(block + CRC_OFFSET + 4, GODWIT_SIGBLOCK_SIZE - CRC_OFFSET - 4, 0);
 }
@@ -102,7 +115,7 @@ static godwit_err key_digest(const uint8_t *block, const struct layout *row, uin
 {
     struct godwit_hash hash;
     godwit_hash_init(&hash, GODWIT_SHA256);
-    godwit_hash_update(&hash, block + row->key_offset, row->key_size);
+    godwit_hash_update(&hash, block + key_offset(row), row->key_size);
     return godwit_hash_peek(&hash, digest_out);
 }
 
@@ -117,11 +130,13 @@ static godwit_err verify_rsa(const uint8_t *block, const uint8_t *digest)
 static godwit_err verify_ecdsa(const uint8_t *block, const struct layout *row,
                                const uint8_t *digest)
 {
-    uint8_t key[96], signature[96];
-    reverse_pair(block + row->key_offset + 1, row->key_size - 1u, key);
-    reverse_pair(block + row->signature_offset, row->signature_size, signature);
-    return row->scheme == GODWIT_SCHEME_ECDSA384 ? godwit_verify_p384(key, digest, signature)
-                                                 : godwit_verify_p256(key, digest, signature);
+    uint8_t numbers[4 * 48]; /* X, Y, r and s: one behind the other there as here */
+    size_t size = row->signature_size / 2u;
+    for (size_t at = 0; at < 4 * size; at += size)
+        reverse(block + key_offset(row) + 1 + at, size, numbers + at);
+    const uint8_t *signature = numbers + 2 * size;
+    return row->scheme == GODWIT_SCHEME_ECDSA384 ? godwit_verify_p384(numbers, digest, signature)
+                                                 : godwit_verify_p256(numbers, digest, signature);
 }
 
 godwit_err godwit_sigblock_check(const uint8_t block[static GODWIT_SIGBLOCK_SIZE],
@@ -165,13 +180,11 @@ godwit_err godwit_sigblock_begin(uint8_t block[static GODWIT_SIGBLOCK_SIZE],
     if (!digest) return GODWIT_ERR_FORMAT;
 
     memset(block, 0, GODWIT_SIGBLOCK_SIZE);
-    block[0] = MAGIC;
-    block[1] = row->version;
-    block[2] = row->digest_kind;
-    memcpy(block + 4, digest, row->digest_size);
+    godwit_store32(block, row->head);
+    memcpy(block + DIGEST_OFFSET, digest, row->digest_size);
     if (row->curve) {
-        block[row->key_offset] = row->curve;
-        reverse_pair(key->point, row->key_size - 1u, block + row->key_offset + 1);
+        block[key_offset(row)] = row->curve;
+        reverse_pair(key->point, row->key_size - 1u, block + key_offset(row) + 1);
     } else {
         reverse(key->modulus, sizeof key->modulus, block + 36);
         godwit_store32(block + 420, key->exponent);
@@ -187,9 +200,9 @@ godwit_err godwit_sigblock_commit(uint8_t block[static GODWIT_SIGBLOCK_SIZE],
     const struct layout *row = layout_of_block(block);
     if (!row || size != row->signature_size) return GODWIT_ERR_FORMAT;
     if (row->curve)
-        reverse_pair(signature, size, block + row->signature_offset);
+        reverse_pair(signature, size, block + signature_offset(row));
     else
-        reverse(signature, size, block + row->signature_offset);
+        reverse(signature, size, block + signature_offset(row));
     godwit_store32(block + CRC_OFFSET, godwit_crc32(0, block, CRC_OFFSET));
     return GODWIT_OK;
 }
