@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#define MAGIC 0x31495747u /* "GWI1" */
 #define VERSION 1
 
 enum { /* offsets */
@@ -43,13 +44,11 @@ AT(flags, AT_SIGNATURE);
      GODWIT_INSTRUCTION_DELTA | GODWIT_INSTRUCTION_FORCE_NOW)
 #define FLAGS_VERB (GODWIT_INSTRUCTION_STAY | GODWIT_INSTRUCTION_INSTALL)
 
-static const uint8_t magic[4] = {'G', 'W', 'I', '1'};
-
 void godwit_instruction_encode(const struct godwit_instruction *instruction,
                                uint8_t data_out[static GODWIT_INSTRUCTION_BODY_SIZE])
 {
     memset(data_out, 0, GODWIT_INSTRUCTION_BODY_SIZE);
-    memcpy(data_out + AT_MAGIC, magic, sizeof magic);
+    godwit_store32(data_out + AT_MAGIC, MAGIC);
     data_out[AT_VERSION] = VERSION;
     data_out[AT_FLAGS] = instruction->flags;
     godwit_store16(data_out + AT_LENGTH, GODWIT_INSTRUCTION_BODY_SIZE);
@@ -67,15 +66,14 @@ static bool flags_are_sound(uint8_t flags)
 godwit_err godwit_instruction_decode(const uint8_t data[static GODWIT_INSTRUCTION_BODY_SIZE],
                                      struct godwit_instruction *out)
 {
-    *out = (struct godwit_instruction){0};
-    if (memcmp(data + AT_MAGIC, magic, sizeof magic) != 0 || data[AT_VERSION] != VERSION ||
-        godwit_load16(data + AT_LENGTH) != GODWIT_INSTRUCTION_BODY_SIZE)
-        return GODWIT_ERR_FORMAT;
-    const uint8_t *zero = data + AT_MEMBERS + offsetof(struct godwit_instruction, zero);
-    if (!flags_are_sound(data[AT_FLAGS]) || !godwit_all(zero, 2, 0)) return GODWIT_ERR_FORMAT;
     memcpy(out, data + AT_MEMBERS, AT_SIGNATURE - AT_MEMBERS);
     out->flags = data[AT_FLAGS];
-    return GODWIT_OK;
+    bool is_sound = godwit_load32(data + AT_MAGIC) == MAGIC && data[AT_VERSION] == VERSION &&
+                    godwit_load16(data + AT_LENGTH) == GODWIT_INSTRUCTION_BODY_SIZE &&
+                    flags_are_sound(out->flags) && out->zero == 0;
+    if (is_sound) return GODWIT_OK;
+    *out = (struct godwit_instruction){0};
+    return GODWIT_ERR_FORMAT;
 }
 
 godwit_err godwit_instruction_digest(const uint8_t data[static GODWIT_INSTRUCTION_BODY_SIZE],

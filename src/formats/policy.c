@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#define MAGIC 0x31505747u /* "GWP1" */
 #define VERSION 1
 
 enum { /* offsets */
@@ -21,8 +22,6 @@ enum { /* offsets */
      GODWIT_POLICY_REQUIRE_SECURE_BOOT | GODWIT_POLICY_ALLOW_LAN_PUSH |      \
      GODWIT_POLICY_CLEAN_BREAK | GODWIT_POLICY_OPEN)
 
-static const uint8_t magic[4] = {'G', 'W', 'P', '1'};
-
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "members are copied as they lie");
 #define AT(member, offset) \
     static_assert(AT_MEMBERS + offsetof(struct godwit_policy, member) == (offset), #member)
@@ -37,7 +36,14 @@ AT(threshold, GODWIT_POLICY_BYTES);
 
 bool godwit_policy_is_present(const uint8_t data[static 4])
 {
-    return memcmp(data, magic, sizeof magic) == 0;
+    return godwit_load32(data + AT_MAGIC) == MAGIC;
+}
+
+static bool has_key(const uint8_t *keys, size_t count, const uint8_t *key, size_t key_size)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(keys + i * key_size, key, key_size) == 0) return true;
+    return false;
 }
 
 /* Keys count up from the front; behind the last one only zeros, so that one policy has one
@@ -47,8 +53,7 @@ static bool keys_are_sound(const uint8_t *keys, size_t count, size_t count_max, 
     if (count > count_max) return false;
     if (!godwit_all(keys + count * key_size, (count_max - count) * key_size, 0)) return false;
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (memcmp(keys + i * key_size, keys + k * key_size, key_size) == 0) return false;
+        if (has_key(keys, i, keys + i * key_size, key_size)) return false;
     return true;
 }
 
@@ -62,15 +67,14 @@ static bool threshold_is_sound(const struct godwit_policy *policy, bool is_seed)
 godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], bool is_seed,
                                 struct godwit_policy *out)
 {
-    *out = (struct godwit_policy){0};
-    if (!godwit_policy_is_present(data) || data[AT_VERSION] != VERSION) return GODWIT_ERR_FORMAT;
     struct godwit_policy *policy = out;
     memcpy(policy, data + AT_MEMBERS, MEMBERS_SIZE);
     policy->threshold = data[AT_THRESHOLD];
     policy->image_keys_count = data[AT_IMAGE_KEYS_COUNT];
     policy->deploy_keys_count = data[AT_DEPLOY_KEYS_COUNT];
     policy->is_seed = is_seed;
-    bool is_sound = keys_are_sound(policy->image_keys[0], policy->image_keys_count,
+    bool is_sound = godwit_policy_is_present(data) && data[AT_VERSION] == VERSION &&
+                    keys_are_sound(policy->image_keys[0], policy->image_keys_count,
                                    GODWIT_POLICY_IMAGE_KEYS_MAX, 32) &&
                     keys_are_sound(policy->deploy_keys[0], policy->deploy_keys_count,
                                    GODWIT_POLICY_DEPLOY_KEYS_MAX, 64) &&
@@ -87,7 +91,7 @@ void godwit_policy_encode(const struct godwit_policy *policy,
     assert(policy->image_keys_count <= GODWIT_POLICY_IMAGE_KEYS_MAX);
     assert(policy->deploy_keys_count <= GODWIT_POLICY_DEPLOY_KEYS_MAX);
     memset(data_out, 0, GODWIT_POLICY_BYTES);
-    memcpy(data_out + AT_MAGIC, magic, sizeof magic);
+    godwit_store32(data_out + AT_MAGIC, MAGIC);
     data_out[AT_VERSION] = VERSION;
     data_out[AT_THRESHOLD] = policy->threshold;
     data_out[AT_IMAGE_KEYS_COUNT] = policy->image_keys_count;
@@ -97,9 +101,7 @@ void godwit_policy_encode(const struct godwit_policy *policy,
 
 bool godwit_policy_trusts(const struct godwit_policy *policy, const uint8_t key_digest[static 32])
 {
-    for (size_t i = 0; i < policy->image_keys_count; i++)
-        if (memcmp(policy->image_keys[i], key_digest, 32) == 0) return true;
-    return false;
+    return has_key(policy->image_keys[0], policy->image_keys_count, key_digest, 32);
 }
 
 godwit_err godwit_product_id(const char *org, const char *name, uint8_t id_out[static 16])

@@ -8,12 +8,12 @@
 #define RECORD_SIZE 32u
 #define MAGIC_ROW 0x50AAu
 #define MAGIC_MD5 0xEBEBu
-#define MAGIC_END 0xFFFFu
-#define MD5_OFFSET 16u /* inside its record, behind magic and filler */
+#define END 0xFFFFFFFFu /* the first four bytes: magic, type and subtype */
+#define MD5_OFFSET 16u  /* inside its record, behind magic and filler */
 
 static bool is_end(const uint8_t *record)
 {
-    return godwit_load16(record) == MAGIC_END && record[2] == 0xFF && record[3] == 0xFF;
+    return godwit_load32(record) == END;
 }
 
 static void row_load(const uint8_t *record, struct godwit_partition *out)
