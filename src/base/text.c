@@ -80,10 +80,10 @@ static int hex_value(char c)
 godwit_err godwit_hex_decode(const char *text, size_t text_size, uint8_t *out, size_t size)
 {
     if (text_size % 2 != 0 || text_size / 2 != size) return GODWIT_ERR_FORMAT;
-    for (size_t i = 0; i < size; i++) {
-        int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
-        if (high < 0 || low < 0) return GODWIT_ERR_FORMAT;
-        out[i] = (uint8_t)(high << 4 | low);
+    for (size_t i = 0; i < text_size; i++) {
+        int value = hex_value(text[i]);
+        if (value < 0) return GODWIT_ERR_FORMAT;
+        out[i / 2] = (uint8_t)(out[i / 2] << 4 | value); /* what stood there goes out at the top */
     }
     return GODWIT_OK;
 }
