@@ -12,7 +12,7 @@
 #define MAC_SIZE 6
 #define TEXT_MAX GODWIT_DETAIL_MAX
 
-enum kind { MAC, HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL, TOKEN };
+enum kind { HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL };
 
 /* A row of 4 bytes, for a device carries the tables; the names stand apart, one behind the other.
  */
@@ -24,7 +24,6 @@ struct member {
 };
 
 #define CHECKIN(X)                                             \
-    X(device_id, MAC, true)                                    \
     X(nonce, HEX, true)                                        \
     X(agent_version, TEXT, false)                              \
     X(project, TEXT, true)                                     \
@@ -51,8 +50,8 @@ struct member {
     X(floor, U32, false)                                       \
     X(deploy_keys, HEX, false)                                 \
     X(unwatched, BOOL, false)                                  \
-    X(token, TOKEN, false)                                     \
-    X(outcome, OUTCOME, false)
+    X(outcome, OUTCOME, false)                                 \
+    X(token, HEX, false) /* stays last: only a claim has one */
 
 #define OUTCOME_OF(X)          \
     X(id, U32, true)           \
@@ -69,8 +68,11 @@ struct member {
     {offsetof(struct godwit_outcome, member), SIZE(godwit_outcome, member), kind, is_required},
 #define SIZE(type, member) sizeof((struct type *)0)->member
 
-static const char checkin_names[] = "protocol\0" CHECKIN(NAME);
-static const struct member checkin_members[] = {{0, 1, PROTOCOL, true}, CHECKIN(CHECKIN_ROW)};
+static const char checkin_names[] = "protocol\0device_id\0" CHECKIN(NAME);
+static const struct member checkin_members[] = {
+    {0, 1, PROTOCOL, true},
+    {offsetof(struct godwit_checkin, device_id), MAC_SIZE, HEX, true},
+    CHECKIN(CHECKIN_ROW)};
 static const char outcome_names[] = OUTCOME_OF(NAME);
 static const struct member outcome_members[] = {OUTCOME_OF(OUTCOME_ROW)};
 
@@ -113,17 +115,10 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
                        const char *name, const uint8_t *object)
 {
     const void *data = object + member->offset;
-    bool is_left_out =
-        member->kind == TEXT ? *(const char *)data == 0 : godwit_all(data, member->size, 0);
-    if (is_left_out && !member->is_required) return;
+    size_t size = member->kind == TEXT ? 1 : member->size; /* a text ends at its first zero */
+    if (!member->is_required && godwit_all(data, size, 0)) return;
     uint32_t number = 0;
     switch ((enum kind)member->kind) {
-    case MAC:
-        godwit_json_add_hex(writer, name, data, MAC_SIZE);
-        return;
-    case TOKEN:
-        if (!((const struct godwit_checkin *)(const void *)object)->has_token) return;
-        __attribute__((fallthrough));
     case HEX:
         godwit_json_add_hex(writer, name, data, member->size);
         return;
@@ -167,7 +162,8 @@ godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out
     struct godwit_json_writer writer;
     godwit_json_writer_init(&writer, out, size_max);
     godwit_json_begin_object(&writer, NULL);
-    members_add(&writer, checkin_members, COUNT(checkin_members), checkin_names, checkin);
+    size_t count = COUNT(checkin_members) - !checkin->has_token;
+    members_add(&writer, checkin_members, count, checkin_names, checkin);
     if (checkin->outcome.id != 0) {
         godwit_json_begin_object(&writer, "outcome");
         members_add(&writer, outcome_members, COUNT(outcome_members), outcome_names,
@@ -198,10 +194,7 @@ static godwit_err member_read(struct godwit_json *json, const struct member *mem
     uint32_t number = 0;
     godwit_err err = GODWIT_ERR_FORMAT;
     switch ((enum kind)member->kind) {
-    case MAC:
-        return godwit_json_hex(json, data, MAC_SIZE);
     case HEX:
-    case TOKEN:
         return godwit_json_hex(json, data, member->size);
     case TEXT:
         return godwit_json_string(json, data, member->size);
