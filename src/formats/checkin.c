@@ -76,6 +76,8 @@ static const struct member checkin_members[] = {
 static const char outcome_names[] = OUTCOME_OF(NAME);
 static const struct member outcome_members[] = {OUTCOME_OF(OUTCOME_ROW)};
 
+static_assert(sizeof(enum godwit_reset) == sizeof(unsigned), "names are read as unsigned");
+static_assert(sizeof(enum godwit_stage) == sizeof(unsigned), "names are read as unsigned");
 #define COUNT(members) (sizeof(members) / sizeof(members)[0])
 
 static const char reset_names[] = "unknown\0power-on\0brown-out\0software\0panic\0watchdog\0"
@@ -83,9 +85,11 @@ static const char reset_names[] = "unknown\0power-on\0brown-out\0software\0panic
 static const char stage_names[] = "none\0ask\0download\0verify\0switch\0trial\0confirmed\0"
                                   "flown-back\0";
 
-/* The index-th of names that stand one behind the other; the first for an index too large. */
-static const char *name_at(const char *names, unsigned count, unsigned index)
+/* The index-th name of a RESET or STAGE; the first for an index too large. */
+static const char *name_at(enum kind kind, unsigned index)
 {
+    const char *names = kind == RESET ? reset_names : stage_names;
+    unsigned count = kind == RESET ? GODWIT_RESET_COUNT : GODWIT_STAGE_COUNT;
     for (unsigned left = index < count ? index : 0; left > 0; left--)
         names += strlen(names) + 1;
     return names;
@@ -93,19 +97,20 @@ static const char *name_at(const char *names, unsigned count, unsigned index)
 
 const char *godwit_reset_name(enum godwit_reset reset)
 {
-    return name_at(reset_names, GODWIT_RESET_COUNT, (unsigned)reset);
+    return name_at(RESET, reset);
 }
 
 const char *godwit_stage_name(enum godwit_stage stage)
 {
-    return name_at(stage_names, GODWIT_STAGE_COUNT, (unsigned)stage);
+    return name_at(STAGE, stage);
 }
 
 /* A name that a newer device knows and we do not is read as the first: unknown, or none. */
-static unsigned name_index(const char *names, unsigned count, const char *name)
+static unsigned name_index(enum kind kind, const char *name)
 {
+    unsigned count = kind == RESET ? GODWIT_RESET_COUNT : GODWIT_STAGE_COUNT;
     for (unsigned i = 0; i < count; i++)
-        if (strcmp(name_at(names, count, i), name) == 0) return i;
+        if (strcmp(name_at(kind, i), name) == 0) return i;
     return 0;
 }
 
@@ -129,10 +134,8 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
         godwit_json_add_bool(writer, name, *(const bool *)data);
         return;
     case RESET:
-        godwit_json_add_string(writer, name, godwit_reset_name(*(const enum godwit_reset *)data));
-        return;
     case STAGE:
-        godwit_json_add_string(writer, name, godwit_stage_name(*(const enum godwit_stage *)data));
+        godwit_json_add_string(writer, name, name_at(member->kind, *(const unsigned *)data));
         return;
     case OUTCOME: /* an object of its own, which its caller writes */
         return;
@@ -176,21 +179,18 @@ godwit_err godwit_checkin_encode(const struct godwit_checkin *checkin, char *out
 
 /* ---- reading ---- */
 
-static godwit_err name_read(struct godwit_json *json, const char *names, unsigned count,
-                            unsigned *index_out)
+static godwit_err name_read(struct godwit_json *json, enum kind kind, unsigned *index_out)
 {
     char name[TEXT_MAX];
     godwit_err err = godwit_json_string(json, name, sizeof name);
-    if (err) return err;
-    *index_out = name_index(names, count, name);
-    return GODWIT_OK;
+    *index_out = err ? 0 : name_index(kind, name);
+    return err;
 }
 
 static godwit_err outcome_read(struct godwit_json *json, struct godwit_outcome *out);
 
 static godwit_err member_read(struct godwit_json *json, const struct member *member, void *data)
 {
-    unsigned index = 0;
     uint32_t number = 0;
     godwit_err err = GODWIT_ERR_FORMAT;
     switch ((enum kind)member->kind) {
@@ -212,13 +212,8 @@ static godwit_err member_read(struct godwit_json *json, const struct member *mem
         err = godwit_json_u32(json, &number);
         return number != GODWIT_CHECKIN_VERSION ? GODWIT_ERR_FORMAT : err;
     case RESET:
-        err = name_read(json, reset_names, GODWIT_RESET_COUNT, &index);
-        *(enum godwit_reset *)data = (enum godwit_reset)index;
-        break;
     case STAGE:
-        err = name_read(json, stage_names, GODWIT_STAGE_COUNT, &index);
-        *(enum godwit_stage *)data = (enum godwit_stage)index;
-        break;
+        return name_read(json, member->kind, data);
     }
     return err;
 }
@@ -327,10 +322,10 @@ static godwit_err sources_read(struct godwit_json *json, struct godwit_checkin_r
 
 /* By hand, though the members' table could do it: a device then carries no reader of its kinds. */
 enum reply_member { PENDING, INTERVAL, OUTCOME_ID, INSTRUCTION, SOURCES, NEXT_CA, REPLY_MEMBERS };
-static const char reply_names[REPLY_MEMBERS][12] = {"pending",     "interval_s", "outcome_id",
-                                                    "instruction", "sources",    "next_ca"};
+static const char reply_names[] =
+    "pending\0interval_s\0outcome_id\0instruction\0sources\0next_ca\0";
 
-static godwit_err reply_member_read(struct godwit_json *json, unsigned member,
+static godwit_err reply_member_read(struct godwit_json *json, size_t member,
                                     struct godwit_checkin_reply *out)
 {
     switch (member) {
@@ -358,9 +353,7 @@ static godwit_err reply_read(struct godwit_json *json, struct godwit_checkin_rep
     struct godwit_json_text key;
     godwit_err err = godwit_json_open(json, '{');
     while (!err && !(err = godwit_json_next(json, &key))) {
-        unsigned member = 0;
-        while (member < REPLY_MEMBERS && !godwit_json_is(&key, reply_names[member]))
-            member++;
+        size_t member = find_member(reply_names, REPLY_MEMBERS, &key);
         if (seen >> member & 1) member = REPLY_MEMBERS; /* the first of equal ones counts */
         seen |= 1u << member & ~(1u << REPLY_MEMBERS);
         err = reply_member_read(json, member, out);
