@@ -39,8 +39,8 @@ static char peek(struct godwit_json *json)
 
 godwit_err godwit_json_open(struct godwit_json *json, char bracket)
 {
-    if (peek(json) != bracket || json->depth == GODWIT_JSON_DEPTH_MAX) return GODWIT_ERR_FORMAT;
-    json->at++;
+    (void)peek(json);
+    if (json->depth == GODWIT_JSON_DEPTH_MAX || !take(json, bracket)) return GODWIT_ERR_FORMAT;
     json->depth++;
     json->kinds = json->kinds << 1 | (bracket == '{');
     json->is_first = true;
@@ -130,10 +130,13 @@ static bool take_word(struct godwit_json *json, const char *word)
     return true;
 }
 
-static godwit_err skip_scalar(struct godwit_json *json)
+/* Enters a bracket; goes behind any other value. */
+static godwit_err skip_or_open(struct godwit_json *json)
 {
     struct godwit_json_text text;
-    if (peek(json) == '"') return godwit_json_raw(json, &text);
+    char c = peek(json);
+    if (c == '{' || c == '[') return godwit_json_open(json, c);
+    if (c == '"') return godwit_json_raw(json, &text);
     bool is_good = take_word(json, "true") || take_word(json, "false") || take_word(json, "null") ||
                    skip_number(json);
     return is_good ? GODWIT_OK : GODWIT_ERR_FORMAT;
@@ -142,16 +145,14 @@ static godwit_err skip_scalar(struct godwit_json *json)
 godwit_err godwit_json_skip(struct godwit_json *json)
 {
     uint32_t depth = json->depth;
-    godwit_err err;
-    do {
-        char c = peek(json);
-        err = c == '{' || c == '[' ? godwit_json_open(json, c) : skip_scalar(json);
-        while (!err && json->depth > depth) { /* to the next value inside, or out of the bracket */
-            err = godwit_json_next(json, NULL);
-            if (!err) break;
-            if (err == GODWIT_ERR_END) err = GODWIT_OK;
-        }
-    } while (!err && json->depth > depth);
+    godwit_err err = skip_or_open(json);
+    while (!err && json->depth > depth) {
+        err = godwit_json_next(json, NULL);
+        if (err == GODWIT_ERR_END)
+            err = GODWIT_OK;
+        else if (!err)
+            err = skip_or_open(json);
+    }
     return err;
 }
 

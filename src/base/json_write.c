@@ -25,12 +25,12 @@ static void put_quoted(struct godwit_json_writer *writer, const char *value)
     put_byte(writer, '"');
     for (size_t left = strlen(value); left > 0;) {
         size_t size = godwit_utf8_size(value, left);
-        if (value[0] == '"' || value[0] == '\\') put_byte(writer, '\\');
-        if (size > 0 && (uint8_t)value[0] >= 0x20) {
-            put(writer, value, size);
-        } else {
+        if (size == 0 || (uint8_t)value[0] < 0x20) {
             put_byte(writer, '?');
             size = 1;
+        } else {
+            if (value[0] == '"' || value[0] == '\\') put_byte(writer, '\\');
+            put(writer, value, size);
         }
         value += size;
         left -= size;

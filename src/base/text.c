@@ -62,10 +62,8 @@ static char hex_digit(unsigned value)
 
 void godwit_hex_encode(const uint8_t *data, size_t size, char *out)
 {
-    for (size_t i = 0; i < size; i++) {
-        *out++ = hex_digit(data[i] >> 4);
-        *out++ = hex_digit(data[i] & 15);
-    }
+    for (size_t i = 0; i < 2 * size; i++)
+        *out++ = hex_digit(data[i / 2] >> (i % 2 ? 0 : 4) & 15);
     *out = '\0';
 }
 
