@@ -79,13 +79,13 @@ static void peek_digest(struct godwit_image *image, const struct godwit_hash *ha
 
 /* ---- the parts, in the order of the file ---- */
 
+/* 65535 as the highest is no limit by itself: no revision is larger. */
 static bool revision_fits(const struct godwit_image *image)
 {
     const struct godwit_image_info *info = &image->info;
     uint16_t revision = image->expect.revision;
-    bool has_max = info->revision_max != 0 && info->revision_max != 65535;
-    if (!image->expect.check_revision) return true;
-    return revision >= info->revision_min && !(has_max && revision > info->revision_max);
+    bool is_over = info->revision_max != 0 && revision > info->revision_max;
+    return !image->expect.check_revision || (revision >= info->revision_min && !is_over);
 }
 
 /* Zero padding and the checksum byte fill up to a multiple of 16. */
@@ -393,7 +393,7 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
     image->checksum = CHECKSUM_SEED;
     image->mmu_page = 1u << MMU_PAGE_LOG2_DEFAULT;
     godwit_hash_init(&image->sha256, GODWIT_SHA256);
-    begin_part(image, PART_HEADER, GODWIT_IMAGE_HEADER_SIZE);
+    image->part_size = GODWIT_IMAGE_HEADER_SIZE; /* the first part */
 }
 
 void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 *body384)

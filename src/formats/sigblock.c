@@ -103,9 +103,10 @@ bool godwit_sigsector_is_tidy(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE]
 
 bool godwit_sigsector_has_sha384(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE])
 {
-    size_t count = godwit_sigsector_count(sector);
-    for (size_t i = 0; i < count; i++) {
-        const struct layout *row = layout_of_block(sector + i * GODWIT_SIGBLOCK_SIZE);
+    for (size_t i = 0; i < GODWIT_SIGBLOCKS_MAX; i++) {
+        const uint8_t *block = sector + i * GODWIT_SIGBLOCK_SIZE;
+        if (block[0] != MAGIC) break;
+        const struct layout *row = layout_of_block(block);
         if (row && row->digest_size == GODWIT_SHA384_SIZE) return true;
     }
     return false;
