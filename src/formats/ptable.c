@@ -45,9 +45,9 @@ godwit_err godwit_ptable_check(const uint8_t table[static GODWIT_PTABLE_SIZE], u
 {
     bool has_md5 = false;
     *count_out = 0;
-    for (size_t i = 0; i < GODWIT_PTABLE_ROWS_MAX; i++) {
-        const uint8_t *record = table + i * RECORD_SIZE;
-        if (is_end(record)) return i ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    const uint8_t *record = table, *end = table + GODWIT_PTABLE_SIZE;
+    for (; record < end; record += RECORD_SIZE) {
+        if (is_end(record)) return record > table ? GODWIT_OK : GODWIT_ERR_FORMAT;
         switch (godwit_load16(record)) {
         case MAGIC_ROW:
             if (!is_in_flash(record, flash_size)) return GODWIT_ERR_FORMAT;
