@@ -19,8 +19,8 @@ enum kind { HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL };
 struct member {
     uint16_t offset;
     uint8_t size;
-    uint8_t kind : 7; /* enum kind */
     uint8_t is_required : 1;
+    uint8_t kind : 7; /* enum kind */
 };
 
 #define CHECKIN(X)                                             \
@@ -63,15 +63,15 @@ struct member {
 
 #define NAME(member, kind, is_required) #member "\0"
 #define CHECKIN_ROW(member, kind, is_required) \
-    {offsetof(struct godwit_checkin, member), SIZE(godwit_checkin, member), kind, is_required},
+    {offsetof(struct godwit_checkin, member), SIZE(godwit_checkin, member), is_required, kind},
 #define OUTCOME_ROW(member, kind, is_required) \
-    {offsetof(struct godwit_outcome, member), SIZE(godwit_outcome, member), kind, is_required},
+    {offsetof(struct godwit_outcome, member), SIZE(godwit_outcome, member), is_required, kind},
 #define SIZE(type, member) sizeof((struct type *)0)->member
 
 static const char checkin_names[] = "protocol\0device_id\0" CHECKIN(NAME);
 static const struct member checkin_members[] = {
-    {0, 1, PROTOCOL, true},
-    {offsetof(struct godwit_checkin, device_id), MAC_SIZE, HEX, true},
+    {0, 1, true, PROTOCOL},
+    {offsetof(struct godwit_checkin, device_id), MAC_SIZE, true, HEX},
     CHECKIN(CHECKIN_ROW)};
 static const char outcome_names[] = OUTCOME_OF(NAME);
 static const struct member outcome_members[] = {OUTCOME_OF(OUTCOME_ROW)};
@@ -355,7 +355,7 @@ static godwit_err reply_read(struct godwit_json *json, struct godwit_checkin_rep
     while (!err && !(err = godwit_json_next(json, &key))) {
         size_t member = find_member(reply_names, REPLY_MEMBERS, &key);
         if (seen >> member & 1) member = REPLY_MEMBERS; /* the first of equal ones counts */
-        seen |= 1u << member & ~(1u << REPLY_MEMBERS);
+        seen |= 1u << member;
         err = reply_member_read(json, member, out);
     }
     return err == GODWIT_ERR_END ? godwit_json_finish(json) : err;
