@@ -192,7 +192,7 @@ static godwit_err outcome_read(struct godwit_json *json, struct godwit_outcome *
 static godwit_err member_read(struct godwit_json *json, const struct member *member, void *data)
 {
     uint32_t number = 0;
-    godwit_err err = GODWIT_ERR_FORMAT;
+    godwit_err err;
     switch ((enum kind)member->kind) {
     case HEX:
         return godwit_json_hex(json, data, member->size);
@@ -213,9 +213,9 @@ static godwit_err member_read(struct godwit_json *json, const struct member *mem
         return number != GODWIT_CHECKIN_VERSION ? GODWIT_ERR_FORMAT : err;
     case RESET:
     case STAGE:
-        return name_read(json, member->kind, data);
+        break;
     }
-    return err;
+    return name_read(json, member->kind, data);
 }
 
 /* The row of that name; count for none. */
