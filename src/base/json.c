@@ -37,10 +37,16 @@ static char peek(struct godwit_json *json)
     return '\0';
 }
 
-godwit_err godwit_json_open(struct godwit_json *json, char bracket)
+/* The same where white space may stand in front of it. */
+static bool take_next(struct godwit_json *json, char c)
 {
     (void)peek(json);
-    if (json->depth == GODWIT_JSON_DEPTH_MAX || !take(json, bracket)) return GODWIT_ERR_FORMAT;
+    return take(json, c);
+}
+
+godwit_err godwit_json_open(struct godwit_json *json, char bracket)
+{
+    if (json->depth == GODWIT_JSON_DEPTH_MAX || !take_next(json, bracket)) return GODWIT_ERR_FORMAT;
     json->depth++;
     json->kinds = json->kinds << 1 | (bracket == '{');
     json->is_first = true;
@@ -51,10 +57,8 @@ godwit_err godwit_json_next(struct godwit_json *json, struct godwit_json_text *k
 {
     struct godwit_json_text unasked;
     bool is_object = json->kinds & 1, was_first = json->is_first;
-    char c = peek(json);
     json->is_first = false;
-    if (c == (is_object ? '}' : ']')) {
-        json->at++;
+    if (take_next(json, is_object ? '}' : ']')) {
         json->depth--;
         json->kinds >>= 1;
         return GODWIT_ERR_END;
@@ -63,8 +67,7 @@ godwit_err godwit_json_next(struct godwit_json *json, struct godwit_json_text *k
     if (!is_object) return GODWIT_OK;
     godwit_err err = godwit_json_raw(json, key_out ? key_out : &unasked);
     if (err) return err;
-    (void)peek(json);
-    return take(json, ':') ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    return take_next(json, ':') ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
 /* The four hex digits of a \u escape. */
@@ -88,8 +91,8 @@ static size_t scan_escape(const char *text, size_t size)
 
 godwit_err godwit_json_raw(struct godwit_json *json, struct godwit_json_text *text_out)
 {
-    if (peek(json) != '"') return GODWIT_ERR_FORMAT;
-    const char *start = ++json->at;
+    if (!take_next(json, '"')) return GODWIT_ERR_FORMAT;
+    const char *start = json->at;
     while (!take(json, '"')) {
         size_t left = (size_t)(json->end - json->at), size;
         if (here(json) == '\\')
@@ -158,8 +161,8 @@ godwit_err godwit_json_skip(struct godwit_json *json)
 
 godwit_err godwit_json_finish(struct godwit_json *json)
 {
-    bool is_over = json->depth == 0 && peek(json) == '\0' && json->at == json->end;
-    return is_over ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    (void)peek(json);
+    return json->depth == 0 && json->at == json->end ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
 /* ---- the readers ---- */
