@@ -340,7 +340,8 @@ static void parse(struct godwit_image *image, const uint8_t *data, size_t size)
 static size_t room_left(const struct godwit_image *image, size_t size)
 {
     uint32_t size_max = image->expect.as_bootloader_does ? UINT32_MAX : image->expect.size_max;
-    size_t room = size_max > image->file_size ? size_max - image->file_size : 0;
+    if (image->file_size >= size_max) return 0;
+    size_t room = size_max - image->file_size;
     return size < room ? size : room;
 }
 
