@@ -17,7 +17,7 @@
 #define CASES_MIN 1000000
 #define SECONDS_MAX 600
 
-static const struct power_scope SCOPE = {.seeds = 4, .pairs_every = 2, .kinds_again = 2};
+static const struct power_scope SCOPE = {.seeds = 4, .pairs_every = 1, .kinds_again = 2};
 
 static double seconds_now(void)
 {
