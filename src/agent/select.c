@@ -71,7 +71,11 @@ void godwit_otadata_plan(const struct godwit_agent *agent,
         entries[i] = make_entry(godwit_ota_is_blank(&entries[i]) ? UINT32_MAX : entries[i].seq,
                                 entries[i].state);
     int running = agent->slots.running_index, active = godwit_ota_active(entries), sector;
-    if (active >= 0 && !godwit_otadata_names(agent, &entries[active], running)) {
+    /* Where a trial was won and the entry before ours is the one that reads well, a cut has left
+     * ours half written: until it is written anew the other is the only way to a good image. */
+    bool is_way_back = active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
+                       agent->record.install_step == GODWIT_STEP_CONFIRMED;
+    if (active >= 0 && !is_way_back && !godwit_otadata_names(agent, &entries[active], running)) {
         entries[active].state = GODWIT_OTA_INVALID; /* it was to run, and did not */
         active = godwit_ota_active(entries);
     }

@@ -128,10 +128,17 @@ static __attribute__((noinline)) enum godwit_reason judge_signatures(struct godw
     return reason ? reason : judge_blocks(agent, &policy);
 }
 
+/* What has run and proven itself was judged before, by the policy that ruled then; an older image,
+ * which a cut has brought back, may not know its keys any more. */
+static bool is_proven(const struct godwit_agent *agent)
+{
+    return agent->record.install_step == GODWIT_STEP_CONFIRMED;
+}
+
 /* Check 10. */
 static enum godwit_reason judge_file(struct godwit_agent *agent)
 {
-    agent->phase = VERIFY_SECTOR;
+    agent->phase = is_proven(agent) ? VERIFY_IMAGE : VERIFY_SECTOR;
     return memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32) == 0
                ? GODWIT_REASON_NONE
                : GODWIT_REASON_FILE_DIGEST;
@@ -194,7 +201,7 @@ static enum godwit_state accept(struct godwit_agent *agent)
     memcpy(agent->record.install.image_sha256, agent->work.image.info.image_sha256, 32);
     agent->is_verified = true;
     LOG(INFO, "verified", "size=%u", (unsigned)agent->record.install.size);
-    return agent->record.install_step == GODWIT_STEP_CONFIRMED ? GODWIT_SWITCH : GODWIT_ASK;
+    return is_proven(agent) ? GODWIT_SWITCH : GODWIT_ASK;
 }
 
 enum godwit_state godwit_state_verify(struct godwit_agent *agent)
@@ -221,8 +228,8 @@ enum godwit_state godwit_state_verify(struct godwit_agent *agent)
         reason = judge_signatures(agent);
         break;
     case VERIFY_IMAGE: /* 12 and 13; and 8 again, by the present instruction */
-        reason =
-            agent->work.image.reason ? agent->work.image.reason : godwit_judge_image(agent, true);
+        reason = agent->work.image.reason;
+        if (!reason && !is_proven(agent)) reason = godwit_judge_image(agent, true);
         if (!reason) return accept(agent);
         break;
     }

@@ -306,6 +306,49 @@ static void what_a_cable_brings_is_followed(void **state)
     }
 }
 
+/* The first key's image, one that hands on to the second key, one by that key alone. */
+static struct firmware make_ruled(const char *version, uint32_t counter, struct key *const keys[2])
+{
+    struct godwit_policy policy;
+    assert_int_equal(godwit_policy_decode(peer_seed(&device.peer), true, &policy), GODWIT_OK);
+    policy.counter = counter;
+    policy.image_keys_count = (uint8_t)(counter == 1 ? 2 : 1);
+    for (uint32_t i = 0; i < policy.image_keys_count; i++)
+        assert_int_equal(key_digest(keys[1 - i], policy.image_keys[i]), GODWIT_OK);
+    return firmware_make_ruled(version, (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE,
+                               keys[counter - 1], &policy);
+}
+
+/* Confirmed, and then otadata is lost: factory runs, which knows the first key alone. What was
+ * proven comes back without a word to anybody. */
+static void what_was_proven_needs_no_second_judge(void **state)
+{
+    (void)state;
+    struct key *const keys[] = {key_generate(GODWIT_SCHEME_ECDSA256),
+                                key_generate(GODWIT_SCHEME_ECDSA256)};
+    struct firmware old =
+        firmware_make("1.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, keys[0]);
+    device_open(&device, &(struct device_options){
+                             .layout = factory, .first = old, .key = keys[0], .write_size = 4});
+    struct firmware between = make_ruled("2.0.0", 1, keys), newest = make_ruled("3.0.0", 2, keys);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    device_install(&device, &between, 1);
+    peer_offer(&device.peer, newest.data, newest.size, 2);
+    assert_true(device_run(&device, is_on_trial, HOUR_S));
+    device.saw.cut_at = device.saw.operations + 2; /* behind the mark, where otadata follows */
+    while (device_step(&device))
+        ;
+    assert_true(device.saw.is_off);
+    device.peer.is_silent = true;
+    put(BLANK, BLANK);
+    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    run_for(30);
+    assert_true(device_runs(&device, &newest));
+    assert_entry(0, 2, GODWIT_OTA_VALID);
+    free(old.data), free(between.data), free(newest.data);
+    key_close(keys[0]), key_close(keys[1]);
+}
+
 #define LANDING(test) cmocka_unit_test_teardown(test, end)
 
 int main(void)
@@ -324,6 +367,7 @@ int main(void)
         LANDING(another_updaters_image_flies_back),
         LANDING(the_image_before_is_no_stranger),
         LANDING(what_a_cable_brings_is_followed),
+        LANDING(what_was_proven_needs_no_second_judge),
     };
     return cmocka_run_group_tests(tests, make_files, free_files);
 }

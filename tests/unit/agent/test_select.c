@@ -144,6 +144,27 @@ static void the_followed_entry_is_repaired_last(void **state)
     assert_int_equal(erased, 2);
 }
 
+/* A trial was won, and of both entries only the old image's reads well: ours is written beside it.
+ * Where nothing was won, the same entry is one that was to run and did not. */
+static void the_way_back_stays_until_ours_is_written(void **state)
+{
+    (void)state;
+    begin_with(&two, &first);
+    struct godwit_agent *agent = &device.board.agent;
+    for (int is_won = 0; is_won < 2; is_won++) {
+        struct godwit_ota_entry entries[2] = {entry(1, GODWIT_OTA_VALID), BLANK};
+        agent->slots.running_index = 1;
+        agent->record.install_step = is_won ? GODWIT_STEP_CONFIRMED : GODWIT_STEP_NONE;
+        godwit_otadata_plan(agent, entries, true);
+        int own = godwit_ota_active(entries);
+        assert_int_equal(godwit_ota_slot(entries[own].seq, 2), 1);
+        assert_int_equal(entries[own].state, GODWIT_OTA_VALID);
+        if (is_won) assert_int_equal(own, 1);
+        if (is_won) assert_int_equal(entries[0].state, GODWIT_OTA_VALID);
+        if (!is_won) assert_true(own == 0 || entries[0].state == GODWIT_OTA_INVALID);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +172,7 @@ int main(void)
         cmocka_unit_test_teardown(a_torn_entry_is_no_entry, end),
         cmocka_unit_test_teardown(the_record_comes_before_the_choice, end),
         cmocka_unit_test_teardown(the_followed_entry_is_repaired_last, end),
+        cmocka_unit_test_teardown(the_way_back_stays_until_ours_is_written, end),
     };
     return cmocka_run_group_tests(tests, make_files, free_files);
 }
