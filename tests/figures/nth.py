@@ -14,7 +14,8 @@ of its source is changed) must go wrong.
 An error return is a line of src/base, src/formats or src/agent that returns an error or a reason,
 or calls what notes a failure, and belongs to a statement of its own: gcov must have seen every
 block of it run, in the unit tests of these three folders or in the stories. They are built anew for
-that, into build-cov, without optimisation."""
+that, into build-cov, without optimisation. The rules of the image parser return nothing: they are
+taken out one by one, tests/unit/formats/mutants.txt."""
 
 import json
 import os

@@ -214,6 +214,7 @@ static const struct {
     {"load in RAM", 24, 0x40380000, 4, true, GODWIT_REASON_ENTRY, GODWIT_REASON_NONE},
     {"entry outside", 4, 0x3C100000, 4, true, GODWIT_REASON_ENTRY, GODWIT_REASON_NONE},
     {"no descriptor", 32, 0, 4, true, GODWIT_REASON_NO_DESCRIPTION, GODWIT_REASON_NONE},
+    {"no room for it", 28, 252, 4, true, GODWIT_REASON_NO_DESCRIPTION, GODWIT_REASON_CHECKSUM},
     {"8 KiB page", 212, 13, 1, true, GODWIT_REASON_ALIGNMENT, GODWIT_REASON_NONE},
     {"page nonsense", 212, 200, 1, true, GODWIT_REASON_ALIGNMENT, GODWIT_REASON_NONE},
     {"data bit", 3000, 1, 1, false, GODWIT_REASON_CHECKSUM, GODWIT_REASON_CHECKSUM},
@@ -275,10 +276,8 @@ static void test_without_digest(void **state)
 static void test_no_segments(void **state)
 {
     (void)state;
-    uint8_t file[32] = {0xE9, 0, 2, 0x2F};
+    uint8_t file[32] = {0xE9, 0, 2, 0x2F, [12] = 5, [31] = 0xEF};
     const struct godwit_image_expect lax = {.as_bootloader_does = true};
-    file[12] = 5;
-    file[31] = 0xEF;
     assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_SEGMENTS);
     assert_int_equal(judge(&lax, file, sizeof file), GODWIT_REASON_NONE);
     file[31] = 0xEE;
