@@ -24,22 +24,10 @@ static bool is_alive(const struct device *device, const struct cut_story *story)
 /* The entry that the bootloader follows says VALID and names what runs. */
 static bool is_valid_in_otadata(const struct device *device)
 {
-    uint8_t table[GODWIT_PTABLE_SIZE], bytes[GODWIT_OTA_ENTRY_SIZE];
-    struct godwit_partition otadata;
-    struct godwit_ota_entry entries[2];
-    const struct godwit_flash *flash = &device->bare;
-    if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table) ||
-        godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata))
-        return false;
-    for (uint32_t i = 0; i < 2; i++) {
-        if (flash->read(flash->ctx, otadata.offset + i * FLASH_ERASE_SIZE, bytes, sizeof bytes))
-            return false;
-        entries[i] = godwit_ota_entry_load(bytes);
-    }
-    int active = godwit_ota_active(entries);
+    struct godwit_ota_entry entry;
     uint32_t running = device->board.running.subtype - (uint32_t)GODWIT_APP_OTA_0;
-    return active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
-           godwit_ota_slot(entries[active].seq, 2) == running;
+    return device_active_entry(&device->bare, &entry) && entry.state == GODWIT_OTA_VALID &&
+           godwit_ota_slot(entry.seq, 2) == running;
 }
 
 /* Flown back is flown back for good: the next boot chooses the old image as well, be it by an
