@@ -134,7 +134,8 @@ CONTROLS = (
      "if (godwit_flash_read(agent, offset, data, sizeof data)) memset(data, 0, sizeof data);",
      "forged-old-key"),
     ("src/agent/record.c", "        if (err) return err;\n        written +=",
-     "        if (err) memset(agent->sector, 0, sizeof agent->sector);\n        written +=", "update"),
+     "        if (err) memset(agent->sector, 0, sizeof agent->sector);\n        written +=",
+     "update"),
 )
 
 
