@@ -135,7 +135,9 @@ CONTROLS = (
      "forged-old-key"),
     ("src/agent/record.c", "        if (err) return err;\n        written +=",
      "        if (err) memset(agent->sector, 0, sizeof agent->sector);\n        written +=",
-     "update"),
+     "back-crash-loop"),
+    ("src/agent/record.c", "        godwit_err err = load_marks(agent);",
+     "        godwit_err err = load_marks(agent) ? GODWIT_OK : GODWIT_OK;", "resume"),
 )
 
 
