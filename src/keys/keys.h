@@ -16,6 +16,8 @@ GODWIT_MUST_USE godwit_err key_open(const char *path, struct key **key_out);
 void key_close(struct key *key);
 /* Writes a private key, mode 0600, never over an existing file (BUSY). IO: errno tells. */
 GODWIT_MUST_USE godwit_err key_save(const struct key *key, const char *path);
+/* Writes the public half as PEM, which may be passed around. IO: errno tells. */
+GODWIT_MUST_USE godwit_err key_print_public(const struct key *key, FILE *out);
 enum godwit_scheme key_scheme(const struct key *key);
 bool key_is_private(const struct key *key);
 void key_public(const struct key *key, struct godwit_public_key *out);

@@ -75,3 +75,10 @@ godwit_err key_save(const struct key *key, const char *path)
     BIO_free(bio);
     return err;
 }
+
+godwit_err key_print_public(const struct key *key, FILE *out)
+{
+    bool ok = PEM_write_PUBKEY(out, key->pkey) == 1 && fflush(out) == 0;
+    ERR_clear_error();
+    return ok ? GODWIT_OK : GODWIT_ERR_IO;
+}

@@ -22,18 +22,25 @@ static int complain(const char *note)
 
 static void help(void)
 {
-    puts("usage: godwit rekey [--data DIR] [--next]\n"
+    puts("usage: godwit rekey [--data DIR] [--next|--public]\n"
          "Shows the keys by which the service commands devices, newest first, or makes the next.\n"
          "A device obeys those that its image lists, and is answered by the newest of them.\n\n"
          "  --data DIR             the service's data directory (default ./godwit-data)\n"
+         "  --public               print the newest key's public half (PEM), for `godwit policy\n"
+         "                         --deploy-key`; the private one stays where it is\n"
          "  --next                 make a new key; the one before stays as deploy-N.pem. Restart\n"
          "                         `godwit serve`, then roll out an image that lists both");
 }
 
+struct wish {
+    const char *data;
+    bool makes_next, wants_public;
+};
+
 /* -1: go on. */
-static int parse(int argc, char **argv, const char **data_out, bool *next_out)
+static int parse(int argc, char **argv, struct wish *out)
 {
-    *data_out = "./godwit-data";
+    out->data = "./godwit-data";
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
@@ -41,14 +48,18 @@ static int parse(int argc, char **argv, const char **data_out, bool *next_out)
             return 0;
         }
         if (!strcmp(word, "--next"))
-            *next_out = true;
+            out->makes_next = true;
+        else if (!strcmp(word, "--public"))
+            out->wants_public = true;
         else if (!strncmp(word, "--data=", 7))
-            *data_out = word + 7;
+            out->data = word + 7;
         else if (strcmp(word, "--data"))
             return wrong(word, "is no option");
-        else if (!(*data_out = argv[++i]))
+        else if (!(out->data = argv[++i]))
             return wrong("--data", "wants a value");
     }
+    if (out->makes_next && out->wants_public)
+        return wrong("--next and --public", "are two steps: first the one, then the other");
     return -1;
 }
 
@@ -68,31 +79,45 @@ static int make_next(const char *data)
     return complain(note);
 }
 
+static void print_keys(const struct deploy_keys *keys, bool is_new)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        char hex[129];
+        godwit_hex_encode(keys->points[i], 64, hex);
+        printf("%s %s\n", i ? "before" : "now   ", hex);
+    }
+    if (is_new)
+        puts("restart `godwit serve`; then roll out an image whose policy lists the first two");
+}
+
 int cmd_rekey(int argc, char **argv)
 {
-    const char *data;
-    bool makes_next = false;
+    struct wish wish = {0};
     char note[FILE_PATH_MAX + 200] = "";
     struct deploy_keys keys;
-    int status = parse(argc, argv, &data, &makes_next);
+    int status = parse(argc, argv, &wish);
     if (status >= 0) return status;
-    if (deploy_keys_open(data, false, &keys, note, sizeof note)) {
+    if (!path_exists(wish.data)) {
+        snprintf(note, sizeof note,
+                 "there is no folder %s; name the service's data directory with --data DIR",
+                 wish.data);
+        return complain(note);
+    }
+    if (deploy_keys_open(wish.data, false, &keys, note, sizeof note)) {
         deploy_keys_close(&keys);
         return complain(note);
     }
-    if (makes_next) {
+    if (wish.makes_next) {
         deploy_keys_close(&keys);
-        status = make_next(data);
+        status = make_next(wish.data);
         if (status) return status;
-        if (deploy_keys_open(data, false, &keys, note, sizeof note)) return complain(note);
+        if (deploy_keys_open(wish.data, false, &keys, note, sizeof note)) return complain(note);
     }
-    for (size_t i = 0; i < keys.count; i++) {
-        char hex[129];
-        godwit_hex_encode(keys.points[i], 64, hex);
-        printf("%s %s\n", i ? "before" : "now   ", hex);
-    }
+    status = 0;
+    if (!wish.wants_public)
+        print_keys(&keys, wish.makes_next);
+    else if (key_print_public(keys.keys[0], stdout))
+        status = complain("the public key can not be written to standard output");
     deploy_keys_close(&keys);
-    if (makes_next)
-        puts("restart `godwit serve`; then roll out an image whose policy lists the first two");
-    return 0;
+    return status;
 }

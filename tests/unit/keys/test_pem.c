@@ -85,6 +85,30 @@ static void test_saves_and_reads_back(void **state)
     key_close(key);
 }
 
+/* The public half can be handed on, and the private one is not in it. */
+static void test_prints_the_public_half(void **state)
+{
+    (void)state;
+    struct key *key = key_generate(GODWIT_SCHEME_ECDSA256), *again;
+    uint8_t digest[32], digest_again[32];
+    assert_non_null(key);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(key_print_public(key, file), GODWIT_OK);
+    fclose(file);
+    assert_int_equal(key_open(path, &again), GODWIT_OK);
+    assert_false(key_is_private(again));
+    assert_int_equal(key_digest(key, digest), GODWIT_OK);
+    assert_int_equal(key_digest(again, digest_again), GODWIT_OK);
+    assert_memory_equal(digest, digest_again, 32);
+    file = fopen("/dev/full", "w");
+    assert_non_null(file);
+    assert_int_equal(key_print_public(key, file), GODWIT_ERR_IO);
+    fclose(file);
+    key_close(key), key_close(again);
+    assert_int_equal(unlink(path), 0);
+}
+
 static godwit_err open_text(const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -122,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_espsecure_public_keys),
         cmocka_unit_test(test_saves_and_reads_back),
+        cmocka_unit_test(test_prints_the_public_half),
         cmocka_unit_test(test_refuses_what_is_no_key),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
