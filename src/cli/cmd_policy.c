@@ -65,6 +65,10 @@ static int put(const struct policy_wish *wish, const struct inspection *inspecti
     if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
     if (!info->has_description)
         return refuse(wish->path, godwit_reason_sentence(GODWIT_REASON_NO_DESCRIPTION));
+    if (inspection->image.is_signed_size) {
+        explain(wish->path, GODWIT_ERR_BUSY, GODWIT_REASON_NONE, inspection->place);
+        return 1;
+    }
     if (!policy_make(wish, info->project, &policy)) return 1;
     godwit_policy_encode(&policy, bytes);
     godwit_err err = image_put_policy(bytes, data, inspection->size, &reason);
@@ -105,11 +109,17 @@ int cmd_policy(int argc, char **argv)
     const struct option_row rows[] = {
         {"--counter", OPTION_NUMBER, &wish.counter, "N", "release counter, higher in each release"},
         {"--from-seed", OPTION_TEXT, &wish.seed, "FILE",
-         "take the keys of this seed policy (`godwit claim --seed`)"},
+         "begin with a seed policy's keys (`godwit claim --seed`): the first policy"},
+        {"--from-image", OPTION_TEXT, &wish.image, "FILE",
+         "begin with the policy of the release that is out now: every later one"},
         {"--key", OPTION_LIST, &wish.keys, "PEM|DIGEST",
-         "may sign the next image; up to 5 of them, also beside a seed's"},
+         "may sign the next image; up to 5 of them, those it begins with included"},
         {"--deploy-key", OPTION_LIST, &wish.deploy_keys, "PEM",
-         "a server's key that may deploy; up to 2 of them"},
+         "a server's key that may deploy (`godwit rekey --public`); up to 2 of them"},
+        {"--drop", OPTION_LIST, &wish.drops, "PEM|DIGEST",
+         "leave out a key, or a flag by its name, that it begins with"},
+        {"--no-deploy-key", OPTION_FLAG, &wish.no_deploy_key, NULL,
+         "list none: devices that run this take instructions unsigned"},
         {"--threshold", OPTION_NUMBER, &wish.threshold, "M",
          "how many of the keys must sign (default 1)"},
         {"--floor", OPTION_NUMBER, &wish.floor, "N",
@@ -143,6 +153,8 @@ int cmd_policy(int argc, char **argv)
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     bool wants_put = argc > 2; /* more than the file's name */
+    if (wish.seed && wish.image)
+        return options_wrong(&options, "--from-seed and --from-image: a policy begins with one");
     if (wants_put && wish.counter == UINT32_MAX)
         return options_wrong(&options, "--counter is missing");
     return run(&wish, wants_put, out);

@@ -1,19 +1,21 @@
-/* A seed policy comes first, if one is given; then the keys are added one by one, so that each can
- * be refused by its own name; then the numbers; soundness last, when all is known. */
+/* What it begins with comes first (cli/policy_base.h), less what is to be left out; then the keys
+ * are added one by one, so that each can be refused by its own name; then the numbers; soundness
+ * last, when all is known, by itself and as the successor of the release that is out. */
 #include "cli/policy_make.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
-#include "cli/file.h"
 #include "cli/key_file.h"
+#include "cli/policy_base.h"
 
 #define GIVEN(number) ((number) != UINT32_MAX)
 
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...)
+bool policy_refuse(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -39,40 +41,12 @@ bool hardware_parse(const char *text, uint32_t *mask_out)
     }
 }
 
-static bool take_product(const struct policy_wish *wish, const char *project,
-                         struct godwit_policy *policy)
+/* Part of a digest, as `godwit sign` prints it, where no such file is. */
+static bool is_part_of_digest(const char *word)
 {
-    if (wish->product && strcmp(wish->product, project) != 0)
-        return complain("--product is %s, but %s names project %s, and a device takes only its own "
-                        "product; leave --product out, or build the project under that name",
-                        wish->product, wish->path, project);
-    godwit_err err = godwit_product_id(GODWIT_ORG, project, policy->product_id);
-    return err ? complain("%s", godwit_err_sentence(err)) : true;
-}
-
-static bool take_seed(const struct policy_wish *wish, const char *project,
-                      struct godwit_policy *policy)
-{
-    struct godwit_policy seed;
-    uint8_t *data;
-    size_t size;
-    if (!file_read("policy", wish->seed, FILE_SIZE_MAX, &data, &size)) return false;
-    bool is_seed =
-        size == GODWIT_POLICY_BYTES && godwit_policy_decode(data, true, &seed) == GODWIT_OK;
-    free(data);
-    if (!is_seed)
-        return complain("%s: is no seed policy; `godwit claim --seed %s` writes one", wish->seed,
-                        project);
-    if (memcmp(seed.product_id, policy->product_id, sizeof seed.product_id) != 0)
-        return complain("%s: is the seed of another product than %s; `godwit claim --seed %s` "
-                        "writes the right one",
-                        wish->seed, project, project);
-    memcpy(policy->image_keys, seed.image_keys, sizeof policy->image_keys);
-    memcpy(policy->deploy_keys, seed.deploy_keys, sizeof policy->deploy_keys);
-    policy->image_keys_count = seed.image_keys_count;
-    policy->deploy_keys_count = seed.deploy_keys_count;
-    policy->threshold = seed.threshold;
-    return true;
+    size_t size = strspn(word, "0123456789abcdefABCDEF");
+    bool is_whole_word = !word[size] || !strcmp(word + size, "…");
+    return size >= 8 && is_whole_word && access(word, F_OK) != 0;
 }
 
 /* 64 hex digits are a digest, everything else names a PEM file. */
@@ -80,27 +54,44 @@ static bool digest_of(const char *word, uint8_t digest_out[static 32])
 {
     bool is_digest = strlen(word) == 64 && godwit_hex_decode(word, 64, digest_out, 32) == GODWIT_OK;
     if (is_digest) return true;
+    if (is_part_of_digest(word))
+        return policy_refuse("--key %s: a digest has 64 hex digits; give all of them, as `godwit "
+                             "inspect` prints them for a file with this key, or name the key's "
+                             "file",
+                             word);
     struct key *key = key_file_open("policy", word);
     if (!key) return false;
     godwit_err err = key_digest(key, digest_out);
     key_close(key);
-    return err ? complain("%s: %s", word, godwit_err_sentence(err)) : true;
+    return err ? policy_refuse("%s: %s", word, godwit_err_sentence(err)) : true;
 }
 
-static bool take_key(const char *word, struct godwit_policy *policy)
+/* given: the keys of the --key before it. One that the beginning lists is no fault. */
+static bool take_key(const char *word, struct godwit_policy *given, struct godwit_policy *policy)
 {
     uint8_t digest[32];
     if (!digest_of(word, digest)) return false;
-    if (godwit_policy_trusts(policy, digest))
-        return complain("--key %s: this key is listed already; name each key once", word);
+    if (godwit_policy_trusts(given, digest))
+        return policy_refuse("--key %s: this key is given twice; name each key once", word);
+    if (given->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
+        memcpy(given->image_keys[given->image_keys_count++], digest, sizeof digest);
+    if (godwit_policy_trusts(policy, digest)) return true;
     if (policy->image_keys_count == GODWIT_POLICY_IMAGE_KEYS_MAX)
-        return complain("--key %s: a policy lists at most %d image keys; leave one out", word,
-                        GODWIT_POLICY_IMAGE_KEYS_MAX);
+        return policy_refuse("--key %s: a policy lists at most %d image keys; leave one out", word,
+                             GODWIT_POLICY_IMAGE_KEYS_MAX);
     memcpy(policy->image_keys[policy->image_keys_count++], digest, sizeof digest);
     return true;
 }
 
-static bool take_deploy_key(const char *word, struct godwit_policy *policy)
+static bool lists_deploy_key(const struct godwit_policy *policy, const uint8_t point[static 64])
+{
+    for (size_t i = 0; i < policy->deploy_keys_count; i++)
+        if (memcmp(policy->deploy_keys[i], point, 64) == 0) return true;
+    return false;
+}
+
+static bool take_deploy_key(const char *word, struct godwit_policy *given,
+                            struct godwit_policy *policy)
 {
     struct godwit_public_key public;
     struct key *key = key_file_open("policy", word);
@@ -108,25 +99,35 @@ static bool take_deploy_key(const char *word, struct godwit_policy *policy)
     key_public(key, &public);
     key_close(key);
     if (public.scheme != GODWIT_SCHEME_ECDSA256)
-        return complain("--deploy-key %s: a deploy key is of ECDSA P-256, this one is %s", word,
-                        godwit_scheme_name(public.scheme));
-    for (size_t i = 0; i < policy->deploy_keys_count; i++)
-        if (memcmp(policy->deploy_keys[i], public.point, 64) == 0)
-            return complain("--deploy-key %s: this key is listed already; name each key once",
-                            word);
+        return policy_refuse("--deploy-key %s: a deploy key is of ECDSA P-256, this one is %s",
+                             word, godwit_scheme_name(public.scheme));
+    if (lists_deploy_key(given, public.point))
+        return policy_refuse("--deploy-key %s: this key is given twice; name each key once", word);
+    if (given->deploy_keys_count < GODWIT_POLICY_DEPLOY_KEYS_MAX)
+        memcpy(given->deploy_keys[given->deploy_keys_count++], public.point, 64);
+    if (lists_deploy_key(policy, public.point)) return true;
     if (policy->deploy_keys_count == GODWIT_POLICY_DEPLOY_KEYS_MAX)
-        return complain("--deploy-key %s: a policy lists at most %d deploy keys; leave one out",
-                        word, GODWIT_POLICY_DEPLOY_KEYS_MAX);
+        return policy_refuse("--deploy-key %s: a policy lists at most %d deploy keys; leave one "
+                             "out",
+                             word, GODWIT_POLICY_DEPLOY_KEYS_MAX);
     memcpy(policy->deploy_keys[policy->deploy_keys_count++], public.point, 64);
     return true;
 }
 
+/* Out first, so that there is room for what comes in. */
 static bool take_keys(const struct policy_wish *wish, struct godwit_policy *policy)
 {
+    struct godwit_policy given = {0};
+    for (size_t i = 0; i < wish->drops.count; i++)
+        if (!policy_drop(wish->drops.items[i], policy)) return false;
     for (size_t i = 0; i < wish->keys.count; i++)
-        if (!take_key(wish->keys.items[i], policy)) return false;
+        if (!take_key(wish->keys.items[i], &given, policy)) return false;
     for (size_t i = 0; i < wish->deploy_keys.count; i++)
-        if (!take_deploy_key(wish->deploy_keys.items[i], policy)) return false;
+        if (!take_deploy_key(wish->deploy_keys.items[i], &given, policy)) return false;
+    if (wish->no_deploy_key) {
+        memset(policy->deploy_keys, 0, sizeof policy->deploy_keys);
+        policy->deploy_keys_count = 0;
+    }
     return true;
 }
 
@@ -145,43 +146,99 @@ static void take_numbers(const struct policy_wish *wish, struct godwit_policy *p
     if (wish->clean_break) policy->flags |= GODWIT_POLICY_CLEAN_BREAK;
 }
 
-static bool is_sound(const struct godwit_policy *policy)
+static bool keys_are_sound(const struct godwit_policy *policy)
 {
     unsigned keys = policy->image_keys_count, threshold = policy->threshold;
     if (keys == 0)
-        return complain("no image key: a policy names who may sign the next image; give --key");
+        return policy_refuse("no image key: a policy names who may sign the next image; give "
+                             "--key");
     if (threshold == 0)
-        return complain("--threshold 0 would trust anybody; at least 1 key must sign");
+        return policy_refuse("--threshold 0 would trust anybody; at least 1 key must sign");
     if (threshold > keys)
-        return complain("--threshold %u asks for more signers than the %u key%s listed; give more "
-                        "--key, or lower it",
-                        threshold, keys, keys == 1 ? "" : "s");
+        return policy_refuse("a threshold of %u asks for more signers than the %u key%s listed; "
+                             "give more --key, or a lower --threshold",
+                             threshold, keys, keys == 1 ? "" : "s");
     if (threshold > GODWIT_SIGBLOCKS_MAX)
-        return complain("--threshold %u could never be met: an image carries at most %d "
-                        "signatures; lower it",
-                        threshold, GODWIT_SIGBLOCKS_MAX);
+        return policy_refuse("--threshold %u could never be met: an image carries at most %d "
+                             "signatures; lower it",
+                             threshold, GODWIT_SIGBLOCKS_MAX);
+    return true;
+}
+
+static bool deploy_keys_are_sound(const struct policy_wish *wish,
+                                  const struct godwit_policy *policy)
+{
+    if (policy->deploy_keys_count) return true;
+    if (policy->flags & GODWIT_POLICY_REQUIRE_INSTRUCTION)
+        return policy_refuse("require-instruction without a deploy key: nobody could sign one; "
+                             "give --deploy-key");
+    if (!wish->no_deploy_key)
+        return policy_refuse("no deploy key: devices that run this would take instructions "
+                             "unsigned from then on; give --deploy-key (`godwit rekey --public` "
+                             "prints the server's), or --no-deploy-key if that is meant");
+    return true;
+}
+
+static bool numbers_are_sound(const struct godwit_policy *policy)
+{
     if (policy->counter == 0)
-        return complain("--counter 0 is what images without a policy count as; begin with 1");
+        return policy_refuse("--counter 0 is what images without a policy count as; begin with 1");
     if (policy->floor > policy->counter)
-        return complain("--floor %" PRIu32 " is above --counter %" PRIu32
-                        ": the release would forbid itself; lower the floor",
-                        policy->floor, policy->counter);
-    if ((policy->flags & GODWIT_POLICY_REQUIRE_INSTRUCTION) && policy->deploy_keys_count == 0)
-        return complain("--require-instruction without a deploy key: nobody could sign one; give "
-                        "--deploy-key");
+        return policy_refuse("floor %" PRIu32 " is above --counter %" PRIu32
+                             ": the release would forbid itself; lower the floor",
+                             policy->floor, policy->counter);
+    return true;
+}
+
+static bool has_common_key(const struct godwit_policy *one, const struct godwit_policy *other)
+{
+    for (size_t i = 0; i < one->image_keys_count; i++)
+        if (godwit_policy_trusts(other, one->image_keys[i])) return true;
+    return false;
+}
+
+/* What devices that run the former release would refuse is better said before it is signed. */
+static bool may_follow(const struct policy_wish *wish, const struct godwit_policy *former,
+                       const struct godwit_policy *policy)
+{
+    if (policy->counter <= former->counter)
+        return policy_refuse("--counter %" PRIu32 " is not above %" PRIu32
+                             ", the counter of %s; each release has a higher one",
+                             policy->counter, former->counter, wish->image);
+    if (policy->floor < former->floor)
+        return policy_refuse("--floor %" PRIu32 " is below %" PRIu32
+                             ", the floor of %s, and a floor never sinks; leave --floor out",
+                             policy->floor, former->floor, wish->image);
+    if (!(policy->flags & GODWIT_POLICY_CLEAN_BREAK) && !has_common_key(former, policy))
+        return policy_refuse("no image key in common with %s, so devices that run it would refuse "
+                             "this one; first release a bridge that lists old and new keys, or "
+                             "give --clean-break",
+                             wish->image);
+    return true;
+}
+
+/* Each option means what it says, also beside the others. */
+static bool is_consistent(const struct policy_wish *wish, const struct godwit_policy *policy)
+{
+    for (size_t i = 0; i < wish->drops.count; i++)
+        if (policy_lists(policy, wish->drops.items[i]))
+            return policy_refuse("--drop %s: another option lists it; leave one of the two out",
+                                 wish->drops.items[i]);
+    if (wish->no_deploy_key && wish->deploy_keys.count)
+        return policy_refuse("--no-deploy-key and --deploy-key: leave one of the two out");
     return true;
 }
 
 bool policy_make(const struct policy_wish *wish, const char *project, struct godwit_policy *out)
 {
-    memset(out, 0, sizeof *out);
-    if (!take_product(wish, project, out)) return false;
-    if (wish->seed && !take_seed(wish, project, out)) return false;
+    struct godwit_policy former;
+    if (!policy_base(wish, project, out, &former)) return false;
     if (!take_keys(wish, out)) return false;
     take_numbers(wish, out);
     if (wish->hardware && !hardware_parse(wish->hardware, &out->hardware_mask))
-        return complain("--hardware takes board revisions from 0 to 31, such as 0,2,5, or any; not "
-                        "'%s'",
-                        wish->hardware);
-    return is_sound(out);
+        return policy_refuse("--hardware takes board revisions from 0 to 31, such as 0,2,5, or "
+                             "any; not '%s'",
+                             wish->hardware);
+    return is_consistent(wish, out) && keys_are_sound(out) && numbers_are_sound(out) &&
+           deploy_keys_are_sound(wish, out) && (!wish->image || may_follow(wish, &former, out));
 }

@@ -69,8 +69,8 @@ def compare(esptool, path, version, behaviour):
 def fill(esptool, folder, path):
     """The commands of examples/README.md: policy, sign, inspect."""
     key, filled, signed = (folder / name for name in ("maker.pem", "policy.bin", "signed.bin"))
-    for words in (("keygen", key), ("policy", path, "--counter", 1, "--key", key, "--out", filled),
-                  ("sign", "--key", key, filled, signed)):
+    put = ("policy", path, "--counter", 1, "--key", key, "--no-deploy-key", "--out", filled)
+    for words in (("keygen", key), put, ("sign", "--key", key, filled, signed)):
         done = run(GODWIT, *words)
         assert done.returncode == 0, (words, done.stderr)
     compare(esptool, filled, "1.0.0", "healthy")

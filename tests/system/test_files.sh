@@ -105,7 +105,8 @@ for words in "product kettle" "release counter 3, floor 2" "any 1 of these 2 key
     expect 0 "$words" policy filled.bin
     expect 0 "$words" inspect filled.bin
 done
-expect 0 "put into filled.bin" policy filled.bin --counter 4 --key a.pem --key b.pem --threshold 2
+expect 0 "put into filled.bin" policy filled.bin --counter 4 --key a.pem --key b.pem --threshold 2 \
+    --no-deploy-key
 expect 0 "by all 2 of these keys" policy filled.bin
 expect 0 "block 1 of" sign --key b.pem filled.bin filled.bin
 expect 0 ", signed this file" inspect filled.bin
@@ -129,7 +130,15 @@ expect 0 "key digest" keygen --scheme ecdsa256 e.pem
 expect 1 "at most 2 deploy keys" policy app.bin --counter 1 --key a.pem --deploy-key a.pem \
     --deploy-key other.pem --deploy-key e.pem
 expect 1 "leave --product out" policy app.bin --counter 1 --key a.pem --product teapot
-expect 1 "give --deploy-key" policy app.bin --counter 1 --key a.pem --require-instruction
+expect 1 "nobody could sign one; give --deploy-key" policy app.bin --counter 1 --key a.pem \
+    --require-instruction
+expect 1 "take instructions unsigned from then on" policy app.bin --counter 1 --key a.pem
+expect 1 "leave one of the two out" policy app.bin --counter 1 --key a.pem --deploy-key e.pem \
+    --no-deploy-key
+expect 1 "a digest has 64 hex digits" policy app.bin --counter 1 --key 8edf4975
+expect 1 "a digest has 64 hex digits" policy app.bin --counter 1 --key 8edf4975ab12cd34…
+expect 1 "names nothing that is listed" policy app.bin --counter 1 --key a.pem --drop b.pem
+expect 2 "a policy begins with one" policy app.bin --counter 1 --from-seed x --from-image x
 for list in 32 0,, 1, x 0-2 ""; do
     expect 1 "board revisions from 0 to 31" policy app.bin --counter 1 --key a.pem \
         --hardware "$list"

@@ -1,10 +1,14 @@
-"""docs/KEYS.md with the real program: a device sleeps while the image key and the server's deploy
-key change, and comes in over the bridge; what others still need is not deleted; and back again."""
+"""docs/KEYS.md with the real program: typed as it stands, with a device that follows every step; a
+device that sleeps while the image key and the server's deploy key change, and comes in over the
+bridge; what others still need is not deleted; and back again."""
 
+import os
+import pathlib
+import re
 import signal
 import subprocess
 
-from world import GODWIT, main, wait_until, world
+from world import GODWIT, ROOT, main, wait_until, world
 
 MAC = "026777000007"
 
@@ -23,6 +27,99 @@ def release(one, version, counter, lists, by, *options):
 
 def kinds(one):
     return [event["kind"] for event in one.json("devices", MAC)["events"]][::-1]
+
+
+def page_commands():
+    """Each `$` line of the page, in order."""
+    text = (ROOT / "docs" / "KEYS.md").read_text()
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
+def type_line(one, line):
+    path = f"{pathlib.Path(GODWIT).resolve().parent}:" + os.environ["PATH"]
+    line = line.replace("godwit rekey", f"godwit rekey --data {one.data}")
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=90,
+                          env=dict(one.environment, PATH=path), cwd=one.folder, check=False)
+    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    return done.stdout
+
+
+def build(one, version):
+    """What stands for the maker's build: app.bin."""
+    one.pack(version, key=None).rename(one.folder / "app.bin")
+
+
+def point_of(one, path):
+    """The 64 bytes of a public key's point, in hex."""
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-in", one.folder / path, "-outform", "DER"],
+                         capture_output=True, check=True).stdout
+    return der[-64:].hex()
+
+
+def join_a_device(one):
+    """The product and its only device, as they are when the page begins to change keys."""
+    build(one, "0.9.0")
+    one.run("sign", "--key", "maker.pem", "app.bin", "first.bin")
+    one.run("upload", "first.bin")
+    return one.start("device", "--flash", f"{MAC}.bin", "--image", "first.bin", *one.enrolment(),
+                     log="device.log")
+
+
+def test_the_page_as_it_stands():
+    """No key that was left out ever comes back, whatever the page lets one type after it."""
+    with world() as one:
+        server = one.serve()
+        port = one.url.rsplit(":", 1)[1]
+        lines = page_commands()
+        versions = [found[1] for line in lines
+                    if (found := re.search(r"godwit deploy thermostat (\S+)", line))]
+        assert len(lines) > 30 and len(versions) == 6, lines
+        for line in lines:
+            if "godwit policy app.bin" in line:
+                build(one, versions[int(re.search(r"--counter (\d+)", line)[1]) - 1])
+                assert ("--from-seed" in line) == ("--counter 1 " in line), line
+            said = type_line(one, line)
+            if line.endswith("next.pem") and "keygen" in line:
+                join_a_device(one)
+            if line == "godwit rekey --next":
+                one.end(server)
+                server = one.serve("--listen", f"127.0.0.1:{port}", log="serve2.log")
+
+        def listed(version):
+            policy = one.json("inspect", f"thermostat-{version}.bin")["policy"]
+            return policy["image_keys"], policy["deploy_keys"]
+
+        names = ("maker", "next", "third")
+        digests = {}
+        for name in names:
+            one.run("pack", "plain.bin")
+            one.run("sign", "--key", f"{name}.pem", "plain.bin", "by.bin")
+            digests[name] = one.json("inspect", "by.bin")["signatures"][0]["key_digest"]
+        old, new = (point_of(one, f"deploy-{which}.pem") for which in ("old", "new"))
+        for version, image, deploy in (("1.0.0", ["maker"], [old]),
+                                       ("2.0.0", ["maker", "next"], [old]),
+                                       ("3.0.0", ["next"], [old]),
+                                       ("4.0.0", ["next", "third"], [old]),
+                                       ("5.0.0", ["next", "third"], [old, new]),
+                                       ("6.0.0", ["next", "third"], [new])):
+            assert listed(version) == ([digests[name] for name in image], deploy), version
+        wait_until(lambda: [key["devices"] for key in one.json("status")["deploy_keys"]] == [1, 0],
+                   what="the new deploy key")
+
+        said = one.run("rekey", "--data", one.data, "--public")
+        assert said == (one.folder / "deploy-new.pem").read_text() and "PRIVATE" not in said, said
+        assert "there is no folder" in one.refusal("rekey", "--data", one.folder / "nosuch")
+        one.refusal("rekey", "--data", one.data, "--public", "--next", status=2)
+
+        # What the retired key alone signed is no longer taken.
+        build(one, "7.0.0")
+        type_line(one, "godwit policy app.bin --counter 7 --from-image thermostat-6.0.0.bin")
+        one.run("sign", "--key", "maker.pem", "app.bin", "stray.bin")
+        assert "(signature-key)" in one.run("upload", "stray.bin")
+        one.run("deploy", "thermostat", "7.0.0")
+        wait_until(lambda: one.json("devices", MAC)["reason"] == "no-bridge", what="no bridge")
+        assert one.devices()[MAC]["version"] == "6.0.0"
 
 
 def test_asleep_through_both_changes():

@@ -99,19 +99,23 @@ def test_policies():
         taken = taken[:-33] + bytes([taken[-33] ^ functools.reduce(operator.xor, b"rodata")])
         taken += hashlib.sha256(taken).digest()
         key = ["--key", one.key()]
+        bare = [*key, "--no-deploy-key"]
+        plain_door = one.pack("1.0.0", key=None, project="doorbell")
         rows = [
-            ("signed", signed, key, "made before signing; take the unsigned .bin"),
-            ("no digest", written(one, "n.bin", no_digest), key, "--dont-append-digest"),
-            ("no placeholder", written(one, "r.bin", taken), key, "reserve 328 zero bytes"),
-            ("damaged", flipped(one, plain, 5000, "f.bin"), key, "build it again"),
-            ("truncated", written(one, "t.bin", data[:3000]), key, "send it whole"),
-            ("the head only", written(one, "h.bin", data[:600]), key, "send it whole"),
+            ("signed", signed, bare, "made before signing; take the unsigned .bin"),
+            ("no digest", written(one, "n.bin", no_digest), bare, "--dont-append-digest"),
+            ("no placeholder", written(one, "r.bin", taken), bare, "reserve 328 zero bytes"),
+            ("damaged", flipped(one, plain, 5000, "f.bin"), bare, "build it again"),
+            ("truncated", written(one, "t.bin", data[:3000]), bare, "send it whole"),
+            ("the head only", written(one, "h.bin", data[:600]), bare, "send it whole"),
             ("a seed of another", plain, ["--from-seed", open_seed], "claim --seed thermostat"),
-            ("an open seed", one.pack("1.0.0", key=None, project="doorbell"),
-             ["--from-seed", open_seed], "give --key"),
+            ("an open seed", plain_door, ["--from-seed", open_seed], "give --key"),
+            ("no deploy key", plain, key, "take instructions unsigned"),
             ("a cut seed", plain, ["--from-seed", written(one, "s", seed.read_bytes()[:327])],
              "is no seed policy"),
-            ("a key of the seed again", plain, ["--from-seed", seed, *key], "name each key once"),
+            ("a key twice", plain, ["--from-seed", seed, *key, *key], "name each key once"),
+            ("a seed for an image", plain, ["--from-image", seed], "--from-image"),
+            ("an image without policy", plain, ["--from-image", signed], "carries no policy"),
         ]
         for name, path, words, wanted in rows:
             before = path.read_bytes()
@@ -119,10 +123,10 @@ def test_policies():
             assert wanted in line, f"{name}: '{wanted}' is not in '{line}'"
             assert path.read_bytes() == before, f"{name}: the file has changed"
         before = sorted(one.folder.iterdir())
-        one.refusal("policy", plain, "--counter", 1, *key, preexec_fn=disk_takes_100_bytes)
+        one.refusal("policy", plain, "--counter", 1, *bare, preexec_fn=disk_takes_100_bytes)
         assert plain.read_bytes() == data and sorted(one.folder.iterdir()) == before
 
-        one.run("policy", plain, "--counter", 2, "--from-seed", seed)
+        one.run("policy", plain, "--counter", 2, "--from-seed", seed, *key)  # listed once
         filled = one.folder / "filled.bin"
         one.run("sign", *key, plain, filled)
         said = one.json("inspect", filled)["policy"]

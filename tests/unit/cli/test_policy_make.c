@@ -10,6 +10,8 @@
 
 #include "support/temp_dir.h"
 
+/* Most rows are about something else than deploy keys. */
+#define NO_DEPLOY .no_deploy_key = true
 #define NOT_GIVEN .floor = UINT32_MAX, .threshold = UINT32_MAX
 #define DIGEST_A "1111111111111111111111111111111111111111111111111111111111111111"
 #define DIGEST_B "2222222222222222222222222222222222222222222222222222222222222222"
@@ -49,7 +51,8 @@ static void test_wishes(void **state)
 {
     (void)state;
     struct godwit_policy policy;
-    struct policy_wish wish = {.path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}};
+    struct policy_wish wish = {
+        .path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, NO_DEPLOY};
     uint8_t id[16];
     assert_int_equal(godwit_product_id("default", "thermostat", id), GODWIT_OK);
     expect_sound(&wish, &policy);
@@ -69,7 +72,8 @@ static void test_wishes(void **state)
                                 .allow_plain_hawkbit = true,
                                 .require_secure_boot = true,
                                 .allow_lan_push = true,
-                                .clean_break = true};
+                                .clean_break = true,
+                                NO_DEPLOY};
     expect_sound(&wish, &policy);
     assert_int_equal(policy.threshold, 2);
     assert_int_equal(policy.floor, 9);
@@ -109,7 +113,10 @@ static void test_seeds(void **state)
     wish.require_instruction = true;
     expect_sound(&wish, &policy);
     assert_int_equal(policy.image_keys_count, 2);
-    wish.keys.items[0] = DIGEST_A;
+    wish.keys.items[0] = DIGEST_A; /* the seed's own: listed once */
+    expect_sound(&wish, &policy);
+    assert_int_equal(policy.image_keys_count, 1);
+    wish.keys = (struct option_list){{DIGEST_A, DIGEST_A}, 2};
     assert_false(policy_make(&wish, "thermostat", &policy));
     wish.keys.count = 0;
     assert_false(policy_make(&wish, "doorbell", &policy));
@@ -120,6 +127,7 @@ static void test_seeds(void **state)
     wish.require_instruction = false;
     assert_false(policy_make(&wish, "thermostat", &policy));
     wish.keys.count = 1;
+    wish.no_deploy_key = true;
     expect_sound(&wish, &policy); /* never open itself */
     temp_dir_drop(folder);
 }
@@ -128,18 +136,22 @@ static void test_unsound_wishes(void **state)
 {
     (void)state;
     static const struct policy_wish ROWS[] = {
-        {.counter = 1, NOT_GIVEN},
-        {.counter = 0, NOT_GIVEN, .keys = {{DIGEST_A}, 1}},
-        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A, DIGEST_A}, 2}},
-        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .product = "kettle"},
-        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .hardware = "x"},
-        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .require_instruction = true},
-        {.counter = 1, NOT_GIVEN, .keys = {{"nowhere.pem"}, 1}},
-        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .deploy_keys = {{DIGEST_B}, 1}},
-        {.counter = 1, .floor = 2, .threshold = 1, .keys = {{DIGEST_A}, 1}},
-        {.counter = 1, .floor = 0, .threshold = 0, .keys = {{DIGEST_A}, 1}},
-        {.counter = 1, .floor = 0, .threshold = 2, .keys = {{DIGEST_A}, 1}},
-        {.counter = 1, .floor = 0, .threshold = 257, .keys = {{DIGEST_A}, 1}},
+        {.counter = 1, NOT_GIVEN, NO_DEPLOY},
+        {.counter = 0, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A, DIGEST_A}, 2}, NO_DEPLOY},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .product = "kettle", NO_DEPLOY},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .hardware = "x", NO_DEPLOY},
+        {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, .require_instruction = true, NO_DEPLOY},
+        {.counter = 1, NOT_GIVEN, .keys = {{"nowhere.pem"}, 1}, NO_DEPLOY},
+        {.counter = 1,
+         NOT_GIVEN,
+         .keys = {{DIGEST_A}, 1},
+         .deploy_keys = {{DIGEST_B}, 1},
+         NO_DEPLOY},
+        {.counter = 1, .floor = 2, .threshold = 1, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .floor = 0, .threshold = 0, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .floor = 0, .threshold = 2, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .floor = 0, .threshold = 257, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
     };
     struct godwit_policy policy;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {

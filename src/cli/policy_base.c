@@ -1,0 +1,195 @@
+/* A seed knows the keys that a product began with and no later ones: what begins with it for a
+ * second time lists keys that were taken away since. So the policy of the release that is out now
+ * is the better beginning, and it counts only in a file that is whole and signed: whatever else
+ * lies around on a maker's disk was perhaps never out. */
+#include "cli/policy_base.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "cli/file.h"
+
+#define DIGITS_MIN 16 /* of a listed key, as `inspect` shows a deploy key */
+
+/* ---- the beginning ---- */
+
+static bool take_product(const struct policy_wish *wish, const char *project,
+                         struct godwit_policy *policy)
+{
+    if (wish->product && strcmp(wish->product, project) != 0)
+        return policy_refuse("--product is %s, but %s names project %s, and a device takes only "
+                             "its own product; leave --product out, or build the project under "
+                             "that name",
+                             wish->product, wish->path, project);
+    godwit_err err = godwit_product_id(GODWIT_ORG, project, policy->product_id);
+    return err ? policy_refuse("%s", godwit_err_sentence(err)) : true;
+}
+
+static bool take_seed(const struct policy_wish *wish, const char *project,
+                      struct godwit_policy *policy)
+{
+    struct godwit_policy seed;
+    uint8_t *data;
+    size_t size;
+    if (!file_read("policy", wish->seed, FILE_SIZE_MAX, &data, &size)) return false;
+    bool is_seed =
+        size == GODWIT_POLICY_BYTES && godwit_policy_decode(data, true, &seed) == GODWIT_OK;
+    free(data);
+    if (!is_seed)
+        return policy_refuse("%s: is no seed policy; `godwit claim --seed %s` writes one",
+                             wish->seed, project);
+    if (memcmp(seed.product_id, policy->product_id, sizeof seed.product_id) != 0)
+        return policy_refuse("%s: is the seed of another product than %s; `godwit claim --seed "
+                             "%s` writes the right one",
+                             wish->seed, project, project);
+    memcpy(policy->image_keys, seed.image_keys, sizeof policy->image_keys);
+    memcpy(policy->deploy_keys, seed.deploy_keys, sizeof policy->deploy_keys);
+    policy->image_keys_count = seed.image_keys_count;
+    policy->deploy_keys_count = seed.deploy_keys_count;
+    policy->threshold = seed.threshold;
+    return true;
+}
+
+/* What is wrong with it as the release that is out; NULL: nothing. */
+static const char *fault_of(const struct inspection *inspection)
+{
+    if (inspection->problems_count) return inspection->problems[0].message;
+    if (!inspection->has_policy)
+        return "carries no policy; name the newest release that has one, or begin with "
+               "--from-seed";
+    if (!inspection->signatures_count)
+        return "is not signed, so it is not the release that is out; name the signed file that "
+               "was uploaded";
+    return NULL;
+}
+
+static bool take_image(const struct policy_wish *wish, struct godwit_policy *policy,
+                       struct godwit_policy *former_out)
+{
+    struct inspection inspection;
+    uint8_t *data;
+    size_t size;
+    if (!file_read("policy", wish->image, FILE_SIZE_MAX, &data, &size)) return false;
+    godwit_err err = inspect(&inspection, wish->image, data, size);
+    free(data);
+    const char *fault = err ? godwit_err_sentence(err) : fault_of(&inspection);
+    if (fault) return policy_refuse("--from-image %s: %s", wish->image, fault);
+    *former_out = inspection.policy;
+    if (memcmp(former_out->product_id, policy->product_id, sizeof policy->product_id) != 0)
+        return policy_refuse("--from-image %s: is of another product than %s; name the release of "
+                             "this product that is out now",
+                             wish->image, wish->path);
+    *policy = *former_out;
+    policy->flags &= ~(uint32_t)GODWIT_POLICY_CLEAN_BREAK; /* was about the release before it */
+    return true;
+}
+
+bool policy_base(const struct policy_wish *wish, const char *project, struct godwit_policy *out,
+                 struct godwit_policy *former_out)
+{
+    memset(out, 0, sizeof *out);
+    memset(former_out, 0, sizeof *former_out);
+    if (!take_product(wish, project, out)) return false;
+    if (wish->image) return take_image(wish, out, former_out);
+    return !wish->seed || take_seed(wish, project, out);
+}
+
+/* ---- what is left out ---- */
+
+/* A key by its file, by the digits that it begins with, or nobody's (digits 0, no key). */
+struct name {
+    struct godwit_public_key public;
+    uint8_t digest[32], digits[64];
+    size_t digits_size;
+    bool is_key;
+};
+
+static void name_read(const char *word, struct name *name)
+{
+    struct key *key;
+    size_t size = strspn(word, "0123456789abcdefABCDEF");
+    memset(name, 0, sizeof *name);
+    if (!key_open(word, &key)) {
+        key_public(key, &name->public);
+        name->is_key = !key_digest(key, name->digest);
+        key_close(key);
+    } else if (size >= DIGITS_MIN && size <= 128 && size % 2 == 0 &&
+               (!word[size] || !strcmp(word + size, "…")) &&
+               !godwit_hex_decode(word, size, name->digits, size / 2)) {
+        name->digits_size = size / 2;
+    }
+}
+
+static bool is_image_key(const struct name *name, const uint8_t digest[static 32])
+{
+    if (name->is_key) return memcmp(name->digest, digest, 32) == 0;
+    size_t size = name->digits_size;
+    return size && size <= 32 && memcmp(name->digits, digest, size) == 0;
+}
+
+static bool is_deploy_key(const struct name *name, const uint8_t point[static 64])
+{
+    if (name->is_key)
+        return name->public.scheme == GODWIT_SCHEME_ECDSA256 &&
+               memcmp(name->public.point, point, 64) == 0;
+    return name->digits_size && memcmp(name->digits, point, name->digits_size) == 0;
+}
+
+/* The flag's bit; 0: the word is no flag. */
+static uint32_t flag_bit(const char *word)
+{
+    for (size_t bit = 0; policy_flag_name(bit); bit++)
+        if (strcmp(word, policy_flag_name(bit)) == 0) return UINT32_C(1) << bit;
+    return 0;
+}
+
+/* The rows that stay move up; behind the last there are zeros, so that a policy has one spelling.
+ * How many stay. */
+static uint8_t close_up(uint8_t *rows, size_t row_size, uint8_t count, const bool *is_dropped)
+{
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < count; i++)
+        if (!is_dropped[i]) memmove(rows + row_size * kept++, rows + row_size * i, row_size);
+    memset(rows + row_size * kept, 0, row_size * (size_t)(count - kept));
+    return kept;
+}
+
+/* How many keys the name stands for, marked one by one. */
+static unsigned find(const struct godwit_policy *policy, const struct name *name,
+                     bool image_out[static GODWIT_POLICY_IMAGE_KEYS_MAX],
+                     bool deploy_out[static GODWIT_POLICY_DEPLOY_KEYS_MAX])
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < policy->image_keys_count; i++)
+        found += image_out[i] = is_image_key(name, policy->image_keys[i]);
+    for (size_t i = 0; i < policy->deploy_keys_count; i++)
+        found += deploy_out[i] = is_deploy_key(name, policy->deploy_keys[i]);
+    return found;
+}
+
+bool policy_lists(const struct godwit_policy *policy, const char *word)
+{
+    bool image[GODWIT_POLICY_IMAGE_KEYS_MAX], deploy[GODWIT_POLICY_DEPLOY_KEYS_MAX];
+    struct name name;
+    if (policy->flags & flag_bit(word)) return true;
+    name_read(word, &name);
+    return find(policy, &name, image, deploy) > 0;
+}
+
+bool policy_drop(const char *word, struct godwit_policy *policy)
+{
+    bool image[GODWIT_POLICY_IMAGE_KEYS_MAX], deploy[GODWIT_POLICY_DEPLOY_KEYS_MAX];
+    struct name name;
+    uint32_t flag = policy->flags & flag_bit(word);
+    policy->flags &= ~flag;
+    if (flag) return true;
+    name_read(word, &name);
+    if (!find(policy, &name, image, deploy))
+        return policy_refuse("--drop %s: names nothing that is listed; give a key's file, or a key "
+                             "or flag as `godwit policy FILE` shows it",
+                             word);
+    policy->image_keys_count = close_up(policy->image_keys[0], 32, policy->image_keys_count, image);
+    policy->deploy_keys_count =
+        close_up(policy->deploy_keys[0], 64, policy->deploy_keys_count, deploy);
+    return true;
+}
