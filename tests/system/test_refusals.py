@@ -5,6 +5,7 @@ import hashlib
 import json
 import operator
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -245,7 +246,70 @@ def test_wrong_ca():
                   log="liar.log")
         wait_until(lambda: "no answer: " in one.text("liar.log"), what="a refusal")
         assert "certificate" in one.text("liar.log")
+        assert "named by the claim token" in one.text("liar.log"), one.text("liar.log")
+        one.start("device", "--flash", one.folder / "026777000008.bin", "--image", first, *join,
+                  "--ca", other_ca, log="filed.log")
+        wait_until(lambda: "no answer: " in one.text("filed.log"), what="a refusal")
+        assert f"only the CA in {other_ca} is believed" in one.text("filed.log")
+        assert "No such file" in one.refusal("device", "--flash", one.folder / "x.bin", "--image",
+                                             first, *join, "--ca", one.folder / "none.pem")
         assert not one.devices()
+
+
+def test_devices_that_can_not_be():
+    """A first image that can not run, a file that is no flash: refused, and nothing is made."""
+    with world() as one:
+        one.serve()
+        good = one.pack("1.0.0")
+        one.run("upload", good)
+        join = one.enrolment(2)
+        data = good.read_bytes()
+        other = one.pack("1.0.0", project="kettle")
+        rows = [
+            (written(one, "cut.bin", data[:30000]), (), "ends before the image does"),
+            (flipped(one, good, 5000, "bad.bin"), (), "can not boot: "),
+            (good, ("--chip", "esp32s3"), "--chip says ESP32-S3"),
+            (one.key(), (), "--image takes an application image"),
+            (written(one, "void.bin", b""), (), "an empty file"),
+            (other, (), "godwit claim --seed kettle"),
+        ]
+        before = sorted(one.folder.iterdir())
+        for image, more, wanted in rows:
+            for words in (("device", "--flash", one.folder / "z.fl"),
+                          ("fleet", "--count", 2, "--dir", one.folder / "many"),
+                          ("fleet", "--count", 2, "--dir", "none")):
+                line = one.refusal(*words, *join, "--image", image, *more)
+                assert wanted in line, f"'{wanted}' is not in '{line}'"
+                assert line.isprintable(), line
+                assert sorted(one.folder.iterdir()) == before, words
+        line = one.refusal("device", "--flash", good, "--image", good, *join)
+        assert "an ESP32 application image: there is no partition table" in line, line
+        assert good.read_bytes() == data
+
+
+def test_answers_are_told():
+    """Who the device is, each question without an answer, the first with one, and `pending`."""
+    with world() as one:
+        server = one.serve()
+        good = one.pack("1.0.0")
+        one.run("upload", good)
+        join = one.enrolment(2)
+        flash = one.folder / "026777000005.bin"
+        one.start("device", "--flash", flash, "--image", good, *join, log="device.log")
+        one.wait_for("026777000005", "1.0.0")
+        assert f"device 026777000005, flash {flash}\n" in one.text("device.log")
+        port = one.url.rsplit(":", 1)[1]
+        one.end(server)
+        wait_until(lambda: re.search(r"no answer: .*\n(.*check-in.*\n)+.*no answer\n",
+                                     one.text("device.log")), 60, "two questions without an answer")
+        one.serve("--listen", f"127.0.0.1:{port}")
+        wait_until(lambda: "answered again" in one.text("device.log"), 60, "an answer")
+        # The same device with a flash of its own: the server knows it under another token.
+        twin = one.folder / "twin.bin"
+        one.start("device", "--flash", twin, "--mac", "026777000005", "--image", good, *join,
+                  log="twin.log")
+        wait_until(lambda: "pending: known under another token" in one.text("twin.log"),
+                   what="pending")
 
 
 def test_wrong_claim():

@@ -4,12 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "formats/policy.h"
+#include "ports/host/host_image.h"
 #include "ports/host/host_setup.h"
 
 #define WAIT_MS_MAX 500u
 
 struct teller {
     uint64_t begun_ms;
+    const uint8_t *seed_policy;
+    char failure[HOST_FAILURE_SIZE]; /* said last */
 };
 
 static void say(const struct teller *teller, const char *words, const char *more)
@@ -18,14 +23,28 @@ static void say(const struct teller *teller, const char *words, const char *more
     fflush(stdout); /* a reader behind a pipe sees it now */
 }
 
+/* Its own policy decides alone where the running image has one. */
+static bool needs_seed(const struct host_device *device)
+{
+    uint8_t head[4];
+    const struct godwit_flash *flash = &device->flash;
+    uint32_t at = device->board.running.offset + GODWIT_POLICY_OFFSET;
+    return !flash->read(flash->ctx, at, head, sizeof head) && !godwit_policy_is_present(head);
+}
+
 static void say_boot(const struct teller *teller, const struct host_device *device)
 {
     char line[160];
     const struct board *board = &device->board;
-    snprintf(line, sizeof line, "boot %u (%s): %s %s in %s", board->counters.boots,
-             godwit_reset_name(board->reset), device->project, device->version,
-             board->running.label);
+    const struct host_names *names = &device->names;
+    bool has_names = names->project[0] && names->version[0];
+    snprintf(line, sizeof line, "boot %u (%s): %s%s%s in %s", board->counters.boots,
+             godwit_reset_name(board->reset), has_names ? names->project : "an image without name",
+             has_names ? " " : "", names->version, board->running.label);
     say(teller, line, "");
+    if (needs_seed(device) && !host_seed_is_of(teller->seed_policy, names->project))
+        say(teller, "the seed policy is of another product: this device takes no update under it",
+            "");
 }
 
 static void say_download(const struct teller *teller, const struct godwit_agent_status *status)
@@ -45,9 +64,17 @@ static void say_reason(const struct teller *teller, const char *words, uint32_t 
     say(teller, words, line);
 }
 
+/* The whole story once; short while it stays the same. */
+static void say_unanswered(struct teller *teller, const struct host_device *device)
+{
+    bool is_same = !strcmp(teller->failure, device->net.failure);
+    say(teller, is_same ? "no answer" : "no answer: ", is_same ? "" : device->net.failure);
+    snprintf(teller->failure, sizeof teller->failure, "%s", device->net.failure);
+}
+
 static void told(void *ctx, const struct host_device *device, enum host_event event)
 {
-    const struct teller *teller = ctx;
+    struct teller *teller = ctx;
     const struct godwit_agent_status *status = &device->status;
     char line[32];
     switch (event) {
@@ -74,7 +101,7 @@ static void told(void *ctx, const struct host_device *device, enum host_event ev
         say(teller, "trial: the new image must prove itself", "");
         break;
     case HOST_CONFIRMED:
-        say(teller, "confirmed: ", device->version);
+        say(teller, "confirmed: ", device->names.version);
         break;
     case HOST_REFUSED:
         say_reason(teller, "not installed: ", status->last_reason);
@@ -83,12 +110,33 @@ static void told(void *ctx, const struct host_device *device, enum host_event ev
         say_reason(teller, "flew back: ", status->last_reason);
         break;
     case HOST_UNANSWERED:
-        say(teller, "no answer: ", device->net.failure);
+        say_unanswered(teller, device);
+        break;
+    case HOST_ANSWERED:
+        teller->failure[0] = '\0';
+        say(teller, "answered again", "");
+        break;
+    case HOST_PENDING:
+        say(teller, "pending: known under another token, or not accepted yet; waits until the ",
+            "operator lets it in");
         break;
     case HOST_BRICKED:
-        say(teller, "nothing in this flash boots; the chip resets for ever", "");
+        say(teller,
+            "nothing in this flash boots, so the chip resets for ever; `godwit flash` says why",
+            "");
         break;
     }
+}
+
+static void say_who(const struct teller *teller, const struct host_device *device, const char *path,
+                    const char *image)
+{
+    char id[13], line[64];
+    godwit_hex_encode(device->board.options.mac, 6, id);
+    snprintf(line, sizeof line, "device %s, flash ", id);
+    say(teller, line, path);
+    if (image && !device->is_new)
+        say(teller, "--image is not used: that is for a new flash, and this one has images", "");
 }
 
 static int device_run(struct host_device *device, struct host_net_pool *pool)
@@ -134,13 +182,15 @@ int cmd_device(int argc, char **argv)
 
     static struct host_setup setup;
     static struct host_device device;
-    struct teller teller = {host_now_ms()};
+    struct teller teller = {.begun_ms = host_now_ms()};
     char why[512];
     status = host_setup_open(&setup, &flags, &usage, 1);
     if (status >= 0) return status;
     setup.options.on_event = told;
     setup.options.on_event_ctx = &teller;
+    teller.seed_policy = setup.options.seed_policy;
     if (host_device_open(&device, &setup.options, path, mac, why, sizeof why)) {
+        say_who(&teller, &device, path, flags.image);
         status = device_run(&device, setup.options.pool);
         host_device_close(&device);
     } else {

@@ -120,15 +120,18 @@ static void tally_version(struct tally *tally, const char *version)
 static void tally_device(struct tally *tally, const struct host_device *device)
 {
     enum godwit_state state = device->status.state;
-    tally->bricked += device->board.is_bricked;
     tally->fly_backs += device->fly_backs;
+    if (device->board.is_bricked) {
+        tally->bricked++;
+        return;
+    }
     tally->strangers += state != GODWIT_BOOT && !device->status.enrolled;
     tally->unanswered += device->net.failure[0] != '\0';
     tally->on_trial += device->status.on_trial;
     tally->downloading += state == GODWIT_FETCH;
     tally->verifying += state == GODWIT_VERIFY;
     if (device->board.counters.boots)
-        tally_version(tally, device->version);
+        tally_version(tally, device->names.version[0] ? device->names.version : "no version");
     else
         tally->off++;
 }
@@ -163,7 +166,8 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     part_add(&text, " · ", tally.on_trial, " on trial");
     part_add(&text, " · ", tally.fly_backs, " flown back");
     part_add(&text, " · ", tally.unanswered, " without an answer");
-    part_add(&text, " · ", tally.bricked, " BRICKED");
+    bool is_first = !tally.versions_count && !tally.others && !tally.off;
+    part_add(&text, is_first ? " " : " · ", tally.bricked, " BRICKED");
 }
 
 /* Cut to the terminal's width, so that it stays one line; a byte 10… goes on with a letter. */

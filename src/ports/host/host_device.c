@@ -11,23 +11,10 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "ports/host/host_image.h"
 #include "rt/clock.h"
 
 #define WRITE_SIZE 4u
-#define APP_VERSION_OFFSET (GODWIT_APP_DESC_OFFSET + 16)
-#define APP_PROJECT_OFFSET (GODWIT_APP_DESC_OFFSET + 48)
-
-/* Revisions (major * 100 + minor) as the chips are sold now; others are 0.0. */
-static uint16_t chip_revision(const struct godwit_chip *chip)
-{
-    static const struct {
-        const char *name;
-        uint16_t revision;
-    } SOLD[] = {{"esp32", 301}, {"esp32s2", 100}, {"esp32s3", 2}, {"esp32c3", 4}};
-    for (size_t i = 0; i < sizeof SOLD / sizeof *SOLD; i++)
-        if (!strcmp(chip->name, SOLD[i].name)) return SOLD[i].revision;
-    return 0;
-}
 
 /* ── flash ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -45,25 +32,15 @@ static const char *flash_file_trouble(godwit_err err)
     }
 }
 
+/* Wholly erased: nothing that is in a file already is ever laid over. */
 static bool flash_is_fresh(const struct godwit_flash *flash)
 {
-    uint8_t row[32];
-    if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, row, sizeof row)) return false;
-    return godwit_all(row, sizeof row, 0xFF);
-}
-
-/* The chip that the first image in any app partition was built for. */
-static const struct godwit_chip *flash_chip(const struct godwit_flash *flash)
-{
-    uint8_t table[GODWIT_PTABLE_SIZE], head[GODWIT_IMAGE_HEADER_SIZE];
-    struct godwit_partition row;
-    if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table)) return NULL;
-    for (size_t i = 0; !godwit_ptable_at(table, i, &row); i++) {
-        if (row.type != GODWIT_PTYPE_APP) continue;
-        if (flash->read(flash->ctx, row.offset, head, sizeof head)) return NULL;
-        if (head[0] == 0xE9) return godwit_chip_by_id(godwit_load16(head + 12));
-    }
-    return NULL;
+    uint8_t sector[FLASH_ERASE_SIZE];
+    for (uint32_t at = 0; at < flash->size; at += sizeof sector)
+        if (flash->read(flash->ctx, at, sector, sizeof sector) ||
+            !godwit_all(sector, sizeof sector, 0xFF))
+            return false;
+    return true;
 }
 
 static bool flash_open(struct host_device *device, const char *path, char *why, size_t why_size)
@@ -107,15 +84,23 @@ bool host_flash_provision(const struct godwit_flash *flash,
     return false;
 }
 
-static bool flash_prepare(struct host_device *device, char *why, size_t why_size)
+static bool flash_prepare(struct host_device *device, const char *path, char *why, size_t why_size)
 {
     const struct host_device_options *options = device->options;
-    if (!flash_is_fresh(&device->flash)) return true;
+    char words[256];
+    if (device->is_in_ram) return true;
+    if (!flash_is_fresh(&device->flash)) {
+        if (host_flash_judge(&device->flash, options, words, sizeof words)) return true;
+        snprintf(why, why_size, "%s %s", path, words);
+        return false;
+    }
     if (!options->image) {
         snprintf(why, why_size, "the flash is erased; give its first image with --image FIRST.bin");
         return false;
     }
-    return host_flash_provision(&device->flash, options, why, why_size);
+    if (!host_flash_provision(&device->flash, options, why, why_size)) return false;
+    device->is_new = true;
+    return true;
 }
 
 /* ── events ────────────────────────────────────────────────────────────────────────────────── */
@@ -127,26 +112,12 @@ static void tell(struct host_device *device, enum host_event event)
         device->options->on_event(device->options->on_event_ctx, device, event);
 }
 
-/* An image's own words go to a terminal: nothing in them may steer it. */
-static void text_tame(char *text, size_t size)
-{
-    text[size - 1] = '\0';
-    for (char *at = text; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7F) *at = '?';
-}
-
 static void booted(struct host_device *device)
 {
-    const struct board *board = &device->board;
+    struct board *board = &device->board;
     device->boots = board->counters.boots;
-    device->version[0] = device->project[0] = '\0';
-    const struct godwit_flash *flash = &device->flash;
-    uint32_t at = board->running.offset;
-    if (flash->read(flash->ctx, at + APP_VERSION_OFFSET, (uint8_t *)device->version, 32) ||
-        flash->read(flash->ctx, at + APP_PROJECT_OFFSET, (uint8_t *)device->project, 32))
-        device->version[0] = device->project[0] = '\0';
-    text_tame(device->version, sizeof device->version);
-    text_tame(device->project, sizeof device->project);
+    host_names_read(&device->flash, board->running.offset, &device->names);
+    host_text_tame(board->running.label);
     tell(device, HOST_BOOTED);
 }
 
@@ -181,9 +152,19 @@ static void watch_contact(struct host_device *device, const struct godwit_agent_
     bool was_awake = before->state != GODWIT_BOOT; /* in BOOT the record is not read yet */
     if (was_awake && device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
     if (was_awake && device->status.checkins > before->checkins) tell(device, HOST_CHECKED_IN);
-    bool is_unanswered = device->net.failure[0];
-    if (is_unanswered && !device->is_unanswered) tell(device, HOST_UNANSWERED);
-    device->is_unanswered = is_unanswered;
+    const struct host_net *net = &device->net;
+    bool was_unanswered = device->is_unanswered;
+    if (net->failures != device->failures) {
+        device->is_unanswered = true;
+        tell(device, HOST_UNANSWERED);
+    } else if (net->answers != device->answers) {
+        device->is_unanswered = false;
+        if (was_unanswered) tell(device, HOST_ANSWERED);
+        if (net->is_pending && !device->is_pending) tell(device, HOST_PENDING);
+        device->is_pending = net->is_pending;
+    }
+    device->failures = net->failures;
+    device->answers = net->answers;
 }
 
 void host_device_step(struct host_device *device, uint64_t now_ms)
@@ -193,6 +174,7 @@ void host_device_step(struct host_device *device, uint64_t now_ms)
     device->wake_ms = board_step(&device->board, now_ms);
     board_status(&device->board, &device->status);
     if (device->board.is_bricked && !was_bricked) tell(device, HOST_BRICKED);
+    if (device->board.is_bricked) return; /* nothing that runs could tell more */
     if (device->board.counters.boots != device->boots) booted(device);
     watch_contact(device, &before);
     watch_download(device, &before);
@@ -214,12 +196,13 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
     device->options = options;
     if (!flash_open(device, path, why, why_size)) return false;
     device->is_open = true;
-    if (!flash_prepare(device, why, why_size)) {
+    if (!flash_prepare(device, path, why, why_size)) {
         host_device_close(device);
         if (device->is_new) unlink(path);
         return false;
     }
-    const struct godwit_chip *chip = options->chip ? options->chip : flash_chip(&device->flash);
+    const struct godwit_chip *chip = host_flash_chip(&device->flash);
+    if (!chip) chip = options->chip;
     if (!chip) chip = godwit_chip_by_name("esp32c3");
     host_net_init(&device->net, options->pool);
     device->net.wake = wake;
@@ -227,10 +210,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
     struct board_options board = {
         .flash = &device->flash,
         .net = device->net.port,
-        .bootloader = {.chip = chip,
-                       .check_revision = true,
-                       .revision = chip_revision(chip),
-                       .has_rollback = true},
+        .bootloader = host_bootloader(chip),
         .seed_policy = options->seed_policy,
         .claim_token = options->claim_token,
         .interval_s = options->interval_s,

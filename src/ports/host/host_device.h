@@ -9,7 +9,7 @@
 
 /* What happened; the fields of struct host_device say the rest. */
 enum host_event {
-    HOST_BOOTED, /* board.reset, project, version, status.slot */
+    HOST_BOOTED, /* board.reset, board.running, names */
     HOST_ENROLLED,
     HOST_CHECKED_IN,
     HOST_DOWNLOADING, /* status.progress of status.total; at its begin and at each tenth */
@@ -19,8 +19,15 @@ enum host_event {
     HOST_CONFIRMED,
     HOST_REFUSED,    /* an install ended before the switch: status.last_reason */
     HOST_FLEW_BACK,  /* status.last_reason */
-    HOST_UNANSWERED, /* net.failure; once until a request is answered well again */
+    HOST_UNANSWERED, /* net.failure; at each request that is not answered well */
+    HOST_ANSWERED,   /* the first that is again */
+    HOST_PENDING,    /* the server knows it and has not let it in: once until it says more */
     HOST_BRICKED,
+};
+
+/* What an image calls itself, fit for a terminal; empty where nothing says so. */
+struct host_names {
+    char project[33], version[33];
 };
 
 struct host_device;
@@ -45,16 +52,17 @@ struct host_device {
     struct board board;
     struct host_net net;
     struct godwit_agent_status status; /* as of the last step */
-    char project[33], version[33];     /* of the running image */
+    struct host_names names;           /* of the running image */
     uint64_t wake_ms;                  /* when to step next */
+    bool is_new;                       /* its flash was laid out now, with the first image */
     uint32_t fly_backs;
     /* private */
     const struct host_device_options *options;
     struct godwit_flash flash;
     struct flash_file file;
     struct flash_ram ram;
-    uint32_t boots, tenth;
-    bool is_in_ram, is_open, is_new, is_unanswered;
+    uint32_t boots, tenth, failures, answers;
+    bool is_in_ram, is_open, is_unanswered, is_pending;
 };
 
 /* Lays out a fresh flash for the options' chip, else that of their image; a bootloader in it says

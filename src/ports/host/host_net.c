@@ -10,6 +10,7 @@
 
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 30L
+#define PENDING "\"pending\":true" /* in place of an instruction (formats/checkin.c) */
 
 struct transfer {
     CURL *easy;
@@ -107,24 +108,51 @@ static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
         return CURL_WRITEFUNC_PAUSE;
     }
     memcpy(transfer->buffer, data, size);
+    if (transfer->net && transfer->request.body && transfer->answer.status == 200)
+        transfer->net->is_pending = memmem(data, size, PENDING, sizeof PENDING - 1);
     transfer->size = size;
     transfer->taken = 0;
     if (transfer->net) net_wake(transfer->net);
     return size;
 }
 
+static void failure_say(struct host_net *net, const char *words)
+{
+    snprintf(net->failure, sizeof net->failure, "%s", words);
+    net->failures++;
+}
+
+/* Whom it believes, and what to do about it, behind curl's own words. */
+static void distrust_put(struct host_net *net, const char *fault)
+{
+    if (net->trust.ca_path)
+        snprintf(net->failure, sizeof net->failure,
+                 "%s; only the CA in %s is believed: give this server's with --ca (tls/ca.pem in "
+                 "its data folder)",
+                 fault, net->trust.ca_path);
+    else
+        snprintf(net->failure, sizeof net->failure,
+                 "%s; only the CA named by the claim token, or by the server since, is believed: "
+                 "is --server the right one, and the token from it?",
+                 fault);
+}
+
 static void failure_put(struct host_net *net, const struct transfer *transfer)
 {
     int status = transfer->answer.status;
+    const char *fault = transfer->error[0] ? transfer->error : curl_easy_strerror(transfer->result);
+    bool is_to_server = host_is_same_origin(transfer->url, net->pool->config.url);
     net->failure[0] = '\0';
-    if (transfer->result)
-        snprintf(net->failure, sizeof net->failure, "%s",
-                 transfer->error[0] ? transfer->error : curl_easy_strerror(transfer->result));
+    if (transfer->result == CURLE_PEER_FAILED_VERIFICATION && is_to_server)
+        distrust_put(net, fault);
+    else if (transfer->result)
+        snprintf(net->failure, sizeof net->failure, "%s", fault);
     else if (status == 401)
         snprintf(net->failure, sizeof net->failure,
                  "401, the server knows neither this device nor the claim, or it is used up");
     else if (status >= 400)
         snprintf(net->failure, sizeof net->failure, "the server answered %d", status);
+    *(net->failure[0] ? &net->failures : &net->answers) += 1;
 }
 
 /* A check-in's answer that does not say its length may have been cut anywhere: TLS's own farewell
@@ -280,8 +308,7 @@ static void net_close(void *ctx)
     struct host_net *net = ctx;
     struct transfer *transfer = net->transfer;
     if (!transfer) return;
-    if (!transfer->is_done && !transfer->answer.status)
-        snprintf(net->failure, sizeof net->failure, "nothing came in time");
+    if (!transfer->is_done && !transfer->answer.status) failure_say(net, "nothing came in time");
     net->transfer = NULL;
     curl_multi_remove_handle(net->pool->multi, transfer->easy);
     transfer_give(net->pool, transfer);
@@ -299,7 +326,7 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     int size = snprintf(transfer->url, sizeof transfer->url, "%s%s", base, request->path);
     if (size < 0 || (size_t)size >= sizeof transfer->url || !transfer_begin(transfer)) {
         transfer_give(net->pool, transfer);
-        snprintf(net->failure, sizeof net->failure, "libcurl refused the request");
+        failure_say(net, "libcurl refused the request");
         return GODWIT_ERR_NET;
     }
     net->transfer = transfer;

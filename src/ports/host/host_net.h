@@ -7,6 +7,8 @@
 #include "agent/port.h"
 #include "ports/host/host_trust.h"
 
+#define HOST_FAILURE_SIZE 512 /* two sentences with a path */
+
 struct host_net_pool;
 
 struct host_net_config {
@@ -28,8 +30,10 @@ struct host_net {
     /* Called out of host_net_pool_run when read() has news; may be NULL. */
     void (*wake)(void *ctx);
     void *wake_ctx;
-    char failure[CURL_ERROR_SIZE]; /* words for a request that broke or was refused; "" after a good
-                                      one */
+    char failure[HOST_FAILURE_SIZE]; /* words for a request that broke or was refused; "" after a
+                                        good one */
+    uint32_t failures, answers;      /* requests that ended so, and well */
+    bool is_pending;                 /* the last answer to a check-in let it wait */
 
     /* private from here */
     struct host_net_pool *pool;

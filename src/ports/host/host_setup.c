@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "formats/policy.h"
+#include "ports/host/host_image.h"
 
 static volatile sig_atomic_t is_stopping;
 
@@ -63,10 +65,11 @@ static int image_read(struct host_setup *setup, const char *path, const char *co
     setup->image = malloc(size_max);
     size_t size = setup->image ? fread(setup->image, 1, size_max, file) : 0;
     fclose(file);
-    if (size <= GODWIT_IMAGE_HEADER_SIZE || setup->image[0] != 0xE9)
-        return complain(command, path, "this is no ESP32 image");
     setup->options.image = setup->image;
     setup->options.image_size = size;
+    char why[512];
+    if (!setup->image || !host_image_judge(&setup->options, why, sizeof why))
+        return complain(command, path, setup->image ? why : "there is no memory for it");
     if (!setup->options.chip)
         setup->options.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
     return -1;
@@ -84,8 +87,12 @@ static int net_open(struct host_setup *setup, const struct host_flags *flags,
 {
     if (flags->claim && host_trust_from_token(&setup->net.trust, flags->claim))
         return options_wrong(usage, "this is no claim token (gw1.….…)");
+    if (flags->ca && access(flags->ca, R_OK))
+        return complain(usage->command, flags->ca, strerror(errno));
     setup->net.url = flags->server;
     setup->net.trust.ca_path = flags->ca;
+    if (flags->ca) /* instead of the token's, as its help says */
+        memset(setup->net.trust.ca_sha256, 0, sizeof setup->net.trust.ca_sha256);
     setup->options.claim_token = flags->claim;
     setup->options.pool = host_net_pool_open(&setup->net);
     if (setup->options.pool) return -1;

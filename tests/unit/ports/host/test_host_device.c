@@ -85,19 +85,69 @@ static void test_flash_file(void **state)
     assert_non_null(strstr(why, "another process"));
     assert_string_equal(device.board.options.bootloader.chip->name, "esp32s3");
     host_device_step(&device, 1000);
-    assert_string_equal(device.version, "1.2.3");
-    assert_string_equal(device.project, "thermostat");
+    assert_string_equal(device.names.version, "1.2.3");
+    assert_string_equal(device.names.project, "thermostat");
     host_device_close(&device);
     host_device_close(&device);
 
     assert_true(try_open(&device, &plain)); /* the image is in the file */
     host_device_step(&device, 1000);
-    assert_string_equal(device.version, "1.2.3");
+    assert_string_equal(device.names.version, "1.2.3");
     host_device_close(&device);
 
     assert_int_equal(truncate(path, 5000), 0);
     assert_false(try_open(&device, &fresh));
     assert_non_null(strstr(why, "4096"));
+}
+
+static void count_event(void *ctx, const struct host_device *device, enum host_event event)
+{
+    (void)device;
+    ((int *)ctx)[event]++;
+}
+
+/* What nobody runs has no name and no boot to tell of; and it stays down. */
+static void test_nothing_boots(void **state)
+{
+    (void)state;
+    static struct host_device device;
+    int events[HOST_BRICKED + 1] = {0};
+    struct host_device_options options = {
+        .image = image, .image_size = image_size, .on_event = count_event, .on_event_ctx = events};
+    unlink(path);
+    assert_true(try_open(&device, &options));
+    assert_true(device.is_new);
+    assert_int_equal(flash_put(&device.flash, 0x20000, (const uint8_t *)"x", 1), GODWIT_OK);
+    for (uint64_t now_ms = 1000; now_ms < 4000; now_ms += 1000)
+        host_device_step(&device, now_ms);
+    assert_int_equal(events[HOST_BRICKED], 1);
+    assert_int_equal(events[HOST_BOOTED], 0);
+    assert_string_equal(device.names.version, "");
+    host_device_close(&device);
+    unlink(path);
+}
+
+/* A file that was there is never laid over, whatever it holds. */
+static void test_other_files(void **state)
+{
+    (void)state;
+    static struct host_device device;
+    const struct host_device_options fresh = {.image = image, .image_size = image_size};
+    static uint8_t bytes[0x40000], after[0x40000];
+    memset(bytes, 0xFF, sizeof bytes);
+    memcpy(bytes, image, image_size < 0x7000 ? image_size : 0x7000); /* 0xFF at the table */
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
+    fclose(file);
+    assert_false(try_open(&device, &fresh));
+    assert_non_null(strstr(why, "an ESP32 application image"));
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(after, 1, sizeof after, file), sizeof after);
+    fclose(file);
+    assert_memory_equal(after, bytes, sizeof bytes);
+    unlink(path);
 }
 
 static void test_erased_flash(void **state)
@@ -130,10 +180,9 @@ static void test_image_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mac),
-        cmocka_unit_test(test_flash_file),
-        cmocka_unit_test(test_erased_flash),
-        cmocka_unit_test(test_image_too_large),
+        cmocka_unit_test(test_mac),           cmocka_unit_test(test_flash_file),
+        cmocka_unit_test(test_nothing_boots), cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_erased_flash),  cmocka_unit_test(test_image_too_large),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

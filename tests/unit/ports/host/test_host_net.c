@@ -75,6 +75,9 @@ static void test_request_and_answer(void **state)
     const struct godwit_request torn = {.method = "GET", .path = "/torn"};
     assert_int_equal(client_ask(&client, &torn, data, sizeof data, &size, &answer), GODWIT_ERR_NET);
     assert_true(client.net.failure[0]);
+    assert_int_equal(client.net.answers, 2); /* each request counts once, as it ended */
+    assert_int_equal(client.net.failures, 2);
+    assert_false(client.net.is_pending);
     client_close(&client);
 }
 
