@@ -1,6 +1,7 @@
 /* godwit flash: what a whole-flash dump would boot, and why. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/file.h"
@@ -17,6 +18,16 @@ static int look(const struct options *options, const struct flash_question *ques
     size_t size;
     int status = 1;
     if (!report || !file_read("flash", path, FLASH_DUMP_MAX, &dump, &size)) {
+        free(report);
+        return status;
+    }
+    const char *other = flash_not_a_dump(dump, size);
+    if (other) {
+        fprintf(stderr,
+                "godwit flash: %s: is no dump of a flash: %.*s; read one from a board with "
+                "`esptool read-flash 0 ALL dump.bin`\n",
+                path, (int)strcspn(other, ";"), other); /* the cure behind it is for uploads */
+        free(dump);
         free(report);
         return status;
     }

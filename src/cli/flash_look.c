@@ -3,11 +3,38 @@
 #include <stdlib.h>
 
 #include "cli/flash_report.h"
+#include "formats/filekind.h"
 
 #define FLASH_SIZE_MIN 0x100000u
 #define FLASH_SIZE_LOG2_MAX 7u /* FLASH_DUMP_MAX, in the header's steps from 1 MiB on */
 #define DUMP_WRITE_SIZE 4u
+#define TABLE_END (GODWIT_PTABLE_OFFSET + GODWIT_PTABLE_SIZE)
 #define C3_REVISION 3u /* v0.3, what a C3 is unless somebody says otherwise */
+
+/* A partition table at its place makes a dump of anything; where it is damaged or encrypted, only
+ * what names itself as something else is none. */
+const char *flash_not_a_dump(const uint8_t *dump, size_t size)
+{
+    static const uint8_t row_magic[] = {0xAA, 0x50};
+    if (size >= GODWIT_PTABLE_OFFSET + sizeof row_magic &&
+        !memcmp(dump + GODWIT_PTABLE_OFFSET, row_magic, sizeof row_magic))
+        return NULL;
+    size_t head_size = size < GODWIT_FILE_HEAD_SIZE ? size : GODWIT_FILE_HEAD_SIZE;
+    enum godwit_file_kind kind = godwit_file_kind(dump, head_size, size);
+    switch (kind) {
+    case GODWIT_FILE_MERGED:
+        return NULL;
+    case GODWIT_FILE_BOOTLOADER: /* a flash may begin with it and lack its table */
+    case GODWIT_FILE_RAM_APP:
+    case GODWIT_FILE_ESP8266:
+    case GODWIT_FILE_BLANK_FF:
+    case GODWIT_FILE_UNKNOWN:
+        if (size >= TABLE_END && size % FLASH_ERASE_SIZE == 0) return NULL;
+        return godwit_file_kind_words(kind);
+    default:
+        return godwit_file_kind_words(kind);
+    }
+}
 
 /* The chip whose bootloader stands where this chip looks for it; NULL when there is none. */
 static const struct godwit_chip *chip_of_dump(const uint8_t *dump, size_t size)
@@ -77,6 +104,29 @@ static godwit_err load(const struct flash_report *report, struct flash_ram *ram,
     return flash_put(&flash, 0, dump, size);
 }
 
+/* A whole image is known, and a slot without one by its first bytes; what is refused might be
+ * whole behind the end of the dump. */
+static bool is_known(const struct flash_report *report, const struct godwit_partition *slot,
+                     enum godwit_reason reason, bool is_erased)
+{
+    if (report->dump_size < slot->offset + GODWIT_IMAGE_HEADER_SIZE) return false;
+    return !reason || is_erased || slot->size <= report->dump_size - slot->offset;
+}
+
+/* Whether the way to what boots, or to nothing, leads over known slots only. */
+static bool is_judged(const struct flash_report *report)
+{
+    const struct boot *boot = &report->boot;
+    if (report->dump_size < TABLE_END) return false;
+    if (report->otadata && report->dump_size < report->otadata + 2 * FLASH_ERASE_SIZE) return false;
+    for (size_t i = 0; i < boot->tries_count; i++) {
+        const struct boot_try *attempt = &boot->tries[i];
+        if (!is_known(report, &attempt->partition, attempt->reason, attempt->is_erased))
+            return false;
+    }
+    return true;
+}
+
 static godwit_err look_at_rows(const struct godwit_flash *flash, struct flash_report *out)
 {
     uint8_t table[GODWIT_PTABLE_SIZE];
@@ -94,6 +144,7 @@ static godwit_err look_at_rows(const struct godwit_flash *flash, struct flash_re
         if (err) break;
         err = bootloader_verify(&out->bootloader, flash, &out->efuses, &row->partition, &row->info,
                                 &row->reason);
+        row->is_known = is_known(out, &row->partition, row->reason, row->is_erased);
     }
     return err;
 }
@@ -147,6 +198,7 @@ godwit_err flash_look(const struct flash_question *question, const char *path, c
     out->flash_size = ram.size;
     struct godwit_flash flash = flash_ram_port(&ram);
     if (!err) err = boot_once(&flash, out);
+    out->is_judged = is_judged(out);
     flash_ram_deinit(&ram);
     return err;
 }

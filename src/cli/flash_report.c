@@ -39,19 +39,44 @@ static const char *subtype_name(uint8_t type, uint8_t subtype, char buffer[stati
     return buffer;
 }
 
+/* What otadata asks for is all that can be said where the slots are not in the dump. */
+static void half_the_story(const struct flash_report *report, char *out, size_t size)
+{
+    const struct boot *boot = &report->boot;
+    bool has_otadata = report->dump_size >= report->otadata + 2 * FLASH_ERASE_SIZE;
+    char names[48] = "";
+    if (has_otadata && boot->choice == BOOT_ENTRY)
+        snprintf(names, sizeof names, ": entry %d names ota_%u", boot->entry, boot->slot);
+    snprintf(out, size, "%s%s; what boots can not be judged: the dump ends too early",
+             has_otadata ? boot_choice_sentence(boot->choice) : "otadata is not in the dump",
+             names);
+}
+
 static const char *why(const struct flash_report *report, char story[static STORY_SIZE])
 {
     char raw[STORY_SIZE];
-    boot_explain(&report->boot, raw, sizeof raw);
+    if (report->is_judged)
+        boot_explain(&report->boot, raw, sizeof raw);
+    else
+        half_the_story(report, raw, sizeof raw);
     return text_clean(raw, story);
+}
+
+static bool ends_early(const struct flash_report *report)
+{
+    return report->dump_size < report->flash_size;
 }
 
 /* ---- for people ---- */
 
-static void print_verdict(const struct flash_row *row)
+static void print_verdict(const struct flash_report *report, const struct flash_row *row)
 {
     const char *sentence = godwit_reason_sentence(row->reason);
-    if (!row->reason)
+    if (!row->is_known && report->dump_size <= row->partition.offset)
+        printf("  not in the dump");
+    else if (!row->is_known)
+        printf("  not judged: the dump ends in it");
+    else if (!row->reason)
         printf("  bootable");
     else if (row->is_erased)
         printf("  erased");
@@ -59,7 +84,7 @@ static void print_verdict(const struct flash_row *row)
         printf("  refused: %.*s", (int)strcspn(sentence, ";"), sentence);
 }
 
-static void print_row(const struct flash_row *row)
+static void print_row(const struct flash_report *report, const struct flash_row *row)
 {
     const struct godwit_partition *p = &row->partition;
     char type[8], subtype[8], label[17], project[33], version[33];
@@ -69,7 +94,7 @@ static void print_row(const struct flash_row *row)
     if (row->info.has_description)
         printf("  %s %s", text_clean(row->info.project, project),
                text_clean(row->info.version, version));
-    if (row->is_app) print_verdict(row);
+    if (row->is_app) print_verdict(report, row);
     putchar('\n');
 }
 
@@ -97,10 +122,11 @@ static void print_entry(const struct flash_report *report, int index, const uint
 static void print_entries(const struct flash_report *report)
 {
     bool is_changed = memcmp(report->before, report->after, sizeof report->before) != 0;
-    if (!report->otadata) return;
+    if (!report->otadata || report->dump_size < report->otadata + 2 * FLASH_ERASE_SIZE) return;
     printf("\notadata\n");
     for (int i = 0; i < 2; i++)
         print_entry(report, i, report->before[i]);
+    if (!report->is_judged) return;
     printf("\notadata after this boot%s\n", is_changed ? "" : ": the same");
     for (int i = 0; i < 2 && is_changed; i++)
         print_entry(report, i, report->after[i]);
@@ -110,8 +136,10 @@ void flash_report_print(const struct flash_report *report)
 {
     const struct bootloader *bootloader = &report->bootloader;
     char story[STORY_SIZE];
-    printf("%s: %u KiB of flash, %s%s, bootloader %s rollback%s\n\n", report->path,
-           report->flash_size / 1024, bootloader->chip->title,
+    printf("%s: ", report->path);
+    if (ends_early(report)) printf("the first %u KiB of ", report->dump_size / 1024);
+    printf("%u KiB of flash, %s%s, bootloader %s rollback%s\n\n", report->flash_size / 1024,
+           bootloader->chip->title,
            report->has_bootloader ? "" : " (assumed: no bootloader in the dump)",
            bootloader->has_rollback ? "with" : "without",
            bootloader->has_anti_rollback ? " and anti-rollback" : "");
@@ -119,9 +147,11 @@ void flash_report_print(const struct flash_report *report)
         printf("no partition table at 0x8000 that the bootloader would take: is this a whole-flash "
                "dump, and is flash encryption off?\n");
     for (size_t i = 0; i < report->rows_count; i++)
-        print_row(&report->rows[i]);
+        print_row(report, &report->rows[i]);
+    if (ends_early(report))
+        printf("\nthe dump ends at 0x%06x: what lies behind is not known\n", report->dump_size);
     print_entries(report);
-    if (bootloader->has_anti_rollback)
+    if (bootloader->has_anti_rollback && report->is_judged)
         printf("\nsecure version in the eFuse after this boot: %u\n",
                report->efuses.secure_version);
     printf("\n%s\n", why(report, story));
@@ -133,9 +163,9 @@ static json_t *image_json(const struct flash_row *row)
 {
     char project[33], version[33];
     const struct godwit_chip *chip = godwit_chip_by_id(row->info.chip_id);
-    json_t *json =
-        json_pack("{s:b, s:s, s:s}", "bootable", row->reason == GODWIT_REASON_NONE, "code",
-                  godwit_reason_id(row->reason), "message", godwit_reason_sentence(row->reason));
+    json_t *json = json_pack("{s:b, s:b, s:s, s:s}", "bootable", row->reason == GODWIT_REASON_NONE,
+                             "known", row->is_known, "code", godwit_reason_id(row->reason),
+                             "message", godwit_reason_sentence(row->reason));
     if (!row->info.has_description) return json;
     json_object_set_new(json, "chip", chip ? json_string(chip->name) : json_null());
     json_object_set_new(json, "project", json_string(text_clean(row->info.project, project)));
@@ -170,7 +200,7 @@ static json_t *entries_json(const struct flash_report *report,
 static json_t *boot_json(const struct flash_report *report)
 {
     char label[17], story[STORY_SIZE];
-    if (!report->boot.boots) return json_null();
+    if (!report->boot.boots || !report->is_judged) return json_null();
     return json_pack("{s:s, s:I, s:s}", "label", text_clean(report->boot.partition.label, label),
                      "offset", (json_int_t)report->boot.partition.offset, "reason",
                      why(report, story));
@@ -183,13 +213,13 @@ json_t *flash_report_json(const struct flash_report *report)
     json_t *rows = json_array();
     for (size_t i = 0; i < report->rows_count; i++)
         json_array_append_new(rows, row_json(&report->rows[i]));
-    return json_pack("{s:s, s:b, s:I, s:I, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}", "chip",
-                     bootloader->chip->name, "has_bootloader", report->has_bootloader, "dump_size",
-                     (json_int_t)report->dump_size, "flash_size", (json_int_t)report->flash_size,
-                     "rollback", bootloader->has_rollback, "anti_rollback",
-                     bootloader->has_anti_rollback, "partitions", rows, "boot", boot_json(report),
-                     "choice", boot_choice_id(report->boot.choice), "explanation",
-                     why(report, story), "otadata_before", entries_json(report, report->before),
-                     "otadata_after", entries_json(report, report->after), "secure_version_after",
-                     (json_int_t)report->efuses.secure_version);
+    return json_pack(
+        "{s:s, s:b, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}", "chip",
+        bootloader->chip->name, "has_bootloader", report->has_bootloader, "dump_size",
+        (json_int_t)report->dump_size, "flash_size", (json_int_t)report->flash_size, "judged",
+        report->is_judged, "rollback", bootloader->has_rollback, "anti_rollback",
+        bootloader->has_anti_rollback, "partitions", rows, "boot", boot_json(report), "choice",
+        boot_choice_id(report->boot.choice), "explanation", why(report, story), "otadata_before",
+        entries_json(report, report->before), "otadata_after", entries_json(report, report->after),
+        "secure_version_after", (json_int_t)report->efuses.secure_version);
 }

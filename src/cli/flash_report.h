@@ -19,13 +19,15 @@ struct flash_question {
 struct flash_row {
     struct godwit_partition partition;
     bool is_app, is_erased;
+    bool is_known;             /* of an app: what is said of it lies in the dump */
     enum godwit_reason reason; /* of an app: NONE, it would boot */
     struct godwit_image_info info;
 };
 
 struct flash_report {
     const char *path;
-    uint32_t dump_size, flash_size; /* bytes; a short dump is an erased flash behind its end */
+    uint32_t dump_size, flash_size; /* bytes; read as erased flash behind the end of a short dump */
+    bool is_judged;                 /* the boot rests on what is in the dump alone */
     bool has_bootloader;            /* in the dump, and it named the chip */
     struct bootloader bootloader;
     struct flash_row rows[GODWIT_PTABLE_ROWS_MAX];
@@ -37,6 +39,8 @@ struct flash_report {
     struct boot boot;
 };
 
+/* What the file is, where it can not be a dump: words for "is …". NULL: it may be one. */
+const char *flash_not_a_dump(const uint8_t *dump, size_t size);
 /* MISSING: no chip of that name; FORMAT: not a revision; SPACE: no memory, or a dump over
  * FLASH_DUMP_MAX. */
 GODWIT_MUST_USE godwit_err flash_look(const struct flash_question *question, const char *path,

@@ -102,8 +102,9 @@ bool host_image_judge(const struct host_device_options *options, char *why, size
     enum godwit_file_kind kind =
         godwit_file_kind(data, size < GODWIT_FILE_HEAD_SIZE ? size : GODWIT_FILE_HEAD_SIZE, size);
     if (kind != GODWIT_FILE_APP || size < GODWIT_IMAGE_HEADER_SIZE) {
-        snprintf(why, why_size, "is %s; --image takes an application image (.bin)",
-                 kind == GODWIT_FILE_APP ? "cut short" : godwit_file_kind_words(kind));
+        const char *words = kind == GODWIT_FILE_APP ? "cut short" : godwit_file_kind_words(kind);
+        snprintf(why, why_size, "is %.*s; --image takes an application image (.bin)",
+                 (int)strcspn(words, ";"), words);
         return false;
     }
     const struct godwit_chip *built_for = godwit_chip_by_id(godwit_load16(data + 12));
@@ -163,10 +164,11 @@ bool host_flash_judge(const struct godwit_flash *flash, const struct host_device
         if (!flash->read(flash->ctx, 0, head, size))
             kind = godwit_file_kind(head, size, flash->size);
         bool is_named = kind != GODWIT_FILE_UNKNOWN && kind != GODWIT_FILE_BLANK_FF;
+        const char *words = is_named ? godwit_file_kind_words(kind) : "no flash of a device";
         snprintf(why, why_size,
-                 "is %s: there is no partition table at 0x8000; name another file, and the first "
+                 "is %.*s: there is no partition table at 0x8000; name another file, and the first "
                  "image with --image",
-                 is_named ? godwit_file_kind_words(kind) : "no flash of a device");
+                 (int)strcspn(words, ";"), words);
         return false;
     }
     const struct godwit_chip *chip = host_flash_chip(flash);

@@ -119,6 +119,64 @@ static void short_dumps_are_erased_flash_behind(void **state)
     }
 }
 
+/* What is not in the dump is not judged, and what rests on it neither. */
+static void short_dumps_are_judged_by_what_they_hold(void **state)
+{
+    static const struct {
+        size_t size;
+        bool is_judged, knows_slot_0;
+    } rows[] = {
+        {DUMP_SIZE, true, true},         {0x8B00, false, false}, /* in the table */
+        {0xF000, false, false},                                  /* in otadata */
+        {0x12000, false, false},         /* the part in front of the slots */
+        {0x20010, false, false},         /* in the image's header */
+        {SLOT_0 + 0x1000, false, false}, /* in the image */
+        {SLOT_0 + 0x3000, true, true},   {0xF0000, true, true},
+    };
+    (void)state;
+    make_dump("esp32c3", 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(look(&PLAIN, rows[i].size), GODWIT_OK);
+        assert_int_equal(report.is_judged, rows[i].is_judged);
+        json_t *json = flash_report_json(&report);
+        assert_int_equal(json_is_true(json_object_get(json, "judged")), rows[i].is_judged);
+        assert_int_equal(json_is_object(json_object_get(json, "boot")), rows[i].is_judged);
+        json_decref(json);
+        if (rows[i].size < 0x9000) continue;
+        assert_int_equal(report.rows[3].is_known, rows[i].knows_slot_0);
+        assert_int_equal(report.rows[4].is_known, rows[i].size > report.rows[4].partition.offset);
+    }
+    dump[SLOT_0 + 0x800] ^= 1; /* refused: but is the other slot good? */
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.is_judged);
+    assert_int_equal(look(&PLAIN, 0x80000), GODWIT_OK);
+    assert_false(report.is_judged);
+}
+
+static void what_is_no_dump_is_named(void **state)
+{
+    static uint8_t bytes[0x20000];
+    (void)state;
+    make_dump("esp32c3", 0);
+    assert_null(flash_not_a_dump(dump, DUMP_SIZE));
+    assert_null(flash_not_a_dump(dump, 0x10000));             /* the first part */
+    assert_non_null(flash_not_a_dump(dump + SLOT_0, 0x3000)); /* an application */
+    assert_non_null(flash_not_a_dump(dump, 0x1000));          /* a bootloader */
+    assert_non_null(flash_not_a_dump(dump + 0x8000, 0xC00));  /* a partition table */
+    assert_non_null(flash_not_a_dump(dump, 0));
+    assert_non_null(flash_not_a_dump((const uint8_t *)"-----BEGIN PUBLIC KEY-----", 26));
+    dump[GODWIT_PTABLE_OFFSET] = 0; /* a damaged table, as a tool may leave it */
+    assert_null(flash_not_a_dump(dump, DUMP_SIZE));
+    assert_non_null(flash_not_a_dump(dump, 0x9001));
+    assert_non_null(flash_not_a_dump(bytes, sizeof bytes)); /* zeros: a board that did not answer */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 167 >> 3); /* encrypted */
+    assert_null(flash_not_a_dump(bytes, sizeof bytes));
+    memset(bytes, 0xFF, sizeof bytes);
+    assert_null(flash_not_a_dump(bytes, sizeof bytes)); /* an erased chip */
+    assert_non_null(flash_not_a_dump(bytes, 0x8000));
+}
+
 static void chip_comes_from_the_bootloader(void **state)
 {
     struct flash_question question = {0};
@@ -219,6 +277,8 @@ int main(void)
         cmocka_unit_test(says_what_boots_and_what_it_leaves),
         cmocka_unit_test(nothing_to_boot_is_a_result),
         cmocka_unit_test(short_dumps_are_erased_flash_behind),
+        cmocka_unit_test(short_dumps_are_judged_by_what_they_hold),
+        cmocka_unit_test(what_is_no_dump_is_named),
         cmocka_unit_test(chip_comes_from_the_bootloader),
         cmocka_unit_test(emulated_flash_tells_its_chip),
         cmocka_unit_test(revision_has_its_default),
