@@ -2,11 +2,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/options.h"
 #include "emu/pack.h"
+#include "formats/image.h"
 
 static void chips_list(FILE *out)
 {
@@ -33,16 +35,34 @@ static int pack(const struct pack_options *pack, const char *path)
     uint8_t *data;
     size_t size;
     godwit_err err = pack_image(pack, &data, &size);
-    if (err == GODWIT_ERR_SPACE)
-        fputs("godwit pack: --size goes up to 16777216 (16 MiB)\n", stderr);
-    else if (err == GODWIT_ERR_FORMAT)
-        fputs("godwit pack: project and version take 1 to 31 bytes\n", stderr);
+    if (err == GODWIT_ERR_FORMAT)
+        fputs("godwit pack: --version takes 1 to 31 bytes\n", stderr);
     else if (err)
         fprintf(stderr, "godwit pack: %s\n", godwit_err_sentence(err));
     if (err) return 1;
     bool ok = file_write("pack", path, data, size);
     free(data);
     return ok ? 0 : 1;
+}
+
+/* As `godwit claim` takes it: it will stand in addresses and in file names. */
+static bool is_product_name(const char *name)
+{
+    return name[0] && strlen(name) <= 31 && !strpbrk(name, "/?#% \\");
+}
+
+/* -1: go on. */
+static int judge(const struct options *options, const struct pack_options *wanted)
+{
+    if (!is_product_name(wanted->project))
+        return options_wrong(options,
+                             "--project '%s' is no product name: 1 to 31 bytes without spaces and "
+                             "without / ? # %% \\",
+                             wanted->project);
+    if (wanted->size < PACK_SIZE_MIN || wanted->size > GODWIT_IMAGE_SIZE_MAX)
+        return options_wrong(options, "--size %u: it is %u to %u bytes (16 MiB)", wanted->size,
+                             PACK_SIZE_MIN, GODWIT_IMAGE_SIZE_MAX);
+    return -1;
 }
 
 int cmd_pack(int argc, char **argv)
@@ -58,7 +78,8 @@ int cmd_pack(int argc, char **argv)
         {"--version", OPTION_TEXT, &version, "V", "version (default 1.0.0)"},
         {"--secure-version", OPTION_NUMBER, &secure_version, "N",
          "anti-rollback number (default 0)"},
-        {"--size", OPTION_NUMBER, &size, "BYTES", "size before signing (default 65536)"},
+        {"--size", OPTION_NUMBER, &size, "BYTES",
+         "size before signing, 672 to 16777216 (default 65536)"},
         {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (default 1)"},
         {"--behaviour", OPTION_TEXT, &behaviour, "NAME",
          "what it does once it runs: healthy, crash-at-boot, hang,\n"
@@ -94,5 +115,6 @@ int cmd_pack(int argc, char **argv)
     if (!wanted.chip) return wrong_name("chip", chip, chips_list);
     if (behaviour_by_name(behaviour, &wanted.behaviour.kind))
         return wrong_name("behaviour", behaviour, behaviours_list);
-    return pack(&wanted, path);
+    status = judge(&options, &wanted);
+    return status >= 0 ? status : pack(&wanted, path);
 }

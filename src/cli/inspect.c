@@ -145,6 +145,19 @@ const char *policy_flag_name(size_t bit)
     return bit < sizeof NAMES / sizeof *NAMES ? NAMES[bit] : NULL;
 }
 
+const char *policy_flag_words(size_t bit)
+{
+    static const char *const WORDS[] = {
+        "installs by a signed deploy instruction only",
+        "plain hawkBit servers may deploy",
+        "runs only where the chip's Secure Boot is on",
+        "images may be pushed over the local network",
+        "a clean break: needs no key in common with the release before",
+        "open: no image signature is asked",
+    };
+    return bit < sizeof WORDS / sizeof *WORDS ? WORDS[bit] : NULL;
+}
+
 const char *text_clean(const char *text, char *out)
 {
     size_t size = strlen(text);

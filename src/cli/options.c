@@ -88,6 +88,12 @@ static int option_take(const struct options *options, int argc, char **argv, int
         value = argv[++*index];
     }
     if (row_store(row, value)) return -1;
+    if (row->kind == OPTION_NUMBER)
+        return options_wrong(options, "%s is a number from 0 to %u, not '%s'", row->name,
+                             UINT32_MAX - 1, value);
+    if (row->kind == OPTION_LIST)
+        return options_wrong(options, "%s can be given %d times at most", row->name,
+                             OPTION_LIST_MAX);
     return options_wrong(options, "%s can not be '%s'", row->name, value);
 }
 

@@ -90,5 +90,6 @@ void policy_print(const struct inspection *inspection)
     print_keys(inspection);
     print_boards(policy->hardware_mask);
     for (size_t bit = 0; policy_flag_name(bit); bit++)
-        if (policy->flags >> bit & 1) fact_print("", "flag %s", policy_flag_name(bit));
+        if (policy->flags >> bit & 1)
+            fact_print("", "%s (%s)", policy_flag_words(bit), policy_flag_name(bit));
 }

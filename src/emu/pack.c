@@ -10,7 +10,6 @@
 #define LOAD_OFFSET 0x20u /* of the segment's data, in the file and inside its 64 KiB page */
 #define PAYLOAD_OFFSET (BEHAVIOUR_OFFSET + BEHAVIOUR_SIZE)
 #define TAIL_SIZE 36u /* 3 zero bytes, checksum, digest */
-#define SIZE_MIN 672u /* an empty payload, rounded up to 16 */
 #define TEXT_SIZE 32u
 
 static bool is_text(const char *text)
@@ -76,7 +75,7 @@ godwit_err pack_image(const struct pack_options *options, uint8_t **data_out, si
     if (!options->chip || !is_text(options->project) || !is_text(options->version))
         return GODWIT_ERR_FORMAT;
     if (options->size > GODWIT_IMAGE_SIZE_MAX) return GODWIT_ERR_SPACE;
-    uint32_t size = options->size < SIZE_MIN ? SIZE_MIN : (options->size + 15) / 16 * 16;
+    uint32_t size = options->size < PACK_SIZE_MIN ? PACK_SIZE_MIN : (options->size + 15) / 16 * 16;
     uint8_t *file = calloc(1, size);
     if (!file) return GODWIT_ERR_IO;
 

@@ -5,6 +5,8 @@
 #include "emu/behaviour.h"
 #include "formats/chip.h"
 
+#define PACK_SIZE_MIN 672u /* bytes: an empty payload, rounded up to 16 */
+
 struct pack_options {
     const struct godwit_chip *chip;
     const char *project, *version; /* at most 31 bytes each */

@@ -95,7 +95,8 @@ struct attack_case {
 /* All cases of one table; index over all tables. NULL behind the last. */
 const struct attack_case *attack_case_at(size_t index);
 const struct attack_case *attack_case_named(const char *name);
-extern const char *const ATTACK_TITLES[16]; /* by number; [0]: negative signatures */
+#define ATTACK_NUMBER_MAX 15u
+extern const char *const ATTACK_TITLES[ATTACK_NUMBER_MAX + 1]; /* [0]: negative signatures */
 
 /* ---- a case being played ---- */
 
@@ -202,5 +203,7 @@ struct attack_result {
     char why[ATTACK_WHY_MAX]; /* "" where held */
     uint32_t questions, images, reason;
 };
+/* "held", "ACCEPTED", "FAILED"; static. */
+const char *attack_verdict_word(enum attack_verdict verdict);
 /* By what the server saw alone. */
 void attack_judge(const struct attack *attack, struct attack_result *result);

@@ -77,3 +77,9 @@ void attack_judge(const struct attack *attack, struct attack_result *result)
         blame(result, ATTACK_FAILED, "the honest server's next release was not installed: %s",
               seen->last.outcome.id ? godwit_reason_id(seen->last.outcome.reason) : "no word");
 }
+
+const char *attack_verdict_word(enum attack_verdict verdict)
+{
+    static const char *const words[] = {"held", "ACCEPTED", "FAILED"};
+    return words[verdict];
+}

@@ -199,8 +199,13 @@ static int play_all(struct live *live)
     }
     printf("the board has joined and runs %s\n", live->state.current.version);
     for (size_t i = 0; i < live->options->count && !is_stopping; i++) {
-        play(live, live->options->rows[i], &live->options->results[i]);
-        printf("%zu of %zu  %s\n", i + 1, live->options->count, live->options->rows[i]->name);
+        const struct attack_case *row = live->options->rows[i];
+        struct attack_result *result = &live->options->results[i];
+        play(live, row, result);
+        if (is_stopping) break; /* it is no verdict */
+        printf("%zu of %zu  %-8s %s%s%s\n", i + 1, live->options->count,
+               attack_verdict_word(result->verdict), row->name, result->why[0] ? ": " : "",
+               result->why);
         fflush(stdout);
     }
     if (is_stopping) fprintf(stderr, "godwit attack: stopped before the last case\n");

@@ -27,7 +27,10 @@ struct run {
     size_t count;
 };
 
-static const char *const VERDICTS[] = {"held", "ACCEPTED", "FAILED"};
+#define NOT_GIVEN UINT32_MAX
+#define WHO                                                                                     \
+    "who attacks: N network, M mirror, S server (deploy key), K image keys, D device's token, " \
+    "- nobody"
 
 /* ---- which ---- */
 
@@ -36,7 +39,7 @@ static bool is_chosen(const struct run *run, const struct attack_case *row)
     for (size_t i = 0; i < run->names.count; i++)
         if (!strcmp(run->names.items[i], row->name)) return true;
     if (run->names.count) return false;
-    if (run->number != UINT32_MAX && run->number != row->number) return false;
+    if (run->number != NOT_GIVEN && run->number != row->number) return false;
     return !run->listen || row->flags & ATTACK_IS_LIVE;
 }
 
@@ -115,8 +118,8 @@ static int play_medleys(struct run *run)
         accepted += result.verdict == ATTACK_ACCEPTED;
         failed += result.verdict == ATTACK_FAILED;
         if (result.verdict == ATTACK_HELD) continue;
-        printf("%s: %s; see godwit attack --medley 1 --seed %u\n", VERDICTS[result.verdict],
-               result.why, seed);
+        printf("%s: %s; see godwit attack --medley 1 --seed %u\n",
+               attack_verdict_word(result.verdict), result.why, seed);
     }
     printf("medleys=%u accepted=%u failed=%u\n", run->medleys, accepted, failed);
     return accepted || failed ? 1 : 0;
@@ -126,7 +129,8 @@ static int play_medleys(struct run *run)
 
 static void say_row(const struct attack_case *row, const struct attack_result *result)
 {
-    printf("  %-8s %-26s %-3s %s\n", VERDICTS[result->verdict], row->name, row->who, row->sentence);
+    printf("  %-8s %-26s %-3s %s\n", attack_verdict_word(result->verdict), row->name, row->who,
+           row->sentence);
     if (result->verdict != ATTACK_HELD) printf("           %s\n", result->why);
 }
 
@@ -138,6 +142,7 @@ static void say_table(const struct run *run)
             printf("%s%u  %s\n", i ? "\n" : "", number, ATTACK_TITLES[number]);
         say_row(run->rows[i], &run->results[i]);
     }
+    puts("\n" WHO);
 }
 
 static void say_json(const struct run *run)
@@ -197,6 +202,7 @@ static int list(const struct run *run)
     for (size_t i = 0; i < run->count; i++)
         printf("%2u %-26s %-3s %s\n", run->rows[i]->number, run->rows[i]->name, run->rows[i]->who,
                run->rows[i]->sentence);
+    puts("\n" WHO);
     return 0;
 }
 
@@ -237,13 +243,39 @@ static int run_cases(struct run *run, const struct options *usage)
     return say_sum(run);
 }
 
+/* Options that mean nothing together, or alone. -1: go on. */
+static int judge_medley(struct run *run, const struct options *usage)
+{
+    if (run->medleys == NOT_GIVEN) {
+        run->medleys = 0;
+        return run->seed == NOT_GIVEN ? -1 : options_wrong(usage, "--seed is for --medley COUNT");
+    }
+    if (run->seed == NOT_GIVEN) run->seed = 1;
+    if (!run->medleys)
+        return options_wrong(usage, "--medley is how many sequences to play, 1 or more");
+    return run->listen ? options_wrong(usage, "--medley plays emulated boards; leave --listen out")
+                       : -1;
+}
+
+static int judge(struct run *run, const struct options *usage)
+{
+    if (run->listen && !run->folder) return options_wrong(usage, "--listen wants --dir DIR");
+    if (!run->listen && (run->folder || run->image || run->host))
+        return options_wrong(usage, "--dir, --image and --host are for --listen ADDR:PORT");
+    if (run->number != NOT_GIVEN && run->number > ATTACK_NUMBER_MAX)
+        return options_wrong(usage, "--attack is 0 to %u; --list names the cases of each",
+                             ATTACK_NUMBER_MAX);
+    return judge_medley(run, usage);
+}
+
 int cmd_attack(int argc, char **argv)
 {
     static struct run run;
-    run = (struct run){.number = UINT32_MAX, .seed = 1};
+    run = (struct run){.number = NOT_GIVEN, .medleys = NOT_GIVEN, .seed = NOT_GIVEN};
     const struct option_row rows[] = {
         {"--case", OPTION_LIST, &run.names, "NAME", "this one, with its whole story; or several"},
-        {"--attack", OPTION_NUMBER, &run.number, "N", "the cases of one attack, 1 to 15"},
+        {"--attack", OPTION_NUMBER, &run.number, "N",
+         "the cases of one attack, 1 to 15; 0: negative signatures"},
         {"--list", OPTION_FLAG, &run.is_list, NULL, "name the cases and play none"},
         {"--json", OPTION_FLAG, &run.as_json, NULL, "print JSON"},
         {"--medley", OPTION_NUMBER, &run.medleys, "COUNT",
@@ -261,7 +293,8 @@ int cmd_attack(int argc, char **argv)
         "[--case NAME | --attack N | --medley COUNT] [--json] [--listen ADDR:PORT --dir DIR]",
         "Plays a hostile server against the agent: ours in an emulated board, or with --listen "
         "any\n"
-        "board that comes. Exit 1 when something was accepted that must not be, or a board hung.",
+        "board that comes. Exit 1 when something was accepted that must not be, or a board "
+        "hung.\n" WHO,
         rows,
         sizeof rows / sizeof *rows,
         NULL,
@@ -269,6 +302,7 @@ int cmd_attack(int argc, char **argv)
         0};
     int status = options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
-    if (run.listen && !run.folder) return options_wrong(&usage, "--listen wants --dir DIR");
+    status = judge(&run, &usage);
+    if (status >= 0) return status;
     return run_cases(&run, &usage);
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from world import GODWIT, ROOT, main, wait_until
+from world import GODWIT, ROOT, free_port, main, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "tool"))
 import test_attack_guards as guards  # pylint: disable=wrong-import-position
@@ -55,11 +55,37 @@ def test_own_device_holds():
         assert "the board has joined and runs 1.0.0" in text, text
         for case in CASES:
             assert re.search(rf"^  held +{case} ", text, re.M), text
+            assert re.search(rf"^\d of {len(CASES)}  held +{case}$", text, re.M), text
+        assert "who attacks: N network, M mirror, S server" in text, text
         assert text.rstrip().endswith("accepted=0 failed=0"), text
         told = (folder / "device.txt").read_text()
         for reason in ("signature-key", "instruction-signature", "below-floor", "body-differs"):
             assert f"({reason})" in told, told
         assert oct(os.stat(folder / "join" / "ca-key.pem").st_mode)[-3:] == "600"
+
+
+def test_the_page_as_it_stands():
+    """The two commands of docs/SECURITY.md, the second while the first waits."""
+    page = (ROOT / "docs" / "SECURITY.md").read_text()
+    first, second = re.findall(r"^\$ (godwit .*)$", page, re.M)
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = pathlib.Path(name), str(free_port())
+        path = f"{pathlib.Path(GODWIT).resolve().parent}:" + os.environ["PATH"]
+        out = folder / "attack.txt"
+        processes = []
+        try:
+            for line in (first, second):
+                with out.open("a") as log:
+                    processes.append(subprocess.Popen(
+                        ["bash", "-c", "exec " + line.replace("9443", port)], stdout=log,
+                        stderr=log, cwd=folder, env=dict(os.environ, PATH=path)))
+                wait_until(lambda: "waiting for the board" in out.read_text(), what="a listener")
+            assert processes[0].wait(120) == 0, out.read_text()
+            assert out.read_text().count("  held ") >= 2, out.read_text()
+        finally:
+            for process in processes:
+                process.terminate()
+                process.wait(20)
 
 
 def test_guard_out_is_caught():
@@ -77,7 +103,14 @@ def test_refuses_to_begin():
     """What it can not do it says, and makes nothing."""
     for words, said in ((["--listen", "127.0.0.1:0"], "--listen wants --dir DIR"),
                         (["--case", "no-such"], "there is no such case"),
-                        (["--attack", "16"], "there is no such case")):
+                        (["--attack", "16"], "--attack is 0 to 15"),
+                        (["--medley", "0"], "--medley is how many sequences"),
+                        (["--medley", "1", "--listen", "127.0.0.1:0", "--dir", "x"],
+                         "leave --listen out"),
+                        (["--seed", "3"], "--seed is for --medley"),
+                        (["--dir", "x"], "are for --listen"),
+                        (["--host", "x"], "are for --listen"),
+                        (["--image", "x"], "are for --listen")):
         done = subprocess.run([GODWIT, "attack", *words], capture_output=True, text=True)
         assert done.returncode == 2 and said in done.stderr, done.stderr
     with tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,14 @@ rm -f title.bin
 expect 2 "no chip 'esp99'" pack --chip esp99 x.bin
 expect 2 "no behaviour 'explode'" pack --behaviour explode x.bin
 expect 1 "1 to 31 bytes" pack --version "" x.bin
-expect 1 "16 MiB" pack --size 99999999 x.bin
+for size in 99999999 16777217 671 10 0; do
+    expect 2 "672 to 16777216 bytes" pack --size $size x.bin
+done
+for name in ../x a/b "a b" "" a?b "a%b" "$(printf 'a%.0s' {1..32})"; do
+    expect 2 "is no product name" pack --project "$name" x.bin
+done
+expect 0 "" pack --size 672 x.bin
+rm -f x.bin
 
 expect 0 "Sound: an application image, unsigned" inspect app.bin
 expect 1 "carries no signature" verify --key a.pem app.bin
@@ -101,7 +108,7 @@ expect 0 "release counter 3, 1 of 2 image keys" policy app.bin --counter 3 --key
     --key "$("$godwit" keygen d.pem | sed -n 's/.*digest *//p')" --deploy-key public.pem \
     --hardware 0,2,5 --floor 2 --allow-lan-push --out filled.bin
 for words in "product kettle" "release counter 3, floor 2" "any 1 of these 2 keys" \
-    "board revisions: 0,2,5" "flag allow-lan-push" "deploy key "; do
+    "board revisions: 0,2,5" "images may be pushed over the local network (allow-lan-push)" "deploy key "; do
     expect 0 "$words" policy filled.bin
     expect 0 "$words" inspect filled.bin
 done
@@ -138,6 +145,10 @@ expect 1 "leave one of the two out" policy app.bin --counter 1 --key a.pem --dep
 expect 1 "a digest has 64 hex digits" policy app.bin --counter 1 --key 8edf4975
 expect 1 "a digest has 64 hex digits" policy app.bin --counter 1 --key 8edf4975ab12cd34…
 expect 1 "names nothing that is listed" policy app.bin --counter 1 --key a.pem --drop b.pem
+for number in 4294967295 -1 x 1.5 ""; do
+    expect 2 "--counter is a number from 0 to 4294967294, not '$number'" policy app.bin \
+        --counter "$number" --key a.pem
+done
 expect 2 "a policy begins with one" policy app.bin --counter 1 --from-seed x --from-image x
 for list in 32 0,, 1, x 0-2 ""; do
     expect 1 "board revisions from 0 to 31" policy app.bin --counter 1 --key a.pem \

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GODWIT = os.environ.get("GODWIT", str(ROOT / "build" / "godwit"))
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "examples/README.md"])
 # What is made at run time, or is no path of the tree.
-ELSEWHERE = re.compile(r"^(\.?/|build|godwit-data|blobs/|tls/|application/|bin/)")
+ELSEWHERE = re.compile(r"^(\.?/|build|godwit-data|blobs/|tls/|thief/|application/|bin/)")
 
 
 def text_of(path):
@@ -119,6 +119,16 @@ def test_reasons():
         assert f"| {number} | `{name}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
     for _, name, state, sentence in decisions:
         assert f"| `{name}` | `{state}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
+
+
+def test_behaviours():
+    """Each kind stands with its number in FORMATS.md, and in BOOT.md where it is no healthy one."""
+    names = re.findall(r'\[BEHAVIOUR_\w+\] = "([\w-]+)"', text_of("src/emu/behaviour.c"))
+    assert len(names) > 10
+    formats, boot = text_of("docs/FORMATS.md"), text_of("docs/BOOT.md")
+    for number, name in enumerate(names):
+        assert re.search(rf"\b{number} {name}\b", formats), f"FORMATS.md: {number} {name}"
+        assert name == "healthy" or f"`{name}`" in boot, f"BOOT.md: {name}"
 
 
 def test_picture():
