@@ -108,7 +108,8 @@ expect 0 "release counter 3, 1 of 2 image keys" policy app.bin --counter 3 --key
     --key "$("$godwit" keygen d.pem | sed -n 's/.*digest *//p')" --deploy-key public.pem \
     --hardware 0,2,5 --floor 2 --allow-lan-push --out filled.bin
 for words in "product kettle" "release counter 3, floor 2" "any 1 of these 2 keys" \
-    "board revisions: 0,2,5" "images may be pushed over the local network (allow-lan-push)" "deploy key "; do
+    "board revisions: 0,2,5" "deploy key " \
+    "images may be pushed over the local network (allow-lan-push)"; do
     expect 0 "$words" policy filled.bin
     expect 0 "$words" inspect filled.bin
 done
