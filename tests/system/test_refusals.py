@@ -286,6 +286,23 @@ def test_devices_that_can_not_be():
         assert "an ESP32 application image: there is no partition table" in line, line
         assert good.read_bytes() == data
 
+        # A flash that is there, with the seed of another product: told when it boots.
+        flash = one.folder / "026777000006.bin"
+        device = one.start("device", "--flash", flash, "--image", good, *join, log="first.log")
+        one.wait_for("026777000006", "1.0.0")
+        one.end(device)
+        assert "another product" not in one.text("first.log")
+        device = one.start("device", "--flash", flash, "--image", good, *join, log="second.log")
+        wait_until(lambda: "--image is not used" in one.text("second.log"), what="a word on it")
+        one.end(device)
+        one.run("upload", other)
+        kettle = one.folder / "kettle.seed"
+        one.run("claim", "--seed", "kettle", "--out", kettle)
+        stranger = [kettle if word == one.folder / "seed" else word for word in join]
+        one.start("device", "--flash", flash, *stranger, log="third.log")
+        wait_until(lambda: "the seed policy is of another product" in one.text("third.log"),
+                   what="a word on the seed")
+
 
 def test_answers_are_told():
     """Who the device is, each question without an answer, the first with one, and `pending`."""
