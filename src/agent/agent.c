@@ -186,6 +186,7 @@ void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_s
     out->state = (enum godwit_state)agent->state;
     out->enrolled = record->is_enrolled;
     out->on_trial = agent->on_trial;
+    out->is_pending = agent->is_pending;
     if (agent->is_ready && record->install_step == GODWIT_STEP_FETCHING) {
         out->progress = agent->best_offset;
         out->total = record->install.size;

@@ -38,6 +38,7 @@ enum godwit_state {
 struct godwit_agent_status {
     enum godwit_state state;
     bool enrolled, on_trial;
+    bool is_pending;          /* the server knows us, and lets us wait for the operator */
     uint32_t progress, total; /* bytes of the download that are in flash; 0, 0 while none */
     uint32_t last_reason;     /* godwit_reason of the last failure */
     uint32_t boots, checkins;

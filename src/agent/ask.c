@@ -250,6 +250,7 @@ static enum godwit_state judge_reply(struct godwit_agent *agent)
     if (godwit_checkin_reply_decode(text, agent->reply_size, reply))
         return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
     agent->interval_s = reply->interval_s;
+    agent->is_pending = reply->pending;
     if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
     if (reply->pending) return rest(agent);
     return obey(agent, reply->instruction);

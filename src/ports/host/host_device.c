@@ -152,6 +152,7 @@ static void watch_contact(struct host_device *device, const struct godwit_agent_
     bool was_awake = before->state != GODWIT_BOOT; /* in BOOT the record is not read yet */
     if (was_awake && device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
     if (was_awake && device->status.checkins > before->checkins) tell(device, HOST_CHECKED_IN);
+    if (device->status.is_pending && !before->is_pending) tell(device, HOST_PENDING);
     const struct host_net *net = &device->net;
     bool was_unanswered = device->is_unanswered;
     if (net->failures != device->failures) {
@@ -160,8 +161,6 @@ static void watch_contact(struct host_device *device, const struct godwit_agent_
     } else if (net->answers != device->answers) {
         device->is_unanswered = false;
         if (was_unanswered) tell(device, HOST_ANSWERED);
-        if (net->is_pending && !device->is_pending) tell(device, HOST_PENDING);
-        device->is_pending = net->is_pending;
     }
     device->failures = net->failures;
     device->answers = net->answers;

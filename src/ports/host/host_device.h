@@ -62,7 +62,7 @@ struct host_device {
     struct flash_file file;
     struct flash_ram ram;
     uint32_t boots, tenth, failures, answers;
-    bool is_in_ram, is_open, is_unanswered, is_pending;
+    bool is_in_ram, is_open, is_unanswered;
 };
 
 /* Lays out a fresh flash for the options' chip, else that of their image; a bootloader in it says

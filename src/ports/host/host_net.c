@@ -10,7 +10,6 @@
 
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 30L
-#define PENDING "\"pending\":true" /* in place of an instruction (formats/checkin.c) */
 
 struct transfer {
     CURL *easy;
@@ -108,8 +107,6 @@ static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
         return CURL_WRITEFUNC_PAUSE;
     }
     memcpy(transfer->buffer, data, size);
-    if (transfer->net && transfer->request.body && transfer->answer.status == 200)
-        transfer->net->is_pending = memmem(data, size, PENDING, sizeof PENDING - 1);
     transfer->size = size;
     transfer->taken = 0;
     if (transfer->net) net_wake(transfer->net);

@@ -33,7 +33,6 @@ struct host_net {
     char failure[HOST_FAILURE_SIZE]; /* words for a request that broke or was refused; "" after a
                                         good one */
     uint32_t failures, answers;      /* requests that ended so, and well */
-    bool is_pending;                 /* the last answer to a check-in let it wait */
 
     /* private from here */
     struct host_net_pool *pool;

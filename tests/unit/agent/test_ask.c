@@ -54,6 +54,7 @@ static void a_server_that_forgot_us_gets_the_claim_again(void **state)
     world_run(&world, NULL, 300);
     assert_int_equal(world.peer.claims, 2);
     assert_true(world_status(&world).enrolled);
+    assert_false(world_status(&world).is_pending);
 }
 
 static void another_token_waits_for_a_person(void **state)
@@ -63,6 +64,7 @@ static void another_token_waits_for_a_person(void **state)
     memset(world.peer.token, 7, 32);
     world_run(&world, NULL, 300);
     assert_true(world.peer.claims >= 4); /* "pending" is asked again, at the interval */
+    assert_true(world_status(&world).is_pending);
     assert_false(world_status(&world).enrolled);
     assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_NONE);
 }
