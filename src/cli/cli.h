@@ -16,4 +16,6 @@ int cmd_deploy(int argc, char **argv);
 int cmd_undo(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_accept(int argc, char **argv);
+int cmd_reject(int argc, char **argv);
 int cmd_devices(int argc, char **argv);

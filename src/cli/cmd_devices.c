@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/pending.h"
 #include "cli/remote.h"
 
 static int by_id(const void *left, const void *right)
@@ -25,8 +26,10 @@ static const json_t **devices_sorted(const json_t *devices, size_t count)
 }
 
 /* Why it is as it is: said only where somebody might want to do something about it. */
-static const char *why(const json_t *device)
+static const char *why(const json_t *device, const json_t *pending)
 {
+    if (pending_has(pending, json_text(device, "device_id")))
+        return "pending: another token asks to join as this device, see below";
     return strcmp(json_text(device, "state"), "current") ? json_text(device, "sentence") : "";
 }
 
@@ -34,7 +37,8 @@ static void table_print(const json_t *reply)
 {
     static const char FORMAT[] = "%-12s  %-16s %-8s %-10s %-7s %-9s ";
     char ago[32];
-    const json_t *devices = json_object_get(reply, "devices");
+    const json_t *devices = json_object_get(reply, "devices"),
+                 *pending = json_object_get(reply, "pending");
     size_t count = json_array_size(devices);
     const json_t **sorted = count ? devices_sorted(devices, count) : NULL;
     if (!sorted) {
@@ -49,9 +53,11 @@ static void table_print(const json_t *reply)
                json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
                json_text(device, "state"));
         ago_words(json_number(device, "last_seen"), ago, sizeof ago);
-        printf(*why(device) ? "%-9s %s\n" : "%s%s\n", ago, why(device));
+        const char *words = why(device, pending);
+        printf(*words ? "%-9s %s\n" : "%s%s\n", ago, words);
     }
     free(sorted);
+    pending_print(pending);
 }
 
 static void facts_print(const json_t *facts)
@@ -81,6 +87,7 @@ static void device_print(const json_t *device)
     if (json_is_object(offer))
         printf("offered: %s by rollout %llu, %llu KiB\n", json_text(offer, "version"),
                json_number(offer, "rollout_id"), (json_number(offer, "size") + 1023) / 1024);
+    pending_print(json_object_get(device, "pending"));
     facts_print(json_object_get(device, "facts"));
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/pending.h"
 #include "cli/remote.h"
 
 /* Said once there is more than one: then keys are being changed. */
@@ -78,6 +79,7 @@ static void status_print(const struct remote *remote, const json_t *status)
     printf("devices  %llu, %llu undecided, %llu on trial, %llu pending\n",
            json_number(devices, "total"), json_number(devices, "undecided"),
            json_number(devices, "on_trial"), json_number(devices, "pending"));
+    pending_print(json_object_get(status, "pending"));
 }
 
 int cmd_status(int argc, char **argv)

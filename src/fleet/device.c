@@ -217,7 +217,7 @@ static struct member *member_of_outcome(const struct record *record, const struc
         rollout_find(record->fleet, record->checkin->outcome.rollout_id);
     if (!rollout || !file || rollout->release->product != file->release->product) return NULL;
     struct member *member = device_member(record->device, rollout);
-    return member && member->told_number ? member : NULL;
+    return member && member->state != MEMBER_SELECTED ? member : NULL;
 }
 
 static godwit_err keep_outcome_id(struct record *record)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "fleet/memory.h"
+#include "fleet/pending.h"
 
 static void device_link(struct fleet *fleet, struct device *device)
 {
@@ -35,20 +36,14 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
     return err ? err : event_add(db, *id_out, checkin->device_id, &event);
 }
 
-static godwit_err note_conflict(struct fleet *fleet, struct db *db, struct device *device,
-                                int64_t now_s)
+/* The device is known with another token: this one waits for an operator. */
+static godwit_err ask(struct fleet *fleet, struct db *db, struct device *device,
+                      const struct pending_token *asks, enum claim_result *result_out)
 {
-    if (device->has_conflict) return GODWIT_OK;
-    struct event event = {.time_s = now_s, .kind = EVENT_CONFLICT};
-    godwit_err err = event_add(db, device->id, device->device_id, &event);
-    if (!err)
-        err = db_run(db, "update devices set has_conflict = 1 where id = $1",
-                     DB_ARGS(db_int(device->id)));
-    if (err) return err;
-    fleet_lock(fleet);
-    device->has_conflict = true;
-    fleet_unlock(fleet);
-    return GODWIT_OK;
+    bool is_rejected;
+    godwit_err err = pending_note(fleet, db, device, asks, &is_rejected);
+    *result_out = is_rejected ? CLAIM_REJECTED : CLAIM_PENDING;
+    return err;
 }
 
 static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
@@ -86,10 +81,14 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_
         *device_out = device;
         return GODWIT_OK;
     }
-    *result_out = CLAIM_PENDING;
-    if (device) return note_conflict(fleet, db, device, now_s);
     *result_out = CLAIM_TOKEN_TAKEN;
     if (device_find_by_token(fleet, token_sha256)) return GODWIT_OK;
+    if (device) {
+        struct pending_token asks = {.product = claim->product, .asked_s = now_s};
+        memcpy(asks.token_sha256, token_sha256, sizeof asks.token_sha256);
+        device_plain_text(asks.version, checkin->version, sizeof asks.version);
+        return ask(fleet, db, device, &asks, result_out);
+    }
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
     *result_out = CLAIM_ACCEPTED;
@@ -149,7 +148,6 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     device->id = db_column_int(rows, 0);
     db_column_blob(rows, 1, device->device_id, 16);
     db_column_blob(rows, 2, device->token_sha256, 32);
-    device->has_conflict = db_column_int(rows, 3);
     int64_t product = db_column_int(rows, 4);
     for (device->product = fleet->products; device->product && device->product->id != product;)
         device->product = device->product->next;

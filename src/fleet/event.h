@@ -15,7 +15,9 @@
     X(CHANGED, "changed", "it runs this version, which no rollout told it to install")      \
     X(CONFLICT, "conflict", "another token asked to join under this id and was not let in") \
     X(BRIDGED, "bridged", "it runs this version, a stop on the way to the one rolled out")  \
-    X(NOTICE, "notice", "it noticed something that is no install")
+    X(NOTICE, "notice", "it noticed something that is no install")                          \
+    X(ACCEPTED, "accepted", "an operator let another token in; the one before is void")     \
+    X(REJECTED, "rejected", "an operator sent another token away")
 
 #define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
 enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };

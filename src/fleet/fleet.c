@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fleet/memory.h"
+#include "fleet/pending.h"
 
 void *fleet_alloc(size_t size)
 {
@@ -47,6 +48,7 @@ static void device_free(struct device *device)
         next = member->next;
         free(member);
     }
+    pending_free(device);
     free(device);
 }
 
@@ -286,6 +288,7 @@ static const struct {
      load_file},
     {"select id, release, picks, created, allow_downgrade from rollouts order by id", load_rollout},
     {DEVICE_LOAD_SQL, device_load},
+    {PENDING_LOAD_SQL, pending_load},
     {"select d.device_id, m.rollout, m.told_number, m.state, m.reason from members m"
      " join devices d on d.id = m.device order by m.rollout",
      device_load_member},

@@ -112,7 +112,7 @@ struct device {
     int64_t id;
     uint8_t device_id[16];
     uint8_t token_sha256[32];
-    bool has_conflict; /* another token claimed this id; said once */
+    struct pending_token *pending; /* others that claimed this id, see pending.h; newest first */
     struct product *product;
     struct device_facts facts;
     uint8_t known_image[32];            /* running image as it was last recorded */
@@ -255,7 +255,8 @@ bool device_may_download(const struct fleet *fleet, const struct device *device,
 
 enum claim_result {
     CLAIM_ACCEPTED,    /* new, or known with this token */
-    CLAIM_PENDING,     /* known with another token */
+    CLAIM_PENDING,     /* known with another token; an operator decides */
+    CLAIM_REJECTED,    /* so, and an operator has sent it away */
     CLAIM_TOKEN_TAKEN, /* the token is another device's, as on a cloned flash */
     CLAIM_UNKNOWN,
     CLAIM_USED_UP

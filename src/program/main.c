@@ -37,6 +37,8 @@ static const struct command COMMANDS[] = {
     {"delete", cmd_delete, "PRODUCT VERSION", "take a release away that nobody needs"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
     {"devices", cmd_devices, "[DEVICE] [--json]", "all devices, or one with its history"},
+    {"accept", cmd_accept, "DEVICE TOKEN", "let a device in that lost its token"},
+    {"reject", cmd_reject, "DEVICE TOKEN", "send one away that asks for another's id"},
     {NULL, NULL, NULL, "emulated ESP32s"},
     {"pack", cmd_pack, "[--version V] [--behaviour B] OUT", "make a small image for them"},
     {"device", cmd_device, "--flash FILE.bin", "run one, its flash in a file"},

@@ -7,7 +7,12 @@
 
 void handle_devices(struct http_request *request)
 {
-    reply_json(request, 200, json_pack("{s:o}", "devices", view_device_list(request->app)));
+    struct app *app = request->app;
+    json_t *devices = view_device_list(app);
+    fleet_lock(&app->fleet);
+    json_t *pending = view_pending_list(&app->fleet);
+    fleet_unlock(&app->fleet);
+    reply_json(request, 200, json_pack("{s:o, s:o}", "devices", devices, "pending", pending));
 }
 
 static json_t *view_facts(const struct device_facts *facts)
@@ -59,7 +64,7 @@ static const struct device *device_of(struct http_request *request)
     return device_find(&app->fleet, id);
 }
 
-static void reply_no_device(struct http_request *request)
+void reply_no_device(struct http_request *request)
 {
     problem(request, 404, "no-device",
             "there is no such device; `godwit devices` lists those that have claimed", NULL);
@@ -75,6 +80,7 @@ void handle_device(struct http_request *request)
         view = view_device(app, device);
         json_object_set_new(view, "facts", view_facts(&device->facts));
         json_object_set_new(view, "offer", view_offer(app, device));
+        json_object_set_new(view, "pending", view_pending(device));
     }
     fleet_unlock(&app->fleet);
     if (view)

@@ -1,6 +1,7 @@
 /* Everything at a glance, and whether the server lives. */
 #include "base/text.h"
 #include "fleet/bridge.h"
+#include "fleet/pending.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -57,7 +58,7 @@ static json_t *view_devices(const struct fleet *fleet)
     json_int_t on_trial = 0, undecided = 0, pending = 0;
     for (struct device *device = fleet->devices; device; device = device->next) {
         on_trial += device->facts.on_trial;
-        pending += device->has_conflict;
+        pending += pending_newest(device) != NULL;
     }
     for (struct rollout *rollout = fleet->rollouts; rollout; rollout = rollout->next)
         undecided += rollout->undecided_count;
@@ -94,13 +95,14 @@ void handle_status(struct http_request *request)
     json_t *rollouts = view_rollouts(app);
     json_t *devices = view_devices(&app->fleet);
     json_t *deploy_keys = view_deploy_keys(&app->fleet);
+    json_t *pending = view_pending_list(&app->fleet);
     fleet_unlock(&app->fleet);
     json_int_t uptime = clock_unix_s(app->clock) - app->started_s;
     reply_json(request, 200,
-               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o, s:o}", "server", "version",
+               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}", "server", "version",
                          GODWIT_VERSION, "uptime_s", uptime, "products", products, "releases",
                          releases, "rollouts", rollouts, "devices", devices, "deploy_keys",
-                         deploy_keys));
+                         deploy_keys, "pending", pending));
 }
 
 void handle_health(struct http_request *request)

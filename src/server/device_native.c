@@ -130,6 +130,11 @@ static void pending_reply(struct change *change, godwit_err err)
         answer_device(pending);
     else if (pending->is_claim && pending->claim == CLAIM_PENDING)
         send_reply(change->request, &wait);
+    else if (pending->is_claim && pending->claim == CLAIM_REJECTED)
+        problem(change->request, 401, "rejected",
+                "an operator sent this device away; erase its flash, and it asks anew with another "
+                "token",
+                NULL);
     else if (pending->is_claim && pending->claim == CLAIM_USED_UP)
         problem(change->request, 401, "claim-used-up",
                 "this claim token has enrolled as many devices as it may; make another with "

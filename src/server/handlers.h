@@ -23,6 +23,8 @@ void handle_deploy(struct http_request *request);
 void handle_devices(struct http_request *request);
 void handle_device(struct http_request *request);
 void handle_events(struct http_request *request);
+void handle_accept(struct http_request *request);
+void handle_reject(struct http_request *request);
 void handle_health(struct http_request *request);
 
 /* routes.c: true when the bearer is a good API token; else 401 was answered. */

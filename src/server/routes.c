@@ -63,6 +63,8 @@ const struct http_route ROUTES[] = {
     OPERATOR(GET, "/api/v1/devices", 0, handle_devices),
     OPERATOR(GET, "/api/v1/devices/{id}", 0, handle_device),
     OPERATOR(GET, "/api/v1/devices/{id}/events", 0, handle_events),
+    OPERATOR(POST, "/api/v1/devices/{id}/accept", BODY_MAX, handle_accept),
+    OPERATOR(POST, "/api/v1/devices/{id}/reject", BODY_MAX, handle_reject),
     OPERATOR(POST, "/api/v1/claims", BODY_MAX, handle_claims),
     OPERATOR(GET, "/api/v1/products/{name}/seed", 0, handle_seed),
 };

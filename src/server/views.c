@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fleet/pending.h"
 #include "formats/chip.h"
 
 #define ROWS_SPARE 64 /* for devices that join while room is made */
@@ -263,6 +264,34 @@ json_t *view_device(const struct app *app, const struct device *device)
     struct device_row row;
     take_device(app, device, &row);
     return view_device_row(&row);
+}
+
+static void append_pending(json_t *list, const struct device *device)
+{
+    const struct pending_token *token = pending_newest(device);
+    char id[13], mark[2 * PENDING_MARK_SIZE + 1];
+    for (; token; token = pending_next(token)) {
+        device_id_text(device->device_id, id);
+        godwit_hex_encode(token->token_sha256, PENDING_MARK_SIZE, mark);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I}", "device_id", id, "token",
+                                              mark, "product", token->product->name, "version",
+                                              token->version, "asked", (json_int_t)token->asked_s));
+    }
+}
+
+json_t *view_pending(const struct device *device)
+{
+    json_t *list = json_array();
+    append_pending(list, device);
+    return list;
+}
+
+json_t *view_pending_list(const struct fleet *fleet)
+{
+    json_t *list = json_array();
+    for (const struct device *device = fleet->devices; device; device = device->next)
+        append_pending(list, device);
+    return list;
 }
 
 json_t *view_device_list(struct app *app)

@@ -12,7 +12,10 @@ json_t *view_rollouts(const struct app *app); /* all, without their devices */
 /* With its devices; NULL when there is none. Takes the lock itself. */
 json_t *view_rollout(struct app *app, uint32_t rollout_id);
 json_t *view_device(const struct app *app, const struct device *device);
-json_t *view_device_list(struct app *app); /* all; takes the lock itself */
+json_t *view_device_list(struct app *app);            /* all; takes the lock itself */
+json_t *view_pending(const struct device *device);    /* tokens that wait, who asked last first */
+json_t *view_pending_list(const struct fleet *fleet); /* of all devices */
+void reply_no_device(struct http_request *request);   /* 404; api_devices.c */
 /* "7cdfa1000001" */
 void device_id_text(const uint8_t device_id[static 6], char out[static 13]);
 /* FORMAT unless 12 hex digits. */

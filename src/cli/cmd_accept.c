@@ -1,0 +1,77 @@
+/* Lets in, or sends away, a token that asks to join under a known device's id. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/remote.h"
+
+static bool is_hex(const char *text, size_t size)
+{
+    return strlen(text) == size && strspn(text, "0123456789abcdefABCDEF") == size;
+}
+
+static int choose(const struct options *options, const struct remote_flags *flags, int argc,
+                  char **argv)
+{
+    const char *const *words = options->words;
+    int status = options_parse(options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (!is_hex(words[0], 12))
+        return options_wrong(options, "'%s' is no device id of 12 hex digits", words[0]);
+    if (!is_hex(words[1], 16))
+        return options_wrong(options,
+                             "'%s' is no token of 16 hex digits; `godwit devices %s` shows which "
+                             "wait",
+                             words[1], words[0]);
+    struct remote remote;
+    if (!remote_open(&remote, flags)) return 1;
+    char path[64];
+    snprintf(path, sizeof path, "/api/v1/devices/%s/%s", words[0], options->command);
+    json_t *body = json_pack("{s:s}", "token", words[1]), *reply;
+    bool is_good = body && remote_call(&remote, "POST", path, body, &reply);
+    json_decref(body);
+    remote_close(&remote);
+    if (!is_good) return 1;
+    if (flags->json)
+        is_good = json_print(reply);
+    else if (!strcmp(options->command, "accept"))
+        printf("%s is let in with token %s; the token before is void\n", words[0], words[1]);
+    else
+        printf("token %s is sent away; %s goes on with the token it has\n", words[1], words[0]);
+    json_decref(reply);
+    return is_good ? 0 : 1;
+}
+
+int cmd_accept(int argc, char **argv)
+{
+    struct remote_flags flags = {0};
+    const char *words[2] = {NULL, NULL};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const struct options options = {"accept",
+                                    "DEVICE TOKEN [--json]",
+                                    "Lets a device in that joined before with another token, as "
+                                    "after a lost flash. `godwit devices` shows which wait.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    2,
+                                    2};
+    return choose(&options, &flags, argc, argv);
+}
+
+int cmd_reject(int argc, char **argv)
+{
+    struct remote_flags flags = {0};
+    const char *words[2] = {NULL, NULL};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const struct options options = {"reject",
+                                    "DEVICE TOKEN [--json]",
+                                    "Sends a token away that asks to join under the id of a device "
+                                    "that is known; that device is not touched.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    words,
+                                    2,
+                                    2};
+    return choose(&options, &flags, argc, argv);
+}

@@ -1,0 +1,49 @@
+/* Prints who waits to be let in, and what to type next. */
+#include "cli/pending.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/remote.h"
+
+bool pending_has(const json_t *pending, const char *device_id)
+{
+    size_t index;
+    json_t *token;
+    json_array_foreach(pending, index,
+                       token) if (!strcmp(json_text(token, "device_id"), device_id)) return true;
+    return false;
+}
+
+/* Who asked last comes first, and is the one that may be accepted. */
+static void commands_print(const json_t *token, bool is_last)
+{
+    const char *device = json_text(token, "device_id"), *mark = json_text(token, "token");
+    if (is_last)
+        printf("         let it in: godwit accept %s %s\n", device, mark);
+    else
+        puts("         it can be let in when those that asked later are sent away");
+    printf("         send it away: godwit reject %s %s\n", device, mark);
+}
+
+void pending_print(const json_t *pending)
+{
+    size_t index;
+    json_t *token;
+    const char *before = "";
+    char ago[32];
+    json_array_foreach(pending, index, token)
+    {
+        const char *device = json_text(token, "device_id");
+        bool is_last = strcmp(device, before) != 0;
+        before = device;
+        ago_words(json_number(token, "asked"), ago, sizeof ago);
+        printf("pending  %s asks to join as %s %s with another token, %s (asked first %s)\n",
+               device, json_text(token, "product"), json_text(token, "version"),
+               json_text(token, "token"), ago);
+        if (is_last)
+            puts("         its flash or record was lost, or it is a stranger who knows the id; "
+                 "the device with the former token goes on meanwhile");
+        commands_print(token, is_last);
+    }
+}

@@ -1,0 +1,248 @@
+/* A stranger who knows an id and holds a claim may ask as often as he likes, each time with another
+ * token: so a device keeps a handful of them, and a full list takes one new token a day for each
+ * place. Whoever asks is only written down here; the device with the old token works on, and its
+ * facts are its own. Rejected: one place for the token that asked last; two that ask in turn would
+ * then fill the history, and no operator could be sure which one is being let in. */
+#include "fleet/pending.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "fleet/memory.h"
+
+const struct pending_token *pending_next(const struct pending_token *token)
+{
+    for (token = token->next; token && token->is_rejected;)
+        token = token->next;
+    return token;
+}
+
+const struct pending_token *pending_newest(const struct device *device)
+{
+    const struct pending_token *token = device->pending;
+    return token && token->is_rejected ? pending_next(token) : token;
+}
+
+static struct pending_token *find(const struct device *device,
+                                  const uint8_t token_sha256[static 32])
+{
+    struct pending_token *token = device->pending;
+    while (token && !fleet_same_secret(token->token_sha256, token_sha256))
+        token = token->next;
+    return token;
+}
+
+static godwit_err add_event(struct db *db, const struct device *device, enum event_kind kind,
+                            const struct pending_token *token, int64_t now_s)
+{
+    struct event event = {.time_s = now_s, .kind = kind};
+    char mark[2 * PENDING_MARK_SIZE + 1];
+    godwit_hex_encode(token->token_sha256, PENDING_MARK_SIZE, mark);
+    snprintf(event.detail, sizeof event.detail, "token %s", mark);
+    memcpy(event.version, token->version, sizeof event.version);
+    return event_add(db, device->id, device->device_id, &event);
+}
+
+/* ---- asking ---- */
+
+/* Whether there is a place; the oldest token gives up its own where it is old enough. */
+static godwit_err make_room(struct fleet *fleet, struct db *db, struct device *device,
+                            int64_t now_s, bool *has_room_out)
+{
+    struct pending_token **last = NULL;
+    size_t count = 0;
+    for (struct pending_token **at = &device->pending; *at; at = &(*at)->next, count++)
+        last = at;
+    *has_room_out = count < PENDING_MAX || (*last)->asked_s + PENDING_KEEP_S <= now_s;
+    if (count < PENDING_MAX || !*has_room_out) return GODWIT_OK;
+    struct pending_token *oldest = *last;
+    godwit_err err =
+        db_run(db, "delete from pending_tokens where id = $1", DB_ARGS(db_int(oldest->id)));
+    if (err) return err;
+    fleet_lock(fleet);
+    *last = NULL;
+    fleet_unlock(fleet);
+    free(oldest);
+    return GODWIT_OK;
+}
+
+godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
+                        const struct pending_token *asks, bool *is_rejected_out)
+{
+    const struct pending_token *known = find(device, asks->token_sha256);
+    *is_rejected_out = known && known->is_rejected;
+    if (known) return GODWIT_OK;
+    bool has_room;
+    godwit_err err = make_room(fleet, db, device, asks->asked_s, &has_room);
+    if (err || !has_room) return err;
+    err = db_run(db,
+                 "insert into pending_tokens (org, device, product, token_sha256, asked, version)"
+                 " values ($1, $2, $3, $4, $5, $6)",
+                 DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(asks->product->id),
+                         db_blob(asks->token_sha256, 32), db_int(asks->asked_s),
+                         db_text(asks->version)));
+    int64_t id = db_last_id(db);
+    if (!err) err = add_event(db, device, EVENT_CONFLICT, asks, asks->asked_s);
+    if (err) return err;
+    struct pending_token *token = fleet_alloc(sizeof *token);
+    *token = *asks;
+    token->id = id;
+    fleet_lock(fleet);
+    token->next = device->pending;
+    device->pending = token;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+/* ---- choosing ---- */
+
+static const struct pending_token *find_mark(const struct device *device, const uint8_t *mark)
+{
+    const struct pending_token *token = pending_newest(device);
+    while (token && memcmp(token->token_sha256, mark, PENDING_MARK_SIZE))
+        token = pending_next(token);
+    return token;
+}
+
+/* What holds of the board keeps; what its predecessor ran, held and had written down does not. */
+static struct device_facts facts_anew(const struct device_facts *old,
+                                      const struct pending_token *token)
+{
+    struct device_facts facts = {.chip_id = old->chip_id,
+                                 .chip_revision = old->chip_revision,
+                                 .flash_size = old->flash_size,
+                                 .slot_size = old->slot_size,
+                                 .secure_version = old->secure_version,
+                                 .hardware_revision = old->hardware_revision,
+                                 .last_seen_s = old->last_seen_s};
+    memcpy(facts.version, token->version, sizeof facts.version);
+    return facts;
+}
+
+static godwit_err write_accepted(struct db *db, const struct device *device,
+                                 const struct pending_token *token,
+                                 const struct device_facts *facts)
+{
+    static const char *const STATEMENTS[] = {
+        "delete from failed_images where device = $1",
+        "delete from pending_tokens where device = $1 and is_rejected = 0",
+    };
+    godwit_err err = db_run(
+        db,
+        "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
+        " outcome_reason = 0, outcome_file = null, known_image = null where id = $1",
+        DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
+    if (!err)
+        err = db_run(
+            db, "update members set state = $2, reason = 0 where device = $1 and state <> $3",
+            DB_ARGS(db_int(device->id), db_int(MEMBER_SELECTED), db_int(MEMBER_SUPERSEDED)));
+    for (size_t i = 0; i < sizeof STATEMENTS / sizeof *STATEMENTS && !err; i++)
+        err = db_run(db, STATEMENTS[i], DB_ARGS(db_int(device->id)));
+    return err ? err : device_write_facts(db, device->id, facts);
+}
+
+/* Those that wait; the rejected ones stay known. */
+static void forget_waiting(struct device *device)
+{
+    for (struct pending_token **at = &device->pending; *at;) {
+        struct pending_token *token = *at;
+        if (token->is_rejected) {
+            at = &token->next;
+            continue;
+        }
+        *at = token->next;
+        free(token);
+    }
+}
+
+static void take_accepted(struct fleet *fleet, struct device *device,
+                          const struct pending_token *token, const struct device_facts *facts)
+{
+    fleet_lock(fleet);
+    index_remove(&fleet->devices_by_token, device);
+    memcpy(device->token_sha256, token->token_sha256, sizeof device->token_sha256);
+    index_add(&fleet->devices_by_token, device);
+    device->product->devices_count--;
+    device->product = token->product;
+    device->product->devices_count++;
+    device->facts = *facts;
+    device->last_outcome = (struct godwit_outcome){0};
+    memset(device->known_image, 0, sizeof device->known_image);
+    device->failed_images_count = 0;
+    device->is_answered = false;
+    device->changed_in = fleet->transaction;
+    for (struct member *member = device->members; member; member = member->next)
+        if (member->state != MEMBER_SUPERSEDED) member_set(member, MEMBER_SELECTED, 0);
+    forget_waiting(device);
+    fleet_unlock(fleet);
+}
+
+godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *device,
+                          const uint8_t mark[static PENDING_MARK_SIZE], int64_t now_s,
+                          enum pending_result *result_out)
+{
+    const struct pending_token *token = find_mark(device, mark);
+    *result_out = PENDING_NONE;
+    if (!token) return GODWIT_OK;
+    *result_out = PENDING_OLDER;
+    if (token != pending_newest(device)) return GODWIT_OK;
+    *result_out = PENDING_TAKEN;
+    if (device_find_by_token(fleet, token->token_sha256)) return GODWIT_OK;
+    *result_out = PENDING_DONE;
+    fleet_lock(fleet);
+    const struct device_facts facts = facts_anew(&device->facts, token);
+    fleet_unlock(fleet);
+    godwit_err err = write_accepted(db, device, token, &facts);
+    if (!err) err = add_event(db, device, EVENT_ACCEPTED, token, now_s);
+    if (!err) take_accepted(fleet, device, token, &facts);
+    return err;
+}
+
+godwit_err pending_reject(struct fleet *fleet, struct db *db, struct device *device,
+                          const uint8_t mark[static PENDING_MARK_SIZE], int64_t now_s,
+                          enum pending_result *result_out)
+{
+    const struct pending_token *waits = find_mark(device, mark);
+    *result_out = waits ? PENDING_DONE : PENDING_NONE;
+    if (!waits) return GODWIT_OK;
+    godwit_err err = db_run(db, "update pending_tokens set is_rejected = 1 where id = $1",
+                            DB_ARGS(db_int(waits->id)));
+    if (!err) err = add_event(db, device, EVENT_REJECTED, waits, now_s);
+    if (err) return err;
+    fleet_lock(fleet);
+    find(device, waits->token_sha256)->is_rejected = true;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+/* ---- reading ---- */
+
+void pending_load(struct fleet *fleet, const struct db_rows *rows)
+{
+    uint8_t device_id[16];
+    db_column_blob(rows, 0, device_id, sizeof device_id);
+    struct device *device = device_find(fleet, device_id);
+    struct product *product = fleet->products;
+    while (product && product->id != db_column_int(rows, 2))
+        product = product->next;
+    if (!device || !product) return;
+    struct pending_token *token = fleet_alloc(sizeof *token);
+    token->id = db_column_int(rows, 1);
+    token->product = product;
+    db_column_blob(rows, 3, token->token_sha256, sizeof token->token_sha256);
+    token->asked_s = db_column_int(rows, 4);
+    db_column_text(rows, 5, token->version, sizeof token->version);
+    token->is_rejected = db_column_int(rows, 6);
+    token->next = device->pending;
+    device->pending = token;
+}
+
+void pending_free(struct device *device)
+{
+    for (struct pending_token *token = device->pending, *next; token; token = next) {
+        next = token->next;
+        free(token);
+    }
+    device->pending = NULL;
+}

@@ -1,0 +1,52 @@
+/* Tokens that ask to join under the id of a device that joined with another token: its own after a
+ * lost flash, or a stranger's. None changes anything until an operator accepts it. */
+#pragma once
+
+#include "fleet/fleet.h"
+
+#define PENDING_MAX 8        /* tokens kept for one device, rejected ones too */
+#define PENDING_KEEP_S 86400 /* a full list takes a new one in the place of one that is older */
+#define PENDING_MARK_SIZE 8  /* first bytes of its SHA-256: how people and the API name a token */
+
+struct pending_token {
+    int64_t id;
+    uint8_t token_sha256[32];
+    struct product *product; /* of the claim that it came with */
+    int64_t asked_s;         /* for the first time */
+    char version[33];        /* what it said it runs */
+    bool is_rejected;
+    struct pending_token *next; /* who asked last comes first */
+};
+
+/* The token that asked last and waits, or one that asked before it; NULL: none. Lock held. */
+const struct pending_token *pending_newest(const struct device *device);
+const struct pending_token *pending_next(const struct pending_token *token);
+
+/* Keeps a token that is new, with a line in the device's history; a full list, and a token that is
+ * known, change nothing. is_rejected_out: an operator has sent it away. Writer. */
+GODWIT_MUST_USE godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
+                                        const struct pending_token *asks, bool *is_rejected_out);
+
+enum pending_result {
+    PENDING_DONE,
+    PENDING_NONE,  /* no such token waits */
+    PENDING_OLDER, /* another one has asked since */
+    PENDING_TAKEN  /* it is another device's by now */
+};
+
+/* The device is from now on the one with the token of this mark. What its predecessor said and was
+ * told is void: rollouts start anew from what it says. Writer. */
+GODWIT_MUST_USE godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *device,
+                                          const uint8_t mark[static PENDING_MARK_SIZE],
+                                          int64_t now_s, enum pending_result *result_out);
+/* Sends it away; it is remembered, so that it is not shown again. Writer. */
+GODWIT_MUST_USE godwit_err pending_reject(struct fleet *fleet, struct db *db, struct device *device,
+                                          const uint8_t mark[static PENDING_MARK_SIZE],
+                                          int64_t now_s, enum pending_result *result_out);
+
+/* Reading at start, and the end. */
+#define PENDING_LOAD_SQL                                                                     \
+    "select d.device_id, p.id, p.product, p.token_sha256, p.asked, p.version, p.is_rejected" \
+    " from pending_tokens p join devices d on d.id = p.device order by p.id"
+void pending_load(struct fleet *fleet, const struct db_rows *rows);
+void pending_free(struct device *device);
