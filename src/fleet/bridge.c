@@ -38,8 +38,7 @@ static enum godwit_reason judge_policy(const struct bridge_place *place,
                                        const struct image_trust *trust)
 {
     const struct godwit_policy *next = &trust->policy;
-    if (!trust->has_policy)
-        return place->has_policy ? GODWIT_REASON_POLICY_MISSING : GODWIT_REASON_NONE;
+    if (!trust->has_policy) return GODWIT_REASON_NONE;
     bool is_undo = next->counter < place->counter;
     if (next->floor < place->floor && !is_undo) return GODWIT_REASON_POLICY_FLOOR;
     bool is_free =
@@ -48,11 +47,19 @@ static enum godwit_reason judge_policy(const struct bridge_place *place,
                                                       : GODWIT_REASON_POLICY_KEYS;
 }
 
+bool bridge_lacks_policy(const struct bridge_place *place, const struct image *image)
+{
+    return place->has_policy && image->trust.is_known && !image->trust.has_policy;
+}
+
+/* In the order of the device's checks, but for a missing policy (8): with it a counter is missing
+ * too (6), and it is the policy that must be put in. */
 enum godwit_reason bridge_judge(const struct bridge_place *place, const struct image *image,
                                 uint32_t counter, bool allow_downgrade)
 {
     const struct image_trust *trust = &image->trust;
     if (image->secure_version < place->secure_version) return GODWIT_REASON_SECURE_VERSION;
+    if (bridge_lacks_policy(place, image)) return GODWIT_REASON_POLICY_MISSING;
     if (counter < place->floor) return GODWIT_REASON_BELOW_FLOOR;
     if (counter < place->counter && !allow_downgrade) return GODWIT_REASON_DOWNGRADE;
     if (!place->policy || !trust->is_known) return GODWIT_REASON_NONE;

@@ -17,6 +17,8 @@ struct bridge_place {
 /* Why a device there would refuse the image, as the device itself would say it; or NONE. */
 enum godwit_reason bridge_judge(const struct bridge_place *place, const struct image *image,
                                 uint32_t counter, bool allow_downgrade);
+/* Whether it obeys the policy of what it runs and the image has none: nothing leads there. */
+bool bridge_lacks_policy(const struct bridge_place *place, const struct image *image);
 /* Where it is once it has confirmed that image. */
 struct bridge_place bridge_after(const struct bridge_place *place, const struct image *image);
 /* Where the device is now. */

@@ -14,34 +14,55 @@ static bool selects(const struct rollout *rollout, const struct device *device)
     return !rollout->picks || device_member(device, rollout);
 }
 
-/* Floor and counter (check 6). */
+/* Check 6. An image without P1 has counter 0, so where one is asked for that is the true reason,
+ * and no flag of a rollout mends it. */
 static enum decision_reason judge_counter(const struct bridge_place *here,
-                                          const struct rollout *rollout)
+                                          const struct rollout *rollout, const struct image *target)
 {
     uint32_t counter = rollout->release->counter;
+    if (bridge_lacks_policy(here, target)) return DECISION_POLICY_MISSING;
     if (counter < here->floor) return DECISION_BELOW_FLOOR;
     if (counter < here->counter && !rollout->allow_downgrade) return DECISION_DOWNGRADE;
     return DECISION_OFFERED;
 }
 
-/* Who may speak to the device, and by which way the release is reached; decides which image. Where
- * the server does not know what runs, it can not know that a device would refuse: then the device
- * judges. */
+/* Why a device would refuse the release itself, where no bridge leads there. */
+static enum decision_reason reason_of(enum godwit_reason reason)
+{
+    switch (reason) {
+    case GODWIT_REASON_UNSIGNED:
+        return DECISION_UNSIGNED;
+    case GODWIT_REASON_SIGNATURE_THRESHOLD:
+        return DECISION_SIGNATURE_THRESHOLD;
+    case GODWIT_REASON_POLICY_FLOOR:
+        return DECISION_POLICY_FLOOR;
+    case GODWIT_REASON_POLICY_KEYS:
+        return DECISION_POLICY_KEYS;
+    default:
+        return DECISION_NO_BRIDGE;
+    }
+}
+
+/* By which way the release is reached (checks 11 and 13); decides which image. Where the server
+ * does not know what runs, it can not know that a device would refuse: then the device judges. */
 static enum decision_reason judge_trust(const struct device *device, const struct fleet *fleet,
                                         const struct rollout *rollout, const struct image **image)
 {
     const struct bridge_trip trip = {
         .device = device, .target = *image, .allow_downgrade = rollout->allow_downgrade};
     const struct image *first;
-    if (fleet->deploy_keys_count && bridge_deploy_key(device, fleet) == BRIDGE_KEY_NONE)
-        return DECISION_DEPLOY_KEY;
     unsigned installs = bridge_plan(fleet, &trip, &first);
-    if (installs == 0) return bridge_running(device, fleet) ? DECISION_NO_BRIDGE : DECISION_OFFERED;
+    if (installs == 0) {
+        const struct bridge_place here = bridge_here(device, fleet);
+        if (!bridge_running(device, fleet)) return DECISION_OFFERED;
+        return reason_of(
+            bridge_judge(&here, *image, rollout->release->counter, rollout->allow_downgrade));
+    }
     *image = first;
     return installs == 1 ? DECISION_OFFERED : DECISION_BRIDGE;
 }
 
-/* The first closed gate, or OFFERED or BRIDGE and what to install. */
+/* The first closed gate behind chip and board, or OFFERED or BRIDGE and what to install. */
 static enum decision_reason judge(const struct device *device, const struct fleet *fleet,
                                   const struct rollout *rollout, const struct member *member,
                                   const struct image **image)
@@ -51,7 +72,7 @@ static enum decision_reason judge(const struct device *device, const struct flee
     const struct bridge_place here = bridge_here(device, fleet);
     if (target->file_size > facts->slot_size) return DECISION_SLOT_SIZE;
     if (target->secure_version < facts->secure_version) return DECISION_SECURE_VERSION;
-    enum decision_reason reason = judge_counter(&here, rollout);
+    enum decision_reason reason = judge_counter(&here, rollout, target);
     if (reason == DECISION_OFFERED) reason = judge_trust(device, fleet, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
     if (fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
@@ -72,6 +93,29 @@ bool decide_has_proven(const struct device *device, const struct release *releas
     return !device->facts.on_trial && runs(device, release);
 }
 
+/* In the order of the device's checks: whose word counts (2), the file for it (6 and 8), the rest.
+ */
+static enum decision_reason judge_all(const struct device *device, const struct fleet *fleet,
+                                      const struct rollout *rollout, const struct member *member,
+                                      const struct image **image)
+{
+    enum decision_reason reason;
+    if (fleet->deploy_keys_count && bridge_deploy_key(device, fleet) == BRIDGE_KEY_NONE)
+        return DECISION_DEPLOY_KEY;
+    *image = fit_image(rollout->release, &device->facts, &reason);
+    return *image ? judge(device, fleet, rollout, member, image) : reason;
+}
+
+/* A failure in this very rollout stands in the history already. */
+static bool must_note(const struct device *device, const struct decision *decision,
+                      const struct member *member)
+{
+    bool is_failure = decision->reason == DECISION_FAILED_BEFORE;
+    if (device->not_told_rollout == decision->rollout->id) return false;
+    if (is_failure) return !member || member->state != MEMBER_FAILED;
+    return !strcmp(decision_reason_state(decision->reason), "unfit");
+}
+
 struct decision decide(const struct device *device, const struct fleet *fleet)
 {
     struct decision decision = {.kind = DECIDE_STAY};
@@ -86,11 +130,13 @@ struct decision decide(const struct device *device, const struct fleet *fleet)
     decision.reason = DECISION_CURRENT;
     if (runs(device, rollout->release)) return decision;
 
-    const struct image *image = fit_image(rollout->release, &device->facts, &decision.reason);
-    if (!image) return decision;
+    const struct image *image = NULL;
     const struct member *member = device_member(device, rollout);
-    decision.reason = judge(device, fleet, rollout, member, &image);
-    if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) return decision;
+    decision.reason = judge_all(device, fleet, rollout, member, &image);
+    if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
+        decision.must_note = must_note(device, &decision, member);
+        return decision;
+    }
     decision.kind = DECIDE_INSTALL;
     decision.image = image;
     decision.must_tell = !member || member->state != MEMBER_UNDECIDED;
@@ -166,4 +212,11 @@ const char *decision_reason_state(enum decision_reason reason)
 const char *decision_reason_sentence(enum decision_reason reason)
 {
     return REASONS[reason].sentence;
+}
+
+const char *decision_sentence_by_id(const char *id)
+{
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++)
+        if (!strcmp(REASONS[i].id, id)) return REASONS[i].sentence;
+    return "";
 }

@@ -10,6 +10,8 @@
     X(NO_ROLLOUT, "no-rollout", "current", "no rollout selects it; it stays on what it runs")   \
     X(CURRENT, "current", "current", "it runs what was rolled out to it")                       \
     X(OFFERED, "offered", "updating", "it is told to install the release")                      \
+    X(DEPLOY_KEY, "deploy-key", "unfit",                                                        \
+      "it obeys no deploy key of this server; put the older key back into the data directory")  \
     X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "unfit",                                          \
       "the release has no image for this chip; upload one under a new version")                 \
     X(CHIP_REVISION, "chip-revision", "unfit",                                                  \
@@ -18,14 +20,27 @@
     X(SLOT_SIZE, "slot-size", "unfit", "the image is larger than the device's slot")            \
     X(SECURE_VERSION, "secure-version", "unfit",                                                \
       "the image's secure version is below the one burnt into the chip")                        \
+    X(POLICY_MISSING, "policy-missing", "unfit",                                                \
+      "it obeys the policy that it runs and the release has none; put one in with "             \
+      "`godwit policy`")                                                                        \
     X(DOWNGRADE, "downgrade", "unfit",                                                          \
       "the release counter is below the one the device runs; deploy with --allow-downgrade")    \
     X(BELOW_FLOOR, "below-floor", "unfit",                                                      \
       "the release counter is below the floor that signed firmware has set on the device")      \
-    X(DEPLOY_KEY, "deploy-key", "unfit",                                                        \
-      "it obeys no deploy key of this server; put the older key back into the data directory")  \
+    X(UNSIGNED, "unsigned", "unfit",                                                            \
+      "the release carries no signature; sign it and upload it under a new version")            \
+    X(SIGNATURE_THRESHOLD, "signature-threshold", "unfit",                                      \
+      "fewer keys that it trusts signed the release than its policy asks for; "                 \
+      "sign it with another one and upload it again")                                           \
+    X(POLICY_FLOOR, "policy-floor", "unfit",                                                    \
+      "the release's policy would lower the floor; give it one that is not "                    \
+      "lower, under a new version")                                                             \
+    X(POLICY_KEYS, "policy-keys", "unfit",                                                      \
+      "the release's policy lists no image key that it trusts; list one, or deploy "            \
+      "a bridge release first")                                                                 \
     X(NO_BRIDGE, "no-bridge", "unfit",                                                          \
-      "no chain of releases leads there by keys that it trusts; deploy a bridge release first") \
+      "no key that it trusts signed the release, and no other release hands one on; "           \
+      "sign with one, or deploy a bridge release first")                                        \
     X(FAILED_BEFORE, "failed-before", "failed",                                                 \
       "this image failed on this device and is not offered to it again; roll out a better one") \
     X(TURN, "turn", "waiting",                                                                  \
@@ -45,6 +60,7 @@ struct decision {
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
     const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
     bool must_tell; /* INSTALL: not told yet; commit its number before the answer leaves */
+    bool must_note; /* STAY: unfit, and its history does not say so yet of this rollout */
 };
 
 /* What one outcome means for the rollout it belongs to. */
@@ -71,3 +87,5 @@ bool device_is_news(struct device *device, const struct decision *decision);
 const char *decision_reason_id(enum decision_reason reason);
 const char *decision_reason_state(enum decision_reason reason);
 const char *decision_reason_sentence(enum decision_reason reason);
+/* The sentence of a reason by its text id; "" for an unknown one. */
+const char *decision_sentence_by_id(const char *id);

@@ -102,8 +102,10 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 {
     take_facts(&device->facts, checkin, now_s);
     mark_dirty(fleet, device);
+    const struct decision decision = decide(device, fleet);
     return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
-           is_new_image(device) || proven_member(device) || decide(device, fleet).must_tell;
+           is_new_image(device) || proven_member(device) || decision.must_tell ||
+           decision.must_note;
 }
 
 bool device_may_download(const struct fleet *fleet, const struct device *device,
@@ -343,9 +345,30 @@ static godwit_err tell_event(struct record *record, const struct decision *decis
     return add_event(record, EVENT_TOLD, decision->rollout->release->version, &told);
 }
 
+godwit_err device_note_not_told(struct fleet *fleet, struct db *db, struct device *device,
+                                const struct decision *decision, int64_t now_s)
+{
+    struct event event = {.time_s = now_s, .kind = EVENT_NOT_TOLD};
+    const struct rollout *rollout = decision->rollout;
+    memcpy(event.version, rollout->release->version, sizeof event.version);
+    snprintf(event.detail, sizeof event.detail, "%s", decision_reason_id(decision->reason));
+    godwit_err err = event_add(db, device->id, device->device_id, &event);
+    if (!err)
+        err = db_run(db, "update devices set not_told_rollout = $1 where id = $2",
+                     DB_ARGS(db_int(rollout->id), db_int(device->id)));
+    if (err) return err;
+    fleet_lock(fleet);
+    device->not_told_rollout = rollout->id;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
 static godwit_err record_offer(struct record *record)
 {
     struct decision decision = decide_now(record);
+    if (decision.must_note)
+        return device_note_not_told(record->fleet, record->db, record->device, &decision,
+                                    record->now_s);
     if (!decision.must_tell) return GODWIT_OK;
     struct rollout *rollout = rollout_find(record->fleet, decision.rollout->id);
     struct member *member = device_member(record->device, rollout);

@@ -148,6 +148,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     device->id = db_column_int(rows, 0);
     db_column_blob(rows, 1, device->device_id, 16);
     db_column_blob(rows, 2, device->token_sha256, 32);
+    device->not_told_rollout = (uint32_t)db_column_int(rows, 3);
     int64_t product = db_column_int(rows, 4);
     for (device->product = fleet->products; device->product && device->product->id != product;)
         device->product = device->product->next;

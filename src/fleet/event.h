@@ -17,7 +17,8 @@
     X(BRIDGED, "bridged", "it runs this version, a stop on the way to the one rolled out")  \
     X(NOTICE, "notice", "it noticed something that is no install")                          \
     X(ACCEPTED, "accepted", "an operator let another token in; the one before is void")     \
-    X(REJECTED, "rejected", "an operator sent another token away")
+    X(REJECTED, "rejected", "an operator sent another token away")                          \
+    X(NOT_TOLD, "not-told", "it is not told to install this version")
 
 #define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
 enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
@@ -35,6 +36,10 @@ struct event {
 const char *event_kind_name(enum event_kind kind);
 /* What happened, for a person: the reason's sentence, else the kind's. */
 const char *event_sentence(const struct event *event);
+/* Text id of the reason. NOT_TOLD has one of decide.h, which stands in its detail. */
+const char *event_reason_id(const struct event *event);
+/* The device's own words, or what more there is to say. */
+const char *event_detail(const struct event *event);
 /* Records and logs it. Writer. id is unused. */
 GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
                                      const uint8_t device_id[static 16], const struct event *event);

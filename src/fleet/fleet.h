@@ -120,7 +120,8 @@ struct device {
     size_t failed_images_count;
     uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
     struct member *members;
-    uint64_t changed_in; /* transaction that last touched it */
+    uint32_t not_told_rollout; /* its history says why it is unfit for this one; 0: none */
+    uint64_t changed_in;       /* transaction that last touched it */
     /* what it was answered last, since the start; for the log alone */
     bool is_answered;
     uint32_t answered_reason, answered_rollout;
@@ -249,6 +250,11 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
+struct decision;
+/* A line in its history that says why it is not told to install what the rollout brings. Writer. */
+GODWIT_MUST_USE godwit_err device_note_not_told(struct fleet *fleet, struct db *db,
+                                                struct device *device,
+                                                const struct decision *decision, int64_t now_s);
 /* Whether the bytes are what the device's present, committed decision tells it to install. */
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32]);

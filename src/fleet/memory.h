@@ -11,7 +11,7 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
 
 /* The columns that device_load reads, in its order. */
 #define DEVICE_LOAD_SQL                                                                           \
-    "select id, device_id, token_sha256, 0, product, last_seen, outcome_id,"                      \
+    "select id, device_id, token_sha256, not_told_rollout, product, last_seen, outcome_id,"       \
     " outcome_stage, outcome_reason, outcome_file, known_image, agent_version, project, version," \
     " idf_version, slot, image_sha256, file_sha256, idle_file_sha256, counter, progress,"         \
     " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \

@@ -131,7 +131,8 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
     godwit_err err = db_run(
         db,
         "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
-        " outcome_reason = 0, outcome_file = null, known_image = null where id = $1",
+        " outcome_reason = 0, outcome_file = null, known_image = null, not_told_rollout = 0 where "
+        "id = $1",
         DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
     if (!err)
         err = db_run(
@@ -171,6 +172,7 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     memset(device->known_image, 0, sizeof device->known_image);
     device->failed_images_count = 0;
     device->is_answered = false;
+    device->not_told_rollout = 0;
     device->changed_in = fleet->transaction;
     for (struct member *member = device->members; member; member = member->next)
         if (member->state != MEMBER_SUPERSEDED) member_set(member, MEMBER_SELECTED, 0);

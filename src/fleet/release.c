@@ -47,7 +47,7 @@ const struct file *file_find(const struct fleet *fleet, const uint8_t digest[sta
 
 /* ---- whom a file could be for ---- */
 
-/* How far a device gets with a file before it refuses, to name the best of several refusals. */
+/* How near a file is to being taken, to name the best of the refusals of several devices. */
 static unsigned progress_of(enum godwit_reason reason)
 {
     static const enum godwit_reason ORDER[] = {

@@ -2,6 +2,7 @@
  * anew: a check-in reads them on the hot path. */
 #include <stdlib.h>
 
+#include "fleet/decide.h"
 #include "fleet/memory.h"
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state)
@@ -79,6 +80,25 @@ static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int
     return err;
 }
 
+/* Who can not take it is said so at once, with what the server knows; who changes before he asks,
+ * then. The lock is taken for each device anew. */
+static godwit_err note_unfit(struct fleet *fleet, struct db *db, const struct rollout *rollout,
+                             int64_t now_s)
+{
+    godwit_err err =
+        db_run(db, "update devices set not_told_rollout = 0 where not_told_rollout = $1",
+               DB_ARGS(db_int(rollout->id))); /* a rollout that is gone may have had this number */
+    for (struct device *device = fleet->devices; device && !err; device = device->next) {
+        fleet_lock(fleet);
+        if (device->not_told_rollout == rollout->id) device->not_told_rollout = 0;
+        const struct decision decision = decide(device, fleet);
+        fleet_unlock(fleet);
+        if (decision.rollout == rollout && decision.must_note)
+            err = device_note_not_told(fleet, db, device, &decision, now_s);
+    }
+    return err;
+}
+
 godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_wish *wish,
                           int64_t now_s, struct rollout **rollout_out)
 {
@@ -100,7 +120,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     fleet->rollouts = rollout;
     fleet_unlock(fleet);
     *rollout_out = rollout;
-    return GODWIT_OK;
+    return note_unfit(fleet, db, rollout, now_s);
 }
 
 const char *member_state_name(enum member_state state)

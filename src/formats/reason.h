@@ -65,10 +65,10 @@
     X(SIGNATURE_KEY, 54, "signature-key",                                                         \
       "the file is not signed by a key that is trusted here; sign it with the product's key")     \
     X(SIGNATURE_THRESHOLD, 55, "signature-threshold",                                             \
-      "fewer distinct trusted keys signed the file than the policy asks for")                     \
+      "fewer distinct trusted keys signed the file than the policy asks for; sign with another")  \
     X(POLICY_FORMAT, 56, "policy-format", "the policy block is malformed")                        \
     X(POLICY_MISSING, 57, "policy-missing",                                                       \
-      "the running image has a policy, so an image without one is refused")                       \
+      "the running image has a policy, so one without is refused; put one in: `godwit policy`")   \
     X(POLICY_FLOOR, 58, "policy-floor",                                                           \
       "the image's policy would lower the floor; a floor only rises")                             \
     X(POLICY_KEYS, 59, "policy-keys",                                                             \

@@ -93,9 +93,9 @@ static json_t *view_event(const struct event *event)
 {
     return json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "event_id", (json_int_t)event->id,
                      "time", (json_int_t)event->time_s, "kind", event_kind_name(event->kind),
-                     "stage", godwit_stage_name(event->stage), "reason",
-                     godwit_reason_id(event->reason), "sentence", event_sentence(event), "version",
-                     event->version, "detail", event->detail);
+                     "stage", godwit_stage_name(event->stage), "reason", event_reason_id(event),
+                     "sentence", event_sentence(event), "version", event->version, "detail",
+                     event_detail(event));
 }
 
 static void reply_events(struct http_request *request, int64_t device)

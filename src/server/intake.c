@@ -207,6 +207,32 @@ static json_t *signatures_json(const struct intake *intake)
     return list;
 }
 
+/* What leads devices to it that run the newest release and would refuse it. */
+static const struct {
+    enum godwit_reason reason;
+    const char *words;
+} CURES[] = {
+    {GODWIT_REASON_UNSIGNED, "sign it and upload it again"},
+    {GODWIT_REASON_SIGNATURE_KEY, "no key that it trusts signed the file; sign it with one and "
+                                  "upload it again, or deploy a bridge release first"},
+    {GODWIT_REASON_SIGNATURE_THRESHOLD,
+     "fewer keys that it trusts signed the file than its policy asks for; sign it with another one "
+     "(`godwit sign`) and upload it again"},
+    {GODWIT_REASON_POLICY_MISSING, "it obeys a policy and the file has none; put one in with "
+                                   "`godwit policy`, sign it and upload it again"},
+    {GODWIT_REASON_POLICY_FLOOR,
+     "the file's policy would lower the floor; give it one that is not lower"},
+    {GODWIT_REASON_POLICY_KEYS, "the file's policy lists no key that it trusts; list one, or "
+                                "deploy a bridge release first"},
+};
+
+static const char *cure_of(enum godwit_reason reason)
+{
+    for (size_t i = 0; i < sizeof CURES / sizeof *CURES; i++)
+        if (CURES[i].reason == reason) return CURES[i].words;
+    return godwit_reason_sentence(reason);
+}
+
 /* What a person should know of a file that was taken, or NULL. */
 static json_t *warning_json(const struct intake *intake)
 {
@@ -217,10 +243,8 @@ static json_t *warning_json(const struct intake *intake)
         return json_string("its policy lists no deploy key of this server, so it can not be rolled "
                            "out: a device that runs it would obey this server no more");
     if (intake->verdict.result != UPLOAD_ADDED || !intake->verdict.reason) return json_null();
-    snprintf(words, sizeof words,
-             "a device on the newest release would refuse it (%s) and is led over another release "
-             "where one hands the keys on",
-             godwit_reason_id(intake->verdict.reason));
+    snprintf(words, sizeof words, "a device on the newest release would refuse it (%s): %s",
+             godwit_reason_id(intake->verdict.reason), cure_of(intake->verdict.reason));
     return json_string(words);
 }
 

@@ -11,10 +11,21 @@
 #include "fleet/decide.h"
 
 enum { NOT_A_MEMBER = MEMBER_STATE_COUNT };
-enum { RUNNING = 77, KEY_OLD = 0x11, KEY_NEW = 0x22 };
+enum { RUNNING = 77, KEY_OLD = 0x11, KEY_NEW = 0x22, KEY_ELSE = 0x55 };
 
 /* What the server knows of the way from what runs to what is rolled out. */
-enum way { WAY_UNKNOWN, WAY_NONE, WAY_BRIDGE, WAY_DEAF, WAY_COUNT };
+enum way {
+    WAY_UNKNOWN,
+    WAY_NONE,
+    WAY_BRIDGE,
+    WAY_DEAF,
+    WAY_BARE,     /* the release has no policy */
+    WAY_UNSIGNED, /* and no signature */
+    WAY_FEW,      /* two keys are asked for, and one signed */
+    WAY_FLOOR,    /* its policy lowers the floor */
+    WAY_KEYS,     /* its policy lists another key */
+    WAY_COUNT
+};
 
 struct world {
     struct fleet fleet;
@@ -91,18 +102,31 @@ static void fill_releases(struct world *world)
         releases[i]->counter = i == 1 ? 9 : 7;
         fill_image(releases[i], 0, NAMES[i]);
     }
-    trust_of(&world->running.images[0], KEY_OLD, KEY_OLD, 0);
     trust_of(&world->bridge.images[0], KEY_OLD, KEY_OLD, KEY_NEW);
-    trust_of(&world->release.images[0], KEY_NEW, KEY_NEW, 0);
-    trust_of(&world->old_release.images[0], KEY_NEW, KEY_NEW, 0);
     world->release.next = &world->bridge;
     index_init(&world->fleet.images_by_digest, offsetof(struct image, image_sha256), 32);
     index_add(&world->fleet.images_by_digest, &world->running.images[0]);
 }
 
+/* Of both releases that are rolled out. */
+static void fill_trust(struct world *world, struct image *image)
+{
+    struct image_trust *trust = &image->trust;
+    *trust = (struct image_trust){0};
+    trust_of(image, world->way < WAY_FEW ? KEY_NEW : KEY_OLD, KEY_NEW, 0);
+    if (world->way == WAY_BARE || world->way == WAY_UNSIGNED) trust->has_policy = false;
+    if (world->way == WAY_UNSIGNED) trust->keys_count = 0, trust->has_policy = true;
+    if (world->way == WAY_FLOOR) trust->policy.floor = 6;
+    if (world->way == WAY_KEYS) memset(trust->policy.image_keys[0], KEY_ELSE, 32);
+}
+
 static void pick_way(struct exhaust *walk, struct world *world)
 {
     world->way = (enum way)exhaust_pick(walk, WAY_COUNT);
+    trust_of(&world->running.images[0], KEY_OLD, KEY_OLD, world->way < WAY_FEW ? 0 : KEY_NEW);
+    if (world->way == WAY_FEW) world->running.images[0].trust.policy.threshold = 2;
+    fill_trust(world, &world->release.images[0]);
+    fill_trust(world, &world->old_release.images[0]);
     world->bridge.frozen = world->way == WAY_BRIDGE;
     world->fleet.deploy_keys_count = 1;
     memset(world->fleet.deploy_keys[0], 0x33, 64);
@@ -145,16 +169,37 @@ static enum decision_reason first_that_holds(const struct gate *gates, size_t co
 }
 #define FIRST_THAT_HOLDS(gates) first_that_holds(gates, sizeof(gates) / sizeof *(gates))
 
+/* Why the device would refuse either release by what it obeys. */
+static enum decision_reason refusal(const struct world *world)
+{
+    switch (world->way) {
+    case WAY_NONE:
+        return DECISION_NO_BRIDGE;
+    case WAY_UNSIGNED:
+        return DECISION_UNSIGNED;
+    case WAY_FEW:
+        return DECISION_SIGNATURE_THRESHOLD;
+    case WAY_FLOOR: /* an undo may bring a lower one */
+        return world->device.facts.counter < 7 ? DECISION_POLICY_FLOOR : DECISION_OFFERED;
+    case WAY_KEYS: /* the floor is looked at first; only the older release gets that far with it */
+        return world->device.facts.floor > 7 && world->device.facts.counter < 7
+                   ? DECISION_POLICY_FLOOR
+                   : DECISION_POLICY_KEYS;
+    default:
+        return DECISION_OFFERED;
+    }
+}
+
 /* Of the newer rollout: its counter is 7, that of the bridge too. */
 static enum decision_reason expected_of_new(const struct world *world)
 {
     const struct device_facts *facts = &world->device.facts;
     bool undecided = world->standing == MEMBER_UNDECIDED;
     const struct gate gates[] = {
+        {world->way == WAY_BARE, DECISION_POLICY_MISSING},
         {facts->floor > 7, DECISION_BELOW_FLOOR},
         {facts->counter > 7 && !world->rollout.allow_downgrade, DECISION_DOWNGRADE},
-        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
-        {world->way == WAY_NONE, DECISION_NO_BRIDGE},
+        {refusal(world) != DECISION_OFFERED, refusal(world)},
         {world->device.failed_images_count, DECISION_FAILED_BEFORE},
         {world->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
         {!undecided && world->rollout.undecided_count >= 10, DECISION_TURN},
@@ -171,10 +216,11 @@ static enum decision_reason expected_of_old(const struct world *world)
     bool is_known = facts->image_sha256[0] == RUNNING;
     bool is_late = facts->counter > 7 || facts->floor > 7; /* for the bridge */
     const struct gate gates[] = {
-        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
         {!is_known || world->way == WAY_UNKNOWN, DECISION_OFFERED},
-        {world->way == WAY_NONE || is_late, DECISION_NO_BRIDGE},
-        {true, DECISION_BRIDGE},
+        {world->way == WAY_BARE, DECISION_POLICY_MISSING},
+        {world->way == WAY_BRIDGE && is_late, DECISION_NO_BRIDGE},
+        {world->way == WAY_BRIDGE, DECISION_BRIDGE},
+        {true, refusal(world)},
     };
     return FIRST_THAT_HOLDS(gates);
 }
@@ -188,6 +234,7 @@ static enum decision_reason expected(const struct world *world)
         {facts->on_trial, DECISION_ON_TRIAL},
         {!mine, DECISION_NO_ROLLOUT},
         {selected && facts->image_sha256[0] == 1, DECISION_CURRENT},
+        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
         {!world->same_chip, DECISION_NO_IMAGE_FOR_CHIP},
         {!world->revision_fits, DECISION_CHIP_REVISION},
         {!world->hardware_fits, DECISION_HARDWARE},
@@ -218,6 +265,13 @@ static void every_small_world(void **state)
         bool by_new = decision.rollout == &world.rollout;
         if (offered)
             assert_int_equal(decision.must_tell, !by_new || world.standing != MEMBER_UNDECIDED);
+        /* a line in the history, once: not of what has failed in this very rollout */
+        const char *standing = decision_reason_state(decision.reason);
+        bool is_news = !strcmp(standing, "unfit") ||
+                       (!strcmp(standing, "failed") && world.standing != MEMBER_FAILED);
+        assert_int_equal(decision.must_note, is_news);
+        world.device.not_told_rollout = is_news ? decision.rollout->id : 0;
+        assert_false(decide(&world.device, &world.fleet).must_note);
         worlds++;
         installs += offered;
         seen[decision.reason]++;
