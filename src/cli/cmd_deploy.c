@@ -162,12 +162,16 @@ int cmd_deploy(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
     const char *words[2] = {NULL, NULL};
-    bool allow_downgrade = false, clean_break = false;
+    bool allow_downgrade = false, clean_break = false, no_deploy_key = false, relisted_key = false;
     const struct option_row rows[] = {
         {"--allow-downgrade", OPTION_FLAG, &allow_downgrade, NULL,
          "also to devices that run a higher release counter, down to their floor"},
         {"--clean-break", OPTION_FLAG, &clean_break, NULL,
          "its policy may drop every key that devices know, and it is meant"},
+        {"--no-deploy-key", OPTION_FLAG, &no_deploy_key, NULL,
+         "devices that run it take unsigned instructions, and it is meant"},
+        {"--relisted-key", OPTION_FLAG, &relisted_key, NULL,
+         "its policy lists a key again that was dropped, and it is meant"},
         DEPLOY_ROWS(flags),
     };
     const struct options options = {"deploy",
@@ -183,8 +187,10 @@ int cmd_deploy(int argc, char **argv)
     if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
-    json_t *body = json_pack("{s:s, s:s, s:b, s:b}", "product", words[0], "version", words[1],
-                             "allow_downgrade", allow_downgrade, "clean_break", clean_break);
+    json_t *body =
+        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", words[0], "version", words[1],
+                  "allow_downgrade", allow_downgrade, "clean_break", clean_break, "no_deploy_key",
+                  no_deploy_key, "relisted_key", relisted_key);
     status = deploy_to(&remote, body, &flags);
     remote_close(&remote);
     return status;
@@ -215,8 +221,9 @@ static int undo(const struct remote *remote, const char *product, const struct d
     int status = 1;
     if (version)
         status = deploy_to(remote,
-                           json_pack("{s:s, s:s, s:b, s:b}", "product", product, "version", version,
-                                     "allow_downgrade", 1, "clean_break", 1),
+                           json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", product,
+                                     "version", version, "allow_downgrade", 1, "clean_break", 1,
+                                     "no_deploy_key", 1, "relisted_key", 1),
                            flags);
     else
         fprintf(stderr,

@@ -17,6 +17,28 @@ static void signatures_print(const json_t *signatures)
                json_text(one, "scheme"));
 }
 
+/* What to know of it, and what to type next: only what the server would do. */
+static void advice_print(const json_t *reply, const char *product, const char *version)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(json_object_get(reply, "warnings"), index, one)
+        printf("note: %s\n", json_string_value(one));
+    if (json_is_false(json_object_get(reply, "deployable"))) return;
+    const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
+    bool asks = json_array_size(json_object_get(reply, "asks"));
+    printf(asks ? "if that is meant, deploy it with: godwit deploy %s %s%s%s"
+                : "deploy it with: godwit deploy %s %s%s%s",
+           product, quote, version, quote);
+    json_array_foreach(json_object_get(reply, "asks"), index, one)
+    {
+        fputs(" --", stdout);
+        for (const char *at = json_string_value(one); *at; at++)
+            putchar(*at == '_' ? '-' : *at);
+    }
+    putchar('\n');
+}
+
 static void understood_print(const json_t *reply)
 {
     const char *product = json_text(reply, "product"), *version = json_text(reply, "version");
@@ -30,10 +52,7 @@ static void understood_print(const json_t *reply)
         printf("%s is a new product; from now on %s\n", product,
                is_signed ? "only files with these signing keys are taken"
                          : "it is OPEN: who reaches the server decides what its devices run");
-    const char *warning = json_text(reply, "warning");
-    if (warning[0]) printf("note: %s\n", warning);
-    const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
-    printf("deploy it with: godwit deploy %s %s%s%s\n", product, quote, version, quote);
+    advice_print(reply, product, version);
 }
 
 /* False when the name is none that a query can carry. */

@@ -264,8 +264,7 @@ unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
 
 /* ---- releases that matter ---- */
 
-/* The image for that chip that went out before; by release counter, then by age. */
-static const struct image *image_before(const struct fleet *fleet, const struct image *image)
+const struct image *bridge_before(const struct fleet *fleet, const struct image *image)
 {
     const struct image *best = NULL;
     for (const struct release *release = fleet->releases; release; release = release->next) {
@@ -308,7 +307,7 @@ static bool keeps_seed(const struct godwit_policy *seed, const struct image_trus
 bool bridge_changes_trust(const struct fleet *fleet, const struct release *release)
 {
     for (size_t i = 0; release->frozen && i < release->images_count; i++) {
-        const struct image *image = &release->images[i], *before = image_before(fleet, image);
+        const struct image *image = &release->images[i], *before = bridge_before(fleet, image);
         bool is_same = before ? has_same_trust(&before->trust, &image->trust)
                               : keeps_seed(&release->product->seed, &image->trust);
         if (!is_same) return true;

@@ -46,6 +46,9 @@ struct bridge_trip {
 unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
                      const struct image **first_out);
 
+/* The image for the same chip that went out before it: of the next lower release counter, or of the
+ * same and an older release; NULL: none. */
+const struct image *bridge_before(const struct fleet *fleet, const struct image *image);
 /* Whether trust changed at this release: what its images ask of the next one is not what the
  * release before it asked, or the seed where none went out before. */
 bool bridge_changes_trust(const struct fleet *fleet, const struct release *release);

@@ -47,23 +47,6 @@ const struct file *file_find(const struct fleet *fleet, const uint8_t digest[sta
 
 /* ---- whom a file could be for ---- */
 
-/* How near a file is to being taken, to name the best of the refusals of several devices. */
-static unsigned progress_of(enum godwit_reason reason)
-{
-    static const enum godwit_reason ORDER[] = {
-        GODWIT_REASON_UNSIGNED,
-        GODWIT_REASON_SIGNATURE_KEY,
-        GODWIT_REASON_SIGNATURE_THRESHOLD,
-        GODWIT_REASON_POLICY_MISSING,
-        GODWIT_REASON_POLICY_FLOOR,
-        GODWIT_REASON_POLICY_KEYS,
-    };
-    unsigned at = 0;
-    while (at < sizeof ORDER / sizeof *ORDER && ORDER[at] != reason)
-        at++;
-    return at;
-}
-
 /* As a device judges it that stands there; its counter is its own affair. */
 static enum godwit_reason judge_at(const struct bridge_place *place, const struct upload *upload)
 {
@@ -73,16 +56,14 @@ static enum godwit_reason judge_at(const struct bridge_place *place, const struc
     return bridge_judge(&there, &upload->image, upload->counter, true);
 }
 
-/* Against the seed and each release that went out. latest_out: what devices say that run the
- * newest of them. NONE where any device could take the file. */
-static enum godwit_reason judge_everywhere(const struct fleet *fleet, const struct product *product,
-                                           const struct upload *upload,
-                                           enum godwit_reason *latest_out)
+/* Against the seed and each release that went out: whether any device could take the file.
+ * latest_out: what devices say that run the newest of them. */
+static bool is_for_somebody(const struct fleet *fleet, const struct product *product,
+                            const struct upload *upload, enum godwit_reason *latest_out)
 {
     const struct bridge_place seed = {.policy = &product->seed};
-    enum godwit_reason best = judge_at(&seed, upload);
+    bool is_taken = (*latest_out = judge_at(&seed, upload)) == GODWIT_REASON_NONE;
     const struct release *newest = NULL;
-    *latest_out = best;
     for (const struct release *release = fleet->releases; release; release = release->next) {
         if (release->product != product || !release->frozen) continue;
         for (size_t i = 0; i < release->images_count; i++) {
@@ -90,13 +71,13 @@ static enum godwit_reason judge_everywhere(const struct fleet *fleet, const stru
             if (image->chip_id != upload->image.chip_id) continue;
             const struct bridge_place place = bridge_after(&seed, image);
             enum godwit_reason reason = judge_at(&place, upload);
-            if (progress_of(reason) > progress_of(best)) best = reason;
+            is_taken |= reason == GODWIT_REASON_NONE;
             if (newest && newest->counter >= release->counter) continue;
             newest = release;
             *latest_out = reason;
         }
     }
-    return progress_of(best) == progress_of(GODWIT_REASON_NONE) ? GODWIT_REASON_NONE : best;
+    return is_taken;
 }
 
 /* What a product that this file makes would ask: its signers, of which one is enough. */
@@ -281,9 +262,7 @@ static struct upload_verdict judge_trust(const struct fleet *fleet, const struct
         const struct bridge_place seed = {.policy = &made.seed};
         verdict.reason = judge_at(&seed, upload);
     } else {
-        enum godwit_reason latest, best = judge_everywhere(fleet, place->product, upload, &latest);
-        verdict.reason = best ? best : latest;
-        if (!best) return verdict;
+        if (is_for_somebody(fleet, place->product, upload, &verdict.reason)) return verdict;
     }
     if (verdict.reason) verdict.result = UPLOAD_REFUSED;
     return verdict;

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "fleet/bridge.h"
+#include "fleet/consent.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -39,19 +41,21 @@ enum deploy_fault {
     DEPLOY_NO_RELEASE,
     DEPLOY_NO_DEVICE,
     DEPLOY_OTHER_PRODUCT,
-    DEPLOY_CLEAN_BREAK, /* and nobody has said that it is meant */
-    DEPLOY_OUT_OF_REACH /* devices that run it would obey this server no more */
+    DEPLOY_OUT_OF_REACH, /* devices that run it would obey this server no more */
+    DEPLOY_UNMEANT       /* its policy does what nobody has said is meant */
 };
 
 struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
-    bool picks, allow_downgrade, clean_break;
+    bool picks, allow_downgrade, consents[CONSENT_COUNT];
     size_t ids_count;
     uint8_t (*ids)[16];
     struct device **devices;
     enum deploy_fault fault;
     uint8_t fault_id[16];
+    enum consent unmeant;
+    char key[9], dropped_by[33]; /* RELISTED_KEY: which, and by which version */
     struct rollout *rollout;
 };
 
@@ -67,18 +71,33 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
     return DEPLOY_FINE;
 }
 
+/* The first thing that its policy does and nobody has said is meant. */
+static enum deploy_fault judge_consents(struct deploy *deploy, const struct image *image)
+{
+    const struct consents consents = consents_of(&deploy->change.app->fleet, image);
+    for (size_t i = 0; i < CONSENT_COUNT; i++) {
+        if (!consents.asks[i] || deploy->consents[i]) continue;
+        deploy->unmeant = (enum consent)i;
+        if (i != CONSENT_RELISTED_KEY) return DEPLOY_UNMEANT;
+        godwit_hex_encode(consents.relisted_key, 4, deploy->key);
+        memcpy(deploy->dropped_by, consents.dropped_by->version, sizeof deploy->dropped_by);
+        return DEPLOY_UNMEANT;
+    }
+    return DEPLOY_FINE;
+}
+
 /* What its policy would do to devices, before the first has it. */
-static enum deploy_fault judge_policies(const struct deploy *deploy, const struct release *release)
+static enum deploy_fault judge_policies(struct deploy *deploy, const struct release *release)
 {
     const struct fleet *fleet = &deploy->change.app->fleet;
-    for (size_t i = 0; i < release->images_count; i++) {
+    enum deploy_fault fault = DEPLOY_FINE;
+    for (size_t i = 0; i < release->images_count && !fault; i++) {
         const struct image_trust *trust = &release->images[i].trust;
         if (!trust->has_policy) continue;
         if (bridge_policy_key(fleet, &trust->policy) == BRIDGE_KEY_NONE) return DEPLOY_OUT_OF_REACH;
-        if (trust->policy.flags & GODWIT_POLICY_CLEAN_BREAK && !deploy->clean_break)
-            return DEPLOY_CLEAN_BREAK;
+        fault = judge_consents(deploy, &release->images[i]);
     }
-    return DEPLOY_FINE;
+    return fault;
 }
 
 static godwit_err deploy_run(struct change *change)
@@ -96,6 +115,35 @@ static godwit_err deploy_run(struct change *change)
     return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock), &deploy->rollout);
 }
 
+static void reply_unmeant(const struct deploy *deploy)
+{
+    struct http_request *request = deploy->change.request;
+    const char *field = consent_id(deploy->unmeant);
+    char detail[400];
+    if (deploy->unmeant == CONSENT_CLEAN_BREAK) {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s makes a clean break with the keys before it; if that is "
+                 "meant, deploy it with --clean-break",
+                 deploy->product, deploy->version);
+        problem(request, 409, "clean-break", detail, field);
+    } else if (deploy->unmeant == CONSENT_NO_DEPLOY_KEY) {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s lists no deploy key: devices that run it take instructions "
+                 "unsigned from then on; list one with `godwit policy --from-seed` or --deploy-key "
+                 "and upload it under a new version, or if that is meant, deploy it with "
+                 "--no-deploy-key",
+                 deploy->product, deploy->version);
+        problem(request, 409, "no-deploy-key", detail, field);
+    } else {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s lists the key %s… again, which %s had dropped: if it was "
+                 "stolen, the thief is trusted again; leave it out and upload it under a new "
+                 "version, or if it is meant, deploy it with --relisted-key",
+                 deploy->product, deploy->version, deploy->key, deploy->dropped_by);
+        problem(request, 409, "relisted-key", detail, field);
+    }
+}
+
 static void reply_fault(const struct deploy *deploy)
 {
     struct http_request *request = deploy->change.request;
@@ -108,12 +156,8 @@ static void reply_fault(const struct deploy *deploy)
     } else if (deploy->fault == DEPLOY_NO_DEVICE) {
         snprintf(detail, sizeof detail, "there is no device %s; `godwit devices` lists them", id);
         problem(request, 404, "no-device", detail, "devices");
-    } else if (deploy->fault == DEPLOY_CLEAN_BREAK) {
-        snprintf(detail, sizeof detail,
-                 "the policy of %s %s makes a clean break with the keys before it; if that is "
-                 "meant, deploy it with --clean-break",
-                 deploy->product, deploy->version);
-        problem(request, 409, "clean-break", detail, "clean_break");
+    } else if (deploy->fault == DEPLOY_UNMEANT) {
+        reply_unmeant(deploy);
     } else if (deploy->fault == DEPLOY_OUT_OF_REACH) {
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists no deploy key of this server: a device that runs it "
@@ -177,6 +221,14 @@ static bool read_flag(struct http_request *request, const json_t *body, const ch
     return false;
 }
 
+static bool read_consents(struct http_request *request, const json_t *body,
+                          bool out[static CONSENT_COUNT])
+{
+    for (size_t i = 0; i < CONSENT_COUNT; i++)
+        if (!read_flag(request, body, consent_id(i), &out[i])) return false;
+    return true;
+}
+
 void handle_deploy(struct http_request *request)
 {
     json_t *body = body_object(request);
@@ -194,7 +246,7 @@ void handle_deploy(struct http_request *request)
     }
     bool good = version && read_picks(deploy, json_object_get(body, "devices")) &&
                 read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
-                read_flag(request, body, "clean_break", &deploy->clean_break);
+                read_consents(request, body, deploy->consents);
     json_decref(body);
     if (good) change_submit(&deploy->change, NULL);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/bridge.h"
+#include "fleet/consent.h"
 #include "formats/chip.h"
 #include "formats/filekind.h"
 #include "formats/image.h"
@@ -59,6 +60,7 @@ static const struct {
     {GODWIT_REASON_ENTRY, "build it again"},
     {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin anew"},
     {GODWIT_REASON_POLICY_KEYS, "list a key that devices know, or set its flag clean break"},
+    {GODWIT_REASON_POLICY_FLOOR, "give it one that is not lower"},
     {GODWIT_REASON_POLICY_FORMAT, "build it again with a valid policy, or without one"},
 };
 
@@ -233,19 +235,64 @@ static const char *cure_of(enum godwit_reason reason)
     return godwit_reason_sentence(reason);
 }
 
-/* What a person should know of a file that was taken, or NULL. */
-static json_t *warning_json(const struct intake *intake)
+static void add_words(json_t *list, const char *format, const char *one, const char *two)
 {
-    const struct fleet *fleet = &((const struct app *)intake->change.app)->fleet;
+    char words[400];
+    snprintf(words, sizeof words, format, one, two);
+    json_array_append_new(list, json_string(words));
+}
+
+/* What its policy does that a person must mean, in words. */
+static void add_consents(json_t *list, const struct consents *consents)
+{
+    char key[9] = "";
+    if (consents->asks[CONSENT_CLEAN_BREAK])
+        add_words(list, "its policy sets clean break: it may drop every key that devices know%s%s",
+                  "", "");
+    if (consents->asks[CONSENT_NO_DEPLOY_KEY])
+        add_words(list,
+                  "its policy lists no deploy key: devices that run it take instructions unsigned, "
+                  "from whoever stands in for this server; list one with `godwit policy "
+                  "--from-seed` or --deploy-key%s%s",
+                  "", "");
+    if (!consents->asks[CONSENT_RELISTED_KEY]) return;
+    godwit_hex_encode(consents->relisted_key, 4, key);
+    add_words(list,
+              "its policy lists %s… again, which %s had dropped: if that key was stolen, the thief "
+              "is trusted again",
+              key, consents->dropped_by->version);
+}
+
+/* What a person should know of a file that was taken, and what a deploy of it asks for. */
+static void add_notes(json_t *reply, const struct intake *intake)
+{
+    struct fleet *fleet = &intake->change.app->fleet;
     const struct image_trust *trust = &intake->upload.image.trust;
-    char words[320];
-    if (trust->has_policy && bridge_policy_key(fleet, &trust->policy) == BRIDGE_KEY_NONE)
-        return json_string("its policy lists no deploy key of this server, so it can not be rolled "
-                           "out: a device that runs it would obey this server no more");
-    if (intake->verdict.result != UPLOAD_ADDED || !intake->verdict.reason) return json_null();
-    snprintf(words, sizeof words, "a device on the newest release would refuse it (%s): %s",
-             godwit_reason_id(intake->verdict.reason), cure_of(intake->verdict.reason));
-    return json_string(words);
+    enum godwit_reason reason = intake->verdict.reason;
+    json_t *warnings = json_array(), *asks = json_array();
+    fleet_lock(fleet);
+    bool is_in_reach =
+        !trust->has_policy || bridge_policy_key(fleet, &trust->policy) != BRIDGE_KEY_NONE;
+    const struct image *image =
+        index_find(&fleet->images_by_digest, intake->upload.image.image_sha256);
+    const struct consents consents =
+        image && is_in_reach ? consents_of(fleet, image) : (struct consents){0};
+    add_consents(warnings, &consents);
+    fleet_unlock(fleet);
+    if (!is_in_reach)
+        add_words(warnings,
+                  "its policy lists no deploy key of this server, so it can not be rolled out: a "
+                  "device that runs it would obey this server no more; list one with `godwit "
+                  "policy --from-seed` or --deploy-key%s%s",
+                  "", "");
+    if (is_in_reach && intake->verdict.result == UPLOAD_ADDED && reason)
+        add_words(warnings, "a device on the newest release would refuse it (%s): %s",
+                  godwit_reason_id(reason), cure_of(reason));
+    for (size_t i = 0; i < CONSENT_COUNT; i++)
+        if (consents.asks[i]) json_array_append_new(asks, json_string(consent_id(i)));
+    json_object_set_new(reply, "deployable", json_boolean(is_in_reach));
+    json_object_set_new(reply, "asks", asks);
+    json_object_set_new(reply, "warnings", warnings);
 }
 
 static void reply_taken(struct intake *intake)
@@ -257,15 +304,14 @@ static void reply_taken(struct intake *intake)
     godwit_hex_encode(upload->image.image_sha256, 32, image_hex);
     LOG(INFO, "upload_taken", "product=\"%s\" version=\"%s\" file=%s already=%d", upload->product,
         upload->version, file_hex, already);
-    reply_json(intake->change.request, already ? 200 : 201,
-               json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b, s:o}", "product",
-                         upload->product, "version", upload->version, "counter",
-                         (json_int_t)upload->counter, "chip",
-                         godwit_chip_by_id(upload->image.chip_id)->name, "file_sha256", file_hex,
-                         "image_sha256", image_hex, "size", (json_int_t)upload->image.file_size,
-                         "signatures", signatures_json(intake), "created_product",
-                         intake->verdict.created, "already", already, "warning",
-                         warning_json(intake)));
+    json_t *reply = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b}", "product", upload->product, "version",
+        upload->version, "counter", (json_int_t)upload->counter, "chip",
+        godwit_chip_by_id(upload->image.chip_id)->name, "file_sha256", file_hex, "image_sha256",
+        image_hex, "size", (json_int_t)upload->image.file_size, "signatures",
+        signatures_json(intake), "created_product", intake->verdict.created, "already", already);
+    add_notes(reply, intake);
+    reply_json(intake->change.request, already ? 200 : 201, reply);
 }
 
 static godwit_err intake_run(struct change *change)

@@ -178,8 +178,10 @@ def test_asleep_through_both_changes():
         stray = release(one, "4.0.0", 4, ["maker", "next"], ["maker"], *both)
         assert "note: a device on the newest release would refuse it (signature-key)" in \
             one.run("upload", stray)
-        one.run("deploy", "thermostat", "4.0.0")
+        assert "lists the key" in one.refusal("deploy", "thermostat", "4.0.0")
+        one.run("deploy", "thermostat", "4.0.0", "--relisted-key")
         assert one.json("devices", MAC)["reason"] == "no-bridge"
+        assert one.json("devices", MAC)["events"][0]["reason"] == "no-bridge"
 
 
 def test_back_again():

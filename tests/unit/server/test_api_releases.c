@@ -20,7 +20,7 @@ struct wish {
     const char *version;
     uint32_t counter, flags;
     const struct key *by, *lists[2];
-    bool foreign_deploy_key;
+    bool foreign_deploy_key, no_deploy_key;
 };
 
 static void upload(struct live *live, const struct wish *wish, long status)
@@ -43,6 +43,10 @@ static void upload(struct live *live, const struct wish *wish, long status)
                          GODWIT_OK);
     memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[0], 64);
     policy.deploy_keys[0][0] ^= wish->foreign_deploy_key;
+    if (wish->no_deploy_key) {
+        policy.deploy_keys_count = 0;
+        memset(policy.deploy_keys, 0, sizeof policy.deploy_keys);
+    }
     godwit_policy_encode(&policy, bytes);
     assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
     assert_int_equal(image_sign(wish->by, plain.data, plain.size, &file.data, &file.size, &reason),
@@ -82,9 +86,9 @@ static struct mouse join(struct live *live)
 static void over_a_bridge_and_back(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
-                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false},
-                      last = {"3.0.0", 3, 0, other_key, {other_key}, false};
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
+                      last = {"3.0.0", 3, 0, other_key, {other_key}, false, false};
     upload(live, &first, 201);
     struct mouse mouse = join(live);
     runs(live, &mouse, "1.0.0");
@@ -94,7 +98,8 @@ static void over_a_bridge_and_back(void **state)
     assert_string_equal(live_text(live, "type"), "signature-key");
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
     upload(live, &last, 201);
-    assert_true(json_is_null(json_object_get(live->json, "warning")));
+    assert_int_equal(json_array_size(json_object_get(live->json, "warnings")), 0);
+    assert_int_equal(json_array_size(json_object_get(live->json, "asks")), 0);
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
     assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
     assert_true(mouse_is_told(&mouse));
@@ -134,8 +139,8 @@ static void over_a_bridge_and_back(void **state)
 static void undo_and_floor(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
-                      second = {"2.0.0", 2, 0, live->key, {live->key}, false};
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
     upload(live, &first, 201);
     upload(live, &second, 201);
     struct mouse mouse = join(live);
@@ -162,13 +167,67 @@ static void undo_and_floor(void **state)
     assert_true(json_is_true(json_object_get(facts, "unwatched")));
 }
 
+static const char *first_of(const struct live *live, const char *list)
+{
+    const char *text = json_string_value(json_array_get(json_object_get(live->json, list), 0));
+    return text ? text : "";
+}
+
+/* From there on devices would take instructions from whoever stands in for the server. */
+static void no_deploy_key_must_be_meant(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, true},
+                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, true},
+                      third = {"3.0.0", 3, 0, live->key, {live->key}, false, false};
+    upload(live, &first, 201); /* the seed lists one */
+    assert_string_equal(first_of(live, "asks"), "no_deploy_key");
+    assert_non_null(strstr(first_of(live, "warnings"), "unsigned"));
+    assert_true(json_is_true(json_object_get(live->json, "deployable")));
+    assert_int_equal(deploy(live, "1.0.0", ",\"clean_break\":true"), 409);
+    assert_string_equal(live_text(live, "type"), "no-deploy-key");
+    assert_string_equal(live_text(live, "field"), "no_deploy_key");
+    assert_non_null(strstr(live_text(live, "detail"), "--no-deploy-key"));
+    assert_int_equal(live_count(live, "select count(*) from rollouts"), 0);
+    assert_int_equal(deploy(live, "1.0.0", ",\"no_deploy_key\":1"), 422);
+    assert_int_equal(deploy(live, "1.0.0", ",\"no_deploy_key\":true"), 201);
+    upload(live, &second, 201); /* which changes nothing any more */
+    assert_string_equal(first_of(live, "asks"), "");
+    assert_int_equal(deploy(live, "2.0.0", ""), 201);
+    upload(live, &third, 201);
+    assert_int_equal(deploy(live, "3.0.0", ""), 201);
+}
+
+static void a_key_that_was_dropped_comes_back_with_a_word(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
+                      last = {"3.0.0", 3, 0, other_key, {other_key}, false, false},
+                      again = {"4.0.0", 4, 0, other_key, {other_key, live->key}, false, false};
+    upload(live, &first, 201);
+    upload(live, &bridge, 201);
+    assert_int_equal(deploy(live, "2.0.0", ""), 201);
+    upload(live, &last, 201);
+    assert_int_equal(deploy(live, "3.0.0", ""), 201);
+    upload(live, &again, 201);
+    assert_string_equal(first_of(live, "asks"), "relisted_key");
+    assert_non_null(strstr(first_of(live, "warnings"), "again, which 3.0.0 had dropped"));
+    assert_int_equal(deploy(live, "4.0.0", ",\"clean_break\":true"), 409);
+    assert_string_equal(live_text(live, "type"), "relisted-key");
+    assert_non_null(strstr(live_text(live, "detail"), "3.0.0 had dropped"));
+    assert_int_equal(deploy(live, "2.0.0", ",\"allow_downgrade\":true"),
+                     201); /* it never lost it */
+    assert_int_equal(deploy(live, "4.0.0", ",\"relisted_key\":true"), 201);
+}
+
 static void a_person_is_asked(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false},
-                      clean = {"2.0.0",   2,           GODWIT_POLICY_CLEAN_BREAK,
-                               live->key, {other_key}, false},
-                      deaf = {"3.0.0", 3, 0, live->key, {live->key}, true};
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                      clean = {"2.0.0", 2,    GODWIT_POLICY_CLEAN_BREAK, live->key, {other_key},
+                               false,   false},
+                      deaf = {"3.0.0", 3, 0, live->key, {live->key}, true, false};
     upload(live, &first, 201);
     upload(live, &clean, 201);
     assert_int_equal(deploy(live, "2.0.0", ""), 409);
@@ -176,7 +235,9 @@ static void a_person_is_asked(void **state)
     assert_int_equal(live_count(live, "select count(*) from rollouts"), 0);
     assert_int_equal(deploy(live, "2.0.0", ",\"clean_break\":true"), 201);
     upload(live, &deaf, 201);
-    assert_non_null(strstr(live_text(live, "warning"), "no deploy key of this server"));
+    assert_non_null(strstr(first_of(live, "warnings"), "no deploy key of this server"));
+    assert_true(json_is_false(json_object_get(live->json, "deployable")));
+    assert_int_equal(json_array_size(json_object_get(live->json, "asks")), 0);
     assert_int_equal(deploy(live, "3.0.0", ""), 409);
     assert_string_equal(live_text(live, "type"), "deploy-key");
 }
@@ -270,9 +331,10 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(over_a_bridge_and_back), LIVE(undo_and_floor),
-        LIVE(a_person_is_asked),      LIVE(deleting),
-        LIVE(the_next_deploy_key),    LIVE(mirrors_are_named_with_an_install),
+        LIVE(over_a_bridge_and_back),      LIVE(undo_and_floor),
+        LIVE(no_deploy_key_must_be_meant), LIVE(a_key_that_was_dropped_comes_back_with_a_word),
+        LIVE(a_person_is_asked),           LIVE(deleting),
+        LIVE(the_next_deploy_key),         LIVE(mirrors_are_named_with_an_install),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

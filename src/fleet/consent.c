@@ -1,0 +1,53 @@
+/* What stands before an image is the chain of frozen releases below it; those without a policy
+ * change nothing for who comes over them and are passed by. At its end stands the seed: its image
+ * keys are known, and it always lists a deploy key, for the server writes it so. */
+#include "fleet/consent.h"
+
+#include "fleet/bridge.h"
+
+/* The next below that has a policy, or NULL. */
+static const struct image *policy_before(const struct fleet *fleet, const struct image *image)
+{
+    do
+        image = bridge_before(fleet, image);
+    while (image && !image->trust.has_policy);
+    return image;
+}
+
+/* NULL: it was never known, or is known now. */
+static const struct release *dropped_by(const struct fleet *fleet, const struct image *image,
+                                        const uint8_t key[static 32])
+{
+    const struct release *dropper = NULL;
+    const struct image *before = image;
+    while ((before = policy_before(fleet, before))) {
+        if (godwit_policy_trusts(&before->trust.policy, key)) return dropper;
+        dropper = before->release;
+    }
+    return godwit_policy_trusts(&image->release->product->seed, key) ? dropper : NULL;
+}
+
+struct consents consents_of(const struct fleet *fleet, const struct image *image)
+{
+    const struct godwit_policy *policy = &image->trust.policy;
+    struct consents consents = {.relisted_key = NULL};
+    if (!image->trust.has_policy) return consents;
+    const struct image *before = policy_before(fleet, image);
+    bool had_none = before && before->trust.policy.deploy_keys_count == 0;
+    consents.asks[CONSENT_CLEAN_BREAK] = policy->flags & GODWIT_POLICY_CLEAN_BREAK;
+    consents.asks[CONSENT_NO_DEPLOY_KEY] = policy->deploy_keys_count == 0 && !had_none;
+    for (size_t i = 0; i < policy->image_keys_count && !consents.dropped_by; i++) {
+        consents.relisted_key = policy->image_keys[i];
+        consents.dropped_by = dropped_by(fleet, image, policy->image_keys[i]);
+    }
+    consents.asks[CONSENT_RELISTED_KEY] = consents.dropped_by != NULL;
+    return consents;
+}
+
+const char *consent_id(enum consent consent)
+{
+#define CONSENT_ID(name, id) id,
+    static const char *const IDS[] = {CONSENTS(CONSENT_ID)};
+#undef CONSENT_ID
+    return IDS[consent];
+}
