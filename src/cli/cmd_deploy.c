@@ -9,18 +9,27 @@
 #include "cli/remote.h"
 
 #define POLL_MS 250
+#define SILENT_AFTER_S 5 /* a device that has not asked by then is worth a word */
 #define LINE_SIZE 160
 
-/* What a rollout looks like in one line. */
-static void line_make(const json_t *rollout, char *line, size_t size_max)
+/* What a rollout looks like in one line. Who has not asked yet is named once that is no longer a
+ * matter of the moment. */
+static void line_make(const json_t *rollout, bool names_silent, char *line, size_t size_max)
 {
-    unsigned long long selected = json_number(rollout, "selected");
+    unsigned long long selected = json_number(rollout, "selected"),
+                       unfit = json_number(rollout, "unfit"),
+                       silent = json_number(rollout, "silent");
     unsigned long long good = json_number(rollout, "good"), failed = json_number(rollout, "failed");
     bool is_done = !strcmp(json_text(rollout, "state"), "done");
-    size_t filled = is_done || !selected ? 20 : (size_t)((good + failed) * 20 / selected);
+    unsigned long long settled = is_done ? selected - unfit : good + failed;
+    size_t filled = selected ? (size_t)(settled * 20 / selected) : 20;
     snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu under way, %llu failed",
              (int)filled, "####################", (int)(20 - filled), "....................", good,
              selected, json_number(rollout, "undecided"), failed);
+    size_t size = strlen(line);
+    if (unfit) size += (size_t)snprintf(line + size, size_max - size, ", %llu unfit", unfit);
+    if (silent && names_silent)
+        snprintf(line + size, size_max - size, ", %llu not heard of since it began", silent);
 }
 
 static bool is_under_way(const char *state)
@@ -66,13 +75,13 @@ static json_t *rollout_follow(const struct remote *remote, unsigned long long ro
     char path[64], line[LINE_SIZE], shown[LINE_SIZE] = "";
     bool in_place = isatty(1);
     snprintf(path, sizeof path, "/api/v1/rollouts/%llu", rollout_id);
-    time_t until = time(NULL) + (time_t)timeout_s;
+    time_t begun = time(NULL), until = begun + (time_t)timeout_s;
     for (;;) {
         json_t *rollout;
         if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
         bool is_over =
             strcmp(json_text(rollout, "state"), "running") || (timeout_s && time(NULL) >= until);
-        line_make(rollout, line, sizeof line);
+        line_make(rollout, is_over || time(NULL) - begun >= SILENT_AFTER_S, line, sizeof line);
         if (!is_quiet && strcmp(line, shown)) {
             printf(in_place ? "\r\033[K%s" : "%s\n", line);
             fflush(stdout);
@@ -92,8 +101,14 @@ static int result_print(const json_t *rollout, bool as_json)
     if (as_json && !json_print(rollout)) return 1;
     if (!as_json) others_print(rollout);
     if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
-    fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
-          stderr);
+    unsigned long long silent = json_number(rollout, "silent");
+    fputs("godwit: not all devices have decided yet", stderr);
+    if (silent)
+        fprintf(stderr,
+                "; %llu %s not asked since the rollout began and will be told when %s (`godwit "
+                "devices` shows when each was seen)",
+                silent, silent == 1 ? "has" : "have", silent == 1 ? "it does" : "they do");
+    fputs("; `godwit status` shows how it goes on\n", stderr);
     return 1;
 }
 

@@ -62,7 +62,11 @@ static void rollouts_print(const json_t *status)
                json_text(rollout, "version"), json_text(rollout, "state"),
                json_number(rollout, "good"), selected, json_number(rollout, "undecided"),
                json_number(rollout, "failed"));
+        unsigned long long unfit = json_number(rollout, "unfit"),
+                           silent = json_number(rollout, "silent");
         if (selected > told) printf(", %llu not told", selected - told);
+        if (unfit) printf(", %llu unfit", unfit);
+        if (silent) printf(", %llu not heard of since it began", silent);
         putchar('\n');
     }
 }

@@ -72,8 +72,11 @@ struct rollout {
     bool picks; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
     uint32_t members_count, told_count, good_count, failed_count, undecided_count;
-    bool is_awaited;      /* by some device; the views' own, filled anew for each */
-    struct rollout *next; /* newest first */
+    bool is_awaited;        /* by some device; this and the next three: the views' own, made anew */
+    uint32_t unfit_count;   /* a gate is closed */
+    uint32_t silent_count;  /* to be told, and not asked since it began */
+    uint32_t refused_count; /* failed on it before, so not told */
+    struct rollout *next;   /* newest first */
 };
 
 enum member_state {

@@ -130,15 +130,15 @@ static void reply_unmeant(const struct deploy *deploy)
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists no deploy key: devices that run it take instructions "
                  "unsigned from then on; list one with `godwit policy --from-seed` or --deploy-key "
-                 "and upload it under a new version, or if that is meant, deploy it with "
+                 "and upload it again, or if that is meant, deploy it with "
                  "--no-deploy-key",
                  deploy->product, deploy->version);
         problem(request, 409, "no-deploy-key", detail, field);
     } else {
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists the key %s… again, which %s had dropped: if it was "
-                 "stolen, the thief is trusted again; leave it out and upload it under a new "
-                 "version, or if it is meant, deploy it with --relisted-key",
+                 "stolen, the thief is trusted again; leave it out and upload it again, or "
+                 "if it is meant, deploy it with --relisted-key",
                  deploy->product, deploy->version, deploy->key, deploy->dropped_by);
         problem(request, 409, "relisted-key", detail, field);
     }

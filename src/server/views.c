@@ -116,19 +116,34 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
     return !rollout->picks || device_member(device, rollout);
 }
 
-/* Which rollouts still run: those with an undecided device, and those that a device awaits. One
- * walk over the devices for all rollouts; each asks decide once, and its newest members come first.
- */
+/* Of one device, for the rollout that speaks to it. Who was heard in the second in which it began
+ * may have asked before: that is told only by its next question. */
+static void count_standing(struct rollout *rollout, const struct device *device,
+                           const struct decision *decision)
+{
+    const struct member *member = device_member(device, rollout);
+    bool is_told = member && member->state != MEMBER_SELECTED;
+    rollout->unfit_count += !strcmp(decision_reason_state(decision->reason), "unfit");
+    rollout->refused_count +=
+        decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
+    if (is_told || !awaits(decision)) return;
+    rollout->is_awaited = true;
+    rollout->silent_count += device->facts.last_seen_s <= rollout->created_s;
+}
+
+/* What rollouts stand at that no member says: which still run, those with an undecided device and
+ * those that a device awaits, and whom they do not reach. One walk over the devices for all of
+ * them; each asks decide once, and its newest members come first. */
 static void find_awaited(const struct app *app)
 {
-    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
+    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next) {
         rollout->is_awaited = rollout->undecided_count > 0;
+        rollout->unfit_count = rollout->silent_count = rollout->refused_count = 0;
+    }
     for (struct device *device = app->fleet.devices; device; device = device->next) {
         struct decision decision = decide(device, &app->fleet);
-        if (!decision.rollout || decision.rollout->is_awaited || !awaits(&decision)) continue;
-        const struct member *member = device_member(device, decision.rollout);
-        if (!member || member->state == MEMBER_SELECTED)
-            rollout_find(&app->fleet, decision.rollout->id)->is_awaited = true;
+        if (decision.rollout)
+            count_standing(rollout_find(&app->fleet, decision.rollout->id), device, &decision);
     }
 }
 
@@ -136,14 +151,16 @@ static json_t *view_counts(const struct rollout *rollout)
 {
     uint64_t selected =
         rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
-    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
-                     (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
-                     rollout->release->version, "state", rollout->is_awaited ? "running" : "done",
-                     "selected", (json_int_t)selected, "told", (json_int_t)rollout->told_count,
-                     "good", (json_int_t)rollout->good_count, "failed",
-                     (json_int_t)rollout->failed_count, "undecided",
-                     (json_int_t)rollout->undecided_count, "created",
-                     (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
+        (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
+        rollout->release->version, "state", rollout->is_awaited ? "running" : "done", "selected",
+        (json_int_t)selected, "told", (json_int_t)rollout->told_count, "good",
+        (json_int_t)rollout->good_count, "failed",
+        (json_int_t)rollout->failed_count + rollout->refused_count, "undecided",
+        (json_int_t)rollout->undecided_count, "unfit", (json_int_t)rollout->unfit_count, "silent",
+        (json_int_t)rollout->silent_count, "created", (json_int_t)rollout->created_s,
+        "allow_downgrade", rollout->allow_downgrade);
 }
 
 json_t *view_rollouts(const struct app *app)

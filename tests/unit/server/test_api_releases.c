@@ -167,6 +167,36 @@ static void undo_and_floor(void **state)
     assert_true(json_is_true(json_object_get(facts, "unwatched")));
 }
 
+/* Who is switched off, and who can not take it: a rollout that stands says why. */
+static void whom_a_rollout_does_not_reach(void **state)
+{
+    struct live *live = *state;
+    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
+    upload(live, &first, 201);
+    struct mouse mouse = join(live);
+    runs(live, &mouse, "1.0.0");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    upload(live, &second, 201);
+    assert_int_equal(deploy(live, "2.0.0", ""), 201);
+    assert_int_equal(live_number(live, "silent"), 1);
+    assert_int_equal(live_number(live, "unfit"), 0);
+    assert_string_equal(live_text(live, "state"), "running");
+    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_number(live, "silent"), 0);
+    assert_int_equal(live_number(live, "undecided"), 1);
+    live_release(live, "3.0.0"); /* without a policy */
+    assert_int_equal(deploy(live, "3.0.0", ""), 201);
+    assert_int_equal(live_number(live, "unfit"), 1);
+    assert_int_equal(live_number(live, "silent"), 0);
+    assert_string_equal(live_text(live, "state"), "done");
+    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL), 200);
+    const json_t *event = json_array_get(json_object_get(live->json, "events"), 0);
+    assert_string_equal(json_string_value(json_object_get(event, "kind")), "not-told");
+    assert_string_equal(json_string_value(json_object_get(event, "reason")), "policy-missing");
+}
+
 static const char *first_of(const struct live *live, const char *list)
 {
     const char *text = json_string_value(json_array_get(json_object_get(live->json, list), 0));
@@ -331,10 +361,15 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(over_a_bridge_and_back),      LIVE(undo_and_floor),
-        LIVE(no_deploy_key_must_be_meant), LIVE(a_key_that_was_dropped_comes_back_with_a_word),
-        LIVE(a_person_is_asked),           LIVE(deleting),
-        LIVE(the_next_deploy_key),         LIVE(mirrors_are_named_with_an_install),
+        LIVE(over_a_bridge_and_back),
+        LIVE(undo_and_floor),
+        LIVE(whom_a_rollout_does_not_reach),
+        LIVE(no_deploy_key_must_be_meant),
+        LIVE(a_key_that_was_dropped_comes_back_with_a_word),
+        LIVE(a_person_is_asked),
+        LIVE(deleting),
+        LIVE(the_next_deploy_key),
+        LIVE(mirrors_are_named_with_an_install),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
