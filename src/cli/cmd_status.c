@@ -45,6 +45,8 @@ static void releases_print(const json_t *status)
                json_text(release, "version"), json_text(release, "state"));
         json_array_foreach(json_object_get(release, "images"), image_index, image)
             printf("%s %s", image_index ? "," : "", json_text(image, "chip"));
+        unsigned long long counter = json_number(release, "counter");
+        if (counter) printf(", counter %llu", counter);
         putchar('\n');
     }
 }

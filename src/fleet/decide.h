@@ -83,6 +83,10 @@ bool decide_has_proven(const struct device *device, const struct release *releas
 /* For the log (device.c): whether the device was answered otherwise last time, or not at all since
  * the start; remembers this answer. Lock held. */
 bool device_is_news(struct device *device, const struct decision *decision);
+/* A line in its history that says why it is not told to install what the rollout brings. Writer. */
+GODWIT_MUST_USE godwit_err device_note_not_told(struct fleet *fleet, struct db *db,
+                                                struct device *device,
+                                                const struct decision *decision, int64_t now_s);
 
 const char *decision_reason_id(enum decision_reason reason);
 const char *decision_reason_state(enum decision_reason reason);

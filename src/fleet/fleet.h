@@ -202,6 +202,7 @@ enum upload_result {
     UPLOAD_REFUSED,    /* as every device of the product would; the reason says why */
     UPLOAD_FEWER_KEYS, /* of a frozen release's image; devices may stand on the key that is gone */
     UPLOAD_FROZEN,
+    UPLOAD_OTHER_COUNTER, /* that version is there under another counter */
     UPLOAD_FULL /* FLEET_IMAGES_MAX */
 };
 
@@ -210,6 +211,8 @@ struct upload_verdict {
     enum godwit_reason reason; /* REFUSED: why; ADDED: why devices of the newest release need a
                                   bridge to it, or NONE */
     bool created;              /* the product is new */
+    uint32_t counter;          /* OTHER_COUNTER: which; is_frozen: and it was rolled out */
+    bool is_frozen;
 };
 
 /* Judges against the product and records. Writer. */
@@ -253,11 +256,6 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
-struct decision;
-/* A line in its history that says why it is not told to install what the rollout brings. Writer. */
-GODWIT_MUST_USE godwit_err device_note_not_told(struct fleet *fleet, struct db *db,
-                                                struct device *device,
-                                                const struct decision *decision, int64_t now_s);
 /* Whether the bytes are what the device's present, committed decision tells it to install. */
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32]);

@@ -272,7 +272,14 @@ static struct upload_verdict judge(const struct fleet *fleet, const struct place
                                    const struct upload *upload)
 {
     struct upload_verdict verdict = judge_trust(fleet, place, upload);
-    if (verdict.result != UPLOAD_ADDED || !place->release) return verdict;
+    if (verdict.result != UPLOAD_ADDED) return verdict;
+    const struct release *other = release_find(fleet, upload->product, upload->version);
+    if (!place->release && other) {
+        verdict.result = UPLOAD_OTHER_COUNTER;
+        verdict.counter = other->counter;
+        verdict.is_frozen = other->frozen;
+    }
+    if (!place->release) return verdict;
     const struct image *old = place->image;
     bool is_full = !old && place->release->images_count == FLEET_IMAGES_MAX;
     if (place->same_image && !memcmp(old->file_sha256, upload->image.file_sha256, 32))

@@ -327,6 +327,22 @@ static godwit_err intake_run(struct change *change)
     return intake->blob_err;
 }
 
+/* One version is one release: who deploys by its name must get what he means. */
+static void refuse_counter(struct intake *intake)
+{
+    const struct upload *upload = &intake->upload;
+    const struct upload_verdict *verdict = &intake->verdict;
+    char detail[320];
+    snprintf(
+        detail, sizeof detail,
+        "version %s is there with release counter %u, and this file has %u; %sraise the version "
+        "and build again",
+        upload->version, verdict->counter, upload->counter,
+        verdict->is_frozen ? "it was rolled out, so "
+                           : "delete that draft with `godwit delete`, or ");
+    refuse(intake, 409, "other-counter", detail);
+}
+
 static void refuse_result(struct intake *intake)
 {
     char detail[320];
@@ -340,6 +356,9 @@ static void refuse_result(struct intake *intake)
                  "trust that key alone; add a signature to the file that is there",
                  intake->upload.version);
         refuse(intake, 409, "fewer-signatures", detail);
+        return;
+    case UPLOAD_OTHER_COUNTER:
+        refuse_counter(intake);
         return;
     case UPLOAD_FROZEN:
         snprintf(detail, sizeof detail,

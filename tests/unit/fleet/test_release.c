@@ -151,13 +151,20 @@ static void a_frozen_release_keeps_its_signatures(void **state)
     assert_memory_equal(image->trust.keys, again.image.trust.keys, 96);
 }
 
-static void the_highest_counter_of_a_version_wins(void **state)
+/* Who deploys by a version must get what he means. */
+static void a_version_has_one_counter(void **state)
 {
     struct world *world = *state;
     struct upload low = upload_of("1.0.0", 1), high = upload_of("1.0.0", 2);
     high.counter = 7;
     assert_int_equal(world_upload(world, &high), UPLOAD_ADDED);
-    assert_int_equal(world_upload(world, &low), UPLOAD_ADDED);
+    struct upload_verdict verdict = world_judge(world, &low);
+    assert_int_equal(verdict.result, UPLOAD_OTHER_COUNTER);
+    assert_int_equal(verdict.counter, 7);
+    assert_false(verdict.is_frozen);
+    world_deploy(world, "1.0.0", NULL, 0);
+    assert_true(world_judge(world, &low).is_frozen);
+    assert_int_equal(world_count(world, "select count(*) from releases"), 1);
     assert_int_equal(release_find(&world->fleet, "thermostat", "1.0.0")->counter, 7);
 }
 
@@ -186,8 +193,7 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_frozen_release_keeps_its_signatures, world_setup,
                                         world_teardown),
-        cmocka_unit_test_setup_teardown(the_highest_counter_of_a_version_wins, world_setup,
-                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_version_has_one_counter, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_release_holds_so_many_images, world_setup,
                                         world_teardown),
     };
