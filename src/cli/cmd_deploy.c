@@ -228,10 +228,19 @@ static const char *version_before(const json_t *rollouts, const char *product)
     return NULL;
 }
 
+static bool has_product(const json_t *products, const char *name)
+{
+    size_t index;
+    json_t *product;
+    json_array_foreach(products, index,
+                       product) if (!strcmp(json_text(product, "name"), name)) return true;
+    return false;
+}
+
 static int undo(const struct remote *remote, const char *product, const struct deploy_flags *flags)
 {
     json_t *reply;
-    if (!remote_call(remote, "GET", "/api/v1/rollouts", NULL, &reply)) return 1;
+    if (!remote_call(remote, "GET", "/api/v1/status", NULL, &reply)) return 1;
     const char *version = version_before(json_object_get(reply, "rollouts"), product);
     int status = 1;
     if (version)
@@ -240,6 +249,8 @@ static int undo(const struct remote *remote, const char *product, const struct d
                                      "version", version, "allow_downgrade", 1, "clean_break", 1,
                                      "no_deploy_key", 1, "relisted_key", 1),
                            flags);
+    else if (!has_product(json_object_get(reply, "products"), product))
+        fprintf(stderr, "godwit: there is no product %s; `godwit status` lists them\n", product);
     else
         fprintf(stderr,
                 "godwit: no release of %s was rolled out before the present one; deploy one by "

@@ -53,8 +53,8 @@ static void table_print(const json_t *reply)
                json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
                json_text(device, "state"));
         ago_words(json_number(device, "last_seen"), ago, sizeof ago);
-        const char *words = why(device, pending);
-        printf(*words ? "%-9s %s\n" : "%s%s\n", ago, words);
+        const char *words = why(device, pending), *cause = json_text(device, "cause");
+        printf(*words ? "%-9s %s%s%s\n" : "%s%s%s%s\n", ago, cause, *cause ? ": " : "", words);
     }
     free(sorted);
     pending_print(pending);

@@ -3,6 +3,7 @@
 #include "cli/remote.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,14 @@ static int progress_shown(void *ctx, curl_off_t down_total, curl_off_t down, cur
 
 /* ── what can go wrong, in words ───────────────────────────────────────────────────────────── */
 
+void complain_ca(const char *file)
+{
+    fprintf(stderr,
+            "godwit: the CA file %s holds no certificate in PEM form; give the server's tls/ca.pem "
+            "with --ca FILE\n",
+            file);
+}
+
 static void complain_transport(const struct remote *remote, CURLcode code, const char *error)
 {
     switch (code) {
@@ -90,6 +99,9 @@ static void complain_transport(const struct remote *remote, CURLcode code, const
                 "godwit: %s does not prove to be the trusted server (%s); "
                 "give its own CA with --ca FILE\n",
                 remote->url, error[0] ? error : curl_easy_strerror(code));
+        return;
+    case CURLE_SSL_CACERT_BADFILE:
+        complain_ca(remote->ca_file);
         return;
     case CURLE_OPERATION_TIMEDOUT:
         fprintf(stderr, "godwit: %s took too long to answer; try again\n", remote->url);
@@ -231,13 +243,24 @@ bool remote_call(const struct remote *remote, const char *method, const char *pa
     return is_good;
 }
 
+/* fault: errno of opening it; 0: it was opened, and is none that has a size. */
+static void complain_file(const char *file, int fault)
+{
+    if (fault == ENOENT)
+        fprintf(stderr, "godwit: there is no file %s; give the path of the .bin to upload\n", file);
+    else if (fault)
+        fprintf(stderr, "godwit: %s can not be read: %s\n", file, strerror(fault));
+    else
+        fprintf(stderr, "godwit: %s is no plain file; give the path of the .bin to upload\n", file);
+}
+
 bool remote_upload(const struct remote *remote, const char *path, const char *file,
                    json_t **reply_out)
 {
     struct stat facts;
     struct exchange exchange = {.method = "PUT", .path = path, .file = fopen(file, "rb")};
     if (!exchange.file || fstat(fileno(exchange.file), &facts) || !S_ISREG(facts.st_mode)) {
-        fprintf(stderr, "godwit: %s can not be read as a file\n", file);
+        complain_file(file, exchange.file ? 0 : errno);
         if (exchange.file) fclose(exchange.file);
         return false;
     }

@@ -26,11 +26,14 @@ struct remote_flags {
     }
 
 struct remote {
-    char url[256];   /* "https://host:port", no slash at the end */
-    char token[256]; /* "": none */
-    char *ca_pem;    /* malloc'ed; NULL: the system's own certificates */
+    char url[256];      /* "https://host:port", no slash at the end */
+    char token[256];    /* "": none */
+    char *ca_pem;       /* malloc'ed; NULL: the system's own certificates */
+    char ca_file[4096]; /* where it was read, for messages */
 };
 
+/* Prints that the file holds no certificate. */
+void complain_ca(const char *file);
 /* False after a printed line. */
 bool remote_open(struct remote *remote, const struct remote_flags *flags);
 void remote_close(struct remote *remote);

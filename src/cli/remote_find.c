@@ -38,19 +38,42 @@ static const char *data_directory(void)
     return data && data[0] ? data : "godwit-data";
 }
 
+enum find { FIND_NONE, FIND_GOOD, FIND_DAMAGED };
+
+static void complain_damaged(const char *path, const char *cure)
+{
+    fprintf(stderr, "godwit: %s is damaged or can not be read; %s\n", path, cure);
+}
+
+/* What is in a JSON file that must name a server; NULL: result_out says whether it is there. */
+static json_t *file_load(const char *path, enum find *result_out)
+{
+    json_t *json = json_load_file(path, 0, NULL);
+    bool is_good = json && json_text(json, "url")[0];
+    *result_out = is_good ? FIND_GOOD : access(path, F_OK) ? FIND_NONE : FIND_DAMAGED;
+    if (is_good) return json;
+    json_decref(json);
+    return NULL;
+}
+
 /* server.json names the CA's file, relative to the data directory or absolute. */
-static bool find_local(struct remote *remote)
+static enum find find_local(struct remote *remote, bool is_quiet)
 {
     char path[PATH_MAX];
     const char *data = data_directory();
+    enum find result;
     snprintf(path, sizeof path, "%s/server.json", data);
-    json_t *server = json_load_file(path, 0, NULL);
-    if (!server) return false;
+    json_t *server = file_load(path, &result);
+    if (result == FIND_DAMAGED && !is_quiet)
+        complain_damaged(path, "start `godwit serve` with this data directory again, which writes "
+                               "it anew, or name the server with --server URL");
+    if (!server) return result;
     url_set(remote, json_text(server, "url"));
     const char *ca = json_text(server, "ca");
     snprintf(path, sizeof path, "%s%s%s", ca[0] == '/' ? "" : data, ca[0] == '/' ? "" : "/", ca);
     remote->ca_pem = ca[0] ? text_read(path) : NULL;
     if (ca[0] && !remote->ca_pem) remote->ca_pem = text_read(ca);
+    snprintf(remote->ca_file, sizeof remote->ca_file, "%s", path);
     json_decref(server);
 
     snprintf(path, sizeof path, "%s/admin-token", data);
@@ -58,7 +81,7 @@ static bool find_local(struct remote *remote)
     if (token)
         snprintf(remote->token, sizeof remote->token, "%.*s", (int)strcspn(token, "\r\n"), token);
     free(token);
-    return remote->url[0];
+    return FIND_GOOD;
 }
 
 static bool session_path(char *path, size_t size, bool make_folders)
@@ -78,30 +101,34 @@ static bool session_path(char *path, size_t size, bool make_folders)
     return snprintf(path, size, "%s/session.json", folder) < (int)size;
 }
 
-static bool find_session(struct remote *remote)
+static enum find find_session(struct remote *remote, bool is_quiet)
 {
     char path[PATH_MAX];
-    if (!session_path(path, sizeof path, false)) return false;
-    json_t *session = json_load_file(path, 0, NULL);
-    if (!session) return false;
+    enum find result;
+    if (!session_path(path, sizeof path, false)) return FIND_NONE;
+    json_t *session = file_load(path, &result);
+    if (result == FIND_DAMAGED && !is_quiet)
+        complain_damaged(path, "log in again with `godwit login URL`, which writes it anew");
+    if (!session) return result;
     url_set(remote, json_text(session, "url"));
     snprintf(remote->token, sizeof remote->token, "%s", json_text(session, "token"));
     const char *pem = json_text(session, "ca_pem");
     remote->ca_pem = pem[0] ? strdup(pem) : NULL;
+    snprintf(remote->ca_file, sizeof remote->ca_file, "%s", path);
     json_decref(session);
-    return remote->url[0];
+    return FIND_GOOD;
 }
 
 /* A server named by hand: what is known about that very address (CA, token) still holds. */
 static void find_known(struct remote *remote, const char *server)
 {
-    bool (*const finders[])(struct remote *) = {find_local, find_session};
+    enum find (*const finders[])(struct remote *, bool) = {find_local, find_session};
     char wanted[sizeof remote->url];
     url_set(remote, server);
     memcpy(wanted, remote->url, sizeof wanted);
     for (size_t i = 0; i < sizeof finders / sizeof *finders; i++) {
         struct remote found = {0};
-        if (finders[i](&found) && !strcmp(found.url, wanted)) {
+        if (finders[i](&found, true) == FIND_GOOD && !strcmp(found.url, wanted)) {
             *remote = found;
             return;
         }
@@ -109,32 +136,47 @@ static void find_known(struct remote *remote, const char *server)
     }
 }
 
+/* Of no flag: the data directory here, else the kept session. A damaged file ends the search: what
+ * it named must not be another server. */
+static bool find_default(struct remote *remote)
+{
+    enum find found = find_local(remote, false);
+    if (found == FIND_NONE) found = find_session(remote, false);
+    if (found == FIND_NONE)
+        fprintf(stderr, "godwit: no server is known here; name one with --server URL, log in "
+                        "with `godwit login URL`, or start one with `godwit serve`\n");
+    return found == FIND_GOOD;
+}
+
+/* --ca FILE instead of what was found. */
+static bool ca_take(struct remote *remote, const char *file)
+{
+    free(remote->ca_pem);
+    remote->ca_pem = text_read(file);
+    snprintf(remote->ca_file, sizeof remote->ca_file, "%s", file);
+    if (!remote->ca_pem)
+        fprintf(stderr, "godwit: the CA file %s can not be read: %s\n", file, strerror(errno));
+    return remote->ca_pem;
+}
+
 bool remote_open(struct remote *remote, const struct remote_flags *flags)
 {
-    const char *server = flags->server, *ca = flags->ca;
     memset(remote, 0, sizeof *remote);
-    if (server) {
-        find_known(remote, server);
-    } else if (!find_local(remote)) {
-        remote_close(remote);
-        if (!find_session(remote)) {
-            fprintf(stderr, "godwit: no server is known here; name one with --server URL, log in "
-                            "with `godwit login URL`, or start one with `godwit serve`\n");
-            return false;
-        }
-    }
-    if (strncmp(remote->url, "https://", 8)) {
+    if (flags->server)
+        find_known(remote, flags->server);
+    else if (!find_default(remote))
+        return false;
+    bool is_good = !strncmp(remote->url, "https://", 8);
+    if (!is_good)
         fprintf(stderr, "godwit: '%s': the server's address must begin with https://\n",
                 remote->url);
-        remote_close(remote);
-        return false;
+    if (is_good && flags->ca) is_good = ca_take(remote, flags->ca);
+    if (is_good && remote->ca_pem && !strstr(remote->ca_pem, "-----BEGIN CERTIFICATE-----")) {
+        complain_ca(remote->ca_file);
+        is_good = false;
     }
-    if (!ca) return true;
-    free(remote->ca_pem);
-    remote->ca_pem = text_read(ca);
-    if (remote->ca_pem) return true;
-    fprintf(stderr, "godwit: the CA file %s can not be read: %s\n", ca, strerror(errno));
-    return false;
+    if (!is_good) remote_close(remote);
+    return is_good;
 }
 
 void remote_close(struct remote *remote)

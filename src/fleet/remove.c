@@ -1,8 +1,11 @@
 /* A release may go when no device stands on it or waits for it, and none could need it as a bridge.
  * The last is judged twice: by what is known of the devices now, and by whether trust changed at
- * it; for a device that nobody has heard of for a year is not known to need anything. */
+ * it; for a device that nobody has heard of for a year is not known to need anything. A release
+ * that no device ever took is no stop of anyone's: it stays only where it would be one for who
+ * joins with an older release, or with none of them. */
 #include "fleet/remove.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fleet/bridge.h"
@@ -61,25 +64,115 @@ static void count_devices(struct fleet *fleet, const struct release *release, de
     }
 }
 
+/* What a device would come to that joins. */
+static const struct release *newest_for_all(const struct fleet *fleet,
+                                            const struct product *product)
+{
+    const struct rollout *rollout = fleet->rollouts;
+    while (rollout && (rollout->picks || rollout->release->product != product))
+        rollout = rollout->next;
+    return rollout ? rollout->release : NULL;
+}
+
 /* Devices that join are told what the newest rollout of all their product says. */
 static bool speaks_to_newcomers(const struct fleet *fleet, const struct release *release)
 {
-    const struct rollout *rollout = fleet->rollouts;
-    while (rollout && (rollout->picks || rollout->release->product != release->product))
-        rollout = rollout->next;
-    return rollout && rollout->release == release;
+    return newest_for_all(fleet, release->product) == release;
 }
 
-static void judge(struct fleet *fleet, const struct release *release,
-                  struct remove_verdict *verdict)
+/* ---- a release that nobody took ---- */
+
+/* Whether a board for this image that runs another one, or what it was built with, has no other
+ * way to the target. */
+static bool is_needed_from(const struct fleet *fleet, const struct release *release,
+                           const struct image *target, const struct image *runs)
+{
+    struct device device = {.product = release->product};
+    struct bridge_trip trip = {.device = &device, .target = target};
+    const struct image *first;
+    device.facts.chip_id = target->chip_id;
+    device.facts.chip_revision = target->revision_min;
+    device.facts.hardware_revision =
+        target->hardware_mask ? (uint32_t)__builtin_ctz(target->hardware_mask) : 0;
+    device.facts.slot_size = UINT32_MAX;
+    if (runs) {
+        memcpy(device.facts.image_sha256, runs->image_sha256, 32);
+        device.facts.counter = runs->release->counter;
+        device.facts.secure_version = runs->secure_version;
+    }
+    if (bridge_plan(fleet, &trip, &first) < 2) return false;
+    trip.without = release;
+    return bridge_plan(fleet, &trip, &first) == 0;
+}
+
+static bool is_needed_to(const struct fleet *fleet, const struct release *release,
+                         const struct image *target)
+{
+    if (is_needed_from(fleet, release, target, NULL)) return true;
+    for (const struct release *other = fleet->releases; other; other = other->next) {
+        if (other->product != release->product || !other->frozen || other == release) continue;
+        for (size_t i = 0; i < other->images_count; i++)
+            if (other->images[i].chip_id == target->chip_id &&
+                is_needed_from(fleet, release, target, &other->images[i]))
+                return true;
+    }
+    return false;
+}
+
+/* Devices that may stand on it unheard: told and not heard of since, or that ran it once. */
+static godwit_err count_takers(struct db *db, const struct release *release, int64_t *count_out)
+{
+    struct db_rows rows;
+    char over[48];
+    snprintf(over, sizeof over, "over %s", release->version);
+    godwit_err err = db_query(
+        db, &rows,
+        "select (select count(*) from members m join rollouts r on r.id = m.rollout"
+        " where r.release = $1 and m.state in ($2, $3))"
+        " + (select count(*) from events e join devices d on d.id = e.device where d.product = $4"
+        " and (e.detail = $5 or (e.version = $6 and e.kind not in ($7, $8, $9))))",
+        DB_ARGS(db_int(release->id), db_int(MEMBER_UNDECIDED), db_int(MEMBER_GOOD),
+                db_int(release->product->id), db_text(over), db_text(release->version),
+                db_int(EVENT_TOLD), db_int(EVENT_NOT_TOLD), db_int(EVENT_FAILED)));
+    if (!err) err = db_next(&rows);
+    if (!err) *count_out = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    return err;
+}
+
+/* The lock is held throughout: releases are few, and an operator deletes rarely. */
+static bool is_spare(struct fleet *fleet, const struct release *release)
+{
+    bool is_needed = false;
+    fleet_lock(fleet);
+    const struct release *target = newest_for_all(fleet, release->product);
+    for (size_t i = 0; target && i < target->images_count && !is_needed; i++)
+        is_needed = is_needed_to(fleet, release, &target->images[i]);
+    fleet_unlock(fleet);
+    return !is_needed;
+}
+
+static godwit_err judge_change(struct fleet *fleet, struct db *db, const struct release *release,
+                               struct remove_verdict *verdict)
+{
+    int64_t takers = 0;
+    verdict->result = REMOVE_DONE;
+    if (!bridge_changes_trust(fleet, release)) return GODWIT_OK;
+    godwit_err err = count_takers(db, release, &takers);
+    if (!err && (takers || !is_spare(fleet, release))) verdict->result = REMOVE_CHANGED;
+    return err;
+}
+
+static godwit_err judge(struct fleet *fleet, struct db *db, const struct release *release,
+                        struct remove_verdict *verdict)
 {
     verdict->result = REMOVE_IN_USE;
     count_devices(fleet, release, is_used_by, verdict);
-    if (verdict->devices_count || speaks_to_newcomers(fleet, release)) return;
+    if (verdict->devices_count || speaks_to_newcomers(fleet, release)) return GODWIT_OK;
     verdict->result = REMOVE_NEEDED;
     count_devices(fleet, release, is_needed_by, verdict);
-    if (verdict->devices_count) return;
-    verdict->result = bridge_changes_trust(fleet, release) ? REMOVE_CHANGED : REMOVE_DONE;
+    if (verdict->devices_count) return GODWIT_OK;
+    return judge_change(fleet, db, release, verdict);
 }
 
 /* ---- rows ---- */
@@ -166,9 +259,9 @@ godwit_err release_remove(struct fleet *fleet, struct db *db, struct release *re
                           struct remove_verdict *verdict_out)
 {
     *verdict_out = (struct remove_verdict){0};
-    judge(fleet, release, verdict_out);
-    if (verdict_out->result != REMOVE_DONE) return GODWIT_OK;
-    godwit_err err = list_files(db, release, verdict_out);
+    godwit_err err = judge(fleet, db, release, verdict_out);
+    if (err || verdict_out->result != REMOVE_DONE) return err;
+    err = list_files(db, release, verdict_out);
     if (!err) err = delete_rows(db, release);
     if (!err) forget(fleet, release, verdict_out);
     return err;

@@ -6,7 +6,8 @@
 enum remove_result {
     REMOVE_DONE,
     REMOVE_IN_USE,  /* devices run it, or a rollout of it speaks to some, or to those that join */
-    REMOVE_CHANGED, /* trust changed at it: who slept since before comes over it */
+    REMOVE_CHANGED, /* trust changed at it: who slept since before may stand on it or come over it
+                     */
     REMOVE_NEEDED   /* known devices have no other way to what is rolled out to them */
 };
 

@@ -75,7 +75,7 @@ static void refuse_removal(const struct removal *removal)
     } else {
         snprintf(detail, sizeof detail,
                  "trust changed at %s %s: its policy hands keys on, and a device that was away "
-                 "since before can only come over it; it stays",
+                 "may stand on it, or come over it alone; it stays",
                  removal->product, removal->version);
         problem(request, 409, "bridge-release", detail, "version");
     }

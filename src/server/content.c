@@ -1,6 +1,7 @@
 /* Image bytes to devices: only to a device whose present decision names them. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "server/device_token.h"
 #include "server/handlers.h"
@@ -31,6 +32,9 @@ static void reply_file(struct http_request *request, const uint8_t digest[static
     struct http_file file = {.content_type = "application/octet-stream"};
     godwit_err err = blob_open(&app->blobs, digest, &file.fd, &file.size);
     if (err) {
+        char hex[65];
+        godwit_hex_encode(digest, 32, hex);
+        LOG(ERROR, "file_not_read", "file=%s error=%s", hex, godwit_err_name(err));
         problem(request, 500, "storage", "the file is known but can not be read; see the log",
                 NULL);
         return;

@@ -249,7 +249,19 @@ struct device_row {
     bool on_trial;
     int64_t last_seen_s;
     enum decision_reason reason;
+    uint32_t cause; /* godwit_reason of the failure that `reason` stands on; 0: none */
 };
+
+/* Of the newest rollout in which the release failed on the device. */
+static uint32_t cause_of(const struct device *device, const struct decision *decision)
+{
+    const struct member *member = device->members;
+    if (decision->reason != DECISION_FAILED_BEFORE) return 0;
+    while (member && (member->state != MEMBER_FAILED ||
+                      member->rollout->release != decision->rollout->release))
+        member = member->next;
+    return member ? member->reason : 0;
+}
 
 static void take_device(const struct app *app, const struct device *device, struct device_row *row)
 {
@@ -261,18 +273,21 @@ static void take_device(const struct app *app, const struct device *device, stru
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;
     row->last_seen_s = facts->last_seen_s;
-    row->reason = decide(device, &app->fleet).reason;
+    const struct decision decision = decide(device, &app->fleet);
+    row->reason = decision.reason;
+    row->cause = cause_of(device, &decision);
 }
 
 static json_t *view_device_row(const struct device_row *row)
 {
     char id[13];
     device_id_text(row->device_id, id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s}", "device_id", id,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s?, s:s}", "device_id", id,
                      "product", row->product, "chip", chip_name(row->chip_id), "version",
                      row->version, "slot", row->slot, "state", decision_reason_state(row->reason),
                      "on_trial", row->on_trial, "last_seen", (json_int_t)row->last_seen_s, "reason",
-                     decision_reason_id(row->reason), "sentence",
+                     decision_reason_id(row->reason), "cause",
+                     row->cause ? godwit_reason_id(row->cause) : NULL, "sentence",
                      decision_reason_sentence(row->reason));
 }
 

@@ -222,6 +222,58 @@ def test_server_away():
                                                 f"https://127.0.0.1:{free_port()}")
 
 
+def test_damaged_files():
+    """A file that is there and can not be used is named, and never passed by in silence."""
+    with world() as one:
+        one.serve()
+        good = (one.data / "server.json").read_text()
+        for text in ("", '{"url":', "{}", "[]"):
+            (one.data / "server.json").write_text(text)
+            line = one.refusal("status")
+            assert "server.json is damaged" in line and "godwit serve" in line, line
+        (one.data / "server.json").write_text(good)
+        broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        for text in ("", "rubbish", broken):
+            line = one.refusal("status", "--ca", written(one, "ca.pem", text.encode()))
+            assert "ca.pem holds no certificate" in line, line
+        assert "there is no file" in one.refusal("upload", one.folder / "nosuch.bin")
+        assert "no plain file" in one.refusal("upload", one.folder)
+        assert "there is no product nosuch" in one.refusal("undo", "nosuch")
+
+
+def test_lost_blob():
+    """A file that is gone from the data directory stands in the log, for each time it is asked."""
+    with world() as one:
+        one.serve()
+        first, new = one.pack("1.0.0"), one.pack("1.1.0")
+        one.run("upload", first)
+        one.run("upload", new)
+        digest = hashlib.sha256(new.read_bytes()).hexdigest()
+        next((one.data / "blobs").rglob(digest)).unlink()
+        one.start("device", "--flash", one.folder / "026777000001.bin", "--image", first,
+                  *one.enrolment(), log="device.log")
+        one.wait_for("026777000001", "1.0.0")
+        one.run("deploy", "thermostat", "1.1.0")
+        wait_until(lambda: f"level=error event=file_not_read file={digest}" in
+                   one.text("serve.log"), what="a line in the log")
+
+
+def test_versions():
+    """A version is one release, with one counter, and the next command is one that works."""
+    with world() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        plain, signed = one.pack("1.0.0", key=None), one.folder / "counted.bin"
+        one.run("policy", plain, "--counter", 2, "--key", one.key(), "--deploy-key", one.key("else"))
+        one.run("sign", "--key", one.key(), plain, signed)
+        line = one.refusal("upload", signed)
+        assert "counter 0" in line and "has 2" in line and "godwit delete" in line, line
+        one.run("delete", "thermostat", "1.0.0")
+        said = one.run("upload", signed)
+        assert "can not be rolled out" in said and "deploy it with" not in said, said
+        assert "counter 2" in one.run("status")
+
+
 def test_wrong_ca():
     """Neither the command line nor a device talks to a server that is not the trusted one."""
     with world() as one, world() as other:

@@ -71,7 +71,16 @@ static void what_devices_come_over_stays(void **state)
     struct world *world = begin(state);
     struct remove_verdict verdict;
     /* either of the two leads from AA to BB: one is as good as two, the last one is needed; but
-     * 2.0.0 is where trust changed, and who slept is not known */
+     * 2.0.0 is where trust changed, a device took it, and who slept is not known */
+    struct device *device;
+    struct godwit_checkin other = checkin_of(2, FIRST);
+    assert_int_equal(world_claim(world, &other, 2, &device), CLAIM_ACCEPTED);
+    for (uint8_t name = FIRST; name <= LAST; name++) {
+        memset(other.image_sha256, name, 32);
+        snprintf(other.version, sizeof other.version, name == BRIDGE ? "2.0.0" : "other");
+        other.counter = name;
+        world_say(world, &other);
+    }
     assert_int_equal(take_away(world, "2.0.0", &verdict), REMOVE_CHANGED);
     assert_int_equal(take_away(world, "2.1.0", &verdict), REMOVE_DONE);
     assert_int_equal(verdict.files_count, 1);
@@ -130,6 +139,49 @@ static void a_draft_goes(void **state)
     assert_null(release_find(&world->fleet, "thermostat", "4.0.0"));
 }
 
+/* Trust changed at 2.5.0, but nobody ever took it, and 2.0.0 leads everywhere that it leads. */
+static void what_nobody_took_goes_unless_it_is_a_way(void **state)
+{
+    struct world *world = begin(state);
+    struct remove_verdict verdict;
+    struct upload odd = upload_of("2.5.0", 9);
+    upload_policy(&odd, 0xCC, 3);
+    odd.image.trust.policy.image_keys_count = 3;
+    memset(odd.image.trust.policy.image_keys[1], 0xAA, 32);
+    memset(odd.image.trust.policy.image_keys[2], 0xBB, 32);
+    assert_int_equal(world_upload(world, &odd), UPLOAD_ADDED);
+    struct device *device = world->fleet.devices;
+    world_deploy(world, "2.5.0", &device, 1);
+    world_deploy(world, "3.0.0", NULL, 0);
+    assert_int_equal(take_away(world, "2.5.0", &verdict), REMOVE_DONE);
+
+    /* 2.1.0 goes; then 2.0.0 is the only way for who joins with 1.0.0, taken by nobody or not */
+    assert_int_equal(take_away(world, "2.1.0", &verdict), REMOVE_DONE);
+    struct godwit_checkin there = checkin_of(1, LAST);
+    there.counter = 4;
+    world_say(world, &there);
+    assert_int_equal(take_away(world, "2.0.0", &verdict), REMOVE_CHANGED);
+}
+
+/* Whoever was told and is silent since may stand on it. */
+static void what_somebody_may_stand_on_stays(void **state)
+{
+    struct world *world = begin(state);
+    struct remove_verdict verdict;
+    struct upload odd = upload_of("2.5.0", 9);
+    struct godwit_checkin checkin = checkin_of(1, FIRST);
+    upload_policy(&odd, 0xCC, 3);
+    odd.image.trust.policy.image_keys_count = 2; /* it leads nowhere */
+    memset(odd.image.trust.policy.image_keys[1], 0xAA, 32);
+    assert_int_equal(world_upload(world, &odd), UPLOAD_ADDED);
+    world_deploy(world, "2.5.0", NULL, 0);
+    assert_int_equal(world_say(world, &checkin).kind, DECIDE_INSTALL);
+    world_deploy(world, "3.0.0", NULL, 0);
+    assert_int_equal(take_away(world, "2.5.0", &verdict), REMOVE_CHANGED);
+    world_say(world, &checkin); /* it runs the first one still, and is told the newest */
+    assert_int_equal(take_away(world, "2.5.0", &verdict), REMOVE_DONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +189,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_devices_come_over_stays, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(what_goes_leaves_nothing, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_draft_goes, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_took_goes_unless_it_is_a_way, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(what_somebody_may_stand_on_stays, world_setup,
+                                        world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
