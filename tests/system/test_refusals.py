@@ -9,9 +9,10 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import time
 
-from world import free_port, main, wait_until, world
+from world import GODWIT, free_port, main, wait_until, world
 
 
 def blobs(one):
@@ -258,13 +259,40 @@ def test_lost_blob():
                    one.text("serve.log"), what="a line in the log")
 
 
+def test_rollout_that_stands():
+    """Why it stands: who is switched off, and who can not take the release."""
+    mac = "026777000001"
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        one.run("upload", one.pack("1.1.0"))
+        started = one.start("device", "--flash", one.folder / f"{mac}.bin", "--image", first,
+                            *one.enrolment(), log="device.log")
+        one.wait_for(mac, "1.0.0")
+        one.end(started, signal.SIGINT)
+        time.sleep(1.1)
+        done = subprocess.run([GODWIT, "deploy", "thermostat", "1.1.0", "--wait", "--timeout", "1"],
+                              capture_output=True, text=True, env=one.environment, cwd=one.folder,
+                              timeout=60, check=False)
+        assert done.returncode == 1 and "1 has not asked since the rollout" in done.stderr, done
+        assert "0 failed, 1 not heard of since it began" in done.stdout, done
+        assert "1 not heard of since it began" in one.run("status")
+        one.run("upload", one.pack("1.2.0", chip="esp32s3"))
+        one.run("deploy", "thermostat", "1.2.0")
+        assert "1 unfit" in one.run("status")
+        said = one.json("devices", mac)["events"][0]
+        assert (said["kind"], said["reason"]) == ("not-told", "no-image-for-chip"), said
+
+
 def test_versions():
     """A version is one release, with one counter, and the next command is one that works."""
     with world() as one:
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         plain, signed = one.pack("1.0.0", key=None), one.folder / "counted.bin"
-        one.run("policy", plain, "--counter", 2, "--key", one.key(), "--deploy-key", one.key("else"))
+        one.run("policy", plain, "--counter", 2, "--key", one.key(), "--deploy-key",
+                one.key("else"))
         one.run("sign", "--key", one.key(), plain, signed)
         line = one.refusal("upload", signed)
         assert "counter 0" in line and "has 2" in line and "godwit delete" in line, line
@@ -272,6 +300,52 @@ def test_versions():
         said = one.run("upload", signed)
         assert "can not be rolled out" in said and "deploy it with" not in said, said
         assert "counter 2" in one.run("status")
+
+
+def test_lost_flash():
+    """A device that lost its flash waits, is shown, and is let in; the former token is void."""
+    mac = "026777000001"
+    with world() as one:
+        one.serve()
+        first = one.pack("1.0.0")
+        one.run("upload", first)
+        one.run("upload", one.pack("1.1.0"))
+        join = one.enrolment(3)
+        flash, kept = one.folder / f"{mac}.bin", one.folder / "kept.bin"
+
+        def device(log, path=flash):
+            return one.start("device", "--flash", path, "--mac", mac, "--image", first, *join,
+                             "--server", one.url, log=log)
+
+        started = device("first.log")
+        one.wait_for(mac, "1.0.0")
+        one.end(started, signal.SIGINT)
+        flash.rename(kept)
+        one.run("deploy", "thermostat", "1.1.0")
+        started = device("second.log")
+        wait_until(lambda: one.json("devices")["pending"], what="a token that waits")
+        token = one.json("status")["pending"][0]["token"]
+        for words in (["status"], ["devices"], ["devices", mac]):
+            assert f"godwit accept {mac} {token}" in one.run(*words)
+        assert one.json("devices", mac)["events"][0]["kind"] == "conflict"
+        one.refusal("accept", mac, "0" * 16)
+        one.refusal("accept", "0123456789ab", token)
+        one.refusal("accept", mac, status=2)
+        one.refusal("accept", mac, token[:15], status=2)
+        # A stranger asks as well: who asked last must be seen before anybody is let in.
+        stranger = device("third.log", one.folder / "third.bin")
+        wait_until(lambda: len(one.json("devices")["pending"]) == 2, what="the stranger")
+        assert "another token has asked since" in one.refusal("accept", mac, token)
+        one.end(stranger, signal.SIGINT)
+        one.run("reject", mac, one.json("devices")["pending"][0]["token"])
+        one.run("accept", mac, token)
+        assert not one.json("devices")["pending"]
+        one.end(started, signal.SIGINT)  # else it asks again after a minute
+        device("fourth.log")
+        one.wait_for(mac, "1.1.0", 40)
+        assert one.json("status")["rollouts"][0]["good"] == 1
+        device("former.log", kept)
+        wait_until(lambda: "no answer: 401" in one.text("former.log"), what="the former one's end")
 
 
 def test_wrong_ca():
