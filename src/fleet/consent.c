@@ -14,19 +14,41 @@ static const struct image *policy_before(const struct fleet *fleet, const struct
     return image;
 }
 
-/* NULL: it was never known, or is known now. */
+static bool is_run(const struct fleet *fleet, const struct image *image)
+{
+    for (const struct device *device = fleet->devices; device; device = device->next)
+        if (!memcmp(device->facts.image_sha256, image->image_sha256, 32)) return true;
+    return false;
+}
+
+/* Which release dropped a key that was known before: the last to do so, or where a release between
+ * lists it again already, one that devices still run. NULL: none. */
 static const struct release *dropped_by(const struct fleet *fleet, const struct image *image,
                                         const uint8_t key[static 32])
 {
     const struct release *dropper = NULL;
     const struct image *before = image;
+    bool is_last = true;
     while ((before = policy_before(fleet, before))) {
-        if (godwit_policy_trusts(&before->trust.policy, key)) return dropper;
-        dropper = before->release;
+        bool is_listed = godwit_policy_trusts(&before->trust.policy, key);
+        if (is_listed && dropper) return dropper;
+        if (is_listed) is_last = false;
+        if (!is_listed && (is_last || is_run(fleet, before))) dropper = before->release;
     }
     return godwit_policy_trusts(&image->release->product->seed, key) ? dropper : NULL;
 }
 
+/* What devices say themselves: whether one of the product obeys a deploy key now. */
+static bool is_signed_to(const struct fleet *fleet, const struct product *product)
+{
+    for (const struct device *device = fleet->devices; device; device = device->next)
+        if (device->product == product && !godwit_all(device->facts.deploy_keys, 16, 0))
+            return true;
+    return false;
+}
+
+/* A release that was agreed on for one device is no word for the others: so devices are asked too.
+ */
 struct consents consents_of(const struct fleet *fleet, const struct image *image)
 {
     const struct godwit_policy *policy = &image->trust.policy;
@@ -34,6 +56,7 @@ struct consents consents_of(const struct fleet *fleet, const struct image *image
     if (!image->trust.has_policy) return consents;
     const struct image *before = policy_before(fleet, image);
     bool had_none = before && before->trust.policy.deploy_keys_count == 0;
+    if (is_signed_to(fleet, image->release->product)) had_none = false;
     consents.asks[CONSENT_CLEAN_BREAK] = policy->flags & GODWIT_POLICY_CLEAN_BREAK;
     consents.asks[CONSENT_NO_DEPLOY_KEY] = policy->deploy_keys_count == 0 && !had_none;
     for (size_t i = 0; i < policy->image_keys_count && !consents.dropped_by; i++) {

@@ -57,11 +57,39 @@ static void a_dropped_key_that_comes_back(void **state)
     assert_string_equal(consents.dropped_by->version, "4.0.0");
 }
 
+/* A word for one device, on a release that others never ran, is none for those. */
+static void devices_that_were_not_asked(void **state)
+{
+    struct world *world = *state;
+    struct godwit_checkin checkin = checkin_of(1, 2);
+    struct device *device;
+    release(world, 1, 0xAA, 1);
+    release(world, 2, 0xBB, 1); /* drops AA; the device stays here */
+    world_allow(world, 1);
+    assert_int_equal(world_claim(world, &checkin, 1, &device), CLAIM_ACCEPTED);
+    world_say(world, &checkin);
+    release(world, 3, 0xAA, 0);
+    const struct image *image = release(world, 4, 0xAA, 0);
+    struct consents consents = consents_of(&world->fleet, image);
+    assert_true(consents.asks[CONSENT_RELISTED_KEY]);
+    assert_string_equal(consents.dropped_by->version, "2.0.0");
+    assert_false(consents.asks[CONSENT_NO_DEPLOY_KEY]); /* it says of none that it obeys it */
+    checkin.deploy_keys[0] = 1;
+    world_say(world, &checkin);
+    assert_true(asks(world, image, CONSENT_NO_DEPLOY_KEY));
+    memset(checkin.image_sha256, 3, 32);
+    memset(checkin.deploy_keys, 0, sizeof checkin.deploy_keys);
+    world_say(world, &checkin);
+    assert_false(asks(world, image, CONSENT_NO_DEPLOY_KEY));
+    assert_false(asks(world, image, CONSENT_RELISTED_KEY));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_deploy_key_that_goes, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_dropped_key_that_comes_back, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(devices_that_were_not_asked, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
