@@ -7,7 +7,7 @@
 #include "emu/nor.h"
 
 #define BLOCK_SIZE 16u
-#define PIECE_SIZE 256u
+#define PIECE_SIZE FLASH_ERASE_SIZE
 
 /* Both halves of a product with an odd constant: one multiplication mixes enough here. */
 static inline uint64_t fold(uint64_t x)
