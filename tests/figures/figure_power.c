@@ -107,6 +107,7 @@ int main(int argc, char **argv)
     story_open();
     int result = 1;
     if (argc == 3 && !strcmp(argv[1], "--replay")) {
+        scope.pairs_every = 1; /* whichever of the two told it */
         result = power_replay(argv[2], &scope, stdout) != LIFE_FINISHED;
     } else if (argc == 4 && !strcmp(argv[1], "--task")) {
         uint32_t from = (uint32_t)strtoul(argv[2], NULL, 10);
