@@ -51,6 +51,7 @@ struct godwit_agent {
     bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last answer came by the next CA */
     bool is_claiming;                 /* the token was not taken: the claim is shown again */
+    bool is_alone;                    /* only one of the two sectors holds a record that counts */
     bool is_pending;                  /* the last answer said so */
     bool is_ready;                    /* the slots and the record are known */
     bool is_verified;                 /* the idle slot, since this boot */

@@ -15,12 +15,11 @@
 #include "agent/internal.h"
 #include "base/crc.h"
 
-#define RECORD_MAGIC 0x32525747u /* "GWR2" */
+#define RECORD_MAGIC 0x33525747u /* "GWR3" */
 #define RECORD_CRC_FROM 8u
 #define MARKS_OFFSET 512u
 #define MARK_SIZE 32u
 #define SEAL_OFFSET GODWIT_RECORD_SIZE
-#define HEAD_SIZE (MARKS_OFFSET + MARK_SIZE) /* record, seal and first mark */
 #define MARKS_MAX ((GODWIT_SECTOR_SIZE - MARKS_OFFSET) / MARK_SIZE)
 
 /* In the sector buffer too, so it is aligned and may alias. */
@@ -42,10 +41,12 @@ static uint32_t record_crc(const struct godwit_record *record)
                         sizeof *record - RECORD_CRC_FROM);
 }
 
+/* In a whole sector. */
 static bool is_sound(const struct godwit_record *record)
 {
+    const uint8_t *behind = (const uint8_t *)record + SEAL_OFFSET;
     return record->magic == RECORD_MAGIC && record->crc == record_crc(record) &&
-           !godwit_all((const uint8_t *)record + SEAL_OFFSET, HEAD_SIZE - SEAL_OFFSET, 0xFF);
+           !godwit_all(behind, GODWIT_SECTOR_SIZE - SEAL_OFFSET, 0xFF);
 }
 
 static uint32_t sector_offset(const struct godwit_agent *agent, uint32_t number)
@@ -86,15 +87,15 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
     int sound = 0, written = 0;
     for (uint32_t i = 0; i < 2; i++) {
         godwit_err err =
-            godwit_flash_read(agent, sector_offset(agent, i), agent->sector, HEAD_SIZE);
+            godwit_flash_read(agent, sector_offset(agent, i), agent->sector, GODWIT_SECTOR_SIZE);
         if (err) return err;
-        written += !godwit_all(agent->sector, HEAD_SIZE, 0xFF);
+        written += !godwit_all(agent->sector, GODWIT_SECTOR_SIZE, 0xFF);
         if (!is_sound(read)) continue;
         if (sound++ == 0 || read->number > record->number) *record = *read;
     }
     if (sound) {
         godwit_err err = load_marks(agent);
-        if (sound == 1) agent->marks = MARKS_MAX;
+        agent->is_alone = sound == 1;
         return err;
     }
     *record = (struct godwit_record){.magic = RECORD_MAGIC};
@@ -128,6 +129,7 @@ godwit_err godwit_record_commit(struct godwit_agent *agent)
         record->number--;
     else
         agent->marks = 0;
+    agent->is_alone = false; /* one try a boot: a sector that is worn out must not stop the other */
     return err;
 }
 
@@ -137,7 +139,11 @@ godwit_err godwit_record_mark(struct godwit_agent *agent, enum godwit_mark_kind 
     if (kind == GODWIT_MARK_STEP)
         value |= (uint32_t)agent->record.power_resets << 8 | (uint32_t)agent->record.crashes << 16;
     apply(&agent->record, kind, value);
-    if (agent->marks >= MARKS_MAX) return godwit_record_commit(agent);
+    if (agent->is_alone || agent->marks >= MARKS_MAX) {
+        bool is_full = agent->marks >= MARKS_MAX;
+        godwit_err err = godwit_record_commit(agent);
+        if (!err || is_full) return err;
+    }
     struct mark mark;
     memset(&mark, 0xFF, sizeof mark);
     mark.number = agent->record.number;

@@ -5,7 +5,8 @@
  * sector can look blank, and behind flash encryption an erased one does not. */
 #include "agent/internal.h"
 
-#define CLEARED 2 /* of agent->clearing */
+#define CLEARED 2    /* of agent->clearing */
+#define ENCRYPTED 1u /* a partition's flag: what stands behind a record could not be seen */
 
 static struct godwit_region region_of(const struct godwit_partition *row)
 {
@@ -51,7 +52,7 @@ godwit_err godwit_slots_find(struct godwit_agent *agent)
         slots->otadata = region_of(&row);
     err = godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, "godwit", &row);
     if (err) return err;
-    if (row.size < 2 * GODWIT_SECTOR_SIZE) return GODWIT_ERR_SPACE;
+    if (row.size < 2 * GODWIT_SECTOR_SIZE || row.flags & ENCRYPTED) return GODWIT_ERR_SPACE;
     slots->record = region_of(&row);
     return GODWIT_OK;
 }

@@ -144,14 +144,14 @@ static void a_wavering_record_is_decided_once(void **state)
 }
 
 /* One bit of a byte that now reads as programmed and now as blank. */
-static void make_waver(struct bench *bench, uint32_t offset)
+static void make_waver(struct bench *bench, int which, uint32_t offset)
 {
     const struct godwit_flash *flash = &bench->flash;
     const uint8_t byte[4] = {0xFE, 0xFF, 0xFF, 0xFF};
     assert_int_equal(bench->inner.write(bench->inner.ctx, offset, byte, sizeof byte), GODWIT_OK);
     for (uint64_t seed = 0; seed < 1000; seed++) {
         uint32_t blank = 0;
-        bench->saw.weak[0] = (struct saw_weak){offset, 1, seed};
+        bench->saw.weak[which] = (struct saw_weak){offset, 1, seed};
         for (int i = 0; i < 64; i++) {
             uint8_t read[4];
             assert_int_equal(flash->read(flash->ctx, offset, read, sizeof read), GODWIT_OK);
@@ -162,6 +162,22 @@ static void make_waver(struct bench *bench, uint32_t offset)
     fail();
 }
 
+/* The third record is whole, and of its seal one bit that wavers. */
+static void begin_with_wavering_seal(struct bench *bench, uint32_t turn)
+{
+    bench_begin(bench, 4);
+    (void)!reload(bench);
+    for (uint32_t boots = 1; boots <= 3; boots++) {
+        bench->agent.record.boots = bench->agent.record.checkins = boots;
+        bench->saw.cut_at = boots == 3 ? bench->saw.operations + 3 : 0;
+        (void)!godwit_record_commit(&bench->agent);
+    }
+    saw_power_on(&bench->saw);
+    make_waver(bench, 0, RECORD_OFFSET + 4096 + GODWIT_RECORD_SIZE);
+    bench->saw.reads += turn;
+    assert_int_equal(reload(bench), GODWIT_OK);
+}
+
 /* The seal was begun, so the record is whole; but the seal itself may be seen or not. */
 static void a_wavering_seal_is_decided_once(void **state)
 {
@@ -169,17 +185,7 @@ static void a_wavering_seal_is_decided_once(void **state)
     uint32_t taken[2] = {0, 0};
     for (uint32_t turn = 0; turn < 32; turn++) {
         struct bench bench;
-        bench_begin(&bench, 4);
-        (void)!reload(&bench);
-        for (uint32_t boots = 1; boots <= 3; boots++) {
-            bench.agent.record.boots = boots;
-            bench.saw.cut_at = boots == 3 ? bench.saw.operations + 3 : 0;
-            (void)!godwit_record_commit(&bench.agent);
-        }
-        saw_power_on(&bench.saw);
-        make_waver(&bench, RECORD_OFFSET + 4096 + GODWIT_RECORD_SIZE);
-        bench.saw.reads += turn;
-        assert_int_equal(reload(&bench), GODWIT_OK);
+        begin_with_wavering_seal(&bench, turn);
         uint32_t boots = bench.agent.record.boots;
         assert_in_range(boots, 2, 3);
         taken[boots - 2]++;
@@ -191,6 +197,81 @@ static void a_wavering_seal_is_decided_once(void **state)
         flash_ram_deinit(&bench.ram);
     }
     assert_true(taken[0] > 0 && taken[1] > 0);
+}
+
+/* Its seal was seen, and the first mark behind it was cut too; the next ones are whole, and the
+ * record counts whatever seal and first mark read like later. */
+static void any_mark_proves_a_record(void **state)
+{
+    (void)state;
+    uint32_t told = 0;
+    for (uint32_t turn = 0; turn < 64; turn++) {
+        struct bench bench;
+        begin_with_wavering_seal(&bench, turn);
+        if (bench.agent.record.checkins == 3) {
+            bench.saw.cut_at = bench.saw.operations + 1;
+            assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BOOTS, 4), GODWIT_ERR_IO);
+            saw_power_on(&bench.saw);
+            make_waver(&bench, 1, RECORD_OFFSET + 4096 + 512);
+            bench.saw.reads += 3 * turn;
+            assert_int_equal(reload(&bench), GODWIT_OK);
+        }
+        bool is_seen = bench.agent.record.checkins == 3 && bench.agent.marks == 1;
+        told += is_seen;
+        if (is_seen) assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BOOTS, 5), 0);
+        for (int again = 0; is_seen && again < 32; again++) {
+            assert_int_equal(reload(&bench), GODWIT_OK);
+            assert_int_equal(bench.agent.record.checkins, 3);
+        }
+        flash_ram_deinit(&bench.ram);
+    }
+    assert_true(told > 0);
+}
+
+static uint32_t dead_erases;
+static godwit_err dead_sector_erase(void *ctx, uint32_t offset, size_t size)
+{
+    dead_erases += offset == RECORD_OFFSET + 4096;
+    return ((struct bench *)ctx)->inner.erase(((struct bench *)ctx)->inner.ctx, offset, size);
+}
+
+static godwit_err dead_sector_write(void *ctx, uint32_t offset, const uint8_t *data, size_t size)
+{
+    struct bench *bench = ctx;
+    if (offset >= RECORD_OFFSET + 4096) return GODWIT_ERR_IO;
+    return bench->inner.write(bench->inner.ctx, offset, data, size);
+}
+
+static godwit_err dead_sector_read(void *ctx, uint32_t offset, uint8_t *data, size_t size)
+{
+    return ((struct bench *)ctx)->inner.read(((struct bench *)ctx)->inner.ctx, offset, data, size);
+}
+
+/* The sector that is not in use takes no writes any more: the other one goes on by its marks, and
+ * each boot tries the dead one once. */
+static void a_dead_sector_does_not_stop_the_other(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_begin(&bench, 4);
+    (void)!reload(&bench);
+    for (int times = 0; times < 2; times++)
+        assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
+    bench.flash.ctx = &bench;
+    bench.flash.read = dead_sector_read;
+    bench.flash.write = dead_sector_write;
+    bench.flash.erase = dead_sector_erase;
+    assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_ERR_IO);
+    for (uint32_t boots = 1; boots <= 20; boots++) {
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        dead_erases = 0;
+        assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_BOOTS, boots), GODWIT_OK);
+        assert_int_equal(godwit_record_mark(&bench.agent, GODWIT_MARK_STEP, 3), GODWIT_OK);
+        assert_int_equal(dead_erases, 1);
+        assert_int_equal(reload(&bench), GODWIT_OK);
+        assert_int_equal(bench.agent.record.boots, boots);
+    }
+    flash_ram_deinit(&bench.ram);
 }
 
 static void a_full_sector_of_marks_moves_on(void **state)
@@ -269,6 +350,8 @@ int main(void)
         cmocka_unit_test(cuts_leave_the_old_or_the_new),
         cmocka_unit_test(a_wavering_record_is_decided_once),
         cmocka_unit_test(a_wavering_seal_is_decided_once),
+        cmocka_unit_test(any_mark_proves_a_record),
+        cmocka_unit_test(a_dead_sector_does_not_stop_the_other),
         cmocka_unit_test(a_full_sector_of_marks_moves_on),
         cmocka_unit_test(marks_of_an_older_record_do_not_count),
         cmocka_unit_test(a_failing_flash_leaves_the_last_good_record),

@@ -99,6 +99,10 @@ static void a_table_without_record_is_refused_and_without_otadata_only_watched(v
     small[0].size = 0x1000;
     write_table(small, 4);
     assert_int_equal(godwit_slots_find(&agent), GODWIT_ERR_SPACE);
+    small[0].size = 0x2000;
+    small[0].flags = 1; /* encrypted */
+    write_table(small, 4);
+    assert_int_equal(godwit_slots_find(&agent), GODWIT_ERR_SPACE);
     assert_int_equal(flash_put(&flash, GODWIT_PTABLE_OFFSET, (const uint8_t *)"junk", 4),
                      GODWIT_OK);
     assert_int_equal(godwit_slots_find(&agent), GODWIT_ERR_FORMAT);
