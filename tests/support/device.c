@@ -166,20 +166,25 @@ bool device_would_boot(const struct device *device, struct godwit_partition *par
     return boot.boots;
 }
 
-bool device_active_entry(const struct godwit_flash *flash, struct godwit_ota_entry *out)
+bool device_read_entries(const struct godwit_flash *flash, struct godwit_ota_entry entries_out[2])
 {
     uint8_t table[GODWIT_PTABLE_SIZE], bytes[GODWIT_OTA_ENTRY_SIZE];
     struct godwit_partition otadata;
-    struct godwit_ota_entry entries[2];
     if (flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table) ||
         godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata))
         return false;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t offset = otadata.offset + i * FLASH_ERASE_SIZE;
         if (flash->read(flash->ctx, offset, bytes, sizeof bytes)) return false;
-        entries[i] = godwit_ota_entry_load(bytes);
+        entries_out[i] = godwit_ota_entry_load(bytes);
     }
-    int active = godwit_ota_active(entries);
+    return true;
+}
+
+bool device_active_entry(const struct godwit_flash *flash, struct godwit_ota_entry *out)
+{
+    struct godwit_ota_entry entries[2];
+    int active = device_read_entries(flash, entries) ? godwit_ota_active(entries) : -1;
     if (active >= 0) *out = entries[active];
     return active >= 0;
 }

@@ -56,5 +56,7 @@ bool device_runs(const struct device *device, const struct firmware *file);
 bool device_would_boot(const struct device *device, struct godwit_partition *partition_out);
 bool device_holds(const struct device *device, const struct godwit_partition *partition,
                   const struct firmware *file);
+/* Both otadata entries as this flash reads them; false: there are none, or it does not answer. */
+bool device_read_entries(const struct godwit_flash *flash, struct godwit_ota_entry entries_out[2]);
 /* The otadata entry that the bootloader follows, as this flash reads; false: none. */
 bool device_active_entry(const struct godwit_flash *flash, struct godwit_ota_entry *out);

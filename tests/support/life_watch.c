@@ -58,13 +58,11 @@ static godwit_err watched_erase(void *ctx, uint32_t offset, size_t size)
 
 static void print_entries(void)
 {
-    uint8_t bytes[GODWIT_OTA_ENTRY_SIZE];
-    for (uint32_t i = 0; i < 2; i++) {
-        const struct godwit_flash *flash = &life.device.bare;
-        if (flash->read(flash->ctx, 0xE000 + i * FLASH_ERASE_SIZE, bytes, sizeof bytes)) return;
-        struct godwit_ota_entry entry = godwit_ota_entry_load(bytes);
-        bool is_sound = entry.crc == godwit_ota_crc(entry.seq);
-        fprintf(to, "  [%d] seq %d state %d%s", (int)i, (int)entry.seq, (int)entry.state,
+    struct godwit_ota_entry entries[2];
+    if (!device_read_entries(&life.device.bare, entries)) return;
+    for (int i = 0; i < 2; i++) {
+        bool is_sound = entries[i].crc == godwit_ota_crc(entries[i].seq);
+        fprintf(to, "  [%d] seq %d state %d%s", i, (int)entries[i].seq, (int)entries[i].state,
                 is_sound ? "" : " bad");
     }
     fprintf(to, "\n");

@@ -68,12 +68,7 @@ struct godwit_partition device_partition(const struct device *device, uint8_t ty
 
 void device_entries(const struct device *device, struct godwit_ota_entry entries_out[2])
 {
-    const struct godwit_flash *flash = &device->bare;
-    uint32_t offset = device_partition(device, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA).offset;
-    for (uint32_t i = 0; i < 2; i++)
-        must(!flash->read(flash->ctx, offset + i * FLASH_ERASE_SIZE, (uint8_t *)&entries_out[i],
-                          sizeof entries_out[i]),
-             "reading otadata");
+    must(device_read_entries(&device->bare, entries_out), "reading otadata");
 }
 
 void device_put_entries(struct device *device, const struct godwit_ota_entry entries[2])
