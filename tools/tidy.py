@@ -110,7 +110,7 @@ class Tree:
 def list_files(root):
     git = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard"],
                          capture_output=True, text=True, check=False)
-    if git.returncode == 0 and os.path.isdir(os.path.join(root, ".git")):
+    if git.returncode == 0 and os.path.exists(os.path.join(root, ".git")):
         return [p for p in git.stdout.splitlines() if os.path.isfile(os.path.join(root, p))]
     return [os.path.relpath(os.path.join(base, name), root)
             for base, _, names in os.walk(root) for name in names]
