@@ -195,6 +195,8 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
                             : status == 404 ? "no-such-address"
                                             : "bad-target");
     }
+    if (options->gate && !options->gate(&exchange->request))
+        return head->body_size ? exchange->reply.status : 0;
     if (head->body_size != UINT64_MAX && head->body_size > exchange->route->body_max)
         return answer_early(exchange, head, 413, "body-too-large");
     if (exchange->route->mode != HTTP_UPLOAD) {

@@ -49,6 +49,10 @@ struct http_request {
     const struct clock *clock;
     void *user; /* the handler's own, e.g. the state of an upload */
     bool tls;
+    /* Set by the gate, or by a handler before it replies: the client has proved who it is. Its
+     * connection then no longer counts among the unauthenticated ones, which are few and are closed
+     * first. */
+    bool authenticated;
     /* private: internal.h */
     const struct http_header *headers;
     size_t headers_count;
@@ -103,6 +107,12 @@ void http_reply_file(struct http_request *request, const struct http_file *file)
 
 typedef void http_handler(struct http_request *request);
 
+/* The one place where a request is let in: called on the loop for every request that has a route,
+ * when its head is complete and before any byte of its body is kept. Method, path, headers, params
+ * and route_extra are there. False: it has replied (401, 403 …), and neither body nor handler
+ * follows. Must be as quick as an INLINE handler. */
+typedef bool http_gate(struct http_request *request);
+
 /* An upload, step by step, on worker threads but never two at a time. begin sees the head before
  * any byte of the body is asked for (100-continue waits for it) and may reply there (401, 413 …):
  * then nothing else is called and the connection closes. write may reply early too, with the same
@@ -155,6 +165,7 @@ struct http_options {
     const char *certificate, *key;
     const struct http_route *routes; /* alive while the server is; the first match wins */
     size_t routes_count;
+    http_gate *gate; /* NULL: every request is let in */
     void *app;
     struct work_pool *workers; /* for WORKER, UPLOAD and files; outlives the server */
     const struct clock *clock; /* NULL: clock_real. Deadlines always use the loop's own time */

@@ -136,12 +136,50 @@ static void test_upload_refused(void **state)
     world_close(&world);
 }
 
+/* The gate answers when the head is there: nobody waits for the body, and no handler sees it. */
+static void test_gate(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *wanted;
+    } rows[] = {
+        {"POST /gated HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 401 "},
+        {"POST /gated HTTP/1.1\r\nHost: h\r\nContent-Length: 999999\r\n\r\n", "HTTP/1.1 401 "},
+        {"POST /gated HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 401 "},
+        {"PUT /gated/upload HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 401 "},
+        {"POST /gated HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nConnection: close\r\n"
+         "Content-Length: 3\r\n\r\nabc",
+         "HTTP/1.1 200 "},
+    };
+    struct world world = world_open((struct http_limits){0});
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[1024];
+        int fd = peer_open(&world);
+        aborted = finished = 0;
+        peer_text(fd, rows[i].request);
+        peer_read(fd, answer, sizeof answer, NULL);
+        if (strncmp(answer, rows[i].wanted, strlen(rows[i].wanted)) != 0)
+            fail_msg("%s: %s", rows[i].request, answer);
+        assert_int_equal(aborted + finished, 0);
+        close(fd);
+    }
+    char answer[1024]; /* without a body the connection goes on */
+    int fd = peer_open(&world);
+    peer_text(fd, "POST /gated HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+                  "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer_read(fd, answer, sizeof answer, "hello");
+    assert_non_null(strstr(answer, "HTTP/1.1 401 "));
+    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    close(fd);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held),           cmocka_unit_test(test_big_reply),
         cmocka_unit_test(test_upload),         cmocka_unit_test(test_upload_back_pressure),
-        cmocka_unit_test(test_upload_refused),
+        cmocka_unit_test(test_upload_refused), cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,14 @@ static void upload_abort(struct http_request *request)
     aborted++;
 }
 
+/* What is under /gated needs a bearer. */
+static bool gate(struct http_request *request)
+{
+    if (!request->route_extra || http_bearer(request)) return true;
+    http_reply(request, 401, "text/plain", "no bearer", 9);
+    return false;
+}
+
 static const struct http_upload upload = {upload_begin, upload_write, upload_finish, upload_abort};
 static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/hello", HTTP_INLINE, 0, hello, NULL, NULL},
@@ -102,6 +110,8 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/hold", HTTP_INLINE, 0, hold, NULL, NULL},
     {HTTP_METHOD_GET, "/big", HTTP_WORKER, 0, big, NULL, NULL},
     {HTTP_METHOD_PUT, "/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, NULL},
+    {HTTP_METHOD_POST, "/gated", HTTP_INLINE, 100000, echo, NULL, "a bearer"},
+    {HTTP_METHOD_PUT, "/gated/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, "a bearer"},
 };
 
 struct world {
@@ -117,6 +127,7 @@ static struct world world_open(struct http_limits limits)
     options.routes_count = sizeof routes / sizeof *routes;
     assert_int_equal(work_pool_open(2, 16, &world.pool), GODWIT_OK);
     options.workers = world.pool;
+    options.gate = gate;
     gate_open = true;
     aborted = finished = 0;
     if (http_open(&options, note, sizeof note, &world.server)) fail_msg("%s", note);
