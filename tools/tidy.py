@@ -42,6 +42,8 @@ ARROWS = {
 }
 DEVICE = ("base", "formats", "agent")
 DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "string.h", "assert.h"}
+# What decides; see rule_pure.
+PURE = [f"src/fleet/{name}.c" for name in "model decision_reason fit bridge decide".split()]
 # Libraries: header (or its folder) → who may use it.
 LIBRARIES = {
     "openssl/": "keys ports/openssl ports/host http server cli",
@@ -157,8 +159,32 @@ def rule_arrows(tree):
             if bracket == '"' and target != folder and target not in allowed \
                     and name not in allowed:
                 yield path, number, f'"{name}": {folder} may include only {allowed or "itself"}'
-        if path == "src/fleet/decide.c" and '"store/' in tree.text[path]:
-            yield path, 1, "decide is pure: it includes nothing of store"
+
+
+def closure(tree, path):
+    """(header, from which file) of all that a file includes, also by way of its headers."""
+    seen, todo = {}, [path]
+    while todo:
+        source = todo.pop()
+        for _, bracket, name in includes(tree, source):
+            target = name if bracket == "<" else "src/" + name
+            if target in seen:
+                continue
+            seen[target] = source
+            if target in tree.text:
+                todo.append(target)
+    return seen.items()
+
+
+def rule_pure(tree):
+    """What decides reads facts alone: no database, no clock, no lock, not even by a header."""
+    for path in PURE:
+        if path not in tree.text:
+            continue
+        for target, source in closure(tree, path):
+            folder = folder_of(target)
+            if folder in ("store", "rt") or not folder and target not in DEVICE_HEADERS:
+                yield path, 1, f"is pure, and reaches {target} by {source}"
 
 
 def rule_brackets(tree):
@@ -374,6 +400,9 @@ BAD = {  # rule → files of which exactly this rule must complain
     "complexity": {"src/cli/a.c": "/* A. */\nint f(int x)\n{\n" +
                                   "    if (x) x++;\n" * COMPLEXITY_MAX + "    return x;\n}\n"},
     "pragma_once": {"src/base/a.h": "/* A. */\nstruct a;\n"},
+    "pure": {"src/fleet/decide.c": '/* A. */\n#include "fleet/b.h"\n',
+             "src/fleet/b.h": '/* B. */\n#pragma once\n#include "store/store.h"\n',
+             "src/store/store.h": '/* S. */\n#pragma once\n'},
     "header_alone": {"src/base/a.h": "/* A. */\n#pragma once\nextern size_t a;\n"},
     "head_comment": {"src/base/a.c": "int a;\n"},
     "foreign_paths": {"docs/a.md": "see /home/" + "me/notes\n"},
@@ -381,8 +410,8 @@ BAD = {  # rule → files of which exactly this rule must complain
 }
 MORE_BAD = [  # further cases of the same rules
     ("arrows", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
-    ("arrows", {"src/fleet/decide.c": '/* A. */\n#include "store/store.h"\n'}),
     ("arrows", {"src/new/a.c": "/* A. */\n"}),
+    ("pure", {"src/fleet/fit.c": "/* A. */\n#include <time.h>\n"}),
     ("brackets", {"src/cli/a.c": "/* A. */\n#include <sqlite3.h>\n"}),
     ("brackets", {"src/base/text.c": "/* A. */\n#include <openssl/sha.h>\n"}),
     ("brackets", {"src/cli/a.c": "/* A. */\n#include <cjson.h>\n"}),

@@ -1,4 +1,6 @@
 /* People and their tokens, and the tokens that let devices join. Only digests are kept. */
+#include "fleet/account.h"
+
 #include <stdlib.h>
 
 #include "fleet/memory.h"
@@ -15,7 +17,7 @@ godwit_err claim_create(struct fleet *fleet, struct db *db, const struct product
     struct claim *claim = fleet_alloc(sizeof *claim);
     memcpy(claim->claim_sha256, claim_sha256, 32);
     fleet_lock(fleet);
-    claim->product = product_find(fleet, product->name);
+    claim->product = product_find(&fleet->catalogue, product->name);
     claim->count_max = count;
     index_add(&fleet->claims_by_digest, claim);
     fleet_unlock(fleet);

@@ -2,6 +2,7 @@
 #include "fleet/answer.h"
 
 #include "fleet/bridge.h"
+#include "fleet/device.h"
 
 #define VALID_S 3600
 
@@ -16,7 +17,7 @@ static void note_decision(struct answer *answer, struct device *device,
 /* A device that obeys none of ours is answered by the newest; it will say that it does not. */
 static int key_for(const struct device *device, const struct fleet *fleet)
 {
-    int key = bridge_deploy_key(device, fleet);
+    int key = bridge_deploy_key(device, &fleet->catalogue);
     if (key == BRIDGE_KEY_UNSIGNED) return -1;
     return key < 0 ? 0 : key;
 }
@@ -37,7 +38,7 @@ static void order_install(struct godwit_instruction *out, const struct decision 
 bool answer_compose(struct fleet *fleet, struct device *device,
                     const struct godwit_checkin *checkin, uint64_t now_ms, struct answer *out)
 {
-    struct decision decision = decide(device, fleet);
+    struct decision decision = decide(device, &fleet->catalogue);
     struct godwit_instruction *instruction = &out->instruction;
     *out = (struct answer){.deploy_key = key_for(device, fleet)};
     *instruction = (struct godwit_instruction){.flags = GODWIT_INSTRUCTION_STAY,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fleet/decide.h"
+#include "fleet/fleet.h"
 #include "formats/instruction.h"
 
 /* Everything that is said and logged, copied while the lock is held. */

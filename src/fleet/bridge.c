@@ -86,16 +86,17 @@ struct bridge_place bridge_after(const struct bridge_place *place, const struct 
 
 /* ---- here ---- */
 
-const struct image *bridge_running(const struct device *device, const struct fleet *fleet)
+const struct image *bridge_running(const struct device *device, const struct catalogue *catalogue)
 {
-    const struct image *image = index_find(&fleet->images_by_digest, device->facts.image_sha256);
+    const struct image *image =
+        index_find(&catalogue->images_by_digest, device->facts.image_sha256);
     return image && image->release->product == device->product ? image : NULL;
 }
 
-struct bridge_place bridge_here(const struct device *device, const struct fleet *fleet)
+struct bridge_place bridge_here(const struct device *device, const struct catalogue *catalogue)
 {
     const struct device_facts *facts = &device->facts;
-    const struct image *image = bridge_running(device, fleet);
+    const struct image *image = bridge_running(device, catalogue);
     struct bridge_place place = {.policy = &device->product->seed,
                                  .counter = facts->counter,
                                  .floor = facts->floor,
@@ -109,36 +110,38 @@ struct bridge_place bridge_here(const struct device *device, const struct fleet 
 
 /* ---- deploy keys ---- */
 
-int bridge_policy_key(const struct fleet *fleet, const struct godwit_policy *policy)
+int bridge_policy_key(const struct catalogue *catalogue, const struct godwit_policy *policy)
 {
     if (policy->deploy_keys_count == 0) return BRIDGE_KEY_UNSIGNED;
-    for (size_t i = 0; i < fleet->deploy_keys_count; i++)
+    for (size_t i = 0; i < catalogue->deploy_keys_count; i++)
         for (size_t k = 0; k < policy->deploy_keys_count; k++)
-            if (!memcmp(fleet->deploy_keys[i], policy->deploy_keys[k], 64)) return (int)i;
+            if (!memcmp(catalogue->deploy_keys[i], policy->deploy_keys[k], 64)) return (int)i;
     return BRIDGE_KEY_NONE;
 }
 
 /* What it says of itself counts; an agent that says nothing is older than the first change of
  * keys, unless its image tells. */
-int bridge_deploy_key(const struct device *device, const struct fleet *fleet)
+int bridge_deploy_key(const struct device *device, const struct catalogue *catalogue)
 {
     const uint8_t *said = device->facts.deploy_keys;
-    const struct image *image = bridge_running(device, fleet);
+    const struct image *image = bridge_running(device, catalogue);
     if (godwit_all(said, 16, 0)) {
-        if (image && image->trust.has_policy) return bridge_policy_key(fleet, &image->trust.policy);
-        return (int)fleet->deploy_keys_count - 1;
+        if (image && image->trust.has_policy)
+            return bridge_policy_key(catalogue, &image->trust.policy);
+        return (int)catalogue->deploy_keys_count - 1;
     }
-    for (size_t i = 0; i < fleet->deploy_keys_count; i++)
-        if (!memcmp(fleet->deploy_keys[i], said, 8) || !memcmp(fleet->deploy_keys[i], said + 8, 8))
+    for (size_t i = 0; i < catalogue->deploy_keys_count; i++)
+        if (!memcmp(catalogue->deploy_keys[i], said, 8) ||
+            !memcmp(catalogue->deploy_keys[i], said + 8, 8))
             return (int)i;
     return BRIDGE_KEY_NONE;
 }
 
 /* Whether a device that runs the image still listens to this server. */
-static bool stays_in_reach(const struct fleet *fleet, const struct image *image)
+static bool stays_in_reach(const struct catalogue *catalogue, const struct image *image)
 {
     return !image->trust.has_policy ||
-           bridge_policy_key(fleet, &image->trust.policy) != BRIDGE_KEY_NONE;
+           bridge_policy_key(catalogue, &image->trust.policy) != BRIDGE_KEY_NONE;
 }
 
 /* ---- the way ---- */
@@ -151,7 +154,7 @@ struct stop {
 };
 
 struct search {
-    const struct fleet *fleet;
+    const struct catalogue *catalogue;
     const struct bridge_trip *trip;
     struct bridge_place here;
     struct stop stops[BRIDGE_STOPS_MAX];
@@ -194,7 +197,7 @@ static const struct image *stop_image(const struct search *search, const struct 
     const struct image *image = fit_image(release, &device->facts, &reason);
     bool is_good = image && image != search->trip->target && image->trust.is_known &&
                    image->file_size <= device->facts.slot_size &&
-                   !fit_failed_before(device, image) && stays_in_reach(search->fleet, image);
+                   !fit_failed_before(device, image) && stays_in_reach(search->catalogue, image);
     return is_good ? image : NULL;
 }
 
@@ -208,7 +211,7 @@ static bool is_allowed(const struct search *search, const struct bridge_place *p
 static void go_on(struct search *search, const struct bridge_place *place, unsigned from,
                   unsigned installs)
 {
-    for (const struct release *release = search->fleet->releases; release;
+    for (const struct release *release = search->catalogue->releases; release;
          release = release->next) {
         const struct image *image = stop_image(search, release);
         if (!image || !is_allowed(search, place, image)) continue;
@@ -221,7 +224,7 @@ static void go_on(struct search *search, const struct bridge_place *place, unsig
 static const struct image *newest_first(const struct search *search, const struct image *second,
                                         const struct image *found)
 {
-    for (const struct release *release = search->fleet->releases; release;
+    for (const struct release *release = search->catalogue->releases; release;
          release = release->next) {
         const struct image *image = stop_image(search, release);
         if (!image || image->release->counter <= found->release->counter) continue;
@@ -241,12 +244,12 @@ static const struct image *first_of(const struct search *search, unsigned last)
     return newest_first(search, second, search->stops[last].image);
 }
 
-unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
+unsigned bridge_plan(const struct catalogue *catalogue, const struct bridge_trip *trip,
                      const struct image **first_out)
 {
     struct search search;
-    search.fleet = fleet, search.trip = trip, search.count = 0;
-    search.here = bridge_here(trip->device, fleet);
+    search.catalogue = catalogue, search.trip = trip, search.count = 0;
+    search.here = bridge_here(trip->device, catalogue);
     *first_out = trip->target;
     if (is_allowed(&search, &search.here, trip->target)) return 1;
     go_on(&search, &search.here, 0, 1);
@@ -264,10 +267,10 @@ unsigned bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
 
 /* ---- releases that matter ---- */
 
-const struct image *bridge_before(const struct fleet *fleet, const struct image *image)
+const struct image *bridge_before(const struct catalogue *catalogue, const struct image *image)
 {
     const struct image *best = NULL;
-    for (const struct release *release = fleet->releases; release; release = release->next) {
+    for (const struct release *release = catalogue->releases; release; release = release->next) {
         if (release->product != image->release->product || !release->frozen) continue;
         if (release == image->release || release->counter > image->release->counter ||
             (release->counter == image->release->counter && release->id > image->release->id))
@@ -304,10 +307,10 @@ static bool keeps_seed(const struct godwit_policy *seed, const struct image_trus
     return true;
 }
 
-bool bridge_changes_trust(const struct fleet *fleet, const struct release *release)
+bool bridge_changes_trust(const struct catalogue *catalogue, const struct release *release)
 {
     for (size_t i = 0; release->frozen && i < release->images_count; i++) {
-        const struct image *image = &release->images[i], *before = bridge_before(fleet, image);
+        const struct image *image = &release->images[i], *before = bridge_before(catalogue, image);
         bool is_same = before ? has_same_trust(&before->trust, &image->trust)
                               : keeps_seed(&release->product->seed, &image->trust);
         if (!is_same) return true;

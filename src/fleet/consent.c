@@ -9,7 +9,7 @@
 static const struct image *policy_before(const struct fleet *fleet, const struct image *image)
 {
     do
-        image = bridge_before(fleet, image);
+        image = bridge_before(&fleet->catalogue, image);
     while (image && !image->trust.has_policy);
     return image;
 }

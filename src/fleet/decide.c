@@ -45,16 +45,17 @@ static enum decision_reason reason_of(enum godwit_reason reason)
 
 /* By which way the release is reached (checks 11 and 13); decides which image. Where the server
  * does not know what runs, it can not know that a device would refuse: then the device judges. */
-static enum decision_reason judge_trust(const struct device *device, const struct fleet *fleet,
+static enum decision_reason judge_trust(const struct device *device,
+                                        const struct catalogue *catalogue,
                                         const struct rollout *rollout, const struct image **image)
 {
     const struct bridge_trip trip = {
         .device = device, .target = *image, .allow_downgrade = rollout->allow_downgrade};
     const struct image *first;
-    unsigned installs = bridge_plan(fleet, &trip, &first);
+    unsigned installs = bridge_plan(catalogue, &trip, &first);
     if (installs == 0) {
-        const struct bridge_place here = bridge_here(device, fleet);
-        if (!bridge_running(device, fleet)) return DECISION_OFFERED;
+        const struct bridge_place here = bridge_here(device, catalogue);
+        if (!bridge_running(device, catalogue)) return DECISION_OFFERED;
         return reason_of(
             bridge_judge(&here, *image, rollout->release->counter, rollout->allow_downgrade));
     }
@@ -63,17 +64,17 @@ static enum decision_reason judge_trust(const struct device *device, const struc
 }
 
 /* The first closed gate behind chip and board, or OFFERED or BRIDGE and what to install. */
-static enum decision_reason judge(const struct device *device, const struct fleet *fleet,
+static enum decision_reason judge(const struct device *device, const struct catalogue *catalogue,
                                   const struct rollout *rollout, const struct member *member,
                                   const struct image **image)
 {
     const struct device_facts *facts = &device->facts;
     const struct image *target = *image;
-    const struct bridge_place here = bridge_here(device, fleet);
+    const struct bridge_place here = bridge_here(device, catalogue);
     if (target->file_size > facts->slot_size) return DECISION_SLOT_SIZE;
     if (target->secure_version < facts->secure_version) return DECISION_SECURE_VERSION;
     enum decision_reason reason = judge_counter(&here, rollout, target);
-    if (reason == DECISION_OFFERED) reason = judge_trust(device, fleet, rollout, image);
+    if (reason == DECISION_OFFERED) reason = judge_trust(device, catalogue, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
     if (fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
@@ -95,15 +96,16 @@ bool decide_has_proven(const struct device *device, const struct release *releas
 
 /* In the order of the device's checks: whose word counts (2), the file for it (6 and 8), the rest.
  */
-static enum decision_reason judge_all(const struct device *device, const struct fleet *fleet,
+static enum decision_reason judge_all(const struct device *device,
+                                      const struct catalogue *catalogue,
                                       const struct rollout *rollout, const struct member *member,
                                       const struct image **image)
 {
     enum decision_reason reason;
-    if (fleet->deploy_keys_count && bridge_deploy_key(device, fleet) == BRIDGE_KEY_NONE)
+    if (catalogue->deploy_keys_count && bridge_deploy_key(device, catalogue) == BRIDGE_KEY_NONE)
         return DECISION_DEPLOY_KEY;
     *image = fit_image(rollout->release, &device->facts, &reason);
-    return *image ? judge(device, fleet, rollout, member, image) : reason;
+    return *image ? judge(device, catalogue, rollout, member, image) : reason;
 }
 
 /* A failure in this very rollout stands in the history already. */
@@ -116,10 +118,10 @@ static bool must_note(const struct device *device, const struct decision *decisi
     return !strcmp(decision_reason_state(decision->reason), "unfit");
 }
 
-struct decision decide(const struct device *device, const struct fleet *fleet)
+struct decision decide(const struct device *device, const struct catalogue *catalogue)
 {
     struct decision decision = {.kind = DECIDE_STAY};
-    const struct rollout *rollout = fleet->rollouts;
+    const struct rollout *rollout = catalogue->rollouts;
     while (rollout && !selects(rollout, device))
         rollout = rollout->next;
     decision.rollout = rollout;
@@ -132,7 +134,7 @@ struct decision decide(const struct device *device, const struct fleet *fleet)
 
     const struct image *image = NULL;
     const struct member *member = device_member(device, rollout);
-    decision.reason = judge_all(device, fleet, rollout, member, &image);
+    decision.reason = judge_all(device, catalogue, rollout, member, &image);
     if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
         decision.must_note = must_note(device, &decision, member);
         return decision;
@@ -189,34 +191,4 @@ enum verdict decide_outcome(const struct godwit_outcome *outcome)
 bool decide_is_notice(const struct godwit_outcome *outcome)
 {
     return outcome->reason && decide_outcome(outcome) == VERDICT_NOTHING;
-}
-
-static const struct {
-    const char *id, *state, *sentence;
-} REASONS[] = {
-#define DECISION_REASON_ROW(name, id, state, sentence) {id, state, sentence},
-    DECISION_REASONS(DECISION_REASON_ROW)
-#undef DECISION_REASON_ROW
-};
-
-const char *decision_reason_id(enum decision_reason reason)
-{
-    return REASONS[reason].id;
-}
-
-const char *decision_reason_state(enum decision_reason reason)
-{
-    return REASONS[reason].state;
-}
-
-const char *decision_reason_sentence(enum decision_reason reason)
-{
-    return REASONS[reason].sentence;
-}
-
-const char *decision_sentence_by_id(const char *id)
-{
-    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++)
-        if (!strcmp(REASONS[i].id, id)) return REASONS[i].sentence;
-    return "";
 }

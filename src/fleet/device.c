@@ -5,11 +5,13 @@
  * writer, goes through the same check-in in a fixed order: the outcome it carries → the proof it
  * gives → the offer it is due → its facts. Each step writes its rows and then moves the memory, so
  * the step behind it decides on what the step before it made true. */
+#include "fleet/device.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "fleet/decide.h"
+#include "fleet/event.h"
 #include "fleet/memory.h"
 
 struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16])
@@ -102,7 +104,7 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 {
     take_facts(&device->facts, checkin, now_s);
     mark_dirty(fleet, device);
-    const struct decision decision = decide(device, fleet);
+    const struct decision decision = decide(device, &fleet->catalogue);
     return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
            is_new_image(device) || proven_member(device) || decision.must_tell ||
            decision.must_note;
@@ -111,7 +113,7 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
 bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32])
 {
-    struct decision decision = decide(device, fleet);
+    struct decision decision = decide(device, &fleet->catalogue);
     return decision.kind == DECIDE_INSTALL && !decision.must_tell &&
            device->changed_in <= fleet->committed &&
            !memcmp(decision.image->file_sha256, file_sha256, 32);
@@ -153,7 +155,7 @@ static struct member *proven_now(const struct record *record)
 static struct decision decide_now(const struct record *record)
 {
     fleet_lock(record->fleet);
-    struct decision decision = decide(record->device, record->fleet);
+    struct decision decision = decide(record->device, &record->fleet->catalogue);
     fleet_unlock(record->fleet);
     return decision;
 }
@@ -216,7 +218,7 @@ static godwit_err guard_image(struct record *record, const struct image *image)
 static struct member *member_of_outcome(const struct record *record, const struct file *file)
 {
     const struct rollout *rollout =
-        rollout_find(record->fleet, record->checkin->outcome.rollout_id);
+        rollout_find(&record->fleet->catalogue, record->checkin->outcome.rollout_id);
     if (!rollout || !file || rollout->release->product != file->release->product) return NULL;
     struct member *member = device_member(record->device, rollout);
     return member && member->state != MEMBER_SELECTED ? member : NULL;
@@ -277,7 +279,7 @@ static godwit_err record_outcome(struct record *record)
 {
     const struct godwit_outcome *outcome = &record->checkin->outcome;
     if (!is_new_outcome(record->device, outcome)) return GODWIT_OK;
-    const struct file *file = file_find(record->fleet, outcome->file_sha256);
+    const struct file *file = file_find(&record->fleet->catalogue, outcome->file_sha256);
     struct member *member = member_of_outcome(record, file);
     enum verdict verdict = decide_outcome(outcome);
 
@@ -370,7 +372,7 @@ static godwit_err record_offer(struct record *record)
         return device_note_not_told(record->fleet, record->db, record->device, &decision,
                                     record->now_s);
     if (!decision.must_tell) return GODWIT_OK;
-    struct rollout *rollout = rollout_find(record->fleet, decision.rollout->id);
+    struct rollout *rollout = rollout_find(&record->fleet->catalogue, decision.rollout->id);
     struct member *member = device_member(record->device, rollout);
     uint32_t number = member && member->told_number ? member->told_number : rollout->told_count + 1;
     godwit_err err = supersede(record);

@@ -1,6 +1,8 @@
 /* How devices join, are kept, and are read again at start. */
 #include <stdlib.h>
 
+#include "fleet/device.h"
+#include "fleet/event.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -150,7 +152,8 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 2, device->token_sha256, 32);
     device->not_told_rollout = (uint32_t)db_column_int(rows, 3);
     int64_t product = db_column_int(rows, 4);
-    for (device->product = fleet->products; device->product && device->product->id != product;)
+    for (device->product = fleet->catalogue.products;
+         device->product && device->product->id != product;)
         device->product = device->product->next;
     facts->last_seen_s = db_column_int(rows, 5);
     device->last_outcome.id = (uint32_t)db_column_int(rows, 6);
@@ -196,7 +199,7 @@ static struct device *device_of_row(const struct fleet *fleet, const struct db_r
 void device_load_member(struct fleet *fleet, const struct db_rows *rows)
 {
     struct device *device = device_of_row(fleet, rows);
-    struct rollout *rollout = rollout_find(fleet, (uint32_t)db_column_int(rows, 1));
+    struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
     if (!device || !rollout) return;
     member_add(device, rollout, (uint32_t)db_column_int(rows, 2),
                (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));

@@ -1,7 +1,10 @@
 /* The history of each device. Kept in SQL alone: nothing decides on it. */
+#include "fleet/event.h"
+
 #include "base/log.h"
 #include "base/text.h"
-#include "fleet/decide.h"
+#include "fleet/decision_reason.h"
+#include "fleet/fleet.h"
 
 static const struct {
     const char *id, *sentence;

@@ -1,7 +1,8 @@
 /* Which image of a release fits a device: chip, revisions and hardware. Pure; trust is bridge.h. */
 #pragma once
 
-#include "fleet/decide.h"
+#include "fleet/decision_reason.h"
+#include "fleet/model.h"
 
 /* The image for this device, or NULL and the reason that came closest to fitting. */
 const struct image *fit_image(const struct release *release, const struct device_facts *facts,

@@ -29,8 +29,8 @@ static void indexes_init(struct fleet *fleet)
     index_init(&fleet->devices_by_id, offsetof(struct device, device_id), 16);
     /* Secrets are looked up by eight bytes of their digest and then compared in constant time. */
     index_init(&fleet->devices_by_token, offsetof(struct device, token_sha256), 8);
-    index_init(&fleet->files_by_digest, offsetof(struct file, file_sha256), 32);
-    index_init(&fleet->images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_init(&fleet->catalogue.files_by_digest, offsetof(struct file, file_sha256), 32);
+    index_init(&fleet->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->tokens_by_digest, offsetof(struct account_token, token_sha256), 8);
 }
@@ -64,15 +64,15 @@ static void device_free(struct device *device)
 static void clear(struct fleet *fleet)
 {
     FREE_LIST(device, fleet->devices, device_free);
-    FREE_LIST(rollout, fleet->rollouts, free);
-    FREE_LIST(release, fleet->releases, free);
-    FREE_LIST(product, fleet->products, free);
+    FREE_LIST(rollout, fleet->catalogue.rollouts, free);
+    FREE_LIST(release, fleet->catalogue.releases, free);
+    FREE_LIST(product, fleet->catalogue.products, free);
     fleet->dirty_devices = NULL;
     fleet->devices_count = 0;
     index_deinit(&fleet->devices_by_id, false);
     index_deinit(&fleet->devices_by_token, false);
-    index_deinit(&fleet->files_by_digest, true);
-    index_deinit(&fleet->images_by_digest, false);
+    index_deinit(&fleet->catalogue.files_by_digest, true);
+    index_deinit(&fleet->catalogue.images_by_digest, false);
     index_deinit(&fleet->claims_by_digest, true);
     index_deinit(&fleet->tokens_by_digest, true);
 }
@@ -154,13 +154,13 @@ static void load_product(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 2, product->product_id, 16);
     product->open = db_column_int(rows, 3);
     product_seed(product);
-    product->next = fleet->products;
-    fleet->products = product;
+    product->next = fleet->catalogue.products;
+    fleet->catalogue.products = product;
 }
 
 static struct product *product_by_row(const struct fleet *fleet, int64_t id)
 {
-    struct product *product = fleet->products;
+    struct product *product = fleet->catalogue.products;
     while (product && product->id != id)
         product = product->next;
     return product;
@@ -168,7 +168,7 @@ static struct product *product_by_row(const struct fleet *fleet, int64_t id)
 
 static struct release *release_by_row(const struct fleet *fleet, int64_t id)
 {
-    struct release *release = fleet->releases;
+    struct release *release = fleet->catalogue.releases;
     while (release && release->id != id)
         release = release->next;
     return release;
@@ -190,8 +190,8 @@ static void load_release(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 2, release->version, sizeof release->version);
     release->counter = (uint32_t)db_column_int(rows, 3);
     release->frozen = db_column_int(rows, 4);
-    release->next = fleet->releases;
-    fleet->releases = release;
+    release->next = fleet->catalogue.releases;
+    fleet->catalogue.releases = release;
 }
 
 static void load_trust(struct image_trust *trust, const struct db_rows *rows)
@@ -222,7 +222,7 @@ static void load_image(struct fleet *fleet, const struct db_rows *rows)
     image->file_size = (uint32_t)db_column_int(rows, 9);
     image->release = release;
     load_trust(&image->trust, rows);
-    index_add(&fleet->images_by_digest, image);
+    index_add(&fleet->catalogue.images_by_digest, image);
 }
 
 static void load_file(struct fleet *fleet, const struct db_rows *rows)
@@ -232,7 +232,7 @@ static void load_file(struct fleet *fleet, const struct db_rows *rows)
     file->image_id = db_column_int(rows, 1);
     file->size = (uint32_t)db_column_int(rows, 2);
     file->release = release_by_row(fleet, db_column_int(rows, 3));
-    index_add(&fleet->files_by_digest, file);
+    index_add(&fleet->catalogue.files_by_digest, file);
 }
 
 static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
@@ -243,8 +243,8 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->picks = db_column_int(rows, 2);
     rollout->created_s = db_column_int(rows, 3);
     rollout->allow_downgrade = db_column_int(rows, 4);
-    rollout->next = fleet->rollouts;
-    fleet->rollouts = rollout;
+    rollout->next = fleet->catalogue.rollouts;
+    fleet->catalogue.rollouts = rollout;
 }
 
 static void load_claim(struct fleet *fleet, const struct db_rows *rows)

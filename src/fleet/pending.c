@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
 #include "fleet/memory.h"
 
 const struct pending_token *pending_next(const struct pending_token *token)
@@ -225,7 +227,7 @@ void pending_load(struct fleet *fleet, const struct db_rows *rows)
     uint8_t device_id[16];
     db_column_blob(rows, 0, device_id, sizeof device_id);
     struct device *device = device_find(fleet, device_id);
-    struct product *product = fleet->products;
+    struct product *product = fleet->catalogue.products;
     while (product && product->id != db_column_int(rows, 2))
         product = product->next;
     if (!device || !product) return;

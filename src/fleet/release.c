@@ -1,48 +1,20 @@
 /* Products and releases: what one upload adds. The file itself has been judged sound before; here
  * it is judged against what is known of its product. */
+#include "fleet/release.h"
+
 #include <stdlib.h>
 
 #include "fleet/bridge.h"
 #include "fleet/memory.h"
 
-struct product *product_find(const struct fleet *fleet, const char *name)
-{
-    struct product *product = fleet->products;
-    while (product && strcmp(product->name, name))
-        product = product->next;
-    return product;
-}
-
 static struct release *exact(const struct fleet *fleet, const struct product *product,
                              const char *version, uint32_t counter)
 {
-    struct release *release = fleet->releases;
+    struct release *release = fleet->catalogue.releases;
     while (release && (release->product != product || release->counter != counter ||
                        strcmp(release->version, version)))
         release = release->next;
     return release;
-}
-
-struct release *release_find(const struct fleet *fleet, const char *product, const char *version)
-{
-    struct release *best = NULL;
-    for (struct release *release = fleet->releases; release; release = release->next)
-        if (!strcmp(release->product->name, product) && !strcmp(release->version, version) &&
-            (!best || release->counter > best->counter))
-            best = release;
-    return best;
-}
-
-const struct image *release_image(const struct release *release, int64_t image_id)
-{
-    for (size_t i = 0; i < release->images_count; i++)
-        if (release->images[i].id == image_id) return &release->images[i];
-    return NULL;
-}
-
-const struct file *file_find(const struct fleet *fleet, const uint8_t digest[static 32])
-{
-    return index_find(&fleet->files_by_digest, digest);
 }
 
 /* ---- whom a file could be for ---- */
@@ -64,7 +36,8 @@ static bool is_for_somebody(const struct fleet *fleet, const struct product *pro
     const struct bridge_place seed = {.policy = &product->seed};
     bool is_taken = (*latest_out = judge_at(&seed, upload)) == GODWIT_REASON_NONE;
     const struct release *newest = NULL;
-    for (const struct release *release = fleet->releases; release; release = release->next) {
+    for (const struct release *release = fleet->catalogue.releases; release;
+         release = release->next) {
         if (release->product != product || !release->frozen) continue;
         for (size_t i = 0; i < release->images_count; i++) {
             const struct image *image = &release->images[i];
@@ -120,8 +93,8 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
     struct product *product = fleet_alloc(sizeof *product);
     *product = made;
     fleet_lock(fleet);
-    product->next = fleet->products;
-    fleet->products = product;
+    product->next = fleet->catalogue.products;
+    fleet->catalogue.products = product;
     fleet_unlock(fleet);
     *out = product;
     return GODWIT_OK;
@@ -143,8 +116,8 @@ static godwit_err make_release(struct fleet *fleet, struct db *db, struct produc
     release->counter = upload->counter;
     memcpy(release->version, upload->version, sizeof release->version);
     fleet_lock(fleet);
-    release->next = fleet->releases;
-    fleet->releases = release;
+    release->next = fleet->catalogue.releases;
+    fleet->catalogue.releases = release;
     fleet_unlock(fleet);
     *out = release;
     return GODWIT_OK;
@@ -199,20 +172,20 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
                            const struct image *image)
 {
     fleet_lock(fleet);
-    struct file *file = index_find(&fleet->files_by_digest, image->file_sha256);
+    struct file *file = index_find(&fleet->catalogue.files_by_digest, image->file_sha256);
     bool known = file != NULL;
     if (!known) file = fleet_alloc(sizeof *file);
     memcpy(file->file_sha256, image->file_sha256, 32);
     file->release = release;
     file->image_id = image->id;
     file->size = image->file_size;
-    if (!known) index_add(&fleet->files_by_digest, file);
+    if (!known) index_add(&fleet->catalogue.files_by_digest, file);
     if (place)
-        index_remove(&fleet->images_by_digest, place);
+        index_remove(&fleet->catalogue.images_by_digest, place);
     else
         place = &release->images[release->images_count++];
     *place = *image;
-    index_add(&fleet->images_by_digest, place);
+    index_add(&fleet->catalogue.images_by_digest, place);
     fleet_unlock(fleet);
 }
 
@@ -226,7 +199,7 @@ struct place {
 
 static struct place find_place(const struct fleet *fleet, const struct upload *upload)
 {
-    struct place place = {.product = product_find(fleet, upload->product)};
+    struct place place = {.product = product_find(&fleet->catalogue, upload->product)};
     if (place.product)
         place.release = exact(fleet, place.product, upload->version, upload->counter);
     if (place.release) place.image = same_target(place.release, &upload->image);
@@ -273,7 +246,7 @@ static struct upload_verdict judge(const struct fleet *fleet, const struct place
 {
     struct upload_verdict verdict = judge_trust(fleet, place, upload);
     if (verdict.result != UPLOAD_ADDED) return verdict;
-    const struct release *other = release_find(fleet, upload->product, upload->version);
+    const struct release *other = release_find(&fleet->catalogue, upload->product, upload->version);
     if (!place->release && other) {
         verdict.result = UPLOAD_OTHER_COUNTER;
         verdict.counter = other->counter;

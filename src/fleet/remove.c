@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "fleet/bridge.h"
+#include "fleet/decide.h"
+#include "fleet/event.h"
 #include "fleet/fit.h"
 #include "fleet/memory.h"
 
@@ -27,7 +29,7 @@ static bool is_used_by(const struct fleet *fleet, const struct device *device,
     if (device->product != release->product) return false;
     if (holds(release, device->facts.image_sha256) || holds(release, device->known_image))
         return true;
-    const struct rollout *rollout = decide(device, fleet).rollout;
+    const struct rollout *rollout = decide(device, &fleet->catalogue).rollout;
     return rollout && rollout->release == release;
 }
 
@@ -35,16 +37,16 @@ static bool is_used_by(const struct fleet *fleet, const struct device *device,
 static bool is_needed_by(const struct fleet *fleet, const struct device *device,
                          const struct release *release)
 {
-    const struct decision decision = decide(device, fleet);
+    const struct decision decision = decide(device, &fleet->catalogue);
     const struct image *first;
     enum decision_reason reason;
     if (device->product != release->product || !decision.rollout) return false;
     struct bridge_trip trip = {.device = device,
                                .allow_downgrade = decision.rollout->allow_downgrade};
     trip.target = fit_image(decision.rollout->release, &device->facts, &reason);
-    if (!trip.target || bridge_plan(fleet, &trip, &first) < 2) return false;
+    if (!trip.target || bridge_plan(&fleet->catalogue, &trip, &first) < 2) return false;
     trip.without = release;
-    return bridge_plan(fleet, &trip, &first) == 0;
+    return bridge_plan(&fleet->catalogue, &trip, &first) == 0;
 }
 
 typedef bool device_test(const struct fleet *fleet, const struct device *device,
@@ -68,7 +70,7 @@ static void count_devices(struct fleet *fleet, const struct release *release, de
 static const struct release *newest_for_all(const struct fleet *fleet,
                                             const struct product *product)
 {
-    const struct rollout *rollout = fleet->rollouts;
+    const struct rollout *rollout = fleet->catalogue.rollouts;
     while (rollout && (rollout->picks || rollout->release->product != product))
         rollout = rollout->next;
     return rollout ? rollout->release : NULL;
@@ -100,16 +102,16 @@ static bool is_needed_from(const struct fleet *fleet, const struct release *rele
         device.facts.counter = runs->release->counter;
         device.facts.secure_version = runs->secure_version;
     }
-    if (bridge_plan(fleet, &trip, &first) < 2) return false;
+    if (bridge_plan(&fleet->catalogue, &trip, &first) < 2) return false;
     trip.without = release;
-    return bridge_plan(fleet, &trip, &first) == 0;
+    return bridge_plan(&fleet->catalogue, &trip, &first) == 0;
 }
 
 static bool is_needed_to(const struct fleet *fleet, const struct release *release,
                          const struct image *target)
 {
     if (is_needed_from(fleet, release, target, NULL)) return true;
-    for (const struct release *other = fleet->releases; other; other = other->next) {
+    for (const struct release *other = fleet->catalogue.releases; other; other = other->next) {
         if (other->product != release->product || !other->frozen || other == release) continue;
         for (size_t i = 0; i < other->images_count; i++)
             if (other->images[i].chip_id == target->chip_id &&
@@ -157,7 +159,7 @@ static godwit_err judge_change(struct fleet *fleet, struct db *db, const struct 
 {
     int64_t takers = 0;
     verdict->result = REMOVE_DONE;
-    if (!bridge_changes_trust(fleet, release)) return GODWIT_OK;
+    if (!bridge_changes_trust(&fleet->catalogue, release)) return GODWIT_OK;
     godwit_err err = count_takers(db, release, &takers);
     if (!err && (takers || !is_spare(fleet, release))) verdict->result = REMOVE_CHANGED;
     return err;
@@ -231,7 +233,7 @@ static void forget(struct fleet *fleet, struct release *release,
     fleet_lock(fleet);
     for (struct device *device = fleet->devices; device; device = device->next)
         forget_members(device, release);
-    for (struct rollout **at = &fleet->rollouts; *at;) {
+    for (struct rollout **at = &fleet->catalogue.rollouts; *at;) {
         struct rollout *rollout = *at;
         if (rollout->release != release) {
             at = &rollout->next;
@@ -241,13 +243,13 @@ static void forget(struct fleet *fleet, struct release *release,
         free(rollout);
     }
     for (size_t i = 0; i < verdict->files_count; i++) {
-        void *file = index_find(&fleet->files_by_digest, verdict->files[i]);
-        if (file) index_remove(&fleet->files_by_digest, file);
+        void *file = index_find(&fleet->catalogue.files_by_digest, verdict->files[i]);
+        if (file) index_remove(&fleet->catalogue.files_by_digest, file);
         free(file);
     }
     for (size_t i = 0; i < release->images_count; i++)
-        index_remove(&fleet->images_by_digest, &release->images[i]);
-    struct release **at = &fleet->releases;
+        index_remove(&fleet->catalogue.images_by_digest, &release->images[i]);
+    struct release **at = &fleet->catalogue.releases;
     while (*at != release)
         at = &(*at)->next;
     *at = release->next;

@@ -1,7 +1,7 @@
 /* Taking a release away, where nobody needs it any more. */
 #pragma once
 
-#include "fleet/decide.h"
+#include "fleet/fleet.h"
 
 enum remove_result {
     REMOVE_DONE,

@@ -1,8 +1,11 @@
 /* Rollouts and their members. The counts of a rollout are kept as its members move, never counted
  * anew: a check-in reads them on the hot path. */
+#include "fleet/rollout.h"
+
 #include <stdlib.h>
 
 #include "fleet/decide.h"
+#include "fleet/device.h"
 #include "fleet/memory.h"
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state)
@@ -42,22 +45,6 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
     return member;
 }
 
-struct member *device_member(const struct device *device, const struct rollout *rollout)
-{
-    struct member *member = device->members;
-    while (member && member->rollout != rollout)
-        member = member->next;
-    return member;
-}
-
-struct rollout *rollout_find(const struct fleet *fleet, uint32_t id)
-{
-    struct rollout *rollout = fleet->rollouts;
-    while (rollout && rollout->id != id)
-        rollout = rollout->next;
-    return rollout;
-}
-
 static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int64_t now_s,
                              int64_t *id_out)
 {
@@ -91,7 +78,7 @@ static godwit_err note_unfit(struct fleet *fleet, struct db *db, const struct ro
     for (struct device *device = fleet->devices; device && !err; device = device->next) {
         fleet_lock(fleet);
         if (device->not_told_rollout == rollout->id) device->not_told_rollout = 0;
-        const struct decision decision = decide(device, fleet);
+        const struct decision decision = decide(device, &fleet->catalogue);
         fleet_unlock(fleet);
         if (decision.rollout == rollout && decision.must_note)
             err = device_note_not_told(fleet, db, device, &decision, now_s);
@@ -116,15 +103,9 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     for (size_t i = 0; i < wish->devices_count; i++)
         if (!device_member(wish->devices[i], rollout))
             member_add(wish->devices[i], rollout, 0, MEMBER_SELECTED, 0);
-    rollout->next = fleet->rollouts;
-    fleet->rollouts = rollout;
+    rollout->next = fleet->catalogue.rollouts;
+    fleet->catalogue.rollouts = rollout;
     fleet_unlock(fleet);
     *rollout_out = rollout;
     return note_unfit(fleet, db, rollout, now_s);
-}
-
-const char *member_state_name(enum member_state state)
-{
-    static const char *const NAMES[] = {"waiting", "undecided", "good", "failed", "superseded"};
-    return NAMES[state];
 }

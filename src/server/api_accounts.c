@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/account.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/secret.h"
@@ -116,7 +117,7 @@ static godwit_err claims_run(struct change *change)
 {
     struct claims *claims = (struct claims *)change;
     struct app *app = change->app;
-    const struct product *product = product_find(&app->fleet, claims->product);
+    const struct product *product = product_find(&app->fleet.catalogue, claims->product);
     claims->known = product != NULL;
     if (!product) return GODWIT_OK;
     uint8_t digest[32];
@@ -189,7 +190,7 @@ void handle_seed(struct http_request *request)
     struct godwit_policy policy = {0};
     uint8_t bytes[GODWIT_POLICY_BYTES];
     fleet_lock(&app->fleet);
-    const struct product *product = product_find(&app->fleet, name);
+    const struct product *product = product_find(&app->fleet.catalogue, name);
     if (product) {
         policy = product->seed;
     }

@@ -1,4 +1,7 @@
 /* Who runs what, and why; and the history of one device. */
+#include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -47,7 +50,7 @@ static json_t *view_facts(const struct device_facts *facts)
 
 static json_t *view_offer(const struct app *app, const struct device *device)
 {
-    struct decision decision = decide(device, &app->fleet);
+    struct decision decision = decide(device, &app->fleet.catalogue);
     if (decision.kind != DECIDE_INSTALL) return json_null();
     return json_pack("{s:I, s:s, s:o, s:I}", "rollout_id", (json_int_t)decision.rollout->id,
                      "version", decision.image->release->version, "file_sha256",

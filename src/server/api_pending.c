@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/device.h"
 #include "fleet/pending.h"
 #include "server/handlers.h"
 #include "server/problem.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "fleet/decide.h"
 #include "fleet/remove.h"
 #include "server/handlers.h"
 #include "server/problem.h"
@@ -13,7 +14,7 @@ void handle_releases(struct http_request *request)
     struct app *app = request->app;
     json_t *list = json_array();
     fleet_lock(&app->fleet);
-    for (struct release *release = app->fleet.releases; release; release = release->next)
+    for (struct release *release = app->fleet.catalogue.releases; release; release = release->next)
         json_array_append_new(list, view_release(release));
     fleet_unlock(&app->fleet);
     reply_json(request, 200, json_pack("{s:o}", "releases", list));
@@ -32,7 +33,8 @@ static godwit_err removal_run(struct change *change)
 {
     struct removal *removal = (struct removal *)change;
     struct app *app = change->app;
-    struct release *release = release_find(&app->fleet, removal->product, removal->version);
+    struct release *release =
+        release_find(&app->fleet.catalogue, removal->product, removal->version);
     removal->is_known = release != NULL;
     return release ? release_remove(&app->fleet, app->db, release, &removal->verdict) : GODWIT_OK;
 }
@@ -42,7 +44,7 @@ static void drop_blobs(struct app *app, const struct remove_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->files_count; i++) {
         fleet_lock(&app->fleet);
-        bool is_named = file_find(&app->fleet, verdict->files[i]) != NULL;
+        bool is_named = file_find(&app->fleet.catalogue, verdict->files[i]) != NULL;
         fleet_unlock(&app->fleet);
         if (!is_named) (void)!blob_drop(&app->blobs, verdict->files[i]);
     }

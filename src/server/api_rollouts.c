@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "fleet/bridge.h"
 #include "fleet/consent.h"
+#include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/rollout.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -94,7 +97,8 @@ static enum deploy_fault judge_policies(struct deploy *deploy, const struct rele
     for (size_t i = 0; i < release->images_count && !fault; i++) {
         const struct image_trust *trust = &release->images[i].trust;
         if (!trust->has_policy) continue;
-        if (bridge_policy_key(fleet, &trust->policy) == BRIDGE_KEY_NONE) return DEPLOY_OUT_OF_REACH;
+        if (bridge_policy_key(&fleet->catalogue, &trust->policy) == BRIDGE_KEY_NONE)
+            return DEPLOY_OUT_OF_REACH;
         fault = judge_consents(deploy, &release->images[i]);
     }
     return fault;
@@ -104,7 +108,7 @@ static godwit_err deploy_run(struct change *change)
 {
     struct deploy *deploy = (struct deploy *)change;
     struct app *app = change->app;
-    struct release *release = release_find(&app->fleet, deploy->product, deploy->version);
+    struct release *release = release_find(&app->fleet.catalogue, deploy->product, deploy->version);
     deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
     if (!deploy->fault) deploy->fault = judge_policies(deploy, release);
     if (deploy->fault) return GODWIT_OK;

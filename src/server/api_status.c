@@ -1,6 +1,7 @@
 /* Everything at a glance, and whether the server lives. */
 #include "base/text.h"
 #include "fleet/bridge.h"
+#include "fleet/decide.h"
 #include "fleet/pending.h"
 #include "server/handlers.h"
 #include "server/problem.h"
@@ -33,7 +34,7 @@ static json_t *view_trust(const struct fleet *fleet, const struct product *produ
         trusted.keys[trusted.count++] = product->seed.image_keys[i];
     for (const struct device *device = fleet->devices; device; device = device->next) {
         if (device->product != product) continue;
-        const struct godwit_policy *policy = bridge_here(device, fleet).policy;
+        const struct godwit_policy *policy = bridge_here(device, &fleet->catalogue).policy;
         for (size_t i = 0; policy && i < policy->image_keys_count; i++)
             count_key(&trusted, policy->image_keys[i]);
     }
@@ -60,7 +61,7 @@ static json_t *view_devices(const struct fleet *fleet)
         on_trial += device->facts.on_trial;
         pending += pending_newest(device) != NULL;
     }
-    for (struct rollout *rollout = fleet->rollouts; rollout; rollout = rollout->next)
+    for (struct rollout *rollout = fleet->catalogue.rollouts; rollout; rollout = rollout->next)
         undecided += rollout->undecided_count;
     return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)fleet->devices_count, "on_trial",
                      on_trial, "undecided", undecided, "pending", pending);
@@ -72,12 +73,12 @@ static json_t *view_deploy_keys(const struct fleet *fleet)
     json_int_t counts[FLEET_DEPLOY_KEYS_MAX] = {0};
     json_t *list = json_array();
     for (struct device *device = fleet->devices; device; device = device->next) {
-        int key = bridge_deploy_key(device, fleet);
+        int key = bridge_deploy_key(device, &fleet->catalogue);
         if (key >= 0) counts[key]++;
     }
-    for (size_t i = 0; i < fleet->deploy_keys_count; i++) {
+    for (size_t i = 0; i < fleet->catalogue.deploy_keys_count; i++) {
         char hex[17];
-        godwit_hex_encode(fleet->deploy_keys[i], 8, hex);
+        godwit_hex_encode(fleet->catalogue.deploy_keys[i], 8, hex);
         json_array_append_new(list, json_pack("{s:s, s:I}", "key", hex, "devices", counts[i]));
     }
     return list;
@@ -88,9 +89,9 @@ void handle_status(struct http_request *request)
     struct app *app = request->app;
     json_t *products = json_array(), *releases = json_array();
     fleet_lock(&app->fleet);
-    for (struct product *product = app->fleet.products; product; product = product->next)
+    for (struct product *product = app->fleet.catalogue.products; product; product = product->next)
         json_array_append_new(products, view_product(&app->fleet, product));
-    for (struct release *release = app->fleet.releases; release; release = release->next)
+    for (struct release *release = app->fleet.catalogue.releases; release; release = release->next)
         json_array_append_new(releases, view_release(release));
     json_t *rollouts = view_rollouts(app);
     json_t *devices = view_devices(&app->fleet);

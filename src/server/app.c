@@ -4,6 +4,7 @@
  * the whole group is given up and memory is read again from the database: rare, simple and right. A
  * savepoint for each change would keep the others, but their memory could stand on the lost one. */
 #include "server/app.h"
+#include "fleet/device.h"
 
 #include <errno.h>
 #include <fcntl.h>

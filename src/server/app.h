@@ -4,7 +4,6 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "fleet/decide.h"
 #include "fleet/fleet.h"
 #include "http/http.h"
 #include "server/deploy_keys.h"

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/device.h"
 #include "server/device_token.h"
 #include "server/handlers.h"
 #include "server/problem.h"
@@ -18,7 +19,7 @@ static enum access judge(struct app *app, const char *bearer, const uint8_t dige
     const struct device *device = device_find_by_token(&app->fleet, token_sha256);
     if (!device)
         access = ACCESS_STRANGER;
-    else if (!file_find(&app->fleet, digest))
+    else if (!file_find(&app->fleet.catalogue, digest))
         access = ACCESS_NO_FILE;
     else if (!device_may_download(&app->fleet, device, digest))
         access = ACCESS_NOT_OFFERED;

@@ -2,6 +2,7 @@
  * deploy key) is made before the first account, so a directory with an account but without those
  * keys has lost them, and that is said instead of making new ones no device would trust. */
 #include "server/data_dir.h"
+#include "fleet/account.h"
 
 #include <stdio.h>
 
@@ -21,8 +22,8 @@ static godwit_err open_deploy_keys(struct app *app, char *note, size_t note_size
     struct deploy_keys *keys = &app->deploy_keys;
     godwit_err err =
         deploy_keys_open(app->settings->data, !has_account(app), keys, note, note_size);
-    app->fleet.deploy_keys_count = keys->count;
-    memcpy(app->fleet.deploy_keys, keys->points, sizeof keys->points);
+    app->fleet.catalogue.deploy_keys_count = keys->count;
+    memcpy(app->fleet.catalogue.deploy_keys, keys->points, sizeof keys->points);
     return err;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "fleet/device.h"
 #include "server/device_token.h"
 #include "server/handlers.h"
 #include "server/problem.h"

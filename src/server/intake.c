@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "fleet/bridge.h"
 #include "fleet/consent.h"
+#include "fleet/release.h"
 #include "formats/chip.h"
 #include "formats/filekind.h"
 #include "formats/image.h"
@@ -271,10 +272,10 @@ static void add_notes(json_t *reply, const struct intake *intake)
     enum godwit_reason reason = intake->verdict.reason;
     json_t *warnings = json_array(), *asks = json_array();
     fleet_lock(fleet);
-    bool is_in_reach =
-        !trust->has_policy || bridge_policy_key(fleet, &trust->policy) != BRIDGE_KEY_NONE;
+    bool is_in_reach = !trust->has_policy ||
+                       bridge_policy_key(&fleet->catalogue, &trust->policy) != BRIDGE_KEY_NONE;
     const struct image *image =
-        index_find(&fleet->images_by_digest, intake->upload.image.image_sha256);
+        index_find(&fleet->catalogue.images_by_digest, intake->upload.image.image_sha256);
     const struct consents consents =
         image && is_in_reach ? consents_of(fleet, image) : (struct consents){0};
     add_consents(warnings, &consents);
@@ -380,7 +381,7 @@ static void intake_reply(struct change *change, godwit_err err)
     struct app *app = change->app;
     if (err) {
         fleet_lock(&app->fleet);
-        bool known = file_find(&app->fleet, intake->upload.image.file_sha256) != NULL;
+        bool known = file_find(&app->fleet.catalogue, intake->upload.image.file_sha256) != NULL;
         fleet_unlock(&app->fleet);
         if (intake->named && !known)
             (void)!blob_drop(&app->blobs, intake->upload.image.file_sha256);

@@ -1,4 +1,5 @@
 /* The one table of what the server answers, and the one gate in front of operators' handlers. */
+#include "fleet/account.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/secret.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fleet/decide.h"
 #include "fleet/pending.h"
 #include "formats/chip.h"
 
@@ -74,7 +75,7 @@ static struct standing standing_superseded(void)
 static struct standing standing_by_decision(const struct app *app, const struct device *device,
                                             const struct rollout *rollout)
 {
-    struct decision decision = decide(device, &app->fleet);
+    struct decision decision = decide(device, &app->fleet.catalogue);
     if (decision.rollout != rollout) return standing_superseded();
     struct standing standing = {decision_reason_state(decision.reason),
                                 decision_reason_id(decision.reason),
@@ -106,7 +107,7 @@ static struct standing standing_of(const struct app *app, const struct device *d
         break;
     }
     /* Told, and not there yet: on trial, offered, or what came between. */
-    enum decision_reason reason = decide(device, &app->fleet).reason;
+    enum decision_reason reason = decide(device, &app->fleet.catalogue).reason;
     return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason)};
 }
 
@@ -116,59 +117,94 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
     return !rollout->picks || device_member(device, rollout);
 }
 
-/* Of one device, for the rollout that speaks to it. Who was heard in the second in which it began
- * may have asked before: that is told only by its next question. */
-static void count_standing(struct rollout *rollout, const struct device *device,
+/* What a rollout says besides its own counts, found by one walk over the devices. */
+struct tally {
+    const struct rollout *rollout;
+    bool is_awaited;        /* by some device */
+    uint32_t unfit_count;   /* a gate is closed */
+    uint32_t silent_count;  /* queued, and not seen since it began */
+    uint32_t refused_count; /* failed on it before, so not offered */
+};
+
+struct tallies {
+    struct tally *tallies; /* newest rollout first, so by falling id */
+    size_t count;
+};
+
+static struct tally *tally_of(const struct tallies *tallies, const struct rollout *rollout)
+{
+    size_t low = 0, high = tallies->count;
+    while (low + 1 < high) {
+        size_t middle = (low + high) / 2;
+        if (tallies->tallies[middle].rollout->id >= rollout->id)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &tallies->tallies[low];
+}
+
+/* Of one device, for the rollout that speaks to it. A device that was seen in the second in which
+ * the rollout began may have checked in before: only its next check-in tells. */
+static void count_standing(struct tally *tally, const struct device *device,
                            const struct decision *decision)
 {
-    const struct member *member = device_member(device, rollout);
+    const struct member *member = device_member(device, tally->rollout);
     bool is_told = member && member->state != MEMBER_SELECTED;
-    rollout->unfit_count += !strcmp(decision_reason_state(decision->reason), "unfit");
-    rollout->refused_count +=
+    tally->unfit_count += !strcmp(decision_reason_state(decision->reason), "unfit");
+    tally->refused_count +=
         decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
     if (is_told || !awaits(decision)) return;
-    rollout->is_awaited = true;
-    rollout->silent_count += device->facts.last_seen_s <= rollout->created_s;
+    tally->is_awaited = true;
+    tally->silent_count += device->facts.last_seen_s <= tally->rollout->created_s;
 }
 
-/* What rollouts stand at that no member says: which still run, those with an undecided device and
- * those that a device awaits, and whom they do not reach. One walk over the devices for all of
- * them; each asks decide once, and its newest members come first. */
-static void find_awaited(const struct app *app)
+/* What rollouts stand at that no member says: which still run, those with a device in progress and
+ * those that a device awaits, and whom they do not reach. */
+static struct tallies tally_all(const struct app *app)
 {
-    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next) {
-        rollout->is_awaited = rollout->undecided_count > 0;
-        rollout->unfit_count = rollout->silent_count = rollout->refused_count = 0;
-    }
+    struct tallies tallies = {0};
+    const struct rollout *rollout = app->fleet.catalogue.rollouts;
+    for (; rollout; rollout = rollout->next)
+        tallies.count++;
+    tallies.tallies = calloc(tallies.count + 1, sizeof *tallies.tallies);
+    if (!tallies.tallies) abort();
+    rollout = app->fleet.catalogue.rollouts;
+    for (size_t i = 0; rollout; rollout = rollout->next, i++)
+        tallies.tallies[i] =
+            (struct tally){.rollout = rollout, .is_awaited = rollout->undecided_count > 0};
     for (struct device *device = app->fleet.devices; device; device = device->next) {
-        struct decision decision = decide(device, &app->fleet);
+        struct decision decision = decide(device, &app->fleet.catalogue);
         if (decision.rollout)
-            count_standing(rollout_find(&app->fleet, decision.rollout->id), device, &decision);
+            count_standing(tally_of(&tallies, decision.rollout), device, &decision);
     }
+    return tallies;
 }
 
-static json_t *view_counts(const struct rollout *rollout)
+static json_t *view_counts(const struct tally *tally)
 {
+    const struct rollout *rollout = tally->rollout;
     uint64_t selected =
         rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
-    return json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
-        (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
-        rollout->release->version, "state", rollout->is_awaited ? "running" : "done", "selected",
-        (json_int_t)selected, "told", (json_int_t)rollout->told_count, "good",
-        (json_int_t)rollout->good_count, "failed",
-        (json_int_t)rollout->failed_count + rollout->refused_count, "undecided",
-        (json_int_t)rollout->undecided_count, "unfit", (json_int_t)rollout->unfit_count, "silent",
-        (json_int_t)rollout->silent_count, "created", (json_int_t)rollout->created_s,
-        "allow_downgrade", rollout->allow_downgrade);
+    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+                     "rollout_id", (json_int_t)rollout->id, "product",
+                     rollout->release->product->name, "version", rollout->release->version, "state",
+                     tally->is_awaited ? "running" : "done", "selected", (json_int_t)selected,
+                     "told", (json_int_t)rollout->told_count, "good",
+                     (json_int_t)rollout->good_count, "failed",
+                     (json_int_t)rollout->failed_count + tally->refused_count, "undecided",
+                     (json_int_t)rollout->undecided_count, "unfit", (json_int_t)tally->unfit_count,
+                     "silent", (json_int_t)tally->silent_count, "created",
+                     (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
 }
 
 json_t *view_rollouts(const struct app *app)
 {
     json_t *list = json_array();
-    find_awaited(app);
-    for (struct rollout *rollout = app->fleet.rollouts; rollout; rollout = rollout->next)
-        json_array_append_new(list, view_counts(rollout));
+    const struct tallies tallies = tally_all(app);
+    for (size_t i = 0; i < tallies.count; i++)
+        json_array_append_new(list, view_counts(&tallies.tallies[i]));
+    free(tallies.tallies);
     return list;
 }
 
@@ -227,11 +263,12 @@ json_t *view_rollout(struct app *app, uint32_t rollout_id)
     json_t *view = NULL;
     size_t count = 0;
     struct row *rows = lock_with_rows(app, sizeof *rows);
-    const struct rollout *rollout = rollout_find(&app->fleet, rollout_id);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, rollout_id);
     if (rollout) {
-        find_awaited(app);
+        const struct tallies tallies = tally_all(app);
         count = take_rows(app, rollout, rows);
-        view = view_counts(rollout);
+        view = view_counts(tally_of(&tallies, rollout));
+        free(tallies.tallies);
     }
     fleet_unlock(&app->fleet);
     if (view) json_object_set_new(view, "devices", view_rows(rows, count));
@@ -273,7 +310,7 @@ static void take_device(const struct app *app, const struct device *device, stru
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;
     row->last_seen_s = facts->last_seen_s;
-    const struct decision decision = decide(device, &app->fleet);
+    const struct decision decision = decide(device, &app->fleet.catalogue);
     row->reason = decision.reason;
     row->cause = cause_of(device, &decision);
 }

@@ -176,7 +176,7 @@ static void show(const struct drill *drill, uint32_t index)
                event_kind_name(events[count].kind), events[count].version,
                event_sentence(&events[count]), events[count].detail);
     printf("runs %s, %s\n", device->facts.version,
-           decision_reason_id(decide(device, &drill->server.fleet).reason));
+           decision_reason_id(decide(device, &drill->server.fleet.catalogue).reason));
 }
 
 static void judge(const struct drill *drill, uint64_t seed, struct result *result)

@@ -50,8 +50,8 @@ static void commit(struct drill_server *server)
 
 static void take_keys(struct drill_server *server)
 {
-    server->fleet.deploy_keys_count = server->keys.count;
-    memcpy(server->fleet.deploy_keys, server->keys.points, sizeof server->keys.points);
+    server->fleet.catalogue.deploy_keys_count = server->keys.count;
+    memcpy(server->fleet.catalogue.deploy_keys, server->keys.points, sizeof server->keys.points);
 }
 
 void drill_server_open(struct drill_server *server)
@@ -185,8 +185,8 @@ void drill_server_upload(struct drill_server *server, const struct drill_file *f
 void drill_server_deploy(struct drill_server *server, const char *version)
 {
     struct rollout *rollout;
-    const struct rollout_wish wish = {.release =
-                                          release_find(&server->fleet, DRILL_PRODUCT, version)};
+    const struct rollout_wish wish = {
+        .release = release_find(&server->fleet.catalogue, DRILL_PRODUCT, version)};
     must(wish.release, "finding a release");
     begin(server);
     must(!rollout_create(&server->fleet, server->db, &wish, now_s(server), &rollout), "a rollout");
@@ -198,8 +198,9 @@ void drill_server_claims(struct drill_server *server, uint32_t count)
     uint8_t digest[32];
     secret_sha256(CLAIM, strlen(CLAIM), digest);
     begin(server);
-    must(!claim_create(&server->fleet, server->db, product_find(&server->fleet, DRILL_PRODUCT),
-                       count, digest, now_s(server)),
+    must(!claim_create(&server->fleet, server->db,
+                       product_find(&server->fleet.catalogue, DRILL_PRODUCT), count, digest,
+                       now_s(server)),
          "a claim");
     commit(server);
 }

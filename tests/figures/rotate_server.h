@@ -3,6 +3,11 @@
  */
 #pragma once
 
+#include "fleet/account.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
+#include "fleet/release.h"
+#include "fleet/rollout.h"
 #include "server/deploy_keys.h"
 
 #define DRILL_PRODUCT "thermostat"

@@ -15,9 +15,9 @@ static struct world *begin(void **state)
     struct godwit_checkin checkin = checkin_of(1, 1);
     struct device *device;
     assert_int_equal(world_claim(world, &checkin, 1, &device), CLAIM_ACCEPTED);
-    world->fleet.deploy_keys_count = 2;
-    memset(world->fleet.deploy_keys[0], 0xD2, 64);
-    memset(world->fleet.deploy_keys[1], 0xD1, 64);
+    world->fleet.catalogue.deploy_keys_count = 2;
+    memset(world->fleet.catalogue.deploy_keys[0], 0xD2, 64);
+    memset(world->fleet.catalogue.deploy_keys[1], 0xD1, 64);
     world->fleet.sequence_mark = world->fleet.sequence_next_mark = UINT64_MAX;
     return world;
 }

@@ -14,7 +14,7 @@
 #define FAR 99u
 
 struct world {
-    struct fleet fleet;
+    struct catalogue catalogue;
     struct product product;
     struct release running, releases[RELEASES];
     struct device device;
@@ -59,7 +59,7 @@ static void make_release(struct world *world, struct release *release, int64_t i
 static void open_world(struct world *world)
 {
     memset(world, 0, sizeof *world);
-    index_init(&world->fleet.images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_init(&world->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
     world->device.product = &world->product;
     world->device.facts.chip_id = 5;
     world->device.facts.slot_size = 1 << 20;
@@ -68,15 +68,15 @@ static void open_world(struct world *world)
     world->product.seed = (struct godwit_policy){.threshold = 1, .image_keys_count = 1};
     memset(world->product.seed.image_keys[0], 0x10, 32);
     make_release(world, &world->running, 1, 1, 1);
-    index_add(&world->fleet.images_by_digest, &world->running.images[0]);
+    index_add(&world->catalogue.images_by_digest, &world->running.images[0]);
     for (int i = 0; i < RELEASES; i++)
         world->releases[i].next = i ? &world->releases[i - 1] : NULL;
-    world->fleet.releases = &world->releases[RELEASES - 1];
+    world->catalogue.releases = &world->releases[RELEASES - 1];
 }
 
 static void close_world(struct world *world)
 {
-    index_deinit(&world->fleet.images_by_digest, false);
+    index_deinit(&world->catalogue.images_by_digest, false);
 }
 
 static struct image *image_of(struct world *world, int release)
@@ -88,7 +88,7 @@ static unsigned plan(struct world *world, const struct image **first_out)
 {
     const struct bridge_trip trip = {.device = &world->device,
                                      .target = image_of(world, RELEASES - 1)};
-    return bridge_plan(&world->fleet, &trip, first_out);
+    return bridge_plan(&world->catalogue, &trip, first_out);
 }
 
 /* ---- the second opinion: from the words of the checks, on sets of keys ---- */
@@ -277,7 +277,7 @@ static void what_takes_a_bridge_away(void **state)
         struct bridge_trip trip = {.device = &world.device, .target = image_of(&world, 3)};
         bool is_good = fault == 0 || fault == 9;
         fault_of_bridge(&world, &trip, fault);
-        assert_int_equal(bridge_plan(&world.fleet, &trip, &first), is_good ? 2 : 0);
+        assert_int_equal(bridge_plan(&world.catalogue, &trip, &first), is_good ? 2 : 0);
         assert_ptr_equal(first, is_good ? image_of(&world, 0) : NULL);
         close_world(&world);
     }
@@ -291,18 +291,18 @@ static void no_stop_out_of_reach(void **state)
     const struct image *first;
     hand_over(&world);
     struct godwit_policy *policy = &image_of(&world, 0)->trust.policy;
-    world.fleet.deploy_keys_count = 2;
-    memset(world.fleet.deploy_keys[0], 0xD2, 64);
-    memset(world.fleet.deploy_keys[1], 0xD1, 64);
+    world.catalogue.deploy_keys_count = 2;
+    memset(world.catalogue.deploy_keys[0], 0xD2, 64);
+    memset(world.catalogue.deploy_keys[1], 0xD1, 64);
     policy->deploy_keys_count = 2;
     memset(policy->deploy_keys[0], 0xD9, 64);
     memset(policy->deploy_keys[1], 0xD8, 64);
     assert_int_equal(plan(&world, &first), 0);
     memset(policy->deploy_keys[1], 0xD1, 64);
     assert_int_equal(plan(&world, &first), 2);
-    assert_int_equal(bridge_policy_key(&world.fleet, policy), 1);
+    assert_int_equal(bridge_policy_key(&world.catalogue, policy), 1);
     policy->deploy_keys_count = 0;
-    assert_int_equal(bridge_policy_key(&world.fleet, policy), BRIDGE_KEY_UNSIGNED);
+    assert_int_equal(bridge_policy_key(&world.catalogue, policy), BRIDGE_KEY_UNSIGNED);
     close_world(&world);
 }
 
@@ -314,21 +314,21 @@ static void which_deploy_key(void **state)
     hand_over(&world);
     uint8_t *said = world.device.facts.deploy_keys;
     struct godwit_policy *policy = &world.running.images[0].trust.policy;
-    const struct fleet *fleet = &world.fleet;
-    world.fleet.deploy_keys_count = 3;
+    const struct catalogue *catalogue = &world.catalogue;
+    world.catalogue.deploy_keys_count = 3;
     for (int i = 0; i < 3; i++)
-        memset(world.fleet.deploy_keys[i], 0xD3 - i, 64);
+        memset(world.catalogue.deploy_keys[i], 0xD3 - i, 64);
     policy->deploy_keys_count = 1;
     memset(policy->deploy_keys[0], 0xD2, 64);
-    assert_int_equal(bridge_deploy_key(&world.device, fleet), 1);
+    assert_int_equal(bridge_deploy_key(&world.device, catalogue), 1);
     world.running.product = NULL; /* what runs is not known */
-    assert_int_equal(bridge_deploy_key(&world.device, fleet), 2);
+    assert_int_equal(bridge_deploy_key(&world.device, catalogue), 2);
     memset(said, 0xD1, 8);
-    assert_int_equal(bridge_deploy_key(&world.device, fleet), 2);
+    assert_int_equal(bridge_deploy_key(&world.device, catalogue), 2);
     memset(said + 8, 0xD3, 8);
-    assert_int_equal(bridge_deploy_key(&world.device, fleet), 0);
+    assert_int_equal(bridge_deploy_key(&world.device, catalogue), 0);
     memset(said, 0xEE, 16);
-    assert_int_equal(bridge_deploy_key(&world.device, fleet), BRIDGE_KEY_NONE);
+    assert_int_equal(bridge_deploy_key(&world.device, catalogue), BRIDGE_KEY_NONE);
     close_world(&world);
 }
 
@@ -338,21 +338,21 @@ static void where_trust_changed(void **state)
     static struct world world;
     hand_over(&world);
     world.releases[0].next = &world.running;
-    assert_false(bridge_changes_trust(&world.fleet, &world.running)); /* as the seed says */
+    assert_false(bridge_changes_trust(&world.catalogue, &world.running)); /* as the seed says */
     make_image(&world.running, 1, 3);
-    assert_true(bridge_changes_trust(&world.fleet, &world.running));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.running));
     make_image(&world.running, 2, 2);
-    assert_true(bridge_changes_trust(&world.fleet, &world.running));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.running));
     make_image(&world.running, 1, 1);
-    assert_true(bridge_changes_trust(&world.fleet, &world.releases[0]));
-    assert_true(bridge_changes_trust(&world.fleet, &world.releases[1]));
-    assert_false(bridge_changes_trust(&world.fleet, &world.releases[2]));
-    assert_true(bridge_changes_trust(&world.fleet, &world.releases[3]));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.releases[0]));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.releases[1]));
+    assert_false(bridge_changes_trust(&world.catalogue, &world.releases[2]));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.releases[3]));
     world.releases[3].frozen = false;
-    assert_false(bridge_changes_trust(&world.fleet, &world.releases[3]));
+    assert_false(bridge_changes_trust(&world.catalogue, &world.releases[3]));
     image_of(&world, 2)->trust.policy.deploy_keys_count = 1;
     image_of(&world, 2)->trust.policy.deploy_keys[0][0] = 1;
-    assert_true(bridge_changes_trust(&world.fleet, &world.releases[2]));
+    assert_true(bridge_changes_trust(&world.catalogue, &world.releases[2]));
     close_world(&world);
 }
 
@@ -373,9 +373,9 @@ static void a_stop_found_late_reaches_more(void **state)
         make_release(&world, &list[i], i + 2, ROWS[i].by, ROWS[i].lists);
         list[i].next = i ? &list[i - 1] : NULL;
     }
-    world.fleet.releases = &list[FIVE - 1];
+    world.catalogue.releases = &list[FIVE - 1];
     const struct bridge_trip trip = {.device = &world.device, .target = &list[FIVE - 1].images[0]};
-    assert_int_equal(bridge_plan(&world.fleet, &trip, &first), 4);
+    assert_int_equal(bridge_plan(&world.catalogue, &trip, &first), 4);
     assert_ptr_equal(first, &list[0].images[0]);
     close_world(&world);
 }
@@ -395,9 +395,9 @@ static void a_long_history(void **state)
         make_release(&world, &list[i], i + 2, key, key | (next & 7U));
         list[i].next = i ? &list[i - 1] : NULL;
     }
-    world.fleet.releases = &list[LONG - 1];
+    world.catalogue.releases = &list[LONG - 1];
     const struct bridge_trip trip = {.device = &world.device, .target = &list[LONG - 1].images[0]};
-    assert_int_equal(bridge_plan(&world.fleet, &trip, &first), 3);
+    assert_int_equal(bridge_plan(&world.catalogue, &trip, &first), 3);
     /* the newest of those that list the second key: the last one in front of the change */
     assert_true(godwit_policy_trusts(&first->trust.policy, world.product.seed.image_keys[0]));
     assert_int_equal(first->trust.policy.image_keys_count, 2);

@@ -18,7 +18,7 @@ static const struct image *release(struct world *world, uint32_t counter, uint8_
         memset(upload.image.trust.keys[i], 0xAA + 0x11 * i, 32);
     upload.image.trust.keys_count = counter == 1 ? 1 : 3;
     assert_int_equal(world_upload(world, &upload), UPLOAD_ADDED);
-    struct release *made = release_find(&world->fleet, "thermostat", version);
+    struct release *made = release_find(&world->fleet.catalogue, "thermostat", version);
     made->frozen = true;
     return &made->images[0];
 }

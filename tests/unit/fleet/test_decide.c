@@ -28,7 +28,7 @@ enum way {
 };
 
 struct world {
-    struct fleet fleet;
+    struct catalogue catalogue;
     struct product product, other;
     struct release release, old_release, running, bridge;
     struct rollout rollout, old_rollout;
@@ -104,8 +104,8 @@ static void fill_releases(struct world *world)
     }
     trust_of(&world->bridge.images[0], KEY_OLD, KEY_OLD, KEY_NEW);
     world->release.next = &world->bridge;
-    index_init(&world->fleet.images_by_digest, offsetof(struct image, image_sha256), 32);
-    index_add(&world->fleet.images_by_digest, &world->running.images[0]);
+    index_init(&world->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_add(&world->catalogue.images_by_digest, &world->running.images[0]);
 }
 
 /* Of both releases that are rolled out. */
@@ -128,8 +128,8 @@ static void pick_way(struct exhaust *walk, struct world *world)
     fill_trust(world, &world->release.images[0]);
     fill_trust(world, &world->old_release.images[0]);
     world->bridge.frozen = world->way == WAY_BRIDGE;
-    world->fleet.deploy_keys_count = 1;
-    memset(world->fleet.deploy_keys[0], 0x33, 64);
+    world->catalogue.deploy_keys_count = 1;
+    memset(world->catalogue.deploy_keys[0], 0x33, 64);
     memset(world->device.facts.deploy_keys, world->way == WAY_DEAF ? 0x44 : 0x33, 16);
     world->running.product = world->way == WAY_UNKNOWN ? NULL : &world->product;
 }
@@ -143,8 +143,8 @@ static void pick_world(struct exhaust *walk, struct world *world)
     world->rollout.picks = exhaust_pick(walk, 2);
     world->rollout.allow_downgrade = exhaust_pick(walk, 2);
     world->rollout.undecided_count = FLEET_UNDECIDED_MAX - 1 + exhaust_pick(walk, 2);
-    world->fleet.rollouts = &world->rollout;
-    world->fleet.releases = &world->release;
+    world->catalogue.rollouts = &world->rollout;
+    world->catalogue.releases = &world->release;
     pick_device(walk, world);
     pick_way(walk, world);
     world->standing = exhaust_pick(walk, NOT_A_MEMBER + 1);
@@ -255,7 +255,7 @@ static void every_small_world(void **state)
     fill_releases(&world);
     while (exhaust_next(&walk)) {
         pick_world(&walk, &world);
-        struct decision decision = decide(&world.device, &world.fleet);
+        struct decision decision = decide(&world.device, &world.catalogue);
         bool over = expected(&world) == DECISION_BRIDGE;
         bool offered = over || expected(&world) == DECISION_OFFERED;
         assert_int_equal(decision.reason, expected(&world));
@@ -271,12 +271,12 @@ static void every_small_world(void **state)
                        (!strcmp(standing, "failed") && world.standing != MEMBER_FAILED);
         assert_int_equal(decision.must_note, is_news);
         world.device.not_told_rollout = is_news ? decision.rollout->id : 0;
-        assert_false(decide(&world.device, &world.fleet).must_note);
+        assert_false(decide(&world.device, &world.catalogue).must_note);
         worlds++;
         installs += offered;
         seen[decision.reason]++;
     }
-    index_deinit(&world.fleet.images_by_digest, false);
+    index_deinit(&world.catalogue.images_by_digest, false);
     print_message("%lu worlds, %lu installs\n", worlds, installs);
     for (unsigned reason = 0; reason < DECISION_REASON_COUNT; reason++)
         assert_true(seen[reason] > 0);
@@ -286,8 +286,8 @@ static void no_rollout_means_stay(void **state)
 {
     (void)state;
     static struct device device;
-    static struct fleet fleet;
-    struct decision decision = decide(&device, &fleet);
+    static struct catalogue catalogue;
+    struct decision decision = decide(&device, &catalogue);
     assert_int_equal(decision.kind, DECIDE_STAY);
     assert_int_equal(decision.reason, DECISION_NO_ROLLOUT);
     assert_null(decision.rollout);
@@ -301,7 +301,7 @@ static void the_right_image_of_several(void **state)
     static struct release release;
     static struct device device;
     struct rollout rollout = {.release = &release};
-    struct fleet fleet = {.rollouts = &rollout};
+    struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
     release.images_count = 3;
     const struct {
@@ -322,7 +322,7 @@ static void the_right_image_of_several(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         device.facts.chip_id = cases[i].chip_id;
         device.facts.chip_revision = cases[i].revision;
-        struct decision decision = decide(&device, &fleet);
+        struct decision decision = decide(&device, &catalogue);
         assert_int_equal(decision.kind, DECIDE_INSTALL);
         assert_int_equal(decision.image->id, cases[i].image);
     }
@@ -335,7 +335,7 @@ static void a_mask_without_bits_allows_every_board(void **state)
     static struct release release;
     static struct device device;
     struct rollout rollout = {.release = &release};
-    struct fleet fleet = {.rollouts = &rollout};
+    struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
     release.images_count = 1;
     fill_image(&release, 0, 1);
@@ -354,7 +354,7 @@ static void a_mask_without_bits_allows_every_board(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         release.images[0].hardware_mask = cases[i].mask;
         device.facts.hardware_revision = cases[i].revision;
-        assert_int_equal(decide(&device, &fleet).reason, cases[i].reason);
+        assert_int_equal(decide(&device, &catalogue).reason, cases[i].reason);
     }
 }
 

@@ -73,12 +73,12 @@ static void what_was_told_survives_a_restart(void **state)
     assert_int_equal(world_say(world, &checkin).kind, DECIDE_INSTALL);
     world_restart(world);
     struct device *device = device_find(&world->fleet, checkin.device_id);
-    struct rollout *rollout = world->fleet.rollouts;
+    struct rollout *rollout = world->fleet.catalogue.rollouts;
     assert_int_equal(rollout->told_count, 1);
     assert_int_equal(rollout->undecided_count, 1);
     assert_int_equal(device_member(device, rollout)->told_number, 1);
     assert_false(device_take(&world->fleet, device, &checkin, NOW_S));
-    assert_int_equal(decide(device, &world->fleet).kind, DECIDE_INSTALL);
+    assert_int_equal(decide(device, &world->fleet.catalogue).kind, DECIDE_INSTALL);
 }
 
 /* A server killed before the next flush of facts must be able to judge what has just enrolled. */
@@ -92,7 +92,7 @@ static void what_enrolled_is_known_after_a_kill(void **state)
     assert_int_equal(device->facts.slot_size, 1 << 20);
     assert_string_equal(device->facts.version, "1.0.0");
     world_deploy(world, "1.1.0", NULL, 0);
-    assert_int_equal(decide(device, &world->fleet).reason, DECISION_OFFERED);
+    assert_int_equal(decide(device, &world->fleet.catalogue).reason, DECISION_OFFERED);
 }
 
 /* One line in the log for each change of mind, none for an idle check-in. */
@@ -150,10 +150,10 @@ static void a_lost_commit_is_forgotten(void **state)
     struct device *device = device_find(&world->fleet, checkin.device_id);
     world_begin(world);
     assert_int_equal(device_record(&world->fleet, world->db, device, &checkin, NOW_S), GODWIT_OK);
-    assert_int_equal(world->fleet.rollouts->told_count, 1);
+    assert_int_equal(world->fleet.catalogue.rollouts->told_count, 1);
     db_rollback(world->db);
     assert_int_equal(fleet_load(&world->fleet, world->db), GODWIT_OK);
-    assert_int_equal(world->fleet.rollouts->told_count, 0);
+    assert_int_equal(world->fleet.catalogue.rollouts->told_count, 0);
     device = device_find(&world->fleet, checkin.device_id);
     assert_true(device_take(&world->fleet, device, &checkin, NOW_S));
 }
@@ -314,7 +314,7 @@ static void over_a_bridge_and_on(void **state)
         assert_string_equal(decision.image->release->version, "2.0.0");
         world_restart(world);
     }
-    rollout = rollout_find(&world->fleet, 2);
+    rollout = rollout_find(&world->fleet.catalogue, 2);
     assert_int_equal(world_count(world, "select count(*) from events where kind = 1"
                                         " and version = '3.0.0' and detail = 'over 2.0.0'"),
                      1);

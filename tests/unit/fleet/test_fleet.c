@@ -127,10 +127,10 @@ static void a_database_from_before_trust(void **state)
         GODWIT_OK);
     db_close(world->db);
     world_open(world);
-    const struct image *image = &world->fleet.releases->images[0];
+    const struct image *image = &world->fleet.catalogue.releases->images[0];
     assert_false(image->trust.is_known);
-    assert_false(world->fleet.rollouts->allow_downgrade);
-    struct decision decision = decide(world->fleet.devices, &world->fleet);
+    assert_false(world->fleet.catalogue.rollouts->allow_downgrade);
+    struct decision decision = decide(world->fleet.devices, &world->fleet.catalogue);
     assert_int_equal(decision.reason, DECISION_OFFERED);
     assert_ptr_equal(decision.image, image);
 }

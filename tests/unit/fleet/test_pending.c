@@ -70,7 +70,7 @@ static void asking_changes_nothing(void **state)
     assert_int_equal(lines(world, EVENT_CONFLICT), 2);
     assert_ptr_equal(by_token(world, TOKEN), device);
     assert_null(by_token(world, LOST));
-    assert_int_equal(decide(device, &world->fleet).kind, DECIDE_INSTALL);
+    assert_int_equal(decide(device, &world->fleet.catalogue).kind, DECIDE_INSTALL);
     for (int round = 0; round < 2; round++) {
         device = by_token(world, TOKEN);
         const struct pending_token *token = pending_newest(device);
@@ -124,7 +124,7 @@ static void who_is_let_in_starts_anew(void **state)
 {
     struct world *world = *state;
     struct device *device = begin(world);
-    struct rollout *rollout = world->fleet.rollouts;
+    struct rollout *rollout = world->fleet.catalogue.rollouts;
     /* the file failed on it before its flash was lost */
     struct godwit_checkin failed = checkin_of(1, OLD), again = checkin_of(1, OLD);
     failed.counter = failed.floor = 9;
@@ -154,7 +154,7 @@ static void who_is_let_in_starts_anew(void **state)
     /* it claims with the token that was let in, and is told what all are told */
     assert_int_equal(world_claim(world, &again, LOST, &device), CLAIM_ACCEPTED);
     assert_int_equal(world_say(world, &again).reason, DECISION_OFFERED);
-    rollout = world->fleet.rollouts;
+    rollout = world->fleet.catalogue.rollouts;
     assert_int_equal(rollout->undecided_count, 1);
     /* and its first outcome is news, though its number was used before */
     failed.counter = failed.floor = 0;
@@ -167,7 +167,7 @@ static void what_it_was_told_before_is_void(void **state)
 {
     struct world *world = *state;
     begin(world);
-    struct rollout *rollout = world->fleet.rollouts;
+    struct rollout *rollout = world->fleet.catalogue.rollouts;
     ask(world, LOST);
     assert_int_equal(choose(world, LOST, true), PENDING_DONE);
     assert_int_equal(rollout->undecided_count, 0);

@@ -10,11 +10,11 @@ static void the_first_signed_file_makes_the_product(void **state)
     memset(upload.image.trust.keys[1], 0xBB, 32);
     assert_int_equal(world_upload(world, &upload), UPLOAD_ADDED);
     for (int round = 0; round < 2; round++) {
-        const struct product *product = product_find(&world->fleet, "thermostat");
+        const struct product *product = product_find(&world->fleet.catalogue, "thermostat");
         assert_false(product->open);
         assert_int_equal(product->seed.image_keys_count, 2);
-        assert_non_null(release_find(&world->fleet, "thermostat", "1.0.0"));
-        assert_non_null(file_find(&world->fleet, upload.image.file_sha256));
+        assert_non_null(release_find(&world->fleet.catalogue, "thermostat", "1.0.0"));
+        assert_non_null(file_find(&world->fleet.catalogue, upload.image.file_sha256));
         world_restart(world);
     }
 }
@@ -27,10 +27,10 @@ static void unsigned_needs_an_open_product(void **state)
     struct upload_verdict verdict = world_judge(world, &upload);
     assert_int_equal(verdict.result, UPLOAD_REFUSED);
     assert_int_equal(verdict.reason, GODWIT_REASON_UNSIGNED);
-    assert_null(product_find(&world->fleet, "thermostat"));
+    assert_null(product_find(&world->fleet.catalogue, "thermostat"));
     upload.open = true;
     assert_int_equal(world_upload(world, &upload), UPLOAD_ADDED);
-    assert_true(product_find(&world->fleet, "thermostat")->open);
+    assert_true(product_find(&world->fleet.catalogue, "thermostat")->open);
     struct upload next = upload_of("1.1.0", 2);
     next.image.trust.keys_count = 0;
     assert_int_equal(world_upload(world, &next), UPLOAD_ADDED);
@@ -50,7 +50,7 @@ static void a_signed_product_stays_signed(void **state)
     struct upload_verdict verdict = world_judge(world, &next);
     assert_int_equal(verdict.result, UPLOAD_REFUSED);
     assert_int_equal(verdict.reason, GODWIT_REASON_SIGNATURE_KEY);
-    assert_null(release_find(&world->fleet, "thermostat", "1.1.0"));
+    assert_null(release_find(&world->fleet.catalogue, "thermostat", "1.1.0"));
     assert_int_equal(world_count(world, "select count(*) from releases"), 1);
 }
 
@@ -64,7 +64,7 @@ static void drafts_change_and_freeze(void **state)
     assert_int_equal(world_upload(world, &upload), UPLOAD_ALREADY);
     assert_int_equal(world_upload(world, &again), UPLOAD_ADDED);
     assert_int_equal(world_upload(world, &other_chip), UPLOAD_ADDED);
-    const struct release *release = release_find(&world->fleet, "thermostat", "1.0.0");
+    const struct release *release = release_find(&world->fleet.catalogue, "thermostat", "1.0.0");
     assert_int_equal(release->images_count, 2);
     assert_int_equal(release->images[0].image_sha256[0], 2);
     world_deploy(world, "1.0.0", NULL, 0);
@@ -76,7 +76,7 @@ static void drafts_change_and_freeze(void **state)
     /* the same image signed anew is the same release with a new file, frozen or not */
     memset(again.image.file_sha256, 0x55, 32);
     assert_int_equal(world_upload(world, &again), UPLOAD_ADDED);
-    release = release_find(&world->fleet, "thermostat", "1.0.0");
+    release = release_find(&world->fleet.catalogue, "thermostat", "1.0.0");
     assert_int_equal(release->images_count, 2);
     assert_int_equal(release->images[0].file_sha256[0], 0x55);
 }
@@ -124,7 +124,7 @@ static void the_first_file_is_judged_by_its_own_signers(void **state)
     struct upload upload = upload_of("1.0.0", 1);
     upload_policy(&upload, 0xBB, 1);
     assert_int_equal(world_judge(world, &upload).reason, GODWIT_REASON_POLICY_KEYS);
-    assert_null(product_find(&world->fleet, "thermostat"));
+    assert_null(product_find(&world->fleet.catalogue, "thermostat"));
     upload.image.trust.policy.flags = GODWIT_POLICY_CLEAN_BREAK;
     assert_int_equal(world_upload(world, &upload), UPLOAD_ADDED);
 }
@@ -145,7 +145,8 @@ static void a_frozen_release_keeps_its_signatures(void **state)
     memset(again.image.trust.keys[2], 0xBB, 32);
     assert_int_equal(world_upload(world, &again), UPLOAD_ADDED);
     world_restart(world);
-    const struct image *image = &release_find(&world->fleet, "thermostat", "1.0.0")->images[0];
+    const struct image *image =
+        &release_find(&world->fleet.catalogue, "thermostat", "1.0.0")->images[0];
     assert_true(image->trust.is_known);
     assert_int_equal(image->trust.keys_count, 3);
     assert_memory_equal(image->trust.keys, again.image.trust.keys, 96);
@@ -165,7 +166,7 @@ static void a_version_has_one_counter(void **state)
     world_deploy(world, "1.0.0", NULL, 0);
     assert_true(world_judge(world, &low).is_frozen);
     assert_int_equal(world_count(world, "select count(*) from releases"), 1);
-    assert_int_equal(release_find(&world->fleet, "thermostat", "1.0.0")->counter, 7);
+    assert_int_equal(release_find(&world->fleet.catalogue, "thermostat", "1.0.0")->counter, 7);
 }
 
 static void a_release_holds_so_many_images(void **state)

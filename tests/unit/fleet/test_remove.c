@@ -41,7 +41,8 @@ static enum remove_result take_away(struct world *world, const char *version,
 {
     world_begin(world);
     assert_int_equal(release_remove(&world->fleet, world->db,
-                                    release_find(&world->fleet, "thermostat", version), verdict),
+                                    release_find(&world->fleet.catalogue, "thermostat", version),
+                                    verdict),
                      GODWIT_OK);
     world_commit(world);
     free(verdict->files);
@@ -60,7 +61,7 @@ static void what_devices_stand_on_stays(void **state)
     there.counter = 4;
     world_say(world, &there);
     world->fleet.devices->product = NULL; /* nobody left: only newcomers would get it */
-    struct product *product = product_find(&world->fleet, "thermostat");
+    struct product *product = product_find(&world->fleet.catalogue, "thermostat");
     assert_int_equal(take_away(world, "3.0.0", &verdict), REMOVE_IN_USE);
     assert_int_equal(verdict.devices_count, 0);
     world->fleet.devices->product = product;
@@ -104,14 +105,14 @@ static void what_goes_leaves_nothing(void **state)
             images = world_count(world, "select count(*) from images");
     assert_int_equal(take_away(world, "2.1.0", &verdict), REMOVE_DONE);
     for (int round = 0; round < 2; round++) {
-        assert_null(release_find(&world->fleet, "thermostat", "2.1.0"));
-        assert_null(file_find(&world->fleet, file));
-        assert_null(index_find(&world->fleet.images_by_digest, image));
-        assert_null(rollout_find(&world->fleet, 3));
+        assert_null(release_find(&world->fleet.catalogue, "thermostat", "2.1.0"));
+        assert_null(file_find(&world->fleet.catalogue, file));
+        assert_null(index_find(&world->fleet.catalogue.images_by_digest, image));
+        assert_null(rollout_find(&world->fleet.catalogue, 3));
         device = world->fleet.devices;
         for (const struct member *member = device->members; member; member = member->next)
             assert_string_not_equal(member->rollout->release->version, "2.1.0");
-        assert_int_equal(decide(device, &world->fleet).reason, DECISION_BRIDGE);
+        assert_int_equal(decide(device, &world->fleet.catalogue).reason, DECISION_BRIDGE);
         world_restart(world);
     }
     assert_int_equal(world_count(world, "select count(*) from members"), members);
@@ -136,7 +137,7 @@ static void a_draft_goes(void **state)
     memset(draft.image.trust.keys[0], 0xBB, 32);
     assert_int_equal(world_upload(world, &draft), UPLOAD_ADDED);
     assert_int_equal(take_away(world, "4.0.0", &verdict), REMOVE_DONE);
-    assert_null(release_find(&world->fleet, "thermostat", "4.0.0"));
+    assert_null(release_find(&world->fleet.catalogue, "thermostat", "4.0.0"));
 }
 
 /* Trust changed at 2.5.0, but nobody ever took it, and 2.0.0 leads everywhere that it leads. */

@@ -7,7 +7,12 @@
 /* cmocka wants the three above first */
 #include <cmocka.h>
 
+#include "fleet/account.h"
 #include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
+#include "fleet/release.h"
+#include "fleet/rollout.h"
 #include "fleet/schema.h"
 #include "temp_dir.h"
 
@@ -129,7 +134,7 @@ static inline struct rollout *world_deploy(struct world *world, const char *vers
                                            struct device *const *devices, size_t count)
 {
     struct rollout *rollout = NULL;
-    struct release *release = release_find(&world->fleet, "thermostat", version);
+    struct release *release = release_find(&world->fleet.catalogue, "thermostat", version);
     assert_non_null(release);
     const struct rollout_wish wish = {release, devices, count, false};
     world_begin(world);
@@ -174,8 +179,8 @@ static inline void world_allow(struct world *world, uint32_t count)
     memset(claim_sha256, 0xC1, 32);
     world_begin(world);
     assert_int_equal(claim_create(&world->fleet, world->db,
-                                  product_find(&world->fleet, "thermostat"), count, claim_sha256,
-                                  NOW_S),
+                                  product_find(&world->fleet.catalogue, "thermostat"), count,
+                                  claim_sha256, NOW_S),
                      GODWIT_OK);
     world_commit(world);
 }
@@ -191,5 +196,5 @@ static inline struct decision world_say(struct world *world, const struct godwit
                          GODWIT_OK);
         world_commit(world);
     }
-    return decide(device, &world->fleet);
+    return decide(device, &world->fleet.catalogue);
 }

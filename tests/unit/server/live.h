@@ -13,6 +13,8 @@
 
 #include "base/text.h"
 #include "emu/pack.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
 #include "server/app.h"
 #include "server/text_file.h"
 #include "temp_dir.h"

@@ -65,7 +65,7 @@ static long deploy(struct live *live, const char *version, const char *more)
 
 static void runs(const struct live *live, struct mouse *mouse, const char *version)
 {
-    const struct release *release = release_find(&live->app.fleet, "thermostat", version);
+    const struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", version);
     memcpy(mouse->checkin.image_sha256, release->images[0].image_sha256, 32);
     mouse->checkin.counter = release->counter;
     mouse->checkin.outcome = (struct godwit_outcome){.id = mouse->checkin.outcome.id + 1,
@@ -284,7 +284,7 @@ static void deleting(void **state)
     assert_string_equal(live_text(live, "type"), "no-release");
     struct mouse mouse = join(live);
     /* a name that is longer than any is not cut down to another one's */
-    struct release *spare = release_find(&live->app.fleet, "thermostat", "1.2.0");
+    struct release *spare = release_find(&live->app.fleet.catalogue, "thermostat", "1.2.0");
     memset(spare->version, 'v', 32);
     assert_int_equal(live_ask(live, "DELETE",
                               "/api/v1/releases/thermostat/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",

@@ -27,7 +27,7 @@ static struct mouse begin(struct live *live, bool deployed)
 
 static void name_image(struct live *live, struct mouse *mouse, const char *version)
 {
-    struct release *release = release_find(&live->app.fleet, "thermostat", version);
+    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", version);
     memcpy(mouse->instruction.file_sha256, release->images[0].file_sha256, 32);
 }
 
@@ -73,7 +73,7 @@ static void only_what_the_decision_names(void **state)
     assert_int_equal(mouse_fetch(live, &mouse, NULL),
                      409); /* a file of its product, not this one */
     /* once it has proven the release there is no offer left */
-    struct release *release = release_find(&live->app.fleet, "thermostat", "1.1.0");
+    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", "1.1.0");
     memcpy(mouse.checkin.image_sha256, release->images[0].image_sha256, 32);
     assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
     name_image(live, &mouse, "1.1.0");

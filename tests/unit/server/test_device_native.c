@@ -110,7 +110,7 @@ static void installing(void **state)
     assert_true(mouse.instruction.sequence > sequence);
     /* on trial, then confirmed */
     assert_int_equal(live_ask(live, "GET", "/api/v1/releases", NULL), 200);
-    struct release *release = release_find(&live->app.fleet, "thermostat", "1.1.0");
+    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", "1.1.0");
     memcpy(mouse.checkin.image_sha256, release->images[0].image_sha256, 32);
     mouse.checkin.on_trial = true;
     assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);

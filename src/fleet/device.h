@@ -1,0 +1,48 @@
+/* What a device says, what of it is recorded, and how devices join. */
+#pragma once
+
+#include "fleet/decide.h"
+#include "fleet/fleet.h"
+
+struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16]);
+/* NULL for an unknown token; the comparison takes constant time. Lock held. */
+struct device *device_find_by_token(const struct fleet *fleet,
+                                    const uint8_t token_sha256[static 32]);
+/* Keeps what the device says of itself, and answers whether the check-in changes anything that must
+ * be committed before it is answered (an outcome, a proof, another image, an offer to be told), or
+ * stands on something uncommitted. Lock held. */
+bool device_take(struct fleet *fleet, struct device *device, const struct godwit_checkin *checkin,
+                 int64_t now_s);
+/* Records what the check-in changes and tells the offer, if one is due. Writer. */
+GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
+                                         const struct godwit_checkin *checkin, int64_t now_s);
+/* Whether the bytes are what the device's present, committed decision tells it to install. */
+bool device_may_download(const struct fleet *fleet, const struct device *device,
+                         const uint8_t file_sha256[static 32]);
+
+enum claim_result {
+    CLAIM_ACCEPTED,    /* new, or known with this token */
+    CLAIM_PENDING,     /* known with another token; an operator decides */
+    CLAIM_REJECTED,    /* so, and an operator has sent it away */
+    CLAIM_TOKEN_TAKEN, /* the token is another device's, as on a cloned flash */
+    CLAIM_UNKNOWN,
+    CLAIM_USED_UP
+};
+
+/* Enrols; *device_out is set where ACCEPTED. Writer. */
+GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
+                                        const uint8_t claim_sha256[static 32],
+                                        const uint8_t token_sha256[static 32],
+                                        const struct godwit_checkin *checkin, int64_t now_s,
+                                        enum claim_result *result_out, struct device **device_out);
+/* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
+GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
+                                        bool *more_out);
+
+/* For the log: whether the device was answered otherwise last time, or not at all since
+ * the start; remembers this answer. Lock held. */
+bool device_is_news(struct device *device, const struct decision *decision);
+/* A line in its history that says why it is not told to install what the rollout brings. Writer. */
+GODWIT_MUST_USE godwit_err device_note_not_told(struct fleet *fleet, struct db *db,
+                                                struct device *device,
+                                                const struct decision *decision, int64_t now_s);

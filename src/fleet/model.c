@@ -1,0 +1,55 @@
+/* Look-ups in the domain. */
+#include "fleet/model.h"
+
+struct product *product_find(const struct catalogue *catalogue, const char *name)
+{
+    struct product *product = catalogue->products;
+    while (product && strcmp(product->name, name))
+        product = product->next;
+    return product;
+}
+
+struct release *release_find(const struct catalogue *catalogue, const char *product,
+                             const char *version)
+{
+    struct release *best = NULL;
+    for (struct release *release = catalogue->releases; release; release = release->next)
+        if (!strcmp(release->product->name, product) && !strcmp(release->version, version) &&
+            (!best || release->counter > best->counter))
+            best = release;
+    return best;
+}
+
+const struct image *release_image(const struct release *release, int64_t image_id)
+{
+    for (size_t i = 0; i < release->images_count; i++)
+        if (release->images[i].id == image_id) return &release->images[i];
+    return NULL;
+}
+
+const struct file *file_find(const struct catalogue *catalogue, const uint8_t digest[static 32])
+{
+    return index_find(&catalogue->files_by_digest, digest);
+}
+
+struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id)
+{
+    struct rollout *rollout = catalogue->rollouts;
+    while (rollout && rollout->id != id)
+        rollout = rollout->next;
+    return rollout;
+}
+
+struct member *device_member(const struct device *device, const struct rollout *rollout)
+{
+    struct member *member = device->members;
+    while (member && member->rollout != rollout)
+        member = member->next;
+    return member;
+}
+
+const char *member_state_name(enum member_state state)
+{
+    static const char *const NAMES[] = {"waiting", "undecided", "good", "failed", "superseded"};
+    return NAMES[state];
+}

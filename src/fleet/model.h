@@ -1,0 +1,149 @@
+/* The domain as facts: products, releases, rollouts, devices. Structs and look-ups only, without
+ * clock, lock or SQL, so that all that decides can include it; who may change what and when is
+ * fleet.h. */
+#pragma once
+
+#include "fleet/index.h"
+#include "formats/checkin.h"
+#include "formats/policy.h"
+#include "formats/sigblock.h"
+
+#define FLEET_UNDECIDED_MAX 10     /* devices of one rollout told and not decided */
+#define FLEET_IMAGES_MAX 64        /* of one release */
+#define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
+#define FLEET_DEPLOY_KEYS_MAX 8
+
+struct product {
+    int64_t id;
+    char name[33];
+    uint8_t product_id[16];
+    bool open;
+    size_t devices_count;
+    struct godwit_policy seed; /* what a device obeys whose image has no P1; no deploy keys in it */
+    struct product *next;
+};
+
+/* What a device judges a file by (bridge.h). */
+struct image_trust {
+    bool is_known; /* false: taken by a server that did not look yet; the device alone judges */
+    bool has_policy;
+    uint8_t keys_count;
+    uint8_t keys[GODWIT_SIGBLOCKS_MAX][32]; /* distinct keys that signed the newest file */
+    struct godwit_policy policy;            /* P1 inside the image */
+};
+
+struct image {
+    int64_t id;
+    struct release *release;
+    uint16_t chip_id, revision_min, revision_max; /* max 0 or 65535: no limit */
+    uint32_t hardware_mask, secure_version;
+    uint8_t image_sha256[32];
+    uint8_t file_sha256[32]; /* newest file of this image */
+    uint32_t file_size;
+    struct image_trust trust;
+};
+
+struct release {
+    int64_t id;
+    struct product *product;
+    char version[33];
+    uint32_t counter;
+    bool frozen;
+    size_t images_count;
+    struct image images[FLEET_IMAGES_MAX];
+    struct release *next; /* newest first */
+};
+
+struct rollout {
+    uint32_t id;
+    struct release *release;
+    int64_t created_s;
+    bool picks; /* only the devices on its list; else all of the product */
+    bool allow_downgrade;
+    uint32_t members_count, told_count, good_count, failed_count, undecided_count;
+    struct rollout *next; /* newest first */
+};
+
+enum member_state {
+    MEMBER_SELECTED, /* on the list, not told */
+    MEMBER_UNDECIDED,
+    MEMBER_GOOD,
+    MEMBER_FAILED,
+    MEMBER_SUPERSEDED,
+    MEMBER_STATE_COUNT
+};
+
+/* One device in one rollout. */
+struct member {
+    struct rollout *rollout;
+    uint32_t told_number; /* 1 …; 0: not told */
+    enum member_state state;
+    uint32_t reason;     /* godwit_reason of a failure */
+    struct member *next; /* newest rollout first */
+};
+
+/* What the device said last; soft: flushed every few seconds. */
+struct device_facts {
+    char agent_version[17], project[33], version[33], idf_version[33], slot[17];
+    uint8_t image_sha256[32], file_sha256[32], idle_file_sha256[32];
+    uint32_t counter, progress;
+    uint16_t chip_id, chip_revision;
+    uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
+    uint32_t checkins, boots, fresh_age_s, floor;
+    uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
+    enum godwit_reset reset;
+    bool on_trial, unwatched;
+    int64_t last_seen_s;
+};
+
+struct device {
+    int64_t id;
+    uint8_t device_id[16];
+    uint8_t token_sha256[32];
+    struct pending_token *pending; /* others that claimed this id, see pending.h; newest first */
+    struct product *product;
+    struct device_facts facts;
+    uint8_t known_image[32];            /* running image as it was last recorded */
+    struct godwit_outcome last_outcome; /* the newest that was recorded; detail unused */
+    size_t failed_images_count;
+    uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
+    struct member *members;
+    uint32_t not_told_rollout; /* its history says why it is unfit for this one; 0: none */
+    uint64_t changed_in;       /* transaction that last touched it */
+    /* what it was answered last, since the start; for the log alone */
+    bool is_answered;
+    uint32_t answered_reason, answered_rollout;
+    bool dirty; /* facts newer than the database's; then on the fleet's dirty list */
+    struct device *next, *dirty_next;
+};
+
+/* A file that was uploaded; several may hold the same image. */
+struct file {
+    uint8_t file_sha256[32];
+    struct release *release;
+    int64_t image_id;
+    uint32_t size;
+};
+
+/* What is offered and how: all that a decision about one device reads besides the device. Few
+ * entries, however many devices there are. */
+struct catalogue {
+    struct product *products;
+    struct release *releases; /* newest first */
+    struct rollout *rollouts; /* newest first */
+    struct index files_by_digest, images_by_digest;
+    uint8_t deploy_keys[FLEET_DEPLOY_KEYS_MAX][64]; /* newest first; set once, by the owner */
+    size_t deploy_keys_count;
+};
+
+/* Look-ups; lock held, where the fleet is shared. */
+struct product *product_find(const struct catalogue *catalogue, const char *name);
+/* The highest counter of that version; NULL when there is none. */
+struct release *release_find(const struct catalogue *catalogue, const char *product,
+                             const char *version);
+const struct image *release_image(const struct release *release, int64_t image_id);
+const struct file *file_find(const struct catalogue *catalogue, const uint8_t digest[static 32]);
+struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id);
+/* The device in that rollout, or NULL. */
+struct member *device_member(const struct device *device, const struct rollout *rollout);
+const char *member_state_name(enum member_state state);

@@ -1,0 +1,37 @@
+/* What one upload adds to products and releases. */
+#pragma once
+
+#include "fleet/fleet.h"
+
+/* What the intake found out about one file. */
+struct upload {
+    const char *product; /* name */
+    bool open;           /* make the product an open one where it is new */
+    char version[33];
+    uint32_t counter;
+    struct image image; /* id and release unused */
+};
+
+enum upload_result {
+    UPLOAD_ADDED,
+    UPLOAD_ALREADY,
+    UPLOAD_REFUSED,    /* as every device of the product would; the reason says why */
+    UPLOAD_FEWER_KEYS, /* of a frozen release's image; devices may stand on the key that is gone */
+    UPLOAD_FROZEN,
+    UPLOAD_OTHER_COUNTER, /* that version is there under another counter */
+    UPLOAD_FULL           /* FLEET_IMAGES_MAX */
+};
+
+struct upload_verdict {
+    enum upload_result result;
+    enum godwit_reason reason; /* REFUSED: why; ADDED: why devices of the newest release need a
+                                  bridge to it, or NONE */
+    bool created;              /* the product is new */
+    uint32_t counter;          /* OTHER_COUNTER: which; is_frozen: and it was rolled out */
+    bool is_frozen;
+};
+
+/* Judges against the product and records. Writer. */
+GODWIT_MUST_USE godwit_err release_add(struct fleet *fleet, struct db *db,
+                                       const struct upload *upload, int64_t now_s,
+                                       struct upload_verdict *verdict_out);
