@@ -89,11 +89,23 @@ static size_t scan_escape(const char *text, size_t size)
     return hex4(text + 2, size - 2, &character) ? 6 : 0;
 }
 
+/* Goes on to the next byte of a string that is not simply itself. Nearly all are: the loop over
+ * characters and escapes need not see them. */
+static void skip_plain(struct godwit_json *json)
+{
+    const char *at = json->at;
+    while (at < json->end && (uint8_t)(*at - 0x20) < 0x60 && *at != '"' && *at != '\\')
+        at++;
+    json->at = at;
+}
+
 godwit_err godwit_json_raw(struct godwit_json *json, struct godwit_json_text *text_out)
 {
     if (!take_next(json, '"')) return GODWIT_ERR_FORMAT;
     const char *start = json->at;
-    while (!take(json, '"')) {
+    for (;;) {
+        skip_plain(json);
+        if (take(json, '"')) break;
         size_t left = (size_t)(json->end - json->at), size;
         if (here(json) == '\\')
             size = scan_escape(json->at, left);

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#define BASE64_STEP 48u /* bytes encoded at once; a multiple of 3 */
+
 void godwit_json_writer_init(struct godwit_json_writer *writer, char *data, size_t size_max)
 {
     writer->comma = false;
@@ -117,10 +119,11 @@ void godwit_json_add_base64(struct godwit_json_writer *writer, const char *name,
 {
     put_front(writer, name);
     put_byte(writer, '"');
-    for (size_t i = 0; i < size; i += 3) {
-        char group[5];
-        godwit_base64_encode(data + i, size - i < 3 ? size - i : 3, group);
-        put(writer, group, 4);
+    for (size_t i = 0; i < size; i += BASE64_STEP) {
+        char digits[BASE64_STEP / 3 * 4 + 1];
+        size_t step = size - i < BASE64_STEP ? size - i : BASE64_STEP;
+        godwit_base64_encode(data + i, step, digits);
+        put(writer, digits, (step + 2) / 3 * 4);
     }
     put_byte(writer, '"');
 }
