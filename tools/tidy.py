@@ -8,8 +8,8 @@ lengths, complexity, headers that stand alone, head comments, and no paths of so
     tools/tidy.py --selftest   show each rule failing on a bad example
 
 Each rule is a generator over the tree that yields (path, line, message). A regular expression per
-rule was chosen over a C parser: the formatter fixes the layout (a function's braces stand alone in
-column 0), so lines tell enough, and the whole check takes seconds.
+rule was chosen over a C parser (tools/c_source.py says why that is enough); the whole check takes
+seconds.
 """
 import argparse
 import os
@@ -18,6 +18,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from c_source import NotFound, find_code, functions, strip_comments
 
 # Who may include whom. An entry with a slash and ".h" is that one header, not its folder.
 ARROWS = {
@@ -116,17 +118,6 @@ def list_files(root):
         return [p for p in git.stdout.splitlines() if os.path.isfile(os.path.join(root, p))]
     return [os.path.relpath(os.path.join(base, name), root)
             for base, _, names in os.walk(root) for name in names]
-
-
-def strip_comments(text):
-    """Comments and the insides of literals blanked out, line numbers kept."""
-    def blank(match):
-        piece = match.group(0)
-        if piece[0] in "\"'":
-            return piece[0] + " " * (len(piece) - 2) + piece[0]
-        return re.sub(r"[^\n]", " ", piece)
-    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
-    return re.sub(pattern, blank, text, flags=re.S)
 
 
 def folder_of(path):
@@ -248,35 +239,16 @@ def rule_length(tree):
                     yield path, number, f"{len(line)} characters; at most {LINE_MAX}"
 
 
-def functions(tree, path):
-    """(first line, length, name, is static) of each function, by the formatter's layout."""
-    lines = tree.bare[path].splitlines()
-    for end, line in enumerate(lines):
-        if line.rstrip() != "}":
-            continue
-        begin = end
-        while begin > 0 and lines[begin].rstrip() != "{":
-            begin -= 1
-        first = begin
-        while first > 0 and lines[first - 1].strip() and lines[first - 1].rstrip()[-1] not in "};" \
-                and not lines[first - 1].startswith("#"):
-            first -= 1
-        head = " ".join(lines[first:begin])
-        match = re.search(r"(\w+)\s*\(", re.sub(r"__attribute__\s*\(\(.*?\)\)", "", head))
-        if begin > 0 and match:
-            yield first + 1, end - first + 1, match.group(1), bool(re.match(r"\s*static\b", head))
-
-
 def rule_function_length(tree):
     for path in tree.c_files():
-        for first, length, name, _ in functions(tree, path):
+        for first, length, name, _ in functions(tree.bare[path]):
             if length > FUNCTION_MAX:
                 yield path, first, f"{name} has {length} lines; at most {FUNCTION_MAX}"
 
 
 def rule_prefix(tree):
     for path in tree.c_files(*(f"src/{folder}" for folder in DEVICE)):
-        for first, _, name, is_static in functions(tree, path):
+        for first, _, name, is_static in functions(tree.bare[path]):
             if not is_static and not name.startswith("godwit_"):
                 yield path, first, f"{name} can end in firmware: static, or godwit_{name}"
 
@@ -348,20 +320,22 @@ def rule_foreign_paths(tree):
 
 
 def rule_mutants(tree):
-    """Negative controls (tests/tool/test_mutants.py) name lines that stand there, once."""
+    """Negative controls (tests/tool/test_mutants.py) name code that occurs once in a function."""
+    sources = {path: tree.text[path] for path in tree.c_files("src") if path.endswith(".c")}
     for path in tree.text:
         if not path.endswith("/mutants.txt"):
             continue
-        source = ""
+        function = ""
         for number, line in enumerate(tree.text[path].splitlines(), 1):
             key, _, value = line.strip().partition(" ")
-            if key == "file":
-                source = value.strip()
-            if key != "line":
+            if key == "in":
+                function = value.strip()
+            if key != "code":
                 continue
-            count = [l.strip() for l in tree.text.get(source, "").splitlines()].count(value.strip())
-            if count != 1:
-                yield path, number, f"the line stands {count} times in {source}"
+            try:
+                find_code(sources, function, value)
+            except NotFound as error:
+                yield path, number, str(error)
 
 
 RULES = {name[len("rule_"):]: rule for name, rule in list(globals().items())
@@ -383,7 +357,7 @@ def report(tree):
     table("longest files (lines)", [(len(t.splitlines()), p) for p, t in tree.text.items()
                                     if p.endswith((".c", ".h"))])
     table("longest functions (lines)", [(length, f"{p}:{first} {name}") for p in tree.c_files()
-                                        for first, length, name, _ in functions(tree, p)])
+                                        for first, length, name, _ in functions(tree.bare[p])])
     table(f"most complex functions (aim {COMPLEXITY_AIM}, at most {COMPLEXITY_MAX})",
           [(number, f"{p}:{line} {name}") for number, p, line, name in complexities(tree)])
 
@@ -406,8 +380,10 @@ BAD = {  # rule → files of which exactly this rule must complain
     "header_alone": {"src/base/a.h": "/* A. */\n#pragma once\nextern size_t a;\n"},
     "head_comment": {"src/base/a.c": "int a;\n"},
     "foreign_paths": {"docs/a.md": "see /home/" + "me/notes\n"},
-    "mutants": {"tests/unit/x/mutants.txt": "file src/base/x.c\nline if (is_bad) return;\n"},
+    "mutants": {"tests/unit/x/mutants.txt": "in f\ncode if (is_bad) return;\n"},
 }
+MUTATED = ("/* A. */\nstatic int f(int x)\n{\n    x++;\n    max = 1;\n    x++;\n"
+           "    if (x > /* why */\n        2) return 0;\n}\n")
 MORE_BAD = [  # further cases of the same rules
     ("arrows", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
     ("arrows", {"src/new/a.c": "/* A. */\n"}),
@@ -418,9 +394,13 @@ MORE_BAD = [  # further cases of the same rules
     ("banned", {"src/agent/a.c": "/* A. */\nvoid *a = malloc(1);\n"}),
     ("length", {"src/base/a.h": "/* A. */\n#pragma once\n" + "\n" * HEADER_MAX}),
     ("length", {"tools/a.py": "# " + "a" * LINE_MAX + "\n"}),
+    ("mutants", {"tests/unit/x/mutants.txt": "in f\ncode ++;\n", "src/rt/x.c": MUTATED}),
+    ("mutants", {"tests/unit/x/mutants.txt": "in f\ncode x = 1;\n", "src/rt/x.c": MUTATED}),
     ("head_comment", {"tools/a.sh": "#!/bin/sh\necho\n"}),
 ]
 GOOD = {  # near misses that no rule may complain of
+    "src/rt/f.c": MUTATED,
+    "tests/unit/x/mutants.txt": "in f\ncode if (x>2) return 0;\n",
     "src/base/json.c": '/* strcpy() in words, /home in words. */\n#include "base/json.h"\n'
                        "static const char *a = \"sprintf(\";\n",
     "src/base/json.h": "/* J. */\n#pragma once\n#include <stdint.h>\n",

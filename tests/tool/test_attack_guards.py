@@ -1,6 +1,6 @@
 """`godwit attack` must catch an agent with a guard out. Each mutant is the program with one guard
-of one file of the agent taken out, and it must accept what the named cases try; the program as it
-is holds them all. A guard whose words changed is found here by its old words failing to match.
+of the agent taken out, and it must accept what the named cases try; the program as it is holds them
+all. A guard is named as in a mutants.txt: by its function and a piece of the code of it.
 
     test_attack_guards.py              all of them
     test_attack_guards.py floor …      some, by name"""
@@ -8,81 +8,83 @@ is holds them all. A guard whose words changed is found here by its old words fa
 import json
 import os
 import pathlib
-import re
-import shlex
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-GODWIT = pathlib.Path(os.environ.get("GODWIT", ROOT / "build" / "godwit"))
-BUILD = GODWIT.parent
+from mutant import ROOT, changed_source, compile_copy, link
 
-# name: (file, check, words, what stands there instead, cases)
+GODWIT = pathlib.Path(os.environ.get("GODWIT", ROOT / "build" / "godwit"))
+
+# name: (function, check, code, what stands there instead, cases)
 GUARDS = {
     "instruction-signature": (
-        "judge.c", 2, "if (godwit_instruction_verify(data, &policy, &key_index))",
+        "judge_signature", 2, "if (godwit_instruction_verify(data, &policy, &key_index))",
         "if (godwit_instruction_verify(data, &policy, &key_index) > 0)",
         ["instruction-own-key", "instruction-flip-signature", "keys-first-stages"]),
     "policy-of-the-running-image": (
-        "trust.c", 2, "bool is_seed = !godwit_policy_is_present(data);", "bool is_seed = true;",
-        ["keys-deploy-retired", "keys-retired-deploy", "key-retired"]),
+        "godwit_policy_running", 2, "bool is_seed = !godwit_policy_is_present(data);",
+        "bool is_seed = true;", ["keys-deploy-retired", "keys-retired-deploy", "key-retired"]),
     "device-id": (
-        "judge.c", 3, "memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0",
-        "0", ["device-other", "device-longer"]),
+        "godwit_judge_answer", 3,
+        "memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0", "0",
+        ["device-other", "device-longer"]),
     "nonce": (
-        "judge.c", 3,
+        "godwit_judge_answer", 3,
         "!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0",
         "(void)was_open, false", ["freeze-replay", "freeze-replay-minutes"]),
     "sequence": (
-        "judge.c", 3, "out->sequence <= agent->record.sequences[*sequence_out].last",
+        "godwit_judge_answer", 3, "out->sequence <= agent->record.sequences[*sequence_out].last",
         "false", ["forward-backward", "replay-sequence"]),
     "floor": (
-        "judge.c", 6, "if (install->counter < policy.floor)", "if (false)",
+        "judge_fit", 6, "if (install->counter < policy.floor)", "if (false)",
         ["older-7", "older-1", "older-raised", "keys-deploy-floor"]),
     "downgrade": (
-        "judge.c", 6, "if (install->counter < policy.counter &&", "if (false &&",
+        "judge_fit", 6, "if (install->counter < policy.counter &&", "if (false &&",
         ["older-unasked"]),
     "counter": (
-        "trust.c", 8, "if (next.counter != record->install.counter)", "if (false)",
+        "godwit_judge_image", 8, "if (next.counter != record->install.counter)", "if (false)",
         ["older-lie", "older-lie-first"]),
     "product": (
-        "trust.c", 8,
+        "godwit_judge_image", 8,
         "if (memcmp(next.product_id, ruling.product_id, sizeof next.product_id) != 0)",
         "if (false)", ["product-lie"]),
     "hardware": (
-        "trust.c", 8, "!(next.hardware_mask >> board & 1u)", "false", ["hardware-other"]),
+        "godwit_judge_image", 8, "!(next.hardware_mask >> board & 1u)", "false",
+        ["hardware-other"]),
     "policy-missing": (
-        "trust.c", 8, "if (!ruling.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)",
+        "godwit_judge_image", 8, "if (!ruling.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)",
         "if (false)", ["older-no-policy-0"]),
     "file-digest": (
-        "verify.c", 10,
-        "memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32)",
-        "0", ["mirror-other-build"]),
+        "judge_file", 10,
+        "memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32)", "0",
+        ["mirror-other-build"]),
     "signatures": (
-        "verify.c", 11, "return reason ? reason : judge_blocks(agent, &policy);",
+        "judge_signatures", 11, "return reason ? reason : judge_blocks(agent, &policy);",
         "return reason ? reason : GODWIT_REASON_NONE + 0 * (int)judge_blocks(agent, &policy);",
         ["code-own-key", "code-changed-first", "block-crc-only", "ecdsa-r-0", "two-bad"]),
     "trusted-key": (
-        "verify.c", 11, "godwit_policy_trusts(policy, block->key_digest)",
-        "policy->threshold", ["code-own-key", "key-thief", "key-other-product"]),
+        "judge_blocks", 11, "godwit_policy_trusts(policy, block->key_digest)", "policy->threshold",
+        ["code-own-key", "key-thief", "key-other-product"]),
     "distinct-keys": (
-        "verify.c", 11, "if (!is_repeated && ", "if (",
+        "judge_blocks", 11, "if (!is_repeated && ", "if (",
         ["two-same", "two-same-thrice", "two-same-key"]),
     "threshold": (
-        "verify.c", 11, "trusted < policy->threshold ?", "false ?",
+        "judge_blocks", 11, "trusted < policy->threshold ?", "false ?",
         ["two-one-gone", "two-thief", "keys-two-server-one"]),
     "policy-floor": (
-        "trust.c", 13, "if (next->floor < ruling->floor && !is_undo)", "if (is_undo && false)",
+        "judge_next", 13, "if (next->floor < ruling->floor && !is_undo)", "if (is_undo && false)",
         ["signed-floor", "older-lower-floor", "keys-all-floor"]),
     "policy-keys": (
-        "trust.c", 13, "if (!shares_key)", "if (false)", ["signed-takeover", "keys-all-takeover"]),
+        "judge_next", 13, "if (!shares_key)", "if (false)",
+        ["signed-takeover", "keys-all-takeover"]),
     "secure-boot": (
-        "trust.c", 13,
-        "next->flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot",
-        "false", ["signed-secure-boot"]),
+        "judge_next", 13,
+        "next->flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot", "false",
+        ["signed-secure-boot"]),
     "next-ca": (
-        "ca.c", 3, "memcmp(announced, instruction->next_ca, sizeof instruction->next_ca) == 0",
+        "godwit_ca_note", 3,
+        "memcmp(announced, instruction->next_ca, sizeof instruction->next_ca) == 0",
         "instruction->next_ca", ["listen-ca-unsigned", "listen-ca-other"]),
 }
 
@@ -91,43 +93,15 @@ def run(command, **more):
     return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
-def compile_command(source):
-    """How the build compiles one file, as words."""
-    rows = json.loads((BUILD / "compile_commands.json").read_text())
-    row = next(row for row in rows if row["file"].endswith(source))
-    words = shlex.split(row.get("command") or shlex.join(row["arguments"]))
-    return [word for word in words if "ccache" not in word], row["directory"]
-
-
-def link_command():
-    text = run(["ninja", "-C", str(BUILD), "-t", "commands", "godwit"]).stdout
-    words = shlex.split(text.strip().splitlines()[-1])
-    return words[words.index("&&") + 1:len(words) - 1 - words[::-1].index("&&")]
-
-
-def build_mutant(folder, file, words, instead):
-    """The program with its own object of one file in front of the library that has the whole one.
-    """
-    source = f"src/agent/{file}"
-    text = (ROOT / source).read_text()
-    pattern = r"\s+".join(re.escape(word) for word in words.split())  # wherever lines are broken
-    changed, count = re.subn(pattern, lambda _: instead, text)
-    assert count == 1, f"{source} has '{words}' {count} times, not once: say here how it reads now"
-    mutant = folder / file
-    mutant.write_text(changed)
-    command, directory = compile_command(source)
-    command = [word for word in command if word != "-Werror"]
-    command[command.index("-c") + 1] = str(mutant)
-    command[command.index("-o") + 1] = str(folder / "mutant.o")
-    built = run(command, cwd=directory)
-    assert built.returncode == 0, built.stderr
-    link = link_command()
-    link[link.index("-o") + 1] = str(folder / "godwit")
-    main = next(i for i, word in enumerate(link) if word.endswith("main.c.o"))
-    link.insert(main + 1, str(folder / "mutant.o"))
-    linked = run(link, cwd=BUILD)
-    assert linked.returncode == 0, linked.stderr
-    return folder / "godwit"
+def build_mutant(folder, name):
+    """The program with one guard taken out."""
+    function, _, code, instead, _ = GUARDS[name]
+    source, text = changed_source(function, code, instead)
+    copy, obj, program = (folder / end for end in ("mutant.c", "mutant.o", "godwit"))
+    copy.write_text(text)
+    compile_copy(source, copy, obj)
+    link("godwit", [obj], program)
+    return program
 
 
 def verdicts(program, cases):
@@ -140,9 +114,8 @@ def verdicts(program, cases):
 
 def medley_is_caught():
     """Random sequences of cases find a board that asks for no signature, too."""
-    file, _, words, instead, _ = GUARDS["signatures"]
     with tempfile.TemporaryDirectory() as folder:
-        mutant = build_mutant(pathlib.Path(folder), file, words, instead)
+        mutant = build_mutant(pathlib.Path(folder), "signatures")
         played = run([str(mutant), "attack", "--medley", "40"])
     last = played.stdout.splitlines()[-1]
     print(f"medley without signatures: {last}")
@@ -157,9 +130,9 @@ def main(names):
     assert set(held.values()) == {"held"} and status == 0, held
     failed = 0
     for name in names or GUARDS:
-        file, check, words, instead, cases = GUARDS[name]
+        _, check, _, _, cases = GUARDS[name]
         with tempfile.TemporaryDirectory() as folder:
-            mutant = build_mutant(pathlib.Path(folder), file, words, instead)
+            mutant = build_mutant(pathlib.Path(folder), name)
             found, status = verdicts(mutant, cases)
         is_caught = set(found.values()) == {"accepted"} and status == 1
         failed += not is_caught
