@@ -112,6 +112,14 @@ enum godwit_state godwit_restart(struct godwit_agent *agent)
     return GODWIT_BOOT;
 }
 
+enum godwit_state godwit_boot_again(struct godwit_agent *agent)
+{
+    agent->last_reason = GODWIT_REASON_FLASH;
+    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_IDLE;
+    godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
+    return GODWIT_BOOT;
+}
+
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s)
 {
     if (retry_after_s > GODWIT_INTERVAL_MAX_S) retry_after_s = GODWIT_INTERVAL_MAX_S;

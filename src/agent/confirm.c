@@ -14,17 +14,6 @@
 enum trial_phase { TRIAL_QUESTION, TRIAL_ANSWER, TRIAL_CONTACT };
 enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
 
-void godwit_trade_places(struct godwit_record *record)
-{
-    struct godwit_held old = record->running;
-    record->running = record->install;
-    record->install = old;
-    uint32_t old_slot = record->running_slot;
-    record->running_slot = record->install_slot;
-    record->install_slot = old_slot;
-    record->install_sectors = 0;
-}
-
 /* What ran before is what the other slot holds, ready for an undo. */
 static void close_story(struct godwit_agent *agent)
 {

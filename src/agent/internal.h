@@ -98,6 +98,12 @@ enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stag
                               const char *word, uint32_t number);
 /* Restarts the chip; the state to be in where that takes a moment. */
 enum godwit_state godwit_restart(struct godwit_agent *agent);
+/* Boots once more after a while, from the record as it lies in flash: what could not be read is not
+ * known, and an install might erase the image that should run. A flash that never comes round is
+ * told of at last. */
+#define GODWIT_BOOT_RETRY_MS 60000u
+#define GODWIT_BOOT_TRIES_MAX 60
+enum godwit_state godwit_boot_again(struct godwit_agent *agent);
 /* Sleeps for wait_ms, but not less than retry_after_s (0: the server did not say). */
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s);
 /* Whether a moment has come: at most 24 days ago. */
@@ -161,6 +167,8 @@ enum godwit_mark_kind {
 GODWIT_MUST_USE godwit_err godwit_record_load(struct godwit_agent *agent);
 /* Writes the whole record into the sector that is not in use. */
 GODWIT_MUST_USE godwit_err godwit_record_commit(struct godwit_agent *agent);
+/* The install is what runs, what ran is what the other slot holds; the same way back. */
+void godwit_trade_places(struct godwit_record *record);
 /* Changes one number, in RAM and with 32 bytes in flash. */
 GODWIT_MUST_USE godwit_err godwit_record_mark(struct godwit_agent *agent,
                                               enum godwit_mark_kind kind, uint32_t value);
@@ -239,15 +247,7 @@ enum godwit_state godwit_trial_finish(struct godwit_agent *agent);
 /* At once, without a look at where to: the bootloader looks, and an image that crashes may not live
  * for another step. */
 enum godwit_state godwit_fly_back(struct godwit_agent *agent);
-/* The install is what runs, what ran is what the other slot holds; the same way back. */
-void godwit_trade_places(struct godwit_record *record);
 
-/* settle.c: boots once more after a while, from the record as it lies in flash: what could not be
- * read is not known, and an install might erase the image that should run. A flash that never comes
- * round is told of at last. */
-#define GODWIT_BOOT_RETRY_MS 60000u
-#define GODWIT_BOOT_TRIES_MAX 60
-enum godwit_state godwit_boot_again(struct godwit_agent *agent);
 /* settle.c: no trial goes on. godwit_settle: nothing was under way; retry: a trial was cut, the old
  * image runs; back: it failed (is_noted: the record says why already). */
 enum godwit_state godwit_settle(struct godwit_agent *agent,

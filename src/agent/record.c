@@ -103,6 +103,17 @@ godwit_err godwit_record_load(struct godwit_agent *agent)
     return written == 2 ? GODWIT_ERR_FORMAT : GODWIT_ERR_MISSING;
 }
 
+void godwit_trade_places(struct godwit_record *record)
+{
+    struct godwit_held old = record->running;
+    record->running = record->install;
+    record->install = old;
+    uint32_t old_slot = record->running_slot;
+    record->running_slot = record->install_slot;
+    record->install_slot = old_slot;
+    record->install_sectors = 0;
+}
+
 /* Record and seal. A flash that says OK and did nothing is found out only so. */
 static godwit_err compare(const struct godwit_agent *agent, uint32_t offset)
 {

@@ -39,14 +39,6 @@ static godwit_err align(struct godwit_agent *agent, bool is_confirmed, bool *was
     return godwit_otadata_restore(agent, was_changed_out);
 }
 
-enum godwit_state godwit_boot_again(struct godwit_agent *agent)
-{
-    agent->last_reason = GODWIT_REASON_FLASH;
-    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_IDLE;
-    godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
-    return GODWIT_BOOT;
-}
-
 /* An entry that names the running slot, and says that it must not run. */
 static bool is_rejected(const struct godwit_agent *agent,
                         const struct godwit_ota_entry entries[static 2])

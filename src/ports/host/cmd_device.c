@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "formats/policy.h"
-#include "ports/host/host_image.h"
 #include "ports/host/host_setup.h"
 
 #define WAIT_MS_MAX 500u
@@ -188,7 +187,7 @@ int cmd_device(int argc, char **argv)
     if (status >= 0) return status;
     setup.options.on_event = told;
     setup.options.on_event_ctx = &teller;
-    teller.seed_policy = setup.options.seed_policy;
+    teller.seed_policy = setup.options.first.seed_policy;
     if (host_device_open(&device, &setup.options, path, mac, why, sizeof why)) {
         say_who(&teller, &device, path, flags.image);
         status = device_run(&device, setup.options.pool);

@@ -218,7 +218,7 @@ static bool device_start(struct fleet_run *fleet, uint32_t index, char *why, siz
 /* What every flash in memory is a copy of. */
 static bool template_make(struct fleet_run *fleet, char *why, size_t why_size)
 {
-    const struct host_device_options *options = &fleet->setup.options;
+    const struct host_flash_options *options = &fleet->setup.options.first;
     if (!options->image) {
         snprintf(why, why_size, "devices in memory need their first image: --image FIRST.bin");
         return false;

@@ -11,7 +11,6 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "ports/host/host_image.h"
 #include "rt/clock.h"
 
 #define WRITE_SIZE 4u
@@ -55,9 +54,9 @@ static bool flash_open(struct host_device *device, const char *path, char *why, 
         device->flash = flash_ram_port(&device->ram);
         return true;
     }
-    uint32_t size = options->flash_size ? options->flash_size : HOST_FLASH_SIZE;
+    uint32_t size = options->first.flash_size ? options->first.flash_size : HOST_FLASH_SIZE;
     godwit_err err = flash_file_open(&device->file, path, 0, WRITE_SIZE);
-    if (err == GODWIT_ERR_MISSING && !options->image) {
+    if (err == GODWIT_ERR_MISSING && !options->first.image) {
         snprintf(why, why_size, "%s does not exist; make it with --image FIRST.bin", path);
         return false;
     }
@@ -71,34 +70,21 @@ static bool flash_open(struct host_device *device, const char *path, char *why, 
     return true;
 }
 
-bool host_flash_provision(const struct godwit_flash *flash,
-                          const struct host_device_options *options, char *why, size_t why_size)
-{
-    const struct board_layout layout = {0};
-    const struct godwit_chip *chip = options->chip;
-    if (!chip && options->image_size >= GODWIT_IMAGE_HEADER_SIZE)
-        chip = godwit_chip_by_id(godwit_load16(options->image + 12));
-    if (!chip) chip = godwit_chip_by_name("esp32c3");
-    if (!board_provision(flash, chip, &layout, options->image, options->image_size)) return true;
-    snprintf(why, why_size, "the first image does not fit a slot of this flash");
-    return false;
-}
-
 static bool flash_prepare(struct host_device *device, const char *path, char *why, size_t why_size)
 {
     const struct host_device_options *options = device->options;
     char words[256];
     if (device->is_in_ram) return true;
     if (!flash_is_fresh(&device->flash)) {
-        if (host_flash_judge(&device->flash, options, words, sizeof words)) return true;
+        if (host_flash_judge(&device->flash, &options->first, words, sizeof words)) return true;
         snprintf(why, why_size, "%s %s", path, words);
         return false;
     }
-    if (!options->image) {
+    if (!options->first.image) {
         snprintf(why, why_size, "the flash is erased; give its first image with --image FIRST.bin");
         return false;
     }
-    if (!host_flash_provision(&device->flash, options, why, why_size)) return false;
+    if (!host_flash_provision(&device->flash, &options->first, why, why_size)) return false;
     device->is_new = true;
     return true;
 }
@@ -201,7 +187,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
         return false;
     }
     const struct godwit_chip *chip = host_flash_chip(&device->flash);
-    if (!chip) chip = options->chip;
+    if (!chip) chip = options->first.chip;
     if (!chip) chip = godwit_chip_by_name("esp32c3");
     host_net_init(&device->net, options->pool);
     device->net.wake = wake;
@@ -210,7 +196,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
         .flash = &device->flash,
         .net = device->net.port,
         .bootloader = host_bootloader(chip),
-        .seed_policy = options->seed_policy,
+        .seed_policy = options->first.seed_policy,
         .claim_token = options->claim_token,
         .interval_s = options->interval_s,
         .has_true_random = true,

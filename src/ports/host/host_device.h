@@ -3,9 +3,8 @@
 #pragma once
 
 #include "board/board.h"
+#include "ports/host/host_image.h"
 #include "ports/host/host_net.h"
-
-#define HOST_FLASH_SIZE (4u << 20)
 
 /* What happened; the fields of struct host_device say the rest. */
 enum host_event {
@@ -25,21 +24,12 @@ enum host_event {
     HOST_BRICKED,
 };
 
-/* What an image calls itself, fit for a terminal; empty where nothing says so. */
-struct host_names {
-    char project[33], version[33];
-};
-
 struct host_device;
 typedef void host_event_fn(void *ctx, const struct host_device *device, enum host_event event);
 
 /* The same for all devices of a process. */
 struct host_device_options {
-    const struct godwit_chip *chip; /* NULL: of the image in flash, else ESP32-C3 */
-    const uint8_t *image;           /* first image of a fresh flash, or NULL */
-    size_t image_size;
-    uint32_t flash_size;        /* of a fresh flash; 0: HOST_FLASH_SIZE */
-    const uint8_t *seed_policy; /* 328 bytes */
+    struct host_flash_options first; /* its chip NULL: of the image in flash, else ESP32-C3 */
     const char *claim_token;
     uint32_t interval_s; /* 0: the agent's */
     struct host_net_pool *pool;
@@ -65,10 +55,6 @@ struct host_device {
     bool is_in_ram, is_open, is_unanswered;
 };
 
-/* Lays out a fresh flash for the options' chip, else that of their image; a bootloader in it says
- * which. On failure false and words in why. */
-bool host_flash_provision(const struct godwit_flash *flash,
-                          const struct host_device_options *options, char *why, size_t why_size);
 /* path NULL: in memory, from the template. On failure false and words in why. The device stays
  * where it is in memory until closed, and the options outlive it. */
 bool host_device_open(struct host_device *device, const struct host_device_options *options,

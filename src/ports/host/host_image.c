@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "board/board.h"
 #include "formats/filekind.h"
 #include "formats/policy.h"
 
@@ -64,7 +65,20 @@ bool host_seed_is_of(const uint8_t *seed_policy, const char *project)
 
 /* ── the first image ───────────────────────────────────────────────────────────────────────── */
 
-static bool layout_is_possible(const struct host_device_options *options, char *why,
+bool host_flash_provision(const struct godwit_flash *flash,
+                          const struct host_flash_options *options, char *why, size_t why_size)
+{
+    const struct board_layout layout = {0};
+    const struct godwit_chip *chip = options->chip;
+    if (!chip && options->image_size >= GODWIT_IMAGE_HEADER_SIZE)
+        chip = godwit_chip_by_id(godwit_load16(options->image + 12));
+    if (!chip) chip = godwit_chip_by_name("esp32c3");
+    if (!board_provision(flash, chip, &layout, options->image, options->image_size)) return true;
+    snprintf(why, why_size, "the first image does not fit a slot of this flash");
+    return false;
+}
+
+static bool layout_is_possible(const struct host_flash_options *options, char *why,
                                size_t why_size)
 {
     struct flash_ram ram;
@@ -79,7 +93,7 @@ static bool layout_is_possible(const struct host_device_options *options, char *
     return is_possible;
 }
 
-static enum godwit_reason fault_of(const struct host_device_options *options,
+static enum godwit_reason fault_of(const struct host_flash_options *options,
                                    const struct godwit_chip *chip, struct godwit_image *image)
 {
     const struct godwit_image_expect expect = {.chip = chip,
@@ -94,7 +108,7 @@ static enum godwit_reason fault_of(const struct host_device_options *options,
     return image->reason;
 }
 
-bool host_image_judge(const struct host_device_options *options, char *why, size_t why_size)
+bool host_image_judge(const struct host_flash_options *options, char *why, size_t why_size)
 {
     const uint8_t *data = options->image;
     size_t size = options->image_size;
@@ -154,7 +168,7 @@ static bool has_table(const struct godwit_flash *flash)
            !godwit_ptable_check(table, flash->size, &count) && count > 0;
 }
 
-bool host_flash_judge(const struct godwit_flash *flash, const struct host_device_options *options,
+bool host_flash_judge(const struct godwit_flash *flash, const struct host_flash_options *options,
                       char *why, size_t why_size)
 {
     if (!has_table(flash)) {

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "formats/policy.h"
-#include "ports/host/host_image.h"
 
 static volatile sig_atomic_t is_stopping;
 
@@ -53,7 +52,7 @@ static int seed_read(struct host_setup *setup, const char *path, const char *com
     if (size != GODWIT_POLICY_SIZE || godwit_policy_decode(data, true, &policy))
         return complain(command, path, "this is no seed policy; get it by `godwit claim --seed P`");
     memcpy(setup->seed, data, sizeof setup->seed);
-    setup->options.seed_policy = setup->seed;
+    setup->options.first.seed_policy = setup->seed;
     return -1;
 }
 
@@ -65,20 +64,20 @@ static int image_read(struct host_setup *setup, const char *path, const char *co
     setup->image = malloc(size_max);
     size_t size = setup->image ? fread(setup->image, 1, size_max, file) : 0;
     fclose(file);
-    setup->options.image = setup->image;
-    setup->options.image_size = size;
+    setup->options.first.image = setup->image;
+    setup->options.first.image_size = size;
     char why[512];
-    if (!setup->image || !host_image_judge(&setup->options, why, sizeof why))
+    if (!setup->image || !host_image_judge(&setup->options.first, why, sizeof why))
         return complain(command, path, setup->image ? why : "there is no memory for it");
-    if (!setup->options.chip)
-        setup->options.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
+    if (!setup->options.first.chip)
+        setup->options.first.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
     return -1;
 }
 
 static int chip_find(struct host_setup *setup, const char *name, const struct options *usage)
 {
-    setup->options.chip = godwit_chip_by_name(name);
-    if (setup->options.chip) return -1;
+    setup->options.first.chip = godwit_chip_by_name(name);
+    if (setup->options.first.chip) return -1;
     return options_wrong(usage, "there is no chip '%s' (esp32, esp32c3, …)", name);
 }
 

@@ -73,8 +73,9 @@ static void test_flash_file(void **state)
 {
     (void)state;
     static struct host_device device, second;
-    const struct host_device_options fresh = {.image = image, .image_size = image_size};
-    const struct host_device_options plain = {.image = NULL};
+    const struct host_device_options fresh = {
+        .first = {.image = image, .image_size = image_size}};
+    const struct host_device_options plain = {.on_event = NULL};
 
     assert_false(try_open(&device, &plain));
     assert_non_null(strstr(why, "--image"));
@@ -113,7 +114,9 @@ static void test_nothing_boots(void **state)
     static struct host_device device;
     int events[HOST_BRICKED + 1] = {0};
     struct host_device_options options = {
-        .image = image, .image_size = image_size, .on_event = count_event, .on_event_ctx = events};
+        .first = {.image = image, .image_size = image_size},
+        .on_event = count_event,
+        .on_event_ctx = events};
     unlink(path);
     assert_true(try_open(&device, &options));
     assert_true(device.is_new);
@@ -132,7 +135,8 @@ static void test_other_files(void **state)
 {
     (void)state;
     static struct host_device device;
-    const struct host_device_options fresh = {.image = image, .image_size = image_size};
+    const struct host_device_options fresh = {
+        .first = {.image = image, .image_size = image_size}};
     static uint8_t bytes[0x40000], after[0x40000];
     memset(bytes, 0xFF, sizeof bytes);
     memcpy(bytes, image, image_size < 0x7000 ? image_size : 0x7000); /* 0xFF at the table */
@@ -155,7 +159,7 @@ static void test_erased_flash(void **state)
     (void)state;
     static struct host_device device;
     static uint8_t blank[1 << 20];
-    const struct host_device_options plain = {.image = NULL};
+    const struct host_device_options plain = {.on_event = NULL};
     memset(blank, 0xFF, sizeof blank);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -170,8 +174,9 @@ static void test_image_too_large(void **state)
     (void)state;
     static struct host_device device;
     unlink(path);
-    struct host_device_options options = {.image = image, .image_size = image_size};
-    options.flash_size = 128u << 10; /* no room for two slots */
+    struct host_device_options options = {
+        .first = {.image = image, .image_size = image_size}};
+    options.first.flash_size = 128u << 10; /* no room for two slots */
     assert_false(try_open(&device, &options));
     assert_non_null(strstr(why, "does not fit"));
     assert_int_equal(access(path, F_OK), -1); /* nothing half-made stays */

@@ -37,13 +37,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool judge(const struct host_device_options *options)
+static bool judge(const struct host_flash_options *options)
 {
     why[0] = '\0';
     return host_image_judge(options, why, sizeof why);
 }
 
-static void expect_refusal(const struct host_device_options *options, const char *words)
+static void expect_refusal(const struct host_flash_options *options, const char *words)
 {
     assert_false(judge(options));
     if (!strstr(why, words)) fail_msg("'%s' is not in '%s'", words, why);
@@ -52,7 +52,7 @@ static void expect_refusal(const struct host_device_options *options, const char
 static void images_that_can_not_boot_are_refused(void **state)
 {
     (void)state;
-    struct host_device_options options = {
+    struct host_flash_options options = {
         .image = image, .image_size = image_size, .seed_policy = seed};
     if (!judge(&options)) fail_msg("%s", why);
     options.image_size = image_size - 100;
@@ -86,7 +86,7 @@ static void images_for_another_revision_are_refused(void **state)
     uint8_t *data;
     size_t size;
     assert_int_equal(pack_image(&pack, &data, &size), GODWIT_OK);
-    const struct host_device_options options = {.image = data, .image_size = size};
+    const struct host_flash_options options = {.image = data, .image_size = size};
     expect_refusal(&options, "revision");
     free(data);
 }
@@ -98,7 +98,7 @@ static void seeds_of_another_product_are_refused(void **state)
     struct godwit_policy policy = {.flags = GODWIT_POLICY_OPEN};
     assert_int_equal(godwit_product_id(GODWIT_ORG, "kettle", policy.product_id), GODWIT_OK);
     godwit_policy_encode(&policy, other);
-    const struct host_device_options options = {
+    const struct host_flash_options options = {
         .image = image, .image_size = image_size, .seed_policy = other};
     expect_refusal(&options, "godwit claim --seed thermostat");
     assert_true(host_seed_is_of(other, "kettle"));
@@ -108,7 +108,7 @@ static void seeds_of_another_product_are_refused(void **state)
 
 static bool judge_flash(struct flash_ram *ram, const struct godwit_chip *chip)
 {
-    const struct host_device_options options = {.chip = chip};
+    const struct host_flash_options options = {.chip = chip};
     struct godwit_flash flash = flash_ram_port(ram);
     why[0] = '\0';
     return host_flash_judge(&flash, &options, why, sizeof why);
@@ -135,7 +135,7 @@ static void files_that_are_no_flash_are_refused(void **state)
 static void a_flash_of_another_chip_is_refused(void **state)
 {
     (void)state;
-    const struct host_device_options options = {.image = image, .image_size = image_size};
+    const struct host_flash_options options = {.image = image, .image_size = image_size};
     struct flash_ram ram;
     assert_int_equal(flash_ram_init(&ram, HOST_FLASH_SIZE, 4, NULL), GODWIT_OK);
     struct godwit_flash flash = flash_ram_port(&ram);
