@@ -5,7 +5,9 @@
  * Input is taken only while conn_wants says so; what came too early waits in raw (as received) or
  * plain (decrypted), and reading stops when raw is full, so TCP pushes back. Output is gathered in
  * the loop's one out buffer and sent at the end of each event in one write; only what the kernel
- * does not take is copied. Each event ends in conn_settle, which alone sets deadlines.
+ * does not take is copied. Each event ends in conn_settle, which alone says the last words, gives
+ * input back and sets deadlines: a reply or a refusal in the middle of an event only notes that
+ * this is to happen (finishing), because whoever called may still walk the input.
  *
  * Rejected: a callback per state with its own timers (each new state forgot one). */
 #include "base/log.h"
@@ -160,12 +162,10 @@ static void conn_take(struct conn *conn)
 {
     if (conn->plain.size) {
         bytes_drop(&conn->plain, conn_take_plain(conn, conn->plain.data, conn->plain.size));
-        if (!conn->plain.size) bytes_free(&conn->plain);
     }
     if (conn->plain.size || !conn_wants(conn)) return;
     if (conn->tls.ssl || conn->raw.size)
         bytes_drop(&conn->raw, conn_take_raw(conn, conn->raw.data, conn->raw.size));
-    if (!conn->raw.size) bytes_free(&conn->raw);
 }
 
 /* --- what happens to it ------------------------------------------------------------------- */
@@ -182,10 +182,7 @@ void conn_on_written(uv_write_t *request, int status)
         return;
     }
     if (!conn->writes_pending) {
-        if (conn->finishing)
-            conn_finish(conn);
-        else if (conn->sending)
-            conn_send_on(conn);
+        if (conn->sending) conn_send_on(conn);
         conn_take(conn);
     }
     conn_settle(conn);
@@ -252,7 +249,7 @@ void conn_drain(struct conn *conn)
     conn->closing_after = true;
     if (!conn->exchange && !conn->writes_pending) {
         conn->request_complete = true; /* nothing to linger for */
-        conn_finish(conn);
+        conn->finishing = true;
     }
     conn_settle(conn);
 }
@@ -328,11 +325,22 @@ static void conn_deadline(struct conn *conn)
     uv_timer_start(&conn->timer, on_deadline, wait_ms, 0);
 }
 
-/* The end of every event. */
+static void input_give_back(struct conn *conn)
+{
+    if (conn->finishing) conn->raw.size = conn->plain.size = 0;
+    if (!conn->raw.size) bytes_free(&conn->raw);
+    if (!conn->plain.size) bytes_free(&conn->plain);
+}
+
+/* The end of every event: nobody walks the input any more. */
 static void conn_settle(struct conn *conn)
 {
     if (conn->phase == PHASE_CLOSING) return;
-    conn_flush(conn);
+    if (conn->finishing && !conn->writes_pending)
+        conn_finish(conn);
+    else
+        conn_flush(conn);
+    input_give_back(conn);
     if (conn->phase == PHASE_CLOSING) return;
     if (conn->eof && conn_wants(conn)) conn_abort(conn);
     if (conn->phase == PHASE_CLOSING) return;

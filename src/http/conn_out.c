@@ -57,13 +57,13 @@ static void on_shut(uv_shutdown_t *request, int status)
     free(request);
 }
 
-/* Says farewell and closes; with input left unread it reads and drops that for a while first, so
- * that the last answer is not lost to a reset. */
+/* Sends a close notify and closes; with input left unread it reads and drops that for a while
+ * first, so that the last reply is not lost to a reset. */
 void conn_finish(struct conn *conn)
 {
-    conn->finishing = true;
-    if (conn->writes_pending || conn->phase == PHASE_CLOSING || conn->lingering) return;
-    if (conn->tls.ssl) tls_farewell(&conn->tls);
+    if (conn->phase == PHASE_CLOSING || conn->lingering) return;
+    if (conn->tls.ssl && !conn->notified) tls_close_notify(&conn->tls);
+    conn->notified = true;
     conn_flush(conn);
     if (conn->phase == PHASE_CLOSING || conn->writes_pending) return;
     if (conn->request_complete || conn->eof) {
@@ -73,8 +73,6 @@ void conn_finish(struct conn *conn)
     uv_shutdown_t *shut = malloc(sizeof *shut);
     if (!shut) abort();
     conn->lingering = true;
-    bytes_free(&conn->raw);
-    bytes_free(&conn->plain);
     if (uv_shutdown(shut, (uv_stream_t *)&conn->tcp, on_shut)) {
         free(shut);
         conn_abort(conn);
@@ -92,7 +90,7 @@ static void conn_exchange_over(struct conn *conn)
     exchange->over = true;
     exchange_release(exchange);
     if (conn->closing_after)
-        conn_finish(conn);
+        conn->finishing = true;
     else
         conn->request_complete = false;
 }

@@ -163,7 +163,8 @@ struct conn {
     bool request_complete; /* its last byte was read */
     bool sending;          /* its reply is on the way */
     bool closing_after;    /* no further request on this connection */
-    bool finishing;        /* close once everything is written */
+    bool finishing;        /* nothing more is read; conn_settle closes */
+    bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
     uint8_t address[16];
     char peer[ADDRESS_SIZE];
@@ -180,7 +181,7 @@ void conn_flush(struct conn *conn);
 /* Adds to the loop's out buffer; false: the connection is gone. */
 bool conn_write(struct conn *conn, const void *data, size_t size);
 void conn_on_written(uv_write_t *request, int status);
-/* Says farewell and closes once everything is written. */
+/* For conn_settle: sends the close notify, and closes once everything is written. */
 void conn_finish(struct conn *conn);
 /* Begins to send the reply, if there is one; goes on with it. */
 void conn_try_reply(struct conn *conn);

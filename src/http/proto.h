@@ -63,5 +63,5 @@ void proto_next(struct proto *proto, struct arena *arena);
  * taken. */
 enum proto_state proto_feed(struct proto *proto, const uint8_t *data, size_t size,
                             size_t *used_out);
-/* Whether a request has begun: the end of input is then a fault, else a farewell. */
+/* Whether a request has begun: the end of input is then a fault, else a close. */
 bool proto_begun(const struct proto *proto);

@@ -281,7 +281,7 @@ bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
     return false;
 }
 
-void tls_farewell(struct tls *tls)
+void tls_close_notify(struct tls *tls)
 {
     if (SSL_is_init_finished(tls->ssl)) SSL_shutdown(tls->ssl);
     ERR_clear_error();

@@ -38,12 +38,12 @@ void tls_open(struct tls *tls, struct tls_context *context);
 void tls_close(struct tls *tls);
 
 enum tls_state { TLS_DATA, TLS_MORE, TLS_ENDED, TLS_BROKEN };
-/* DATA: size_out bytes of plaintext. MORE: all network bytes are taken. ENDED: the peer said
- * farewell. BROKEN: an alert is in out; close. The handshake happens inside. */
+/* DATA: size_out bytes of plaintext. MORE: all network bytes are taken. ENDED: the peer sent
+ * its close notify. BROKEN: an alert is in out; close. The handshake happens inside. */
 enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, size_t *size_out);
 /* False: the connection is broken. */
 bool tls_write(struct tls *tls, const uint8_t *data, size_t size);
-/* Puts the farewell into out. */
-void tls_farewell(struct tls *tls);
+/* Puts the close notify into out. */
+void tls_close_notify(struct tls *tls);
 bool tls_established(const struct tls *tls);
 bool tls_resumed(const struct tls *tls);

@@ -77,6 +77,43 @@ static void test_pipeline(void **state)
     world_close(&world);
 }
 
+/* A request that is refused behind one that a worker, or the test itself, has: the refusal comes
+ * out of the walk through what was kept, and must not take that away. */
+static void test_refused_behind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second;
+    } rows[] = {
+        {"POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx", "NONSENSE\r\n\r\n"},
+        {"POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx",
+         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n"},
+        {"POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx",
+         "POST /gated HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"},
+        {"GET /big HTTP/1.1\r\nHost: h\r\n\r\n", "BREW / HTTP/1.1\r\n\r\n"},
+        {PUT "Content-Length: 1\r\n\r\nx", "GET /none HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n"},
+    };
+    struct world world = world_open((struct http_limits){.arena_max = 8 << 20});
+    char rest[6000], *answer = malloc(4000000);
+    memset(rest, 'y', sizeof rest);
+    for (unsigned i = 0; i < 5 * sizeof rows / sizeof *rows; i++) {
+        size_t row = i % (sizeof rows / sizeof *rows), size = strlen(rows[row].first);
+        char all[8192];
+        memcpy(all, rows[row].first, size);
+        memcpy(all + size, rows[row].second, strlen(rows[row].second));
+        size += strlen(rows[row].second);
+        memcpy(all + size, rest, sizeof rest); /* in one piece, so that it waits behind the first */
+        int fd = peer_open(&world);
+        peer_send(fd, all, size + sizeof rest);
+        peer_read(fd, answer, 4000000, NULL);
+        if (occurrences(answer, "HTTP/1.1 2") != 1 || occurrences(answer, "HTTP/1.1 4") != 1)
+            fail_msg("%s: %.300s", rows[row].second, answer);
+        close(fd);
+    }
+    free(answer);
+    world_close(&world);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -256,13 +293,10 @@ static void test_busy_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_pipeline),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_connection_limits),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_busy_port),
+        cmocka_unit_test(test_framing),        cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_refused_behind), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_deadlines),      cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_drain),          cmocka_unit_test(test_busy_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
