@@ -1,22 +1,52 @@
-/* People and their tokens, and the tokens that let devices join. */
+/* People, the tokens by which they and this machine speak to the service, and the tokens that let
+ * devices join. Of a secret only its SHA-256 is kept. A token that has ended stays ended: it leaves
+ * memory at the first look after its end, so a clock that goes back does not revive it. */
 #pragma once
 
 #include "fleet/fleet.h"
 
 #define FLEET_CLAIM_COUNT_MAX 1000000
+/* The owner of the token in the data directory's file admin-token; no person has this name. */
+#define ACCOUNT_MACHINE "machine"
+/* A session from further ahead than this is of a clock that was wrong; it is refused, not ended. */
+#define ACCOUNT_CLOCK_SLACK_S 300
+#define ACCOUNT_TOKENS_MAX 100 /* of one user; with one more the oldest ends */
 
-GODWIT_MUST_USE godwit_err claim_create(struct fleet *fleet, struct db *db,
-                                        const struct product *product, uint32_t count,
-                                        const uint8_t claim_sha256[static 32], int64_t now_s);
+struct account_token {
+    uint8_t token_sha256[32];
+    int64_t made_s, expires_s;  /* expires_s 0: never */
+    struct account_token *next; /* the next that has ended and still has a row */
+};
+
 /* Encoded password hash of a user; MISSING when there is no such user. Any connection. */
 GODWIT_MUST_USE godwit_err account_password(struct db *db, const char *user, char *out,
                                             size_t size_max);
 GODWIT_MUST_USE godwit_err account_create(struct db *db, const char *user,
                                           const char *password_hash, int64_t now_s);
-/* A new API token; expires_s 0: never. Drops those that have expired. Writer. */
+
+/* A new token of a user; expires_s 0: never. Writer. */
 GODWIT_MUST_USE godwit_err account_add_token(struct fleet *fleet, struct db *db, const char *user,
                                              const uint8_t token_sha256[static 32], int64_t now_s,
                                              int64_t expires_s);
-/* Lock held. */
-bool account_token_is_good(const struct fleet *fleet, const uint8_t token_sha256[static 32],
+/* Ends one token, in the database and at once in memory; it may be gone already. Writer. */
+GODWIT_MUST_USE godwit_err account_end_token(struct fleet *fleet, struct db *db,
+                                             const uint8_t token_sha256[static 32]);
+/* Ends all tokens of a user but one; kept_sha256 NULL: all. Writer. */
+GODWIT_MUST_USE godwit_err account_end_user(struct fleet *fleet, struct db *db, const char *user,
+                                            const uint8_t *kept_sha256);
+/* Ends the tokens whose time is over. Writer. */
+GODWIT_MUST_USE godwit_err account_sweep(struct fleet *fleet, struct db *db, int64_t now_s);
+/* Whether the token is known and its time is not over; one whose time is over ends here. Lock held.
+ */
+bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[static 32],
                            int64_t now_s);
+
+GODWIT_MUST_USE godwit_err claim_create(struct fleet *fleet, struct db *db,
+                                        const struct product *product, uint32_t count,
+                                        const uint8_t claim_sha256[static 32], int64_t now_s);
+
+/* ---- for fleet.c: how the table is read, and what is given back ---- */
+
+#define ACCOUNT_LOAD_SQL "select token_sha256, created, expires from tokens"
+void account_load_token(struct fleet *fleet, const struct db_rows *rows);
+void account_deinit(struct fleet *fleet);

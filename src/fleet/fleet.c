@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "fleet/account.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -74,7 +75,7 @@ static void clear(struct fleet *fleet)
     index_deinit(&fleet->catalogue.files_by_digest, true);
     index_deinit(&fleet->catalogue.images_by_digest, false);
     index_deinit(&fleet->claims_by_digest, true);
-    index_deinit(&fleet->tokens_by_digest, true);
+    account_deinit(fleet);
 }
 
 void fleet_deinit(struct fleet *fleet)
@@ -257,14 +258,6 @@ static void load_claim(struct fleet *fleet, const struct db_rows *rows)
     index_add(&fleet->claims_by_digest, claim);
 }
 
-static void load_token(struct fleet *fleet, const struct db_rows *rows)
-{
-    struct account_token *token = fleet_alloc(sizeof *token);
-    db_column_blob(rows, 0, token->token_sha256, 32);
-    token->expires_s = db_column_int(rows, 1);
-    index_add(&fleet->tokens_by_digest, token);
-}
-
 static void load_mark(struct fleet *fleet, const struct db_rows *rows)
 {
     uint64_t mark = (uint64_t)db_column_int(rows, 0);
@@ -296,7 +289,7 @@ static const struct {
      " order by f.id",
      device_load_failed_image},
     {"select claim_sha256, product, count_max, used_count from claims", load_claim},
-    {"select token_sha256, expires from tokens", load_token},
+    {ACCOUNT_LOAD_SQL, account_load_token},
     {"select mark from sequence_mark", load_mark},
 };
 

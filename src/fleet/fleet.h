@@ -23,17 +23,13 @@ struct claim {
     uint32_t count_max, used_count;
 };
 
-struct account_token {
-    uint8_t token_sha256[32];
-    int64_t expires_s; /* 0: never */
-};
-
 struct fleet {
     pthread_mutex_t lock;
     struct catalogue catalogue;
     struct device *devices, *dirty_devices;
     size_t devices_count;
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
+    struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */

@@ -4,6 +4,7 @@
  * the whole group is given up and memory is read again from the database: rare, simple and right. A
  * savepoint for each change would keep the others, but their memory could stand on the lost one. */
 #include "server/app.h"
+#include "fleet/account.h"
 #include "fleet/device.h"
 
 #include <errno.h>
@@ -101,6 +102,7 @@ static godwit_err flush_run(struct writer_job *job)
     struct app *app = app_of_flush(job);
     bool more = false;
     godwit_err err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (!err) err = account_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
     return err ? err : device_flush(&app->fleet, app->db, FLUSH_COUNT, &more);
 }
 

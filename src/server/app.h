@@ -33,6 +33,7 @@ struct app {
     uint8_t next_ca[32]; /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
     int lock_fd;
+    bool is_data_open; /* others can look into the data directory */
     int64_t started_s;
     sem_t passwords; /* hashes at once: each takes 19 MiB */
     /* private: app.c */

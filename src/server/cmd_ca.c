@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "server/certificate.h"
+#include "server/secret_files.h"
 #include "server/server.h"
 #include "server/text_file.h"
 
@@ -124,6 +125,11 @@ int cmd_ca(int argc, char **argv)
     folder_path(words.data, "tls", folder, sizeof folder);
     if (!digest_text(folder, "ca.pem", hex))
         return complain("no CA of ours is here; give the --data of `godwit serve`", folder);
+    char note[FILE_PATH_MAX + 200];
+    if (secret_files_check(words.data, NULL, note, sizeof note)) {
+        fprintf(stderr, "godwit ca: %s\n", note);
+        return 1;
+    }
     if (words.prepares) return prepare(folder);
     return words.switches ? change(folder) : show(folder);
 }

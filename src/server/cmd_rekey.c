@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "server/deploy_keys.h"
+#include "server/secret_files.h"
 #include "server/server.h"
 #include "server/text_file.h"
 
@@ -103,6 +104,7 @@ int cmd_rekey(int argc, char **argv)
                  wish.data);
         return complain(note);
     }
+    if (secret_files_check(wish.data, NULL, note, sizeof note)) return complain(note);
     if (deploy_keys_open(wish.data, false, &keys, note, sizeof note)) {
         deploy_keys_close(&keys);
         return complain(note);

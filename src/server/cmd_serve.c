@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/secret_files.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/text_file.h"
@@ -52,7 +53,8 @@ static void greet(const struct app *app, const char *url, const char *password)
     char hex[65];
     godwit_hex_encode(app->ca_sha256, sizeof app->ca_sha256, hex);
     printf("Godwit " GODWIT_VERSION " serves %s\n", url);
-    printf("data           %s\n", app->settings->data);
+    printf("data           %s%s\n", app->settings->data,
+           app->is_data_open ? " (other users can look into it; chmod 700 closes it)" : "");
     printf("CA fingerprint %s (SHA-256 of its key)\n", hex);
     tell_password(password);
     fflush(stdout);
@@ -65,8 +67,8 @@ static void wait_for_signal(struct app *app, const sigset_t *signals)
         app_tick(app);
 }
 
-/* A first start makes nothing before it is sure of what it was told, the port and the certificate,
- * and of room for what it makes. */
+/* No start goes on with open secrets. A first start makes nothing before it is sure of what it was
+ * told, the port and the certificate, and of room for what it makes. */
 static bool rehearse(const struct settings *settings, char *note, size_t note_size)
 {
     char path[512], address[64];
@@ -74,6 +76,7 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
                                    .key = settings->tls_key,
                                    .address = address,
                                    .loops = 1};
+    if (secret_files_check(settings->data, settings->tls_key, note, note_size)) return false;
     folder_path(settings->data, "godwit.db", path, sizeof path);
     if (path_exists(path)) return true;
     if (!path_has_room(settings->data, APP_ROOM_MIN)) {

@@ -6,9 +6,12 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "fleet/account.h"
 #include "server/certificate.h"
 #include "server/secret.h"
+#include "server/secret_files.h"
 #include "server/text_file.h"
 
 static bool has_account(struct app *app)
@@ -68,6 +71,7 @@ static godwit_err open_given_certificate(struct app *app, char *note, size_t not
 godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
 {
     bool given = app->settings->tls_cert != NULL;
+    app->is_data_open = secret_files_tighten(app->settings->data);
     godwit_err err = open_deploy_keys(app, note_out, note_size);
     if (!err)
         err = given ? open_given_certificate(app, note_out, note_size)
@@ -78,29 +82,56 @@ godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
     return err;
 }
 
-/* A token for the command line on this machine; made anew where the file is gone. */
-static godwit_err ensure_admin_token(struct app *app)
+/* "gwa." and 64 hex digits, without the line's end; MISSING where the file holds no such text. */
+static godwit_err read_machine_token(const char *path, char *out, size_t size_max)
 {
-    char path[FILE_PATH_MAX], hex[65], text[80];
-    uint8_t secret[32], digest[32];
-    folder_path(app->settings->data, "admin-token", path, sizeof path);
-    if (path_exists(path)) return GODWIT_OK;
+    uint8_t secret[32];
+    godwit_err err = text_file_read(path, out, size_max);
+    if (err == GODWIT_ERR_SPACE) return GODWIT_ERR_MISSING;
+    if (err) return err;
+    out[strcspn(out, "\r\n")] = 0;
+    bool is_token = !strncmp(out, "gwa.", 4) &&
+                    !godwit_hex_decode(out + 4, strlen(out + 4), secret, sizeof secret);
+    return is_token ? GODWIT_OK : GODWIT_ERR_MISSING;
+}
+
+static godwit_err make_machine_token(const char *path, char out[static 80])
+{
+    char hex[65], line[80];
+    uint8_t secret[32];
     godwit_err err = secret_random(secret, sizeof secret);
     if (err) return err;
     godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(text, sizeof text, "gwa.%s", hex);
+    snprintf(out, 80, "gwa.%s", hex);
+    snprintf(line, sizeof line, "gwa.%s\n", hex);
+    if (path_exists(path)) LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
+    return text_file_write(path, line, 0600);
+}
+
+/* The token of the command line on this machine is what its file holds, and nothing else: whatever
+ * the file held before ends here. It is made where there is none. */
+static godwit_err open_machine_token(struct app *app)
+{
+    char path[FILE_PATH_MAX], text[80];
+    uint8_t digest[32];
+    folder_path(app->settings->data, "admin-token", path, sizeof path);
+    godwit_err err = read_machine_token(path, text, sizeof text);
+    if (err == GODWIT_ERR_MISSING) err = make_machine_token(path, text);
+    if (err) return err;
     secret_sha256(text, strlen(text), digest);
-    err = account_add_token(&app->fleet, app->db, "admin", digest, app->started_s, 0);
-    size_t size = strlen(text);
-    text[size] = '\n', text[size + 1] = 0;
-    return err ? err : text_file_write(path, text, 0600);
+    err = account_end_user(&app->fleet, app->db, ACCOUNT_MACHINE, digest);
+    fleet_lock(&app->fleet);
+    bool is_known = account_token_is_good(&app->fleet, digest, app->started_s);
+    fleet_unlock(&app->fleet);
+    if (err || is_known) return err;
+    return account_add_token(&app->fleet, app->db, ACCOUNT_MACHINE, digest, app->started_s, 0);
 }
 
 godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
                              char password_out[static 32])
 {
     char hash[SECRET_HASH_MAX];
-    godwit_err err = ensure_admin_token(app);
+    godwit_err err = open_machine_token(app);
     if (!err && !has_account(app)) {
         err = password_make(password_out);
         if (!err) err = password_hash(password_out, hash, sizeof hash);

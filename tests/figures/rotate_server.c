@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "emu/pack.h"
+#include "fleet/account.h"
 #include "fleet/schema.h"
 #include "formats/image.h"
 #include "server/device_token.h"

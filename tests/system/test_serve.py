@@ -165,8 +165,79 @@ def test_a_given_certificate():
         given = [one.folder / "chain.pem", one.folder / "chain.key"]
         given[0].write_bytes((own / "server.pem").read_bytes())
         given[1].write_bytes((own / "server-key.pem").read_bytes())
+        given[1].chmod(0o600)
         one.serve("--tls-cert", given[0], "--tls-key", given[1])
         assert json.loads((one.data / "server.json").read_text())["ca"] == str(given[0])
+
+
+def asked_with(one, token):
+    """The status that a token gets."""
+    context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
+    host, port = one.url.removeprefix("https://").split(":")
+    line = http.client.HTTPSConnection(host, int(port), context=context, timeout=60)
+    line.request("GET", "/api/v1/status", headers={"Authorization": f"Bearer {token}"})
+    return line.getresponse().status
+
+
+def test_an_admin_token_ends():
+    """What the file held before is void at the next start: deleted, replaced, put back."""
+    with world() as one:
+        path = one.data / "admin-token"
+        server = one.serve()
+        first = path.read_text().strip()
+        assert asked_with(one, first) == 200
+        one.end(server)
+        path.unlink()
+        server = one.serve()
+        second = path.read_text().strip()
+        assert [asked_with(one, token) for token in (first, second)] == [401, 200]
+        one.end(server)
+        third = "gwa." + os.urandom(32).hex()
+        path.write_text(third + "\n")
+        server = one.serve()
+        assert [asked_with(one, token) for token in (first, second, third)] == [401, 401, 200]
+        one.end(server)
+        path.write_text("rubbish")
+        server = one.serve(log="renewed.log")
+        fourth = path.read_text().strip()
+        assert "event=admin_token_renewed" in one.text("renewed.log")
+        assert mode(path) == 0o600
+        assert [asked_with(one, token) for token in (third, fourth)] == [401, 200]
+        one.end(server)
+        one.serve()
+        assert asked_with(one, fourth) == 200, "a start without a change ends nothing"
+
+
+def test_open_secrets_are_refused():
+    """All alike, and by each command that reads them."""
+    with world() as one:
+        one.end(one.serve())
+        for name in ("deploy.pem", "admin-token", "tls/ca-key.pem", "tls/server-key.pem"):
+            path = one.data / name
+            for open_mode in (0o640, 0o604):
+                path.chmod(open_mode)
+                for words in (["serve", "--listen", "127.0.0.1:0"], ["rekey"], ["ca"]):
+                    line = one.refusal(*words, "--data", one.data)
+                    assert name in line and "chmod 600" in line, line
+                assert mode(path) == open_mode
+            path.chmod(0o600)
+        one.data.chmod(0o770)
+        assert "chmod 700" in one.refusal("serve", "--data", one.data)
+        one.data.chmod(0o755)
+        (one.data / "godwit.db").chmod(0o644)
+        server = one.serve(log="open.log")
+        assert "other users can look into it; chmod 700" in one.text("open.log")
+        assert mode(one.data / "godwit.db") == 0o600 and mode(one.data) == 0o755
+        one.end(server)
+        one.data.chmod(0o700)
+        given = [one.folder / "chain.pem", one.folder / "chain.key"]
+        given[0].write_bytes((one.data / "tls" / "server.pem").read_bytes())
+        given[1].write_bytes((one.data / "tls" / "server-key.pem").read_bytes())
+        given[1].chmod(0o644)
+        line = one.refusal("serve", "--data", one.folder / "new", "--tls-cert", given[0],
+                           "--tls-key", given[1])
+        assert "chain.key" in line and "chmod 600" in line, line
+        assert not (one.folder / "new").exists()
 
 
 def test_kill_keeps_what_was_acknowledged():

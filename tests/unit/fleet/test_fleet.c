@@ -47,38 +47,6 @@ static void a_restart_does_not_go_back(void **state)
     assert_true(fleet_sequence(&world->fleet, 5) > last);
 }
 
-static void tokens_expire(void **state)
-{
-    struct world *world = *state;
-    uint8_t token[32] = {1}, forever[32] = {2};
-    world_begin(world);
-    assert_int_equal(account_add_token(&world->fleet, world->db, "admin", token, 100, 200),
-                     GODWIT_OK);
-    assert_int_equal(account_add_token(&world->fleet, world->db, "admin", forever, 100, 0),
-                     GODWIT_OK);
-    world_commit(world);
-    for (int round = 0; round < 2; round++) {
-        assert_true(account_token_is_good(&world->fleet, token, 199));
-        assert_false(account_token_is_good(&world->fleet, token, 200));
-        assert_true(account_token_is_good(&world->fleet, forever, 1 << 30));
-        token[31] ^= 1;
-        assert_false(account_token_is_good(&world->fleet, token, 199));
-        token[31] ^= 1;
-        world_restart(world);
-    }
-}
-
-static void accounts(void **state)
-{
-    struct world *world = *state;
-    char hash[64];
-    assert_int_equal(account_password(world->db, "admin", hash, sizeof hash), GODWIT_ERR_MISSING);
-    assert_int_equal(account_create(world->db, "admin", "$x$", NOW_S), GODWIT_OK);
-    assert_int_equal(account_create(world->db, "admin", "$y$", NOW_S), GODWIT_ERR_POLICY);
-    assert_int_equal(account_password(world->db, "admin", hash, sizeof hash), GODWIT_OK);
-    assert_string_equal(hash, "$x$");
-}
-
 static void index_finds_what_was_added(void **state)
 {
     (void)state;
@@ -142,8 +110,6 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_mark_counts_when_committed, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_restart_does_not_go_back, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(tokens_expire, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(accounts, world_setup, world_teardown),
         cmocka_unit_test(index_finds_what_was_added),
         cmocka_unit_test_setup_teardown(a_database_from_before_trust, world_setup, world_teardown),
     };
