@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/flash_report.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 #define NOT_GIVEN UINT32_MAX
 

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/inspect.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 int cmd_inspect(int argc, char **argv)
 {

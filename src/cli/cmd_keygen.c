@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "options/options.h"
 #include "keys/keys.h"
 
 static enum godwit_scheme scheme_by_name(const char *name)

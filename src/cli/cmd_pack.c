@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
-#include "cli/options.h"
+#include "options/options.h"
 #include "emu/pack.h"
 #include "formats/image.h"
 

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/key_file.h"
-#include "cli/options.h"
+#include "options/options.h"
 #include "formats/image.h"
 
 static void explain(const char *path, godwit_err err, enum godwit_reason reason)

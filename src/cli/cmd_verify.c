@@ -8,7 +8,7 @@
 #include "cli/file.h"
 #include "cli/inspect.h"
 #include "cli/key_file.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 /* The verdict in one line; 0 when a block by the key is good. */
 static int judge(const struct inspection *inspection, const uint8_t digest[static 32])

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/inspect.h"
-#include "cli/options.h"
+#include "options/options.h"
 
 /* What was asked for. Numbers that were not given are UINT32_MAX, texts NULL. */
 struct policy_wish {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 /* The three options that every command of this kind takes. */
 struct remote_flags {

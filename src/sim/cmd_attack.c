@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "cli/options.h"
+#include "options/options.h"
 #include "sim/attack_board.h"
 #include "sim/attack_live.h"
 #include "sim/sim.h"

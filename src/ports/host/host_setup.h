@@ -1,7 +1,7 @@
 /* What `device` and `fleet` share: their options, the files behind them, the network, Ctrl-C. */
 #pragma once
 
-#include "cli/options.h"
+#include "options/options.h"
 #include "ports/host/host_device.h"
 
 struct host_flags {

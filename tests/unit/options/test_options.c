@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 static bool json;
 static const char *key;

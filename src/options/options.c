@@ -1,6 +1,6 @@
 /* One pass over the words; every complaint ends in the usage line. getopt_long was rejected: its
  * complaints are not ours, and help and table would be written twice. */
-#include "cli/options.h"
+#include "options/options.h"
 
 #include <stdarg.h>
 #include <stdio.h>
