@@ -28,6 +28,7 @@ const char *flash_not_a_dump(const uint8_t *dump, size_t size)
     case GODWIT_FILE_RAM_APP:
     case GODWIT_FILE_ESP8266:
     case GODWIT_FILE_BLANK_FF:
+    case GODWIT_FILE_NOISE: /* encrypted */
     case GODWIT_FILE_UNKNOWN:
         if (size >= TABLE_END && size % FLASH_ERASE_SIZE == 0) return NULL;
         return godwit_file_kind_words(kind);

@@ -1,12 +1,13 @@
-/* What a file is: what the ESP image format says first, then magic numbers, then text and blanks.
+/* What a file is: what the ESP image format says first, then magic numbers, then text, blanks, an
+ * image inside something unknown, and noise.
  *
  * Images share one first byte and are told apart by what follows it: an application has its
  * descriptor at 32, a bootloader since ESP-IDF 5.2 another one. Of the rest, an image with a
  * flash-mapped segment is an application without a descriptor; one that loads to RAM alone is an
  * older bootloader where it would fit in front of a partition table, else a program for RAM. The
  * size is a guess, but both are refused all the same, and only the word differs. */
-#include "formats/filekind.h"
 #include "formats/chip.h"
+#include "formats/filekind_text.h"
 #include "formats/otadata.h"
 
 #define IMAGE_MAGIC 0xE9
@@ -25,12 +26,16 @@
 #define SECTOR 0x1000u
 #define ESP8266_CODE_FROM 0x40100000u
 #define ESP8266_CODE_TO 0x40300000u
+#define ESP8266_DATA_FROM 0x3FFE8000u
+#define ESP8266_DATA_TO 0x40000000u
+#define ESP8266_V2_MAGIC 0xEA
+#define NOISE_SIZE_MIN 1024u
 
 struct row {
-    const char *id, *words;
+    const char *id, *words, *advice;
 };
 
-#define ROW(name, id, words) {id, words},
+#define ROW(name, id, words, advice) {id, words, advice},
 static const struct row rows[GODWIT_FILE_KIND_COUNT] = {GODWIT_FILE_KINDS(ROW)};
 #undef ROW
 
@@ -49,7 +54,12 @@ const char *godwit_file_kind_words(enum godwit_file_kind kind)
     return row_of(kind)->words;
 }
 
-static bool has_at(struct godwit_span file, size_t offset, const void *bytes, size_t size)
+const char *godwit_file_kind_advice(enum godwit_file_kind kind)
+{
+    return row_of(kind)->advice;
+}
+
+bool godwit_file_has_at(struct godwit_span file, size_t offset, const void *bytes, size_t size)
 {
     return file.size >= offset && file.size - offset >= size &&
            memcmp(file.data + offset, bytes, size) == 0;
@@ -75,13 +85,30 @@ static bool has_bootloader_desc(struct godwit_span file)
 }
 
 /* The ESP8266 has a header of 8 bytes, so its first segment is loaded where other chips keep the
- * drive strength of the flash pins. */
+ * drive strength of the flash pins. Images of its second format (0xEA) load theirs nowhere. */
 static bool is_esp8266(struct godwit_span file)
 {
     if (file.size < 16) return false;
     uint32_t entry = godwit_load32(file.data + 4), load = godwit_load32(file.data + 8);
-    return entry >= ESP8266_CODE_FROM && entry < ESP8266_CODE_TO && load >= ESP8266_CODE_FROM &&
-           load < ESP8266_CODE_TO;
+    if (entry < ESP8266_CODE_FROM || entry >= ESP8266_CODE_TO) return false;
+    if (file.data[0] == ESP8266_V2_MAGIC) return true;
+    return (load >= ESP8266_CODE_FROM && load < ESP8266_CODE_TO) ||
+           (load >= ESP8266_DATA_FROM && load < ESP8266_DATA_TO);
+}
+
+/* Text tools drop zero bytes (`curl -d`) or write 0xE9 as UTF-8, also as the mark for "unreadable".
+ * No image is without a zero in its first bytes. */
+static bool is_mangled(struct godwit_span file)
+{
+    static const char *const SPELLINGS[] = {"\xC3\xA9", "\xEF\xBF\xBD"};
+    for (size_t i = 0; i < sizeof SPELLINGS / sizeof *SPELLINGS; i++) {
+        size_t size = strlen(SPELLINGS[i]);
+        if (godwit_file_has_at(file, 0, SPELLINGS[i], size) && file.size > size &&
+            file.data[size] > 0 && file.data[size] <= SEGMENTS_MAX)
+            return true;
+    }
+    return file.size >= 128 && file.data[0] == IMAGE_MAGIC && file.data[1] > 0 &&
+           file.data[1] <= SEGMENTS_MAX && !memchr(file.data, 0, 128);
 }
 
 /* For a chip that is not known: mapped on any chip. */
@@ -112,7 +139,7 @@ static enum godwit_file_kind bare_image_kind(struct godwit_span file, uint64_t f
 
 static bool has_table(struct godwit_span file, size_t offset)
 {
-    return has_at(file, offset, "\xAA\x50", 2) && file.size - offset >= TABLE_ROW_SIZE;
+    return godwit_file_has_at(file, offset, "\xAA\x50", 2) && file.size - offset >= TABLE_ROW_SIZE;
 }
 
 /* A whole flash: an image where some chip has its bootloader, and a partition table at one of the
@@ -122,7 +149,7 @@ static bool is_merged(struct godwit_span file)
     bool has_bootloader = false;
     const struct godwit_chip *chip;
     for (size_t i = 0; (chip = godwit_chip_at(i)) != NULL; i++)
-        if (has_at(file, chip->bootloader_offset, "\xE9", 1)) has_bootloader = true;
+        if (godwit_file_has_at(file, chip->bootloader_offset, "\xE9", 1)) has_bootloader = true;
     if (!has_bootloader) return false;
     for (size_t offset = TABLE_FIRST; offset <= TABLE_LAST; offset += SECTOR)
         if (has_table(file, offset)) return true;
@@ -134,8 +161,10 @@ static enum godwit_file_kind image_kind(struct godwit_span file, uint64_t file_s
     bool is_image = file.data[0] == IMAGE_MAGIC;
     if (is_image && has_app_desc(file)) return GODWIT_FILE_APP;
     if (is_merged(file)) return GODWIT_FILE_MERGED;
+    if (is_mangled(file)) return GODWIT_FILE_MANGLED;
+    bool is_old = is_image || file.data[0] == ESP8266_V2_MAGIC;
+    if (is_old && is_esp8266(file)) return GODWIT_FILE_ESP8266;
     if (!is_image) return GODWIT_FILE_UNKNOWN;
-    if (is_esp8266(file)) return GODWIT_FILE_ESP8266;
     return has_bootloader_desc(file) ? GODWIT_FILE_BOOTLOADER : bare_image_kind(file, file_size);
 }
 
@@ -145,22 +174,70 @@ static enum godwit_file_kind magic_kind(struct godwit_span file)
 {
     static const struct {
         enum godwit_file_kind kind;
+        uint16_t offset;
         uint8_t size;
-        char magic[9];
+        const char *magic;
     } magics[] = {
-        {GODWIT_FILE_ELF, 4,
-         "\x7F"
-         "ELF"},
-        {GODWIT_FILE_UF2, 8, "UF2\n\x57\x51\x5D\x9E"},
-        {GODWIT_FILE_ENCRYPTED, 4, "\xCF\xB6\x88\x07"},
-        {GODWIT_FILE_DELTA, 4, "\x10\xDE\xCD\xFC"},
-        {GODWIT_FILE_ZIP, 4, "PK\x03\x04"},
-        {GODWIT_FILE_ZIP, 4, "PK\x05\x06"}, /* without a single file in it */
-        {GODWIT_FILE_GZIP, 2, "\x1F\x8B"},
+        {GODWIT_FILE_ELF, 0, 4, "\177ELF"},
+        {GODWIT_FILE_LIBRARY, 0, 7, "!<arch>"},
+        {GODWIT_FILE_PROGRAM, 0, 4, "MZ\x90\x00"},
+        {GODWIT_FILE_PROGRAM, 0, 4, "\xCF\xFA\xED\xFE"},
+        {GODWIT_FILE_UF2, 0, 8, "UF2\n\x57\x51\x5D\x9E"},
+        {GODWIT_FILE_DFU, 0, 5, "DfuSe"},
+        {GODWIT_FILE_DFU, 110, 8, "dfuinfo0"}, /* the first file in ESP-IDF's cpio archive */
+        {GODWIT_FILE_MATTER, 0, 4, "\x1E\xF1\xEE\x1B"},
+        {GODWIT_FILE_ZIGBEE, 0, 4, "\x1E\xF1\xEE\x0B"},
+        {GODWIT_FILE_MCUBOOT, 0, 4, "\x3D\xB8\xF3\x96"},
+        {GODWIT_FILE_MCUBOOT, 0, 4, "\x3C\xB8\xF3\x96"}, /* its first version */
+        {GODWIT_FILE_ENCRYPTED, 0, 4, "\xCF\xB6\x88\x07"},
+        {GODWIT_FILE_DELTA, 0, 4, "\x10\xDE\xCD\xFC"},
+        {GODWIT_FILE_ZIP, 0, 4, "PK\x03\x04"},
+        {GODWIT_FILE_ZIP, 0, 4, "PK\x05\x06"}, /* without a single file in it */
+        {GODWIT_FILE_GZIP, 0, 2, "\x1F\x8B"},
+        {GODWIT_FILE_TAR, 257, 5, "ustar"},
+        {GODWIT_FILE_ARCHIVE, 0, 6, "7z\xBC\xAF\x27\x1C"},
+        {GODWIT_FILE_ARCHIVE, 0, 6,
+         "\xFD"
+         "7zXZ\0"},
+        {GODWIT_FILE_ARCHIVE, 0, 4, "\x28\xB5\x2F\xFD"}, /* zstd */
+        {GODWIT_FILE_ARCHIVE, 0, 4, "\x04\x22\x4D\x18"}, /* lz4 */
+        {GODWIT_FILE_ARCHIVE, 0, 4, "Rar!"},
+        {GODWIT_FILE_ARCHIVE, 0, 3, "BZh"},
+        {GODWIT_FILE_ARCHIVE, 0, 5, "07070"},       /* cpio */
+        {GODWIT_FILE_ARCHIVE, 0, 5, "]\0\0\x80\0"}, /* lzma */
+        {GODWIT_FILE_LITTLEFS, 8, 8, "littlefs"},
+        {GODWIT_FILE_FAT, 54, 4, "FAT1"},
+        {GODWIT_FILE_FAT, 82, 5, "FAT32"},
+        {GODWIT_FILE_FAT, SECTOR + 54, 4, "FAT1"}, /* behind a sector for wear levelling */
     };
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
-        if (has_at(file, 0, magics[i].magic, magics[i].size)) return magics[i].kind;
+        if (godwit_file_has_at(file, magics[i].offset, magics[i].magic, magics[i].size))
+            return magics[i].kind;
     return has_table(file, 0) ? GODWIT_FILE_PTABLE : GODWIT_FILE_UNKNOWN;
+}
+
+/* SPIFFS keeps 16 bits of a magic number at the end of the first page of each block of 4 KiB: its
+ * constant, mixed with the page size and, by default, with how many blocks are left. */
+static bool is_spiffs(struct godwit_span file, uint64_t file_size)
+{
+    const uint16_t constant = 0x0529 ^ 0x0100;
+    uint64_t blocks = file_size / SECTOR;
+    if (file_size % SECTOR || blocks < 2 || file.size < 2 * SECTOR) return false;
+    for (size_t i = 0; i < 2; i++) {
+        uint16_t magic = godwit_load16(file.data + i * SECTOR + 252);
+        if (magic != constant && magic != (constant ^ (uint16_t)(blocks - i))) return false;
+    }
+    return true;
+}
+
+/* A page of NVS that is in use or full: state, sequence, version, then bytes that stay erased. */
+static bool is_nvs(struct godwit_span file)
+{
+    if (file.size < 64) return false;
+    uint32_t state = godwit_load32(file.data);
+    bool is_page = state == 0xFFFFFFFE || state == 0xFFFFFFFC;
+    return is_page && file.data[8] >= 0xFD && godwit_all(file.data + 9, 19, 0xFF) &&
+           !godwit_all(file.data + 28, 4, 0xFF);
 }
 
 /* Two sectors of one entry each, at least one of them valid ("boot_app0.bin" of web installers). */
@@ -177,30 +254,43 @@ static bool is_otadata(struct godwit_span file, uint64_t file_size)
     return is_any_valid;
 }
 
-static bool is_space(uint8_t c)
+size_t godwit_file_find_app(const uint8_t *head, size_t size)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    struct godwit_span file = {head, size};
+    for (size_t at = 0; at + DESC_OFFSET + 4 <= size; at++) {
+        struct godwit_span rest = {file.data + at, file.size - at};
+        if (rest.data[0] == IMAGE_MAGIC && rest.data[1] > 0 && rest.data[1] <= SEGMENTS_MAX &&
+            has_app_desc(rest))
+            return at;
+    }
+    return size;
 }
 
-/* Text whose first letter tells: a page where a file was expected is nearly always a server's
- * error. Control characters in the first line or so mean that it is no text. */
-static enum godwit_file_kind text_kind(struct godwit_span file)
+/* The chi-squared statistic over 256 values: 255 on average for noise with a spread of 23; code
+ * and data have thousands. */
+bool godwit_file_is_noise(const uint8_t *data, size_t size)
 {
-    size_t start = has_at(file, 0, "\xEF\xBB\xBF", 3) ? 3 : 0;
-    uint8_t first = 0;
-    for (size_t i = start; i < file.size && i < start + 64; i++) {
-        uint8_t c = file.data[i];
-        if ((c < 0x20 && !is_space(c)) || c == 0x7F) return GODWIT_FILE_UNKNOWN;
-        if (first == 0 && !is_space(c)) first = c;
-    }
-    if (first == '<') return GODWIT_FILE_HTML;
-    return first == '{' || first == '[' ? GODWIT_FILE_JSON : GODWIT_FILE_UNKNOWN;
+    uint32_t counts[256] = {0};
+    uint64_t squares = 0;
+    if (size < NOISE_SIZE_MIN) return false;
+    for (size_t i = 0; i < size; i++)
+        counts[data[i]]++;
+    for (size_t i = 0; i < 256; i++)
+        squares += (uint64_t)counts[i] * counts[i];
+    return squares * 256 < (uint64_t)size * size + 400 * (uint64_t)size;
 }
 
 static enum godwit_file_kind blank_kind(struct godwit_span file)
 {
     if (godwit_all(file.data, file.size, 0xFF)) return GODWIT_FILE_BLANK_FF;
     return godwit_all(file.data, file.size, 0) ? GODWIT_FILE_BLANK_00 : GODWIT_FILE_UNKNOWN;
+}
+
+static enum godwit_file_kind partition_kind(struct godwit_span file, uint64_t file_size)
+{
+    if (is_otadata(file, file_size)) return GODWIT_FILE_OTADATA;
+    if (is_spiffs(file, file_size)) return GODWIT_FILE_SPIFFS;
+    return is_nvs(file) ? GODWIT_FILE_NVS : GODWIT_FILE_UNKNOWN;
 }
 
 enum godwit_file_kind godwit_file_kind(const uint8_t *head, size_t head_size, uint64_t file_size)
@@ -210,8 +300,10 @@ enum godwit_file_kind godwit_file_kind(const uint8_t *head, size_t head_size, ui
     struct godwit_span file = {head, head_size};
     enum godwit_file_kind kind = image_kind(file, file_size);
     if (kind == GODWIT_FILE_UNKNOWN) kind = magic_kind(file);
-    if (kind == GODWIT_FILE_UNKNOWN && is_otadata(file, file_size)) kind = GODWIT_FILE_OTADATA;
-    if (kind == GODWIT_FILE_UNKNOWN) kind = text_kind(file);
+    if (kind == GODWIT_FILE_UNKNOWN) kind = partition_kind(file, file_size);
+    if (kind == GODWIT_FILE_UNKNOWN) kind = godwit_file_text_kind(file, file_size);
     if (kind == GODWIT_FILE_UNKNOWN) kind = blank_kind(file);
-    return kind;
+    if (kind != GODWIT_FILE_UNKNOWN) return kind;
+    if (godwit_file_find_app(head, head_size) < head_size) return GODWIT_FILE_WRAPPED;
+    return godwit_file_is_noise(head, head_size) ? GODWIT_FILE_NOISE : GODWIT_FILE_UNKNOWN;
 }

@@ -96,9 +96,8 @@ static void refuse_kind(struct intake *intake)
         refuse_reason(intake, intake->image.reason);
         return;
     }
-    const char *words = godwit_file_kind_words(kind);
-    const char *advice = "; send the project's application .bin file from its build folder";
-    snprintf(detail, sizeof detail, "this is %s%s", words, strchr(words, ';') ? "" : advice);
+    snprintf(detail, sizeof detail, "this is %s; %s", godwit_file_kind_words(kind),
+             godwit_file_kind_advice(kind));
     refuse(intake, 422, godwit_reason_id(GODWIT_REASON_NOT_AN_IMAGE), detail);
 }
 

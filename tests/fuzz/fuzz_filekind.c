@@ -11,9 +11,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) return 0;
     size_t seen = size - data[size - 1] % size;
     FUZZ_CHECK((unsigned)godwit_file_kind(data, seen, size) < GODWIT_FILE_KIND_COUNT);
-    /* The size alone tells a bootloader from a program for RAM, and a boot choice from a dump. */
+    /* The size tells a bootloader from a program for RAM, and what is whole from the start of
+     * something larger. */
     enum godwit_file_kind large = godwit_file_kind(data, size, UINT32_MAX);
-    FUZZ_CHECK(large == kind || kind == GODWIT_FILE_OTADATA ||
-               (kind == GODWIT_FILE_BOOTLOADER && large == GODWIT_FILE_RAM_APP));
+    FUZZ_CHECK(
+        large == kind || kind == GODWIT_FILE_OTADATA || kind == GODWIT_FILE_SPIFFS ||
+        ((kind == GODWIT_FILE_PATH || kind == GODWIT_FILE_FORM) && large == GODWIT_FILE_TEXT) ||
+        (kind == GODWIT_FILE_BOOTLOADER && large == GODWIT_FILE_RAM_APP));
+    size_t app = godwit_file_find_app(data, size);
+    FUZZ_CHECK(app == size || (data[app] == 0xE9 && app + 36 <= size));
     return 0;
 }

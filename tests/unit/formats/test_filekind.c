@@ -69,6 +69,23 @@ static void knows_each_magic(void **state)
         {"\x1F\x8B", 2, GODWIT_FILE_GZIP},
         {"PK\x03\x04", 4, GODWIT_FILE_ZIP},
         {"PK\x05\x06", 4, GODWIT_FILE_ZIP},
+        {"\x1E\xF1\xEE\x1B", 4, GODWIT_FILE_MATTER},
+        {"\x1E\xF1\xEE\x0B", 4, GODWIT_FILE_ZIGBEE},
+        {"\x1E\xF1\xEE\x2B", 4, GODWIT_FILE_UNKNOWN},
+        {"\x3D\xB8\xF3\x96", 4, GODWIT_FILE_MCUBOOT},
+        {"\x3C\xB8\xF3\x96", 4, GODWIT_FILE_MCUBOOT},
+        {"DfuSe\x01", 6, GODWIT_FILE_DFU},
+        {"!<arch>\n", 8, GODWIT_FILE_LIBRARY},
+        {"MZ\x90\0", 4, GODWIT_FILE_PROGRAM},
+        {"\xFD"
+         "7zXZ\0",
+         6, GODWIT_FILE_ARCHIVE},
+        {"7z\xBC\xAF\x27\x1C", 6, GODWIT_FILE_ARCHIVE},
+        {"\x28\xB5\x2F\xFD", 4, GODWIT_FILE_ARCHIVE},
+        {"BZh9", 4, GODWIT_FILE_ARCHIVE},
+        {"\xC3\xA9\x02\x02", 4, GODWIT_FILE_MANGLED},
+        {"\xEF\xBF\xBD\x06\x02", 5, GODWIT_FILE_MANGLED},
+        {"\xE9\x06\x02\x20", 4, GODWIT_FILE_MANGLED}, /* no zero byte follows */
         {"\xAA\x50\x01\x02", 4, GODWIT_FILE_PTABLE},
         {"\xAA\x51\x01\x02", 4, GODWIT_FILE_UNKNOWN},
         {"\xE9", 1, GODWIT_FILE_UNKNOWN}, /* 0x11 segments */
@@ -95,7 +112,7 @@ static void knows_text_and_blanks(void **state)
         {"[1, 2]", GODWIT_FILE_JSON},
         {"<\x01 binary", GODWIT_FILE_UNKNOWN},
         {"{\x7F binary", GODWIT_FILE_UNKNOWN},
-        {"plain words", GODWIT_FILE_UNKNOWN},
+        {"plain words", GODWIT_FILE_TEXT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         put(0, rows[i].text, strlen(rows[i].text));
@@ -203,9 +220,16 @@ static void knows_a_merged_file_at_every_place(void **state)
 static void knows_the_older_chip(void **state)
 {
     (void)state;
+    static const uint8_t second[16] = {0xEA, 4, 0, 0x20, 4, 0, 0x10, 0x40, 0, 0, 0, 0, 0x10};
+    put(0, second, sizeof second);
+    assert_kind(64, GODWIT_FILE_ESP8266);
+    file[7] = 0x50; /* no entry of that chip */
+    assert_int_not_equal(kind_of(64, 64), GODWIT_FILE_ESP8266);
     static const uint8_t head[16] = {0xE9, 2,    3,    0x40, 0x80, 0xF4, 0x10, 0x40,
                                      0x00, 0xF0, 0x10, 0x40, 0x60, 0x0D, 0x00, 0x00};
     put(0, head, sizeof head);
+    assert_kind(64, GODWIT_FILE_ESP8266);
+    godwit_store32(file + 8, 0x3FFE8000); /* its data first */
     assert_kind(64, GODWIT_FILE_ESP8266);
     file[11] = 0; /* loads elsewhere */
     assert_int_not_equal(kind_of(64, 64), GODWIT_FILE_ESP8266);
@@ -230,12 +254,85 @@ static void knows_otadata(void **state)
     assert_int_not_equal(kind_of(0x2000, 0x2000), GODWIT_FILE_OTADATA);
 }
 
+static void knows_what_partitions_hold(void **state)
+{
+    (void)state;
+    memset(file, 0xFF, sizeof file);
+    memcpy(file + 8, "littlefs", 8);
+    assert_kind(0x4000, GODWIT_FILE_LITTLEFS);
+    memset(file, 0, sizeof file);
+    memcpy(file + 54, "FAT16   ", 8);
+    assert_kind(0x4000, GODWIT_FILE_FAT);
+    memset(file, 0xFF, sizeof file);
+    memcpy(file + 0x1000 + 54, "FAT12   ", 8);
+    assert_kind(0x4000, GODWIT_FILE_FAT);
+    memset(file, 0x22, sizeof file);
+    memcpy(file + 257, "ustar", 5);
+    assert_kind(0x4000, GODWIT_FILE_TAR);
+    memset(file, 0x22, sizeof file);
+    memcpy(file, "070701", 6);
+    assert_kind(0x4000, GODWIT_FILE_ARCHIVE);
+    memcpy(file + 110, "dfuinfo0.dat", 12);
+    assert_kind(0x4000, GODWIT_FILE_DFU);
+
+    memset(file, 0xFF, sizeof file); /* NVS: state, sequence, version, then what stays erased */
+    godwit_store32(file, 0xFFFFFFFE);
+    godwit_store32(file + 4, 0);
+    file[8] = 0xFE;
+    godwit_store32(file + 28, 0x12345678);
+    assert_kind(0x3000, GODWIT_FILE_NVS);
+    file[20] = 0;
+    assert_kind(0x3000, GODWIT_FILE_UNKNOWN);
+
+    memset(file, 0xFF, sizeof file); /* SPIFFS of 8 blocks, with and without the count mixed in */
+    for (uint16_t left = 8; left > 6; left--)
+        godwit_store16(file + (8 - left) * 0x1000 + 252, 0x0429 ^ left);
+    assert_kind(0x8000, GODWIT_FILE_SPIFFS);
+    assert_kind(0x7000, GODWIT_FILE_UNKNOWN);
+    godwit_store16(file + 252, 0x0429);
+    godwit_store16(file + 0x1000 + 252, 0x0429);
+    assert_kind(0x7000, GODWIT_FILE_SPIFFS);
+}
+
+static void finds_an_image_inside(void **state)
+{
+    (void)state;
+    memset(file, 0x11, sizeof file);
+    assert_int_equal(godwit_file_find_app(file, sizeof file), sizeof file);
+    put_image(100, 5, 0x3C000020);
+    godwit_store32(file + 132, APP_DESC_MAGIC);
+    assert_kind(0x2000, GODWIT_FILE_WRAPPED);
+    assert_int_equal(godwit_file_find_app(file, 0x2000), 100);
+    assert_int_equal(godwit_file_find_app(file, 136), 100);
+    assert_int_equal(godwit_file_find_app(file, 135), 135);
+    file[101] = 17; /* segments */
+    assert_kind(0x2000, GODWIT_FILE_UNKNOWN);
+}
+
+static void knows_noise(void **state)
+{
+    (void)state;
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; i < sizeof file; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        file[i] = (uint8_t)(x >> 24);
+    }
+    file[0] = 0x55;
+    assert_kind(1024, GODWIT_FILE_NOISE);
+    assert_kind(sizeof file, GODWIT_FILE_NOISE);
+    assert_kind(1023, GODWIT_FILE_UNKNOWN);
+    memset(file + 0x8000, 0xFF, 0x1000);
+    assert_kind(sizeof file, GODWIT_FILE_UNKNOWN);
+}
+
 static void every_kind_has_words(void **state)
 {
     (void)state;
     for (int i = 0; i <= GODWIT_FILE_KIND_COUNT; i++) {
         assert_true(strlen(godwit_file_kind_id((enum godwit_file_kind)i)) > 0);
         assert_true(strlen(godwit_file_kind_words((enum godwit_file_kind)i)) > 0);
+        bool is_app = i == GODWIT_FILE_APP;
+        assert_true(is_app == !*godwit_file_kind_advice((enum godwit_file_kind)i));
     }
     assert_string_equal(godwit_file_kind_id(GODWIT_FILE_APP), "app");
     assert_string_equal(godwit_file_kind_id(GODWIT_FILE_KIND_COUNT), "unknown");
@@ -251,6 +348,9 @@ int main(void)
         cmocka_unit_test(knows_a_merged_file_at_every_place),
         cmocka_unit_test(knows_the_older_chip),
         cmocka_unit_test(knows_otadata),
+        cmocka_unit_test(knows_what_partitions_hold),
+        cmocka_unit_test(finds_an_image_inside),
+        cmocka_unit_test(knows_noise),
         cmocka_unit_test(every_kind_has_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

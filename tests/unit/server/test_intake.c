@@ -133,7 +133,7 @@ static void other_files_are_called_by_their_name(void **state)
         {"\177ELF\1\1\1 this is a program", "ELF"},
         {"\037\213\010 gzip", "gzip"},
         {"<!DOCTYPE html><html><body>404", "web page"},
-        {"just a text", "no kind of file"},
+        {"just a text", "a text; send the application .bin"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         live_upload(live, "", files[i].bytes, strlen(files[i].bytes));

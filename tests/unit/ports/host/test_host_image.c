@@ -64,7 +64,7 @@ static void images_that_can_not_boot_are_refused(void **state)
     expect_refusal(&options, "can not boot");
     image[5000] ^= 1;
     options.image = (const uint8_t *)"-----BEGIN PUBLIC KEY-----", options.image_size = 26;
-    expect_refusal(&options, "no kind of file that is known here");
+    expect_refusal(&options, "a key or certificate");
     options.image = image, options.image_size = image_size;
     options.chip = godwit_chip_by_name("esp32s3");
     expect_refusal(&options, "built for ESP32-C3, and --chip says ESP32-S3");
