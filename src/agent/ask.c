@@ -1,7 +1,7 @@
 /* ASK: the one question, and what its answer makes of us. Question and answer share the sector
  * buffer; no other state's bytes are in it then:
  *
- *     0      … 1536  the question's JSON, until the request is closed
+ *     0      … 1792  the question's JSON, until the request is closed
  *     2048   … 3072  the answer's JSON */
 #include "agent/internal.h"
 #include "agent/sources.h"
@@ -17,17 +17,21 @@ _Static_assert(GODWIT_REPLY_OFFSET + GODWIT_CHECKIN_REPLY_MAX < GODWIT_SECTOR_SI
 static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
     static const struct {
-        uint16_t from; /* in the image; each field has 32 bytes */
+        uint8_t from, size; /* in the descriptor */
         uint16_t to;
     } fields[] = {
-        {GODWIT_APP_DESC_OFFSET + 16, offsetof(struct godwit_checkin, version)},
-        {GODWIT_APP_DESC_OFFSET + 48, offsetof(struct godwit_checkin, project)},
-        {GODWIT_APP_DESC_OFFSET + 112, offsetof(struct godwit_checkin, idf_version)},
+        {16, 32, offsetof(struct godwit_checkin, version)},
+        {48, 32, offsetof(struct godwit_checkin, project)},
+        {112, 32, offsetof(struct godwit_checkin, idf_version)},
+        {180, 2, offsetof(struct godwit_checkin, mmu_page_log2)}, /* and flash_mode behind it */
     };
+    _Static_assert(offsetof(struct godwit_checkin, flash_mode) ==
+                       offsetof(struct godwit_checkin, mmu_page_log2) + 1,
+                   "as in the descriptor");
+    uint32_t description = agent->slots.running.offset + GODWIT_APP_DESC_OFFSET;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         uint8_t *to = (uint8_t *)checkin + fields[i].to;
-        godwit_err err =
-            godwit_flash_read(agent, agent->slots.running.offset + fields[i].from, to, 32);
+        godwit_err err = godwit_flash_read(agent, description + fields[i].from, to, fields[i].size);
         if (err) return err;
     }
     return GODWIT_OK;
@@ -52,6 +56,9 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     memcpy(checkin->device_id, facts->device_id, sizeof facts->device_id);
     checkin->chip_id = facts->chip->id;
     checkin->chip_revision = facts->chip_revision;
+    checkin->block_revision = facts->block_revision;
+    checkin->no_max_revision = facts->no_max_revision;
+    checkin->no_max_block_revision = facts->no_max_block_revision;
     checkin->flash_size = agent->config.flash->size;
     checkin->slot_size = agent->slots.idle.size;
     checkin->free_heap = system->free_heap(system->ctx);

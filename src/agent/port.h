@@ -68,7 +68,10 @@ struct godwit_net {
 struct godwit_device_facts {
     uint8_t device_id[16];
     const struct godwit_chip *chip; /* a row of formats/chip.h, or like one */
-    uint16_t chip_revision;         /* major * 100 + minor */
+    uint16_t chip_revision;         /* major * 100 + minor, as esp_chip_info() gives it */
+    uint16_t block_revision;        /* efuse_hal_blk_version() */
+    bool no_max_revision;           /* eFuse DISABLE_WAFER_VERSION_MAJOR is programmed */
+    bool no_max_block_revision;     /* eFuse DISABLE_BLK_VERSION_MAJOR is programmed */
     uint32_t hardware_revision;     /* of the board, 0–31 */
     uint32_t secure_version;        /* eFuse */
     uint32_t running_offset;        /* in flash, of the partition that executes now */

@@ -35,6 +35,9 @@ void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *
         .flash_offset = region->offset,
         .check_revision = true,
         .revision = facts->chip_revision,
+        .block_revision = facts->block_revision,
+        .no_max_revision = facts->no_max_revision,
+        .no_max_block_revision = facts->no_max_block_revision,
         .as_bootloader_does = as_bootloader_does,
     };
     godwit_image_init(&agent->work.image, &expect, NULL);

@@ -21,6 +21,9 @@ static void board_facts(void *ctx, struct godwit_device_facts *out)
     *out = (struct godwit_device_facts){
         .chip = bootloader->chip,
         .chip_revision = bootloader->revision,
+        .block_revision = bootloader->block_revision,
+        .no_max_revision = bootloader->no_max_revision,
+        .no_max_block_revision = bootloader->no_max_block_revision,
         .hardware_revision = board->options.hardware_revision,
         .secure_version = board->efuses.secure_version,
         .running_offset = board->running.offset,

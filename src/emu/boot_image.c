@@ -160,6 +160,10 @@ godwit_err bootloader_verify(const struct bootloader *bootloader, const struct g
                                                .flash_offset = partition->offset,
                                                .check_revision = bootloader->check_revision,
                                                .revision = bootloader->revision,
+                                               .block_revision = bootloader->block_revision,
+                                               .no_max_revision = bootloader->no_max_revision,
+                                               .no_max_block_revision =
+                                                   bootloader->no_max_block_revision,
                                                .as_bootloader_does = true};
     struct godwit_image image;
     godwit_image_init(&image, &expect, NULL);

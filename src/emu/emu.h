@@ -178,8 +178,9 @@ struct efuses {
 
 struct bootloader {
     const struct godwit_chip *chip;
-    bool check_revision;
-    uint16_t revision;                    /* major * 100 + minor */
+    bool check_revision;               /* the next four are known */
+    uint16_t revision, block_revision; /* major * 100 + minor */
+    bool no_max_revision, no_max_block_revision; /* by eFuse, an image's highest is not asked */
     bool has_rollback, has_anti_rollback; /* what it was built with; the latter needs the former */
 };
 

@@ -12,7 +12,7 @@
 #define MAC_SIZE 6
 #define TEXT_MAX GODWIT_DETAIL_MAX
 
-enum kind { HEX, TEXT, U32, U16, BOOL, RESET, STAGE, OUTCOME, PROTOCOL };
+enum kind { HEX, TEXT, NUMBER, BOOL, RESET, STAGE, OUTCOME, PROTOCOL };
 
 /* A row of 4 bytes, for a device carries the tables; the names stand apart, one behind the other.
  */
@@ -23,42 +23,47 @@ struct member {
     uint8_t kind : 7; /* enum kind */
 };
 
-#define CHECKIN(X)                                             \
-    X(nonce, HEX, true)                                        \
-    X(agent_version, TEXT, false)                              \
-    X(project, TEXT, true)                                     \
-    X(version, TEXT, true)                                     \
-    X(idf_version, TEXT, false)                                \
-    X(image_sha256, HEX, true)                                 \
-    X(file_sha256, HEX, false)                                 \
-    X(counter, U32, false)                                     \
-    X(on_trial, BOOL, false)                                   \
-    X(slot, TEXT, false)                                       \
-    X(idle_file_sha256, HEX, false)                            \
-    X(progress, U32, false)                                    \
-    X(chip_id, U16, true) /* 0 is a chip: it is always said */ \
-    X(chip_revision, U16, false)                               \
-    X(flash_size, U32, false)                                  \
-    X(slot_size, U32, false)                                   \
-    X(free_heap, U32, false)                                   \
-    X(secure_version, U32, false)                              \
-    X(hardware_revision, U32, false)                           \
-    X(checkins, U32, false)                                    \
-    X(boots, U32, false)                                       \
-    X(reset, RESET, false)                                     \
-    X(fresh_age_s, U32, false)                                 \
-    X(floor, U32, false)                                       \
-    X(deploy_keys, HEX, false)                                 \
-    X(unwatched, BOOL, false)                                  \
-    X(outcome, OUTCOME, false)                                 \
+#define CHECKIN(X)                                                \
+    X(nonce, HEX, true)                                           \
+    X(agent_version, TEXT, false)                                 \
+    X(project, TEXT, true)                                        \
+    X(version, TEXT, true)                                        \
+    X(idf_version, TEXT, false)                                   \
+    X(image_sha256, HEX, true)                                    \
+    X(file_sha256, HEX, false)                                    \
+    X(counter, NUMBER, false)                                     \
+    X(on_trial, BOOL, false)                                      \
+    X(slot, TEXT, false)                                          \
+    X(idle_file_sha256, HEX, false)                               \
+    X(progress, NUMBER, false)                                    \
+    X(chip_id, NUMBER, true) /* 0 is a chip: it is always said */ \
+    X(chip_revision, NUMBER, false)                               \
+    X(block_revision, NUMBER, false)                              \
+    X(no_max_revision, BOOL, false)                               \
+    X(no_max_block_revision, BOOL, false)                         \
+    X(mmu_page_log2, NUMBER, false)                               \
+    X(flash_mode, NUMBER, false)                                  \
+    X(flash_size, NUMBER, false)                                  \
+    X(slot_size, NUMBER, false)                                   \
+    X(free_heap, NUMBER, false)                                   \
+    X(secure_version, NUMBER, false)                              \
+    X(hardware_revision, NUMBER, false)                           \
+    X(checkins, NUMBER, false)                                    \
+    X(boots, NUMBER, false)                                       \
+    X(reset, RESET, false)                                        \
+    X(fresh_age_s, NUMBER, false)                                 \
+    X(floor, NUMBER, false)                                       \
+    X(deploy_keys, HEX, false)                                    \
+    X(unwatched, BOOL, false)                                     \
+    X(outcome, OUTCOME, false)                                    \
     X(token, HEX, false) /* stays last: only a claim has one */
 
-#define OUTCOME_OF(X)          \
-    X(id, U32, true)           \
-    X(rollout_id, U32, false)  \
-    X(stage, STAGE, true)      \
-    X(reason, U32, false)      \
-    X(file_sha256, HEX, false) \
+#define OUTCOME_OF(X)            \
+    X(id, NUMBER, true)          \
+    X(rollout_id, NUMBER, false) \
+    X(stage, STAGE, true)        \
+    X(reason, NUMBER, false)     \
+    X(file_sha256, HEX, false)   \
     X(detail, TEXT, false)
 
 #define NAME(member, kind, is_required) #member "\0"
@@ -76,6 +81,7 @@ static const struct member checkin_members[] = {
 static const char outcome_names[] = OUTCOME_OF(NAME);
 static const struct member outcome_members[] = {OUTCOME_OF(OUTCOME_ROW)};
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a short number begins a long one");
 static_assert(sizeof(enum godwit_reset) == sizeof(unsigned), "names are read as unsigned");
 static_assert(sizeof(enum godwit_stage) == sizeof(unsigned), "names are read as unsigned");
 #define COUNT(members) (sizeof(members) / sizeof(members)[0])
@@ -139,11 +145,8 @@ static void member_add(struct godwit_json_writer *writer, const struct member *m
         return;
     case OUTCOME: /* an object of its own, which its caller writes */
         return;
-    case U32:
-        number = *(const uint32_t *)data;
-        break;
-    case U16:
-        number = *(const uint16_t *)data;
+    case NUMBER:
+        memcpy(&number, data, member->size);
         break;
     case PROTOCOL:
         number = GODWIT_CHECKIN_VERSION;
@@ -198,16 +201,14 @@ static godwit_err member_read(struct godwit_json *json, const struct member *mem
         return godwit_json_hex(json, data, member->size);
     case TEXT:
         return godwit_json_string(json, data, member->size);
-    case U32:
-        return godwit_json_u32(json, data);
     case BOOL:
         return godwit_json_bool(json, data);
     case OUTCOME:
         return outcome_read(json, data);
-    case U16:
+    case NUMBER:
         err = godwit_json_u32(json, &number);
-        *(uint16_t *)data = (uint16_t)number;
-        return number > UINT16_MAX ? GODWIT_ERR_FORMAT : err;
+        memcpy(data, &number, member->size);
+        return number > UINT32_MAX >> (32 - 8 * member->size) ? GODWIT_ERR_FORMAT : err;
     case PROTOCOL:
         err = godwit_json_u32(json, &number);
         return number != GODWIT_CHECKIN_VERSION ? GODWIT_ERR_FORMAT : err;

@@ -7,7 +7,7 @@
 #include "formats/instruction.h"
 
 #define GODWIT_CHECKIN_VERSION 1
-#define GODWIT_CHECKIN_REQUEST_MAX 1536 /* bytes of JSON */
+#define GODWIT_CHECKIN_REQUEST_MAX 1792 /* bytes of JSON */
 #define GODWIT_CHECKIN_REPLY_MAX 1024
 #define GODWIT_DETAIL_MAX 64 /* bytes of free text, NUL included */
 #define GODWIT_INTERVAL_MAX_S 604800
@@ -65,6 +65,12 @@ struct godwit_checkin {
     uint32_t progress;            /* bytes of the current download that are safe in flash */
     /* chip facts */
     uint16_t chip_id, chip_revision;
+    uint16_t block_revision;    /* of the eFuses, major * 100 + minor */
+    bool no_max_revision;       /* an eFuse says that an image's highest chip revision … */
+    bool no_max_block_revision; /* … or highest eFuse block revision is not asked */
+    uint8_t mmu_page_log2;      /* of the running image, and … */
+    uint8_t flash_mode;         /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
+                                   say */
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
     /* counters */
     uint32_t checkins, boots;

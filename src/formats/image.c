@@ -28,6 +28,8 @@
 #define SIGBLOCK_MAGIC 0xE7
 #define MMU_PAGE_LOG2_DEFAULT 16
 #define LOAD_ADDRESS_MIN 0x10000000u /* below: a padding segment, loaded nowhere */
+#define FLASH_SIZE_CODE_MAX 7        /* 128 MiB */
+#define CHIP_OF_MINOR_LEGACY 5       /* ESP32-C3 */
 #define UNLIMITED UINT32_MAX         /* the part has no end */
 
 enum part {
@@ -109,6 +111,9 @@ static void end_header(struct godwit_image *image)
     const uint8_t *header = image->gathered;
     struct godwit_image_info *info = &image->info;
     info->segment_count = header[1];
+    info->flash_mode = header[2];
+    info->flash_config = header[3];
+    info->revision_min_legacy = header[14];
     info->entry = godwit_load32(header + 4);
     info->chip_id = godwit_load16(header + 12);
     info->revision_min = godwit_load16(header + 15);
@@ -181,6 +186,7 @@ static void end_description(struct godwit_image *image)
         info->block_revision_min = godwit_load16(desc + 176);
         info->block_revision_max = godwit_load16(desc + 178);
         info->mmu_page_log2 = desc[180];
+        info->app_flash_mode = desc[181];
     }
     judge(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
     choose_mmu_page(image);
@@ -402,6 +408,26 @@ void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 
     memset(body384, 0, sizeof *body384);
     godwit_hash_init(&body384->hash, GODWIT_SHA384);
     image->body384 = body384;
+}
+
+uint32_t godwit_image_flash_size(const struct godwit_image_info *info)
+{
+    unsigned code = info->flash_config >> 4;
+    return code <= FLASH_SIZE_CODE_MAX ? 1u << (20 + code) : 0;
+}
+
+const char *godwit_flash_mode_name(uint8_t mode)
+{
+    static const char *const NAMES[] = {"QIO",       "QOUT",      "DIO", "DOUT",
+                                        "fast read", "slow read", "OPI"};
+    return mode < sizeof NAMES / sizeof *NAMES ? NAMES[mode] : "unknown";
+}
+
+uint16_t godwit_image_revision_min(const struct godwit_image_info *info)
+{
+    uint16_t step = info->chip_id == CHIP_OF_MINOR_LEGACY ? 1 : 100;
+    uint16_t legacy = (uint16_t)(info->revision_min_legacy * step);
+    return legacy > info->revision_min ? legacy : info->revision_min;
 }
 
 bool godwit_image_head_known(const struct godwit_image *image)

@@ -26,22 +26,27 @@
 #define GODWIT_POLICY_OFFSET 288 /* 0x120 */
 #define GODWIT_POLICY_SIZE 328
 #define GODWIT_SECTOR_SIZE 4096
-/* The bit of a reason that the parser can find (NOT_AN_IMAGE … FILE_DIGEST). */
+/* The bit of a reason that the parser can find (NOT_AN_IMAGE … NO_SUCH_REVISION). */
 #define GODWIT_IMAGE_FAULT(reason) (1u << ((reason)-GODWIT_REASON_NOT_AN_IMAGE))
 
 /* What the file says of itself. Texts are NUL-terminated, cut at the field's size. */
 struct godwit_image_info {
     uint16_t chip_id;
     uint16_t revision_min, revision_max; /* major * 100 + minor; max 0 or 65535: no limit */
+    uint8_t revision_min_legacy; /* byte 14, which bootloaders before ESP-IDF 4.4.3 ask instead of
+                                    revision_min: a major number, on the ESP32-C3 a minor one */
+    uint8_t flash_mode;          /* godwit_flash_mode_name */
+    uint8_t flash_config;        /* godwit_image_flash_size; low half: its speed */
     uint8_t segment_count;
     bool hash_appended;
     uint32_t entry;
-    bool has_description; /* the six fields below are set */
+    bool has_description; /* the seven fields below are set */
     uint32_t secure_version;
     char version[33], project[33], idf_version[33];
-    uint16_t block_revision_min, block_revision_max;
-    uint8_t mmu_page_log2; /* 0: the chip's default, 64 KiB */
-    bool has_policy;       /* policy holds the raw block; formats/policy.h reads it */
+    uint16_t block_revision_min, block_revision_max; /* of the eFuses; 0 or 65535: no limit */
+    uint8_t mmu_page_log2;  /* 0: not said, the bootloader's default (64 KiB, if not configured) */
+    uint8_t app_flash_mode; /* as ESP-IDF 6.1 on writes it: flash_mode + 1, 5 OPI; 0: not said */
+    bool has_policy;        /* policy holds the raw block; formats/policy.h reads it */
     uint8_t policy[GODWIT_POLICY_SIZE];
     uint32_t image_size;      /* bytes, digest included; 0 until known */
     uint8_t image_sha256[32]; /* the appended digest */
@@ -53,8 +58,11 @@ struct godwit_image_expect {
     uint32_t size_max;              /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
     uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
                                        slots are 64 KiB aligned, so 0 is right for any slot */
-    bool check_revision;
+    bool check_revision;     /* the next four are known */
+    bool no_max_revision;    /* an eFuse says: the highest chip revision of an image is … */
+    bool no_max_block_revision; /* … or its highest eFuse block revision is not asked */
     uint16_t revision;       /* of the chip, major * 100 + minor */
+    uint16_t block_revision; /* of its eFuses; not asked on a chip without */
     bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no segments, no appended
                                 digest, no descriptor, any entry, anything behind the image */
     bool all_faults; /* go on behind a fault that leaves the next bytes readable, and collect every
@@ -112,6 +120,13 @@ void godwit_image_init_any(struct godwit_image *image, const struct godwit_image
                            uint8_t *sector);
 /* Right after init: hashes for P-384 blocks too, into the caller's memory. */
 void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 *body384);
+/* The flash that the header was built for, in bytes; 0 for a code that no ESP-IDF knows. */
+uint32_t godwit_image_flash_size(const struct godwit_image_info *info);
+/* "QIO", "QOUT", "DIO", "DOUT", "fast read", "slow read", "OPI"; "unknown" behind them. Static. */
+const char *godwit_flash_mode_name(uint8_t mode);
+/* The lowest chip revision that every bootloader accepts: revision_min, or what the legacy byte
+ * asks where that is more. */
+uint16_t godwit_image_revision_min(const struct godwit_image_info *info);
 /* True once header, descriptor and policy block have passed (616 bytes): time for the caller's
  * own judgement before anything is erased. */
 bool godwit_image_head_known(const struct godwit_image *image);

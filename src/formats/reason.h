@@ -56,6 +56,14 @@
     X(HARDWARE, 36, "hardware", "the image does not allow this board's hardware revision")        \
     X(COUNTER_DIFFERS, 37, "counter-differs",                                                     \
       "the release counter in the image is not the one in the deploy instruction")                \
+    X(FLASH_SEGMENTS, 38, "flash-segments",                                                       \
+      "the image has no code or no constants in flash, more than one segment of either, or both "  \
+      "in one MMU page: the bootloader loads it and can not start it; build it as an application") \
+    X(BLOCK_REVISION, 39, "block-revision",                                                       \
+      "the image does not allow this chip's eFuse block revision")                                \
+    X(NO_SUCH_REVISION, 40, "no-such-revision",                                                   \
+      "the image asks for a chip or eFuse block revision that no such chip has; correct it in "    \
+      "the project's configuration and build again")                                              \
     X(UNSIGNED, 50, "unsigned",                                                                   \
       "the file carries no signature; sign it with `godwit sign` or espsecure")                   \
     X(SIGNATURE_FORMAT, 51, "signature-format", "the signature sector is damaged")                \

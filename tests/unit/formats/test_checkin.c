@@ -24,6 +24,7 @@ static struct godwit_checkin largest(void)
     checkin.has_token = true;
     checkin.on_trial = true;
     checkin.unwatched = true;
+    checkin.no_max_revision = checkin.no_max_block_revision = true;
     checkin.reset = GODWIT_RESET_DEEP_SLEEP;
     checkin.outcome.stage = GODWIT_STAGE_FLOWN_BACK;
     char *const texts[] = {checkin.agent_version, checkin.project, checkin.version,
@@ -70,6 +71,8 @@ static void the_largest_fits_and_comes_back(void **state)
     assert_memory_equal(checkin.token, back.token, 32);
     assert_int_equal(back.fresh_age_s, UINT32_MAX);
     assert_int_equal(back.chip_id, UINT16_MAX);
+    assert_int_equal(back.block_revision, UINT16_MAX);
+    assert_int_equal(back.flash_mode, UINT8_MAX);
 
     for (size_t less = 0; less <= size; less++) {
         size_t size_short;
@@ -154,6 +157,9 @@ static void refuses_what_is_malformed(void **state)
         "{" MINIMAL ",\"counter\":4294967296}",
         "{" MINIMAL ",\"counter\":\"1\"}",
         "{" MINIMAL ",\"chip_revision\":65536}",
+        "{" MINIMAL ",\"block_revision\":65536}",
+        "{" MINIMAL ",\"flash_mode\":256}",
+        "{" MINIMAL ",\"no_max_revision\":1}",
         "{" MINIMAL ",\"on_trial\":1}",
         "{" MINIMAL ",\"on_trial\":null}",
         "{" MINIMAL ",\"slot\":5}",
