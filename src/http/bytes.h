@@ -1,8 +1,11 @@
-/* A growing run of bytes. Out of memory aborts; whoever adds bounds the size first. */
+/* A growing run of bytes. Who adds bounds the size first; false: no memory, and nothing was added.
+ */
 #pragma once
 
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/span.h"
 
 struct bytes {
@@ -10,23 +13,26 @@ struct bytes {
     size_t size, size_max;
 };
 
-static inline void bytes_reserve(struct bytes *bytes, size_t more)
+GODWIT_MUST_USE static inline bool bytes_reserve(struct bytes *bytes, size_t more)
 {
-    if (more <= bytes->size_max - bytes->size) return;
+    if (more <= bytes->size_max - bytes->size) return true;
     size_t wanted = bytes->size_max ? 2 * bytes->size_max : 2048;
     while (wanted - bytes->size < more)
         wanted *= 2;
-    bytes->data = realloc(bytes->data, wanted);
-    if (!bytes->data) abort();
+    uint8_t *data = realloc(bytes->data, wanted);
+    if (!data) return false;
+    bytes->data = data;
     bytes->size_max = wanted;
+    return true;
 }
 
-static inline void bytes_add(struct bytes *bytes, const void *data, size_t size)
+GODWIT_MUST_USE static inline bool bytes_add(struct bytes *bytes, const void *data, size_t size)
 {
-    if (!size) return;
-    bytes_reserve(bytes, size);
+    if (!size) return true;
+    if (!bytes_reserve(bytes, size)) return false;
     memcpy(bytes->data + bytes->size, data, size);
     bytes->size += size;
+    return true;
 }
 
 /* Drops the first size bytes. */

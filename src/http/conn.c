@@ -13,7 +13,14 @@
 #include "base/log.h"
 #include "http/internal.h"
 
-static void conn_settle(struct conn *conn);
+/* --- budget ------------------------------------------------------------------------------- */
+
+/* Tells the budget what is kept of this connection's input; false when there is no room for it. */
+static bool input_count(struct conn *conn)
+{
+    return budget_hold(&conn->loop->server->budget, &conn->holding,
+                       conn->raw.size + conn->plain.size, conn->authenticated);
+}
 
 /* --- closing ------------------------------------------------------------------------------ */
 
@@ -27,13 +34,10 @@ static void on_closed(uv_handle_t *handle)
         conn->prev->next = conn->next;
     else
         loop->conns = conn->next;
-    if (conn->counted) {
-        peers_drop(loop->server->peers, conn->address);
-        atomic_fetch_sub(&loop->server->connections, 1);
-    }
     if (conn->tls.ssl) tls_close(&conn->tls);
     bytes_free(&conn->raw);
     bytes_free(&conn->plain);
+    input_count(conn);
     free(conn);
     loop_check_end(loop);
 }
@@ -43,6 +47,7 @@ void conn_abort(struct conn *conn)
     if (conn->phase == PHASE_CLOSING) return;
     conn->phase = PHASE_CLOSING;
     conn->loop->out.size = 0;
+    conn_leave(conn);
     if (conn->exchange) exchange_abandon(conn->exchange);
     conn->exchange = NULL;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
@@ -51,12 +56,24 @@ void conn_abort(struct conn *conn)
 
 /* --- input -------------------------------------------------------------------------------- */
 
+/* Keeps input that came too early; a server that has no room for it closes. */
+static void input_keep(struct conn *conn, struct bytes *where, const uint8_t *data, size_t size)
+{
+    if (conn->phase == PHASE_CLOSING || conn->finishing) return;
+    if (bytes_add(where, data, size) && input_count(conn)) return;
+    count(&conn->loop->counters.refused_limit);
+    LOG(WARN, "http_input_full", "peer=%s", conn->peer);
+    conn_abort(conn);
+}
+
 static int on_head(void *ctx, const struct proto_head *head)
 {
     struct conn *conn = ctx;
     count(&conn->loop->counters.requests);
     conn->requests++;
-    return exchange_head(conn->exchange, head);
+    int status = exchange_head(conn->exchange, head);
+    if (conn->exchange->request.authenticated) conn_authenticated(conn);
+    return status;
 }
 
 static int on_body(void *ctx, const uint8_t *data, size_t size)
@@ -64,7 +81,7 @@ static int on_body(void *ctx, const uint8_t *data, size_t size)
     return exchange_body(((struct conn *)ctx)->exchange, data, size);
 }
 
-static const struct proto_events events = {on_head, on_body};
+const struct proto_events conn_events = {on_head, on_body};
 
 static bool conn_wants(const struct conn *conn)
 {
@@ -85,10 +102,15 @@ static void conn_expect(struct conn *conn)
     conn_write(conn, text, sizeof text - 1);
 }
 
-static void conn_begin_request(struct conn *conn)
+static bool conn_begin_request(struct conn *conn)
 {
+    if (conn->exchange) return true;
     conn->exchange = exchange_open(conn);
-    proto_next(&conn->proto, &conn->exchange->arena);
+    if (conn->exchange)
+        proto_next(&conn->proto, &conn->exchange->arena);
+    else
+        conn_abort(conn);
+    return conn->exchange != NULL;
 }
 
 /* Feeds plain bytes while they are wanted; returns how many were taken. */
@@ -98,7 +120,7 @@ static size_t conn_take_plain(struct conn *conn, const uint8_t *data, size_t siz
     size_t taken = 0;
     while (taken < size && conn_wants(conn)) {
         size_t slice = size - taken < PLAIN_SIZE ? size - taken : PLAIN_SIZE, used;
-        if (!conn->exchange) conn_begin_request(conn);
+        if (!conn_begin_request(conn)) break;
         loop->calling = conn->exchange;
         enum proto_state state = proto_feed(&conn->proto, data + taken, slice, &used);
         taken += used;
@@ -132,7 +154,7 @@ static void conn_take_tls(struct conn *conn)
         }
         if (state == TLS_DATA) {
             size_t used = conn_take_plain(conn, loop->plain, size);
-            bytes_add(&conn->plain, loop->plain + used, size - used);
+            input_keep(conn, &conn->plain, loop->plain + used, size - used);
         } else if (state == TLS_ENDED) {
             conn->eof = true;
         } else if (state == TLS_BROKEN) {
@@ -192,7 +214,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct conn *conn = handle->data;
-    *buffer = uv_buf_init((char *)conn->loop->net, NET_READ_SIZE);
+    *buffer = uv_buf_init((char *)conn->loop->net,
+                          conn->authenticated ? NET_READ_SIZE : NET_READ_SIZE_FIRST);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
@@ -209,10 +232,10 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         conn->linger_bytes += (uint64_t)size;
         if (conn->linger_bytes > LINGER_BYTES) conn_abort(conn);
     } else if (conn->raw.size || conn->plain.size || !conn_wants(conn)) {
-        bytes_add(&conn->raw, data, (size_t)size);
+        input_keep(conn, &conn->raw, data, (size_t)size);
     } else {
         size_t used = conn_take_raw(conn, data, (size_t)size);
-        if (conn->phase != PHASE_CLOSING) bytes_add(&conn->raw, data + used, (size_t)size - used);
+        input_keep(conn, &conn->raw, data + used, (size_t)size - used);
     }
     conn_settle(conn);
 }
@@ -330,10 +353,11 @@ static void input_give_back(struct conn *conn)
     if (conn->finishing) conn->raw.size = conn->plain.size = 0;
     if (!conn->raw.size) bytes_free(&conn->raw);
     if (!conn->plain.size) bytes_free(&conn->plain);
+    (void)!input_count(conn); /* it can only be less now */
 }
 
 /* The end of every event: nobody walks the input any more. */
-static void conn_settle(struct conn *conn)
+void conn_settle(struct conn *conn)
 {
     if (conn->phase == PHASE_CLOSING) return;
     if (conn->finishing && !conn->writes_pending)
@@ -344,78 +368,9 @@ static void conn_settle(struct conn *conn)
     if (conn->phase == PHASE_CLOSING) return;
     if (conn->eof && conn_wants(conn)) conn_abort(conn);
     if (conn->phase == PHASE_CLOSING) return;
-    bool read = !conn->eof && conn->raw.size <= PENDING_MAX;
+    bool read = !conn->eof && conn->raw.size < PENDING_MAX;
     if (read && !conn->reading) uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
     if (!read && conn->reading) uv_read_stop((uv_stream_t *)&conn->tcp);
     conn->reading = read;
     conn_deadline(conn);
-}
-
-/* --- accepting ---------------------------------------------------------------------------- */
-
-static void conn_address(struct conn *conn)
-{
-    struct sockaddr_storage peer = {0};
-    int size = sizeof peer;
-    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &size)) return;
-    if (peer.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer;
-        memcpy(conn->address, &v6->sin6_addr, 16);
-        uv_ip6_name(v6, conn->peer, sizeof conn->peer);
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-        memcpy(conn->address, &v4->sin_addr, 4);
-        uv_ip4_name(v4, conn->peer, sizeof conn->peer);
-    }
-}
-
-/* Takes the connection into account; false when a limit is passed. */
-static bool conn_admit(struct conn *conn)
-{
-    struct http_server *server = conn->loop->server;
-    const struct http_limits *limits = &server->options.limits;
-    const char *reason = NULL;
-    if (atomic_fetch_add(&server->connections, 1) >= limits->connections_max)
-        reason = "connections_max";
-    else if (!peers_add(server->peers, conn->address, limits->address_max))
-        reason = "address_max";
-    conn->counted = !reason;
-    if (!reason) return true;
-    atomic_fetch_sub(&server->connections, 1);
-    count(&conn->loop->counters.refused_limit);
-    LOG(WARN, "http_connection_refused", "peer=%s limit=%s", conn->peer, reason);
-    return false;
-}
-
-void conn_accept(struct loop *loop)
-{
-    struct conn *conn = calloc(1, sizeof *conn);
-    if (!conn) abort();
-    conn->loop = loop;
-    conn->phase = PHASE_LINGER; /* anything but what comes next */
-    conn->due_ms = UINT64_MAX;
-    conn->handles_open = 2;
-    conn->next = loop->conns;
-    if (conn->next) conn->next->prev = conn;
-    loop->conns = conn;
-    uv_tcp_init(&loop->uv, &conn->tcp);
-    uv_timer_init(&loop->uv, &conn->timer);
-    conn->tcp.data = conn->timer.data = conn;
-    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&conn->tcp)) {
-        conn_abort(conn);
-        return;
-    }
-    conn_address(conn);
-    if (!conn_admit(conn)) {
-        conn_abort(conn);
-        return;
-    }
-    count(&loop->counters.connections);
-    uv_tcp_nodelay(&conn->tcp, 1);
-    proto_init(&conn->proto, &loop->server->proto_limits, &events, conn);
-    if (loop->tls) {
-        tls_open(&conn->tls, loop->tls);
-        conn->tls.out = &loop->out;
-    }
-    conn_settle(conn);
 }

@@ -27,7 +27,10 @@ void conn_flush(struct conn *conn)
     out->size = 0;
     if (sent == size) return;
     struct pending_write *pending = malloc(sizeof *pending + size - sent);
-    if (!pending) abort();
+    if (!pending) {
+        conn_abort(conn);
+        return;
+    }
     memcpy(pending->data, out->data + sent, size - sent);
     pending->request.data = conn;
     uv_buf_t rest = uv_buf_init((char *)pending->data, (unsigned)(size - sent));
@@ -43,10 +46,9 @@ void conn_flush(struct conn *conn)
 bool conn_write(struct conn *conn, const void *data, size_t size)
 {
     struct loop *loop = conn->loop;
-    if (!conn->tls.ssl)
-        bytes_add(&loop->out, data, size);
-    else if (!tls_write(&conn->tls, data, size))
-        conn_abort(conn);
+    bool sound =
+        conn->tls.ssl ? tls_write(&conn->tls, data, size) : bytes_add(&loop->out, data, size);
+    if (!sound) conn_abort(conn);
     if (loop->out.size >= PIECE_SIZE) conn_flush(conn);
     return conn->phase != PHASE_CLOSING;
 }
@@ -71,9 +73,8 @@ void conn_finish(struct conn *conn)
         return;
     }
     uv_shutdown_t *shut = malloc(sizeof *shut);
-    if (!shut) abort();
     conn->lingering = true;
-    if (uv_shutdown(shut, (uv_stream_t *)&conn->tcp, on_shut)) {
+    if (!shut || uv_shutdown(shut, (uv_stream_t *)&conn->tcp, on_shut)) {
         free(shut);
         conn_abort(conn);
     }
@@ -139,6 +140,19 @@ void conn_send_on(struct conn *conn)
     if (!conn->writes_pending) conn_exchange_over(conn);
 }
 
+/* The head into the loop's buffer, and as much of a body in memory as fits the same record. */
+static bool head_build(struct exchange *exchange)
+{
+    struct loop *loop = exchange->loop;
+    struct reply *reply = &exchange->reply;
+    loop->head.size = 0;
+    if (!reply_head_write(exchange, loop_date(loop), &loop->head)) return false;
+    if (!reply->data || !reply_has_body(exchange) || loop->head.size >= PLAIN_SIZE) return true;
+    size_t room = PLAIN_SIZE - loop->head.size;
+    reply->sent = reply->size < room ? reply->size : room;
+    return bytes_add(&loop->head, reply->data, (size_t)reply->sent);
+}
+
 /* Begins to send the reply as soon as there is one and its worker has let go. */
 void conn_try_reply(struct conn *conn)
 {
@@ -148,14 +162,10 @@ void conn_try_reply(struct conn *conn)
     if (!conn->request_complete || loop->draining) exchange->keep_alive = false;
     conn->closing_after = !exchange->keep_alive;
     conn->sending = true;
-    struct reply *reply = &exchange->reply;
-    loop->head.size = 0;
-    reply_head_write(exchange, loop_date(loop), &loop->head);
-    if (reply->data && reply_has_body(exchange) && loop->head.size < PLAIN_SIZE) {
-        size_t room = PLAIN_SIZE - loop->head.size; /* head and body in one record */
-        size_t size = reply->size < room ? (size_t)reply->size : room;
-        bytes_add(&loop->head, reply->data, size);
-        reply->sent = size;
+    if (exchange->request.authenticated) conn_authenticated(conn);
+    if (!head_build(exchange)) { /* no memory for a head: only closing tells the client */
+        conn_abort(conn);
+        return;
     }
     for (size_t at = 0; at < loop->head.size; at += PLAIN_SIZE) {
         size_t left = loop->head.size - at;

@@ -14,7 +14,7 @@ struct exchange *exchange_open(struct conn *conn)
     struct loop *loop = conn->loop;
     const struct http_server *server = loop->server;
     struct exchange *exchange = calloc(1, sizeof *exchange);
-    if (!exchange) abort();
+    if (!exchange) return NULL;
     arena_init(&exchange->arena, server->options.limits.arena_max);
     exchange->loop = loop;
     exchange->conn = conn;
@@ -25,6 +25,9 @@ struct exchange *exchange_open(struct conn *conn)
     exchange->request.app = server->options.app;
     exchange->request.clock = &server->clock;
     exchange->request.tls = conn->tls.ssl != NULL;
+    exchange->request.peer_network = exchange->network;
+    memcpy(exchange->network, conn->address, sizeof conn->address);
+    exchange->request.authenticated = !server->options.gate;
     exchange->request.path = exchange->request.query = "";
     loop->exchanges++;
     return exchange;
@@ -46,6 +49,7 @@ void exchange_release(struct exchange *exchange)
     if (!exchange->body_in_arena) bytes_free(&exchange->body);
     bytes_free(&exchange->upload.fill);
     bytes_free(&exchange->upload.work);
+    (void)!budget_hold(&loop->server->budget, &exchange->holding, 0, false); /* gives all back */
     arena_deinit(&exchange->arena);
     free(exchange);
     loop->exchanges--;
@@ -137,8 +141,8 @@ static void run_read_file(struct exchange *exchange)
     uint64_t left = reply->size - reply->sent;
     size_t wanted = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE, done = 0;
     if (!reply->piece) reply->piece = malloc(wanted);
-    if (!reply->piece) abort();
-    while (done < wanted) {
+    if (!reply->piece) reply->file_failed = true;
+    while (done < wanted && !reply->file_failed) {
         ssize_t got = pread(reply->fd, reply->piece + done, wanted - done,
                             (off_t)(reply->offset + reply->sent + done));
         if (got <= 0) {
@@ -180,6 +184,15 @@ static void request_fill(struct exchange *exchange, const struct proto_head *hea
     exchange->expect_continue = head->expect_continue;
 }
 
+/* What the route takes, and what is taken from one who has not authenticated. */
+static uint64_t body_max(const struct exchange *exchange)
+{
+    uint64_t max = exchange->route->body_max;
+    unsigned unauthenticated_max = exchange->loop->server->options.limits.unauthenticated_body_max;
+    if (!exchange->request.authenticated && max > unauthenticated_max) max = unauthenticated_max;
+    return max;
+}
+
 int exchange_head(struct exchange *exchange, const struct proto_head *head)
 {
     const struct http_options *options = &exchange->loop->server->options;
@@ -197,12 +210,12 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     }
     if (options->gate && !options->gate(&exchange->request))
         return head->body_size ? exchange->reply.status : 0;
-    if (head->body_size != UINT64_MAX && head->body_size > exchange->route->body_max)
+    if (head->body_size != UINT64_MAX && head->body_size > body_max(exchange))
         return answer_early(exchange, head, 413, "body-too-large");
     if (exchange->route->mode != HTTP_UPLOAD) {
         if (head->body_size > BODY_IN_ARENA_MAX) return 0;
         exchange->body.data = arena_alloc(&exchange->arena, head->body_size + 1);
-        if (!exchange->body.data) return answer_early(exchange, head, 413, "body-too-large");
+        if (!exchange->body.data) return answer_early(exchange, head, 503, "busy");
         exchange->body_in_arena = true;
         return 0;
     }
@@ -213,31 +226,42 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     return answer_early(exchange, head, 503, "busy");
 }
 
+/* Counts what is held of the body, and so much more; false when the server has no room for it. */
+static bool body_count(struct exchange *exchange, size_t more)
+{
+    const struct upload *upload = &exchange->upload;
+    size_t held = exchange->body.size + upload->fill.size + upload->work.size;
+    return budget_hold(&exchange->loop->server->budget, &exchange->holding, held + more,
+                       exchange->request.authenticated);
+}
+
 int exchange_body(struct exchange *exchange, const uint8_t *data, size_t size)
 {
     exchange->received += size;
-    if (exchange->received > exchange->route->body_max) {
+    if (exchange->received > body_max(exchange)) {
         exchange->refusal_reason = "body-too-large";
         return 413;
     }
-    if (exchange->route->mode == HTTP_UPLOAD) {
-        bytes_add(&exchange->upload.fill, data, size);
-    } else if (exchange->body_in_arena) {
+    if (exchange->body_in_arena) {
         memcpy(exchange->body.data + exchange->body.size, data, size);
         exchange->body.size += size;
-    } else {
-        bytes_add(&exchange->body, data, size);
+        return 0;
     }
-    return 0;
+    bool uploads = exchange->route->mode == HTTP_UPLOAD;
+    struct bytes *into = uploads ? &exchange->upload.fill : &exchange->body;
+    if (body_count(exchange, size) && bytes_add(into, data, size)) return 0;
+    exchange->refusal_reason = "busy";
+    return 503;
 }
 
-static void body_hand_over(struct exchange *exchange)
+static bool body_hand_over(struct exchange *exchange)
 {
     struct bytes *body = &exchange->body;
-    if (!exchange->body_in_arena) bytes_reserve(body, 1);
+    if (!exchange->body_in_arena && !bytes_reserve(body, 1)) return false;
     body->data[body->size] = '\0';
     exchange->request.body = (struct godwit_span){body->data, body->size};
     exchange->request.body_size = body->size;
+    return true;
 }
 
 void exchange_complete(struct exchange *exchange)
@@ -248,11 +272,11 @@ void exchange_complete(struct exchange *exchange)
         exchange_upload_step(exchange);
         return;
     }
-    body_hand_over(exchange);
     exchange->reply_owed = true;
-    if (exchange->route->mode == HTTP_INLINE)
+    bool taken = body_hand_over(exchange);
+    if (taken && exchange->route->mode == HTTP_INLINE)
         exchange->route->handle(&exchange->request);
-    else if (!job_begin(exchange, run_handler))
+    else if (!taken || !job_begin(exchange, run_handler))
         reply_refusal(exchange, 503, "busy");
 }
 
@@ -283,6 +307,7 @@ void exchange_upload_step(struct exchange *exchange)
         upload->fill = upload->work;
         upload->fill.size = 0;
         upload->work = filled;
+        (void)!body_count(exchange, 0); /* what was written before is gone */
         job_go_on(exchange, run_write);
     } else if (upload->body_complete) {
         upload->state = UPLOAD_ENDED;

@@ -38,14 +38,15 @@ struct http_header {
 
 struct http_request {
     enum http_method method;
-    const char *path;        /* as sent, without the query; begins with "/" */
-    const char *query;       /* as sent, behind the "?"; "" without one */
-    struct godwit_span body; /* INLINE and WORKER; NUL-terminated; empty for UPLOAD */
-    uint64_t body_size;      /* UPLOAD: Content-Length, or UINT64_MAX when chunked */
-    const char *peer;        /* address of the client as text, without the port */
-    struct arena *arena;     /* lives until the reply is sent */
-    void *app;               /* http_options.app */
-    const void *route_extra; /* http_route.extra */
+    const char *path;            /* as sent, without the query; begins with "/" */
+    const char *query;           /* as sent, behind the "?"; "" without one */
+    struct godwit_span body;     /* INLINE and WORKER; NUL-terminated; empty for UPLOAD */
+    uint64_t body_size;          /* UPLOAD: Content-Length, or UINT64_MAX when chunked */
+    const char *peer;            /* address of the client as text, without the port */
+    const uint8_t *peer_network; /* 16 bytes: what counts as one client; IPv4, or the /64 of IPv6 */
+    struct arena *arena;         /* lives until the reply is sent */
+    void *app;                   /* http_options.app */
+    const void *route_extra;     /* http_route.extra */
     const struct clock *clock;
     void *user; /* the handler's own, e.g. the state of an upload */
     bool tls;
@@ -70,6 +71,8 @@ const char *http_query(struct http_request *request, const char *name);
 const char *http_bearer(const struct http_request *request);
 /* "GET" …; static. */
 const char *http_method_name(enum http_method method);
+/* "Not Found" …; static. */
+const char *http_status_title(int status);
 
 /* --- reply -------------------------------------------------------------------------------- */
 
@@ -143,17 +146,24 @@ struct http_route {
 /* Zero means the default written behind. Passing a limit is answered with a named problem where the
  * client can still be answered, else the connection closes and the event is logged. */
 struct http_limits {
-    unsigned connections_max; /* 20000, all loops together */
-    unsigned address_max;     /* 10000 connections from one address */
-    unsigned line_max;        /* 4096 bytes of request line: 414 */
-    unsigned head_max;        /* 16384 bytes of request line and headers: 431 */
-    unsigned headers_max;     /* 64: 431 */
-    unsigned handshake_ms;    /* 10000 to finish TLS */
-    unsigned head_ms;         /* 10000 from a request's first byte to the end of its head: 408 */
-    unsigned body_ms;         /* 20000 for each 16 KiB of body (or the rest of it): 408 */
-    unsigned write_ms;        /* 30000 for each 64 KiB of reply */
-    unsigned idle_ms;         /* 120000 between requests */
-    unsigned arena_max;       /* 4 MiB of memory per request, besides its body */
+    unsigned connections_max; /* 20000, all loops together; fewer where fewer files may be open */
+    unsigned address_max;     /* half of that: connections from one address (IPv6: one /64) */
+    /* Connections that have not authenticated. Where these are full, the oldest is closed for a new
+     * one, so that who sits idle locks nobody out. */
+    unsigned unauthenticated_max;         /* 2048, at most half of connections_max */
+    unsigned address_unauthenticated_max; /* 256 from one address, at most half of that */
+    unsigned unauthenticated_body_max;    /* 64 KiB: 413 */
+    size_t input_max;  /* 64 MiB of input held for all connections, a quarter of it for those that
+                          have not authenticated: 503 */
+    unsigned line_max; /* 4096 bytes of request line: 414 */
+    unsigned head_max; /* 16384 bytes of request line and headers: 431 */
+    unsigned headers_max;  /* 64: 431 */
+    unsigned handshake_ms; /* 10000 to finish TLS */
+    unsigned head_ms;      /* 10000 from a request's first byte to the end of its head: 408 */
+    unsigned body_ms;      /* 20000 for each 16 KiB of body (or the rest of it): 408 */
+    unsigned write_ms;     /* 30000 for each 64 KiB of reply */
+    unsigned idle_ms;      /* 120000 between requests */
+    unsigned arena_max;    /* 4 MiB of memory per request, besides its body */
 };
 
 struct http_options {
@@ -190,5 +200,7 @@ void http_close(struct http_server *server, unsigned drain_ms);
 struct http_stats {
     uint64_t connections, connections_open, requests, refused_limit, refused_framing;
     uint64_t handshakes, resumed, deadlines;
+    uint64_t input_held; /* bytes, now */
+    uint64_t displaced;  /* unauthenticated connections that were closed for a new one */
 };
 void http_stats(const struct http_server *server, struct http_stats *stats_out);

@@ -15,17 +15,42 @@
 #include "http/proto.h"
 #include "http/tls.h"
 
-#define NET_READ_SIZE (64U * 1024U) /* one read from the network */
-#define PLAIN_SIZE (16U * 1024U)    /* one TLS record; also one slice of plain input */
-#define PENDING_MAX (64U * 1024U)   /* input held while a request is being answered */
-#define PIECE_SIZE (64U * 1024U)    /* of a reply, handed to the network at once */
-#define BODY_STEP (16U * 1024U)     /* progress that earns a new body deadline */
+#define NET_READ_SIZE (64U * 1024U)       /* one read from the network */
+#define NET_READ_SIZE_FIRST (16U * 1024U) /* the same before the client has authenticated */
+#define PLAIN_SIZE (16U * 1024U)          /* one TLS record; also one slice of plain input */
+#define PENDING_MAX (16U * 1024U) /* more input is not read while a request is being answered */
+#define PIECE_SIZE (64U * 1024U)  /* of a reply, handed to the network at once */
+#define BODY_STEP (16U * 1024U)   /* progress that earns a new body deadline */
 #define UPLOAD_FILL_MAX (HTTP_UPLOAD_WINDOW / 2)
 #define UPLOAD_KICK (64U * 1024U) /* a worker is asked for once this much has come */
 /* Read and dropped after an early refusal: a whole upload, so that who sends on still reads why. */
 #define LINGER_BYTES (32U * 1024U * 1024U)
 #define LINGER_MS 2000U
 #define ADDRESS_SIZE 46U /* text of an IPv6 address */
+
+/* --- limits.c ----------------------------------------------------------------------------- */
+
+/* Fills in defaults, and fits them to the files that may be open; limits_open raises that number
+ * for this process as far as it goes. */
+void limits_fit(struct http_limits *limits, uint64_t files);
+void limits_open(struct http_limits *limits);
+
+/* Bytes of input that a server holds for all its connections; the unauthenticated ones together
+ * have a quarter of it. */
+struct budget {
+    size_t max;
+    _Atomic size_t used, unauthenticated;
+};
+
+/* What one connection or exchange holds of it. */
+struct holding {
+    size_t size;
+    bool unauthenticated;
+};
+
+/* Makes it size bytes; false when there is no room for more (less always works). */
+GODWIT_MUST_USE bool budget_hold(struct budget *budget, struct holding *holding, size_t size,
+                                 bool authenticated);
 
 /* --- exchange ----------------------------------------------------------------------------- */
 
@@ -67,6 +92,8 @@ struct exchange {
     struct conn *conn; /* NULL: the client has left */
     const struct http_route *route;
     char peer[ADDRESS_SIZE];
+    uint8_t network[16];
+    struct holding holding;
     bool keep_alive, http_1_0, expect_continue;
     bool job_running; /* a worker has it */
     bool reply_owed;  /* a handler was called that must reply */
@@ -85,6 +112,7 @@ struct exchange {
     unsigned posted;
 };
 
+/* NULL: no memory. */
 struct exchange *exchange_open(struct conn *conn);
 /* Frees it once nobody holds it: over, no job running, no reply owed. */
 void exchange_release(struct exchange *exchange);
@@ -118,9 +146,9 @@ bool percent_decode(char *text, bool plus_is_space);
 void reply_refusal(struct exchange *exchange, int status, const char *reason);
 /* Whether a body follows the head. */
 bool reply_has_body(const struct exchange *exchange);
-/* The head of a reply into out. now is the text of the Date header. */
-void reply_head_write(const struct exchange *exchange, const char *now, struct bytes *out);
-const char *status_reason(int status);
+/* The head of a reply into out; false: no memory. now is the text of the Date header. */
+GODWIT_MUST_USE bool reply_head_write(const struct exchange *exchange, const char *now,
+                                      struct bytes *out);
 
 enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
 /* RFC 9110 section 14: what "Range: …" asks of size bytes; several ranges, other units and nonsense
@@ -148,10 +176,12 @@ struct conn {
     uv_timer_t timer;
     struct loop *loop;
     struct conn *next, *prev;
-    struct tls tls; /* ssl NULL: plain */
+    struct conn *newer, *older; /* among the unauthenticated of its loop */
+    struct tls tls;             /* ssl NULL: plain */
     struct proto proto;
     struct exchange *exchange; /* the request being read or answered */
     struct bytes raw, plain;   /* input that has to wait */
+    struct holding holding;    /* of the budget, for these two */
     size_t writes_pending;
     uint64_t writes_done, requests;
     uint64_t deadline_ms, due_ms; /* of the timer: it is moved only when it would fire too late */
@@ -160,17 +190,25 @@ struct conn {
     uint8_t handles_open;
     bool reading, eof;
     bool counted;          /* in the server's limits */
+    bool authenticated;    /* a request has proved who the client is */
     bool request_complete; /* its last byte was read */
     bool sending;          /* its reply is on the way */
     bool closing_after;    /* no further request on this connection */
     bool finishing;        /* nothing more is read; conn_settle closes */
     bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
-    uint8_t address[16];
+    uint8_t address[16]; /* what the limits count: IPv4, or the /64 of IPv6 */
     char peer[ADDRESS_SIZE];
 };
 
+/* conn_accept.c */
 void conn_accept(struct loop *loop);
+void conn_authenticated(struct conn *conn);
+/* Takes it out of the limits; for conn_abort. */
+void conn_leave(struct conn *conn);
+extern const struct proto_events conn_events;
+/* The end of every event: nobody walks the input any more. */
+void conn_settle(struct conn *conn);
 void conn_event(struct exchange *exchange, unsigned events);
 /* Closes now if between requests; else after the reply. */
 void conn_drain(struct conn *conn);
@@ -192,15 +230,18 @@ void conn_refuse(struct conn *conn, int status, const char *reason);
 /* --- loops -------------------------------------------------------------------------------- */
 
 struct peers;
-/* Counts connections per address; false when address has count_max already. */
+/* Counts connections per address. */
 struct peers *peers_open(void);
 void peers_close(struct peers *peers);
-bool peers_add(struct peers *peers, const uint8_t address[16], unsigned count_max);
-void peers_drop(struct peers *peers, const uint8_t address[16]);
+/* One more, unauthenticated; else the name of the limit that it would pass. */
+const char *peers_add(struct peers *peers, const uint8_t address[16],
+                      const struct http_limits *limits);
+void peers_authenticated(struct peers *peers, const uint8_t address[16]);
+void peers_drop(struct peers *peers, const uint8_t address[16], bool authenticated);
 
 struct counters {
     _Atomic uint64_t connections, requests, refused_limit, refused_framing, handshakes, resumed,
-        deadlines;
+        deadlines, displaced;
 };
 
 struct loop {
@@ -208,12 +249,15 @@ struct loop {
     uv_tcp_t listener;
     uv_async_t wake;
     uv_timer_t drain;
+    uv_tcp_t nobody; /* takes a connection that there is no memory for */
+    bool turning_away, turn_away_owed;
     struct http_server *server;
     struct tls_context *tls;
     pthread_t thread; /* as the loop itself knows it */
     pthread_t joined; /* as http_close knows it */
     bool has_thread, draining, ending;
     struct conn *conns;
+    struct conn *oldest, *newest; /* of the unauthenticated ones */
     size_t exchanges;
     struct exchange *calling; /* being fed or handled on the loop: a reply needs no queue */
     pthread_mutex_t mutex;    /* the queue, and the request to drain */
@@ -235,7 +279,8 @@ struct http_server {
     struct proto_limits proto_limits;
     struct peers *peers;
     struct tls_tickets *tickets;
-    _Atomic unsigned connections;
+    struct budget budget;
+    _Atomic unsigned connections, unauthenticated;
     unsigned loops_count;
     uint16_t port;
     struct loop *loops[];

@@ -176,23 +176,6 @@ static godwit_err server_listen(struct http_server *server, char *note_out, size
 
 /* --- server ------------------------------------------------------------------------------- */
 
-#define DEFAULT(field, value) limits->field = limits->field ? limits->field : (value)
-
-static void limits_default(struct http_limits *limits)
-{
-    DEFAULT(connections_max, 20000);
-    DEFAULT(address_max, 10000);
-    DEFAULT(line_max, 4096);
-    DEFAULT(head_max, 16384);
-    DEFAULT(headers_max, 64);
-    DEFAULT(handshake_ms, 10000);
-    DEFAULT(head_ms, 10000);
-    DEFAULT(body_ms, 20000);
-    DEFAULT(write_ms, 30000);
-    DEFAULT(idle_ms, 120000);
-    DEFAULT(arena_max, 4U << 20);
-}
-
 static unsigned loops_wanted(unsigned loops)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -247,8 +230,9 @@ static struct http_server *server_new(const struct http_options *options)
     if (!server) abort();
     server->options = *options;
     if (!options->address) server->options.address = "127.0.0.1";
-    limits_default(&server->options.limits);
+    limits_open(&server->options.limits);
     const struct http_limits *limits = &server->options.limits;
+    server->budget.max = limits->input_max;
     server->proto_limits =
         (struct proto_limits){limits->line_max, limits->head_max, limits->headers_max};
     server->clock = options->clock ? *options->clock : clock_real;
@@ -324,13 +308,14 @@ void http_close(struct http_server *server, unsigned drain_ms)
 
 void http_stats(const struct http_server *server, struct http_stats *stats_out)
 {
-    *stats_out = (struct http_stats){
-        .connections_open = atomic_load(&((struct http_server *)(uintptr_t)server)->connections)};
+    *stats_out = (struct http_stats){.connections_open = atomic_load(&server->connections),
+                                     .input_held = atomic_load(&server->budget.used)};
     for (unsigned i = 0; i < server->loops_count; i++) {
         const struct counters *counters = &server->loops[i]->counters;
         stats_out->connections += counters->connections;
         stats_out->requests += counters->requests;
         stats_out->refused_limit += counters->refused_limit;
+        stats_out->displaced += counters->displaced;
         stats_out->refused_framing += counters->refused_framing;
         stats_out->handshakes += counters->handshakes;
         stats_out->resumed += counters->resumed;

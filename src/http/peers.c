@@ -1,5 +1,5 @@
-/* How many connections each address has: a chained hash under one mutex, touched twice in a
- * connection's life. */
+/* How many connections each address has, and how many of them have not authenticated: a chained
+ * hash under one mutex, touched three times in a connection's life. */
 #include <stdlib.h>
 
 #include "http/internal.h"
@@ -9,7 +9,7 @@
 struct peer {
     struct peer *next;
     uint8_t address[16];
-    unsigned count;
+    unsigned count, unauthenticated;
 };
 
 struct peers {
@@ -50,26 +50,42 @@ void peers_close(struct peers *peers)
     free(peers);
 }
 
-bool peers_add(struct peers *peers, const uint8_t address[16], unsigned count_max)
+const char *peers_add(struct peers *peers, const uint8_t address[16],
+                      const struct http_limits *limits)
 {
+    const char *limit = NULL;
     pthread_mutex_lock(&peers->mutex);
-    struct peer **at = peer_find(peers, address);
-    if (!*at) {
-        *at = calloc(1, sizeof **at);
-        if (!*at) abort();
-        memcpy((*at)->address, address, 16);
+    struct peer **at = peer_find(peers, address), *peer = *at;
+    if (!peer) {
+        peer = *at = calloc(1, sizeof *peer);
+        if (peer) memcpy(peer->address, address, 16);
     }
-    bool room = (*at)->count < count_max;
-    if (room) (*at)->count++;
+    if (!peer)
+        limit = "memory";
+    else if (peer->count >= limits->address_max)
+        limit = "address_max";
+    else if (peer->unauthenticated >= limits->address_unauthenticated_max)
+        limit = "address_unauthenticated_max";
+    else
+        peer->count++, peer->unauthenticated++;
     pthread_mutex_unlock(&peers->mutex);
-    return room;
+    return limit;
 }
 
-void peers_drop(struct peers *peers, const uint8_t address[16])
+void peers_authenticated(struct peers *peers, const uint8_t address[16])
+{
+    pthread_mutex_lock(&peers->mutex);
+    struct peer *peer = *peer_find(peers, address);
+    if (peer) peer->unauthenticated--;
+    pthread_mutex_unlock(&peers->mutex);
+}
+
+void peers_drop(struct peers *peers, const uint8_t address[16], bool authenticated)
 {
     pthread_mutex_lock(&peers->mutex);
     struct peer **at = peer_find(peers, address);
     struct peer *peer = *at;
+    if (peer && !authenticated) peer->unauthenticated--;
     if (peer && --peer->count == 0) {
         *at = peer->next;
         free(peer);

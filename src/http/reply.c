@@ -6,6 +6,9 @@
 #include "base/json.h"
 #include "http/internal.h"
 
+#define HEAD_FIXED_MAX \
+    512U /* of a reply's head: all but the content type and the handler's headers */
+
 static struct exchange *exchange_of(struct http_request *request)
 {
     return (struct exchange *)request;
@@ -95,10 +98,11 @@ void reply_refusal(struct exchange *exchange, int status, const char *reason)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status) detail = refusals[i].detail;
     if (status == 503) http_reply_header(&exchange->request, "Retry-After", "5");
-    http_reply_problem(&exchange->request, &(struct http_problem){.status = status,
-                                                                  .type = reason,
-                                                                  .title = status_reason(status),
-                                                                  .detail = detail});
+    http_reply_problem(&exchange->request,
+                       &(struct http_problem){.status = status,
+                                              .type = reason,
+                                              .title = http_status_title(status),
+                                              .detail = detail});
 }
 
 /* Whether If-Range allows a part: no such header, or the very etag (strong comparison). */
@@ -123,7 +127,7 @@ static void file_part(struct http_request *request, const struct http_file *file
         http_reply_problem(request,
                            &(struct http_problem){.status = 416,
                                                   .type = "range-behind-end",
-                                                  .title = status_reason(416),
+                                                  .title = http_status_title(416),
                                                   .detail = "The range begins behind the end of "
                                                             "the file; ask for less."});
         return;
@@ -187,7 +191,7 @@ static const struct {
     {507, "Insufficient Storage"},
 };
 
-const char *status_reason(int status)
+const char *http_status_title(int status)
 {
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (titles[i].status == status) return titles[i].title;
@@ -200,9 +204,10 @@ bool reply_has_body(const struct exchange *exchange)
     return exchange->request.method != HTTP_METHOD_HEAD && status != 204 && status != 304;
 }
 
+/* reply_head_write has made room. */
 static void text_add(struct bytes *out, const char *text)
 {
-    bytes_add(out, text, strlen(text));
+    (void)!bytes_add(out, text, strlen(text));
 }
 
 static void number_add(struct bytes *out, uint64_t number)
@@ -213,17 +218,19 @@ static void number_add(struct bytes *out, uint64_t number)
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number);
-    bytes_add(out, digits + at, sizeof digits - at);
+    (void)!bytes_add(out, digits + at, sizeof digits - at);
 }
 
-void reply_head_write(const struct exchange *exchange, const char *now, struct bytes *out)
+bool reply_head_write(const struct exchange *exchange, const char *now, struct bytes *out)
 {
     const struct reply *reply = &exchange->reply;
+    size_t type_size = reply->content_type ? strlen(reply->content_type) : 0;
+    if (!bytes_reserve(out, HEAD_FIXED_MAX + type_size + reply->headers_size)) return false;
     text_add(out, "HTTP/1.1 ");
     number_add(out, (uint64_t)reply->status);
     text_add(out, " ");
-    text_add(out, status_reason(reply->status));
-    text_add(out, "\r\nDate: ");
+    text_add(out, http_status_title(reply->status));
+    text_add(out, "\r\nX-Content-Type-Options: nosniff\r\nDate: ");
     text_add(out, now);
     if (reply->content_type) {
         text_add(out, "\r\nContent-Type: ");
@@ -234,10 +241,11 @@ void reply_head_write(const struct exchange *exchange, const char *now, struct b
         number_add(out, reply->size);
     }
     text_add(out, "\r\n");
-    bytes_add(out, reply->headers, reply->headers_size);
+    (void)!bytes_add(out, reply->headers, reply->headers_size);
     if (!exchange->keep_alive)
         text_add(out, "Connection: close\r\n");
     else if (exchange->http_1_0)
         text_add(out, "Connection: keep-alive\r\n");
     text_add(out, "\r\n");
+    return true;
 }

@@ -135,8 +135,7 @@ static int window_write(BIO *bio, const char *data, int size)
 {
     struct tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    bytes_add(tls->out, data, (size_t)size);
-    return size;
+    return bytes_add(tls->out, data, (size_t)size) ? size : -1;
 }
 
 static long window_ctrl(BIO *bio, int command, long number, void *pointer)
@@ -241,15 +240,21 @@ void tls_context_close(struct tls_context *context)
 
 /* --- one connection ----------------------------------------------------------------------- */
 
-void tls_open(struct tls *tls, struct tls_context *context)
+bool tls_open(struct tls *tls, struct tls_context *context)
 {
     *tls = (struct tls){.ssl = SSL_new(context->ctx)};
     BIO *bio = BIO_new(context->window);
-    if (!tls->ssl || !bio) abort();
+    if (!tls->ssl || !bio) {
+        BIO_free(bio);
+        tls_close(tls);
+        ERR_clear_error();
+        return false;
+    }
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_accept_state(tls->ssl);
+    return true;
 }
 
 void tls_close(struct tls *tls)
@@ -260,6 +265,7 @@ void tls_close(struct tls *tls)
 
 enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, size_t *size_out)
 {
+    ERR_clear_error(); /* SSL_get_error also believes what others of this thread left behind */
     int taken = SSL_read(tls->ssl, data_out, (int)size_max);
     if (taken > 0) {
         *size_out = (size_t)taken;
@@ -276,6 +282,7 @@ bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
 {
     size_t written;
     if (!size) return true;
+    ERR_clear_error();
     if (SSL_write_ex(tls->ssl, data, size, &written) == 1 && written == size) return true;
     ERR_clear_error();
     return false;

@@ -33,8 +33,8 @@ struct tls {
     struct bytes *out; /* where ciphertext goes; set by the caller before each call */
 };
 
-/* tls must not move while it is open. */
-void tls_open(struct tls *tls, struct tls_context *context);
+/* tls must not move while it is open. False: no memory. */
+GODWIT_MUST_USE bool tls_open(struct tls *tls, struct tls_context *context);
 void tls_close(struct tls *tls);
 
 enum tls_state { TLS_DATA, TLS_MORE, TLS_ENDED, TLS_BROKEN };

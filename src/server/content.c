@@ -30,6 +30,7 @@ static enum access judge(struct app *app, const char *bearer, const uint8_t dige
 static void reply_file(struct http_request *request, const uint8_t digest[static 32])
 {
     struct app *app = request->app;
+    request->authenticated = true;
     struct http_file file = {.content_type = "application/octet-stream"};
     godwit_err err = blob_open(&app->blobs, digest, &file.fd, &file.size);
     if (err) {

@@ -72,6 +72,7 @@ static void send_answer(struct http_request *request, const struct answer *answe
     struct godwit_checkin_reply reply = {
         .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
+    request->authenticated = true;
     log_decision(answer);
     if (answer->instruction.flags & GODWIT_INSTRUCTION_INSTALL) name_mirrors(app->settings, &reply);
     if (deploy_keys_sign(&app->deploy_keys, answer, reply.instruction))

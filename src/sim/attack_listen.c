@@ -63,7 +63,7 @@ static void conn_accept(struct attack_listener *listener)
         conn_close(conn);
     }
     *conn = (struct attack_conn){.fd = fd};
-    tls_open(&conn->tls, listener->context);
+    if (!tls_open(&conn->tls, listener->context)) abort();
     conn->tls.out = &conn->out;
 }
 
@@ -155,7 +155,7 @@ static void conn_answer(struct attack_listener *listener, struct attack_conn *co
 static bool conn_look(struct attack_listener *listener, struct attack_conn *conn)
 {
     struct head head = {0};
-    bytes_reserve(&conn->request, 1);
+    if (!bytes_reserve(&conn->request, 1)) return false;
     conn->request.data[conn->request.size] = 0;
     char *text = (char *)conn->request.data, *end = strstr(text, "\r\n\r\n");
     if (!end) return conn->request.size < REQUEST_MAX;
@@ -179,13 +179,13 @@ static bool conn_read(struct attack_listener *listener, struct attack_conn *conn
     uint8_t data[PIECE_SIZE];
     ssize_t got = recv(conn->fd, data, sizeof data, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
-    if (got > 0) bytes_add(&conn->in, data, (size_t)got);
+    if (got > 0 && !bytes_add(&conn->in, data, (size_t)got)) return false;
     conn->tls.in = conn->in.data;
     conn->tls.in_size = conn->in.size;
     for (;;) {
         size_t size;
         enum tls_state state = tls_read(&conn->tls, data, sizeof data, &size);
-        if (state == TLS_DATA) bytes_add(&conn->request, data, size);
+        if (state == TLS_DATA && !bytes_add(&conn->request, data, size)) return false;
         if (state == TLS_MORE) break;
         if (state == TLS_ENDED || state == TLS_BROKEN) return false;
     }

@@ -1,4 +1,4 @@
-/* Connections over real sockets: framing, pipelining, deadlines, limits, farewells. curl as the
+/* Connections over real sockets: framing, pipelining, deadlines, limits, endings. curl as the
  * peer is in test_tls.c. */
 #include "unit/http/framing_rows.h"
 #include "unit/http/world.h"
@@ -152,7 +152,7 @@ static void test_errors(void **state)
     world_close(&world);
 }
 
-/* --- deadlines, limits, farewells --- */
+/* --- deadlines --- */
 
 /* So many were accepted and none is left, however long a busy machine takes; one that never comes
  * ends with the test's own time limit. */
@@ -208,24 +208,37 @@ static void test_deadlines(void **state)
     world_close(&world);
 }
 
+/* --- who may be connected --- */
+
+#define AUTHENTICATED \
+    "POST /gated HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nContent-Length: 5\r\n\r\nhello"
+#define UNAUTHENTICATED "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"
+
 /* Answered or closed: either is definite, however late it comes. */
-static bool peer_is_served(int fd)
+static bool peer_is_served(int fd, const char *request)
 {
     char answer[1024];
-    peer_text(fd, "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer_text(fd, request);
     peer_read(fd, answer, sizeof answer, "hello");
     return strstr(answer, "hello") != NULL;
 }
 
-/* How many of six connections stay. */
+static bool peer_is_closed(int fd)
+{
+    char byte;
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, 60000) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+/* How many of six connections that authenticate stay. */
 static unsigned connections_kept(const struct world *world)
 {
     int fds[6];
     unsigned open = 0;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 6; i++) {
         fds[i] = peer_open(world);
-    for (unsigned i = 0; i < 6; i++)
-        open += peer_is_served(fds[i]);
+        open += peer_is_served(fds[i], AUTHENTICATED);
+    }
     for (unsigned i = 0; i < 6; i++)
         close(fds[i]);
     wait_for_none(world, 0); /* each was answered or refused */
@@ -235,7 +248,7 @@ static unsigned connections_kept(const struct world *world)
 static void test_connection_limits(void **state)
 {
     (void)state;
-    static const struct http_limits few[] = {{.connections_max = 5, .address_max = 4},
+    static const struct http_limits few[] = {{.connections_max = 16, .address_max = 4},
                                              {.connections_max = 3, .address_max = 4}};
     for (size_t i = 0; i < 2; i++) {
         struct world world = world_open(few[i]);
@@ -244,6 +257,104 @@ static void test_connection_limits(void **state)
         assert_int_equal(connections_kept(&world), wanted); /* there is room again */
         world_close(&world);
     }
+}
+
+/* Whoever has been unauthenticated for longest leaves for the next; who has authenticated, or waits
+ * for a reply, stays. */
+static void test_displaced(void **state)
+{
+    (void)state;
+    static const struct http_limits few[] = {
+        {.connections_max = 40, .unauthenticated_max = 8, .address_unauthenticated_max = 4},
+        {.connections_max = 5, .unauthenticated_max = 2, .address_max = 5}};
+    for (size_t i = 0; i < 2; i++) {
+        struct world world = world_open_loops(few[i], 1);
+        unsigned room = i == 0 ? 4 : 1;
+        int known = peer_open(&world), idle[12];
+        assert_true(peer_is_served(known, AUTHENTICATED));
+        int waits = peer_open(&world);
+        held = NULL;
+        if (i == 0) peer_text(waits, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+        while (i == 0 && !held)
+            usleep(1000);
+        for (unsigned at = 0; at < 12; at++) {
+            idle[at] = peer_open(&world);
+            assert_true(peer_is_served(idle[at], UNAUTHENTICATED));
+        }
+        room -= i == 0; /* the one that waits has a place too */
+        for (unsigned at = 0; at < 12; at++)
+            assert_int_equal(peer_is_served(idle[at], UNAUTHENTICATED), at >= 12 - room);
+        assert_true(peer_is_served(known, AUTHENTICATED));
+        struct http_stats stats;
+        http_stats(world.server, &stats);
+        assert_int_equal(stats.displaced, i == 0 ? 9 : 12);
+        if (i == 0) {
+            http_reply(held, 200, "text/plain", "hello", 5);
+            assert_true(peer_is_served(waits, ""));
+        } else {
+            assert_true(peer_is_closed(waits));
+        }
+        for (unsigned at = 0; at < 12; at++)
+            close(idle[at]);
+        close(known);
+        close(waits);
+        world_close(&world);
+    }
+}
+
+/* The bodies of all share one budget, and those who have not authenticated a quarter of it. */
+static void test_input_budget(void **state)
+{
+    (void)state;
+    static const char body[12000];
+    struct world world = world_open_loops((struct http_limits){.input_max = 64000}, 1);
+    char answer[2048];
+    int holds = peer_open(&world), refused = peer_open(&world), known = peer_open(&world);
+    peer_text(holds, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12001\r\n\r\n");
+    peer_send(holds, body, sizeof body);
+    while (!world_holds(&world))
+        usleep(1000);
+    peer_text(refused, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12000\r\n\r\n");
+    peer_send(refused, body, sizeof body);
+    peer_read(refused, answer, sizeof answer, NULL);
+    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
+    assert_non_null(strstr(answer, "Retry-After: "));
+    peer_text(known, "POST /gated HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n"
+                     "Content-Length: 12000\r\n\r\n");
+    peer_send(known, body, sizeof body);
+    peer_read(known, answer, sizeof answer, "\r\n\r\n");
+    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    close(holds); /* gives its part back */
+    close(refused);
+    close(known);
+    wait_for_none(&world, 3);
+    int again = peer_open(&world);
+    peer_text(again, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12000\r\n\r\n");
+    peer_send(again, body, sizeof body);
+    peer_read(again, answer, sizeof answer, "\r\n\r\n");
+    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    close(again);
+    world_close(&world);
+}
+
+/* A body that one who has not authenticated may not send, whatever the route takes. */
+static void test_unauthenticated_body(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n",
+        "PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"};
+    struct world world = world_open((struct http_limits){0});
+    for (size_t i = 0; i < 2; i++) {
+        char answer[2048];
+        int fd = peer_open(&world);
+        peer_text(fd, heads[i]);
+        peer_read(fd, answer, sizeof answer, NULL);
+        assert_non_null(strstr(answer, "HTTP/1.1 413 "));
+        assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff\r\n"));
+        close(fd);
+    }
+    world_close(&world);
 }
 
 static void *answer_later(void *ctx)
@@ -270,7 +381,7 @@ static void test_drain(void **state)
     peer_read(busy, answer, sizeof answer, NULL);
     assert_non_null(strstr(answer, "at last"));
     assert_non_null(strstr(answer, "Connection: close\r\n"));
-    assert_false(peer_is_served(idle));
+    assert_false(peer_is_served(idle, UNAUTHENTICATED));
     close(idle);
     close(busy);
     work_pool_close(world.pool);
@@ -293,10 +404,17 @@ static void test_busy_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_framing),        cmocka_unit_test(test_pipeline),
-        cmocka_unit_test(test_refused_behind), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_deadlines),      cmocka_unit_test(test_connection_limits),
-        cmocka_unit_test(test_drain),          cmocka_unit_test(test_busy_port),
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_refused_behind),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_displaced),
+        cmocka_unit_test(test_input_budget),
+        cmocka_unit_test(test_unauthenticated_body),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_busy_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

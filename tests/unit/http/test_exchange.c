@@ -109,7 +109,7 @@ static void test_upload_refused(void **state)
         const char *request, *wanted;
         bool aborts;
     } rows[] = {
-        {"PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n", "HTTP/1.1 401 ", 0},
+        {"PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n", "HTTP/1.1 401 ", 0},
         {"PUT /upload HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
          "HTTP/1.1 401 ", 0},
         {PUT "Content-Length: 16777217\r\n\r\n", "HTTP/1.1 413 ", 0},

@@ -94,9 +94,10 @@ static void upload_abort(struct http_request *request)
     aborted++;
 }
 
-/* What is under /gated needs a bearer. */
+/* What is under /gated needs a bearer; who sends one has authenticated. */
 static bool gate(struct http_request *request)
 {
+    request->authenticated = http_bearer(request) != NULL;
     if (!request->route_extra || http_bearer(request)) return true;
     http_reply(request, 401, "text/plain", "no bearer", 9);
     return false;
@@ -119,11 +120,11 @@ struct world {
     struct http_server *server;
 };
 
-static struct world world_open(struct http_limits limits)
+static struct world world_open_loops(struct http_limits limits, unsigned loops)
 {
     struct world world;
     char note[200];
-    struct http_options options = {.loops = 2, .routes = routes, .limits = limits};
+    struct http_options options = {.loops = loops, .routes = routes, .limits = limits};
     options.routes_count = sizeof routes / sizeof *routes;
     assert_int_equal(work_pool_open(2, 16, &world.pool), GODWIT_OK);
     options.workers = world.pool;
@@ -132,6 +133,19 @@ static struct world world_open(struct http_limits limits)
     aborted = finished = 0;
     if (http_open(&options, note, sizeof note, &world.server)) fail_msg("%s", note);
     return world;
+}
+
+static inline struct world world_open(struct http_limits limits)
+{
+    return world_open_loops(limits, 2);
+}
+
+/* Whether input is kept for anybody. */
+static inline bool world_holds(const struct world *world)
+{
+    struct http_stats stats;
+    http_stats(world->server, &stats);
+    return stats.input_held > 8000;
 }
 
 static void world_close(struct world *world)

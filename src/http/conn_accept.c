@@ -1,0 +1,199 @@
+/* A connection's way in, and who has to leave for it.
+ *
+ * A connection is unauthenticated until a request on it has proved who the client is. Those are
+ * few: so many in all, fewer from one address. Where they are full, the one that has been
+ * unauthenticated for longest is closed for the newcomer, so that nobody who sits there idle locks
+ * others out; one whose request is being answered stays. Each loop closes only its own, which
+ * spares the others a lock and does not matter, because the kernel spreads connections evenly.
+ *
+ * Rejected: refusing the newcomer (a thousand idle connections then keep everybody out until their
+ * deadlines). */
+#include "base/log.h"
+#include "http/internal.h"
+
+/* --- the unauthenticated ------------------------------------------------------------------- */
+
+static void unauthenticated_link(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    conn->older = loop->newest;
+    if (conn->older)
+        conn->older->newer = conn;
+    else
+        loop->oldest = conn;
+    loop->newest = conn;
+}
+
+static void unauthenticated_unlink(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    if (conn->newer)
+        conn->newer->older = conn->older;
+    else
+        loop->newest = conn->older;
+    if (conn->older)
+        conn->older->newer = conn->newer;
+    else
+        loop->oldest = conn->newer;
+    conn->newer = conn->older = NULL;
+}
+
+static void authenticated_set(struct conn *conn)
+{
+    unauthenticated_unlink(conn);
+    atomic_fetch_sub(&conn->loop->server->unauthenticated, 1);
+    conn->authenticated = true;
+}
+
+void conn_authenticated(struct conn *conn)
+{
+    if (conn->authenticated || !conn->counted) return;
+    peers_authenticated(conn->loop->server->peers, conn->address);
+    authenticated_set(conn);
+}
+
+/* Closes the one that has been unauthenticated for longest, of this address or (NULL) of any. */
+static bool make_room(struct loop *loop, const uint8_t *address)
+{
+    for (struct conn *conn = loop->oldest; conn; conn = conn->newer) {
+        if (conn->phase == PHASE_ANSWER) continue;
+        if (address && memcmp(conn->address, address, sizeof conn->address) != 0) continue;
+        count(&loop->counters.displaced);
+        conn_abort(conn);
+        return true;
+    }
+    return false;
+}
+
+static void turn_away(struct loop *loop);
+
+/* --- counting ------------------------------------------------------------------------------ */
+
+/* IPv4 as it is, also where it comes inside IPv6; of IPv6 the /64, which is what one customer gets.
+ * The last byte tells them apart. */
+static void address_key(const struct sockaddr_storage *peer, uint8_t key_out[static 16])
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+    memset(key_out, 0, 16);
+    if (peer->ss_family != AF_INET6) {
+        memcpy(key_out, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        memcpy(key_out, v6->sin6_addr.s6_addr + 12, 4);
+    } else {
+        memcpy(key_out, &v6->sin6_addr, 8);
+        key_out[15] = 6;
+    }
+}
+
+static void conn_address(struct conn *conn)
+{
+    struct sockaddr_storage peer = {0};
+    int size = sizeof peer;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &size)) return;
+    address_key(&peer, conn->address);
+    if (peer.ss_family == AF_INET6)
+        uv_ip6_name((const struct sockaddr_in6 *)&peer, conn->peer, sizeof conn->peer);
+    else
+        uv_ip4_name((const struct sockaddr_in *)&peer, conn->peer, sizeof conn->peer);
+}
+
+/* The name of the limit that one more connection passes; NULL: it is counted for its address. */
+static const char *limit_passed(struct conn *conn)
+{
+    struct http_server *server = conn->loop->server;
+    const struct http_limits *limits = &server->options.limits;
+    if (atomic_load(&server->connections) >= limits->connections_max) return "connections_max";
+    if (atomic_load(&server->unauthenticated) >= limits->unauthenticated_max)
+        return "unauthenticated_max";
+    return peers_add(server->peers, conn->address, limits);
+}
+
+/* Takes the connection into account; false when a limit is passed and nobody can leave for it. */
+static bool conn_admit(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    const char *limit = limit_passed(conn);
+    if (limit) {
+        bool of_address = !strncmp(limit, "address", 7);
+        LOG(WARN, "http_connections_full", "peer=%s limit=%s", conn->peer, limit);
+        if (make_room(loop, of_address ? conn->address : NULL)) limit = limit_passed(conn);
+    }
+    if (limit) {
+        count(&loop->counters.refused_limit);
+        return false;
+    }
+    atomic_fetch_add(&loop->server->connections, 1);
+    atomic_fetch_add(&loop->server->unauthenticated, 1);
+    conn->counted = true;
+    unauthenticated_link(conn);
+    return true;
+}
+
+void conn_leave(struct conn *conn)
+{
+    struct http_server *server = conn->loop->server;
+    if (!conn->counted) return;
+    peers_drop(server->peers, conn->address, conn->authenticated);
+    if (!conn->authenticated) authenticated_set(conn);
+    atomic_fetch_sub(&server->connections, 1);
+    conn->counted = false;
+}
+
+/* Sets up what was accepted; false when it has to be closed again. */
+static bool conn_begin(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&conn->tcp)) return false;
+    conn_address(conn);
+    if (!conn_admit(conn)) return false;
+    count(&loop->counters.connections);
+    uv_tcp_nodelay(&conn->tcp, 1);
+    proto_init(&conn->proto, &loop->server->proto_limits, &conn_events, conn);
+    if (!loop->tls) return true;
+    if (!tls_open(&conn->tls, loop->tls)) return false;
+    conn->tls.out = &loop->out;
+    return true;
+}
+
+static void on_turned_away(uv_handle_t *handle)
+{
+    struct loop *loop = handle->data;
+    loop->turning_away = false;
+    if (loop->turn_away_owed) turn_away(loop);
+}
+
+/* Without memory for a connection: libuv accepts no more before this one was taken, so it is taken
+ * into a handle that is always there, and closed. */
+static void turn_away(struct loop *loop)
+{
+    loop->turn_away_owed = loop->turning_away;
+    if (loop->turning_away || loop->draining) return;
+    loop->turning_away = true;
+    loop->nobody.data = loop;
+    uv_tcp_init(&loop->uv, &loop->nobody);
+    (void)!uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&loop->nobody);
+    uv_close((uv_handle_t *)&loop->nobody, on_turned_away);
+}
+
+void conn_accept(struct loop *loop)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        turn_away(loop);
+        return;
+    }
+    conn->loop = loop;
+    conn->phase = PHASE_LINGER; /* anything but what comes next */
+    conn->due_ms = UINT64_MAX;
+    conn->handles_open = 2;
+    conn->next = loop->conns;
+    if (conn->next) conn->next->prev = conn;
+    loop->conns = conn;
+    uv_tcp_init(&loop->uv, &conn->tcp);
+    uv_timer_init(&loop->uv, &conn->timer);
+    conn->tcp.data = conn->timer.data = conn;
+    if (conn_begin(conn))
+        conn_settle(conn);
+    else
+        conn_abort(conn);
+}
