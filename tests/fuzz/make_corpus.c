@@ -218,6 +218,34 @@ static void http(void)
     put_text("http", "tight", "GET http://a/b HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n//");
 }
 
+/* Settings, then steps; see fuzz_conn.c. Steps on the first connection, a piece of its list behind
+ * each \x02: 5 a worker, 6 who answers later, 7 the loop hears of it. */
+static void conn(void)
+{
+    static const struct {
+        const char *name, *bytes;
+        size_t size;
+    } seeds[] = {
+#define SEED(name, bytes) {name, bytes, sizeof(bytes) - 1}
+        SEED("pipelined", "\x01\x02\x17\x02\x00\x02\x01\x02\x07\x02\x05\x05\x07\x05\x07"),
+        SEED("refused-behind-worker", "\x31\x02\x01\x02\x14\x05\x07"),
+        SEED("refused-behind-held", "\x30\x02\x03\x02\x10\x06\x07"),
+        SEED("upload", "\x01\x02\x08\x05\x07\x01\x04"
+                       "abcd\x05\x07\x05\x07"),
+        SEED("upload-later", "\x00\x02\x09\x05\x07\xc3!\x03.\x05\x07\x05\x07\x06\x07"),
+        SEED("upload-cut", "\x00\x02\x0b\x05\x07\x02\x0c\x03x\x05\x44\x07\x05\x07"),
+        SEED("no-body-yet", "\x00\x02\x0a\x05\x07\x0a\xfa"),
+        SEED("big-slowly", "\x01\x08\x20\x02\x04\x05\x07\x09\x09\xc8\x09\x04"),
+        SEED("file", "\x00\x02\x05\x02\x06\x0f\x0f\x0f"),
+        SEED("displaced", "\x01\x10\x20\x12\x00\x22\x00\x22\x0e\x0f\x10"),
+        SEED("bodies", "\x00\x10\x02\x0f\x43x\x12\x0f\x53x\x22\x0e\x63x\x0f"),
+        SEED("too-slow", "\x01\x01\x05GET /\xfa\xfa\x0b"),
+#undef SEED
+    };
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        put("conn", seeds[i].name, "", 0, (const uint8_t *)seeds[i].bytes, seeds[i].size);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return 2;
@@ -231,5 +259,6 @@ int main(int argc, char **argv)
     images();
     filekind();
     http();
+    conn();
     return 0;
 }

@@ -1,0 +1,470 @@
+/* libuv and tls.h, driven by wire.h. Only what src/http calls; each as libuv documents it:
+ * callbacks never come from inside a call but uv_read's, closing is told later, writes keep their
+ * order. */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "fuzz.h"
+#include "http/tls.h"
+#include "wire.h"
+
+#define TIMERS_MAX 16U
+#define CLOSINGS_MAX 32U
+#define KERNEL_MAX (256U * 1024U)
+
+struct record_state {
+    bool established, ended, broken;
+};
+
+struct wire {
+    uv_stream_t *stream; /* NULL: nobody is connected */
+    uv_alloc_cb alloc;
+    uv_read_cb read; /* NULL: the server does not read now */
+    uv_write_t *write;
+    uv_write_cb written;
+    size_t window;
+    size_t kernel_at, kernel_size; /* in kernels: sent by the client, not read yet */
+    bool end, reset, told;
+    struct record_state *tls;
+};
+
+static struct wire wires[WIRES];
+static uint8_t kernels[WIRES][KERNEL_MAX];
+static uv_timer_t *timers[TIMERS_MAX];
+static struct {
+    uv_handle_t *handle;
+    uv_close_cb closed;
+    uv_write_t *write; /* cancelled by the closing, and told just before it */
+    uv_write_cb written;
+} closings[CLOSINGS_MAX];
+static size_t closings_count;
+static uv_stream_t *listener;
+static uv_connection_cb on_connection;
+static uv_async_t *wake;
+static uv_async_cb on_wake;
+static bool wake_sent;
+static unsigned connecting = WIRES;
+static uint64_t now_ms = 1000;
+static size_t record_size = 16384;
+
+static struct wire *wire_of(const void *stream)
+{
+    for (unsigned i = 0; i < WIRES; i++)
+        if (wires[i].stream == stream) return &wires[i];
+    return NULL;
+}
+
+/* --- driven by the fuzzer ------------------------------------------------------------------ */
+
+/* The server is told of an end once it has read all that came before. */
+static void wire_move(unsigned number)
+{
+    struct wire *wire = &wires[number];
+    while (wire->stream && wire->read && wire->kernel_size) {
+        uv_buf_t buffer;
+        wire->alloc((uv_handle_t *)wire->stream, 65536, &buffer);
+        size_t size = wire->kernel_size < buffer.len ? wire->kernel_size : buffer.len;
+        memcpy(buffer.base, kernels[number] + wire->kernel_at, size);
+        wire->kernel_at += size;
+        wire->kernel_size -= size;
+        wire->read(wire->stream, (ssize_t)size, &buffer);
+    }
+    if (!wire->stream || !wire->read || wire->kernel_size || !wire->end || wire->told) return;
+    uv_buf_t none = {0};
+    wire->told = true;
+    wire->read(wire->stream, wire->reset ? UV_ECONNRESET : UV_EOF, &none);
+}
+
+bool wire_open(unsigned number)
+{
+    struct wire *wire = &wires[number];
+    if (wire->stream || !on_connection) return false;
+    *wire = (struct wire){.window = SIZE_MAX};
+    connecting = number;
+    on_connection(listener, 0);
+    FUZZ_CHECK(connecting == WIRES); /* it was taken */
+    return true;
+}
+
+void wire_feed(unsigned number, const uint8_t *data, size_t size)
+{
+    struct wire *wire = &wires[number];
+    if (!wire->stream || wire->end) return;
+    if (!wire->kernel_size) wire->kernel_at = 0;
+    if (size > KERNEL_MAX - wire->kernel_at - wire->kernel_size) return;
+    memcpy(kernels[number] + wire->kernel_at + wire->kernel_size, data, size);
+    wire->kernel_size += size;
+    wire_move(number);
+}
+
+void wire_end(unsigned number, bool reset)
+{
+    struct wire *wire = &wires[number];
+    wire->end = true;
+    if (reset) wire->reset = true, wire->kernel_size = 0;
+    wire_move(number);
+}
+
+void wire_window(unsigned number, size_t size)
+{
+    wires[number].window = size;
+}
+
+void wire_written(unsigned number, bool failed)
+{
+    struct wire *wire = &wires[number];
+    uv_write_t *request = wire->write;
+    if (!request) return;
+    wire->write = NULL;
+    wire->written(request, failed ? UV_EPIPE : 0);
+    wire_move(number);
+}
+
+void wire_tls_end(unsigned number, bool broken)
+{
+    struct record_state *tls = wires[number].tls;
+    if (tls && wires[number].stream) *(broken ? &tls->broken : &tls->ended) = true;
+}
+
+void wire_wake(void)
+{
+    if (!wake_sent) return;
+    wake_sent = false;
+    on_wake(wake);
+    for (unsigned i = 0; i < WIRES; i++)
+        wire_move(i);
+}
+
+void wire_closed(void)
+{
+    while (closings_count) {
+        uv_handle_t *handle = closings[0].handle;
+        uv_close_cb closed = closings[0].closed;
+        if (closings[0].write) closings[0].written(closings[0].write, UV_ECANCELED);
+        memmove(closings, closings + 1, --closings_count * sizeof *closings);
+        if (closed) closed(handle);
+    }
+}
+
+void wire_time(uint64_t ms)
+{
+    now_ms += ms;
+    for (unsigned i = 0; i < TIMERS_MAX; i++) {
+        uv_timer_t *timer = timers[i];
+        if (!timer || timer->timeout > now_ms) continue;
+        timers[i] = NULL;
+        timer->timer_cb(timer);
+    }
+}
+
+void wire_record(size_t size)
+{
+    record_size = size;
+}
+
+void wire_end_all(void)
+{
+    for (unsigned i = 0; i < WIRES; i++) {
+        if (!wires[i].stream) continue;
+        wire_end(i, true);
+        if (!wires[i].stream) continue;
+        wires[i].reset =
+            true; /* who does not read hears of it when it writes, or by its deadline */
+        wire_written(i, true);
+    }
+    wire_closed();
+}
+
+/* --- libuv: the loop ----------------------------------------------------------------------- */
+
+int uv_loop_init(uv_loop_t *loop)
+{
+    memset(loop, 0, sizeof *loop);
+    return 0;
+}
+
+int uv_loop_close(uv_loop_t *loop)
+{
+    (void)loop;
+    return 0;
+}
+
+int uv_run(uv_loop_t *loop, uv_run_mode mode)
+{
+    (void)loop, (void)mode; /* the fuzzer runs it */
+    return 0;
+}
+
+uint64_t uv_now(const uv_loop_t *loop)
+{
+    (void)loop;
+    return now_ms;
+}
+
+int uv_async_init(uv_loop_t *loop, uv_async_t *async, uv_async_cb called)
+{
+    (void)loop;
+    wake = async;
+    on_wake = called;
+    return 0;
+}
+
+int uv_async_send(uv_async_t *async)
+{
+    (void)async;
+    wake_sent = true;
+    return 0;
+}
+
+int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
+{
+    (void)loop;
+    timer->type = UV_TIMER;
+    return 0;
+}
+
+static unsigned timer_place(const uv_timer_t *timer)
+{
+    unsigned at = 0;
+    while (at < TIMERS_MAX && timers[at] != timer)
+        at++;
+    return at;
+}
+
+int uv_timer_start(uv_timer_t *timer, uv_timer_cb called, uint64_t timeout, uint64_t repeat)
+{
+    FUZZ_CHECK(repeat == 0);
+    unsigned at = timer_place(timer);
+    if (at == TIMERS_MAX) at = timer_place(NULL);
+    FUZZ_CHECK(at < TIMERS_MAX);
+    timers[at] = timer;
+    timer->timer_cb = called;
+    timer->timeout = now_ms + timeout;
+    return 0;
+}
+
+void uv_close(uv_handle_t *handle, uv_close_cb closed)
+{
+    struct wire *wire = handle->type == UV_TIMER ? NULL : wire_of(handle);
+    if (handle->type == UV_TIMER) {
+        unsigned at = timer_place((uv_timer_t *)handle);
+        if (at < TIMERS_MAX) timers[at] = NULL;
+    }
+    for (size_t i = 0; i < closings_count; i++)
+        FUZZ_CHECK(closings[i].handle != handle); /* closed twice */
+    FUZZ_CHECK(closings_count < CLOSINGS_MAX);
+    closings[closings_count].handle = handle;
+    closings[closings_count].closed = closed;
+    closings[closings_count].write = wire ? wire->write : NULL;
+    closings[closings_count++].written = wire ? wire->written : NULL;
+    if (!wire) return;
+    wire->stream = NULL, wire->read = NULL, wire->write = NULL, wire->tls = NULL;
+}
+
+/* --- libuv: streams ------------------------------------------------------------------------ */
+
+uv_buf_t uv_buf_init(char *base, unsigned size)
+{
+    return (uv_buf_t){.base = base, .len = size};
+}
+
+int uv_tcp_init(uv_loop_t *loop, uv_tcp_t *tcp)
+{
+    (void)loop;
+    tcp->type = UV_TCP;
+    return 0;
+}
+
+int uv_tcp_init_ex(uv_loop_t *loop, uv_tcp_t *tcp, unsigned flags)
+{
+    (void)flags;
+    return uv_tcp_init(loop, tcp);
+}
+
+int uv_fileno(const uv_handle_t *handle, uv_os_fd_t *fd_out)
+{
+    (void)handle;
+    *fd_out = socket(AF_INET, SOCK_STREAM, 0); /* for one setsockopt */
+    return 0;
+}
+
+int uv_tcp_bind(uv_tcp_t *tcp, const struct sockaddr *address, unsigned flags)
+{
+    (void)tcp, (void)address, (void)flags;
+    return 0;
+}
+
+int uv_listen(uv_stream_t *stream, int backlog, uv_connection_cb called)
+{
+    (void)backlog;
+    listener = stream;
+    on_connection = called;
+    return 0;
+}
+
+int uv_tcp_getsockname(const uv_tcp_t *tcp, struct sockaddr *name, int *size)
+{
+    (void)tcp, (void)name, (void)size;
+    return UV_ENOTSUP;
+}
+
+int uv_tcp_getpeername(const uv_tcp_t *tcp, struct sockaddr *name, int *size)
+{
+    (void)size;
+    return uv_ip4_addr(wire_of(tcp) == &wires[0] ? "192.0.2.1" : "192.0.2.2", 4000,
+                       (struct sockaddr_in *)name);
+}
+
+int uv_tcp_nodelay(uv_tcp_t *tcp, int enable)
+{
+    (void)tcp, (void)enable;
+    return 0;
+}
+
+int uv_accept(uv_stream_t *server, uv_stream_t *client)
+{
+    (void)server;
+    FUZZ_CHECK(connecting < WIRES);
+    wires[connecting].stream = client;
+    connecting = WIRES;
+    return 0;
+}
+
+int uv_read_start(uv_stream_t *stream, uv_alloc_cb alloc, uv_read_cb read)
+{
+    struct wire *wire = wire_of(stream);
+    FUZZ_CHECK(wire);
+    wire->alloc = alloc;
+    wire->read = read;
+    return 0;
+}
+
+int uv_read_stop(uv_stream_t *stream)
+{
+    struct wire *wire = wire_of(stream);
+    if (wire) wire->read = NULL;
+    return 0;
+}
+
+int uv_try_write(uv_stream_t *stream, const uv_buf_t buffers[], unsigned count)
+{
+    struct wire *wire = wire_of(stream);
+    FUZZ_CHECK(wire && count == 1 && !wire->write);
+    if (wire->reset) return UV_EPIPE;
+    size_t size = buffers[0].len < wire->window ? buffers[0].len : wire->window;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i++) /* each byte is really there */
+        sum += (uint8_t)buffers[0].base[i];
+    (void)*(volatile uint32_t *)&sum;
+    return size ? (int)size : UV_EAGAIN;
+}
+
+int uv_write(uv_write_t *request, uv_stream_t *stream, const uv_buf_t buffers[], unsigned count,
+             uv_write_cb written)
+{
+    struct wire *wire = wire_of(stream);
+    FUZZ_CHECK(wire && count == 1 && buffers[0].len > 0);
+    if (wire->reset || wire->write) return UV_EPIPE;
+    wire->write = request;
+    wire->written = written;
+    return 0;
+}
+
+int uv_shutdown(uv_shutdown_t *request, uv_stream_t *stream, uv_shutdown_cb called)
+{
+    struct wire *wire = wire_of(stream);
+    FUZZ_CHECK(wire && !wire->write);
+    called(request, 0); /* earlier than libuv, which no one may rely on */
+    return 0;
+}
+
+/* --- tls.h --------------------------------------------------------------------------------- */
+
+struct tls_tickets *tls_tickets_open(const struct clock *clock)
+{
+    (void)clock;
+    return NULL;
+}
+
+void tls_tickets_close(struct tls_tickets *tickets)
+{
+    (void)tickets;
+}
+
+godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
+                            char *note_out, size_t note_size, struct tls_context **context_out)
+{
+    static uint8_t context;
+    (void)certificate, (void)key, (void)tickets, (void)note_out, (void)note_size;
+    *context_out = (struct tls_context *)(void *)&context;
+    return GODWIT_OK;
+}
+
+void tls_context_close(struct tls_context *context)
+{
+    (void)context;
+}
+
+static struct record_state *state_of(const struct tls *tls)
+{
+    return (struct record_state *)(void *)tls->ssl;
+}
+
+bool tls_open(struct tls *tls, struct tls_context *context)
+{
+    (void)context;
+    struct record_state *state = calloc(1, sizeof *state);
+    *tls = (struct tls){.ssl = (SSL *)(void *)state};
+    for (unsigned i = 0; i < WIRES; i++) /* the newest has none yet */
+        if (wires[i].stream && !wires[i].tls && !wires[i].alloc) wires[i].tls = state;
+    return state != NULL;
+}
+
+void tls_close(struct tls *tls)
+{
+    free(tls->ssl);
+    *tls = (struct tls){0};
+}
+
+enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, size_t *size_out)
+{
+    struct record_state *state = state_of(tls);
+    *size_out = 0;
+    if (state->broken) return TLS_BROKEN;
+    if (!tls->in_size) return state->ended ? TLS_ENDED : TLS_MORE;
+    if (!state->established) { /* one byte of handshake, answered by one */
+        state->established = true;
+        tls->in++, tls->in_size--;
+        (void)!bytes_add(tls->out, "!", 1);
+        if (!tls->in_size) return TLS_MORE;
+    }
+    size_t size = tls->in_size < record_size ? tls->in_size : record_size;
+    if (size > size_max) size = size_max;
+    memcpy(data_out, tls->in, size);
+    tls->in += size;
+    tls->in_size -= size;
+    *size_out = size;
+    return TLS_DATA;
+}
+
+bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
+{
+    return bytes_add(tls->out, data, size);
+}
+
+void tls_close_notify(struct tls *tls)
+{
+    if (state_of(tls)->established) (void)!bytes_add(tls->out, ".", 1);
+}
+
+bool tls_established(const struct tls *tls)
+{
+    return state_of(tls)->established;
+}
+
+bool tls_resumed(const struct tls *tls)
+{
+    (void)tls;
+    return false;
+}
