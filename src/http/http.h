@@ -191,6 +191,10 @@ GODWIT_MUST_USE godwit_err http_check(const struct http_options *options, char *
  * (BUSY: the port is taken; FORMAT: certificate or key; IO: the rest). */
 GODWIT_MUST_USE godwit_err http_open(const struct http_options *options, char *note_out,
                                      size_t note_size, struct http_server **server_out);
+/* Shows another certificate from the next connection on; those that are open keep theirs. On
+ * failure (FORMAT, with a note) the one before stays. From any one thread. */
+GODWIT_MUST_USE godwit_err http_certificate(struct http_server *server, const char *certificate,
+                                            const char *key, char *note_out, size_t note_size);
 uint16_t http_port(const struct http_server *server);
 /* Drains: no new connections, idle ones close, running requests are answered, at most drain_ms;
  * then closes what is left, ends the loops and frees the server. NULL is fine. */

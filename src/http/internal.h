@@ -252,7 +252,8 @@ struct loop {
     uv_tcp_t nobody; /* takes a connection that there is no memory for */
     bool turning_away, turn_away_owed;
     struct http_server *server;
-    struct tls_context *tls;
+    struct tls_context *tls, *tls_next; /* tls_next: to be taken by on_wake; under the mutex */
+   
     pthread_t thread; /* as the loop itself knows it */
     pthread_t joined; /* as http_close knows it */
     bool has_thread, draining, ending;

@@ -88,7 +88,13 @@ static void on_wake(uv_async_t *wake)
         conn_event(exchange, posted);
     pthread_mutex_lock(&loop->mutex);
     bool drain = loop->drain_wanted && !loop->draining;
+    struct tls_context *next = loop->tls_next;
+    loop->tls_next = NULL;
     pthread_mutex_unlock(&loop->mutex);
+    if (next) {
+        tls_context_close(loop->tls);
+        loop->tls = next;
+    }
     if (drain) loop_drain(loop);
 }
 
@@ -201,6 +207,7 @@ static void loop_free(struct loop *loop)
     int left = uv_loop_close(&loop->uv);
     if (left) LOG(ERROR, "http_loop_left", "error=%s", uv_err_name(left));
     tls_context_close(loop->tls);
+    tls_context_close(loop->tls_next);
     bytes_free(&loop->out);
     bytes_free(&loop->head);
     pthread_mutex_destroy(&loop->mutex);
@@ -283,6 +290,30 @@ godwit_err http_open(const struct http_options *options, char *note_out, size_t 
     }
     *server_out = server;
     return GODWIT_OK;
+}
+
+/* One context a loop, all made before the first is handed over. */
+godwit_err http_certificate(struct http_server *server, const char *certificate, const char *key,
+                            char *note_out, size_t note_size)
+{
+    struct tls_context *contexts[LOOPS_MAX] = {NULL};
+    godwit_err err = GODWIT_OK;
+    for (unsigned i = 0; i < server->loops_count && !err; i++)
+        err = tls_context_open(certificate, key, server->tickets, note_out, note_size,
+                               &contexts[i]);
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        struct loop *loop = server->loops[i];
+        struct tls_context *unused = contexts[i];
+        if (!err) {
+            pthread_mutex_lock(&loop->mutex);
+            unused = loop->tls_next;
+            loop->tls_next = contexts[i];
+            uv_async_send(&loop->wake);
+            pthread_mutex_unlock(&loop->mutex);
+        }
+        tls_context_close(unused);
+    }
+    return err;
 }
 
 uint16_t http_port(const struct http_server *server)

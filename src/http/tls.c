@@ -149,6 +149,7 @@ static long window_ctrl(BIO *bio, int command, long number, void *pointer)
 struct tls_context {
     SSL_CTX *ctx;
     BIO_METHOD *window;
+    size_t holders; /* its loop and each open connection */
 };
 
 static BIO *pem_open(const char *source)
@@ -209,6 +210,7 @@ godwit_err tls_context_open(const char *certificate, const char *key, struct tls
     context->ctx = SSL_CTX_new(TLS_server_method());
     context->window = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "window");
     if (!context->ctx || !context->window) abort();
+    context->holders = 1;
     BIO_meth_set_read(context->window, window_read);
     BIO_meth_set_write(context->window, window_write);
     BIO_meth_set_ctrl(context->window, window_ctrl);
@@ -232,7 +234,7 @@ godwit_err tls_context_open(const char *certificate, const char *key, struct tls
 
 void tls_context_close(struct tls_context *context)
 {
-    if (!context) return;
+    if (!context || --context->holders) return;
     SSL_CTX_free(context->ctx);
     BIO_meth_free(context->window);
     free(context);
@@ -242,7 +244,8 @@ void tls_context_close(struct tls_context *context)
 
 bool tls_open(struct tls *tls, struct tls_context *context)
 {
-    *tls = (struct tls){.ssl = SSL_new(context->ctx)};
+    *tls = (struct tls){.ssl = SSL_new(context->ctx), .context = context};
+    context->holders++;
     BIO *bio = BIO_new(context->window);
     if (!tls->ssl || !bio) {
         BIO_free(bio);
@@ -260,6 +263,7 @@ bool tls_open(struct tls *tls, struct tls_context *context)
 void tls_close(struct tls *tls)
 {
     SSL_free(tls->ssl);
+    tls_context_close(tls->context);
     *tls = (struct tls){0};
 }
 

@@ -23,10 +23,12 @@ struct tls_context;
 GODWIT_MUST_USE godwit_err tls_context_open(const char *certificate, const char *key,
                                             struct tls_tickets *tickets, char *note_out,
                                             size_t note_size, struct tls_context **context_out);
+/* The context itself lives until its last connection is closed. On the thread of its loop. */
 void tls_context_close(struct tls_context *context);
 
 struct tls {
     SSL *ssl;
+    struct tls_context *context; /* the one it was opened with */
     /* The window of network bytes that tls_read may take from; the caller keeps what is left. */
     const uint8_t *in;
     size_t in_size;
