@@ -165,6 +165,12 @@ bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[stati
 
 /* ---- claims ---- */
 
+struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32])
+{
+    struct claim *claim = index_find(&fleet->claims_by_digest, claim_sha256);
+    return claim && fleet_same_secret(claim->claim_sha256, claim_sha256) ? claim : NULL;
+}
+
 godwit_err claim_create(struct fleet *fleet, struct db *db, const struct product *product,
                         uint32_t count, const uint8_t claim_sha256[static 32], int64_t now_s)
 {

@@ -41,6 +41,8 @@ GODWIT_MUST_USE godwit_err account_sweep(struct fleet *fleet, struct db *db, int
 bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[static 32],
                            int64_t now_s);
 
+/* NULL: unknown; the comparison takes constant time. Lock held. */
+struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32]);
 GODWIT_MUST_USE godwit_err claim_create(struct fleet *fleet, struct db *db,
                                         const struct product *product, uint32_t count,
                                         const uint8_t claim_sha256[static 32], int64_t now_s);

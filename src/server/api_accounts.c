@@ -1,4 +1,4 @@
-/* Logging in, and letting devices join. */
+/* Letting devices join: claim tokens, and the initial policy of an agent's build. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -7,102 +7,6 @@
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/secret.h"
-
-#define SESSION_S (12 * 3600)
-#define PASSWORD_MAX 256
-/* A hash of nothing anyone knows: an unknown user takes as long as a wrong password. */
-#define NOBODY                                             \
-    "$argon2id$v=19$m=19456,t=2,p=1$Z29kd2l0bm9ib2R5ISEh$" \
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-/* ---- login ---- */
-
-struct login {
-    struct change change; /* first: a change is a login */
-    char user[33], token[80];
-    int64_t now_s;
-};
-
-static godwit_err login_run(struct change *change)
-{
-    struct login *login = (struct login *)change;
-    uint8_t digest[32];
-    secret_sha256(login->token, strlen(login->token), digest);
-    return account_add_token(&change->app->fleet, change->app->db, login->user, digest,
-                             login->now_s, login->now_s + SESSION_S);
-}
-
-static void login_reply(struct change *change, godwit_err err)
-{
-    struct login *login = (struct login *)change;
-    if (err) {
-        problem_of_error(change->request, err);
-        return;
-    }
-    LOG(INFO, "login", "user=\"%s\" peer=%s", login->user, change->request->peer);
-    reply_json(change->request, 200,
-               json_pack("{s:s, s:I}", "token", login->token, "expires",
-                         (json_int_t)(login->now_s + SESSION_S)));
-}
-
-/* OK, TRUST (wrong), or BUSY (two hashes run already). */
-static godwit_err check_password(struct app *app, const char *user, const char *password)
-{
-    char hash[SECRET_HASH_MAX];
-    if (sem_trywait(&app->passwords)) return GODWIT_ERR_BUSY;
-    struct db *db = app_reader_take(app);
-    godwit_err err = db ? account_password(db, user, hash, sizeof hash) : GODWIT_ERR_IO;
-    if (db) app_reader_give(app, db);
-    bool good = password_is_good(err ? NOBODY : hash, password);
-    sem_post(&app->passwords);
-    return !err && good ? GODWIT_OK : GODWIT_ERR_TRUST;
-}
-
-static bool make_session(struct login *login)
-{
-    uint8_t secret[32];
-    char hex[65];
-    if (secret_random(secret, sizeof secret)) return false;
-    godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(login->token, sizeof login->token, "gws.%s", hex);
-    return true;
-}
-
-static void log_in(struct http_request *request, struct login *login, const char *password)
-{
-    godwit_err err = check_password(request->app, login->user, password);
-    if (err == GODWIT_ERR_BUSY) {
-        problem(request, 503, "busy", "two passwords are being checked; try again in a second",
-                NULL);
-    } else if (err) {
-        LOG(WARN, "login_refused", "peer=%s", request->peer);
-        problem(request, 401, "wrong-password", "user or password is wrong", NULL);
-    } else if (!make_session(login)) {
-        problem_of_error(request, GODWIT_ERR_IO);
-    } else {
-        change_submit(&login->change, NULL);
-    }
-}
-
-void handle_login(struct http_request *request)
-{
-    struct app *app = request->app;
-    json_t *body = body_object(request);
-    if (!body) return;
-    struct login *login = arena_zalloc(request->arena, sizeof *login);
-    const char *user = login ? body_text(request, body, "user", 32) : NULL;
-    const char *password = user ? body_text(request, body, "password", PASSWORD_MAX) : NULL;
-    if (password) {
-        snprintf(login->user, sizeof login->user, "%s", user);
-        login->now_s = clock_unix_s(app->clock);
-        login->change.app = app;
-        login->change.request = request;
-        login->change.run = login_run;
-        login->change.reply = login_reply;
-        log_in(request, login, password);
-    }
-    json_decref(body);
-}
 
 /* ---- claims ---- */
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "fleet/schema.h"
 #include "server/data_dir.h"
+#include "server/logins.h"
 #include "server/problem.h"
 #include "server/text_file.h"
 
@@ -211,6 +212,7 @@ static godwit_err open_threads(struct app *app, char *note, size_t note_size)
 {
     const struct writer_hooks hooks = {app, group_begin, group_commit, job_begin, job_end};
     godwit_err err = work_pool_open(WORKERS, WORKER_JOBS_MAX, &app->workers);
+    if (!err) err = logins_open(app);
     if (!err) err = writer_open(&hooks, 1, GROUP_MAX, WRITER_JOBS_MAX, &app->writer);
     return err ? fail(err, note, note_size, "%s can not be started: %s", "a thread") : GODWIT_OK;
 }
@@ -248,7 +250,6 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     app->lock_fd = app->blobs.dir_fd = -1;
     app->started_s = clock_unix_s(app->clock);
     pthread_mutex_init(&app->readers_lock, NULL);
-    sem_init(&app->passwords, 0, APP_PASSWORDS_AT_ONCE);
     fleet_init(&app->fleet);
     password_out[0] = 0;
     godwit_err err = open_storage(app, note_out, note_size);
@@ -263,6 +264,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
 void app_close(struct app *app)
 {
     bool more = app->db && app->writer;
+    logins_close(app->logins);
     writer_close(app->writer);
     work_pool_close(app->workers);
     while (more && !group_begin(app)) {
@@ -274,8 +276,8 @@ void app_close(struct app *app)
     db_close(app->db);
     blobs_close(&app->blobs);
     deploy_keys_close(&app->deploy_keys);
+    given_chain_free(&app->chain);
     fleet_deinit(&app->fleet);
     pthread_mutex_destroy(&app->readers_lock);
-    sem_destroy(&app->passwords);
     if (app->lock_fd >= 0) close(app->lock_fd);
 }

@@ -1,21 +1,20 @@
 /* The wiring handed to each handler; there are no globals. One app is one data directory. */
 #pragma once
 
-#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "fleet/fleet.h"
 #include "http/http.h"
 #include "server/deploy_keys.h"
+#include "server/given_chain.h"
 #include "server/server.h"
 
 #define APP_READERS_MAX 4
-#define APP_PASSWORDS_AT_ONCE 2
 #define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
 
 /* What `serve` was told; see settings.c. */
 struct settings {
-    const char *data, *listen, *tls_cert, *tls_key, *name;
+    const char *data, *listen, *tls_cert, *tls_key, *ca, *name;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops;
 };
@@ -32,10 +31,11 @@ struct app {
     uint8_t ca_sha256[32];          /* of the CA's SubjectPublicKeyInfo */
     uint8_t next_ca[32]; /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
+    struct given_chain chain; /* of --tls-cert; zero: our own is shown */
     int lock_fd;
     bool is_data_open; /* others can look into the data directory */
     int64_t started_s;
-    sem_t passwords; /* hashes at once: each takes 19 MiB */
+    struct logins *logins;
     /* private: app.c */
     bool group_failed;
     pthread_mutex_t readers_lock;
@@ -56,8 +56,9 @@ void app_note_full(const char *data, char *note_out, size_t note_size);
 void app_close(struct app *app);
 /* Every few seconds: facts to the database, and the sequence mark ahead of the clock. */
 void app_tick(struct app *app);
-/* server.json, once the address is known. */
-GODWIT_MUST_USE godwit_err app_announce(struct app *app, const char *url);
+/* server.json, once the address is known; connect: where to dial instead of looking the name in the
+ * url up, or "". */
+GODWIT_MUST_USE godwit_err app_announce(struct app *app, const char *url, const char *connect);
 
 /* A read connection of one's own until it is given back; NULL when the database can not be opened.
  */
@@ -84,3 +85,5 @@ uint64_t app_now_ms(const struct app *app);
 
 extern const struct http_route ROUTES[];
 extern const size_t ROUTES_COUNT;
+/* Fills in what a server of this app needs: routes with their gate, workers, clock. */
+void routes_serve(struct app *app, struct http_options *options);

@@ -23,9 +23,10 @@
 
 #define DAY_S (24L * 3600)
 #define CA_DAYS (20 * 365)
-#define SERVER_DAYS (10 * 365)
+#define SERVER_DAYS 365
 #define RENEW_DAYS 30
-#define ALWAYS_NAMED "DNS:localhost,IP:127.0.0.1"
+#define ALWAYS_NAMED "DNS:localhost,IP:127.0.0.1,IP:::1"
+#define NAMES_MAX 4096
 
 struct pair {
     EVP_PKEY *key;
@@ -130,7 +131,7 @@ static bool is_address(const char *name)
 /* "a.example,192.168.1.4" → "DNS:localhost,IP:127.0.0.1,DNS:a.example,IP:192.168.1.4" */
 static void alternative_names(const char *names, char *out, size_t size_max)
 {
-    char copy[512], *rest = copy;
+    char copy[NAMES_MAX], *rest = copy;
     snprintf(copy, sizeof copy, "%s", names ? names : "");
     size_t used = (size_t)snprintf(out, size_max, "%s", ALWAYS_NAMED);
     for (char *name; (name = strsep(&rest, ", ")) && used < size_max;)
@@ -141,7 +142,7 @@ static void alternative_names(const char *names, char *out, size_t size_max)
 
 static bool make_server(struct pair *server, const struct pair *ca, const char *names)
 {
-    char alternative[1024];
+    char alternative[2 * NAMES_MAX];
     alternative_names(names, alternative, sizeof alternative);
     return begin(server, "godwit", SERVER_DAYS) &&
            X509_set_issuer_name(server->certificate, X509_get_subject_name(ca->certificate)) &&
@@ -156,15 +157,18 @@ static bool make_server(struct pair *server, const struct pair *ca, const char *
            X509_sign(server->certificate, ca->key, EVP_sha256());
 }
 
-static bool covers(const X509 *certificate, const char *names)
+bool certificate_is_for(X509 *certificate, const char *host)
 {
-    char copy[512], *rest = copy;
+    return (is_address(host) ? X509_check_ip_asc(certificate, host, 0)
+                             : X509_check_host(certificate, host, 0, 0, NULL)) == 1;
+}
+
+static bool covers(X509 *certificate, const char *names)
+{
+    char copy[NAMES_MAX], *rest = copy;
     snprintf(copy, sizeof copy, "%s", names ? names : "");
     for (char *name; (name = strsep(&rest, ", "));) {
-        if (!*name) continue;
-        int found = is_address(name) ? X509_check_ip_asc((X509 *)certificate, name, 0)
-                                     : X509_check_host((X509 *)certificate, name, 0, 0, NULL);
-        if (found != 1) return false;
+        if (*name && !certificate_is_for(certificate, name)) return false;
     }
     return true;
 }
@@ -265,6 +269,16 @@ godwit_err certificate_ensure(const char *folder, const char *names)
     return err;
 }
 
+godwit_err certificate_key_digest(X509 *certificate, uint8_t digest_out[static 32])
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    if (size <= 0) return GODWIT_ERR_FORMAT;
+    bool good = EVP_Digest(der, (size_t)size, digest_out, NULL, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(der);
+    return good ? GODWIT_OK : GODWIT_ERR_IO;
+}
+
 godwit_err certificate_ca_digest(const char *path, uint8_t digest_out[static 32])
 {
     FILE *file = fopen(path, "r");
@@ -273,13 +287,9 @@ godwit_err certificate_ca_digest(const char *path, uint8_t digest_out[static 32]
     for (X509 *next; (next = PEM_read_X509(file, NULL, NULL, NULL)); last = next)
         X509_free(last);
     fclose(file);
-    unsigned char *der = NULL;
-    int size = last ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(last), &der) : -1;
+    godwit_err err = last ? certificate_key_digest(last, digest_out) : GODWIT_ERR_FORMAT;
     X509_free(last);
-    if (size <= 0) return GODWIT_ERR_FORMAT;
-    bool good = EVP_Digest(der, (size_t)size, digest_out, NULL, EVP_sha256(), NULL) == 1;
-    OPENSSL_free(der);
-    return good ? GODWIT_OK : GODWIT_ERR_IO;
+    return err;
 }
 
 /* ---- the next CA ---- */

@@ -1,6 +1,8 @@
 /* The server's own certificates: a CA that lives long and a server certificate under it. */
 #pragma once
 
+#include <openssl/types.h>
+
 #include "base/err.h"
 #include "base/span.h"
 
@@ -20,5 +22,10 @@ GODWIT_MUST_USE godwit_err certificate_switch(const char *folder);
 /* The CA that devices are told to take as their next: the prepared one, or behind a switch the
  * present one, for those that slept; else zero. */
 GODWIT_MUST_USE godwit_err certificate_announced(const char *folder, uint8_t digest_out[static 32]);
+/* SHA-256 of a certificate's SubjectPublicKeyInfo: what devices know a CA by. */
+GODWIT_MUST_USE godwit_err certificate_key_digest(X509 *certificate,
+                                                  uint8_t digest_out[static 32]);
+/* Whether it is for this host name or address. */
+bool certificate_is_for(X509 *certificate, const char *host);
 /* SHA-256 of the SubjectPublicKeyInfo of the last certificate in a PEM file: the CA of a chain. */
 GODWIT_MUST_USE godwit_err certificate_ca_digest(const char *path, uint8_t digest_out[static 32]);

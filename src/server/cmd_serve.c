@@ -10,6 +10,7 @@
 #include "server/secret_files.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/shown_certificate.h"
 #include "server/text_file.h"
 
 #define TICK_S 2
@@ -60,11 +61,16 @@ static void greet(const struct app *app, const char *url, const char *password)
     fflush(stdout);
 }
 
-static void wait_for_signal(struct app *app, const sigset_t *signals)
+static void wait_for_signal(struct app *app, struct http_server *server, const sigset_t *signals)
 {
     const struct timespec tick = {.tv_sec = TICK_S};
-    while (sigtimedwait(signals, NULL, &tick) < 0)
+    struct shown_certificate shown = {0};
+    for (;;) {
+        int signal_number = sigtimedwait(signals, NULL, &tick);
+        if (signal_number == SIGINT || signal_number == SIGTERM) return;
         app_tick(app);
+        shown_certificate_tick(&shown, app, server, signal_number == SIGHUP);
+    }
 }
 
 /* No start goes on with open secrets. A first start makes nothing before it is sure of what it was
@@ -72,10 +78,7 @@ static void wait_for_signal(struct app *app, const sigset_t *signals)
 static bool rehearse(const struct settings *settings, char *note, size_t note_size)
 {
     char path[512], address[64];
-    struct http_options options = {.certificate = settings->tls_cert,
-                                   .key = settings->tls_key,
-                                   .address = address,
-                                   .loops = 1};
+    struct http_options options = {.key = settings->tls_key, .address = address, .loops = 1};
     if (secret_files_check(settings->data, settings->tls_key, note, note_size)) return false;
     folder_path(settings->data, "godwit.db", path, sizeof path);
     if (path_exists(path)) return true;
@@ -83,42 +86,41 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
         app_note_full(settings->data, note, note_size);
         return false;
     }
-    return !settings_listen(settings->listen, address, sizeof address, &options.port) &&
-           !http_check(&options, note, note_size);
+    struct given_chain chain = {0};
+    bool is_good = !settings_listen(settings->listen, address, sizeof address, &options.port) &&
+                   (!settings->tls_cert || !given_chain_load(settings->tls_cert, settings->ca,
+                                                             &chain, note, note_size));
+    options.certificate = chain.pem;
+    is_good = is_good && !http_check(&options, note, note_size);
+    given_chain_free(&chain);
+    return is_good;
 }
 
 static int serve(struct app *app, const char *password, const sigset_t *signals)
 {
     struct http_server *server = NULL;
-    char address[64], note[512], url[128];
-    struct http_options options = {.certificate = app->cert_path,
+    char address[64], note[512], url[320], connect[96];
+    struct http_options options = {.certificate = shown_certificate_pem(app),
                                    .key = app->key_path,
                                    .address = address,
                                    .loops = app->settings->loops,
-                                   .routes = ROUTES,
-                                   .routes_count = ROUTES_COUNT,
-                                   .app = app,
-                                   .workers = app->workers,
-                                   .limits.arena_max = REPLY_MAX,
-                                   .clock = app->clock};
+                                   .limits.arena_max = REPLY_MAX};
+    routes_serve(app, &options);
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
     size_t devices_count = app->fleet.devices_count; /* before the loops share it */
     if (http_open(&options, note, sizeof note, &server)) {
         tell_password(password);
         return complain(note);
     }
-    bool any = !strcmp(address, "0.0.0.0") || !strcmp(address, "::");
-    const char *host = any ? "127.0.0.1" : address;
-    snprintf(url, sizeof url, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host,
-             http_port(server));
+    shown_certificate_url(app, http_port(server), url, connect);
     int status =
-        app_announce(app, url)
+        app_announce(app, url, connect)
             ? complain("server.json in the data directory can not be written; is the disk full?")
             : 0;
     if (!status) {
         greet(app, url, password);
         LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
-        wait_for_signal(app, signals);
+        wait_for_signal(app, server, signals);
         LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }
     http_close(server, DRAIN_MS);
@@ -135,6 +137,7 @@ int cmd_serve(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -4,17 +4,16 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/device.h"
-#include "server/device_token.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 
 enum access { ACCESS_ALLOWED, ACCESS_STRANGER, ACCESS_NO_FILE, ACCESS_NOT_OFFERED };
 
-static enum access judge(struct app *app, const char *bearer, const uint8_t digest[static 32])
+static enum access judge(struct app *app, const uint8_t token_sha256[static 32],
+                         const uint8_t digest[static 32])
 {
-    uint8_t token_sha256[32];
     enum access access = ACCESS_ALLOWED;
-    if (!bearer || device_token_digest(bearer, token_sha256)) return ACCESS_STRANGER;
     fleet_lock(&app->fleet);
     const struct device *device = device_find_by_token(&app->fleet, token_sha256);
     if (!device)
@@ -55,7 +54,7 @@ void handle_image(struct http_request *request)
     uint8_t digest[32];
     bool is_digest = hex && !godwit_hex_decode(hex, strlen(hex), digest, sizeof digest);
     if (!is_digest) memset(digest, 0, sizeof digest);
-    switch (judge(request->app, http_bearer(request), digest)) {
+    switch (judge(request->app, permission_digest(request), digest)) {
     case ACCESS_ALLOWED:
         reply_file(request, digest);
         return;

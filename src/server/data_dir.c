@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/account.h"
-#include "server/certificate.h"
 #include "server/secret.h"
 #include "server/secret_files.h"
+#include "server/shown_certificate.h"
 #include "server/text_file.h"
 
 static bool has_account(struct app *app)
@@ -30,56 +30,11 @@ static godwit_err open_deploy_keys(struct app *app, char *note, size_t note_size
     return err;
 }
 
-static godwit_err open_own_certificate(struct app *app, char *note, size_t note_size)
-{
-    char folder[FILE_PATH_MAX - 32];
-    folder_path(app->settings->data, "tls", folder, sizeof folder);
-    folder_path(folder, "ca.pem", app->ca_path, sizeof app->ca_path);
-    folder_path(folder, "server.pem", app->cert_path, sizeof app->cert_path);
-    folder_path(folder, "server-key.pem", app->key_path, sizeof app->key_path);
-    godwit_err err = GODWIT_OK;
-    bool lost = has_account(app) && !path_exists(app->ca_path);
-    if (!lost) err = certificate_ensure(folder, app->settings->name);
-    if (!lost && !err) return certificate_announced(folder, app->next_ca);
-    if (lost || err == GODWIT_ERR_MISSING)
-        snprintf(note, note_size,
-                 "%s/ca.pem or ca-key.pem is missing; put it back from a backup, for devices trust "
-                 "no other",
-                 folder);
-    else
-        snprintf(note, note_size, "the certificate in %s can not be made: %s", folder,
-                 godwit_err_sentence(err));
-    return lost ? GODWIT_ERR_MISSING : err;
-}
-
-static godwit_err open_given_certificate(struct app *app, char *note, size_t note_size)
-{
-    const struct settings *settings = app->settings;
-    const char *const paths[] = {settings->tls_cert, settings->tls_key};
-    for (size_t i = 0; i < 2; i++)
-        if (!path_exists(paths[i])) {
-            snprintf(note, note_size, "there is no file %s; check --tls-cert and --tls-key",
-                     paths[i]);
-            return GODWIT_ERR_MISSING;
-        }
-    snprintf(app->cert_path, sizeof app->cert_path, "%s", settings->tls_cert);
-    snprintf(app->key_path, sizeof app->key_path, "%s", settings->tls_key);
-    snprintf(app->ca_path, sizeof app->ca_path, "%s", settings->tls_cert);
-    return GODWIT_OK;
-}
-
 godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
 {
-    bool given = app->settings->tls_cert != NULL;
     app->is_data_open = secret_files_tighten(app->settings->data);
     godwit_err err = open_deploy_keys(app, note_out, note_size);
-    if (!err)
-        err = given ? open_given_certificate(app, note_out, note_size)
-                    : open_own_certificate(app, note_out, note_size);
-    if (err) return err;
-    err = certificate_ca_digest(app->ca_path, app->ca_sha256);
-    if (err) snprintf(note_out, note_size, "%s holds no certificate (PEM)", app->ca_path);
-    return err;
+    return err ? err : shown_certificate_open(app, has_account(app), note_out, note_size);
 }
 
 /* "gwa." and 64 hex digits, without the line's end; MISSING where the file holds no such text. */
@@ -145,12 +100,13 @@ godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
     return err;
 }
 
-godwit_err app_announce(struct app *app, const char *url)
+godwit_err app_announce(struct app *app, const char *url, const char *connect)
 {
-    char path[FILE_PATH_MAX], text[FILE_PATH_MAX + 256];
+    char path[FILE_PATH_MAX], text[FILE_PATH_MAX + 640];
     bool own = !app->settings->tls_cert;
     folder_path(app->settings->data, "server.json", path, sizeof path);
-    snprintf(text, sizeof text, "{\"url\": \"%s\", \"ca\": \"%s\"}\n", url,
-             own ? "tls/ca.pem" : app->ca_path);
+    snprintf(text, sizeof text, "{\"url\": \"%s\", \"ca\": \"%s\"%s%s%s}\n", url,
+             own ? "tls/ca.pem" : app->ca_path, *connect ? ", \"connect\": \"" : "", connect,
+             *connect ? "\"" : "");
     return text_file_write(path, text, 0644);
 }

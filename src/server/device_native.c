@@ -2,19 +2,19 @@
  *
  * On the loop: decode → find the device → take its facts → decide → sign → encode; no SQL. Only
  * what must be committed first (device_take says so) goes through the writer, and is answered
- * behind the commit by the very same code. Malformed bytes are refused before anything is looked
- * up, so they change nothing. */
+ * behind the commit by the very same code. Malformed bytes are refused before anything is taken,
+ * so they change nothing. Who calls was found by the gate (server/permission.h). */
 #include <stdio.h>
 
 #include "base/log.h"
 #include "fleet/device.h"
-#include "server/device_token.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
+#include "server/secret.h"
 #include "server/views.h"
 
 #define PENDING_INTERVAL_S 60
-#define CLAIM_PREFIX "gw1."
 
 /* One check-in that goes through the writer. */
 struct pending {
@@ -168,16 +168,6 @@ static void submit(struct http_request *request, const struct pending *template)
 
 /* ---- on the loop ---- */
 
-/* "gw1.<claim>.<spki>" → digest of the claim; the rest is for the device. */
-static godwit_err read_claim(const char *bearer, uint8_t digest_out[static 32])
-{
-    const char *claim = bearer + strlen(CLAIM_PREFIX);
-    size_t size = strcspn(claim, ".");
-    if (size == 0 || size > 64) return GODWIT_ERR_FORMAT;
-    secret_sha256(claim, size, digest_out);
-    return GODWIT_OK;
-}
-
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
@@ -208,23 +198,17 @@ static void claim(struct http_request *request, struct pending *pending)
 void handle_checkin(struct http_request *request)
 {
     struct pending pending = {0};
-    const char *bearer = http_bearer(request);
+    bool is_claim = permission_caller(request) == CALLER_CLAIM;
     godwit_err err = godwit_checkin_decode((const char *)request->body.data, request->body.size,
                                            &pending.checkin);
-    bool is_claim = bearer && !strncmp(bearer, CLAIM_PREFIX, strlen(CLAIM_PREFIX));
     if (err || (is_claim && !pending.checkin.has_token)) {
         problem(request, 400, "malformed",
                 "the check-in is not what the protocol says; see docs/PROTOCOL.md, section 1.2",
                 NULL);
         return;
     }
+    memcpy(is_claim ? pending.claim_sha256 : pending.token_sha256, permission_digest(request), 32);
     if (is_claim)
-        err = read_claim(bearer, pending.claim_sha256);
-    else
-        err = bearer ? device_token_digest(bearer, pending.token_sha256) : GODWIT_ERR_FORMAT;
-    if (err)
-        send_stranger(request);
-    else if (is_claim)
         claim(request, &pending);
     else
         check_in(request, &pending);

@@ -1,17 +1,19 @@
-/* The list of handlers; routes.c says who may call them. */
+/* The list of handlers; routes.c says who may call them, and nobody else comes so far. */
 #pragma once
 
 #include "server/app.h"
 
-/* device_native.c, content.c: the device is found and checked by the handler itself. */
+/* device_native.c, content.c */
 void handle_checkin(struct http_request *request);
 void handle_image(struct http_request *request);
 
 /* intake.c */
 extern const struct http_upload UPLOAD_IMAGE;
 
-/* api_*.c */
+/* api_login.c */
 void handle_login(struct http_request *request);
+
+/* api_*.c */
 void handle_claims(struct http_request *request);
 void handle_seed(struct http_request *request);
 void handle_status(struct http_request *request);
@@ -26,6 +28,3 @@ void handle_events(struct http_request *request);
 void handle_accept(struct http_request *request);
 void handle_reject(struct http_request *request);
 void handle_health(struct http_request *request);
-
-/* routes.c: true when the bearer is a good API token; else 401 was answered. */
-bool operator_allowed(struct http_request *request);

@@ -1,72 +1,55 @@
-/* The one table of what the server answers, and the one gate in front of operators' handlers. */
-#include "fleet/account.h"
+/* The one table of what the service answers: address, body, handler, and who may call it. */
 #include "server/handlers.h"
-#include "server/problem.h"
-#include "server/secret.h"
+#include "server/permission.h"
 
 #define BODY_MAX 65536
-#define UPLOAD_MAX (64U << 20) /* the intake refuses far below this, with its own sentence */
+#define LOGIN_BODY_MAX 4096
+#define DEPLOY_BODY_MAX (1U << 20)
+#define UPLOAD_MAX (64U << 20) /* the upload refuses far below this, with its own sentence */
 
-bool operator_allowed(struct http_request *request)
-{
-    struct app *app = request->app;
-    const char *bearer = http_bearer(request);
-    bool good = false;
-    if (bearer) {
-        uint8_t digest[32];
-        secret_sha256(bearer, strlen(bearer), digest);
-        fleet_lock(&app->fleet);
-        good = account_token_is_good(&app->fleet, digest, clock_unix_s(app->clock));
-        fleet_unlock(&app->fleet);
-    }
-    if (!good)
-        problem(request, 401, "unauthorized",
-                "this needs an API token that is good; get one with `godwit login`", NULL);
-    return good;
-}
+static const struct permission ANYBODY = {CALLER_NOBODY, NULL, NULL};
+static const struct permission DEVICE = {CALLER_DEVICE, "unknown-token",
+                                         "no device has this token; claim it first"};
+static const struct permission MEMBER = {
+    CALLER_DEVICE | CALLER_CLAIM, "unknown-token",
+    "no device has this token, or no such claim token was made; claim the device first"};
+static const struct permission OPERATOR = {
+    CALLER_OPERATOR, "unauthorized",
+    "this needs an API token that is good; get one with `godwit login`"};
 
-/* route_extra is the handler behind the gate. */
-struct guarded {
-    http_handler *handle;
-};
-
-static void guarded(struct http_request *request)
-{
-    const struct guarded *behind = request->route_extra;
-    if (operator_allowed(request)) behind->handle(request);
-}
-
-#define OPEN(method, pattern, mode, body_max, handler)                            \
-    {                                                                             \
-        HTTP_METHOD_##method, pattern, HTTP_##mode, body_max, handler, NULL, NULL \
-    }
-#define OPERATOR(method, pattern, body_max, handler)                         \
-    {                                                                        \
-        HTTP_METHOD_##method, pattern, HTTP_WORKER, body_max, guarded, NULL, \
-            &(const struct guarded)                                          \
-        {                                                                    \
-            handler                                                          \
-        }                                                                    \
+#define ROUTE(method, pattern, mode, body_max, permission, handler)                      \
+    {                                                                                    \
+        HTTP_METHOD_##method, pattern, HTTP_##mode, body_max, handler, NULL, &permission \
     }
 
 const struct http_route ROUTES[] = {
-    OPEN(POST, "/v1/checkin", INLINE, GODWIT_CHECKIN_REQUEST_MAX, handle_checkin),
-    OPEN(GET, "/v1/image/{digest}", WORKER, 0, handle_image),
-    OPEN(GET, "/healthz", INLINE, 0, handle_health),
-    OPEN(POST, "/api/v1/login", WORKER, BODY_MAX, handle_login),
-    {HTTP_METHOD_PUT, "/api/v1/images", HTTP_UPLOAD, UPLOAD_MAX, NULL, &UPLOAD_IMAGE, NULL},
-    OPERATOR(GET, "/api/v1/status", 0, handle_status),
-    OPERATOR(GET, "/api/v1/releases", 0, handle_releases),
-    OPERATOR(DELETE, "/api/v1/releases/{product}/{version}", 0, handle_delete),
-    OPERATOR(GET, "/api/v1/rollouts", 0, handle_rollouts),
-    OPERATOR(POST, "/api/v1/rollouts", 1U << 20, handle_deploy),
-    OPERATOR(GET, "/api/v1/rollouts/{id}", 0, handle_rollout),
-    OPERATOR(GET, "/api/v1/devices", 0, handle_devices),
-    OPERATOR(GET, "/api/v1/devices/{id}", 0, handle_device),
-    OPERATOR(GET, "/api/v1/devices/{id}/events", 0, handle_events),
-    OPERATOR(POST, "/api/v1/devices/{id}/accept", BODY_MAX, handle_accept),
-    OPERATOR(POST, "/api/v1/devices/{id}/reject", BODY_MAX, handle_reject),
-    OPERATOR(POST, "/api/v1/claims", BODY_MAX, handle_claims),
-    OPERATOR(GET, "/api/v1/products/{name}/seed", 0, handle_seed),
+    ROUTE(POST, "/v1/checkin", INLINE, GODWIT_CHECKIN_REQUEST_MAX, MEMBER, handle_checkin),
+    ROUTE(GET, "/v1/image/{digest}", WORKER, 0, DEVICE, handle_image),
+    ROUTE(GET, "/healthz", INLINE, 0, ANYBODY, handle_health),
+    ROUTE(POST, "/api/v1/login", WORKER, LOGIN_BODY_MAX, ANYBODY, handle_login),
+    {HTTP_METHOD_PUT, "/api/v1/images", HTTP_UPLOAD, UPLOAD_MAX, NULL, &UPLOAD_IMAGE, &OPERATOR},
+    ROUTE(GET, "/api/v1/status", WORKER, 0, OPERATOR, handle_status),
+    ROUTE(GET, "/api/v1/releases", WORKER, 0, OPERATOR, handle_releases),
+    ROUTE(DELETE, "/api/v1/releases/{product}/{version}", WORKER, 0, OPERATOR, handle_delete),
+    ROUTE(GET, "/api/v1/rollouts", WORKER, 0, OPERATOR, handle_rollouts),
+    ROUTE(POST, "/api/v1/rollouts", WORKER, DEPLOY_BODY_MAX, OPERATOR, handle_deploy),
+    ROUTE(GET, "/api/v1/rollouts/{id}", WORKER, 0, OPERATOR, handle_rollout),
+    ROUTE(GET, "/api/v1/devices", WORKER, 0, OPERATOR, handle_devices),
+    ROUTE(GET, "/api/v1/devices/{id}", WORKER, 0, OPERATOR, handle_device),
+    ROUTE(GET, "/api/v1/devices/{id}/events", WORKER, 0, OPERATOR, handle_events),
+    ROUTE(POST, "/api/v1/devices/{id}/accept", WORKER, BODY_MAX, OPERATOR, handle_accept),
+    ROUTE(POST, "/api/v1/devices/{id}/reject", WORKER, BODY_MAX, OPERATOR, handle_reject),
+    ROUTE(POST, "/api/v1/claims", WORKER, BODY_MAX, OPERATOR, handle_claims),
+    ROUTE(GET, "/api/v1/products/{name}/seed", WORKER, 0, OPERATOR, handle_seed),
 };
 const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;
+
+void routes_serve(struct app *app, struct http_options *options)
+{
+    options->app = app;
+    options->routes = ROUTES;
+    options->routes_count = ROUTES_COUNT;
+    options->gate = permission_gate;
+    options->workers = app->workers;
+    options->clock = app->clock;
+}

@@ -26,6 +26,8 @@ static const struct row ROWS[] = {
     {"--tls-cert", TEXT, offsetof(struct settings, tls_cert), "FILE", NULL, 0, 0,
      "a certificate chain (PEM) instead of our own"},
     {"--tls-key", TEXT, offsetof(struct settings, tls_key), "FILE", NULL, 0, 0, "its private key"},
+    {"--ca", TEXT, offsetof(struct settings, ca), "FILE", NULL, 0, 0,
+     "the root of that chain (PEM), by which devices shall know this server"},
     {"--mirror", MIRROR, offsetof(struct settings, mirrors), "URL", NULL, 0, 0,
      "where devices find files too, as URL/SHA256; at most twice"},
     {"--interval", NUMBER, offsetof(struct settings, interval_s), "SECONDS", "60", 1,
@@ -95,6 +97,8 @@ static int check(const struct settings *settings)
         return wrong("--listen", "wants ADDRESS:PORT, as in 127.0.0.1:8443");
     if (!settings->tls_cert != !settings->tls_key)
         return wrong("--tls-cert", "and --tls-key go together: give both");
+    if (settings->ca && !settings->tls_cert)
+        return wrong("--ca", "is the root of a chain that --tls-cert gives: give both");
     return -1;
 }
 

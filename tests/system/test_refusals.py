@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import http.client
 import json
 import operator
 import pathlib
@@ -9,7 +10,9 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 import time
 
 from world import GODWIT, free_port, main, wait_until, world
@@ -533,6 +536,50 @@ def test_login():
         one.end(server)
         one.serve(log="second.log")
         assert password not in one.text("second.log"), "the password is printed once only"
+
+
+class Guesser(threading.Thread):
+    """One connection that tries a wrong password again and again."""
+
+    def __init__(self, one, source, number):
+        super().__init__(daemon=True)
+        context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
+        host, port = one.url.removeprefix("https://").split(":")
+        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=120,
+                                                source_address=(source, 0))
+        self.body = json.dumps({"user": "admin", "password": f"guess {number}"})
+        self.statuses, self.over = [], False
+
+    def run(self):
+        while not self.over:
+            self.line.request("POST", "/api/v1/login", self.body)
+            answer = self.line.getresponse()
+            answer.read()
+            self.statuses.append(answer.status)
+
+
+def test_crowded_logins():
+    """Forty connections that guess passwords keep nobody from logging in."""
+    with world() as one:
+        one.serve()
+        password = re.search(r"password +(\S+)", one.text("serve.log"))[1]
+        ca, url = one.data / "tls" / "ca.pem", one.url
+        crowd = [Guesser(one, f"127.0.0.{2 + number % 20}", number) for number in range(40)]
+        for guesser in crowd:
+            guesser.start()
+        wait_until(lambda: all(guesser.statuses for guesser in crowd), 120, "a crowd")
+        slowest = 0
+        for _ in range(5):
+            begun = time.monotonic()
+            one.run("login", url, "--ca", ca, input=f"{password}\n")
+            slowest = max(slowest, time.monotonic() - begun)
+        for guesser in crowd:
+            guesser.over = True
+        for guesser in crowd:
+            guesser.join(60)
+        said = [status for guesser in crowd for status in guesser.statuses]
+        print(f"  {len(said)} guesses; the slowest login took {slowest:.1f} s")
+        assert set(said) == {401}, set(said)
 
 
 def test_restart_keeps():

@@ -42,12 +42,8 @@ static inline void live_start(struct live *live)
     struct http_options options = {.certificate = live->app.cert_path,
                                    .key = live->app.key_path,
                                    .address = "127.0.0.1",
-                                   .loops = 2,
-                                   .routes = ROUTES,
-                                   .routes_count = ROUTES_COUNT,
-                                   .app = &live->app,
-                                   .workers = live->app.workers,
-                                   .clock = live->app.clock};
+                                   .loops = 2};
+    routes_serve(&live->app, &options);
     assert_int_equal(http_open(&options, live->note, sizeof live->note, &live->server), GODWIT_OK);
     snprintf(live->url, sizeof live->url, "https://127.0.0.1:%u", http_port(live->server));
     char path[FILE_PATH_MAX];

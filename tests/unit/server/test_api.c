@@ -31,44 +31,6 @@ static void logging_in(void **state)
     assert_int_equal(live_call(live, &call), 401);
 }
 
-/* The third at a time is asked to come back: each hash takes 19 MiB. */
-static void two_passwords_at_once(void **state)
-{
-    struct live *live = *state;
-    sem_wait(&live->app.passwords);
-    sem_wait(&live->app.passwords);
-    login(live, "admin", live->password);
-    assert_int_equal(live->status, 503);
-    assert_string_equal(live->retry, "1");
-    sem_post(&live->app.passwords);
-    login(live, "admin", live->password);
-    assert_int_equal(live->status, 200);
-    sem_post(&live->app.passwords);
-}
-
-/* Each operator's path without a token, with a wrong one, and with a device's. */
-static void the_gate_is_in_front_of_all(void **state)
-{
-    struct live *live = *state;
-    static const char *const PATHS[][2] = {
-        {"GET", "/api/v1/status"},        {"GET", "/api/v1/releases"},
-        {"GET", "/api/v1/rollouts"},      {"POST", "/api/v1/rollouts"},
-        {"GET", "/api/v1/rollouts/1"},    {"GET", "/api/v1/devices"},
-        {"GET", "/api/v1/devices/00"},    {"GET", "/api/v1/devices/00/events"},
-        {"POST", "/api/v1/claims"},       {"GET", "/api/v1/products/x/seed"},
-        {"PUT", "/api/v1/images?open=1"},
-    };
-    static const char *const BEARERS[] = {
-        NULL, "gwa.0000", "0000000000000000000000000000000000000000000000000000000000000000"};
-    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++)
-        for (size_t j = 0; j < 3; j++) {
-            struct call call = {PATHS[i][0], PATHS[i][1], BEARERS[j], NULL, NULL, 0};
-            if (strcmp(PATHS[i][0], "GET")) call.body = "{}", call.body_size = 2;
-            assert_int_equal(live_call(live, &call), 401);
-            assert_string_equal(live_text(live, "type"), "unauthorized");
-        }
-}
-
 static void expect_problem(struct live *live, const char *method, const char *path,
                            const char *body, long status, const char *type)
 {
@@ -193,8 +155,6 @@ int main(void)
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
         LIVE(logging_in),
-        LIVE(two_passwords_at_once),
-        LIVE(the_gate_is_in_front_of_all),
         LIVE(refusals_have_their_type),
         LIVE(picked_devices_and_their_views),
         LIVE(seeds),
