@@ -14,16 +14,28 @@ static const struct image *policy_before(const struct fleet *fleet, const struct
     return image;
 }
 
-static bool is_run(const struct fleet *fleet, const struct image *image)
+struct search {
+    const struct product *product;
+    const uint8_t *image_sha256;
+    bool is_found;
+};
+
+static void find_run(void *ctx, struct device *device)
 {
-    for (const struct device *device = fleet->devices; device; device = device->next)
-        if (!memcmp(device->facts.image_sha256, image->image_sha256, 32)) return true;
-    return false;
+    struct search *search = ctx;
+    search->is_found |= !memcmp(device->facts.image_sha256, search->image_sha256, 32);
+}
+
+static bool is_run(struct fleet *fleet, const struct image *image)
+{
+    struct search search = {.image_sha256 = image->image_sha256};
+    fleet_each_device(fleet, find_run, &search);
+    return search.is_found;
 }
 
 /* Which release dropped a key that was known before: the last to do so, or where a release between
  * lists it again already, one that devices still run. NULL: none. */
-static const struct release *dropped_by(const struct fleet *fleet, const struct image *image,
+static const struct release *dropped_by(struct fleet *fleet, const struct image *image,
                                         const uint8_t key[static 32])
 {
     const struct release *dropper = NULL;
@@ -39,17 +51,23 @@ static const struct release *dropped_by(const struct fleet *fleet, const struct 
 }
 
 /* What devices say themselves: whether one of the product obeys a deploy key now. */
-static bool is_signed_to(const struct fleet *fleet, const struct product *product)
+static void find_signed_to(void *ctx, struct device *device)
 {
-    for (const struct device *device = fleet->devices; device; device = device->next)
-        if (device->product == product && !godwit_all(device->facts.deploy_keys, 16, 0))
-            return true;
-    return false;
+    struct search *search = ctx;
+    search->is_found |=
+        device->product == search->product && !godwit_all(device->facts.deploy_keys, 16, 0);
+}
+
+static bool is_signed_to(struct fleet *fleet, const struct product *product)
+{
+    struct search search = {.product = product};
+    fleet_each_device(fleet, find_signed_to, &search);
+    return search.is_found;
 }
 
 /* A release that was agreed on for one device is no word for the others: so devices are asked too.
  */
-struct consents consents_of(const struct fleet *fleet, const struct image *image)
+struct consents consents_of(struct fleet *fleet, const struct image *image)
 {
     const struct godwit_policy *policy = &image->trust.policy;
     struct consents consents = {.relisted_key = NULL};

@@ -1,5 +1,5 @@
 /* What a release's policy does to devices that nobody does by mistake: a person must say that it is
- * meant before it is rolled out. Pure. */
+ * meant before it is rolled out. */
 #pragma once
 
 #include "fleet/fleet.h"
@@ -20,6 +20,6 @@ struct consents {
     const struct release *dropped_by; /* RELISTED_KEY: the release that had dropped it */
 };
 
-/* Against what went out before it: the release below, and so on down to the seed. */
-struct consents consents_of(const struct fleet *fleet, const struct image *image);
+/* Against what went out before it: the release below, and so on down to the seed. Writer. */
+struct consents consents_of(struct fleet *fleet, const struct image *image);
 const char *consent_id(enum consent consent);

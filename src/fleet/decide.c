@@ -8,12 +8,6 @@
 #include "fleet/bridge.h"
 #include "fleet/fit.h"
 
-static bool selects(const struct rollout *rollout, const struct device *device)
-{
-    if (rollout->release->product != device->product) return false;
-    return !rollout->picks || device_member(device, rollout);
-}
-
 /* Check 6. An image without P1 has counter 0, so where one is asked for that is the true reason,
  * and no flag of a rollout mends it. */
 static enum decision_reason judge_counter(const struct bridge_place *here,
@@ -121,10 +115,7 @@ static bool must_note(const struct device *device, const struct decision *decisi
 struct decision decide(const struct device *device, const struct catalogue *catalogue)
 {
     struct decision decision = {.kind = DECIDE_STAY};
-    const struct rollout *rollout = catalogue->rollouts;
-    while (rollout && !selects(rollout, device))
-        rollout = rollout->next;
-    decision.rollout = rollout;
+    const struct rollout *rollout = decision.rollout = device_rollout(device);
     decision.reason = DECISION_ON_TRIAL;
     if (device->facts.on_trial) return decision;
     decision.reason = DECISION_NO_ROLLOUT;

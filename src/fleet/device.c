@@ -67,14 +67,6 @@ static void take_facts(struct device_facts *facts, const struct godwit_checkin *
     facts->last_seen_s = now_s;
 }
 
-static void mark_dirty(struct fleet *fleet, struct device *device)
-{
-    if (device->dirty) return;
-    device->dirty = true;
-    device->dirty_next = fleet->dirty_devices;
-    fleet->dirty_devices = device;
-}
-
 /* An id alone does not tell outcomes apart: a device that lost its record counts from 1 again. */
 static bool is_new_outcome(const struct device *device, const struct godwit_outcome *outcome)
 {
@@ -103,7 +95,7 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
                  int64_t now_s)
 {
     take_facts(&device->facts, checkin, now_s);
-    mark_dirty(fleet, device);
+    fleet_mark_dirty(fleet, device);
     const struct decision decision = decide(device, &fleet->catalogue);
     return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
            is_new_image(device) || proven_member(device) || decision.must_tell ||
@@ -414,7 +406,7 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     fleet_lock(fleet);
     device->changed_in = fleet->transaction;
     take_facts(&device->facts, checkin, now_s);
-    mark_dirty(fleet, device);
+    fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
     godwit_err err = record_outcome(&record);
     if (!err) err = record_proof(&record);

@@ -8,9 +8,7 @@
 
 static void device_link(struct fleet *fleet, struct device *device)
 {
-    device->next = fleet->devices;
-    fleet->devices = device;
-    fleet->devices_count++;
+    fleet->devices[fleet->devices_count++] = device;
     if (device->product) device->product->devices_count++;
     index_add(&fleet->devices_by_id, device);
     index_add(&fleet->devices_by_token, device);
@@ -27,12 +25,13 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
         db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
         DB_ARGS(db_text(FLEET_ORG), db_blob(claim->claim_sha256, 32)));
     if (!err)
-        err = db_run(db,
-                     "insert into devices (org, device_id, token_sha256, product, created,"
-                     " last_seen) values ($1, $2, $3, $4, $5, $5)",
-                     DB_ARGS(db_text(FLEET_ORG), db_blob(checkin->device_id, 16),
-                             db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s)));
-    *id_out = db_last_id(db);
+        err = db_run_returning(
+            db,
+            "insert into devices (org, device_id, token_sha256, product, created,"
+            " last_seen) values ($1, $2, $3, $4, $5, $5) returning id",
+            DB_ARGS(db_text(FLEET_ORG), db_blob(checkin->device_id, 16), db_blob(token_sha256, 32),
+                    db_int(claim->product->id), db_int(now_s)),
+            id_out);
     struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
     device_plain_text(event.version, checkin->version, sizeof event.version);
     return err ? err : event_add(db, *id_out, checkin->device_id, &event);
@@ -60,6 +59,7 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     device->product = claim->product;
     memcpy(device->device_id, checkin->device_id, 16);
     memcpy(device->token_sha256, token_sha256, 32);
+    fleet_reserve_device(fleet);
     fleet_lock(fleet);
     claim->used_count++;
     device->changed_in = fleet->transaction;
@@ -122,24 +122,42 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
                 db_int(facts->floor), db_blob(facts->deploy_keys, 16), db_int(facts->unwatched)));
 }
 
+/* What one device says, copied: rows are written without the lock. */
+struct written {
+    int64_t id;
+    struct device_facts facts;
+};
+
+/* Takes devices from the front of the queue; until the transaction ends they are in flight. */
+static size_t take_dirty(struct fleet *fleet, struct written *out, size_t count_max)
+{
+    size_t count = 0;
+    fleet_lock(fleet);
+    for (; count < count_max && fleet->dirty_first; count++) {
+        struct device *device = fleet->dirty_first;
+        fleet->dirty_first = device->dirty_next;
+        device->is_dirty = false;
+        device->in_flight_next = fleet->in_flight;
+        fleet->in_flight = device;
+        out[count].id = device->id;
+        out[count].facts = device->facts;
+    }
+    fleet_unlock(fleet);
+    return count;
+}
+
 godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bool *more_out)
 {
+    struct written batch[32];
+    const size_t batch_max = sizeof batch / sizeof *batch;
     godwit_err err = GODWIT_OK;
-    struct device *device = NULL;
-    for (size_t i = 0; i < count_max && !err; i++) {
-        struct device_facts facts;
-        fleet_lock(fleet);
-        device = fleet->dirty_devices;
-        if (device) {
-            fleet->dirty_devices = device->dirty_next;
-            device->dirty = false;
-            facts = device->facts;
-        }
-        fleet_unlock(fleet);
-        if (!device) break;
-        err = device_write_facts(db, device->id, &facts);
+    size_t count = 1;
+    for (size_t left = count_max; left && count && !err; left -= count) {
+        count = take_dirty(fleet, batch, left < batch_max ? left : batch_max);
+        for (size_t i = 0; i < count && !err; i++)
+            err = device_write_facts(db, batch[i].id, &batch[i].facts);
     }
-    *more_out = device != NULL;
+    *more_out = count > 0;
     return err;
 }
 
@@ -186,6 +204,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->floor = (uint32_t)db_column_int(rows, 33);
     db_column_blob(rows, 34, facts->deploy_keys, 16);
     facts->unwatched = db_column_int(rows, 35);
+    fleet_reserve_device(fleet);
     device_link(fleet, device);
 }
 

@@ -1,12 +1,16 @@
-/* The domain: products, releases, rollouts, devices, events, accounts. All of it but the events is
- * held in memory, so that an idle check-in touches no SQL; SQL is the truth and is read at start.
+/* All products, releases, rollouts, devices and tokens in memory, so that an idle check-in touches
+ * no SQL; SQL is the truth and is read at start.
  *
  * Who may do what:
- *   - one lock guards the memory; it is held for microseconds, never over SQL, disk or signatures;
- *   - only the writer thread calls what changes a `struct db`, inside its transaction;
+ *   - one lock guards the memory; it is held for microseconds, never over SQL, disk or signatures,
+ *     and no hold grows with the number of devices: walks over them take it anew for each batch;
+ *   - only the writer thread calls what changes a `struct db`, inside its transaction; it may read
+ *     without the lock what only it changes (all but the facts of devices and what is soft);
  *   - what a transaction changed is `uncommitted` until fleet_committed; a device touched by it is
  *     answered through the writer too, so no answer leaves ahead of the commit it stands on;
- *   - a failed statement or commit is followed by fleet_load: memory is the database's again. */
+ *   - a transaction that changed more than soft facts and failed is followed by fleet_load: memory
+ *     is the database's again. Every pointer into the fleet is void then, so none is kept over the
+ *     end of a transaction, nor without the lock by another thread than the writer. */
 #pragma once
 
 #include <pthread.h>
@@ -23,28 +27,51 @@ struct claim {
     uint32_t count_max, used_count;
 };
 
+/* How long the lock was held; only where somebody asks for it. */
+struct fleet_holds {
+    uint64_t count, cpu_ns_max, wall_ns_max;
+    uint64_t over_ms; /* holds of more than a millisecond by the clock on the wall */
+    /* private */
+    uint64_t cpu_ns, wall_ns;
+};
+
 struct fleet {
     pthread_mutex_t lock;
+    /* from the database */
     struct catalogue catalogue;
-    struct device *devices, *dirty_devices;
-    size_t devices_count;
+    struct device **devices; /* in the order in which they joined; none ever goes */
+    size_t devices_count, devices_room;
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
+    /* devices with facts to write, the first to be marked first; those being written now */
+    struct device *dirty_first, *dirty_last, *in_flight;
+    size_t unnoted_from; /* place of the first device that rollout_note_incompatible did not see */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
+    struct fleet_holds *holds;        /* NULL: not measured */
 };
 
-/* Reads everything from the database; also after a failed commit. Not while a transaction is open.
- */
-GODWIT_MUST_USE godwit_err fleet_load(struct fleet *fleet, struct db *db);
 void fleet_init(struct fleet *fleet);
 void fleet_deinit(struct fleet *fleet);
+/* Reads everything from the database beside what is there, and puts it in its place under the lock;
+ * also after a change that failed. Facts that are not written yet are kept. Writer; not while a
+ * transaction is open. */
+GODWIT_MUST_USE godwit_err fleet_load(struct fleet *fleet, struct db *db);
 void fleet_lock(struct fleet *fleet);
 void fleet_unlock(struct fleet *fleet);
-/* The writer's frame round each transaction. */
+/* The writer's frame round each transaction. aborted: it was rolled back; what was not written
+ * stays dirty. */
 void fleet_transaction_begun(struct fleet *fleet);
 void fleet_committed(struct fleet *fleet);
+void fleet_aborted(struct fleet *fleet);
+
+typedef void fleet_visit(void *ctx, struct device *device);
+
+/* Visits all devices in the order in which they joined. The lock is taken for each few of them and
+ * others get it between: what was seen of one may be old when the next is seen. Any thread. */
+void fleet_each_device(struct fleet *fleet, fleet_visit *visit, void *ctx);
+
 /* The next sequence for an instruction, or 0 when the mark must be raised first. Lock held. */
 uint64_t fleet_sequence(struct fleet *fleet, uint64_t now_ms);
 /* Whether half of what the mark allows is used up. */

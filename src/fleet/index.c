@@ -43,22 +43,26 @@ static size_t slot_of(const struct index *index, const uint8_t *key)
     return slot;
 }
 
-static void grow(struct index *index)
+bool index_widen(const struct index *index, struct index *wider_out)
 {
-    struct index wider = *index;
-    wider.slots_count = index->slots_count ? index->slots_count * 2 : SLOTS_MIN;
-    wider.slots = calloc(wider.slots_count, sizeof *wider.slots);
-    if (!wider.slots) abort();
+    if (2 * (index->count + 1) <= index->slots_count) return false;
+    *wider_out = *index;
+    wider_out->slots_count = index->slots_count ? index->slots_count * 2 : SLOTS_MIN;
+    wider_out->slots = calloc(wider_out->slots_count, sizeof *wider_out->slots);
+    if (!wider_out->slots) abort();
     for (size_t i = 0; i < index->slots_count; i++)
         if (index->slots[i])
-            wider.slots[slot_of(&wider, key_of(index, index->slots[i]))] = index->slots[i];
-    free(index->slots);
-    *index = wider;
+            wider_out->slots[slot_of(wider_out, key_of(index, index->slots[i]))] = index->slots[i];
+    return true;
 }
 
 void index_add(struct index *index, void *value)
 {
-    if (2 * (index->count + 1) > index->slots_count) grow(index);
+    struct index wider;
+    if (index_widen(index, &wider)) {
+        free(index->slots);
+        *index = wider;
+    }
     size_t slot = slot_of(index, key_of(index, value));
     if (!index->slots[slot]) index->count++;
     index->slots[slot] = value;

@@ -14,6 +14,9 @@ struct index {
 void index_init(struct index *index, size_t key_offset, size_t key_size);
 /* free_values: the values came from malloc and are this index's own. */
 void index_deinit(struct index *index, bool free_values);
+/* Whether the next value makes it grow; then *wider_out is made with the same values and room for
+ * more. For an index that many read: widened beside it, and put in its place under their lock. */
+bool index_widen(const struct index *index, struct index *wider_out);
 /* The value must stay where it is; a value of an equal key is replaced. Out of memory aborts. */
 void index_add(struct index *index, void *value);
 /* Takes this very value out; nothing happens where another or none has its key. */

@@ -18,6 +18,15 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
     " hardware_revision, checkins, boots, fresh_age, reset, on_trial, floor, deploy_keys,"        \
     " unwatched from devices order by id"
 
+/* Room for one more device, made without the lock where it takes long. Writer. */
+void fleet_reserve_device(struct fleet *fleet);
+/* Puts it at the end of the dirty queue, once; lock held. */
+void fleet_mark_dirty(struct fleet *fleet, struct device *device);
+/* A new rollout, the newest; lock held. */
+void rollout_link(struct fleet *fleet, struct rollout *rollout);
+/* Takes it away; no device is in it any more. Lock held. */
+void rollout_unlink(struct fleet *fleet, struct rollout *rollout);
+
 /* The seed policy of a product whose name, kind and image keys are known. */
 void product_seed(struct product *product);
 
@@ -35,6 +44,6 @@ GODWIT_MUST_USE godwit_err device_write_facts(struct db *db, int64_t id,
 void device_guard(struct device *device, const uint8_t digest[static 32]);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
-/* A new member in front of the device's list, counted; lock held. */
+/* A new member at its place in the device's list, counted; lock held. */
 struct member *member_add(struct device *device, struct rollout *rollout, uint32_t told_number,
                           enum member_state state, uint32_t reason);

@@ -34,18 +34,26 @@ const struct file *file_find(const struct catalogue *catalogue, const uint8_t di
 
 struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id)
 {
-    struct rollout *rollout = catalogue->rollouts;
-    while (rollout && rollout->id != id)
-        rollout = rollout->next;
-    return rollout;
+    return index_find(&catalogue->rollouts_by_id, (const uint8_t *)&id);
 }
 
+/* What a device was offered last is asked for mostly, and stands first. */
 struct member *device_member(const struct device *device, const struct rollout *rollout)
 {
     struct member *member = device->members;
-    while (member && member->rollout != rollout)
+    while (member && member->rollout->id > rollout->id)
         member = member->next;
-    return member;
+    return member && member->rollout == rollout ? member : NULL;
+}
+
+/* A device that changed its product keeps its places in rollouts of the former one. */
+const struct rollout *device_rollout(const struct device *device)
+{
+    const struct rollout *all = device->product->rollout;
+    const struct member *member = device->members;
+    while (member && member->rollout->release->product != device->product)
+        member = member->next;
+    return member && (!all || member->rollout->id > all->id) ? member->rollout : all;
 }
 
 const char *member_state_name(enum member_state state)

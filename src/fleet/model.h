@@ -20,6 +20,7 @@ struct product {
     bool open;
     size_t devices_count;
     struct godwit_policy seed; /* what a device obeys whose image has no P1; no deploy keys in it */
+    struct rollout *rollout;   /* the newest that is for all of its devices, or NULL */
     struct product *next;
 };
 
@@ -61,7 +62,7 @@ struct rollout {
     bool picks; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
     uint32_t members_count, told_count, good_count, failed_count, undecided_count;
-    struct rollout *next; /* newest first */
+    struct rollout *next; /* newest first, so by falling id */
 };
 
 enum member_state {
@@ -79,7 +80,7 @@ struct member {
     uint32_t told_number; /* 1 …; 0: not told */
     enum member_state state;
     uint32_t reason;     /* godwit_reason of a failure */
-    struct member *next; /* newest rollout first */
+    struct member *next; /* newest rollout first, so by falling id */
 };
 
 /* What the device said last; soft: flushed every few seconds. */
@@ -113,8 +114,8 @@ struct device {
     /* what it was answered last, since the start; for the log alone */
     bool is_answered;
     uint32_t answered_reason, answered_rollout;
-    bool dirty; /* facts newer than the database's; then on the fleet's dirty list */
-    struct device *next, *dirty_next;
+    bool is_dirty; /* facts newer than the database's; then in the fleet's dirty queue */
+    struct device *dirty_next, *in_flight_next;
 };
 
 /* A file that was uploaded; several may hold the same image. */
@@ -131,7 +132,7 @@ struct catalogue {
     struct product *products;
     struct release *releases; /* newest first */
     struct rollout *rollouts; /* newest first */
-    struct index files_by_digest, images_by_digest;
+    struct index rollouts_by_id, files_by_digest, images_by_digest;
     uint8_t deploy_keys[FLEET_DEPLOY_KEYS_MAX][64]; /* newest first; set once, by the owner */
     size_t deploy_keys_count;
 };
@@ -146,4 +147,6 @@ const struct file *file_find(const struct catalogue *catalogue, const uint8_t di
 struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id);
 /* The device in that rollout, or NULL. */
 struct member *device_member(const struct device *device, const struct rollout *rollout);
+/* The rollout that speaks to the device: the newest that selects it, or NULL. */
+const struct rollout *device_rollout(const struct device *device);
 const char *member_state_name(enum member_state state);

@@ -78,13 +78,14 @@ godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *devic
     bool has_room;
     godwit_err err = make_room(fleet, db, device, asks->asked_s, &has_room);
     if (err || !has_room) return err;
-    err = db_run(db,
-                 "insert into pending_tokens (org, device, product, token_sha256, asked, version)"
-                 " values ($1, $2, $3, $4, $5, $6)",
-                 DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(asks->product->id),
-                         db_blob(asks->token_sha256, 32), db_int(asks->asked_s),
-                         db_text(asks->version)));
-    int64_t id = db_last_id(db);
+    int64_t id;
+    err = db_run_returning(
+        db,
+        "insert into pending_tokens (org, device, product, token_sha256, asked, version)"
+        " values ($1, $2, $3, $4, $5, $6) returning id",
+        DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(asks->product->id),
+                db_blob(asks->token_sha256, 32), db_int(asks->asked_s), db_text(asks->version)),
+        &id);
     if (!err) err = add_event(db, device, EVENT_CONFLICT, asks, asks->asked_s);
     if (err) return err;
     struct pending_token *token = fleet_alloc(sizeof *token);

@@ -78,12 +78,12 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
     memcpy(made.name, upload->product, strnlen(upload->product, sizeof made.name - 1));
     godwit_err err = godwit_product_id(FLEET_ORG, made.name, made.product_id);
     if (err) return err;
-    err = db_run(db,
-                 "insert into products (org, name, product_id, open, created)"
-                 " values ($1, $2, $3, $4, $5)",
-                 DB_ARGS(db_text(FLEET_ORG), db_text(made.name), db_blob(made.product_id, 16),
-                         db_int(made.open), db_int(now_s)));
-    made.id = db_last_id(db);
+    err = db_run_returning(db,
+                           "insert into products (org, name, product_id, open, created)"
+                           " values ($1, $2, $3, $4, $5) returning id",
+                           DB_ARGS(db_text(FLEET_ORG), db_text(made.name),
+                                   db_blob(made.product_id, 16), db_int(made.open), db_int(now_s)),
+                           &made.id);
     seed_of(upload, &made.seed);
     product_seed(&made);
     for (size_t i = 0; i < trust->keys_count && !err; i++)
@@ -103,15 +103,17 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
 static godwit_err make_release(struct fleet *fleet, struct db *db, struct product *product,
                                const struct upload *upload, int64_t now_s, struct release **out)
 {
+    int64_t id;
     godwit_err err =
-        db_run(db,
-               "insert into releases (org, product, version, counter, created)"
-               " values ($1, $2, $3, $4, $5)",
-               DB_ARGS(db_text(FLEET_ORG), db_int(product->id), db_text(upload->version),
-                       db_int(upload->counter), db_int(now_s)));
+        db_run_returning(db,
+                         "insert into releases (org, product, version, counter, created)"
+                         " values ($1, $2, $3, $4, $5) returning id",
+                         DB_ARGS(db_text(FLEET_ORG), db_int(product->id), db_text(upload->version),
+                                 db_int(upload->counter), db_int(now_s)),
+                         &id);
     if (err) return err;
     struct release *release = fleet_alloc(sizeof *release);
-    release->id = db_last_id(db);
+    release->id = id;
     release->product = product;
     release->counter = upload->counter;
     memcpy(release->version, upload->version, sizeof release->version);
@@ -142,7 +144,7 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
     const struct image_trust *trust = &image->trust;
     uint8_t policy[GODWIT_POLICY_BYTES];
     if (trust->has_policy) godwit_policy_encode(&trust->policy, policy);
-    godwit_err err = db_run(
+    godwit_err err = db_run_returning(
         db,
         "insert into images (org, release, chip_id, revision_min, revision_max, hardware_mask,"
         " secure_version, image_sha256, file_sha256, file_size, keys_count, keys, policy)"
@@ -150,15 +152,16 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
         " on conflict (release, chip_id, revision_min, revision_max, hardware_mask) do update set"
         " secure_version = excluded.secure_version, image_sha256 = excluded.image_sha256,"
         " file_sha256 = excluded.file_sha256, file_size = excluded.file_size,"
-        " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy",
+        " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy"
+        " returning id",
         DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(image->chip_id),
                 db_int(image->revision_min), db_int(image->revision_max),
                 db_int(image->hardware_mask), db_int(image->secure_version),
                 db_blob(image->image_sha256, 32), db_blob(image->file_sha256, 32),
                 db_int(image->file_size), db_int(trust->keys_count),
                 db_blob(trust->keys, sizeof trust->keys),
-                trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0}));
-    if (!err && !image->id) image->id = db_last_id(db);
+                trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0}),
+        &image->id);
     if (err) return err;
     return db_run(db,
                   "insert into files (file_sha256, org, image, size, created)"

@@ -56,7 +56,8 @@ typedef bool device_test(const struct fleet *fleet, const struct device *device,
 static void count_devices(struct fleet *fleet, const struct release *release, device_test *test,
                           struct remove_verdict *verdict)
 {
-    for (const struct device *device = fleet->devices; device; device = device->next) {
+    for (size_t i = 0; i < fleet->devices_count; i++) {
+        const struct device *device = fleet->devices[i];
         fleet_lock(fleet);
         bool is_one = test(fleet, device, release);
         fleet_unlock(fleet);
@@ -67,19 +68,15 @@ static void count_devices(struct fleet *fleet, const struct release *release, de
 }
 
 /* What a device would come to that joins. */
-static const struct release *newest_for_all(const struct fleet *fleet,
-                                            const struct product *product)
+static const struct release *newest_for_all(const struct product *product)
 {
-    const struct rollout *rollout = fleet->catalogue.rollouts;
-    while (rollout && (rollout->picks || rollout->release->product != product))
-        rollout = rollout->next;
-    return rollout ? rollout->release : NULL;
+    return product->rollout ? product->rollout->release : NULL;
 }
 
 /* Devices that join are told what the newest rollout of all their product says. */
-static bool speaks_to_newcomers(const struct fleet *fleet, const struct release *release)
+static bool speaks_to_newcomers(const struct release *release)
 {
-    return newest_for_all(fleet, release->product) == release;
+    return newest_for_all(release->product) == release;
 }
 
 /* ---- a release that nobody took ---- */
@@ -147,7 +144,7 @@ static bool is_spare(struct fleet *fleet, const struct release *release)
 {
     bool is_needed = false;
     fleet_lock(fleet);
-    const struct release *target = newest_for_all(fleet, release->product);
+    const struct release *target = newest_for_all(release->product);
     for (size_t i = 0; target && i < target->images_count && !is_needed; i++)
         is_needed = is_needed_to(fleet, release, &target->images[i]);
     fleet_unlock(fleet);
@@ -170,7 +167,7 @@ static godwit_err judge(struct fleet *fleet, struct db *db, const struct release
 {
     verdict->result = REMOVE_IN_USE;
     count_devices(fleet, release, is_used_by, verdict);
-    if (verdict->devices_count || speaks_to_newcomers(fleet, release)) return GODWIT_OK;
+    if (verdict->devices_count || speaks_to_newcomers(release)) return GODWIT_OK;
     verdict->result = REMOVE_NEEDED;
     count_devices(fleet, release, is_needed_by, verdict);
     if (verdict->devices_count) return GODWIT_OK;
@@ -214,8 +211,10 @@ static godwit_err delete_rows(struct db *db, const struct release *release)
 
 /* ---- memory ---- */
 
-static void forget_members(struct device *device, const struct release *release)
+/* No device is spoken to by these rollouts, so it may lose its place in one before another. */
+static void forget_members(void *ctx, struct device *device)
 {
+    const struct release *release = ctx;
     for (struct member **at = &device->members; *at;) {
         struct member *member = *at;
         if (member->rollout->release != release) {
@@ -227,21 +226,22 @@ static void forget_members(struct device *device, const struct release *release)
     }
 }
 
+static void forget_rollouts(struct fleet *fleet, const struct release *release)
+{
+    for (struct rollout *rollout = fleet->catalogue.rollouts, *next; rollout; rollout = next) {
+        next = rollout->next;
+        if (rollout->release != release) continue;
+        rollout_unlink(fleet, rollout);
+        free(rollout);
+    }
+}
+
 static void forget(struct fleet *fleet, struct release *release,
                    const struct remove_verdict *verdict)
 {
+    fleet_each_device(fleet, forget_members, release);
     fleet_lock(fleet);
-    for (struct device *device = fleet->devices; device; device = device->next)
-        forget_members(device, release);
-    for (struct rollout **at = &fleet->catalogue.rollouts; *at;) {
-        struct rollout *rollout = *at;
-        if (rollout->release != release) {
-            at = &rollout->next;
-            continue;
-        }
-        *at = rollout->next;
-        free(rollout);
-    }
+    forget_rollouts(fleet, release);
     for (size_t i = 0; i < verdict->files_count; i++) {
         void *file = index_find(&fleet->catalogue.files_by_digest, verdict->files[i]);
         if (file) index_remove(&fleet->catalogue.files_by_digest, file);

@@ -40,9 +40,35 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
     member_set(member, state, reason);
     if (told_number > rollout->told_count) rollout->told_count = told_number;
     rollout->members_count++;
-    member->next = device->members;
-    device->members = member;
+    struct member **at = &device->members;
+    while (*at && (*at)->rollout->id > rollout->id)
+        at = &(*at)->next;
+    member->next = *at;
+    *at = member;
     return member;
+}
+
+void rollout_link(struct fleet *fleet, struct rollout *rollout)
+{
+    rollout->next = fleet->catalogue.rollouts;
+    fleet->catalogue.rollouts = rollout;
+    index_add(&fleet->catalogue.rollouts_by_id, rollout);
+    if (!rollout->picks) rollout->release->product->rollout = rollout;
+}
+
+void rollout_unlink(struct fleet *fleet, struct rollout *rollout)
+{
+    struct product *product = rollout->release->product;
+    struct rollout **at = &fleet->catalogue.rollouts;
+    while (*at != rollout)
+        at = &(*at)->next;
+    *at = rollout->next;
+    index_remove(&fleet->catalogue.rollouts_by_id, rollout);
+    if (product->rollout != rollout) return;
+    product->rollout = rollout->next;
+    while (product->rollout &&
+           (product->rollout->picks || product->rollout->release->product != product))
+        product->rollout = product->rollout->next;
 }
 
 static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int64_t now_s,
@@ -52,12 +78,13 @@ static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int
     godwit_err err = db_run(db, "update releases set frozen = 1 where id = $1",
                             DB_ARGS(db_int(wish->release->id)));
     if (!err)
-        err = db_run(db,
-                     "insert into rollouts (org, release, picks, created, allow_downgrade)"
-                     " values ($1, $2, $3, $4, $5)",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(wish->release->id), db_int(devices != NULL),
-                             db_int(now_s), db_int(wish->allow_downgrade)));
-    *id_out = db_last_id(db);
+        err = db_run_returning(
+            db,
+            "insert into rollouts (org, release, picks, created, allow_downgrade)"
+            " values ($1, $2, $3, $4, $5) returning id",
+            DB_ARGS(db_text(FLEET_ORG), db_int(wish->release->id), db_int(devices != NULL),
+                    db_int(now_s), db_int(wish->allow_downgrade)),
+            id_out);
     for (size_t i = 0; i < wish->devices_count && !err; i++)
         err = db_run(db,
                      "insert into members (org, rollout, device, told_number, state)"
@@ -67,27 +94,8 @@ static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int
     return err;
 }
 
-/* Who can not take it is said so at once, with what the server knows; who changes before he asks,
- * then. The lock is taken for each device anew. */
-static godwit_err note_unfit(struct fleet *fleet, struct db *db, const struct rollout *rollout,
-                             int64_t now_s)
-{
-    godwit_err err =
-        db_run(db, "update devices set not_told_rollout = 0 where not_told_rollout = $1",
-               DB_ARGS(db_int(rollout->id))); /* a rollout that is gone may have had this number */
-    for (struct device *device = fleet->devices; device && !err; device = device->next) {
-        fleet_lock(fleet);
-        if (device->not_told_rollout == rollout->id) device->not_told_rollout = 0;
-        const struct decision decision = decide(device, &fleet->catalogue);
-        fleet_unlock(fleet);
-        if (decision.rollout == rollout && decision.must_note)
-            err = device_note_not_told(fleet, db, device, &decision, now_s);
-    }
-    return err;
-}
-
 godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_wish *wish,
-                          int64_t now_s, struct rollout **rollout_out)
+                          int64_t now_s, uint32_t *id_out)
 {
     int64_t id = 0;
     godwit_err err = write_rows(db, wish, now_s, &id);
@@ -103,9 +111,25 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     for (size_t i = 0; i < wish->devices_count; i++)
         if (!device_member(wish->devices[i], rollout))
             member_add(wish->devices[i], rollout, 0, MEMBER_SELECTED, 0);
-    rollout->next = fleet->catalogue.rollouts;
-    fleet->catalogue.rollouts = rollout;
+    rollout_link(fleet, rollout);
+    fleet->unnoted_from = 0;
     fleet_unlock(fleet);
-    *rollout_out = rollout;
-    return note_unfit(fleet, db, rollout, now_s);
+    *id_out = rollout->id;
+    return GODWIT_OK;
+}
+
+/* The lock is taken for each device anew. */
+godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t count_max,
+                                     int64_t now_s, bool *more_out)
+{
+    godwit_err err = GODWIT_OK;
+    for (size_t i = 0; i < count_max && fleet->unnoted_from < fleet->devices_count && !err; i++) {
+        struct device *device = fleet->devices[fleet->unnoted_from++];
+        fleet_lock(fleet);
+        const struct decision decision = decide(device, &fleet->catalogue);
+        fleet_unlock(fleet);
+        if (decision.must_note) err = device_note_not_told(fleet, db, device, &decision, now_s);
+    }
+    *more_out = fleet->unnoted_from < fleet->devices_count;
+    return err;
 }

@@ -153,24 +153,27 @@ static struct writer_job *writer_take(struct writer *writer, size_t *count_out)
     return group;
 }
 
-static void job_run(const struct writer_hooks *hooks, struct writer_job *job)
+/* One transaction round all jobs up to `end`; the first that fails ends it. */
+static godwit_err transaction(const struct writer_hooks *hooks, struct writer_job *first,
+                              const struct writer_job *end)
 {
-    if (hooks->job_begin) hooks->job_begin(hooks->ctx);
-    job->err = job->run(job);
-    if (hooks->job_end) hooks->job_end(hooks->ctx, job->err == GODWIT_OK);
+    godwit_err err = hooks->begin(hooks->ctx);
+    if (err) return err;
+    for (struct writer_job *job = first; job != end && !err; job = job->next)
+        err = job->run(job);
+    if (!err) err = hooks->commit(hooks->ctx);
+    if (err) hooks->abort(hooks->ctx, err);
+    return err;
 }
 
 static void group_write(const struct writer_hooks *hooks, struct writer_job *group)
 {
-    godwit_err err = hooks->begin(hooks->ctx);
-    if (!err) {
-        for (struct writer_job *job = group; job; job = job->next)
-            job_run(hooks, job);
-        err = hooks->commit(hooks->ctx);
-    }
+    bool is_one = !group->next;
+    godwit_err err = transaction(hooks, group, NULL);
     while (group) {
         struct writer_job *next = group->next; /* done may free the job or queue it again */
-        group->done(group, err ? err : group->err);
+        godwit_err own = err && !is_one ? transaction(hooks, group, next) : err;
+        group->done(group, own);
         group = next;
     }
 }

@@ -34,27 +34,24 @@ bool work_pool_step(struct work_pool *pool);
 
 /* --- writer ------------------------------------------------------------------------------- */
 
-/* One change to the store. run is called inside the group's transaction, done after its commit,
- * both on the writer's thread. done gets run's error when run failed (its own work was undone, the
- * others' kept), or the commit's error when the whole group is lost. done may free or resubmit the
- * job. */
+/* One change to the store. run is called inside a transaction, done after its commit, both on the
+ * writer's thread. Where any job of a group fails, all of the group is undone and each job runs
+ * again in a transaction of its own: so run may be called twice and finds all as it was, only what
+ * is guilty fails, and done gets the job's own error. done may free or resubmit the job. */
 struct writer_job {
     godwit_err (*run)(struct writer_job *job);
     void (*done)(struct writer_job *job, godwit_err err);
     /* private */
     struct writer_job *next;
-    godwit_err err;
 };
 
-/* What surrounds a group and each job in it; commit failing implies that nothing was kept and the
- * hook has already rolled back. job_begin and job_end are a savepoint; both NULL: run itself
- * promises to leave no trace when it fails. */
+/* What surrounds a transaction. abort follows a begin that went well, where a job or the commit
+ * failed with this error; after it nothing is kept. */
 struct writer_hooks {
     void *ctx;
     godwit_err (*begin)(void *ctx);
     godwit_err (*commit)(void *ctx);
-    void (*job_begin)(void *ctx);
-    void (*job_end)(void *ctx, bool keep);
+    void (*abort)(void *ctx, godwit_err err);
 };
 
 struct writer;

@@ -12,9 +12,7 @@ void handle_devices(struct http_request *request)
 {
     struct app *app = request->app;
     json_t *devices = view_device_list(app);
-    fleet_lock(&app->fleet);
-    json_t *pending = view_pending_list(&app->fleet);
-    fleet_unlock(&app->fleet);
+    json_t *pending = view_pending_list(app);
     reply_json(request, 200, json_pack("{s:o, s:o}", "devices", devices, "pending", pending));
 }
 

@@ -11,13 +11,7 @@
 
 void handle_releases(struct http_request *request)
 {
-    struct app *app = request->app;
-    json_t *list = json_array();
-    fleet_lock(&app->fleet);
-    for (struct release *release = app->fleet.catalogue.releases; release; release = release->next)
-        json_array_append_new(list, view_release(release));
-    fleet_unlock(&app->fleet);
-    reply_json(request, 200, json_pack("{s:o}", "releases", list));
+    reply_json(request, 200, json_pack("{s:o}", "releases", view_releases(request->app)));
 }
 
 /* ---- delete ---- */
@@ -36,6 +30,8 @@ static godwit_err removal_run(struct change *change)
     struct release *release =
         release_find(&app->fleet.catalogue, removal->product, removal->version);
     removal->is_known = release != NULL;
+    free(removal->verdict.files); /* of a first run */
+    removal->verdict.files = NULL;
     return release ? release_remove(&app->fleet, app->db, release, &removal->verdict) : GODWIT_OK;
 }
 

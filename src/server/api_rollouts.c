@@ -18,9 +18,9 @@
 void handle_rollouts(struct http_request *request)
 {
     struct app *app = request->app;
-    fleet_lock(&app->fleet);
-    json_t *list = view_rollouts(app);
-    fleet_unlock(&app->fleet);
+    struct counts counts = counts_make(app);
+    json_t *list = view_rollouts(app, &counts);
+    counts_free(&counts);
     reply_json(request, 200, json_pack("{s:o}", "rollouts", list));
 }
 
@@ -59,7 +59,7 @@ struct deploy {
     uint8_t fault_id[16];
     enum consent unmeant;
     char key[9], dropped_by[33]; /* RELISTED_KEY: which, and by which version */
-    struct rollout *rollout;
+    uint32_t rollout_id;
 };
 
 static enum deploy_fault find_devices(struct deploy *deploy, const struct release *release)
@@ -116,7 +116,8 @@ static godwit_err deploy_run(struct change *change)
                                       .devices = deploy->picks ? deploy->devices : NULL,
                                       .devices_count = deploy->ids_count,
                                       .allow_downgrade = deploy->allow_downgrade};
-    return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock), &deploy->rollout);
+    return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock),
+                          &deploy->rollout_id);
 }
 
 static void reply_unmeant(const struct deploy *deploy)
@@ -185,8 +186,9 @@ static void deploy_reply(struct change *change, godwit_err err)
         reply_fault(deploy);
     } else {
         LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" picks=%zu",
-            deploy->rollout->id, deploy->product, deploy->version, deploy->ids_count);
-        reply_json(change->request, 201, view_rollout(app, deploy->rollout->id));
+            deploy->rollout_id, deploy->product, deploy->version, deploy->ids_count);
+        app_tick(app); /* who can not take it is noted now */
+        reply_json(change->request, 201, view_rollout(app, deploy->rollout_id));
     }
 }
 

@@ -1,109 +1,85 @@
 /* Everything at a glance, and whether the server lives. */
 #include "base/text.h"
-#include "fleet/bridge.h"
-#include "fleet/decide.h"
-#include "fleet/pending.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
 
-#define TRUSTED_KEYS_MAX 32 /* of one product, that some device obeys at present */
-
-/* How many devices obey each image key: who drops the old one looks here before. */
-struct trusted {
-    const uint8_t *keys[TRUSTED_KEYS_MAX];
-    json_int_t devices[TRUSTED_KEYS_MAX];
-    size_t count;
-};
-
-static void count_key(struct trusted *trusted, const uint8_t key[static 32])
+static json_t *view_trust(const struct product_counts *counts)
 {
-    size_t at = 0;
-    while (at < trusted->count && memcmp(trusted->keys[at], key, 32))
-        at++;
-    if (at == TRUSTED_KEYS_MAX) return;
-    if (at == trusted->count) trusted->keys[trusted->count++] = key;
-    trusted->devices[at]++;
-}
-
-static json_t *view_trust(const struct fleet *fleet, const struct product *product)
-{
-    struct trusted trusted = {.count = 0};
     json_t *list = json_array();
-    for (size_t i = 0; i < product->seed.image_keys_count; i++)
-        trusted.keys[trusted.count++] = product->seed.image_keys[i];
-    for (const struct device *device = fleet->devices; device; device = device->next) {
-        if (device->product != product) continue;
-        const struct godwit_policy *policy = bridge_here(device, &fleet->catalogue).policy;
-        for (size_t i = 0; policy && i < policy->image_keys_count; i++)
-            count_key(&trusted, policy->image_keys[i]);
-    }
-    for (size_t i = 0; i < trusted.count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:I}", "key", view_digest(trusted.keys[i]),
-                                              "devices", trusted.devices[i]));
+    for (size_t i = 0; i < counts->keys_count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:I}", "key", view_digest(counts->keys[i]),
+                                              "devices", (json_int_t)counts->key_devices[i]));
     return list;
 }
 
-static json_t *view_product(const struct fleet *fleet, const struct product *product)
+static json_t *view_product(const struct product *product, const struct product_counts *counts)
 {
     json_t *keys = json_array();
     for (size_t i = 0; i < product->seed.image_keys_count; i++)
         json_array_append_new(keys, view_digest(product->seed.image_keys[i]));
     return json_pack("{s:s, s:b, s:o, s:I, s:o}", "name", product->name, "open", product->open,
                      "image_keys", keys, "devices", (json_int_t)product->devices_count, "trust",
-                     view_trust(fleet, product));
+                     view_trust(counts));
 }
 
-static json_t *view_devices(const struct fleet *fleet)
+/* Products never go and new ones come in front, so what was counted is still there. */
+static json_t *view_products(struct app *app, const struct counts *counts)
 {
-    json_int_t on_trial = 0, undecided = 0, pending = 0;
-    for (struct device *device = fleet->devices; device; device = device->next) {
-        on_trial += device->facts.on_trial;
-        pending += pending_newest(device) != NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; i < counts->products_count; i++) {
+        fleet_lock(&app->fleet);
+        const struct product *product = app->fleet.catalogue.products;
+        while (product && product->id != counts->products[i].id)
+            product = product->next;
+        if (product) json_array_append_new(list, view_product(product, &counts->products[i]));
+        fleet_unlock(&app->fleet);
     }
-    for (struct rollout *rollout = fleet->catalogue.rollouts; rollout; rollout = rollout->next)
+    return list;
+}
+
+static json_t *view_devices(struct app *app, const struct counts *counts)
+{
+    json_int_t undecided = 0;
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = app->fleet.catalogue.rollouts;
+    for (; rollout; rollout = rollout->next)
         undecided += rollout->undecided_count;
-    return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)fleet->devices_count, "on_trial",
-                     on_trial, "undecided", undecided, "pending", pending);
+    fleet_unlock(&app->fleet);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)counts->devices, "on_trial",
+                     (json_int_t)counts->on_trial, "undecided", undecided, "pending",
+                     (json_int_t)counts->pending, "unknown_release",
+                     (json_int_t)counts->unknown_release);
 }
 
 /* By which key each device is answered: an old one that none needs may go. */
-static json_t *view_deploy_keys(const struct fleet *fleet)
+static json_t *view_deploy_keys(struct app *app, const struct counts *counts)
 {
-    json_int_t counts[FLEET_DEPLOY_KEYS_MAX] = {0};
+    const struct catalogue *catalogue = &app->fleet.catalogue;
     json_t *list = json_array();
-    for (struct device *device = fleet->devices; device; device = device->next) {
-        int key = bridge_deploy_key(device, &fleet->catalogue);
-        if (key >= 0) counts[key]++;
-    }
-    for (size_t i = 0; i < fleet->catalogue.deploy_keys_count; i++) {
+    fleet_lock(&app->fleet);
+    for (size_t i = 0; i < catalogue->deploy_keys_count; i++) {
         char hex[17];
-        godwit_hex_encode(fleet->catalogue.deploy_keys[i], 8, hex);
-        json_array_append_new(list, json_pack("{s:s, s:I}", "key", hex, "devices", counts[i]));
+        godwit_hex_encode(catalogue->deploy_keys[i], 8, hex);
+        json_array_append_new(list, json_pack("{s:s, s:I}", "key", hex, "devices",
+                                              (json_int_t)counts->deploy_keys[i]));
     }
+    fleet_unlock(&app->fleet);
     return list;
 }
 
 void handle_status(struct http_request *request)
 {
     struct app *app = request->app;
-    json_t *products = json_array(), *releases = json_array();
-    fleet_lock(&app->fleet);
-    for (struct product *product = app->fleet.catalogue.products; product; product = product->next)
-        json_array_append_new(products, view_product(&app->fleet, product));
-    for (struct release *release = app->fleet.catalogue.releases; release; release = release->next)
-        json_array_append_new(releases, view_release(release));
-    json_t *rollouts = view_rollouts(app);
-    json_t *devices = view_devices(&app->fleet);
-    json_t *deploy_keys = view_deploy_keys(&app->fleet);
-    json_t *pending = view_pending_list(&app->fleet);
-    fleet_unlock(&app->fleet);
+    struct counts counts = counts_make(app);
     json_int_t uptime = clock_unix_s(app->clock) - app->started_s;
-    reply_json(request, 200,
-               json_pack("{s:{s:s, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}", "server", "version",
-                         GODWIT_VERSION, "uptime_s", uptime, "products", products, "releases",
-                         releases, "rollouts", rollouts, "devices", devices, "deploy_keys",
-                         deploy_keys, "pending", pending));
+    json_t *status = json_pack(
+        "{s:{s:s, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}", "server", "version", GODWIT_VERSION,
+        "uptime_s", uptime, "products", view_products(app, &counts), "releases", view_releases(app),
+        "rollouts", view_rollouts(app, &counts), "devices", view_devices(app, &counts),
+        "deploy_keys", view_deploy_keys(app, &counts), "pending", view_pending_list(app));
+    counts_free(&counts);
+    reply_json(request, 200, status);
 }
 
 void handle_health(struct http_request *request)

@@ -1,11 +1,14 @@
 /* Opening and closing one data directory, and the writer's frame.
  *
- * A group of changes is one transaction. When any change in it fails (a full disk, a broken row),
- * the whole group is given up and memory is read again from the database: rare, simple and right. A
- * savepoint for each change would keep the others, but their memory could stand on the lost one. */
+ * A group of changes is one transaction. When any change in it fails, the group is undone, memory
+ * is read again from the database, and each change runs again alone (rt/work.h): rare, simple and
+ * right. A disk that is full is not rare: then the writer is `ailing`, and before it runs anything
+ * again it commits a single row. While that fails, changes are refused without having touched
+ * memory, so nothing is read again; once it works, all goes on by itself. */
 #include "server/app.h"
 #include "fleet/account.h"
 #include "fleet/device.h"
+#include "fleet/rollout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,49 +29,64 @@
 #define WORKERS 4
 #define WORKER_JOBS_MAX 4096
 #define FLUSH_COUNT 1000
+#define NOTE_COUNT 1000
 
 /* ---- the writer's frame ---- */
+
+/* Whether there is room again, by a row that is written anyway. */
+static godwit_err probe(struct app *app)
+{
+    godwit_err err = db_begin(app->db);
+    if (err) return err;
+    fleet_transaction_begun(&app->fleet);
+    err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (!err) err = db_commit(app->db);
+    if (err) {
+        db_rollback(app->db);
+        fleet_aborted(&app->fleet);
+        return err;
+    }
+    fleet_committed(&app->fleet);
+    app->is_ailing = false;
+    LOG(INFO, "writes_again", "device_changes=taken");
+    return GODWIT_OK;
+}
 
 static godwit_err group_begin(void *ctx)
 {
     struct app *app = ctx;
-    app->group_failed = false;
-    godwit_err err = db_begin(app->db);
-    if (!err) fleet_transaction_begun(&app->fleet);
-    return err;
-}
-
-static void job_begin(void *ctx)
-{
-    (void)ctx;
-}
-
-static void job_end(void *ctx, bool keep)
-{
-    struct app *app = ctx;
-    if (!keep) app->group_failed = true;
+    godwit_err err = app->is_ailing ? probe(app) : GODWIT_OK;
+    if (!err) err = db_begin(app->db);
+    if (err) return err;
+    app->is_changed = false;
+    fleet_transaction_begun(&app->fleet);
+    return GODWIT_OK;
 }
 
 static godwit_err group_commit(void *ctx)
 {
     struct app *app = ctx;
-    godwit_err err = app->group_failed ? GODWIT_ERR_IO : db_commit(app->db);
-    if (!err) {
-        fleet_committed(&app->fleet);
-        return GODWIT_OK;
-    }
+    godwit_err err = db_commit(app->db);
+    if (!err) fleet_committed(&app->fleet);
+    return err;
+}
+
+static void group_abort(void *ctx, godwit_err err)
+{
+    struct app *app = ctx;
     LOG(ERROR, "commit_failed", "error=%s note=\"%s\"", godwit_err_name(err), db_note(app->db));
     db_rollback(app->db);
-    if (fleet_load(&app->fleet, app->db)) {
-        LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
-        abort(); /* memory can no longer be trusted; the next start reads it anew */
-    }
-    return err;
+    fleet_aborted(&app->fleet);
+    app->is_ailing |= err == GODWIT_ERR_SPACE || err == GODWIT_ERR_IO;
+    if (!app->is_changed || !fleet_load(&app->fleet, app->db)) return;
+    LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
+    abort(); /* memory can no longer be trusted; the next start reads it anew */
 }
 
 static godwit_err change_run(struct writer_job *job)
 {
     struct change *change = (struct change *)job;
+    change->app->is_changed = true;
     return change->run(change);
 }
 
@@ -98,19 +116,31 @@ static struct app *app_of_flush(struct writer_job *job)
     return (struct app *)((char *)job - offsetof(struct app, flush_job));
 }
 
+/* Soft facts, and notes that the next pass makes anew: what is lost with the transaction is not
+ * changed in memory, so nothing must be read again. */
 static godwit_err flush_run(struct writer_job *job)
 {
     struct app *app = app_of_flush(job);
-    bool more = false;
-    godwit_err err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    bool more_facts = false, more_notes = false;
+    uint64_t now_ms = app_now_ms(app);
+    godwit_err err = GODWIT_OK;
+    if (fleet_sequence_is_low(&app->fleet, now_ms))
+        err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
     if (!err) err = account_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
-    return err ? err : device_flush(&app->fleet, app->db, FLUSH_COUNT, &more);
+    if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
+    if (!err)
+        err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),
+                                        &more_notes);
+    app->flushes_on = more_facts || more_notes;
+    return err;
 }
 
+/* Until all is written, a piece at a time, so that others come between. */
 static void flush_done(struct writer_job *job, godwit_err err)
 {
     struct app *app = app_of_flush(job);
     if (err) LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
+    if (!err && app->flushes_on && !writer_submit(app->writer, job)) return;
     atomic_store(&app->flushing, false);
 }
 
@@ -210,7 +240,7 @@ static godwit_err open_storage(struct app *app, char *note, size_t note_size)
 
 static godwit_err open_threads(struct app *app, char *note, size_t note_size)
 {
-    const struct writer_hooks hooks = {app, group_begin, group_commit, job_begin, job_end};
+    const struct writer_hooks hooks = {app, group_begin, group_commit, group_abort};
     godwit_err err = work_pool_open(WORKERS, WORKER_JOBS_MAX, &app->workers);
     if (!err) err = logins_open(app);
     if (!err) err = writer_open(&hooks, 1, GROUP_MAX, WRITER_JOBS_MAX, &app->writer);
@@ -221,10 +251,11 @@ static godwit_err open_threads(struct app *app, char *note, size_t note_size)
 static godwit_err open_sequence(struct app *app)
 {
     godwit_err err = group_begin(app);
-    if (!err) err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
-    if (err) app->group_failed = true;
-    godwit_err commit_err = group_commit(app);
-    return err ? err : commit_err;
+    if (err) return err;
+    err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (!err) err = group_commit(app);
+    if (err) group_abort(app, err);
+    return err;
 }
 
 void app_note_full(const char *data, char *note_out, size_t note_size)
@@ -261,16 +292,26 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     return err ? err : open_threads(app, note_out, note_size);
 }
 
+/* What no job wrote any more. */
+static void flush_last(struct app *app)
+{
+    bool more = true;
+    while (more && !group_begin(app)) {
+        godwit_err err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more);
+        if (!err) err = group_commit(app);
+        if (!err) continue;
+        group_abort(app, err);
+        return;
+    }
+}
+
 void app_close(struct app *app)
 {
-    bool more = app->db && app->writer;
+    bool is_open = app->db && app->writer;
     logins_close(app->logins);
     writer_close(app->writer);
     work_pool_close(app->workers);
-    while (more && !group_begin(app)) {
-        if (device_flush(&app->fleet, app->db, FLUSH_COUNT, &more)) app->group_failed = true;
-        if (group_commit(app)) break;
-    }
+    if (is_open) flush_last(app);
     for (size_t i = 0; i < app->readers_count; i++)
         db_close(app->readers[i]);
     db_close(app->db);

@@ -37,7 +37,9 @@ struct app {
     int64_t started_s;
     struct logins *logins;
     /* private: app.c */
-    bool group_failed;
+    bool is_changed; /* more than soft facts, in the open transaction */
+    bool is_ailing;  /* the last one was not written, see probe() */
+    bool flushes_on; /* the last flush left some */
     pthread_mutex_t readers_lock;
     struct db *readers[APP_READERS_MAX];
     size_t readers_count;
@@ -65,8 +67,10 @@ GODWIT_MUST_USE godwit_err app_announce(struct app *app, const char *url, const 
 struct db *app_reader_take(struct app *app);
 void app_reader_give(struct app *app, struct db *db);
 
-/* One change asked for by a request: run inside the writer's transaction, then reply behind the
- * commit. err: nothing was kept. Lives in the request's arena. */
+/* One change asked for by a request: run inside the writer's transaction, then reply after the
+ * commit. run may be called twice (rt/work.h). reply gets err where nothing was kept, and finds no
+ * pointer into the fleet in what run left: it copies ids and looks them up. Lives in the request's
+ * arena. */
 struct change {
     struct writer_job job;
     struct app *app;

@@ -23,7 +23,7 @@ struct pending {
     bool is_claim;
     uint8_t claim_sha256[32], token_sha256[32];
     enum claim_result claim;
-    struct device *device;
+    bool is_known; /* there is a device with the token */
 };
 
 /* ---- the answer ---- */
@@ -96,13 +96,14 @@ static godwit_err pending_run(struct change *change)
     struct app *app = change->app;
     int64_t now_s = clock_unix_s(app->clock);
     godwit_err err = GODWIT_OK;
+    struct device *device = NULL;
     if (pending->is_claim)
         err = device_claim(&app->fleet, app->db, pending->claim_sha256, pending->token_sha256,
-                           &pending->checkin, now_s, &pending->claim, &pending->device);
+                           &pending->checkin, now_s, &pending->claim, &device);
     else
-        pending->device = device_find_by_token(&app->fleet, pending->token_sha256);
-    if (!err && pending->device)
-        err = device_record(&app->fleet, app->db, pending->device, &pending->checkin, now_s);
+        device = device_find_by_token(&app->fleet, pending->token_sha256);
+    pending->is_known = device != NULL;
+    if (!err && device) err = device_record(&app->fleet, app->db, device, &pending->checkin, now_s);
     uint64_t now_ms = app_now_ms(app);
     if (!err && fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
@@ -114,7 +115,8 @@ static void answer_device(struct pending *pending)
     struct app *app = pending->change.app;
     struct answer answer;
     fleet_lock(&app->fleet);
-    bool ready = compose(app, pending->device, &pending->checkin, &answer);
+    struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
+    bool ready = device && compose(app, device, &pending->checkin, &answer);
     fleet_unlock(&app->fleet);
     if (ready)
         send_answer(pending->change.request, &answer, pending->checkin.outcome.id);
@@ -128,7 +130,7 @@ static void pending_reply(struct change *change, godwit_err err)
     const struct godwit_checkin_reply wait = {.pending = true, .interval_s = PENDING_INTERVAL_S};
     if (err)
         problem_busy(change->request);
-    else if (pending->device)
+    else if (pending->is_known)
         answer_device(pending);
     else if (pending->is_claim && pending->claim == CLAIM_PENDING)
         send_reply(change->request, &wait);

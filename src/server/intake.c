@@ -275,10 +275,10 @@ static void add_notes(json_t *reply, const struct intake *intake)
                        bridge_policy_key(&fleet->catalogue, &trust->policy) != BRIDGE_KEY_NONE;
     const struct image *image =
         index_find(&fleet->catalogue.images_by_digest, intake->upload.image.image_sha256);
+    fleet_unlock(fleet); /* a reply runs on the writer's thread: no other changes releases */
     const struct consents consents =
         image && is_in_reach ? consents_of(fleet, image) : (struct consents){0};
     add_consents(warnings, &consents);
-    fleet_unlock(fleet);
     if (!is_in_reach)
         add_words(warnings,
                   "its policy lists no deploy key of this server, so it can not be rolled out: a "

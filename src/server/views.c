@@ -10,6 +10,7 @@
 #include "formats/chip.h"
 
 #define ROWS_SPARE 64 /* for devices that join while room is made */
+#define LIST_BATCH 16 /* releases or rollouts that are written under one hold of the lock */
 
 void device_id_text(const uint8_t device_id[static 6], char out[static 13])
 {
@@ -59,40 +60,34 @@ struct standing {
     const char *state, *reason, *sentence;
 };
 
-/* Still to be told; `decision` is the device's present one. */
-static bool awaits(const struct decision *decision)
-{
-    return decision->kind == DECIDE_INSTALL || decision->reason == DECISION_TURN ||
-           decision->reason == DECISION_ON_TRIAL;
-}
-
 static struct standing standing_superseded(void)
 {
     return (struct standing){"superseded", "superseded", "a newer rollout took it over"};
 }
 
 /* Of a device that was not told: only the rollout that speaks to it may still tell it. */
-static struct standing standing_by_decision(const struct app *app, const struct device *device,
+static struct standing standing_by_decision(const struct catalogue *catalogue,
+                                            const struct device *device,
                                             const struct rollout *rollout)
 {
-    struct decision decision = decide(device, &app->fleet.catalogue);
+    struct decision decision = decide(device, catalogue);
     if (decision.rollout != rollout) return standing_superseded();
     struct standing standing = {decision_reason_state(decision.reason),
                                 decision_reason_id(decision.reason),
                                 decision_reason_sentence(decision.reason)};
-    if (awaits(&decision))
+    if (counts_awaits(&decision))
         standing.state = "waiting";
     else if (decision.reason == DECISION_CURRENT)
         standing.state = "already";
     return standing;
 }
 
-static struct standing standing_of(const struct app *app, const struct device *device,
+static struct standing standing_of(const struct catalogue *catalogue, const struct device *device,
                                    const struct rollout *rollout)
 {
     const struct member *member = device_member(device, rollout);
     if (!member || member->state == MEMBER_SELECTED)
-        return standing_by_decision(app, device, rollout);
+        return standing_by_decision(catalogue, device, rollout);
     const char *state = member_state_name(member->state);
     switch (member->state) {
     case MEMBER_FAILED:
@@ -107,7 +102,7 @@ static struct standing standing_of(const struct app *app, const struct device *d
         break;
     }
     /* Told, and not there yet: on trial, offered, or what came between. */
-    enum decision_reason reason = decide(device, &app->fleet.catalogue).reason;
+    enum decision_reason reason = decide(device, catalogue).reason;
     return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason)};
 }
 
@@ -117,112 +112,68 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
     return !rollout->picks || device_member(device, rollout);
 }
 
-/* What a rollout says besides its own counts, found by one walk over the devices. */
-struct tally {
-    const struct rollout *rollout;
-    bool is_awaited;        /* by some device */
-    uint32_t unfit_count;   /* a gate is closed */
-    uint32_t silent_count;  /* queued, and not seen since it began */
-    uint32_t refused_count; /* failed on it before, so not offered */
-};
-
-struct tallies {
-    struct tally *tallies; /* newest rollout first, so by falling id */
-    size_t count;
-};
-
-static struct tally *tally_of(const struct tallies *tallies, const struct rollout *rollout)
+/* counted: NULL for a rollout that is newer than the count. Lock held. */
+static json_t *view_counts(const struct rollout *rollout, const struct rollout_counts *counted)
 {
-    size_t low = 0, high = tallies->count;
-    while (low + 1 < high) {
-        size_t middle = (low + high) / 2;
-        if (tallies->tallies[middle].rollout->id >= rollout->id)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &tallies->tallies[low];
-}
-
-/* Of one device, for the rollout that speaks to it. A device that was seen in the second in which
- * the rollout began may have checked in before: only its next check-in tells. */
-static void count_standing(struct tally *tally, const struct device *device,
-                           const struct decision *decision)
-{
-    const struct member *member = device_member(device, tally->rollout);
-    bool is_told = member && member->state != MEMBER_SELECTED;
-    tally->unfit_count += !strcmp(decision_reason_state(decision->reason), "unfit");
-    tally->refused_count +=
-        decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
-    if (is_told || !awaits(decision)) return;
-    tally->is_awaited = true;
-    tally->silent_count += device->facts.last_seen_s <= tally->rollout->created_s;
-}
-
-/* What rollouts stand at that no member says: which still run, those with a device in progress and
- * those that a device awaits, and whom they do not reach. */
-static struct tallies tally_all(const struct app *app)
-{
-    struct tallies tallies = {0};
-    const struct rollout *rollout = app->fleet.catalogue.rollouts;
-    for (; rollout; rollout = rollout->next)
-        tallies.count++;
-    tallies.tallies = calloc(tallies.count + 1, sizeof *tallies.tallies);
-    if (!tallies.tallies) abort();
-    rollout = app->fleet.catalogue.rollouts;
-    for (size_t i = 0; rollout; rollout = rollout->next, i++)
-        tallies.tallies[i] =
-            (struct tally){.rollout = rollout, .is_awaited = rollout->undecided_count > 0};
-    for (struct device *device = app->fleet.devices; device; device = device->next) {
-        struct decision decision = decide(device, &app->fleet.catalogue);
-        if (decision.rollout)
-            count_standing(tally_of(&tallies, decision.rollout), device, &decision);
-    }
-    return tallies;
-}
-
-static json_t *view_counts(const struct tally *tally)
-{
-    const struct rollout *rollout = tally->rollout;
+    static const struct rollout_counts NEW = {.is_awaited = true};
+    const struct rollout_counts *counts = counted ? counted : &NEW;
     uint64_t selected =
         rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
     return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
                      "rollout_id", (json_int_t)rollout->id, "product",
                      rollout->release->product->name, "version", rollout->release->version, "state",
-                     tally->is_awaited ? "running" : "done", "selected", (json_int_t)selected,
+                     counts->is_awaited ? "running" : "done", "selected", (json_int_t)selected,
                      "told", (json_int_t)rollout->told_count, "good",
                      (json_int_t)rollout->good_count, "failed",
-                     (json_int_t)rollout->failed_count + tally->refused_count, "undecided",
-                     (json_int_t)rollout->undecided_count, "unfit", (json_int_t)tally->unfit_count,
-                     "silent", (json_int_t)tally->silent_count, "created",
+                     (json_int_t)rollout->failed_count + counts->refused_count, "undecided",
+                     (json_int_t)rollout->undecided_count, "unfit", (json_int_t)counts->unfit_count,
+                     "silent", (json_int_t)counts->silent_count, "created",
                      (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
 }
 
-json_t *view_rollouts(const struct app *app)
+json_t *view_rollouts(struct app *app, const struct counts *counts)
 {
     json_t *list = json_array();
-    const struct tallies tallies = tally_all(app);
-    for (size_t i = 0; i < tallies.count; i++)
-        json_array_append_new(list, view_counts(&tallies.tallies[i]));
-    free(tallies.tallies);
+    for (size_t i = 0; i < counts->rollouts_count;) {
+        fleet_lock(&app->fleet);
+        for (size_t end = i + LIST_BATCH; i < end && i < counts->rollouts_count; i++) {
+            const struct rollout *rollout =
+                rollout_find(&app->fleet.catalogue, counts->rollouts[i].id);
+            if (rollout) json_array_append_new(list, view_counts(rollout, &counts->rollouts[i]));
+        }
+        fleet_unlock(&app->fleet);
+    }
     return list;
 }
 
-/* Takes the lock, with room for a row of each device. Not allocated under it: the heap may tidy all
- * of itself before it gives megabytes, for longer than devices should wait. */
-static void *lock_with_rows(struct app *app, size_t row_size)
+json_t *view_releases(struct app *app)
 {
-    void *rows = NULL;
-    size_t room = 0;
-    fleet_lock(&app->fleet);
-    while (app->fleet.devices_count > room) {
-        room = app->fleet.devices_count + ROWS_SPARE;
-        fleet_unlock(&app->fleet);
-        free(rows);
-        rows = calloc(room, row_size);
-        if (!rows) abort();
+    json_t *list = json_array();
+    int64_t before = INT64_MAX;
+    for (bool more = true; more;) {
         fleet_lock(&app->fleet);
+        const struct release *release = app->fleet.catalogue.releases;
+        while (release && release->id >= before)
+            release = release->next;
+        for (size_t i = 0; i < LIST_BATCH && release; i++, release = release->next) {
+            json_array_append_new(list, view_release(release));
+            before = release->id;
+        }
+        more = release != NULL;
+        fleet_unlock(&app->fleet);
     }
+    return list;
+}
+
+/* Room for a row of each device, made without the lock: the heap may tidy all of itself before it
+ * gives megabytes, for longer than devices should wait. */
+static void *rows_alloc(struct app *app, size_t row_size, size_t *room_out)
+{
+    fleet_lock(&app->fleet);
+    *room_out = app->fleet.devices_count + ROWS_SPARE;
+    fleet_unlock(&app->fleet);
+    void *rows = calloc(*room_out, row_size);
+    if (!rows) abort();
     return rows;
 }
 
@@ -233,15 +184,22 @@ struct row {
     struct standing standing; /* its texts are static */
 };
 
-static size_t take_rows(const struct app *app, const struct rollout *rollout, struct row *rows)
+struct rollout_walk {
+    const struct catalogue *catalogue;
+    uint32_t rollout_id;
+    struct row *rows;
+    size_t count, room;
+};
+
+/* The rollout is looked up for each: it may go between two holds of the lock. */
+static void take_row(void *ctx, struct device *device)
 {
-    size_t count = 0;
-    for (struct device *device = app->fleet.devices; device; device = device->next) {
-        if (!is_selected(rollout, device)) continue;
-        memcpy(rows[count].device_id, device->device_id, sizeof rows->device_id);
-        rows[count++].standing = standing_of(app, device, rollout);
-    }
-    return count;
+    struct rollout_walk *walk = ctx;
+    const struct rollout *rollout = rollout_find(walk->catalogue, walk->rollout_id);
+    if (!rollout || walk->count == walk->room || !is_selected(rollout, device)) return;
+    struct row *row = &walk->rows[walk->count++];
+    memcpy(row->device_id, device->device_id, sizeof row->device_id);
+    row->standing = standing_of(walk->catalogue, device, rollout);
 }
 
 static json_t *view_rows(const struct row *rows, size_t count)
@@ -258,21 +216,26 @@ static json_t *view_rows(const struct row *rows, size_t count)
     return list;
 }
 
+json_t *view_rollout_counts(struct app *app, uint32_t rollout_id)
+{
+    struct counts counts = counts_make(app);
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, rollout_id);
+    json_t *view = rollout ? view_counts(rollout, counts_rollout(&counts, rollout_id)) : NULL;
+    fleet_unlock(&app->fleet);
+    counts_free(&counts);
+    return view;
+}
+
 json_t *view_rollout(struct app *app, uint32_t rollout_id)
 {
-    json_t *view = NULL;
-    size_t count = 0;
-    struct row *rows = lock_with_rows(app, sizeof *rows);
-    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, rollout_id);
-    if (rollout) {
-        const struct tallies tallies = tally_all(app);
-        count = take_rows(app, rollout, rows);
-        view = view_counts(tally_of(&tallies, rollout));
-        free(tallies.tallies);
-    }
-    fleet_unlock(&app->fleet);
-    if (view) json_object_set_new(view, "devices", view_rows(rows, count));
-    free(rows);
+    struct rollout_walk walk = {.catalogue = &app->fleet.catalogue, .rollout_id = rollout_id};
+    json_t *view = view_rollout_counts(app, rollout_id);
+    if (!view) return NULL;
+    walk.rows = rows_alloc(app, sizeof *walk.rows, &walk.room);
+    fleet_each_device(&app->fleet, take_row, &walk);
+    json_object_set_new(view, "devices", view_rows(walk.rows, walk.count));
+    free(walk.rows);
     return view;
 }
 
@@ -300,7 +263,8 @@ static uint32_t cause_of(const struct device *device, const struct decision *dec
     return member ? member->reason : 0;
 }
 
-static void take_device(const struct app *app, const struct device *device, struct device_row *row)
+static void take_device(const struct catalogue *catalogue, const struct device *device,
+                        struct device_row *row)
 {
     const struct device_facts *facts = &device->facts;
     memcpy(row->device_id, device->device_id, sizeof row->device_id);
@@ -310,7 +274,7 @@ static void take_device(const struct app *app, const struct device *device, stru
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;
     row->last_seen_s = facts->last_seen_s;
-    const struct decision decision = decide(device, &app->fleet.catalogue);
+    const struct decision decision = decide(device, catalogue);
     row->reason = decision.reason;
     row->cause = cause_of(device, &decision);
 }
@@ -331,7 +295,7 @@ static json_t *view_device_row(const struct device_row *row)
 json_t *view_device(const struct app *app, const struct device *device)
 {
     struct device_row row;
-    take_device(app, device, &row);
+    take_device(&app->fleet.catalogue, device, &row);
     return view_device_row(&row);
 }
 
@@ -355,24 +319,38 @@ json_t *view_pending(const struct device *device)
     return list;
 }
 
-json_t *view_pending_list(const struct fleet *fleet)
+static void list_pending(void *ctx, struct device *device)
+{
+    append_pending(ctx, device);
+}
+
+json_t *view_pending_list(struct app *app)
 {
     json_t *list = json_array();
-    for (const struct device *device = fleet->devices; device; device = device->next)
-        append_pending(list, device);
+    fleet_each_device(&app->fleet, list_pending, list);
     return list;
+}
+
+struct device_walk {
+    const struct catalogue *catalogue;
+    struct device_row *rows;
+    size_t count, room;
+};
+
+static void list_device(void *ctx, struct device *device)
+{
+    struct device_walk *walk = ctx;
+    if (walk->count < walk->room) take_device(walk->catalogue, device, &walk->rows[walk->count++]);
 }
 
 json_t *view_device_list(struct app *app)
 {
-    size_t count = 0;
-    struct device_row *rows = lock_with_rows(app, sizeof *rows);
-    for (struct device *device = app->fleet.devices; device; device = device->next)
-        take_device(app, device, &rows[count++]);
-    fleet_unlock(&app->fleet);
+    struct device_walk walk = {.catalogue = &app->fleet.catalogue};
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, view_device_row(&rows[i]));
-    free(rows);
+    walk.rows = rows_alloc(app, sizeof *walk.rows, &walk.room);
+    fleet_each_device(&app->fleet, list_device, &walk);
+    for (size_t i = 0; i < walk.count; i++)
+        json_array_append_new(list, view_device_row(&walk.rows[i]));
+    free(walk.rows);
     return list;
 }

@@ -88,9 +88,17 @@ const char *db_note(const struct db *db)
     return sqlite3_errmsg(db->handle);
 }
 
-int64_t db_last_id(const struct db *db)
+/* The one that was prepared first and is not in use makes room. */
+static void forget_statement(struct db *db)
 {
-    return sqlite3_last_insert_rowid(db->handle);
+    size_t at = 0;
+    while (at < db->statements_count && sqlite3_stmt_busy(db->statements[at].handle))
+        at++;
+    if (at == db->statements_count) return;
+    sqlite3_finalize(db->statements[at].handle);
+    db->statements_count--;
+    memmove(&db->statements[at], &db->statements[at + 1],
+            (db->statements_count - at) * sizeof db->statements[0]);
 }
 
 static godwit_err prepare(struct db *db, const char *sql, sqlite3_stmt **out)
@@ -100,7 +108,8 @@ static godwit_err prepare(struct db *db, const char *sql, sqlite3_stmt **out)
             *out = db->statements[i].handle;
             return GODWIT_OK;
         }
-    if (db->statements_count == STATEMENTS_MAX) return GODWIT_ERR_SPACE;
+    if (db->statements_count == STATEMENTS_MAX) forget_statement(db);
+    if (db->statements_count == STATEMENTS_MAX) return GODWIT_ERR_BUSY;
     int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
     if (code != SQLITE_OK) return error_of(code);
     db->statements[db->statements_count++] = (struct statement){sql, *out};
@@ -159,6 +168,20 @@ godwit_err db_run(struct db *db, const char *sql, const struct db_value *values,
     struct db_rows rows;
     godwit_err err = db_query(db, &rows, sql, values, count);
     if (!err) err = db_next(&rows);
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+godwit_err db_run_returning(struct db *db, const char *sql, const struct db_value *values,
+                            size_t count, int64_t *number_out)
+{
+    struct db_rows rows;
+    godwit_err err = db_query(db, &rows, sql, values, count);
+    if (!err) err = db_next(&rows);
+    if (err == GODWIT_ERR_END) err = GODWIT_ERR_MISSING;
+    if (!err) *number_out = db_column_int(&rows, 0);
+    while (!err) /* to its end: only then an insert is sure to be whole */
+        err = db_next(&rows);
     db_rows_close(&rows);
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }

@@ -45,12 +45,17 @@ void db_close(struct db *db);
 /* What the engine said last; static until the next call. */
 const char *db_note(const struct db *db);
 
-/* A statement without rows. SPACE: the disk is full; POLICY: a constraint; BUSY; else IO. */
+/* A statement without rows. SPACE: the disk is full; POLICY: a constraint; BUSY; else IO. The text
+ * must be a literal: statements are kept by its address. */
 GODWIT_MUST_USE godwit_err db_run(struct db *db, const char *sql, const struct db_value *values,
                                   size_t count);
 /* Several statements without values, as in a migration. */
 GODWIT_MUST_USE godwit_err db_script(struct db *db, const char *sql);
-int64_t db_last_id(const struct db *db);
+/* A statement that returns one number of one row, as `insert … returning id` does. MISSING: no row.
+ */
+GODWIT_MUST_USE godwit_err db_run_returning(struct db *db, const char *sql,
+                                            const struct db_value *values, size_t count,
+                                            int64_t *number_out);
 
 GODWIT_MUST_USE godwit_err db_begin(struct db *db);
 GODWIT_MUST_USE godwit_err db_commit(struct db *db);
@@ -96,6 +101,7 @@ struct blob_writer {
     /* private from here */
     struct blobs *blobs;
     int fd;
+    bool is_named;
     uint64_t size;
     struct godwit_hash hash;
     char name[40];
@@ -105,7 +111,8 @@ struct blob_writer {
 GODWIT_MUST_USE godwit_err blobs_open(struct blobs *blobs, const char *path);
 void blobs_close(struct blobs *blobs);
 GODWIT_MUST_USE godwit_err blob_begin(struct blobs *blobs, struct blob_writer *writer);
-/* Gives the bytes their name; the same bytes twice are fine. SPACE: the disk is full. */
+/* Gives the bytes their name; the same bytes twice are fine, and so is the same writer again, for a
+ * transaction that is run anew. SPACE: the disk is full. */
 GODWIT_MUST_USE godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]);
 /* Leaves nothing; safe on a zeroed or committed writer. */
 void blob_abort(struct blob_writer *writer);

@@ -185,7 +185,7 @@ void drill_server_upload(struct drill_server *server, const struct drill_file *f
 
 void drill_server_deploy(struct drill_server *server, const char *version)
 {
-    struct rollout *rollout;
+    uint32_t rollout;
     const struct rollout_wish wish = {
         .release = release_find(&server->fleet.catalogue, DRILL_PRODUCT, version)};
     must(wish.release, "finding a release");

@@ -65,7 +65,7 @@ static void no_sequence_no_answer(void **state)
     struct godwit_checkin checkin = checkin_of(1, 1);
     struct answer answer;
     world->fleet.sequence_mark = 0;
-    assert_false(answer_compose(&world->fleet, world->fleet.devices, &checkin, 1, &answer));
+    assert_false(answer_compose(&world->fleet, world->fleet.devices[0], &checkin, 1, &answer));
 }
 
 static void the_newest_key_that_the_device_lists(void **state)

@@ -144,6 +144,7 @@ static void pick_world(struct exhaust *walk, struct world *world)
     world->rollout.allow_downgrade = exhaust_pick(walk, 2);
     world->rollout.undecided_count = FLEET_UNDECIDED_MAX - 1 + exhaust_pick(walk, 2);
     world->catalogue.rollouts = &world->rollout;
+    world->product.rollout = world->rollout.picks ? &world->old_rollout : &world->rollout;
     world->catalogue.releases = &world->release;
     pick_device(walk, world);
     pick_way(walk, world);
@@ -285,7 +286,8 @@ static void every_small_world(void **state)
 static void no_rollout_means_stay(void **state)
 {
     (void)state;
-    static struct device device;
+    static struct product product;
+    static struct device device = {.product = &product};
     static struct catalogue catalogue;
     struct decision decision = decide(&device, &catalogue);
     assert_int_equal(decision.kind, DECIDE_STAY);
@@ -303,6 +305,7 @@ static void the_right_image_of_several(void **state)
     struct rollout rollout = {.release = &release};
     struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
+    product.rollout = &rollout;
     release.images_count = 3;
     const struct {
         uint16_t chip_id, revision_min, revision_max;
@@ -337,6 +340,7 @@ static void a_mask_without_bits_allows_every_board(void **state)
     struct rollout rollout = {.release = &release};
     struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
+    product.rollout = &rollout;
     release.images_count = 1;
     fill_image(&release, 0, 1);
     device.facts.chip_id = 5;

@@ -302,7 +302,7 @@ static void over_a_bridge_and_on(void **state)
     upload_policy(&target, 0xBB, 3);
     memset(target.image.trust.keys[0], 0xBB, 32);
     assert_int_equal(world_upload(world, &bridge), UPLOAD_ADDED);
-    struct device *device = world->fleet.devices;
+    struct device *device = world->fleet.devices[0];
     world_deploy(world, "2.0.0", &device, 1); /* frozen, and never taken */
     assert_int_equal(world_upload(world, &target), UPLOAD_ADDED);
     struct rollout *rollout = world_deploy(world, "3.0.0", NULL, 0);
@@ -345,7 +345,7 @@ static void round_a_bridge_that_failed(void **state)
 {
     enum { TARGET = 13 };
     struct world *world = begin(state, 1);
-    struct device *device = world->fleet.devices;
+    struct device *device = world->fleet.devices[0];
     for (uint8_t i = 1; i <= 2; i++) {
         struct upload bridge = upload_of(i == 1 ? "2.1.0" : "2.2.0", 20 + i);
         upload_policy(&bridge, 0xBB, 1 + i);

@@ -98,7 +98,7 @@ static void a_database_from_before_trust(void **state)
     const struct image *image = &world->fleet.catalogue.releases->images[0];
     assert_false(image->trust.is_known);
     assert_false(world->fleet.catalogue.rollouts->allow_downgrade);
-    struct decision decision = decide(world->fleet.devices, &world->fleet.catalogue);
+    struct decision decision = decide(world->fleet.devices[0], &world->fleet.catalogue);
     assert_int_equal(decision.reason, DECISION_OFFERED);
     assert_ptr_equal(decision.image, image);
 }

@@ -51,6 +51,7 @@ static enum remove_result take_away(struct world *world, const char *version,
 
 static void what_devices_stand_on_stays(void **state)
 {
+    static struct product nobody;
     struct world *world = begin(state);
     struct remove_verdict verdict;
     assert_int_equal(take_away(world, "1.0.0", &verdict), REMOVE_IN_USE); /* it runs there */
@@ -60,11 +61,11 @@ static void what_devices_stand_on_stays(void **state)
     struct godwit_checkin there = checkin_of(1, LAST);
     there.counter = 4;
     world_say(world, &there);
-    world->fleet.devices->product = NULL; /* nobody left: only newcomers would get it */
+    world->fleet.devices[0]->product = &nobody; /* nobody left: only newcomers would get it */
     struct product *product = product_find(&world->fleet.catalogue, "thermostat");
     assert_int_equal(take_away(world, "3.0.0", &verdict), REMOVE_IN_USE);
     assert_int_equal(verdict.devices_count, 0);
-    world->fleet.devices->product = product;
+    world->fleet.devices[0]->product = product;
 }
 
 static void what_devices_come_over_stays(void **state)
@@ -100,7 +101,7 @@ static void what_goes_leaves_nothing(void **state)
     uint8_t file[32], image[32];
     memset(file, SPARE + 100, 32);
     memset(image, SPARE, 32);
-    struct device *device = world->fleet.devices;
+    struct device *device = world->fleet.devices[0];
     int64_t members = world_count(world, "select count(*) from members"),
             images = world_count(world, "select count(*) from images");
     assert_int_equal(take_away(world, "2.1.0", &verdict), REMOVE_DONE);
@@ -109,7 +110,7 @@ static void what_goes_leaves_nothing(void **state)
         assert_null(file_find(&world->fleet.catalogue, file));
         assert_null(index_find(&world->fleet.catalogue.images_by_digest, image));
         assert_null(rollout_find(&world->fleet.catalogue, 3));
-        device = world->fleet.devices;
+        device = world->fleet.devices[0];
         for (const struct member *member = device->members; member; member = member->next)
             assert_string_not_equal(member->rollout->release->version, "2.1.0");
         assert_int_equal(decide(device, &world->fleet.catalogue).reason, DECISION_BRIDGE);
@@ -151,7 +152,7 @@ static void what_nobody_took_goes_unless_it_is_a_way(void **state)
     memset(odd.image.trust.policy.image_keys[1], 0xAA, 32);
     memset(odd.image.trust.policy.image_keys[2], 0xBB, 32);
     assert_int_equal(world_upload(world, &odd), UPLOAD_ADDED);
-    struct device *device = world->fleet.devices;
+    struct device *device = world->fleet.devices[0];
     world_deploy(world, "2.5.0", &device, 1);
     world_deploy(world, "3.0.0", NULL, 0);
     assert_int_equal(take_away(world, "2.5.0", &verdict), REMOVE_DONE);

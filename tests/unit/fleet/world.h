@@ -133,14 +133,17 @@ static inline enum upload_result world_upload(struct world *world, const struct 
 static inline struct rollout *world_deploy(struct world *world, const char *version,
                                            struct device *const *devices, size_t count)
 {
-    struct rollout *rollout = NULL;
+    uint32_t id = 0;
+    bool more;
     struct release *release = release_find(&world->fleet.catalogue, "thermostat", version);
     assert_non_null(release);
     const struct rollout_wish wish = {release, devices, count, false};
     world_begin(world);
-    assert_int_equal(rollout_create(&world->fleet, world->db, &wish, NOW_S, &rollout), GODWIT_OK);
+    assert_int_equal(rollout_create(&world->fleet, world->db, &wish, NOW_S, &id), GODWIT_OK);
+    assert_int_equal(rollout_note_incompatible(&world->fleet, world->db, SIZE_MAX, NOW_S, &more),
+                     GODWIT_OK);
     world_commit(world);
-    return rollout;
+    return rollout_find(&world->fleet.catalogue, id);
 }
 
 /* What device number n says when all is well and it runs the image `name`. */

@@ -1,8 +1,8 @@
 /* The pool and the writer, with threads and stepped inline. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,19 +95,14 @@ static godwit_err on_commit(void *ctx)
     return commit_err;
 }
 
-static void on_job_begin(void *ctx)
+static void on_abort(void *ctx, godwit_err err)
 {
     (void)ctx;
-    trace_add("<");
+    (void)err;
+    trace_add("!");
 }
 
-static void on_job_end(void *ctx, bool keep)
-{
-    (void)ctx;
-    trace_add(keep ? ">" : "!");
-}
-
-static const struct writer_hooks hooks = {NULL, on_begin, on_commit, on_job_begin, on_job_end};
+static const struct writer_hooks hooks = {NULL, on_begin, on_commit, on_abort};
 
 struct change {
     struct writer_job job; /* first */
@@ -153,17 +148,33 @@ static void test_writer_groups(void **state)
     changes_set(changes);
     assert_int_equal(writer_open(&hooks, 0, 3, 4, &writer), GODWIT_OK);
     assert_int_equal(writer_step(writer), 0);
-    changes[1].run_err = GODWIT_ERR_POLICY;
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(writer_submit(writer, &changes[i].job), GODWIT_OK);
     struct change fifth = changes[0];
     assert_int_equal(writer_submit(writer, &fifth.job), GODWIT_ERR_BUSY);
     assert_int_equal(writer_step(writer), 3);
-    assert_string_equal(trace, "(<a><b!<c>)ABC"); /* done only after the commit */
+    assert_string_equal(trace, "(abc)ABC"); /* done only after the commit */
+    assert_int_equal(writer_step(writer), 1);
+    assert_string_equal(trace, "(abc)ABC(d)D");
+    writer_close(writer);
+}
+
+/* Only the guilty one fails, with its own error; the others are run again, each alone. */
+static void test_writer_guilty(void **state)
+{
+    (void)state;
+    struct change changes[4];
+    struct writer *writer;
+    changes_set(changes);
+    assert_int_equal(writer_open(&hooks, 0, 3, 4, &writer), GODWIT_OK);
+    changes[1].run_err = GODWIT_ERR_POLICY;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(writer_submit(writer, &changes[i].job), GODWIT_OK);
+    writer_step(writer);
+    assert_string_equal(trace, "(ab!(a)A(b!B(c)C");
     assert_int_equal(changes[0].done_err, GODWIT_OK);
     assert_int_equal(changes[1].done_err, GODWIT_ERR_POLICY);
-    assert_int_equal(writer_step(writer), 1);
-    assert_string_equal(trace, "(<a><b!<c>)ABC(<d>)D");
+    assert_int_equal(changes[2].done_err, GODWIT_OK);
     writer_close(writer);
 }
 
@@ -175,10 +186,10 @@ static void test_writer_lost(void **state)
     changes_set(changes);
     assert_int_equal(writer_open(&hooks, 0, 3, 4, &writer), GODWIT_OK);
     commit_err = GODWIT_ERR_IO;
-    changes[1].run_err = GODWIT_ERR_POLICY;
     assert_int_equal(writer_submit(writer, &changes[0].job), GODWIT_OK);
     assert_int_equal(writer_submit(writer, &changes[1].job), GODWIT_OK);
     writer_step(writer);
+    assert_string_equal(trace, "(ab)!(a)!A(b)!B");
     assert_int_equal(changes[0].done_err, GODWIT_ERR_IO);
     assert_int_equal(changes[1].done_err, GODWIT_ERR_IO);
     begin_err = GODWIT_ERR_BUSY;
@@ -209,8 +220,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_stepped),  cmocka_unit_test(test_pool_threads),
-        cmocka_unit_test(test_writer_groups), cmocka_unit_test(test_writer_lost),
-        cmocka_unit_test(test_writer_thread),
+        cmocka_unit_test(test_writer_groups), cmocka_unit_test(test_writer_guilty),
+        cmocka_unit_test(test_writer_lost),   cmocka_unit_test(test_writer_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

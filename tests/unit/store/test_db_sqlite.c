@@ -151,6 +151,42 @@ static void a_file_that_is_no_database_is_said(void **state)
     assert_non_null(strstr(note, "not a database"));
 }
 
+/* More texts than the cache keeps: each goes on to work, and none reads as a full disk. */
+static void more_statements_than_are_kept(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 };
+    static char texts[COUNT][64];
+    struct db_rows outer;
+    assert_int_equal(db_run(db, "insert into t (a) values (1)", NULL, 0), GODWIT_OK);
+    assert_int_equal(db_query(db, &outer, "select a from t", NULL, 0), GODWIT_OK);
+    assert_int_equal(db_next(&outer), GODWIT_OK); /* in use while the others come and go */
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < COUNT; i++) {
+            int64_t number = 0;
+            snprintf(texts[i], sizeof texts[i], "select %d + $1", i);
+            assert_int_equal(db_run_returning(db, texts[i], DB_ARGS(db_int(1000)), &number),
+                             GODWIT_OK);
+            assert_int_equal(number, 1000 + i);
+        }
+    assert_int_equal(db_column_int(&outer, 0), 1);
+    assert_int_equal(db_next(&outer), GODWIT_ERR_END);
+    db_rows_close(&outer);
+}
+
+static void an_insert_returns_its_id(void **state)
+{
+    (void)state;
+    int64_t id = 0;
+    assert_int_equal(db_run_returning(db, "insert into t (b) values ($1) returning a",
+                                      DB_ARGS(db_text("x")), &id),
+                     GODWIT_OK);
+    assert_int_equal(pragma("select a from t where b = 'x'"), id);
+    assert_int_equal(
+        db_run_returning(db, "select a from t where b = $1", DB_ARGS(db_text("y")), &id),
+        GODWIT_ERR_MISSING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +198,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(readers_do_not_write, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_keeps_what_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_statements_than_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_insert_returns_its_id, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,233 @@
+/* Reading the fleet from the database: one query a table, each row handed to a function that links
+ * it; the order of the tables is the order of their references. All is read into a second fleet,
+ * without a lock, while devices are still answered from the first; only the exchange of the two
+ * needs it. Rejected: taking each change of memory back by itself; it would be quicker, and one
+ * that is forgotten would let memory and database drift apart in silence. */
+#include <stdlib.h>
+
+#include "fleet/account.h"
+#include "fleet/device.h"
+#include "fleet/memory.h"
+#include "fleet/pending.h"
+
+#define CARRY_MAX 256 /* devices whose facts move under one hold of the lock */
+
+typedef void row_fn(struct fleet *fleet, const struct db_rows *rows);
+
+static void load_product(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct product *product = fleet_alloc(sizeof *product);
+    product->id = db_column_int(rows, 0);
+    db_column_text(rows, 1, product->name, sizeof product->name);
+    db_column_blob(rows, 2, product->product_id, 16);
+    product->open = db_column_int(rows, 3);
+    product_seed(product);
+    product->next = fleet->catalogue.products;
+    fleet->catalogue.products = product;
+}
+
+static struct product *product_by_row(const struct fleet *fleet, int64_t id)
+{
+    struct product *product = fleet->catalogue.products;
+    while (product && product->id != id)
+        product = product->next;
+    return product;
+}
+
+static struct release *release_by_row(const struct fleet *fleet, int64_t id)
+{
+    struct release *release = fleet->catalogue.releases;
+    while (release && release->id != id)
+        release = release->next;
+    return release;
+}
+
+static void load_key(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct product *product = product_by_row(fleet, db_column_int(rows, 0));
+    struct godwit_policy *seed = product ? &product->seed : NULL;
+    if (seed && seed->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
+        db_column_blob(rows, 1, seed->image_keys[seed->image_keys_count++], 32);
+}
+
+static void load_release(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct release *release = fleet_alloc(sizeof *release);
+    release->id = db_column_int(rows, 0);
+    release->product = product_by_row(fleet, db_column_int(rows, 1));
+    db_column_text(rows, 2, release->version, sizeof release->version);
+    release->counter = (uint32_t)db_column_int(rows, 3);
+    release->frozen = db_column_int(rows, 4);
+    release->next = fleet->catalogue.releases;
+    fleet->catalogue.releases = release;
+}
+
+static void load_trust(struct image_trust *trust, const struct db_rows *rows)
+{
+    uint8_t policy[GODWIT_POLICY_BYTES];
+    int64_t count = db_column_int(rows, 10);
+    if (count < 0 || count > GODWIT_SIGBLOCKS_MAX) return;
+    trust->is_known = true;
+    trust->keys_count = (uint8_t)count;
+    db_column_blob(rows, 11, trust->keys[0], sizeof trust->keys);
+    db_column_blob(rows, 12, policy, sizeof policy);
+    trust->has_policy = !godwit_policy_decode(policy, false, &trust->policy);
+}
+
+static void load_image(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct release *release = release_by_row(fleet, db_column_int(rows, 1));
+    if (!release || release->images_count == FLEET_IMAGES_MAX) return;
+    struct image *image = &release->images[release->images_count++];
+    image->id = db_column_int(rows, 0);
+    image->chip_id = (uint16_t)db_column_int(rows, 2);
+    image->revision_min = (uint16_t)db_column_int(rows, 3);
+    image->revision_max = (uint16_t)db_column_int(rows, 4);
+    image->hardware_mask = (uint32_t)db_column_int(rows, 5);
+    image->secure_version = (uint32_t)db_column_int(rows, 6);
+    db_column_blob(rows, 7, image->image_sha256, 32);
+    db_column_blob(rows, 8, image->file_sha256, 32);
+    image->file_size = (uint32_t)db_column_int(rows, 9);
+    image->release = release;
+    load_trust(&image->trust, rows);
+    index_add(&fleet->catalogue.images_by_digest, image);
+}
+
+static void load_file(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct file *file = fleet_alloc(sizeof *file);
+    db_column_blob(rows, 0, file->file_sha256, 32);
+    file->image_id = db_column_int(rows, 1);
+    file->size = (uint32_t)db_column_int(rows, 2);
+    file->release = release_by_row(fleet, db_column_int(rows, 3));
+    index_add(&fleet->catalogue.files_by_digest, file);
+}
+
+static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct rollout *rollout = fleet_alloc(sizeof *rollout);
+    rollout->id = (uint32_t)db_column_int(rows, 0);
+    rollout->release = release_by_row(fleet, db_column_int(rows, 1));
+    rollout->picks = db_column_int(rows, 2);
+    rollout->created_s = db_column_int(rows, 3);
+    rollout->allow_downgrade = db_column_int(rows, 4);
+    rollout_link(fleet, rollout);
+}
+
+static void load_claim(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct claim *claim = fleet_alloc(sizeof *claim);
+    db_column_blob(rows, 0, claim->claim_sha256, 32);
+    claim->product = product_by_row(fleet, db_column_int(rows, 1));
+    claim->count_max = (uint32_t)db_column_int(rows, 2);
+    claim->used_count = (uint32_t)db_column_int(rows, 3);
+    index_add(&fleet->claims_by_digest, claim);
+}
+
+static void load_mark(struct fleet *fleet, const struct db_rows *rows)
+{
+    fleet->sequence_mark = (uint64_t)db_column_int(rows, 0);
+}
+
+static const struct {
+    const char *sql;
+    row_fn *load;
+} TABLES[] = {
+    {"select id, name, product_id, open from products order by id", load_product},
+    {"select product, key_digest from image_keys order by product, key_digest", load_key},
+    {"select id, product, version, counter, frozen from releases order by id", load_release},
+    {"select id, release, chip_id, revision_min, revision_max, hardware_mask, secure_version,"
+     " image_sha256, file_sha256, file_size, keys_count, keys, policy from images order by id",
+     load_image},
+    {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
+     " on i.id = f.image",
+     load_file},
+    {"select id, release, picks, created, allow_downgrade from rollouts order by id", load_rollout},
+    {DEVICE_LOAD_SQL, device_load},
+    {PENDING_LOAD_SQL, pending_load},
+    {"select d.device_id, m.rollout, m.told_number, m.state, m.reason from members m"
+     " join devices d on d.id = m.device order by m.rollout",
+     device_load_member},
+    {"select d.device_id, f.image_sha256 from failed_images f join devices d on d.id = f.device"
+     " order by f.id",
+     device_load_failed_image},
+    {"select claim_sha256, product, count_max, used_count from claims", load_claim},
+    {ACCOUNT_LOAD_SQL, account_load_token},
+    {"select mark from sequence_mark", load_mark},
+};
+
+static godwit_err load_table(struct fleet *fleet, struct db *db, const char *sql, row_fn *load)
+{
+    struct db_rows rows;
+    godwit_err err = db_query(db, &rows, sql, NULL, 0);
+    while (!err && !(err = db_next(&rows)))
+        load(fleet, &rows);
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+/* Facts that wait to be written, in batches; true once none is left, and then the lock is held. */
+static bool carry_facts(struct fleet *from, struct fleet *to)
+{
+    fleet_lock(from);
+    for (size_t i = 0; i < CARRY_MAX && from->dirty_first; i++) {
+        const struct device *device = from->dirty_first;
+        struct device *same = device_find(to, device->device_id);
+        from->dirty_first = device->dirty_next;
+        if (!same) continue; /* it joined in what failed */
+        same->facts = device->facts;
+        fleet_mark_dirty(to, same);
+    }
+    if (!from->dirty_first) return true;
+    fleet_unlock(from);
+    return false;
+}
+
+#define SWAP(a, b)                   \
+    do {                             \
+        __typeof__(a) swapped = (a); \
+        (a) = (b);                   \
+        (b) = swapped;               \
+    } while (0)
+
+/* What a fleet read goes into the place of what is there; the owner's keys stay. Lock held. */
+static void swap_rows(struct fleet *fleet, struct fleet *read)
+{
+    memcpy(read->catalogue.deploy_keys, fleet->catalogue.deploy_keys,
+           sizeof fleet->catalogue.deploy_keys);
+    read->catalogue.deploy_keys_count = fleet->catalogue.deploy_keys_count;
+    SWAP(fleet->catalogue, read->catalogue);
+    SWAP(fleet->devices, read->devices);
+    SWAP(fleet->devices_count, read->devices_count);
+    SWAP(fleet->devices_room, read->devices_room);
+    SWAP(fleet->devices_by_id, read->devices_by_id);
+    SWAP(fleet->devices_by_token, read->devices_by_token);
+    SWAP(fleet->claims_by_digest, read->claims_by_digest);
+    SWAP(fleet->tokens_by_digest, read->tokens_by_digest);
+    SWAP(fleet->dirty_first, read->dirty_first);
+    SWAP(fleet->dirty_last, read->dirty_last);
+    fleet->in_flight = NULL;
+    fleet->unnoted_from = 0;
+    fleet->committed = fleet->transaction;
+    /* What was given lies below the mark, so a start that continues from it never goes back. */
+    if (fleet->sequence == 0) fleet->sequence = read->sequence_mark;
+    fleet->sequence_mark = fleet->sequence_next_mark = read->sequence_mark;
+}
+
+godwit_err fleet_load(struct fleet *fleet, struct db *db)
+{
+    godwit_err err = GODWIT_OK;
+    struct fleet *read = fleet_alloc(sizeof *read);
+    fleet_init(read);
+    for (size_t i = 0; i < sizeof TABLES / sizeof *TABLES && !err; i++)
+        err = load_table(read, db, TABLES[i].sql, TABLES[i].load);
+    if (!err) {
+        while (!carry_facts(fleet, read)) {
+        }
+        swap_rows(fleet, read);
+        fleet_unlock(fleet);
+    }
+    fleet_deinit(read);
+    free(read);
+    return err;
+}
