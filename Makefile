@@ -18,7 +18,7 @@ run: ## install what is missing, build, start the service with five emulated ESP
 	@tools/build.sh $(BUILD)
 	@tools/run.sh
 
-demo: ## the story in a terminal: a good release, a bad one, a device that flies back
+demo: ## the scenario in a terminal: a good release, a bad one, a device that rolls back
 	@tools/install.sh run
 	@tools/build.sh $(BUILD)
 	@tools/demo.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# demo.sh: the story in a terminal, unattended, in a temporary data directory on a free port. Each
+# demo.sh: the scenario in a terminal, unattended, in a temporary data directory on a free port. Each
 # step is checked by what the server says (JSON); the first that is not as told ends it with 1.
 set -eu
 cd "$(dirname "$0")/.."
@@ -67,10 +67,10 @@ pack 1.2.0 --behaviour crash-at-boot
 show upload "$work/thermostat-1.0.0.bin"
 
 tell "Five emulated ESP32s join; each has its own flash, bootloader and agent."
-"$godwit" claim --seed thermostat --out "$work/seed" >/dev/null
+"$godwit" claim --initial-policy thermostat --out "$work/seed" >/dev/null
 url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$GODWIT_DATA/server.json")
 "$godwit" fleet --count 5 --dir "$work/devices" --mac 02:67:77:00:00:01 --server "$url" \
-    --claim "$("$godwit" claim --product thermostat --count 5)" --seed "$work/seed" \
+    --claim "$("$godwit" claim --product thermostat --count 5)" --initial-policy "$work/seed" \
     --image "$work/thermostat-1.0.0.bin" --interval 1 >"$work/fleet.log" 2>&1 &
 fleet_pid=$!
 wait_for 15 "five devices run 1.0.0" all_run 1.0.0
@@ -87,7 +87,7 @@ if show deploy thermostat 1.2.0 --to 026777000001 --wait --timeout 30; then
     fail "1.2.0 fails on 026777000001"
 fi
 
-tell "The device flew back by itself, and says why:"
+tell "The device rolled back by itself, and says why:"
 show devices 026777000001 | sed -n '1,3p; /history/,$p'
 "$godwit" devices 026777000001 --json >"$work/device.json"
 grep -q '"reason": "trial-panic"' "$work/device.json" || fail "the reason is trial-panic"

@@ -57,7 +57,7 @@ pack() { # pack VERSION [option…]: a signed example image, made once
 
 enrol() { # what the five devices need; the token is kept, for it may be used again by the same five
     "$godwit" upload "$examples/thermostat-1.0.0.bin" >/dev/null
-    "$godwit" claim --seed thermostat --out "$examples/thermostat.seed" >/dev/null
+    "$godwit" claim --initial-policy thermostat --out "$examples/thermostat.policy" >/dev/null
     if ! [ -s "$examples/claim-token" ]; then
         (umask 077 && "$godwit" claim --product thermostat --count 5 >"$examples/claim-token")
     fi
@@ -74,7 +74,7 @@ Five emulated ESP32s run thermostat 1.0.0 or what was deployed to them since. In
   $godwit upload $examples/thermostat-1.1.0.bin
   $godwit deploy thermostat 1.1.0 --wait
 
-$examples/thermostat-1.2.0.bin crashes at boot: upload and deploy it to see devices fly back.
+$examples/thermostat-1.2.0.bin crashes at boot: upload and deploy it to see devices roll back.
 Their flash is in $data/devices, what the service logs in $data/serve.log. Ctrl-C ends everything.
 
 END
@@ -89,7 +89,7 @@ pack 1.2.0 --behaviour crash-at-boot
 enrol
 next_commands
 "$godwit" fleet --count 5 --dir "$data/devices" --mac 02:67:77:00:00:01 --server "$(url)" \
-    --claim "$(cat "$examples/claim-token")" --seed "$examples/thermostat.seed" \
+    --claim "$(cat "$examples/claim-token")" --initial-policy "$examples/thermostat.policy" \
     --image "$examples/thermostat-1.0.0.bin" --interval 2 &
 fleet_pid=$!
 wait "$fleet_pid" || echo "the emulated devices ended early" >&2

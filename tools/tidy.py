@@ -4,7 +4,7 @@ lengths, complexity, headers that stand alone, head comments, and no paths of so
 
     tools/tidy.py              check all tracked files; exit 1 where a rule is broken
     tools/tidy.py --report     the longest files and functions, the most complex functions
-    tools/tidy.py --arrows     the table of folders and arrows
+    tools/tidy.py --dependencies     the table of folders and arrows
     tools/tidy.py --selftest   show each rule failing on a bad example
 
 Each rule is a generator over the tree that yields (path, line, message). A regular expression per
@@ -22,7 +22,7 @@ import tempfile
 from c_source import NotFound, find_code, functions, strip_comments
 
 # Who may include whom. An entry with a slash and ".h" is that one header, not its folder.
-ARROWS = {
+DEPENDENCIES = {
     "base": "",
     "formats": "base",
     "agent": "formats base",
@@ -81,7 +81,7 @@ BANNED_IN_PRODUCT = {"scanf": "strtoul on a bounded piece", "sscanf": "strtoul o
                      "system": "posix_spawn", "popen": "posix_spawn"}
 BANNED_ON_DEVICE = {name: "the caller's memory" for name in
                     "malloc calloc realloc free strdup strndup".split()}
-BANNED_ON_DEVICE |= {name: "LOG" for name in "printf fprintf puts putchar".split()}
+BANNED_ON_DEVICE |= {name: "GODWIT_LOG" for name in "printf fprintf puts putchar".split()}
 
 FILE_MAX, HEADER_MAX, FUNCTION_MAX, LINE_MAX = 500, 300, 70, 100
 COMPLEXITY_AIM, COMPLEXITY_MAX = 10, 15  # pmccabe's modified McCabe number: a switch counts once
@@ -139,13 +139,13 @@ def includes(tree, path):
 
 # ---- rules ----
 
-def rule_arrows(tree):
+def rule_dependencies(tree):
     for path in tree.c_files("src"):
         folder = folder_of(path)
-        if folder not in ARROWS:
-            yield path, 1, f"folder {folder} is not in the table of arrows (tools/tidy.py)"
+        if folder not in DEPENDENCIES:
+            yield path, 1, f"folder {folder} is not in the table of dependencies (tools/tidy.py)"
             continue
-        allowed = ARROWS[folder].split()
+        allowed = DEPENDENCIES[folder].split()
         for number, bracket, name in includes(tree, path):
             target = folder_of("src/" + name)
             if bracket == '"' and target != folder and target not in allowed \
@@ -364,7 +364,7 @@ def report(tree):
 
 
 BAD = {  # rule → files of which exactly this rule must complain
-    "arrows": {"src/base/a.c": '/* A. */\n#include "formats/chip.h"\n'},
+    "dependencies": {"src/base/a.c": '/* A. */\n#include "formats/chip.h"\n'},
     "brackets": {"src/formats/a.c": "/* A. */\n#include <stdio.h>\n"},
     "banned": {"src/cli/a.c": "/* A. */\nvoid f(char *s) { strcpy(s, s); }\n"},
     "typedef": {"src/rt/a.h": "/* A. */\n#pragma once\ntypedef struct { int x; } thing;\n"},
@@ -386,8 +386,8 @@ BAD = {  # rule → files of which exactly this rule must complain
 MUTATED = ("/* A. */\nstatic int f(int x)\n{\n    x++;\n    max = 1;\n    x++;\n"
            "    if (x > /* why */\n        2) return 0;\n}\n")
 MORE_BAD = [  # further cases of the same rules
-    ("arrows", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
-    ("arrows", {"src/new/a.c": "/* A. */\n"}),
+    ("dependencies", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
+    ("dependencies", {"src/new/a.c": "/* A. */\n"}),
     ("pure", {"src/fleet/fit.c": "/* A. */\n#include <time.h>\n"}),
     ("brackets", {"src/cli/a.c": "/* A. */\n#include <sqlite3.h>\n"}),
     ("brackets", {"src/base/text.c": "/* A. */\n#include <openssl/sha.h>\n"}),
@@ -440,11 +440,11 @@ def selftest():
 
 def main():
     parser = argparse.ArgumentParser(description="check the rules of the house")
-    for option in ("report", "arrows", "selftest"):
+    for option in ("report", "dependencies", "selftest"):
         parser.add_argument("--" + option, action="store_true")
     options = parser.parse_args()
-    if options.arrows:
-        for folder, targets in ARROWS.items():
+    if options.dependencies:
+        for folder, targets in DEPENDENCIES.items():
             print(f"{folder:14} → {targets or 'nothing'}")
         return 0
     if options.selftest:

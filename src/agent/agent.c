@@ -17,86 +17,91 @@ _Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
 
 static enum godwit_state state_idle(struct godwit_agent *agent)
 {
-    struct godwit_record *record = &agent->record;
-    bool is_calm = record->flags & GODWIT_RECORD_IS_CALM;
+    struct godwit_journal *journal = &agent->journal;
+    bool is_calm = journal->flags & GODWIT_JOURNAL_IS_CALM;
     if (!is_calm && agent->is_ready && godwit_agent_is_past(agent, agent->start_ms + CALM_MS)) {
-        record->flags |= GODWIT_RECORD_IS_CALM;
-        (void)!godwit_record_commit(agent); /* else at the next wake of a later boot */
+        journal->flags |= GODWIT_JOURNAL_IS_CALM;
+        (void)!godwit_journal_commit(agent); /* else at the next wake of a later boot */
     }
-    return GODWIT_ASK;
+    return GODWIT_STATE_CHECKIN;
 }
 
 static enum godwit_state state_report(struct godwit_agent *agent)
 {
-    bool is_written = !agent->outcome_is_new || godwit_record_commit(agent) == GODWIT_OK;
+    bool is_written = !agent->outcome_is_new || godwit_journal_commit(agent) == GODWIT_OK;
     agent->outcome_is_new = false;
     agent->is_underway = false;
-    if (agent->record.outcome_reason == GODWIT_REASON_NONE) agent->refusals = 0;
+    if (agent->journal.outcome_reason == GODWIT_REASON_NONE) agent->refusals = 0;
     if (is_written && agent->refusals == 0) {
         agent->refusals = 1;
-        return GODWIT_ASK;
+        return GODWIT_STATE_CHECKIN;
     }
     /* Failing again at once: no faster than a network that fails. */
     godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->refusals), 0);
     if (agent->refusals < UINT8_MAX) agent->refusals++;
-    return GODWIT_IDLE;
+    return GODWIT_STATE_IDLE;
 }
 
-#define TO(state) (1u << GODWIT_##state)
+#define TO(state) (1u << GODWIT_STATE_##state)
 
 static const struct {
     const char *name;
     godwit_state_fn *work;
     unsigned next; /* states it may answer with */
 } table[GODWIT_STATE_COUNT] = {
-    [GODWIT_BOOT] = {"boot", godwit_state_boot,
-                     TO(BOOT) | TO(TRIAL) | TO(RETURN) | TO(VERIFY) | TO(REPORT) | TO(IDLE)},
-    [GODWIT_IDLE] = {"idle", state_idle, TO(ASK)},
-    [GODWIT_ASK] = {"ask", godwit_state_ask,
-                    TO(ASK) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) | TO(REPORT)},
-    [GODWIT_FETCH] = {"fetch", godwit_state_fetch, TO(FETCH) | TO(VERIFY) | TO(ASK) | TO(REPORT)},
-    [GODWIT_VERIFY] = {"verify", godwit_state_verify,
-                       TO(VERIFY) | TO(FETCH) | TO(ASK) | TO(SWITCH) | TO(REPORT)},
-    [GODWIT_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
-    [GODWIT_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(RETURN)},
-    [GODWIT_RETURN] = {"return", godwit_state_return, TO(RETURN) | TO(BOOT) | TO(REPORT)},
-    [GODWIT_REPORT] = {"report", state_report, TO(ASK) | TO(IDLE)},
+    [GODWIT_STATE_BOOT] = {"boot", godwit_state_boot,
+                           TO(BOOT) | TO(TRIAL) | TO(ROLLBACK) | TO(VERIFY) | TO(REPORT) |
+                               TO(IDLE)},
+    [GODWIT_STATE_IDLE] = {"idle", state_idle, TO(CHECKIN)},
+    [GODWIT_STATE_CHECKIN] = {"check-in", godwit_state_checkin,
+                              TO(CHECKIN) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) |
+                                  TO(REPORT)},
+    [GODWIT_STATE_FETCH] = {"fetch", godwit_state_fetch,
+                            TO(FETCH) | TO(VERIFY) | TO(CHECKIN) | TO(REPORT)},
+    [GODWIT_STATE_VERIFY] = {"verify", godwit_state_verify,
+                             TO(VERIFY) | TO(FETCH) | TO(CHECKIN) | TO(SWITCH) | TO(REPORT)},
+    [GODWIT_STATE_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
+    [GODWIT_STATE_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(ROLLBACK)},
+    [GODWIT_STATE_ROLLBACK] = {"rollback", godwit_state_rollback,
+                               TO(ROLLBACK) | TO(BOOT) | TO(REPORT)},
+    [GODWIT_STATE_REPORT] = {"report", state_report, TO(CHECKIN) | TO(IDLE)},
 };
 
 enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
                                  uint32_t reason, const uint8_t file_sha256[static 32],
                                  uint32_t rollout_id)
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     if (reason) agent->last_reason = reason;
-    if (record->outcome_id && record->outcome_stage == stage && record->outcome_reason == reason &&
-        record->outcome_rollout == rollout_id && memcmp(record->outcome_file, file_sha256, 32) == 0)
-        return GODWIT_REPORT; /* said already, and not yet heard: no new write for it */
-    record->outcome_id = ++record->outcome_count;
-    record->outcome_stage = stage;
-    record->outcome_reason = reason;
-    record->outcome_rollout = rollout_id;
-    memcpy(record->outcome_file, file_sha256, 32);
-    memset(record->outcome_detail, 0, sizeof record->outcome_detail);
+    if (journal->outcome_id && journal->outcome_stage == stage &&
+        journal->outcome_reason == reason && journal->outcome_rollout == rollout_id &&
+        memcmp(journal->outcome_file, file_sha256, 32) == 0)
+        return GODWIT_STATE_REPORT; /* said already, and not yet heard: no new write for it */
+    journal->outcome_id = ++journal->outcome_count;
+    journal->outcome_stage = stage;
+    journal->outcome_reason = reason;
+    journal->outcome_rollout = rollout_id;
+    memcpy(journal->outcome_file, file_sha256, 32);
+    memset(journal->outcome_detail, 0, sizeof journal->outcome_detail);
     agent->outcome_is_new = true;
-    LOG(WARN, "outcome", "stage=%d reason=%u", (int)stage, (unsigned)reason);
-    return GODWIT_REPORT;
+    GODWIT_LOG(WARN, "outcome", "stage=%d reason=%u", (int)stage, (unsigned)reason);
+    return GODWIT_STATE_REPORT;
 }
 
 enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
-                              const char *word, uint32_t number)
+                              const char *note, uint32_t number)
 {
-    struct godwit_record *record = &agent->record;
-    (void)godwit_fail_of(agent, stage, reason, record->install.file_sha256,
-                         record->install_rollout);
+    struct godwit_journal *journal = &agent->journal;
+    (void)godwit_fail_of(agent, stage, reason, journal->install.file_sha256,
+                         journal->install_rollout);
     struct godwit_text detail;
-    godwit_text_init(&detail, record->outcome_detail, sizeof record->outcome_detail);
-    if (word) {
-        godwit_text_add(&detail, word);
+    godwit_text_init(&detail, journal->outcome_detail, sizeof journal->outcome_detail);
+    if (note) {
+        godwit_text_add(&detail, note);
         godwit_text_add(&detail, "=");
         godwit_text_add_u32(&detail, number);
     }
-    return GODWIT_REPORT;
+    return GODWIT_STATE_REPORT;
 }
 
 uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
@@ -109,15 +114,15 @@ uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
 enum godwit_state godwit_restart(struct godwit_agent *agent)
 {
     agent->config.system->restart(agent->config.system->ctx);
-    return GODWIT_BOOT;
+    return GODWIT_STATE_BOOT;
 }
 
 enum godwit_state godwit_boot_again(struct godwit_agent *agent)
 {
     agent->last_reason = GODWIT_REASON_FLASH;
-    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_IDLE;
+    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_STATE_IDLE;
     godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
-    return GODWIT_BOOT;
+    return GODWIT_STATE_BOOT;
 }
 
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s)
@@ -127,9 +132,9 @@ void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t re
     agent->wake_ms = agent->now_ms + wait_ms;
 }
 
-bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t moment_ms)
+bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t time_ms)
 {
-    return (int32_t)(agent->now_ms - moment_ms) >= 0;
+    return (int32_t)(agent->now_ms - time_ms) >= 0;
 }
 
 void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config)
@@ -139,7 +144,7 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
     agent->interval_s = config->interval_s ? config->interval_s : INTERVAL_DEFAULT_S;
     if (!agent->config.health_s) agent->config.health_s = HEALTH_DEFAULT_S;
     if (agent->config.health_s > HEALTH_MAX_S) agent->config.health_s = HEALTH_MAX_S;
-    agent->state = GODWIT_BOOT;
+    agent->state = GODWIT_STATE_BOOT;
 }
 
 /* The agent's own time goes on by what has passed since the last step. It knows when it asked to be
@@ -149,10 +154,10 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
 static void pass_time(struct godwit_agent *agent, uint32_t caller_ms)
 {
     uint32_t passed_ms = caller_ms - agent->caller_ms;
-    uint32_t asked_ms =
+    uint32_t requested_ms =
         godwit_agent_is_past(agent, agent->wake_ms) ? 0 : agent->wake_ms - agent->now_ms;
     agent->caller_ms = caller_ms;
-    if (passed_ms > asked_ms + LATE_MS) passed_ms = asked_ms;
+    if (passed_ms > requested_ms + LATE_MS) passed_ms = requested_ms;
     agent->now_ms += passed_ms;
     uint32_t rest_ms = agent->second_ms + passed_ms;
     agent->now_s += rest_ms / 1000;
@@ -162,46 +167,46 @@ static void pass_time(struct godwit_agent *agent, uint32_t caller_ms)
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
 {
     pass_time(agent, (uint32_t)now_ms);
-    bool is_woken = agent->is_nudged && agent->state == GODWIT_IDLE;
+    bool is_woken = agent->is_woken && agent->state == GODWIT_STATE_IDLE;
     if (!godwit_agent_is_past(agent, agent->wake_ms) && !is_woken)
         return now_ms + (agent->wake_ms - agent->now_ms);
-    if (agent->state == GODWIT_IDLE) agent->is_nudged = false;
+    if (agent->state == GODWIT_STATE_IDLE) agent->is_woken = false;
     agent->wake_ms = agent->now_ms;
     enum godwit_state next = table[agent->state].work(agent);
     assert(table[agent->state].next & 1u << next);
     if (next != agent->state) {
-        LOG(DEBUG, "state", "from=%s to=%s", table[agent->state].name, table[next].name);
+        GODWIT_LOG(DEBUG, "state", "from=%s to=%s", table[agent->state].name, table[next].name);
         agent->phase = 0;
     }
     agent->state = (uint8_t)next;
     return now_ms + (agent->wake_ms - agent->now_ms);
 }
 
-void godwit_agent_nudge(struct godwit_agent *agent)
+void godwit_agent_wake(struct godwit_agent *agent)
 {
-    agent->is_nudged = true;
+    agent->is_woken = true;
 }
 
 void godwit_agent_confirm(struct godwit_agent *agent)
 {
-    agent->is_vouched = true;
+    agent->is_app_confirmed = true;
 }
 
 void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out)
 {
-    const struct godwit_record *record = &agent->record;
+    const struct godwit_journal *journal = &agent->journal;
     memset(out, 0, sizeof *out);
     out->state = (enum godwit_state)agent->state;
-    out->enrolled = record->is_enrolled;
+    out->enrolled = journal->is_enrolled;
     out->on_trial = agent->on_trial;
     out->is_pending = agent->is_pending;
-    if (agent->is_ready && record->install_step == GODWIT_STEP_FETCHING) {
+    if (agent->is_ready && journal->install_step == GODWIT_STEP_FETCHING) {
         out->progress = agent->best_offset;
-        out->total = record->install.size;
+        out->total = journal->install.size;
     }
     out->last_reason = agent->last_reason;
-    out->boots = record->boots;
-    out->checkins = record->checkins;
+    out->boots = journal->boots;
+    out->checkins = journal->checkins;
     memcpy(out->slot, agent->slots.label, sizeof out->slot);
 }
 

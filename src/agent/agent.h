@@ -15,7 +15,7 @@ struct godwit_agent_config {
     const struct godwit_net *net;
     const struct godwit_system *system;
     /* 328 bytes, used while the running image has no policy; must outlive the agent. */
-    const uint8_t *seed_policy;
+    const uint8_t *initial_policy;
     /* "gw1.<claim>.<spki>", or NULL once enrolled; must outlive the agent. */
     const char *claim_token;
     uint32_t interval_s; /* until the server gives one; 0: 60 */
@@ -23,15 +23,15 @@ struct godwit_agent_config {
 };
 
 enum godwit_state {
-    GODWIT_BOOT,
-    GODWIT_IDLE,
-    GODWIT_ASK,
-    GODWIT_FETCH,
-    GODWIT_VERIFY,
-    GODWIT_SWITCH,
-    GODWIT_TRIAL,
-    GODWIT_RETURN,
-    GODWIT_REPORT,
+    GODWIT_STATE_BOOT,
+    GODWIT_STATE_IDLE,
+    GODWIT_STATE_CHECKIN,
+    GODWIT_STATE_FETCH,
+    GODWIT_STATE_VERIFY,
+    GODWIT_STATE_SWITCH,
+    GODWIT_STATE_TRIAL,
+    GODWIT_STATE_ROLLBACK,
+    GODWIT_STATE_REPORT,
     GODWIT_STATE_COUNT
 };
 
@@ -52,7 +52,7 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
  * harm. */
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms);
 /* Ask the server at the next step instead of waiting for the interval. */
-void godwit_agent_nudge(struct godwit_agent *agent);
+void godwit_agent_wake(struct godwit_agent *agent);
 /* The application itself vouches for this boot: ends a trial's self-test wait early. */
 void godwit_agent_confirm(struct godwit_agent *agent);
 void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out);

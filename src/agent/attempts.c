@@ -3,36 +3,36 @@
  * trial. */
 #include "agent/internal.h"
 
-static int find(const struct godwit_record *record, const uint8_t file_sha256[static 32])
+static int find(const struct godwit_journal *journal, const uint8_t file_sha256[static 32])
 {
     for (int i = 0; i < GODWIT_FAILED_MAX; i++)
-        if (memcmp(record->failed[i].file, file_sha256, sizeof record->failed[i].file) == 0)
-            return record->failed[i].count ? i : -1;
+        if (memcmp(journal->failed[i].file, file_sha256, sizeof journal->failed[i].file) == 0)
+            return journal->failed[i].count ? i : -1;
     return -1;
 }
 
-uint8_t godwit_attempts(const struct godwit_record *record, const uint8_t file_sha256[static 32])
+uint8_t godwit_attempts(const struct godwit_journal *journal, const uint8_t file_sha256[static 32])
 {
-    int at = find(record, file_sha256);
-    return at < 0 ? 0 : record->failed[at].count;
+    int at = find(journal, file_sha256);
+    return at < 0 ? 0 : journal->failed[at].count;
 }
 
-void godwit_attempts_forget(struct godwit_record *record, const uint8_t file_sha256[static 32])
+void godwit_attempts_forget(struct godwit_journal *journal, const uint8_t file_sha256[static 32])
 {
-    int at = find(record, file_sha256);
-    if (at >= 0) record->failed[at].count = 0;
+    int at = find(journal, file_sha256);
+    if (at >= 0) journal->failed[at].count = 0;
 }
 
-void godwit_attempts_add(struct godwit_record *record, const uint8_t file_sha256[static 32],
-                         uint32_t reason, bool sets_aside)
+void godwit_attempts_add(struct godwit_journal *journal, const uint8_t file_sha256[static 32],
+                         uint32_t reason, bool quarantines)
 {
-    int at = find(record, file_sha256);
-    struct godwit_failed *row = &record->failed[at < 0 ? 0 : at];
+    int at = find(journal, file_sha256);
+    struct godwit_failed *row = &journal->failed[at < 0 ? 0 : at];
     if (at < 0) {
         memmove(row + 1, row, (GODWIT_FAILED_MAX - 1) * sizeof *row);
         memcpy(row->file, file_sha256, sizeof row->file);
         row->count = 0;
     }
-    if (sets_aside || ++row->count > GODWIT_ATTEMPTS_MAX) row->count = GODWIT_ATTEMPTS_MAX;
+    if (quarantines || ++row->count > GODWIT_ATTEMPTS_MAX) row->count = GODWIT_ATTEMPTS_MAX;
     row->reason = (uint8_t)reason;
 }

@@ -1,18 +1,18 @@
-/* BOOT: where did we land? Running slot, otadata, the record and the reset's cause are compared in
- * one pure function; no network. The record is made here on a new device, with the token that is
+/* BOOT: where did we land? Running slot, otadata, the journal and the reset's cause are compared in
+ * one pure function; no network. The journal is made here on a new device, with the token that is
  * stored before it is ever sent. */
 #include "agent/internal.h"
 #include "base/text.h"
 
 /* What this boot turns out to be. */
-enum landing {
-    LANDING_PLAIN,  /* nothing was under way */
-    LANDING_TRIAL,  /* runs what was selected, unconfirmed */
-    LANDING_FINISH, /* runs what was confirmed; otadata may not say so yet */
-    LANDING_AGAIN,  /* confirmed, but another runs: power was cut while otadata was rewritten */
-    LANDING_RETRY,  /* the trial was cut by power, or never began: verify, ask, switch */
-    LANDING_BACK,   /* another image runs because the new one failed */
-    LANDING_LEAVE,  /* runs on trial, but has failed already: fly back */
+enum outcome {
+    OUTCOME_PLAIN,  /* nothing was under way */
+    OUTCOME_TRIAL,  /* runs what was selected, unconfirmed */
+    OUTCOME_FINISH, /* runs what was confirmed; otadata may not say so yet */
+    OUTCOME_AGAIN,  /* confirmed, but another runs: power was cut while otadata was rewritten */
+    OUTCOME_RETRY,  /* the trial was cut by power, or never began: verify, ask, switch */
+    OUTCOME_ROLLED_BACK, /* another image runs because the new one failed */
+    OUTCOME_LEAVE,       /* runs on trial, but has failed already: roll back */
 };
 
 /* The entry that names the install's slot. */
@@ -22,7 +22,7 @@ struct traces {
     enum godwit_step step;
     bool runs_install; /* slot and digest are those of the install */
     bool is_active;    /* the bootloader was told to run the install's slot */
-    bool has_failed;   /* the record holds its fly-back already */
+    bool has_failed;   /* the journal holds its rollback already */
     enum entry entry;
     uint32_t state; /* of that entry, as it stands; UNDEFINED without one */
     enum godwit_reset reset;
@@ -30,7 +30,7 @@ struct traces {
 };
 
 struct verdict {       /* in bytes: it goes through one register */
-    uint8_t landing;   /* enum landing */
+    uint8_t outcome;   /* enum landing */
     uint8_t reason;    /* LEAVE, BACK: why */
     bool counts_power; /* one more of the few power resets that an install may have */
 };
@@ -63,45 +63,46 @@ static struct verdict count_power(const struct traces *traces, uint8_t lenient, 
 
 /* The new image runs. A bootloader that watches never starts it a second time by itself; one that
  * does not watch does, and so does one that finds no other image. */
-static struct verdict judge_trial(const struct traces *traces)
+static struct verdict check_trial(const struct traces *traces)
 {
     uint8_t reason = reason_of(traces->reset);
     bool is_second = traces->step == GODWIT_STEP_TRIAL;
-    if (traces->step == GODWIT_STEP_CONFIRMED) return (struct verdict){.landing = LANDING_FINISH};
-    if (traces->has_failed) return (struct verdict){LANDING_LEAVE, reason, false};
+    if (traces->step == GODWIT_STEP_CONFIRMED) return (struct verdict){.outcome = OUTCOME_FINISH};
+    if (traces->has_failed) return (struct verdict){OUTCOME_LEAVE, reason, false};
     if (is_second && is_power(traces->reset))
-        return count_power(traces, LANDING_TRIAL, LANDING_LEAVE);
+        return count_power(traces, OUTCOME_TRIAL, OUTCOME_LEAVE);
     if (is_second || (traces->entry != ENTRY_PENDING && has_crashed(traces->reset)))
-        return (struct verdict){LANDING_LEAVE, reason, false};
-    return (struct verdict){.landing = LANDING_TRIAL};
+        return (struct verdict){OUTCOME_LEAVE, reason, false};
+    return (struct verdict){.outcome = OUTCOME_TRIAL};
 }
 
 /* Another image runs than the one that was selected. */
-static struct verdict judge_other(const struct traces *traces)
+static struct verdict check_other(const struct traces *traces)
 {
     uint8_t reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
     /* Chosen, and yet another runs: it was refused before it started. Not so behind a cut: an entry
      * half programmed may be read one way by the bootloader and another way here. */
     if (traces->is_active && !is_power(traces->reset))
-        return (struct verdict){LANDING_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
-    if (traces->has_failed) return (struct verdict){LANDING_BACK, reason, false};
+        return (struct verdict){OUTCOME_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
+    if (traces->has_failed) return (struct verdict){OUTCOME_ROLLED_BACK, reason, false};
     bool never_chosen = traces->step == GODWIT_STEP_SELECTED && traces->entry != ENTRY_REJECTED;
     if (is_confirmed || never_chosen || is_power(traces->reset))
-        return count_power(traces, is_confirmed ? LANDING_AGAIN : LANDING_RETRY, LANDING_BACK);
-    return (struct verdict){LANDING_BACK, reason, false};
+        return count_power(traces, is_confirmed ? OUTCOME_AGAIN : OUTCOME_RETRY,
+                           OUTCOME_ROLLED_BACK);
+    return (struct verdict){OUTCOME_ROLLED_BACK, reason, false};
 }
 
-static struct verdict judge_traces(const struct traces *traces)
+static struct verdict check_traces(const struct traces *traces)
 {
-    if (traces->step < GODWIT_STEP_SELECTED) return (struct verdict){.landing = LANDING_PLAIN};
-    return traces->runs_install ? judge_trial(traces) : judge_other(traces);
+    if (traces->step < GODWIT_STEP_SELECTED) return (struct verdict){.outcome = OUTCOME_PLAIN};
+    return traces->runs_install ? check_trial(traces) : check_other(traces);
 }
 
 static void read_otadata(const struct godwit_agent *agent,
                          const struct godwit_ota_entry entries[static 2], struct traces *traces)
 {
-    int slot = traces->runs_install ? agent->slots.running_index : agent->slots.idle_index;
+    int slot = traces->runs_install ? agent->slots.running_index : agent->slots.inactive_index;
     int active = godwit_ota_active(entries);
     for (int i = 0; i < 2; i++) {
         const struct godwit_ota_entry *entry = &entries[i];
@@ -116,42 +117,42 @@ static void read_otadata(const struct godwit_agent *agent,
 
 static bool runs_install(const struct godwit_agent *agent)
 {
-    return agent->record.install_slot == agent->slots.running.offset &&
-           memcmp(agent->record.install.image_sha256, agent->work.digest, 32) == 0;
+    return agent->journal.install_slot == agent->slots.running.offset &&
+           memcmp(agent->journal.install.image_sha256, agent->work.digest, 32) == 0;
 }
 
-/* An image on trial that another updater selected is watched all the same: the record takes it in.
+/* An image on trial that another updater selected is watched all the same: the journal takes it in.
  * The one that ran before is no stranger: damage has put it there. */
-static void adopt_stranger(struct godwit_agent *agent,
-                           const struct godwit_ota_entry entries[static 2])
+static void adopt_sideloaded(struct godwit_agent *agent,
+                             const struct godwit_ota_entry entries[static 2])
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     int active = godwit_ota_active(entries);
-    if (record->install_step >= GODWIT_STEP_SELECTED || runs_install(agent) || active < 0 ||
+    if (journal->install_step >= GODWIT_STEP_SELECTED || runs_install(agent) || active < 0 ||
         entries[active].state != GODWIT_OTA_PENDING ||
         !godwit_otadata_names(agent, &entries[active], agent->slots.running_index))
         return;
-    memset(&record->install, 0, sizeof record->install);
-    memcpy(record->install.image_sha256, agent->work.digest, 32);
-    record->install_slot = agent->slots.running.offset;
-    record->install_rollout = 0;
-    record->install_step = GODWIT_STEP_SELECTED;
-    record->power_resets = 0;
+    memset(&journal->install, 0, sizeof journal->install);
+    memcpy(journal->install.image_sha256, agent->work.digest, 32);
+    journal->install_slot = agent->slots.running.offset;
+    journal->install_rollout = 0;
+    journal->install_step = GODWIT_STEP_SELECTED;
+    journal->power_resets = 0;
 }
 
 static struct traces gather(struct godwit_agent *agent,
                             const struct godwit_ota_entry entries[static 2])
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     struct traces traces = {.runs_install = runs_install(agent),
                             .state = GODWIT_OTA_UNDEFINED,
                             .reset = agent->facts.reset};
-    if (!traces.runs_install && record->install_slot == agent->slots.running.offset)
-        record->install_step = GODWIT_STEP_NONE; /* flashed over by cable: the story is void */
-    traces.step = (enum godwit_step)record->install_step;
-    traces.power_resets = record->power_resets;
-    traces.has_failed = record->outcome_id && record->outcome_stage == GODWIT_STAGE_FLOWN_BACK &&
-                        memcmp(record->outcome_file, record->install.file_sha256, 32) == 0;
+    if (!traces.runs_install && journal->install_slot == agent->slots.running.offset)
+        journal->install_step = GODWIT_STEP_NONE; /* flashed over by cable: the scenario is void */
+    traces.step = (enum godwit_step)journal->install_step;
+    traces.power_resets = journal->power_resets;
+    traces.has_failed = journal->outcome_id && journal->outcome_stage == GODWIT_STAGE_ROLLED_BACK &&
+                        memcmp(journal->outcome_file, journal->install.file_sha256, 32) == 0;
     read_otadata(agent, entries, &traces);
     return traces;
 }
@@ -162,81 +163,81 @@ static struct traces gather(struct godwit_agent *agent,
  */
 static enum godwit_state begin_trial(struct godwit_agent *agent, const struct traces *traces)
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     bool is_new = traces->state == GODWIT_OTA_NEW;
     bool was_torn = traces->entry == ENTRY_OTHER && traces->is_active && !is_new;
     agent->on_trial = true;
-    record->flags &= (uint8_t)~GODWIT_RECORD_IS_UNWATCHED;
-    if (is_new) record->flags |= GODWIT_RECORD_IS_UNWATCHED;
-    (void)!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_TRIAL);
+    journal->flags &= (uint8_t)~GODWIT_JOURNAL_IS_UNWATCHED;
+    if (is_new) journal->flags |= GODWIT_JOURNAL_IS_UNWATCHED;
+    (void)!godwit_journal_append(agent, GODWIT_ENTRY_STEP, GODWIT_STEP_TRIAL);
     if (agent->slots.running_index >= 0 && (was_torn || is_power(traces->reset)))
         (void)!godwit_otadata_choose(agent, agent->slots.running_index,
                                      is_new ? GODWIT_OTA_NEW : GODWIT_OTA_PENDING);
-    return GODWIT_TRIAL;
+    return GODWIT_STATE_TRIAL;
 }
 
 /* It was about to leave when power was cut: its entry may say INVALID already and waver, so that
- * the bootloader reads it as good. Once more; the way back was looked at before. */
+ * the bootloader reads it as good. Once more; the fallback image was looked at before. */
 static enum godwit_state leave(struct godwit_agent *agent, const struct traces *traces,
                                enum godwit_reason reason)
 {
     agent->on_trial = true;
-    if (traces->state == GODWIT_OTA_NEW) agent->record.flags |= GODWIT_RECORD_IS_UNWATCHED;
-    agent->trial_reason = (uint8_t)(traces->has_failed ? agent->record.outcome_reason : reason);
-    if (has_crashed(traces->reset)) return godwit_fly_back(agent);
+    if (traces->state == GODWIT_OTA_NEW) agent->journal.flags |= GODWIT_JOURNAL_IS_UNWATCHED;
+    agent->trial_reason = (uint8_t)(traces->has_failed ? agent->journal.outcome_reason : reason);
+    if (has_crashed(traces->reset)) return godwit_roll_back(agent);
     if (traces->has_failed && is_power(traces->reset) &&
         !godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID))
         return godwit_restart(agent);
-    return GODWIT_RETURN;
+    return GODWIT_STATE_ROLLBACK;
 }
 
 static enum godwit_state land(struct godwit_agent *agent,
                               const struct godwit_ota_entry entries[static 2])
 {
     struct traces traces = gather(agent, entries);
-    struct verdict verdict = judge_traces(&traces);
-    LOG(INFO, "boot", "landing=%d reset=%d", (int)verdict.landing, (int)traces.reset);
-    if (verdict.counts_power) agent->record.power_resets++;
-    switch ((enum landing)verdict.landing) {
-    case LANDING_TRIAL:
+    struct verdict verdict = check_traces(&traces);
+    GODWIT_LOG(INFO, "boot", "landing=%d reset=%d", (int)verdict.outcome, (int)traces.reset);
+    if (verdict.counts_power) agent->journal.power_resets++;
+    switch ((enum outcome)verdict.outcome) {
+    case OUTCOME_TRIAL:
         return begin_trial(agent, &traces);
-    case LANDING_LEAVE:
+    case OUTCOME_LEAVE:
         return leave(agent, &traces, verdict.reason);
-    case LANDING_FINISH:
+    case OUTCOME_FINISH:
         return godwit_trial_finish(agent);
-    case LANDING_AGAIN:
-        if (godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED))
+    case OUTCOME_AGAIN:
+        if (godwit_journal_append(agent, GODWIT_ENTRY_STEP, GODWIT_STEP_CONFIRMED))
             return godwit_boot_again(agent);
-        return GODWIT_VERIFY;
-    case LANDING_RETRY:
-        return godwit_settle_retry(agent);
-    case LANDING_BACK:
-        return godwit_settle_back(agent, verdict.reason, traces.has_failed);
-    case LANDING_PLAIN:
-        return godwit_settle(agent, entries, has_crashed(traces.reset));
+        return GODWIT_STATE_VERIFY;
+    case OUTCOME_RETRY:
+        return godwit_reconcile_retry(agent);
+    case OUTCOME_ROLLED_BACK:
+        return godwit_reconcile_rollback(agent, verdict.reason, traces.has_failed);
+    case OUTCOME_PLAIN:
+        return godwit_reconcile(agent, entries, has_crashed(traces.reset));
     }
-    return GODWIT_IDLE;
+    return GODWIT_STATE_IDLE;
 }
 
-/* An unreadable record is made anew and the operator hears of it. */
-static godwit_err make_record(struct godwit_agent *agent, bool was_lost)
+/* An unreadable journal is made anew and the operator hears of it. */
+static godwit_err make_journal(struct godwit_agent *agent, bool was_lost)
 {
-    struct godwit_record *record = &agent->record;
-    godwit_err err = godwit_random(agent, record->token, sizeof record->token);
+    struct godwit_journal *journal = &agent->journal;
+    godwit_err err = godwit_random(agent, journal->token, sizeof journal->token);
     if (err) return err;
-    record->boots = 1;
-    if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_RECORD_LOST, NULL, 0);
+    journal->boots = 1;
+    if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_JOURNAL_LOST, NULL, 0);
     agent->outcome_is_new = false;
-    return godwit_record_commit(agent);
+    return godwit_journal_commit(agent);
 }
 
-static godwit_err open_record(struct godwit_agent *agent)
+static godwit_err open_journal(struct godwit_agent *agent)
 {
-    godwit_err err = godwit_record_load(agent);
+    godwit_err err = godwit_journal_load(agent);
     if (err == GODWIT_ERR_MISSING || err == GODWIT_ERR_FORMAT)
-        return make_record(agent, err == GODWIT_ERR_FORMAT);
+        return make_journal(agent, err == GODWIT_ERR_FORMAT);
     if (err) return err;
-    return godwit_record_mark(agent, GODWIT_MARK_BOOTS, agent->record.boots + 1);
+    return godwit_journal_append(agent, GODWIT_ENTRY_BOOTS, agent->journal.boots + 1);
 }
 
 enum godwit_state godwit_state_boot(struct godwit_agent *agent)
@@ -248,11 +249,11 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
     godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
     agent->config.system->facts(agent->config.system->ctx, &agent->facts);
     godwit_err err = godwit_slots_find(agent);
-    if (!err) err = open_record(agent);
-    if (!err) err = godwit_slots_choose_idle(agent);
+    if (!err) err = open_journal(agent);
+    if (!err) err = godwit_slots_choose_inactive(agent);
     if (err) {
         agent->last_reason = err == GODWIT_ERR_IO ? GODWIT_REASON_FLASH : GODWIT_REASON_NO_SLOT;
-        return GODWIT_BOOT; /* without its record an agent must not touch anything */
+        return GODWIT_STATE_BOOT; /* without its journal an agent must not touch anything */
     }
     godwit_ca_load(agent);
     memset(entries, 0xFF, sizeof entries);
@@ -261,11 +262,11 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
         err = godwit_slot_image(agent, &agent->slots.running, &size, agent->work.digest);
     if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
     if (err) memset(agent->work.digest, 0, sizeof agent->work.digest);
-    adopt_stranger(agent, entries);
+    adopt_sideloaded(agent, entries);
     godwit_slot_resume(agent);
     agent->best_offset = agent->offset;
     agent->is_ready = true;
-    godwit_hex_encode(agent->record.token, 32, agent->strings.bearer);
+    godwit_hex_encode(agent->journal.token, 32, agent->strings.bearer);
     agent->wake_ms = agent->now_ms;
     return land(agent, entries);
 }

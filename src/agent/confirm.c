@@ -1,9 +1,10 @@
-/* TRIAL and RETURN: the new image proves itself or flies back.
+/* TRIAL and RETURN: the new image proves itself or rolls back.
  *
- * Confirming: the record first, then otadata. A cut between the two, or while the entry is being
+ * Confirming: the journal first, then otadata. A cut between the two, or while the entry is being
  * rewritten, may boot the old image once; its BOOT sees "confirmed" and switches again.
- * Flying back: the reason into the record first, then our own entry INVALID, and before either the
- * other image is read through as the bootloader will: one that would not boot is no way back. */
+ * Flying back: the reason into the journal first, then our own entry INVALID, and before either the
+ * other image is read through as the bootloader will: one that would not boot is no fallback image.
+ */
 #include "agent/internal.h"
 
 #define DEADLINE_MS (10u * 60 * 1000)
@@ -11,20 +12,20 @@
 #define RETRY_MS_MAX 30000u
 #define RETRY_MS 1000u
 
-enum trial_phase { TRIAL_QUESTION, TRIAL_ANSWER, TRIAL_CONTACT };
+enum trial_phase { TRIAL_REQUEST, TRIAL_REPLY, TRIAL_CONTACT };
 enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
 
 /* What ran before is what the other slot holds, ready for an undo. */
-static void close_story(struct godwit_agent *agent)
+static void close_install(struct godwit_agent *agent)
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
-    godwit_attempts_forget(record, record->install.file_sha256);
-    godwit_trade_places(record);
-    bool is_known = !godwit_all(record->install.image_sha256, 32, 0);
-    record->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
-    record->power_resets = record->crashes = 0;
-    record->flags &= (uint8_t)~GODWIT_RECORD_IS_CALM;
+    godwit_attempts_forget(journal, journal->install.file_sha256);
+    godwit_swap_slots(journal);
+    bool is_known = !godwit_all(journal->install.image_sha256, 32, 0);
+    journal->install_step = is_known ? GODWIT_STEP_FETCHED : GODWIT_STEP_NONE;
+    journal->power_resets = journal->crashes = 0;
+    journal->flags &= (uint8_t)~GODWIT_JOURNAL_IS_CALM;
 }
 
 /* Somebody else chose the other slot since this boot: not ours to change. */
@@ -43,7 +44,7 @@ enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
     struct godwit_ota_entry entries[2];
     bool was_changed;
     godwit_err err = godwit_otadata_load(agent, entries);
-    agent->record.flags &= (uint8_t)~GODWIT_RECORD_HAS_NOTE;
+    agent->journal.flags &= (uint8_t)~GODWIT_JOURNAL_HAS_NOTE;
     if (!err && !is_meant_otherwise(agent, entries)) {
         godwit_otadata_plan(agent, entries, true);
         godwit_otadata_note(agent, entries);
@@ -54,23 +55,23 @@ enum godwit_state godwit_trial_finish(struct godwit_agent *agent)
     if (agent->on_trial) {
         agent->last_reason = GODWIT_REASON_FLASH;
         godwit_agent_wait(agent, RETRY_MS, 0);
-        return GODWIT_TRIAL;
+        return GODWIT_STATE_TRIAL;
     }
-    close_story(agent);
-    agent->outcome_is_new = godwit_record_commit(agent) != GODWIT_OK; /* REPORT tries again */
-    return GODWIT_REPORT;
+    close_install(agent);
+    agent->outcome_is_new = godwit_journal_commit(agent) != GODWIT_OK; /* REPORT tries again */
+    return GODWIT_STATE_REPORT;
 }
 
-/* The record first; a flash that refuses is tried again. */
+/* The journal first; a flash that refuses is tried again. */
 static enum godwit_state confirm(struct godwit_agent *agent)
 {
-    LOG(INFO, "confirm", "slot=%s", agent->slots.label);
-    if (!godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_CONFIRMED))
+    GODWIT_LOG(INFO, "confirm", "slot=%s", agent->slots.label);
+    if (!godwit_journal_append(agent, GODWIT_ENTRY_STEP, GODWIT_STEP_CONFIRMED))
         return godwit_trial_finish(agent);
     agent->last_reason = GODWIT_REASON_FLASH;
-    agent->record.install_step = GODWIT_STEP_TRIAL;
+    agent->journal.install_step = GODWIT_STEP_TRIAL;
     godwit_agent_wait(agent, RETRY_MS, 0);
-    return GODWIT_TRIAL;
+    return GODWIT_STATE_TRIAL;
 }
 
 static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason reason)
@@ -78,21 +79,21 @@ static enum godwit_state give_up(struct godwit_agent *agent, enum godwit_reason 
     godwit_net_close(agent);
     agent->tries = 0;
     agent->trial_reason = (uint8_t)reason;
-    return GODWIT_RETURN;
+    return GODWIT_STATE_ROLLBACK;
 }
 
 /* One step towards contact: TLS to the trusted server and any HTTP status at all, so that an
- * outage of the server does not fly healthy devices back. The answer itself is not obeyed. */
+ * outage of the server does not fly healthy devices back. The reply itself is not obeyed. */
 static void seek_contact(struct godwit_agent *agent)
 {
     int status = 0;
     uint32_t retry_after_s;
     godwit_err err;
-    if (agent->phase == TRIAL_QUESTION) {
-        err = godwit_question_begin(agent);
-        agent->phase = TRIAL_ANSWER;
+    if (agent->phase == TRIAL_REQUEST) {
+        err = godwit_request_begin(agent);
+        agent->phase = TRIAL_REPLY;
     } else {
-        err = godwit_question_read(agent, &status, &retry_after_s);
+        err = godwit_request_read(agent, &status, &retry_after_s);
     }
     if (status > 0) {
         agent->phase = TRIAL_CONTACT;
@@ -101,7 +102,7 @@ static void seek_contact(struct godwit_agent *agent)
         godwit_net_close(agent);
     } else if (err) {
         godwit_net_close(agent);
-        agent->phase = TRIAL_QUESTION;
+        agent->phase = TRIAL_REQUEST;
         uint32_t wait_ms = godwit_agent_backoff(agent, agent->failures);
         if (agent->failures < UINT8_MAX) agent->failures++;
         godwit_agent_wait(agent, wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX, 0);
@@ -113,7 +114,7 @@ static godwit_err test_self(const struct godwit_agent *agent)
 {
     const struct godwit_system *system = agent->config.system;
     godwit_err err = GODWIT_OK;
-    if (agent->is_vouched) return GODWIT_OK;
+    if (agent->is_app_confirmed) return GODWIT_OK;
     if (system->self_test) err = system->self_test(system->ctx);
     uint32_t healthy_ms = agent->start_ms + agent->config.health_s * 1000;
     return err || godwit_agent_is_past(agent, healthy_ms) ? err : GODWIT_ERR_BUSY;
@@ -121,7 +122,7 @@ static godwit_err test_self(const struct godwit_agent *agent)
 
 enum godwit_state godwit_state_trial(struct godwit_agent *agent)
 {
-    if (agent->record.install_step == GODWIT_STEP_CONFIRMED) return godwit_trial_finish(agent);
+    if (agent->journal.install_step == GODWIT_STEP_CONFIRMED) return godwit_trial_finish(agent);
     godwit_err test = test_self(agent);
     if (test && test != GODWIT_ERR_BUSY) return give_up(agent, GODWIT_REASON_TRIAL_SELF_TEST);
     bool has_contact = agent->phase == TRIAL_CONTACT;
@@ -136,11 +137,11 @@ enum godwit_state godwit_state_trial(struct godwit_agent *agent)
     else
         seek_contact(agent);
     if ((int32_t)(agent->wake_ms - deadline) > 0) agent->wake_ms = deadline;
-    return GODWIT_TRIAL;
+    return GODWIT_STATE_TRIAL;
 }
 
 /* Whom the bootloader will choose once our own entry is INVALID. */
-static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region *region_out)
+static godwit_err find_fallback(struct godwit_agent *agent, struct godwit_region *region_out)
 {
     struct godwit_ota_entry entries[2];
     godwit_err err = godwit_otadata_load(agent, entries);
@@ -162,60 +163,61 @@ static godwit_err find_way_back(struct godwit_agent *agent, struct godwit_region
  * before stays so, and is asked no more. */
 static enum godwit_state stay_here(struct godwit_agent *agent)
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     bool was_confirmed = agent->trial_reason == GODWIT_REASON_CRASH_LOOP;
     agent->on_trial = false;
     (void)godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason, "back", 0);
-    godwit_trade_places(record);
-    record->install_step = GODWIT_STEP_NONE;
+    godwit_swap_slots(journal);
+    journal->install_step = GODWIT_STEP_NONE;
     if (was_confirmed)
-        record->flags |= GODWIT_RECORD_IS_CALM;
+        journal->flags |= GODWIT_JOURNAL_IS_CALM;
     else
-        record->flags &= (uint8_t)~GODWIT_RECORD_HAS_NOTE;
-    return GODWIT_REPORT;
+        journal->flags &= (uint8_t)~GODWIT_JOURNAL_HAS_NOTE;
+    return GODWIT_STATE_REPORT;
 }
 
-/* It is the flash or the engine that failed, and not the way back: tried again for a while. */
+/* It is the flash or the engine that failed, and not the fallback image: tried again for a while.
+ */
 static enum godwit_state try_again(struct godwit_agent *agent)
 {
     agent->phase = RETURN_ENTER;
-    return godwit_boot_again(agent) == GODWIT_BOOT ? GODWIT_RETURN : stay_here(agent);
+    return godwit_boot_again(agent) == GODWIT_STATE_BOOT ? GODWIT_STATE_ROLLBACK : stay_here(agent);
 }
 
-enum godwit_state godwit_fly_back(struct godwit_agent *agent)
+enum godwit_state godwit_roll_back(struct godwit_agent *agent)
 {
-    /* The step stays "selected": the boot after this one closes the story. */
-    (void)godwit_fail(agent, GODWIT_STAGE_FLOWN_BACK, agent->trial_reason, NULL, 0);
-    godwit_err err = godwit_record_commit(agent);
+    /* The step stays "selected": the boot after this one closes the scenario. */
+    (void)godwit_fail(agent, GODWIT_STAGE_ROLLED_BACK, agent->trial_reason, NULL, 0);
+    godwit_err err = godwit_journal_commit(agent);
     if (!err) err = godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID);
     if (err) return try_again(agent);
-    LOG(WARN, "fly_back", "reason=%u", (unsigned)agent->trial_reason);
+    GODWIT_LOG(WARN, "roll_back", "reason=%u", (unsigned)agent->trial_reason);
     agent->outcome_is_new = false;
     return godwit_restart(agent);
 }
 
-enum godwit_state godwit_state_return(struct godwit_agent *agent)
+enum godwit_state godwit_state_rollback(struct godwit_agent *agent)
 {
-    struct godwit_region *back = &agent->back;
+    struct godwit_region *back = &agent->fallback;
     uint8_t digest[32];
     if (agent->phase == RETURN_ENTER) {
-        godwit_err err = find_way_back(agent, back);
+        godwit_err err = find_fallback(agent, back);
         if (!err) err = godwit_slot_image(agent, back, &agent->size, digest);
         if (err) return err == GODWIT_ERR_IO ? try_again(agent) : stay_here(agent);
         agent->offset = 0;
         godwit_image_begin(agent, back, true);
         agent->phase = RETURN_READ;
-        return GODWIT_RETURN;
+        return GODWIT_STATE_ROLLBACK;
     }
     if (agent->phase == RETURN_READ) {
         godwit_err err = godwit_image_read_back(agent, back, agent->size);
-        if (err == GODWIT_OK) return GODWIT_RETURN;
+        if (err == GODWIT_OK) return GODWIT_STATE_ROLLBACK;
         bool is_engine = err == GODWIT_ERR_FORMAT && !agent->work.image.reason;
         if (err == GODWIT_ERR_IO || is_engine) return try_again(agent);
         bool is_too_old = agent->work.image.info.secure_version < agent->facts.secure_version;
         if (err != GODWIT_ERR_END || is_too_old) return stay_here(agent);
         agent->phase = RETURN_LEAVE;
-        return GODWIT_RETURN;
+        return GODWIT_STATE_ROLLBACK;
     }
-    return godwit_fly_back(agent);
+    return godwit_roll_back(agent);
 }

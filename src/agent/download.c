@@ -1,8 +1,8 @@
-/* FETCH: the file by its digest, in ranges, into the idle slot. The first 4,096 bytes wait in the
- * sector buffer until they are judged, so a refused image costs no erase. A broken connection goes
- * on at the exact byte, since the unfinished sector stays in RAM; a reset goes on behind the last
- * whole sector. Two files are never stitched: the digest is asked for by name and as
- * If-Range, and an answer that starts elsewhere than asked is not taken.
+/* FETCH: the file by its digest, in ranges, into the inactive slot. The first 4,096 bytes wait in
+ * the sector buffer until they are judged, so a refused image costs no erase. A broken connection
+ * goes on at the exact byte, since the unfinished sector stays in RAM; a reset goes on behind the
+ * last whole sector. Two files are never stitched: the digest is asked for by name and as If-Range,
+ * and a reply that starts elsewhere than asked is not taken.
  *
  * What a fault costs: a connection that breaks without a new sector, a busy or slow source or a
  * wrong range is a penalty; a source that refuses, or whose file is another one, is dropped. */
@@ -25,9 +25,9 @@ static enum godwit_state leave(struct godwit_agent *agent, enum godwit_state nex
 }
 
 static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason,
-                                const char *word, uint32_t number)
+                                const char *note, uint32_t number)
 {
-    return leave(agent, godwit_fail(agent, GODWIT_STAGE_DOWNLOAD, reason, word, number));
+    return leave(agent, godwit_fail(agent, GODWIT_STAGE_DOWNLOAD, reason, note, number));
 }
 
 /* This connection is worth nothing any more; after a while another one, perhaps to another source,
@@ -38,7 +38,7 @@ static enum godwit_state try_again(struct godwit_agent *agent, enum godwit_reaso
     (void)!godwit_sources_choose(agent); /* this one at least is left */
     godwit_agent_wait(agent, godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1)), 0);
     agent->phase = FETCH_REQUEST;
-    return leave(agent, GODWIT_FETCH);
+    return leave(agent, GODWIT_STATE_FETCH);
 }
 
 /* One break in a row is forgiven: links break. */
@@ -55,29 +55,29 @@ static enum godwit_state try_after_wrong_range(struct godwit_agent *agent)
     uint8_t source = agent->source;
     godwit_sources_penalise(agent);
     enum godwit_state next = try_again(agent, GODWIT_REASON_DOWNLOAD);
-    if (next == GODWIT_FETCH && agent->source == source) godwit_sources_start_over(agent);
+    if (next == GODWIT_STATE_FETCH && agent->source == source) godwit_sources_start_over(agent);
     return next;
 }
 
 /* The present source will never hand out this file: on to the next one, with what there is. */
 static enum godwit_state drop_source(struct godwit_agent *agent, enum godwit_reason reason,
-                                     const char *word, uint32_t number)
+                                     const char *note, uint32_t number)
 {
-    LOG(WARN, "source_dropped", "source=%u reason=%u", agent->source, (unsigned)reason);
-    if (!godwit_sources_drop(agent)) return refuse(agent, reason, word, number);
+    GODWIT_LOG(WARN, "source_dropped", "source=%u reason=%u", agent->source, (unsigned)reason);
+    if (!godwit_sources_drop(agent)) return refuse(agent, reason, note, number);
     agent->phase = FETCH_REQUEST;
-    return leave(agent, GODWIT_FETCH);
+    return leave(agent, GODWIT_STATE_FETCH);
 }
 
 /* Its Retry-After is obeyed; but another source may be asked meanwhile. */
 static enum godwit_state try_after_busy(struct godwit_agent *agent,
-                                        const struct godwit_answer *answer)
+                                        const struct godwit_reply *reply)
 {
-    uint32_t wait_s = answer->retry_after_s;
+    uint32_t wait_s = reply->retry_after_s;
     if (wait_s > GODWIT_INTERVAL_MAX_S) wait_s = GODWIT_INTERVAL_MAX_S;
     if (agent->source && wait_s > MIRROR_BUSY_S)
         return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status",
-                           (uint32_t)answer->status);
+                           (uint32_t)reply->status);
     if (wait_s) agent->busy_until_s[agent->source] = agent->now_s + wait_s + 1; /* not too early */
     godwit_sources_penalise(agent);
     return try_again(agent, GODWIT_REASON_DOWNLOAD);
@@ -85,27 +85,27 @@ static enum godwit_state try_after_busy(struct godwit_agent *agent,
 
 /* What came is not what was announced. */
 static enum godwit_state blame(struct godwit_agent *agent, enum godwit_reason reason,
-                               const char *word, uint32_t number)
+                               const char *note, uint32_t number)
 {
-    LOG(WARN, "source_blamed", "used=%u reason=%u", agent->sources_used, (unsigned)reason);
+    GODWIT_LOG(WARN, "source_blamed", "used=%u reason=%u", agent->sources_used, (unsigned)reason);
     if (godwit_sources_blame(agent)) {
         agent->phase = FETCH_REQUEST;
-        return leave(agent, GODWIT_FETCH);
+        return leave(agent, GODWIT_STATE_FETCH);
     }
-    agent->record.install_step = GODWIT_STEP_NONE;
-    return refuse(agent, reason, word, number);
+    agent->journal.install_step = GODWIT_STEP_NONE;
+    return refuse(agent, reason, note, number);
 }
 
 /* The server does not know us, or no longer wants this: asks it. Progress stays in flash and
  * record. */
-static enum godwit_state ask_again(struct godwit_agent *agent, uint32_t status)
+static enum godwit_state check_in_again(struct godwit_agent *agent, uint32_t status)
 {
     if (agent->penalties[0] >= TRIES_MAX)
         return refuse(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", status);
     if (agent->penalties[0] > 0)
         godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->penalties[0]), 0);
     godwit_sources_penalise(agent);
-    return leave(agent, GODWIT_ASK);
+    return leave(agent, GODWIT_STATE_CHECKIN);
 }
 
 /* Sleeps while the source has said that it is busy, but not longer than the offer holds. */
@@ -123,11 +123,11 @@ static enum godwit_state request_file(struct godwit_agent *agent)
 {
     static const char prefix[] = "/v1/image/";
     struct godwit_agent_strings *strings = &agent->strings;
-    if (is_busy(agent)) return GODWIT_FETCH;
+    if (is_busy(agent)) return GODWIT_STATE_FETCH;
     if (!godwit_sources_may_go_on(agent)) godwit_sources_start_over(agent);
     memcpy(strings->path, prefix, sizeof prefix);
     char *digest = strings->path + sizeof prefix - 1;
-    godwit_hex_encode(agent->record.install.file_sha256, 32, digest);
+    godwit_hex_encode(agent->journal.install.file_sha256, 32, digest);
     struct godwit_request request = {
         .method = "GET",
         .path = strings->path,
@@ -145,42 +145,42 @@ static enum godwit_state request_file(struct godwit_agent *agent)
     agent->window_offset = agent->offset;
     agent->phase = FETCH_HEAD;
     if (agent->config.net->start(agent->config.net->ctx, &request)) return try_after_break(agent);
-    return GODWIT_FETCH;
+    return GODWIT_STATE_FETCH;
 }
 
 /* A 206 that goes on exactly where we stand, in a file of the size we know. */
-static bool is_the_rest(const struct godwit_agent *agent, const struct godwit_answer *answer)
+static bool is_the_rest(const struct godwit_agent *agent, const struct godwit_reply *reply)
 {
-    return agent->offset > 0 && answer->range_from == agent->offset && !answer->is_other &&
-           (answer->range_total == 0 || answer->range_total == agent->record.install.size);
+    return agent->offset > 0 && reply->range_from == agent->offset && !reply->is_other &&
+           (reply->range_total == 0 || reply->range_total == agent->journal.install.size);
 }
 
 /* Whether a body of this length can be what is missing; a range may be shorter than asked. */
-static bool is_length(const struct godwit_agent *agent, const struct godwit_answer *answer)
+static bool is_length(const struct godwit_agent *agent, const struct godwit_reply *reply)
 {
-    uint32_t left = agent->record.install.size - agent->offset;
-    return answer->content_length == UINT32_MAX || answer->content_length == left ||
-           (answer->status == 206 && answer->content_length < left);
+    uint32_t left = agent->journal.install.size - agent->offset;
+    return reply->content_length == UINT32_MAX || reply->content_length == left ||
+           (reply->status == 206 && reply->content_length < left);
 }
 
-static enum godwit_state take_status(struct godwit_agent *agent, const struct godwit_answer *answer)
+static enum godwit_state take_status(struct godwit_agent *agent, const struct godwit_reply *reply)
 {
-    int status = answer->status;
+    int status = reply->status;
     if (status == 206) return try_after_wrong_range(agent);
-    if (status == 408 || status == 429 || status >= 500) return try_after_busy(agent, answer);
+    if (status == 408 || status == 429 || status >= 500) return try_after_busy(agent, reply);
     if (agent->source == 0 && (status == 401 || status == 409))
-        return ask_again(agent, (uint32_t)status);
+        return check_in_again(agent, (uint32_t)status);
     return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", (uint32_t)status);
 }
 
-/* The head of an answer, with the first `got` bytes behind it already in the sector buffer at
+/* The head of a reply, with the first `got` bytes behind it already in the sector buffer at
  * `fill`: go on reading (true), or not. */
-static bool take_head(struct godwit_agent *agent, const struct godwit_answer *answer, uint32_t fill,
+static bool take_head(struct godwit_agent *agent, const struct godwit_reply *reply, uint32_t fill,
                       size_t got, enum godwit_state *next_out)
 {
-    int status = answer->status;
-    if (status != 200 && !(status == 206 && is_the_rest(agent, answer))) {
-        *next_out = take_status(agent, answer);
+    int status = reply->status;
+    if (status != 200 && !(status == 206 && is_the_rest(agent, reply))) {
+        *next_out = take_status(agent, reply);
         return false;
     }
     if (status == 200 && agent->offset > 0) { /* the whole file again: nothing is joined to it */
@@ -188,9 +188,8 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_answer *an
         godwit_sources_start_over(agent);
         agent->window_offset = 0;
     }
-    if (!is_length(agent, answer)) {
-        *next_out =
-            drop_source(agent, GODWIT_REASON_BODY_DIFFERS, "length", answer->content_length);
+    if (!is_length(agent, reply)) {
+        *next_out = drop_source(agent, GODWIT_REASON_BODY_DIFFERS, "length", reply->content_length);
         return false;
     }
     godwit_sources_use(agent);
@@ -199,34 +198,34 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_answer *an
 }
 
 /* The held first bytes, before anything is erased. */
-static enum godwit_reason judge_first_bytes(struct godwit_agent *agent)
+static enum godwit_reason check_first_bytes(struct godwit_agent *agent)
 {
     struct godwit_image *image = &agent->work.image;
-    godwit_image_begin(agent, &agent->slots.idle, false);
+    godwit_image_begin(agent, &agent->slots.inactive, false);
     if (godwit_sink_write(&image->sink, agent->sector, agent->offset))
         return image->reason ? image->reason : GODWIT_REASON_NOT_AN_IMAGE;
     if (!godwit_image_head_known(image)) return GODWIT_REASON_TRUNCATED;
-    return godwit_judge_image(agent, false);
+    return godwit_check_image(agent, false);
 }
 
 /* The sector buffer is full, or holds the file's end: into the slot, a step at a time. */
 static enum godwit_state flush(struct godwit_agent *agent)
 {
     if (agent->phase != FETCH_FLUSH && agent->offset <= GODWIT_SECTOR_SIZE) {
-        enum godwit_reason reason = judge_first_bytes(agent);
+        enum godwit_reason reason = check_first_bytes(agent);
         if (reason) return blame(agent, reason, NULL, 0);
     }
     agent->phase = FETCH_FLUSH;
     agent->request_ms = agent->now_ms;
     godwit_err err = godwit_slot_append(agent);
-    if (err == GODWIT_ERR_BUSY) return GODWIT_FETCH;
+    if (err == GODWIT_ERR_BUSY) return GODWIT_STATE_FETCH;
     if (err) return refuse(agent, GODWIT_REASON_FLASH, "at", agent->offset);
     if (agent->offset > agent->best_offset) {
         agent->best_offset = agent->offset;
         agent->tries = 0;
     }
-    agent->phase = agent->offset == agent->record.install.size ? FETCH_TAIL : FETCH_BODY;
-    return GODWIT_FETCH;
+    agent->phase = agent->offset == agent->journal.install.size ? FETCH_TAIL : FETCH_BODY;
+    return GODWIT_STATE_FETCH;
 }
 
 /* Everything announced is here; one more byte would be one too many. */
@@ -234,16 +233,17 @@ static enum godwit_state read_tail(struct godwit_agent *agent)
 {
     uint8_t extra;
     size_t got = 0;
-    struct godwit_answer answer = {0};
-    godwit_err err = agent->config.net->read(agent->config.net->ctx, &extra, 1, &got, &answer);
+    struct godwit_reply reply = {0};
+    godwit_err err = agent->config.net->read(agent->config.net->ctx, &extra, 1, &got, &reply);
     if (got) {
         uint32_t length = agent->offset + 1;
         (void)!godwit_sources_drop(agent); /* it is to blame, whoever else had part */
         return blame(agent, GODWIT_REASON_BODY_DIFFERS, "length", length);
     }
-    if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return leave(agent, GODWIT_VERIFY);
+    if (err || agent->now_ms - agent->request_ms > SILENCE_MS)
+        return leave(agent, GODWIT_STATE_VERIFY);
     godwit_agent_wait(agent, POLL_MS, 0);
-    return GODWIT_FETCH;
+    return GODWIT_STATE_FETCH;
 }
 
 /* Less than a sector in a minute: the source is alive, and yet of no use. */
@@ -258,15 +258,15 @@ static bool is_slow(struct godwit_agent *agent)
 
 static enum godwit_state read_piece(struct godwit_agent *agent)
 {
-    struct godwit_answer answer = {.content_length = UINT32_MAX};
-    uint32_t fill = agent->offset % GODWIT_SECTOR_SIZE, size = agent->record.install.size;
+    struct godwit_reply reply = {.content_length = UINT32_MAX};
+    uint32_t fill = agent->offset % GODWIT_SECTOR_SIZE, size = agent->journal.install.size;
     size_t room = GODWIT_SECTOR_SIZE - fill, got = 0;
     if (room > size - agent->offset) room = size - agent->offset;
     godwit_err err =
-        agent->config.net->read(agent->config.net->ctx, agent->sector + fill, room, &got, &answer);
-    if (agent->phase == FETCH_HEAD && answer.status) {
+        agent->config.net->read(agent->config.net->ctx, agent->sector + fill, room, &got, &reply);
+    if (agent->phase == FETCH_HEAD && reply.status) {
         enum godwit_state next;
-        if (!take_head(agent, &answer, fill, got, &next)) return next;
+        if (!take_head(agent, &reply, fill, got, &next)) return next;
     }
     if (got && agent->phase == FETCH_BODY) {
         agent->offset += (uint32_t)got;
@@ -279,7 +279,7 @@ static enum godwit_state read_piece(struct godwit_agent *agent)
         return try_again(agent, GODWIT_REASON_SLOW_SOURCE);
     }
     if (!got) godwit_agent_wait(agent, POLL_MS, 0);
-    return GODWIT_FETCH;
+    return GODWIT_STATE_FETCH;
 }
 
 enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
@@ -290,9 +290,10 @@ enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
         if (agent->offset == 0) agent->sources_used &= GODWIT_SOURCES_UNSHARED;
         if (agent->best_offset < agent->offset) agent->best_offset = agent->offset;
         (void)!godwit_sources_choose(agent);
-        return GODWIT_FETCH;
+        return GODWIT_STATE_FETCH;
     }
-    if (godwit_agent_is_past(agent, agent->valid_until_ms)) return leave(agent, GODWIT_ASK);
+    if (godwit_agent_is_past(agent, agent->valid_until_ms))
+        return leave(agent, GODWIT_STATE_CHECKIN);
     if (agent->phase == FETCH_REQUEST) return request_file(agent);
     if (agent->phase == FETCH_FLUSH) return flush(agent);
     return agent->phase == FETCH_TAIL ? read_tail(agent) : read_piece(agent);

@@ -1,10 +1,10 @@
 /* Types shared by the agent's own files; outside, only sizeof(struct godwit_agent) matters.
  * Memory: one sector buffer that every state uses for its own end, one union of what no two states
- * need at once, and the record, kept in RAM exactly as it lies in flash. */
+ * need at once, and the journal, kept in RAM exactly as it lies in flash. */
 #pragma once
 
 #include "agent/agent.h"
-#include "agent/record.h"
+#include "agent/journal.h"
 #include "base/log.h"
 #include "formats/image.h"
 #include "formats/otadata.h"
@@ -21,11 +21,11 @@ struct godwit_region {
 
 /* What the partition table says, as far as we need it. */
 struct godwit_slots {
-    struct godwit_region running, idle, otadata, record;
-    uint32_t count;       /* OTA slots */
-    int8_t running_index; /* −1: factory, test or unknown */
-    int8_t idle_index;    /* −1: none */
-    char label[17];       /* of the running partition */
+    struct godwit_region running, inactive, otadata, journal;
+    uint32_t count;        /* OTA slots */
+    int8_t running_index;  /* −1: factory, test or unknown */
+    int8_t inactive_index; /* −1: none */
+    char label[17];        /* of the running partition */
 };
 
 /* Strings of an open request; they must live until close. */
@@ -38,23 +38,23 @@ struct godwit_agent_strings {
 struct godwit_agent {
     struct godwit_agent_config config;
     uint32_t offset;           /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
-    uint32_t marks;            /* small marks in the record's present sector */
+    uint32_t journal_entries;  /* small marks in the journal's present sector */
     uint32_t now_ms, wake_ms;  /* low 32 bits: compared by difference, so they may wrap round */
     uint32_t now_s, caller_ms; /* seconds gone; what the caller said last */
     uint16_t second_ms;        /* of the present second */
     uint8_t state, phase;      /* enum godwit_state; a state's own step, 0 when it is entered */
-    uint8_t failures;          /* requests in a row without an answer */
+    uint8_t failures;          /* requests in a row without a reply */
     uint8_t refusals;          /* answers in a row that were refused */
     uint8_t tries;             /* downloads in a row without a new sector */
     uint8_t clearing;          /* FETCH: steps done of those that clear a sector */
     uint8_t trial_reason;      /* RETURN: why */
-    bool nonce_is_open, is_nudged, is_vouched, on_trial, link_is_up;
-    bool is_by_next_ca;               /* the last answer came by the next CA */
+    bool nonce_is_open, is_woken, is_app_confirmed, on_trial, link_is_up;
+    bool is_by_next_ca;               /* the last reply came by the next CA */
     bool is_claiming;                 /* the token was not taken: the claim is shown again */
-    bool is_alone;                    /* only one of the two sectors holds a record that counts */
-    bool is_pending;                  /* the last answer said so */
-    bool is_ready;                    /* the slots and the record are known */
-    bool is_verified;                 /* the idle slot, since this boot */
+    bool is_alone;                    /* only one of the two sectors holds a journal that counts */
+    bool is_pending;                  /* the last reply said so */
+    bool is_ready;                    /* the slots and the journal are known */
+    bool is_verified;                 /* the inactive slot, since this boot */
     bool is_underway;                 /* an accepted install has not ended yet */
     bool outcome_is_new;              /* not in flash yet */
     struct godwit_device_facts facts; /* since BOOT */
@@ -69,48 +69,48 @@ struct godwit_agent {
     uint32_t window_ms, window_offset;             /* FETCH: begin of the rate window, bytes then */
     uint32_t request_ms;                           /* when the open request began */
     uint32_t start_ms;                             /* of this boot: the trial's clock */
-    uint32_t fresh_s;                              /* of the last fresh answer, or of the boot */
+    uint32_t fresh_s;                              /* of the last fresh reply, or of the boot */
     uint32_t valid_until_ms;                       /* of the instruction that is being followed */
-    struct godwit_region back;                     /* RETURN: where to */
+    struct godwit_region fallback;                 /* RETURN: where to */
     uint32_t size;                                 /* RETURN: bytes of the slot that is looked at */
     uint8_t nonce[16];
-    struct godwit_record record;
+    struct godwit_journal journal;
     struct godwit_agent_strings strings;
     char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* of the present offer */
     union {
         struct godwit_image image;         /* FETCH (the head), VERIFY, RETURN */
-        struct godwit_checkin checkin;     /* ASK, TRIAL: while the question is written */
-        struct godwit_checkin_reply reply; /* ASK: while the answer is judged */
+        struct godwit_checkin checkin;     /* ASK, TRIAL: while the request is written */
+        struct godwit_checkin_reply reply; /* ASK: while the reply is judged */
         uint8_t digest[32];                /* BOOT: appended digest of the running image */
     } work;
     _Alignas(8) uint8_t sector[GODWIT_SECTOR_SIZE];
 };
 
-/* Each state's work: one bounded piece; the next state is the answer. */
+/* Each state's work: one bounded piece; the next state is the reply. */
 typedef enum godwit_state godwit_state_fn(struct godwit_agent *agent);
 
-godwit_state_fn godwit_state_boot, godwit_state_ask, godwit_state_fetch, godwit_state_verify,
-    godwit_state_switch, godwit_state_trial, godwit_state_return;
+godwit_state_fn godwit_state_boot, godwit_state_checkin, godwit_state_fetch, godwit_state_verify,
+    godwit_state_switch, godwit_state_trial, godwit_state_rollback;
 
 /* agent.c: notes how the install ended, for REPORT to keep; word and number become the outcome's
- * detail ("status=404"), word NULL: none. Always GODWIT_REPORT. */
+ * detail ("status=404"), word NULL: none. Always GODWIT_STATE_REPORT. */
 enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
-                              const char *word, uint32_t number);
+                              const char *note, uint32_t number);
 /* Restarts the chip; the state to be in where that takes a moment. */
 enum godwit_state godwit_restart(struct godwit_agent *agent);
-/* Boots once more after a while, from the record as it lies in flash: what could not be read is not
- * known, and an install might erase the image that should run. A flash that never comes round is
- * told of at last. */
+/* Boots once more after a while, from the journal as it lies in flash: what could not be read is
+ * not known, and an install might erase the image that should run. A flash that never comes round
+ * is told of at last. */
 #define GODWIT_BOOT_RETRY_MS 60000u
 #define GODWIT_BOOT_TRIES_MAX 60
 enum godwit_state godwit_boot_again(struct godwit_agent *agent);
 /* Sleeps for wait_ms, but not less than retry_after_s (0: the server did not say). */
 void godwit_agent_wait(struct godwit_agent *agent, uint32_t wait_ms, uint32_t retry_after_s);
 /* Whether a moment has come: at most 24 days ago. */
-bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t moment_ms);
+bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t time_ms);
 /* Milliseconds to wait after so many failures in a row: doubling, with jitter, at most 5 min. */
 uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures);
-/* The same of an install that the record does not hold (yet): its file and rollout are named. */
+/* The same of an install that the journal does not hold (yet): its file and rollout are named. */
 enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
                                  uint32_t reason, const uint8_t file_sha256[static 32],
                                  uint32_t rollout_id);
@@ -127,71 +127,74 @@ GODWIT_MUST_USE godwit_err godwit_random(const struct godwit_agent *agent, void 
 uint32_t godwit_random16(const struct godwit_agent *agent);
 void godwit_net_close(const struct godwit_agent *agent);
 
-/* ask.c: one question. begin: NET when it could not begin. read: OK not answered yet, END answered
- * (*status_out), NET no answer; text stands in the sector buffer at GODWIT_REPLY_OFFSET. */
+/* checkin.c: one request. begin: NET when it could not begin. read: OK not answered yet, END
+ * answered
+ * (*status_out), NET no reply; text stands in the sector buffer at GODWIT_REPLY_OFFSET. */
 #define GODWIT_REPLY_OFFSET 2048u
-GODWIT_MUST_USE godwit_err godwit_question_begin(struct godwit_agent *agent);
-GODWIT_MUST_USE godwit_err godwit_question_read(struct godwit_agent *agent, int *status_out,
-                                                uint32_t *retry_after_s_out);
-/* judge.c: checks 2 and 3 of an answered question, then 5 to 7 and 9 of an install. sequence_out:
- * which of the record's sequences is the deploy key's. */
+GODWIT_MUST_USE godwit_err godwit_request_begin(struct godwit_agent *agent);
+GODWIT_MUST_USE godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,
+                                               uint32_t *retry_after_s_out);
+/* check_instruction.c: checks 2 and 3 of an answered question, then 5 to 7 and 9 of an install.
+ * sequence_out: which of the journal's sequences is the deploy key's. */
 GODWIT_MUST_USE enum godwit_reason
-godwit_judge_answer(struct godwit_agent *agent, const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
-                    struct godwit_instruction *out, uint32_t *sequence_out);
-GODWIT_MUST_USE enum godwit_reason godwit_judge_install(struct godwit_agent *agent,
+godwit_check_instruction(struct godwit_agent *agent,
+                         const uint8_t data[static GODWIT_INSTRUCTION_SIZE],
+                         struct godwit_instruction *out, uint32_t *sequence_out);
+GODWIT_MUST_USE enum godwit_reason godwit_check_install(struct godwit_agent *agent,
                                                         const struct godwit_instruction *install,
                                                         uint32_t sequence);
 
-/* trust.c. The policy that every check goes by: P1 of the running image, else the seed policy
- * (is_seed, its counter 0); its floor raised to the record's. FLASH, or POLICY_FORMAT when it is
- * malformed: nothing is installed then. About 400 bytes of stack besides the policy. */
+/* trust_policy.c. The policy that every check goes by: P1 of the running image, else the initial
+ * policy (is_initial, its counter 0); its rollback floor raised to the journal's. FLASH, or
+ * POLICY_FORMAT when it is malformed: nothing is installed then. About 400 bytes of stack besides
+ * the policy. */
 GODWIT_MUST_USE enum godwit_reason godwit_policy_running(const struct godwit_agent *agent,
                                                          struct godwit_policy *out);
-/* The running image is confirmed: its floor and that it has a policy go into the record in RAM;
- * the caller's next commit keeps them. IO: not known, try again. */
+/* The running image is confirmed: its rollback floor and that it has a policy go into the journal
+ * in RAM; the caller's next commit keeps them. IO: not known, try again. */
 GODWIT_MUST_USE godwit_err godwit_policy_confirmed(struct godwit_agent *agent);
 /* Check 8, beyond what the parser asks: work.image's head against the chip, the board, the ruling
  * policy and the instruction. is_proven: the signatures are good, and check 13 follows, whether its
  * policy may come after the one that rules. */
-GODWIT_MUST_USE enum godwit_reason godwit_judge_image(const struct godwit_agent *agent,
+GODWIT_MUST_USE enum godwit_reason godwit_check_image(const struct godwit_agent *agent,
                                                       bool is_proven);
 
-/* record.c */
-enum godwit_mark_kind {
-    GODWIT_MARK_BOOTS = 1,
-    GODWIT_MARK_SECTORS = 2,
-    GODWIT_MARK_STEP = 3, /* with power_resets and crashes as they stand in RAM */
+/* journal.c */
+enum godwit_entry_kind {
+    GODWIT_ENTRY_BOOTS = 1,
+    GODWIT_ENTRY_SECTORS = 2,
+    GODWIT_ENTRY_STEP = 3, /* with power_resets and crashes as they stand in RAM */
 };
-/* MISSING: blank, a new device; FORMAT: there was one and it is unreadable. Either way the record
+/* MISSING: blank, a new device; FORMAT: there was one and it is unreadable. Either way the journal
  * in RAM is empty then. */
-GODWIT_MUST_USE godwit_err godwit_record_load(struct godwit_agent *agent);
-/* Writes the whole record into the sector that is not in use. */
-GODWIT_MUST_USE godwit_err godwit_record_commit(struct godwit_agent *agent);
+GODWIT_MUST_USE godwit_err godwit_journal_load(struct godwit_agent *agent);
+/* Writes the whole journal into the sector that is not in use. */
+GODWIT_MUST_USE godwit_err godwit_journal_commit(struct godwit_agent *agent);
 /* The install is what runs, what ran is what the other slot holds; the same way back. */
-void godwit_trade_places(struct godwit_record *record);
+void godwit_swap_slots(struct godwit_journal *journal);
 /* Changes one number, in RAM and with 32 bytes in flash. */
-GODWIT_MUST_USE godwit_err godwit_record_mark(struct godwit_agent *agent,
-                                              enum godwit_mark_kind kind, uint32_t value);
+GODWIT_MUST_USE godwit_err godwit_journal_append(struct godwit_agent *agent,
+                                                 enum godwit_entry_kind kind, uint32_t value);
 
-/* ca.c: tells the port whom to trust; what a fresh answer announces, and that it came by the next
+/* ca.c: tells the port whom to trust; what a fresh reply announces, and that it came by the next
  * CA. IO: in RAM and with the port, but not in flash yet. */
 void godwit_ca_load(const struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_ca_note(struct godwit_agent *agent,
                                           const uint8_t announced[static 32],
                                           const struct godwit_instruction *instruction);
 
-/* attempts.c: files that failed here. How often this one did; once more, or at once set aside;
+/* attempts.c: files that failed here. How often this one did; once more, or at once quarantined;
  * forgotten. In RAM: the caller's next commit keeps it. */
-uint8_t godwit_attempts(const struct godwit_record *record, const uint8_t file_sha256[static 32]);
-void godwit_attempts_add(struct godwit_record *record, const uint8_t file_sha256[static 32],
-                         uint32_t reason, bool sets_aside);
-void godwit_attempts_forget(struct godwit_record *record, const uint8_t file_sha256[static 32]);
+uint8_t godwit_attempts(const struct godwit_journal *journal, const uint8_t file_sha256[static 32]);
+void godwit_attempts_add(struct godwit_journal *journal, const uint8_t file_sha256[static 32],
+                         uint32_t reason, bool quarantines);
+void godwit_attempts_forget(struct godwit_journal *journal, const uint8_t file_sha256[static 32]);
 
 /* slot.c */
 GODWIT_MUST_USE godwit_err godwit_slots_find(struct godwit_agent *agent);
 /* Which slot is to be written: the one that an install is in, else one that does not hold the last
- * confirmed image. Needs the record. */
-GODWIT_MUST_USE godwit_err godwit_slots_choose_idle(struct godwit_agent *agent);
+ * confirmed image. Needs the journal. */
+GODWIT_MUST_USE godwit_err godwit_slots_choose_inactive(struct godwit_agent *agent);
 /* Where OTA slot `index` lies; −1: factory. Uses the sector buffer. */
 GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int index,
                                               struct godwit_region *region_out);
@@ -200,8 +203,8 @@ GODWIT_MUST_USE godwit_err godwit_slot_region(struct godwit_agent *agent, int in
 GODWIT_MUST_USE godwit_err godwit_slot_image(const struct godwit_agent *agent,
                                              const struct godwit_region *region, uint32_t *size_out,
                                              uint8_t digest_out[static 32]);
-/* The sector buffer's bytes up to agent->offset into the idle slot, and a mark for them into the
- * record; BUSY: a sector was erased, call again. */
+/* The sector buffer's bytes up to agent->offset into the inactive slot, and a mark for them into
+ * the record; BUSY: a sector was erased, call again. */
 GODWIT_MUST_USE godwit_err godwit_slot_append(struct godwit_agent *agent);
 /* Sets offset to the byte from which a download goes on. */
 void godwit_slot_resume(struct godwit_agent *agent);
@@ -216,7 +219,7 @@ bool godwit_otadata_names(const struct godwit_agent *agent, const struct godwit_
  * and VALID. Pure. */
 void godwit_otadata_plan(const struct godwit_agent *agent,
                          struct godwit_ota_entry entries[static 2], bool is_confirmed);
-/* Into the record, in RAM. */
+/* Into the journal, in RAM. */
 void godwit_otadata_note(struct godwit_agent *agent,
                          const struct godwit_ota_entry entries[static 2]);
 /* Writes what is not as noted. */
@@ -233,7 +236,7 @@ GODWIT_MUST_USE godwit_err godwit_otadata_choose(const struct godwit_agent *agen
 GODWIT_MUST_USE godwit_err godwit_otadata_store(const struct godwit_agent *agent, int sector,
                                                 const struct godwit_ota_entry *entry);
 
-/* verify.c */
+/* check_image.c */
 void godwit_image_begin(struct godwit_agent *agent, const struct godwit_region *region,
                         bool as_bootloader_does);
 /* One sector of a region into the parser; END after `size` bytes, when it has judged the whole;
@@ -246,12 +249,13 @@ GODWIT_MUST_USE godwit_err godwit_image_read_back(struct godwit_agent *agent,
 enum godwit_state godwit_trial_finish(struct godwit_agent *agent);
 /* At once, without a look at where to: the bootloader looks, and an image that crashes may not live
  * for another step. */
-enum godwit_state godwit_fly_back(struct godwit_agent *agent);
+enum godwit_state godwit_roll_back(struct godwit_agent *agent);
 
-/* settle.c: no trial goes on. godwit_settle: nothing was under way; retry: a trial was cut, the old
- * image runs; back: it failed (is_noted: the record says why already). */
-enum godwit_state godwit_settle(struct godwit_agent *agent,
-                                const struct godwit_ota_entry entries[static 2], bool has_crashed);
-enum godwit_state godwit_settle_retry(struct godwit_agent *agent);
-enum godwit_state godwit_settle_back(struct godwit_agent *agent, enum godwit_reason reason,
-                                     bool is_noted);
+/* reconcile.c: no trial goes on. godwit_reconcile: nothing was under way; retry: a trial was cut,
+ * the old image runs; back: it failed (is_noted: the journal says why already). */
+enum godwit_state godwit_reconcile(struct godwit_agent *agent,
+                                   const struct godwit_ota_entry entries[static 2],
+                                   bool has_crashed);
+enum godwit_state godwit_reconcile_retry(struct godwit_agent *agent);
+enum godwit_state godwit_reconcile_rollback(struct godwit_agent *agent, enum godwit_reason reason,
+                                            bool is_noted);

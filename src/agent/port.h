@@ -32,11 +32,11 @@ struct godwit_request {
     const char *if_range; /* NULL, or an entity tag without its quotes; the port adds them */
 };
 
-/* The head of an answer. */
-struct godwit_answer {
+/* The head of a reply. */
+struct godwit_reply {
     int status;              /* 200 …; 0 while the head has not come yet */
     uint32_t retry_after_s;  /* 0: not said */
-    uint32_t content_length; /* of this answer; UINT32_MAX: not said, or larger */
+    uint32_t content_length; /* of this reply; UINT32_MAX: not said, or larger */
     uint32_t range_from;     /* first byte of a 206's Content-Range; else 0 */
     uint32_t range_total;    /* whole size named by a 206; 0: none, or "*" */
     bool is_other;           /* an ETag came that is not the if_range that was asked */
@@ -45,21 +45,21 @@ struct godwit_answer {
 
 /* No call blocks over 100 ms; one request at a time.
  *   start  begin a request; NET when it can not even begin: the link is down (a trial then has
- *          ten minutes; while requests begin and no answer comes, it has an hour)
- *   read   0 bytes with OK: none yet, ask later; END: the answer is complete; NET: it broke.
+ *          ten minutes; while requests begin and no reply comes, it has an hour)
+ *   read   0 bytes with OK: none yet, ask later; END: the reply is complete; NET: it broke.
  *          *answer is filled from the first byte of the body or END on, at the latest.
  *   close  any time, also without start; the connection itself may be kept for the next start
  *   trust  whom to believe from now on: SHA-256 of the public keys of the present and of the next
  *          CA; the first zero: as the port was built, the second zero: none. May be NULL.
  * Redirects of a GET are the port's: at most GODWIT_REDIRECTS_MAX, never from https to http, never
  * with the bearer to another host; a check-in is never redirected. What it does not follow it
- * hands on as the answer. */
+ * hands on as the reply. */
 #define GODWIT_REDIRECTS_MAX 3
 struct godwit_net {
     void *ctx;
     godwit_err (*start)(void *ctx, const struct godwit_request *request);
     godwit_err (*read)(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                       struct godwit_answer *answer);
+                       struct godwit_reply *reply);
     void (*close)(void *ctx);
     void (*trust)(void *ctx, const uint8_t ca_sha256[2][32]);
 };

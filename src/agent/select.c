@@ -1,7 +1,7 @@
 /* The boot choice: what the two otadata entries say, what they should say, and SWITCH, which lets
- * the idle slot be the next.
+ * the inactive slot be the next.
  *
- * The record notes both entries as they should be while nothing is on trial: their CRC covers the
+ * The journal notes both entries as they should be while nothing is on trial: their CRC covers the
  * number alone, so only a note tells a damaged entry from one that somebody meant. Noted are number
  * and state; the label is never used and stays blank, a number with a wrong CRC is no entry. */
 #include "agent/internal.h"
@@ -73,9 +73,9 @@ void godwit_otadata_plan(const struct godwit_agent *agent,
     int running = agent->slots.running_index, active = godwit_ota_active(entries), sector;
     /* Where a trial was won and the entry before ours is the one that reads well, a cut has left
      * ours half written: until it is written anew the other is the only way to a good image. */
-    bool is_way_back = active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
-                       agent->record.install_step == GODWIT_STEP_CONFIRMED;
-    if (active >= 0 && !is_way_back && !godwit_otadata_names(agent, &entries[active], running)) {
+    bool is_fallback = active >= 0 && entries[active].state == GODWIT_OTA_VALID &&
+                       agent->journal.install_step == GODWIT_STEP_CONFIRMED;
+    if (active >= 0 && !is_fallback && !godwit_otadata_names(agent, &entries[active], running)) {
         entries[active].state = GODWIT_OTA_INVALID; /* it was to run, and did not */
         active = godwit_ota_active(entries);
     }
@@ -93,13 +93,13 @@ void godwit_otadata_plan(const struct godwit_agent *agent,
 void godwit_otadata_note(struct godwit_agent *agent,
                          const struct godwit_ota_entry entries[static 2])
 {
-    struct godwit_record *record = &agent->record;
+    struct godwit_journal *journal = &agent->journal;
     for (int i = 0; i < 2; i++) {
-        record->ota_seq[i] = entries[i].seq;
-        record->ota_state[i] =
+        journal->ota_seq[i] = entries[i].seq;
+        journal->ota_state[i] =
             entries[i].state > GODWIT_OTA_ABORTED ? STATE_UNDEFINED : (uint8_t)entries[i].state;
     }
-    record->flags |= GODWIT_RECORD_HAS_NOTE;
+    journal->flags |= GODWIT_JOURNAL_HAS_NOTE;
 }
 
 /* Read a few times: an entry that a cut left half programmed is as noted only now and then. */
@@ -119,15 +119,15 @@ static godwit_err is_as_noted(const struct godwit_agent *agent, int sector,
 
 godwit_err godwit_otadata_restore(const struct godwit_agent *agent, bool *was_changed_out)
 {
-    const struct godwit_record *record = &agent->record;
+    const struct godwit_journal *journal = &agent->journal;
     struct godwit_ota_entry noted[2];
     *was_changed_out = false;
     if (agent->slots.otadata.size < GODWIT_OTADATA_SIZE) return GODWIT_ERR_MISSING;
-    if (!(record->flags & GODWIT_RECORD_HAS_NOTE)) return GODWIT_OK;
+    if (!(journal->flags & GODWIT_JOURNAL_HAS_NOTE)) return GODWIT_OK;
     for (int i = 0; i < 2; i++)
-        noted[i] = make_entry(record->ota_seq[i], record->ota_state[i] == STATE_UNDEFINED
-                                                      ? GODWIT_OTA_UNDEFINED
-                                                      : record->ota_state[i]);
+        noted[i] = make_entry(journal->ota_seq[i], journal->ota_state[i] == STATE_UNDEFINED
+                                                       ? GODWIT_OTA_UNDEFINED
+                                                       : journal->ota_state[i]);
     /* The entry that is to be followed comes last: until then the other one, or none, decides. */
     int last = godwit_ota_active(noted) == 0 ? 0 : 1;
     for (int n = 0; n < 2; n++) {
@@ -163,30 +163,30 @@ godwit_err godwit_otadata_choose(const struct godwit_agent *agent, int slot, uin
     return godwit_otadata_store(agent, sector, &entry);
 }
 
-/* Record first, then otadata: so no image ever runs on trial without the record knowing it. A cut
+/* Record first, then otadata: so no image ever runs on trial without the journal knowing it. A cut
  * between the two boots the old image, whose BOOT sees that the choice never reached otadata. A
  * confirmed image needs no second trial. */
-static godwit_err select_idle(struct godwit_agent *agent)
+static godwit_err select_inactive(struct godwit_agent *agent)
 {
     uint32_t state = GODWIT_OTA_VALID;
-    if (agent->record.install_step != GODWIT_STEP_CONFIRMED) {
+    if (agent->journal.install_step != GODWIT_STEP_CONFIRMED) {
         state = GODWIT_OTA_NEW;
-        agent->record.install_step = GODWIT_STEP_SELECTED;
-        agent->record.outcome_id = 0; /* of an earlier try: the server has offered anew since */
-        godwit_err err = godwit_record_commit(agent);
+        agent->journal.install_step = GODWIT_STEP_SELECTED;
+        agent->journal.outcome_id = 0; /* of an earlier try: the server has offered anew since */
+        godwit_err err = godwit_journal_commit(agent);
         if (err) return err;
     }
-    return godwit_otadata_choose(agent, agent->slots.idle_index, state);
+    return godwit_otadata_choose(agent, agent->slots.inactive_index, state);
 }
 
 enum godwit_state godwit_state_switch(struct godwit_agent *agent)
 {
     assert(agent->is_verified && !agent->on_trial);
-    godwit_err err = select_idle(agent);
+    godwit_err err = select_inactive(agent);
     if (err) {
-        agent->record.install_step = GODWIT_STEP_FETCHED;
+        agent->journal.install_step = GODWIT_STEP_FETCHED;
         return godwit_fail(agent, GODWIT_STAGE_SWITCH, GODWIT_REASON_FLASH, NULL, 0);
     }
-    LOG(INFO, "switch", "slot=%d", agent->slots.idle_index);
+    GODWIT_LOG(INFO, "switch", "slot=%d", agent->slots.inactive_index);
     return godwit_restart(agent);
 }

@@ -1,12 +1,12 @@
 /* Slots: what the partition table offers, what lies in them, how bytes get into the idle one.
  *
- * A sector is erased, written, and then marked in the record; the next one is not touched before.
+ * A sector is erased, written, and then marked in the journal; the next one is not touched before.
  * After a cut the marks alone say how far we came: blank flash tells nothing, for a half erased
  * sector can look blank, and behind flash encryption an erased one does not. */
 #include "agent/internal.h"
 
 #define CLEARED 2    /* of agent->clearing */
-#define ENCRYPTED 1u /* a partition's flag: what stands behind a record could not be seen */
+#define ENCRYPTED 1u /* a partition's flag: what stands behind a journal could not be seen */
 
 static struct godwit_region region_of(const struct godwit_partition *row)
 {
@@ -38,7 +38,7 @@ static void find_running(struct godwit_agent *agent, uint32_t offset)
 godwit_err godwit_slots_find(struct godwit_agent *agent)
 {
     struct godwit_slots *slots = &agent->slots;
-    *slots = (struct godwit_slots){.running_index = -1, .idle_index = -1};
+    *slots = (struct godwit_slots){.running_index = -1, .inactive_index = -1};
     godwit_err err = load_table(agent);
     if (err) return err;
     const uint8_t *table = agent->sector;
@@ -53,14 +53,14 @@ godwit_err godwit_slots_find(struct godwit_agent *agent)
     err = godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, "godwit", &row);
     if (err) return err;
     if (row.size < 2 * GODWIT_SECTOR_SIZE || row.flags & ENCRYPTED) return GODWIT_ERR_SPACE;
-    slots->record = region_of(&row);
+    slots->journal = region_of(&row);
     return GODWIT_OK;
 }
 
-godwit_err godwit_slots_choose_idle(struct godwit_agent *agent)
+godwit_err godwit_slots_choose_inactive(struct godwit_agent *agent)
 {
     struct godwit_slots *slots = &agent->slots;
-    const struct godwit_record *record = &agent->record;
+    const struct godwit_journal *journal = &agent->journal;
     godwit_err err = load_table(agent);
     if (err || slots->otadata.size < GODWIT_OTADATA_SIZE)
         return err; /* nowhere to write: check-ins go on, installs are refused */
@@ -72,15 +72,15 @@ godwit_err godwit_slots_choose_idle(struct godwit_agent *agent)
             godwit_ptable_find(agent->sector, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + i),
                                NULL, &row))
             continue;
-        int rank = record->install_step && row.offset == record->install_slot ? 2
-                   : row.offset != record->running_slot                       ? 1
-                                                                              : 0;
+        int rank = journal->install_step && row.offset == journal->install_slot ? 2
+                   : row.offset != journal->running_slot                        ? 1
+                                                                                : 0;
         if (rank <= best_rank) continue;
         best = (int)i;
         best_rank = rank;
-        slots->idle = region_of(&row);
+        slots->inactive = region_of(&row);
     }
-    slots->idle_index = (int8_t)best;
+    slots->inactive_index = (int8_t)best;
     return GODWIT_OK;
 }
 
@@ -120,13 +120,13 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
     return godwit_flash_read(agent, region->offset + at, digest_out, digest_size);
 }
 
-/* No step erases more than one sector; before the first goes, the record forgets what the slot
+/* No step erases more than one sector; before the first goes, the journal forgets what the slot
  * held. */
 static godwit_err clear_sector(struct godwit_agent *agent, uint32_t at)
 {
     bool is_first = at == 0 && agent->clearing == 0;
-    uint32_t offset = agent->slots.idle.offset + at;
-    godwit_err err = is_first ? godwit_record_commit(agent)
+    uint32_t offset = agent->slots.inactive.offset + at;
+    godwit_err err = is_first ? godwit_journal_commit(agent)
                               : godwit_flash_erase(agent, offset, GODWIT_SECTOR_SIZE);
     if (err) return err;
     agent->clearing = is_first ? 1 : CLEARED;
@@ -135,7 +135,7 @@ static godwit_err clear_sector(struct godwit_agent *agent, uint32_t at)
 
 godwit_err godwit_slot_append(struct godwit_agent *agent)
 {
-    assert(agent->offset > 0 && agent->slots.idle.offset != agent->slots.running.offset);
+    assert(agent->offset > 0 && agent->slots.inactive.offset != agent->slots.running.offset);
     uint32_t at = (agent->offset - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
     uint32_t size = agent->offset - at, unit = agent->config.flash->write_size;
     uint32_t padded = (size + unit - 1) & ~(unit - 1);
@@ -143,15 +143,15 @@ godwit_err godwit_slot_append(struct godwit_agent *agent)
     agent->clearing = 0;
     memset(agent->sector + size, 0xFF, padded - size);
     godwit_err err =
-        godwit_flash_write(agent, agent->slots.idle.offset + at, agent->sector, padded);
+        godwit_flash_write(agent, agent->slots.inactive.offset + at, agent->sector, padded);
     if (err) return err;
-    if (agent->offset == agent->record.install.size)
-        return godwit_record_mark(agent, GODWIT_MARK_STEP, GODWIT_STEP_FETCHED);
-    return godwit_record_mark(agent, GODWIT_MARK_SECTORS, agent->offset / GODWIT_SECTOR_SIZE);
+    if (agent->offset == agent->journal.install.size)
+        return godwit_journal_append(agent, GODWIT_ENTRY_STEP, GODWIT_STEP_FETCHED);
+    return godwit_journal_append(agent, GODWIT_ENTRY_SECTORS, agent->offset / GODWIT_SECTOR_SIZE);
 }
 
 void godwit_slot_resume(struct godwit_agent *agent)
 {
-    agent->offset = agent->record.install_sectors * GODWIT_SECTOR_SIZE;
+    agent->offset = agent->journal.install_sectors * GODWIT_SECTOR_SIZE;
     agent->clearing = 0;
 }

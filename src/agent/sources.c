@@ -1,4 +1,4 @@
-/* Where the file is fetched: the server, and the mirrors that its answer names. Each fault of a
+/* Where the file is fetched: the server, and the mirrors that its reply names. Each fault of a
  * source is a penalty, and the least penalised one is taken, so nothing needs to be known about a
  * source but how it has behaved. A source that is proven to have another file is not asked again
  * while the offer stands. Proof needs a download that is its alone: when one that several sources
@@ -49,8 +49,8 @@ bool godwit_sources_may_go_on(const struct godwit_agent *agent)
 
 void godwit_sources_start_over(struct godwit_agent *agent)
 {
-    agent->record.install_step = GODWIT_STEP_FETCHING;
-    agent->record.install_sectors = 0;
+    agent->journal.install_step = GODWIT_STEP_FETCHING;
+    agent->journal.install_sectors = 0;
     agent->offset = 0;
     agent->sources_used &= GODWIT_SOURCES_UNSHARED;
 }

@@ -1,7 +1,7 @@
 /* The seam to cryptography: the program links exactly one implementation
  * (ports/openssl on hosts, ports/psa on devices). Contexts are plain bytes in the caller's memory:
- * they may be copied by assignment and dropped without a farewell, so a power cut leaks nothing.
- * All multi-byte integers here are big-endian, as PSA takes them. */
+ * they may be copied by assignment and dropped without a close notify, so a power cut leaks
+ * nothing. All multi-byte integers here are big-endian, as PSA takes them. */
 #pragma once
 
 #include "base/err.h"

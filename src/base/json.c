@@ -137,7 +137,7 @@ static bool skip_number(struct godwit_json *json)
     return skip_digits(json);
 }
 
-static bool take_word(struct godwit_json *json, const char *word)
+static bool take_argument(struct godwit_json *json, const char *word)
 {
     size_t size = strlen(word);
     if ((size_t)(json->end - json->at) < size || memcmp(json->at, word, size) != 0) return false;
@@ -152,8 +152,8 @@ static godwit_err skip_or_open(struct godwit_json *json)
     char c = peek(json);
     if (c == '{' || c == '[') return godwit_json_open(json, c);
     if (c == '"') return godwit_json_raw(json, &text);
-    bool is_good = take_word(json, "true") || take_word(json, "false") || take_word(json, "null") ||
-                   skip_number(json);
+    bool is_good = take_argument(json, "true") || take_argument(json, "false") ||
+                   take_argument(json, "null") || skip_number(json);
     return is_good ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
@@ -203,8 +203,8 @@ godwit_err godwit_json_u32(struct godwit_json *json, uint32_t *value_out)
 godwit_err godwit_json_bool(struct godwit_json *json, bool *value_out)
 {
     (void)peek(json);
-    *value_out = take_word(json, "true");
-    return *value_out || take_word(json, "false") ? GODWIT_OK : GODWIT_ERR_FORMAT;
+    *value_out = take_argument(json, "true");
+    return *value_out || take_argument(json, "false") ? GODWIT_OK : GODWIT_ERR_FORMAT;
 }
 
 godwit_err godwit_json_hex(struct godwit_json *json, uint8_t *out, size_t size)

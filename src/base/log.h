@@ -1,5 +1,5 @@
 /* Events as one line each: a constant name, then logfmt pairs; no prose, no secrets.
- *     LOG(INFO, "install_begin", "release=%s slot=%u", …)
+ *     GODWIT_LOG(INFO, "install_begin", "release=%s slot=%u", …)
  * The back end is the one global of the device half; without one, events vanish. */
 #pragma once
 
@@ -17,7 +17,7 @@ void godwit_log(enum godwit_log_level level, const char *event, const char *form
 #ifndef GODWIT_LOG_LEVEL /* what is compiled in; a device build sets GODWIT_LOG_INFO or less */
 #define GODWIT_LOG_LEVEL GODWIT_LOG_DEBUG
 #endif
-#define LOG(level, event, ...)                                  \
+#define GODWIT_LOG(level, event, ...)                           \
     do {                                                        \
         if (GODWIT_LOG_##level <= GODWIT_LOG_LEVEL)             \
             godwit_log(GODWIT_LOG_##level, event, __VA_ARGS__); \

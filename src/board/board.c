@@ -53,8 +53,9 @@ static uint32_t board_free_heap(void *ctx)
 {
     const struct board *board = ctx;
     if (board->behaviour.kind != BEHAVIOUR_LEAK) return FREE_HEAP_BYTES;
-    uint64_t life_ms = delay_ms(board, 1000), age_ms = board->now_ms - board->boot_ms;
-    return (uint32_t)(age_ms < life_ms ? FREE_HEAP_BYTES * (life_ms - age_ms) / life_ms : 0);
+    uint64_t lifetime_ms = delay_ms(board, 1000), age_ms = board->now_ms - board->boot_ms;
+    return (uint32_t)(age_ms < lifetime_ms ? FREE_HEAP_BYTES * (lifetime_ms - age_ms) / lifetime_ms
+                                           : 0);
 }
 
 static godwit_err board_self_test(void *ctx)
@@ -78,19 +79,19 @@ static godwit_err board_net_start(void *ctx, const struct godwit_request *reques
     const struct godwit_net *net = &board->options.net;
     if (board->request_ms == NEVER) board->request_ms = board->now_ms;
     if (board->behaviour.kind == BEHAVIOUR_NO_NETWORK) return GODWIT_ERR_NET;
-    if (board->behaviour.kind == BEHAVIOUR_NO_ANSWER) return GODWIT_OK;
+    if (board->behaviour.kind == BEHAVIOUR_NO_REPLY) return GODWIT_OK;
     return net->start(net->ctx, request);
 }
 
 static godwit_err board_net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                                 struct godwit_answer *answer)
+                                 struct godwit_reply *reply)
 {
     struct board *board = ctx;
     const struct godwit_net *net = &board->options.net;
     *size_out = 0;
-    if (board->behaviour.kind == BEHAVIOUR_NO_ANSWER) return GODWIT_OK;
-    godwit_err err = net->read(net->ctx, data, size_max, size_out, answer);
-    if (answer->status && board->contact_ms == NEVER) board->contact_ms = board->now_ms;
+    if (board->behaviour.kind == BEHAVIOUR_NO_REPLY) return GODWIT_OK;
+    godwit_err err = net->read(net->ctx, data, size_max, size_out, reply);
+    if (reply->status && board->contact_ms == NEVER) board->contact_ms = board->now_ms;
     return err;
 }
 
@@ -164,7 +165,7 @@ static void start_agent(struct board *board)
     const struct godwit_agent_config config = {.flash = board->options.flash,
                                                .net = &board->net,
                                                .system = &board->system,
-                                               .seed_policy = board->options.seed_policy,
+                                               .initial_policy = board->options.initial_policy,
                                                .claim_token = board->options.claim_token,
                                                .interval_s = board->options.interval_s};
     godwit_agent_init(&board->agent, &config);
@@ -240,12 +241,12 @@ static uint64_t end_boot(struct board *board)
 }
 
 /* Moments that the agent's step has brought. */
-static void note_moments(struct board *board)
+static void note_times(struct board *board)
 {
     struct godwit_agent_status status;
     if (board->step_ms == NEVER) board->step_ms = board->now_ms;
     godwit_agent_status(&board->agent, &status);
-    if (board->confirmed_ms == NEVER && status.state != GODWIT_BOOT && !status.on_trial)
+    if (board->confirmed_ms == NEVER && status.state != GODWIT_STATE_BOOT && !status.on_trial)
         board->confirmed_ms = board->now_ms;
 }
 
@@ -262,7 +263,7 @@ uint64_t board_step(struct board *board, uint64_t now_ms)
     uint64_t next_ms = godwit_agent_step(&board->agent, now_ms + ahead_ms) - ahead_ms;
     if (board->wants_restart)
         return reset(board, GODWIT_RESET_SOFTWARE, &board->counters.restarts, now_ms);
-    note_moments(board);
+    note_times(board);
     end_ms = end_of_boot(board, &still_ms);
     if (next_ms > end_ms) next_ms = end_ms;
     return next_ms > still_ms && still_ms > now_ms ? still_ms : next_ms;

@@ -10,16 +10,16 @@
 #include "emu/emu.h"
 
 struct board_options {
-    const struct godwit_flash *flash; /* perhaps a saw; outlives the board */
+    const struct godwit_flash *flash; /* perhaps a power-cut injector; outlives the board */
     struct godwit_net net;            /* perhaps a link; its ctx outlives the board */
     struct bootloader bootloader;     /* chip, revision, rollback */
-    struct efuses efuses;             /* as burnt before the first boot */
+    struct efuses efuses;             /* as programmed before the first boot */
     uint8_t mac[6];
     uint32_t hardware_revision;
-    const uint8_t *seed_policy; /* 328 bytes; outlives the board */
-    const char *claim_token;    /* or NULL; outlives the board */
-    uint32_t interval_s;        /* until the server gives one; 0: the agent's default */
-    bool has_true_random;       /* from the host's kernel; else made from random_seed and the MAC */
+    const uint8_t *initial_policy; /* 328 bytes; outlives the board */
+    const char *claim_token;       /* or NULL; outlives the board */
+    uint32_t interval_s;           /* until the server gives one; 0: the agent's default */
+    bool has_true_random; /* from the host's kernel; else made from random_seed and the MAC */
     uint64_t random_seed;
 };
 

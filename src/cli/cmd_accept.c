@@ -13,21 +13,21 @@ static bool is_hex(const char *text, size_t size)
 static int choose(const struct options *options, const struct remote_flags *flags, int argc,
                   char **argv)
 {
-    const char *const *words = options->words;
+    const char *const *arguments = options->arguments;
     int status = options_parse(options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (!is_hex(words[0], 12))
-        return options_wrong(options, "'%s' is no device id of 12 hex digits", words[0]);
-    if (!is_hex(words[1], 16))
+    if (!is_hex(arguments[0], 12))
+        return options_wrong(options, "'%s' is no device id of 12 hex digits", arguments[0]);
+    if (!is_hex(arguments[1], 16))
         return options_wrong(options,
                              "'%s' is no token of 16 hex digits; `godwit devices %s` shows which "
                              "wait",
-                             words[1], words[0]);
+                             arguments[1], arguments[0]);
     struct remote remote;
     if (!remote_open(&remote, flags)) return 1;
     char path[64];
-    snprintf(path, sizeof path, "/api/v1/devices/%s/%s", words[0], options->command);
-    json_t *body = json_pack("{s:s}", "token", words[1]), *reply;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/%s", arguments[0], options->command);
+    json_t *body = json_pack("{s:s}", "token", arguments[1]), *reply;
     bool is_good = body && remote_call(&remote, "POST", path, body, &reply);
     json_decref(body);
     remote_close(&remote);
@@ -35,9 +35,11 @@ static int choose(const struct options *options, const struct remote_flags *flag
     if (flags->json)
         is_good = json_print(reply);
     else if (!strcmp(options->command, "accept"))
-        printf("%s is let in with token %s; the token before is void\n", words[0], words[1]);
+        printf("%s is let in with token %s; the token before is void\n", arguments[0],
+               arguments[1]);
     else
-        printf("token %s is sent away; %s goes on with the token it has\n", words[1], words[0]);
+        printf("token %s is sent away; %s goes on with the token it has\n", arguments[1],
+               arguments[0]);
     json_decref(reply);
     return is_good ? 0 : 1;
 }
@@ -45,7 +47,7 @@ static int choose(const struct options *options, const struct remote_flags *flag
 int cmd_accept(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *words[2] = {NULL, NULL};
+    const char *arguments[2] = {NULL, NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"accept",
                                     "DEVICE TOKEN [--json]",
@@ -53,7 +55,7 @@ int cmd_accept(int argc, char **argv)
                                     "after a lost flash. `godwit devices` shows which wait.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     2,
                                     2};
     return choose(&options, &flags, argc, argv);
@@ -62,7 +64,7 @@ int cmd_accept(int argc, char **argv)
 int cmd_reject(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *words[2] = {NULL, NULL};
+    const char *arguments[2] = {NULL, NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"reject",
                                     "DEVICE TOKEN [--json]",
@@ -70,7 +72,7 @@ int cmd_reject(int argc, char **argv)
                                     "that is known; that device is not touched.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     2,
                                     2};
     return choose(&options, &flags, argc, argv);

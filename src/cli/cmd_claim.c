@@ -1,4 +1,4 @@
-/* Two things a device needs to join: a claim token, and the seed policy of its agent's build. */
+/* Two things a device needs to join: a claim token, and the initial policy of its agent's build. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -23,18 +23,18 @@ static int claim(const struct remote *remote, const char *product, uint32_t coun
     return is_good ? 0 : 1;
 }
 
-static int seed(const struct remote *remote, const char *product, const char *out)
+static int initial_policy(const struct remote *remote, const char *product, const char *out)
 {
     uint8_t data[GODWIT_POLICY_BYTES];
     struct godwit_policy policy;
     char path[512];
-    snprintf(path, sizeof path, "/api/v1/products/%s/seed", product);
+    snprintf(path, sizeof path, "/api/v1/products/%s/initial-policy", product);
     if (!remote_download(remote, path, data, sizeof data)) return 1;
     if (godwit_policy_decode(data, true, &policy)) {
-        fprintf(stderr, "godwit: %s sent no seed policy\n", remote->url);
+        fprintf(stderr, "godwit: %s sent no initial policy\n", remote->url);
         return 1;
     }
-    snprintf(path, sizeof path, "%s%s", out ? out : product, out ? "" : ".seed");
+    snprintf(path, sizeof path, "%s%s", out ? out : product, out ? "" : ".policy");
     if (!file_write("claim", path, data, sizeof data)) return 1;
     printf("%s: trusts %u image key%s and %u deploy key%s\n", path, policy.image_keys_count,
            policy.image_keys_count == 1 ? "" : "s", policy.deploy_keys_count,
@@ -51,33 +51,37 @@ static bool is_plain_name(const char *name)
 int cmd_claim(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *product = NULL, *seed_product = NULL, *out = NULL;
+    const char *product = NULL, *initial_product = NULL, *out = NULL;
     uint32_t count = 1;
     const struct option_row rows[] = {
         {"--product", OPTION_TEXT, &product, "PRODUCT", "print a claim token for this product"},
         {"--count", OPTION_NUMBER, &count, "N", "how many devices may join with it (default 1)"},
-        {"--seed", OPTION_TEXT, &seed_product, "PRODUCT", "write this product's seed policy"},
+        {"--initial-policy", OPTION_TEXT, &initial_product, "PRODUCT",
+         "write this product's initial policy"},
         {"--out", OPTION_TEXT, &out, "FILE",
-         "where to write the seed policy (default PRODUCT.seed)"},
+         "where to write the initial policy (default PRODUCT.policy)"},
         REMOTE_ROWS(flags),
     };
-    const struct options options = {"claim",
-                                    "--product PRODUCT [--count N] | --seed PRODUCT [--out FILE]",
-                                    "Lets devices join: the token goes into a device's first "
-                                    "check-in, the seed policy (328 bytes) into its agent.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    NULL,
-                                    0,
-                                    0};
+    const struct options options = {
+        "claim",
+        "--product PRODUCT [--count N] | --initial-policy PRODUCT [--out FILE]",
+        "Lets devices join: the token goes into a device's first "
+        "check-in, the initial policy (328 bytes) into its agent.",
+        rows,
+        sizeof rows / sizeof *rows,
+        NULL,
+        0,
+        0};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (!product == !seed_product) return options_wrong(&options, "give --product or --seed");
-    const char *name = product ? product : seed_product;
+    if (!product == !initial_product)
+        return options_wrong(&options, "give --product or --initial-policy");
+    const char *name = product ? product : initial_product;
     if (!is_plain_name(name)) return options_wrong(&options, "'%s' is no product name", name);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = product ? claim(&remote, product, count, flags.json) : seed(&remote, name, out);
+    status =
+        product ? claim(&remote, product, count, flags.json) : initial_policy(&remote, name, out);
     remote_close(&remote);
     return status;
 }

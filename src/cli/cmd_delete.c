@@ -18,18 +18,18 @@ static void path_add(char *path, size_t size_max, const char *text)
     }
 }
 
-static int delete_release(const struct remote *remote, const char **words, bool as_json)
+static int delete_release(const struct remote *remote, const char **arguments, bool as_json)
 {
     char path[300] = "/api/v1/releases/";
     json_t *reply;
-    path_add(path, sizeof path, words[0]);
+    path_add(path, sizeof path, arguments[0]);
     snprintf(path + strlen(path), sizeof path - strlen(path), "/");
-    path_add(path, sizeof path, words[1]);
+    path_add(path, sizeof path, arguments[1]);
     if (!remote_call(remote, "DELETE", path, NULL, &reply)) return 1;
     bool is_good = !as_json || json_print(reply);
     unsigned long long files = json_number(reply, "files");
     if (!as_json)
-        printf("deleted %s %s and its %llu file%s\n", words[0], words[1], files,
+        printf("deleted %s %s and its %llu file%s\n", arguments[0], arguments[1], files,
                files == 1 ? "" : "s");
     json_decref(reply);
     return is_good ? 0 : 1;
@@ -38,7 +38,7 @@ static int delete_release(const struct remote *remote, const char **words, bool 
 int cmd_delete(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *words[2] = {NULL, NULL};
+    const char *arguments[2] = {NULL, NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"delete",
                                     "PRODUCT VERSION [--json]",
@@ -47,17 +47,18 @@ int cmd_delete(int argc, char **argv)
                                     "and for a bridge release, which late devices need.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     2,
                                     2};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     for (int i = 0; i < 2; i++)
-        if (!words[i][0] || strlen(words[i]) > 32)
-            return options_wrong(&options, "'%s' is no %s", words[i], i ? "version" : "product");
+        if (!arguments[i][0] || strlen(arguments[i]) > 32)
+            return options_wrong(&options, "'%s' is no %s", arguments[i],
+                                 i ? "version" : "product");
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = delete_release(&remote, words, flags.json);
+    status = delete_release(&remote, arguments, flags.json);
     remote_close(&remote);
     return status;
 }

@@ -9,32 +9,34 @@
 #include "cli/remote.h"
 
 #define POLL_MS 250
-#define SILENT_AFTER_S 5 /* a device that has not asked by then is worth a word */
+#define NOT_SEEN_AFTER_S 5 /* a device that has not asked by then is worth a word */
 #define LINE_SIZE 160
 
 /* What a rollout looks like in one line. Who has not asked yet is named once that is no longer a
  * matter of the moment. */
-static void line_make(const json_t *rollout, bool names_silent, char *line, size_t size_max)
+static void line_make(const json_t *rollout, bool names_not_seen, char *line, size_t size_max)
 {
     unsigned long long selected = json_number(rollout, "selected"),
-                       unfit = json_number(rollout, "unfit"),
-                       silent = json_number(rollout, "silent");
-    unsigned long long good = json_number(rollout, "good"), failed = json_number(rollout, "failed");
+                       incompatible = json_number(rollout, "incompatible"),
+                       not_seen = json_number(rollout, "not_seen");
+    unsigned long long succeeded = json_number(rollout, "succeeded"),
+                       failed = json_number(rollout, "failed");
     bool is_done = !strcmp(json_text(rollout, "state"), "done");
-    unsigned long long settled = is_done ? selected - unfit : good + failed;
-    size_t filled = selected ? (size_t)(settled * 20 / selected) : 20;
+    unsigned long long finished = is_done ? selected - incompatible : succeeded + failed;
+    size_t filled = selected ? (size_t)(finished * 20 / selected) : 20;
     snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu under way, %llu failed",
-             (int)filled, "####################", (int)(20 - filled), "....................", good,
-             selected, json_number(rollout, "undecided"), failed);
+             (int)filled, "####################", (int)(20 - filled), "....................",
+             succeeded, selected, json_number(rollout, "in_progress"), failed);
     size_t size = strlen(line);
-    if (unfit) size += (size_t)snprintf(line + size, size_max - size, ", %llu unfit", unfit);
-    if (silent && names_silent)
-        snprintf(line + size, size_max - size, ", %llu not heard of since it began", silent);
+    if (incompatible)
+        size += (size_t)snprintf(line + size, size_max - size, ", %llu incompatible", incompatible);
+    if (not_seen && names_not_seen)
+        snprintf(line + size, size_max - size, ", %llu not heard of since it began", not_seen);
 }
 
 static bool is_under_way(const char *state)
 {
-    return !strcmp(state, "waiting") || !strcmp(state, "undecided");
+    return !strcmp(state, "queued") || !strcmp(state, "in-progress");
 }
 
 /* Whether every selected device runs the release for good. */
@@ -45,30 +47,30 @@ static bool all_confirmed(const json_t *rollout)
     json_array_foreach(json_object_get(rollout, "devices"), index, device)
     {
         const char *state = json_text(device, "state");
-        if (strcmp(state, "good") && strcmp(state, "already")) return false;
+        if (strcmp(state, "succeeded") && strcmp(state, "up-to-date")) return false;
     }
     return true;
 }
 
-/* Devices that will not get there (failed, unfit, superseded), with the reason; and how many had
- * nothing to do. */
+/* Devices that will not get there (failed, incompatible, superseded), with the reason; and how many
+ * had nothing to do. */
 static void others_print(const json_t *rollout)
 {
-    size_t index, already = 0;
+    size_t index, up_to_date = 0;
     json_t *device;
     json_array_foreach(json_object_get(rollout, "devices"), index, device)
     {
         const char *state = json_text(device, "state");
-        bool is_already = !strcmp(state, "already");
-        already += is_already;
-        if (is_already || !strcmp(state, "good") || is_under_way(state)) continue;
+        bool is_up_to_date = !strcmp(state, "up-to-date");
+        up_to_date += is_up_to_date;
+        if (is_up_to_date || !strcmp(state, "succeeded") || is_under_way(state)) continue;
         printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
                json_text(device, "sentence"), json_text(device, "reason"));
     }
-    if (already) printf("  %zu ran it already\n", already);
+    if (up_to_date) printf("  %zu ran it already\n", up_to_date);
 }
 
-/* Polls until the rollout is done or timeout_s is over; the last answer, or NULL. */
+/* Polls until the rollout is done or timeout_s is over; the last reply, or NULL. */
 static json_t *rollout_follow(const struct remote *remote, unsigned long long rollout_id,
                               uint32_t timeout_s, bool is_quiet)
 {
@@ -81,7 +83,7 @@ static json_t *rollout_follow(const struct remote *remote, unsigned long long ro
         if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
         bool is_over =
             strcmp(json_text(rollout, "state"), "running") || (timeout_s && time(NULL) >= until);
-        line_make(rollout, is_over || time(NULL) - begun >= SILENT_AFTER_S, line, sizeof line);
+        line_make(rollout, is_over || time(NULL) - begun >= NOT_SEEN_AFTER_S, line, sizeof line);
         if (!is_quiet && strcmp(line, shown)) {
             printf(in_place ? "\r\033[K%s" : "%s\n", line);
             fflush(stdout);
@@ -101,13 +103,13 @@ static int result_print(const json_t *rollout, bool as_json)
     if (as_json && !json_print(rollout)) return 1;
     if (!as_json) others_print(rollout);
     if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
-    unsigned long long silent = json_number(rollout, "silent");
+    unsigned long long not_seen = json_number(rollout, "not_seen");
     fputs("godwit: not all devices have decided yet", stderr);
-    if (silent)
+    if (not_seen)
         fprintf(stderr,
                 "; %llu %s not asked since the rollout began and will be told when %s (`godwit "
                 "devices` shows when each was seen)",
-                silent, silent == 1 ? "has" : "have", silent == 1 ? "it does" : "they do");
+                not_seen, not_seen == 1 ? "has" : "have", not_seen == 1 ? "it does" : "they do");
     fputs("; `godwit status` shows how it goes on\n", stderr);
     return 1;
 }
@@ -176,16 +178,16 @@ static int deploy_to(const struct remote *remote, json_t *body, const struct dep
 int cmd_deploy(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
-    const char *words[2] = {NULL, NULL};
-    bool allow_downgrade = false, clean_break = false, no_deploy_key = false, relisted_key = false;
+    const char *arguments[2] = {NULL, NULL};
+    bool allow_downgrade = false, trust_reset = false, no_deploy_key = false, retrusted_key = false;
     const struct option_row rows[] = {
         {"--allow-downgrade", OPTION_FLAG, &allow_downgrade, NULL,
-         "also to devices that run a higher release counter, down to their floor"},
-        {"--clean-break", OPTION_FLAG, &clean_break, NULL,
+         "also to devices that run a higher release counter, down to their rollback floor"},
+        {"--trust-reset", OPTION_FLAG, &trust_reset, NULL,
          "its policy may drop every key that devices know, and it is meant"},
         {"--no-deploy-key", OPTION_FLAG, &no_deploy_key, NULL,
          "devices that run it take unsigned instructions, and it is meant"},
-        {"--relisted-key", OPTION_FLAG, &relisted_key, NULL,
+        {"--retrusted-key", OPTION_FLAG, &retrusted_key, NULL,
          "its policy lists a key again that was dropped, and it is meant"},
         DEPLOY_ROWS(flags),
     };
@@ -195,7 +197,7 @@ int cmd_deploy(int argc, char **argv)
                                     "those named. The release can not be changed afterwards.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     2,
                                     2};
     int status = options_parse(&options, argc, argv, NULL);
@@ -203,9 +205,9 @@ int cmd_deploy(int argc, char **argv)
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
     json_t *body =
-        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", words[0], "version", words[1],
-                  "allow_downgrade", allow_downgrade, "clean_break", clean_break, "no_deploy_key",
-                  no_deploy_key, "relisted_key", relisted_key);
+        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
+                  arguments[1], "allow_downgrade", allow_downgrade, "trust_reset", trust_reset,
+                  "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
     status = deploy_to(&remote, body, &flags);
     remote_close(&remote);
     return status;
@@ -246,8 +248,8 @@ static int undo(const struct remote *remote, const char *product, const struct d
     if (version)
         status = deploy_to(remote,
                            json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", product,
-                                     "version", version, "allow_downgrade", 1, "clean_break", 1,
-                                     "no_deploy_key", 1, "relisted_key", 1),
+                                     "version", version, "allow_downgrade", 1, "trust_reset", 1,
+                                     "no_deploy_key", 1, "retrusted_key", 1),
                            flags);
     else if (!has_product(json_object_get(reply, "products"), product))
         fprintf(stderr, "godwit: there is no product %s; `godwit status` lists them\n", product);
@@ -263,23 +265,23 @@ static int undo(const struct remote *remote, const char *product, const struct d
 int cmd_undo(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
-    const char *words[1] = {NULL};
+    const char *arguments[1] = {NULL};
     const struct option_row rows[] = {DEPLOY_ROWS(flags)};
     const struct options options = {"undo",
                                     "PRODUCT [--to DEVICE] [--wait] [--json]",
                                     "Rolls out again what was rolled out before the newest "
                                     "release, also to devices whose release counter is higher; "
-                                    "never below a device's floor.",
+                                    "never below a device's rollback floor.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     1,
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
-    status = undo(&remote, words[0], &flags);
+    status = undo(&remote, arguments[0], &flags);
     remote_close(&remote);
     return status;
 }

@@ -30,7 +30,7 @@ static const char *why(const json_t *device, const json_t *pending)
 {
     if (pending_has(pending, json_text(device, "device_id")))
         return "pending: another token asks to join as this device, see below";
-    return strcmp(json_text(device, "state"), "current") ? json_text(device, "sentence") : "";
+    return strcmp(json_text(device, "state"), "up-to-date") ? json_text(device, "sentence") : "";
 }
 
 static void table_print(const json_t *reply)
@@ -52,9 +52,10 @@ static void table_print(const json_t *reply)
         printf(FORMAT, json_text(device, "device_id"), json_text(device, "product"),
                json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
                json_text(device, "state"));
-        ago_words(json_number(device, "last_seen"), ago, sizeof ago);
-        const char *words = why(device, pending), *cause = json_text(device, "cause");
-        printf(*words ? "%-9s %s%s%s\n" : "%s%s%s%s\n", ago, cause, *cause ? ": " : "", words);
+        ago_text(json_number(device, "last_seen"), ago, sizeof ago);
+        const char *arguments = why(device, pending), *cause = json_text(device, "cause");
+        printf(*arguments ? "%-9s %s%s%s\n" : "%s%s%s%s\n", ago, cause, *cause ? ": " : "",
+               arguments);
     }
     free(sorted);
     pending_print(pending);
@@ -80,7 +81,7 @@ static void device_print(const json_t *device)
     char ago[32];
     printf("%s  %s %s on %s, %s, seen %s\n", json_text(device, "device_id"),
            json_text(device, "product"), json_text(device, "version"), json_text(device, "chip"),
-           json_text(device, "slot"), ago_words(json_number(device, "last_seen"), ago, sizeof ago));
+           json_text(device, "slot"), ago_text(json_number(device, "last_seen"), ago, sizeof ago));
     printf("%s: %s (%s)\n", json_text(device, "state"), json_text(device, "sentence"),
            json_text(device, "reason"));
     const json_t *offer = json_object_get(device, "offer");
@@ -150,7 +151,7 @@ static bool device_show(const struct remote *remote, const char *device_id, bool
 int cmd_devices(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *words[1] = {NULL};
+    const char *arguments[1] = {NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"devices",
                                     "[DEVICE] [--json]",
@@ -158,17 +159,18 @@ int cmd_devices(int argc, char **argv)
                                     "and its history.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     0,
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (words[0] && (strlen(words[0]) != 12 || strspn(words[0], "0123456789abcdefABCDEF") != 12))
-        return options_wrong(&options, "'%s' is no device id of 12 hex digits", words[0]);
+    if (arguments[0] &&
+        (strlen(arguments[0]) != 12 || strspn(arguments[0], "0123456789abcdefABCDEF") != 12))
+        return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    bool is_good =
-        words[0] ? device_show(&remote, words[0], flags.json) : list_show(&remote, flags.json);
+    bool is_good = arguments[0] ? device_show(&remote, arguments[0], flags.json)
+                                : list_show(&remote, flags.json);
     remote_close(&remote);
     return is_good ? 0 : 1;
 }

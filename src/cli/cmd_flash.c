@@ -10,7 +10,7 @@
 
 #define NOT_GIVEN UINT32_MAX
 
-static int look(const struct options *options, const struct flash_question *question,
+static int look(const struct options *options, const struct flash_request *request,
                 const char *path, bool wants_json)
 {
     struct flash_report *report = malloc(sizeof *report);
@@ -31,11 +31,11 @@ static int look(const struct options *options, const struct flash_question *ques
         free(report);
         return status;
     }
-    godwit_err err = flash_look(question, path, dump, size, report);
+    godwit_err err = flash_look(request, path, dump, size, report);
     free(dump);
     if (err == GODWIT_ERR_MISSING) {
         status = options_wrong(options, "there is no chip '%s'; try esp32, esp32s3, esp32c3 …",
-                               question->chip_name);
+                               request->chip_name);
     } else if (err == GODWIT_ERR_FORMAT) {
         status = options_wrong(options, "--revision wants MAJOR.MINOR, such as 0.3");
     } else if (err) {
@@ -58,16 +58,16 @@ int cmd_flash(int argc, char **argv)
 {
     const char *path = NULL;
     bool wants_json = false;
-    struct flash_question question = {.secure_version = NOT_GIVEN};
+    struct flash_request request = {.secure_version = NOT_GIVEN};
     const struct option_row rows[] = {
         {"--json", OPTION_FLAG, &wants_json, NULL, "print JSON"},
-        {"--no-rollback", OPTION_FLAG, &question.without_rollback, NULL,
+        {"--no-rollback", OPTION_FLAG, &request.without_rollback, NULL,
          "the bootloader was built without app rollback"},
-        {"--anti-rollback", OPTION_NUMBER, &question.secure_version, "N",
-         "built with anti-rollback, and secure version N is burnt into the eFuse"},
-        {"--chip", OPTION_TEXT, &question.chip_name, "NAME",
+        {"--anti-rollback", OPTION_NUMBER, &request.secure_version, "N",
+         "built with anti-rollback, and secure version N is programmed into the eFuse"},
+        {"--chip", OPTION_TEXT, &request.chip_name, "NAME",
          "default: of the bootloader in the dump, else esp32c3"},
-        {"--revision", OPTION_TEXT, &question.revision_text, "MAJOR.MINOR",
+        {"--revision", OPTION_TEXT, &request.revision_text, "MAJOR.MINOR",
          "of the chip; default: 0.3 for a C3 without bootloader in the dump, else not checked"},
     };
     const struct options options = {
@@ -82,9 +82,9 @@ int cmd_flash(int argc, char **argv)
         1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    question.has_anti_rollback = question.secure_version != NOT_GIVEN;
-    if (!question.has_anti_rollback) question.secure_version = 0;
-    if (question.has_anti_rollback && question.without_rollback)
+    request.has_anti_rollback = request.secure_version != NOT_GIVEN;
+    if (!request.has_anti_rollback) request.secure_version = 0;
+    if (request.has_anti_rollback && request.without_rollback)
         return options_wrong(&options, "--anti-rollback needs rollback; drop --no-rollback");
-    return look(&options, &question, path, wants_json);
+    return look(&options, &request, path, wants_json);
 }

@@ -10,7 +10,7 @@
 #include "cli/remote.h"
 
 /* The password from GODWIT_PASSWORD, the terminal, or the first line of stdin. */
-static bool password_ask(const char *user, char *password, int size_max)
+static bool password_prompt(const char *user, char *password, int size_max)
 {
     const char *given = getenv("GODWIT_PASSWORD");
     if (given) return snprintf(password, (size_t)size_max, "%s", given) < size_max;
@@ -34,7 +34,7 @@ static bool password_ask(const char *user, char *password, int size_max)
 static int login(struct remote *remote, const char *user)
 {
     char password[256];
-    if (!password_ask(user, password, sizeof password)) {
+    if (!password_prompt(user, password, sizeof password)) {
         fputs("godwit: no password was given; type it, or set GODWIT_PASSWORD\n", stderr);
         return 1;
     }
@@ -54,7 +54,7 @@ static int login(struct remote *remote, const char *user)
 int cmd_login(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *user = "admin", *words[1] = {NULL};
+    const char *user = "admin", *arguments[1] = {NULL};
     const struct option_row rows[] = {
         {"--user", OPTION_TEXT, &user, "NAME", "who you are there (default admin)"},
         {"--ca", OPTION_TEXT, &flags.ca, "FILE",
@@ -66,12 +66,12 @@ int cmd_login(int argc, char **argv)
                                     "password is asked for, or taken from GODWIT_PASSWORD.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     1,
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    flags.server = words[0];
+    flags.server = arguments[0];
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
     status = login(&remote, user);

@@ -6,9 +6,9 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
-#include "options/options.h"
 #include "emu/pack.h"
 #include "formats/image.h"
+#include "options/options.h"
 
 static void chips_list(FILE *out)
 {
@@ -52,7 +52,7 @@ static bool is_product_name(const char *name)
 }
 
 /* -1: go on. */
-static int judge(const struct options *options, const struct pack_options *wanted)
+static int check(const struct options *options, const struct pack_options *wanted)
 {
     if (!is_product_name(wanted->project))
         return options_wrong(options,
@@ -85,7 +85,7 @@ int cmd_pack(int argc, char **argv)
          "what it does once it runs: healthy, crash-at-boot, hang,\n"
          "                           no-network, crash-after-confirm, crash-after-step,\n"
          "                           hang-after-contact, deadlock, stack-overflow, leak,\n"
-         "                           wrong-config, never-confirm, self-reset, no-answer\n"
+         "                           wrong-config, never-confirm, self-reset, no-reply\n"
          "                           (default healthy)"},
         {"--delay", OPTION_NUMBER, &delay_s, "S",
          "seconds after boot until it behaves so (default 0)"},
@@ -115,6 +115,6 @@ int cmd_pack(int argc, char **argv)
     if (!wanted.chip) return wrong_name("chip", chip, chips_list);
     if (behaviour_by_name(behaviour, &wanted.behaviour.kind))
         return wrong_name("behaviour", behaviour, behaviours_list);
-    status = judge(&options, &wanted);
+    status = check(&options, &wanted);
     return status >= 0 ? status : pack(&wanted, path);
 }

@@ -7,9 +7,9 @@
 #include "cli/file.h"
 #include "cli/policy_make.h"
 
-static int refuse(const char *path, const char *words)
+static int refuse(const char *path, const char *sentence)
 {
-    fprintf(stderr, "godwit policy: %s: %s\n", path, words);
+    fprintf(stderr, "godwit policy: %s: %s\n", path, sentence);
     return 1;
 }
 
@@ -27,7 +27,7 @@ static int refuse_place(const char *path, enum policy_place place)
 static int refuse_kind(const struct inspection *inspection)
 {
     fprintf(stderr, "godwit policy: %s: is %s, not an application image\n", inspection->path,
-            godwit_file_kind_words(inspection->kind));
+            godwit_file_kind_sentence(inspection->kind));
     return 1;
 }
 
@@ -55,8 +55,8 @@ static void explain(const char *path, godwit_err err, enum godwit_reason reason,
         refuse(path, reason ? godwit_reason_sentence(reason) : godwit_err_sentence(err));
 }
 
-static int put(const struct policy_wish *wish, const struct inspection *inspection, uint8_t *data,
-               const char *out)
+static int put(const struct policy_request *wanted, const struct inspection *inspection,
+               uint8_t *data, const char *out)
 {
     const struct godwit_image_info *info = &inspection->image.info;
     uint8_t bytes[GODWIT_POLICY_BYTES];
@@ -64,16 +64,16 @@ static int put(const struct policy_wish *wish, const struct inspection *inspecti
     enum godwit_reason reason;
     if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
     if (!info->has_description)
-        return refuse(wish->path, godwit_reason_sentence(GODWIT_REASON_NO_DESCRIPTION));
+        return refuse(wanted->path, godwit_reason_sentence(GODWIT_REASON_NO_DESCRIPTION));
     if (inspection->image.is_signed_size) {
-        explain(wish->path, GODWIT_ERR_BUSY, GODWIT_REASON_NONE, inspection->place);
+        explain(wanted->path, GODWIT_ERR_BUSY, GODWIT_REASON_NONE, inspection->place);
         return 1;
     }
-    if (!policy_make(wish, info->project, &policy)) return 1;
+    if (!policy_make(wanted, info->project, &policy)) return 1;
     godwit_policy_encode(&policy, bytes);
     godwit_err err = image_put_policy(bytes, data, inspection->size, &reason);
     if (err) {
-        explain(wish->path, err, reason, inspection->place);
+        explain(wanted->path, err, reason, inspection->place);
         return 1;
     }
     if (!file_write("policy", out, data, inspection->size)) return 1;
@@ -85,58 +85,60 @@ static int put(const struct policy_wish *wish, const struct inspection *inspecti
     return 0;
 }
 
-static int run(const struct policy_wish *wish, bool wants_put, const char *out)
+static int run(const struct policy_request *wanted, bool wants_put, const char *out)
 {
     uint8_t *data;
     size_t size;
     struct inspection inspection;
-    if (!file_read("policy", wish->path, FILE_SIZE_MAX, &data, &size)) return 1;
-    godwit_err err = inspect(&inspection, wish->path, data, size);
+    if (!file_read("policy", wanted->path, FILE_SIZE_MAX, &data, &size)) return 1;
+    godwit_err err = inspect(&inspection, wanted->path, data, size);
     int status = 1;
     if (err)
-        refuse(wish->path, godwit_err_sentence(err));
+        refuse(wanted->path, godwit_err_sentence(err));
     else
-        status =
-            wants_put ? put(wish, &inspection, data, out ? out : wish->path) : show(&inspection);
+        status = wants_put ? put(wanted, &inspection, data, out ? out : wanted->path)
+                           : show(&inspection);
     free(data);
     return status;
 }
 
 int cmd_policy(int argc, char **argv)
 {
-    struct policy_wish wish = {.counter = UINT32_MAX, .floor = UINT32_MAX, .threshold = UINT32_MAX};
+    struct policy_request wanted = {
+        .counter = UINT32_MAX, .rollback_floor = UINT32_MAX, .threshold = UINT32_MAX};
     const char *out = NULL;
     const struct option_row rows[] = {
-        {"--counter", OPTION_NUMBER, &wish.counter, "N", "release counter, higher in each release"},
-        {"--from-seed", OPTION_TEXT, &wish.seed, "FILE",
-         "begin with a seed policy's keys (`godwit claim --seed`): the first policy"},
-        {"--from-image", OPTION_TEXT, &wish.image, "FILE",
+        {"--counter", OPTION_NUMBER, &wanted.counter, "N",
+         "release counter, higher in each release"},
+        {"--from-initial", OPTION_TEXT, &wanted.initial_policy, "FILE",
+         "begin with an initial policy's keys (`godwit claim --initial-policy`): the first policy"},
+        {"--from-image", OPTION_TEXT, &wanted.image, "FILE",
          "begin with the policy of the release that is out now: every later one"},
-        {"--key", OPTION_LIST, &wish.keys, "PEM|DIGEST",
+        {"--key", OPTION_LIST, &wanted.keys, "PEM|DIGEST",
          "may sign the next image; up to 5 of them, those it begins with included"},
-        {"--deploy-key", OPTION_LIST, &wish.deploy_keys, "PEM",
+        {"--deploy-key", OPTION_LIST, &wanted.deploy_keys, "PEM",
          "a server's key that may deploy (`godwit rekey --public`); up to 2 of them"},
-        {"--drop", OPTION_LIST, &wish.drops, "PEM|DIGEST",
+        {"--drop", OPTION_LIST, &wanted.drops, "PEM|DIGEST",
          "leave out a key, or a flag by its name, that it begins with"},
-        {"--no-deploy-key", OPTION_FLAG, &wish.no_deploy_key, NULL,
+        {"--no-deploy-key", OPTION_FLAG, &wanted.no_deploy_key, NULL,
          "list none: devices that run this take instructions unsigned"},
-        {"--threshold", OPTION_NUMBER, &wish.threshold, "M",
+        {"--threshold", OPTION_NUMBER, &wanted.threshold, "M",
          "how many of the keys must sign (default 1)"},
-        {"--floor", OPTION_NUMBER, &wish.floor, "N",
+        {"--rollback-floor", OPTION_NUMBER, &wanted.rollback_floor, "N",
          "lowest counter that may follow; never lower than in releases before (default 0)"},
-        {"--hardware", OPTION_TEXT, &wish.hardware, "LIST",
+        {"--hardware", OPTION_TEXT, &wanted.hardware, "LIST",
          "board revisions that it runs on, such as 0,2,5 (default any)"},
-        {"--product", OPTION_TEXT, &wish.product, "NAME",
+        {"--product", OPTION_TEXT, &wanted.product, "NAME",
          "must be the image's project; said only to be sure"},
-        {"--require-instruction", OPTION_FLAG, &wish.require_instruction, NULL,
+        {"--require-instruction", OPTION_FLAG, &wanted.require_instruction, NULL,
          "install by a signed deploy instruction only"},
-        {"--require-secure-boot", OPTION_FLAG, &wish.require_secure_boot, NULL,
+        {"--require-secure-boot", OPTION_FLAG, &wanted.require_secure_boot, NULL,
          "run only where the chip's Secure Boot is on"},
-        {"--allow-plain-hawkbit", OPTION_FLAG, &wish.allow_plain_hawkbit, NULL,
+        {"--allow-plain-hawkbit", OPTION_FLAG, &wanted.allow_plain_hawkbit, NULL,
          "plain hawkBit servers may deploy"},
-        {"--allow-lan-push", OPTION_FLAG, &wish.allow_lan_push, NULL,
+        {"--allow-lan-push", OPTION_FLAG, &wanted.allow_lan_push, NULL,
          "images may be pushed over the local network"},
-        {"--clean-break", OPTION_FLAG, &wish.clean_break, NULL,
+        {"--trust-reset", OPTION_FLAG, &wanted.trust_reset, NULL,
          "no key in common with the release before is meant so"},
         {"--out", OPTION_TEXT, &out, "FILE", "write there (default: FILE itself)"},
     };
@@ -147,15 +149,15 @@ int cmd_policy(int argc, char **argv)
         "328-byte placeholder of an image, before it is signed. Without options: prints it.",
         rows,
         sizeof rows / sizeof *rows,
-        &wish.path,
+        &wanted.path,
         1,
         1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     bool wants_put = argc > 2; /* more than the file's name */
-    if (wish.seed && wish.image)
-        return options_wrong(&options, "--from-seed and --from-image: a policy begins with one");
-    if (wants_put && wish.counter == UINT32_MAX)
+    if (wanted.initial_policy && wanted.image)
+        return options_wrong(&options, "--from-initial and --from-image: a policy begins with one");
+    if (wants_put && wanted.counter == UINT32_MAX)
         return options_wrong(&options, "--counter is missing");
-    return run(&wish, wants_put, out);
+    return run(&wanted, wants_put, out);
 }

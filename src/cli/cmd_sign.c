@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 #include "cli/file.h"
 #include "cli/key_file.h"
-#include "options/options.h"
 #include "formats/image.h"
+#include "options/options.h"
 
 static void explain(const char *path, godwit_err err, enum godwit_reason reason)
 {
@@ -53,7 +53,7 @@ static int sign(const struct key *key, const char *in, const char *out)
 
 int cmd_sign(int argc, char **argv)
 {
-    const char *key_path = NULL, *words[2];
+    const char *key_path = NULL, *arguments[2];
     const struct option_row rows[] = {
         {"--key", OPTION_TEXT, &key_path, "KEY.pem",
          "private key, made by `godwit keygen` or espsecure"},
@@ -65,14 +65,14 @@ int cmd_sign(int argc, char **argv)
         "signed already gets one more block (at most three).",
         rows,
         1,
-        words,
+        arguments,
         2,
         2};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     if (!key_path) return options_wrong(&options, "--key is missing");
     struct key *key = key_file_open("sign", key_path);
-    status = key ? sign(key, words[0], words[1]) : 1;
+    status = key ? sign(key, arguments[0], arguments[1]) : 1;
     key_close(key);
     return status;
 }

@@ -58,17 +58,17 @@ static void rollouts_print(const json_t *status)
     json_array_foreach(json_object_get(status, "rollouts"), index, rollout)
     {
         unsigned long long selected = json_number(rollout, "selected"),
-                           told = json_number(rollout, "told");
+                           offered = json_number(rollout, "offered");
         printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu under way, %llu failed",
                json_number(rollout, "rollout_id"), json_text(rollout, "product"),
                json_text(rollout, "version"), json_text(rollout, "state"),
-               json_number(rollout, "good"), selected, json_number(rollout, "undecided"),
+               json_number(rollout, "succeeded"), selected, json_number(rollout, "in_progress"),
                json_number(rollout, "failed"));
-        unsigned long long unfit = json_number(rollout, "unfit"),
-                           silent = json_number(rollout, "silent");
-        if (selected > told) printf(", %llu not told", selected - told);
-        if (unfit) printf(", %llu unfit", unfit);
-        if (silent) printf(", %llu not heard of since it began", silent);
+        unsigned long long incompatible = json_number(rollout, "incompatible"),
+                           not_seen = json_number(rollout, "not_seen");
+        if (selected > offered) printf(", %llu not told", selected - offered);
+        if (incompatible) printf(", %llu incompatible", incompatible);
+        if (not_seen) printf(", %llu not heard of since it began", not_seen);
         putchar('\n');
     }
 }
@@ -82,8 +82,8 @@ static void status_print(const struct remote *remote, const json_t *status)
     products_print(status);
     releases_print(status);
     rollouts_print(status);
-    printf("devices  %llu, %llu undecided, %llu on trial, %llu pending\n",
-           json_number(devices, "total"), json_number(devices, "undecided"),
+    printf("devices  %llu, %llu in progress, %llu on trial, %llu pending\n",
+           json_number(devices, "total"), json_number(devices, "in_progress"),
            json_number(devices, "on_trial"), json_number(devices, "pending"));
     pending_print(json_object_get(status, "pending"));
 }

@@ -26,11 +26,11 @@ static void advice_print(const json_t *reply, const char *product, const char *v
         printf("note: %s\n", json_string_value(one));
     if (json_is_false(json_object_get(reply, "deployable"))) return;
     const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
-    bool asks = json_array_size(json_object_get(reply, "asks"));
-    printf(asks ? "if that is meant, deploy it with: godwit deploy %s %s%s%s"
-                : "deploy it with: godwit deploy %s %s%s%s",
+    bool needs_override = json_array_size(json_object_get(reply, "overrides"));
+    printf(needs_override ? "if that is meant, deploy it with: godwit deploy %s %s%s%s"
+                          : "deploy it with: godwit deploy %s %s%s%s",
            product, quote, version, quote);
-    json_array_foreach(json_object_get(reply, "asks"), index, one)
+    json_array_foreach(json_object_get(reply, "overrides"), index, one)
     {
         fputs(" --", stdout);
         for (const char *at = json_string_value(one); *at; at++)
@@ -46,7 +46,7 @@ static void understood_print(const json_t *reply)
     printf("%s %s for %s", product, version, chip ? chip->title : json_text(reply, "chip"));
     signatures_print(json_object_get(reply, "signatures"));
     printf(", %llu KiB%s\n", (json_number(reply, "size") + 1023) / 1024,
-           json_is_true(json_object_get(reply, "already")) ? " (was there already)" : "");
+           json_is_true(json_object_get(reply, "existed")) ? " (was there already)" : "");
     bool is_signed = json_array_size(json_object_get(reply, "signatures"));
     if (json_is_true(json_object_get(reply, "created_product")))
         printf("%s is a new product; from now on %s\n", product,
@@ -68,7 +68,7 @@ static bool path_make(char *path, size_t size_max, const char *product, bool ope
 int cmd_upload(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *words[1] = {NULL}, *product = NULL;
+    const char *arguments[1] = {NULL}, *product = NULL;
     bool open = false;
     const struct option_row rows[] = {
         {"--product", OPTION_TEXT, &product, "NAME", "refuse a file of any other product"},
@@ -82,7 +82,7 @@ int cmd_upload(int argc, char **argv)
                                     "it is signed, or why it is refused.",
                                     rows,
                                     sizeof rows / sizeof *rows,
-                                    words,
+                                    arguments,
                                     1,
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
@@ -94,7 +94,7 @@ int cmd_upload(int argc, char **argv)
     struct remote remote;
     json_t *reply;
     if (!remote_open(&remote, &flags)) return 1;
-    bool is_good = remote_upload(&remote, path, words[0], &reply);
+    bool is_good = remote_upload(&remote, path, arguments[0], &reply);
     remote_close(&remote);
     if (!is_good) return 1;
     if (flags.json)

@@ -11,7 +11,7 @@
 #include "options/options.h"
 
 /* The verdict in one line; 0 when a block by the key is good. */
-static int judge(const struct inspection *inspection, const uint8_t digest[static 32])
+static int check(const struct inspection *inspection, const uint8_t digest[static 32])
 {
     const char *path = inspection->path;
     char hex[65];
@@ -52,7 +52,7 @@ static int verify(const struct key *key, const char *path)
         fprintf(stderr, "godwit verify: %s\n", godwit_err_sentence(err));
         return 1;
     }
-    return judge(&inspection, digest);
+    return check(&inspection, digest);
 }
 
 int cmd_verify(int argc, char **argv)

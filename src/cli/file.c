@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool complain(const char *command, const char *path, const char *words)
+static bool complain(const char *command, const char *path, const char *sentence)
 {
-    fprintf(stderr, "godwit %s: %s: %s\n", command, path, words);
+    fprintf(stderr, "godwit %s: %s: %s\n", command, path, sentence);
     return false;
 }
 
@@ -48,9 +48,10 @@ bool file_read(const char *command, const char *path, size_t size_max, uint8_t *
     free(*data);
     *data = NULL;
     if (!ok) return complain(command, path, strerror(fault));
-    char words[80];
-    snprintf(words, sizeof words, "larger than the %zu MiB that can be looked at", size_max >> 20);
-    return complain(command, path, words);
+    char sentence[80];
+    snprintf(sentence, sizeof sentence, "larger than the %zu MiB that can be looked at",
+             size_max >> 20);
+    return complain(command, path, sentence);
 }
 
 static bool write_stdout(const char *command, const uint8_t *data, size_t size)

@@ -31,9 +31,9 @@ const char *flash_not_a_dump(const uint8_t *dump, size_t size)
     case GODWIT_FILE_NOISE: /* encrypted */
     case GODWIT_FILE_UNKNOWN:
         if (size >= TABLE_END && size % FLASH_ERASE_SIZE == 0) return NULL;
-        return godwit_file_kind_words(kind);
+        return godwit_file_kind_sentence(kind);
     default:
-        return godwit_file_kind_words(kind);
+        return godwit_file_kind_sentence(kind);
     }
 }
 
@@ -63,22 +63,22 @@ static godwit_err parse_revision(const char *text, uint16_t *revision_out)
     return GODWIT_OK;
 }
 
-static godwit_err settle_chip(const struct flash_question *question, const uint8_t *dump,
-                              size_t size, struct flash_report *out)
+static godwit_err resolve_chip(const struct flash_request *request, const uint8_t *dump,
+                               size_t size, struct flash_report *out)
 {
     struct bootloader *bootloader = &out->bootloader;
     const struct godwit_chip *found = chip_of_dump(dump, size);
     const struct godwit_chip *c3 = godwit_chip_by_name("esp32c3");
     out->has_bootloader = found != NULL;
     bootloader->chip = found ? found : c3;
-    if (question->chip_name) bootloader->chip = godwit_chip_by_name(question->chip_name);
+    if (request->chip_name) bootloader->chip = godwit_chip_by_name(request->chip_name);
     if (!bootloader->chip) return GODWIT_ERR_MISSING;
-    bootloader->has_rollback = !question->without_rollback;
-    bootloader->has_anti_rollback = question->has_anti_rollback;
-    bootloader->check_revision = question->revision_text || (bootloader->chip == c3 && !found);
+    bootloader->has_rollback = !request->without_rollback;
+    bootloader->has_anti_rollback = request->has_anti_rollback;
+    bootloader->check_revision = request->revision_text || (bootloader->chip == c3 && !found);
     bootloader->revision = C3_REVISION;
-    if (!question->revision_text) return GODWIT_OK;
-    return parse_revision(question->revision_text, &bootloader->revision);
+    if (!request->revision_text) return GODWIT_OK;
+    return parse_revision(request->revision_text, &bootloader->revision);
 }
 
 /* A dump may have been cut behind its last byte that is not 0xFF. The bootloader's header tells the
@@ -115,7 +115,7 @@ static bool is_known(const struct flash_report *report, const struct godwit_part
 }
 
 /* Whether the way to what boots, or to nothing, leads over known slots only. */
-static bool is_judged(const struct flash_report *report)
+static bool is_checked(const struct flash_report *report)
 {
     const struct boot *boot = &report->boot;
     if (report->dump_size < TABLE_END) return false;
@@ -186,20 +186,20 @@ static godwit_err boot_once(const struct godwit_flash *flash, struct flash_repor
     return err;
 }
 
-godwit_err flash_look(const struct flash_question *question, const char *path, const uint8_t *dump,
+godwit_err flash_look(const struct flash_request *request, const char *path, const uint8_t *dump,
                       size_t size, struct flash_report *out)
 {
     struct flash_ram ram = {0};
     memset(out, 0, sizeof *out);
     out->path = path;
-    out->efuses.secure_version = question->secure_version;
-    godwit_err err = settle_chip(question, dump, size, out);
+    out->efuses.secure_version = request->secure_version;
+    godwit_err err = resolve_chip(request, dump, size, out);
     if (!err) err = load(out, &ram, dump, size);
     out->dump_size = (uint32_t)size;
     out->flash_size = ram.size;
     struct godwit_flash flash = flash_ram_port(&ram);
     if (!err) err = boot_once(&flash, out);
-    out->is_judged = is_judged(out);
+    out->is_checked = is_checked(out);
     flash_ram_deinit(&ram);
     return err;
 }

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cli/inspect.h"
 
-#define STORY_SIZE 4096
+#define EXPLANATION_SIZE 4096
 
 static const struct {
     uint8_t type, subtype;
@@ -40,7 +40,7 @@ static const char *subtype_name(uint8_t type, uint8_t subtype, char buffer[stati
 }
 
 /* What otadata asks for is all that can be said where the slots are not in the dump. */
-static void half_the_story(const struct flash_report *report, char *out, size_t size)
+static void half_the_scenario(const struct flash_report *report, char *out, size_t size)
 {
     const struct boot *boot = &report->boot;
     bool has_otadata = report->dump_size >= report->otadata + 2 * FLASH_ERASE_SIZE;
@@ -52,14 +52,14 @@ static void half_the_story(const struct flash_report *report, char *out, size_t 
              names);
 }
 
-static const char *why(const struct flash_report *report, char story[static STORY_SIZE])
+static const char *why(const struct flash_report *report, char explanation[static EXPLANATION_SIZE])
 {
-    char raw[STORY_SIZE];
-    if (report->is_judged)
+    char raw[EXPLANATION_SIZE];
+    if (report->is_checked)
         boot_explain(&report->boot, raw, sizeof raw);
     else
-        half_the_story(report, raw, sizeof raw);
-    return text_clean(raw, story);
+        half_the_scenario(report, raw, sizeof raw);
+    return text_clean(raw, explanation);
 }
 
 static bool ends_early(const struct flash_report *report)
@@ -126,7 +126,7 @@ static void print_entries(const struct flash_report *report)
     printf("\notadata\n");
     for (int i = 0; i < 2; i++)
         print_entry(report, i, report->before[i]);
-    if (!report->is_judged) return;
+    if (!report->is_checked) return;
     printf("\notadata after this boot%s\n", is_changed ? "" : ": the same");
     for (int i = 0; i < 2 && is_changed; i++)
         print_entry(report, i, report->after[i]);
@@ -135,7 +135,7 @@ static void print_entries(const struct flash_report *report)
 void flash_report_print(const struct flash_report *report)
 {
     const struct bootloader *bootloader = &report->bootloader;
-    char story[STORY_SIZE];
+    char explanation[EXPLANATION_SIZE];
     printf("%s: ", report->path);
     if (ends_early(report)) printf("the first %u KiB of ", report->dump_size / 1024);
     printf("%u KiB of flash, %s%s, bootloader %s rollback%s\n\n", report->flash_size / 1024,
@@ -151,10 +151,10 @@ void flash_report_print(const struct flash_report *report)
     if (ends_early(report))
         printf("\nthe dump ends at 0x%06x: what lies behind is not known\n", report->dump_size);
     print_entries(report);
-    if (bootloader->has_anti_rollback && report->is_judged)
+    if (bootloader->has_anti_rollback && report->is_checked)
         printf("\nsecure version in the eFuse after this boot: %u\n",
                report->efuses.secure_version);
-    printf("\n%s\n", why(report, story));
+    printf("\n%s\n", why(report, explanation));
 }
 
 /* ---- for programs ---- */
@@ -199,27 +199,28 @@ static json_t *entries_json(const struct flash_report *report,
 
 static json_t *boot_json(const struct flash_report *report)
 {
-    char label[17], story[STORY_SIZE];
-    if (!report->boot.boots || !report->is_judged) return json_null();
+    char label[17], explanation[EXPLANATION_SIZE];
+    if (!report->boot.boots || !report->is_checked) return json_null();
     return json_pack("{s:s, s:I, s:s}", "label", text_clean(report->boot.partition.label, label),
                      "offset", (json_int_t)report->boot.partition.offset, "reason",
-                     why(report, story));
+                     why(report, explanation));
 }
 
 json_t *flash_report_json(const struct flash_report *report)
 {
     const struct bootloader *bootloader = &report->bootloader;
-    char story[STORY_SIZE];
+    char explanation[EXPLANATION_SIZE];
     json_t *rows = json_array();
     for (size_t i = 0; i < report->rows_count; i++)
         json_array_append_new(rows, row_json(&report->rows[i]));
-    return json_pack(
-        "{s:s, s:b, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}", "chip",
-        bootloader->chip->name, "has_bootloader", report->has_bootloader, "dump_size",
-        (json_int_t)report->dump_size, "flash_size", (json_int_t)report->flash_size, "judged",
-        report->is_judged, "rollback", bootloader->has_rollback, "anti_rollback",
-        bootloader->has_anti_rollback, "partitions", rows, "boot", boot_json(report), "choice",
-        boot_choice_id(report->boot.choice), "explanation", why(report, story), "otadata_before",
-        entries_json(report, report->before), "otadata_after", entries_json(report, report->after),
-        "secure_version_after", (json_int_t)report->efuses.secure_version);
+    return json_pack("{s:s, s:b, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}",
+                     "chip", bootloader->chip->name, "has_bootloader", report->has_bootloader,
+                     "dump_size", (json_int_t)report->dump_size, "flash_size",
+                     (json_int_t)report->flash_size, "judged", report->is_checked, "rollback",
+                     bootloader->has_rollback, "anti_rollback", bootloader->has_anti_rollback,
+                     "partitions", rows, "boot", boot_json(report), "choice",
+                     boot_choice_id(report->boot.choice), "explanation", why(report, explanation),
+                     "otadata_before", entries_json(report, report->before), "otadata_after",
+                     entries_json(report, report->after), "secure_version_after",
+                     (json_int_t)report->efuses.secure_version);
 }

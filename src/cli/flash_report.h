@@ -9,11 +9,11 @@
 #define FLASH_DUMP_MAX (128u << 20) /* the largest chip that an image header can name */
 
 /* What the command line said. */
-struct flash_question {
+struct flash_request {
     const char *chip_name;     /* NULL: from the bootloader in the dump, else esp32c3 */
     const char *revision_text; /* "MAJOR.MINOR"; NULL: by the chip */
     bool without_rollback, has_anti_rollback;
-    uint32_t secure_version; /* burnt; with has_anti_rollback */
+    uint32_t secure_version; /* programmed; with has_anti_rollback */
 };
 
 struct flash_row {
@@ -27,7 +27,7 @@ struct flash_row {
 struct flash_report {
     const char *path;
     uint32_t dump_size, flash_size; /* bytes; read as erased flash behind the end of a short dump */
-    bool is_judged;                 /* the boot rests on what is in the dump alone */
+    bool is_checked;                /* the boot rests on what is in the dump alone */
     bool has_bootloader;            /* in the dump, and it named the chip */
     struct bootloader bootloader;
     struct flash_row rows[GODWIT_PTABLE_ROWS_MAX];
@@ -43,7 +43,7 @@ struct flash_report {
 const char *flash_not_a_dump(const uint8_t *dump, size_t size);
 /* MISSING: no chip of that name; FORMAT: not a revision; SPACE: no memory, or a dump over
  * FLASH_DUMP_MAX. */
-GODWIT_MUST_USE godwit_err flash_look(const struct flash_question *question, const char *path,
+GODWIT_MUST_USE godwit_err flash_look(const struct flash_request *request, const char *path,
                                       const uint8_t *dump, size_t size, struct flash_report *out);
 /* For people, on stdout. */
 void flash_report_print(const struct flash_report *report);

@@ -115,7 +115,7 @@ godwit_err inspect(struct inspection *inspection, const char *path, const uint8_
         err = inspect_image(inspection, data, size);
     if (inspection->kind != GODWIT_FILE_APP)
         add_problem(inspection, GODWIT_REASON_NOT_AN_IMAGE,
-                    godwit_file_kind_words(inspection->kind));
+                    godwit_file_kind_sentence(inspection->kind));
     return err;
 }
 
@@ -140,19 +140,19 @@ const char *policy_flag_name(size_t bit)
 {
     static const char *const NAMES[] = {
         "require-instruction", "allow-plain-hawkbit", "require-secure-boot",
-        "allow-lan-push",      "clean-break",         "open",
+        "allow-lan-push",      "trust-reset",         "open",
     };
     return bit < sizeof NAMES / sizeof *NAMES ? NAMES[bit] : NULL;
 }
 
-const char *policy_flag_words(size_t bit)
+const char *policy_flag_sentence(size_t bit)
 {
     static const char *const WORDS[] = {
         "installs by a signed deploy instruction only",
         "plain hawkBit servers may deploy",
         "runs only where the chip's Secure Boot is on",
         "images may be pushed over the local network",
-        "a clean break: needs no key in common with the release before",
+        "a trust reset: needs no key in common with the release before",
         "open: no image signature is asked",
     };
     return bit < sizeof WORDS / sizeof *WORDS ? WORDS[bit] : NULL;

@@ -54,7 +54,7 @@ const char *text_clean(const char *text, char *out);
 /* Bit n of a policy's flags as a word, NULL behind the last. */
 const char *policy_flag_name(size_t bit);
 /* The same as words for people. */
-const char *policy_flag_words(size_t bit);
+const char *policy_flag_sentence(size_t bit);
 /* Whether the policy speaks of the project that the descriptor names. */
 bool policy_is_of_project(const struct inspection *inspection);
 /* Whether a good signature of this file is by the key. */

@@ -45,12 +45,12 @@ static json_t *policy_json(const struct inspection *inspection)
     for (size_t bit = 0; policy_flag_name(bit); bit++)
         if (policy->flags >> bit & 1)
             json_array_append_new(flags, json_string(policy_flag_name(bit)));
-    json_t *out = json_pack("{so si sI sI sI so so so so so}", "product_id",
-                            hex(policy->product_id, 16), "threshold", (int)policy->threshold,
-                            "hardware_mask", (json_int_t)policy->hardware_mask, "counter",
-                            (json_int_t)policy->counter, "floor", (json_int_t)policy->floor,
-                            "image_keys", keys, "signed_by", signers, "deploy_keys", deploy_keys,
-                            "flags", flags, "boards", boards_json(policy->hardware_mask));
+    json_t *out = json_pack(
+        "{so si sI sI sI so so so so so}", "product_id", hex(policy->product_id, 16), "threshold",
+        (int)policy->threshold, "hardware_mask", (json_int_t)policy->hardware_mask, "counter",
+        (json_int_t)policy->counter, "rollback_floor", (json_int_t)policy->rollback_floor,
+        "image_keys", keys, "signed_by", signers, "deploy_keys", deploy_keys, "flags", flags,
+        "boards", boards_json(policy->hardware_mask));
     bool is_named = policy_is_of_project(inspection);
     json_object_set_new(out, "product",
                         is_named ? clean(inspection->image.info.project) : json_null());

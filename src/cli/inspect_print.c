@@ -81,7 +81,7 @@ static void print_problems(const struct inspection *inspection)
     size_t count = inspection->problems_count;
     if (inspection->kind != GODWIT_FILE_APP) {
         printf("\nNot an application image: this is %s.\n",
-               godwit_file_kind_words(inspection->kind));
+               godwit_file_kind_sentence(inspection->kind));
         return;
     }
     if (!count) {

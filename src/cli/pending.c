@@ -37,7 +37,7 @@ void pending_print(const json_t *pending)
         const char *device = json_text(token, "device_id");
         bool is_last = strcmp(device, before) != 0;
         before = device;
-        ago_words(json_number(token, "asked"), ago, sizeof ago);
+        ago_text(json_number(token, "requested"), ago, sizeof ago);
         printf("pending  %s asks to join as %s %s with another token, %s (asked first %s)\n",
                device, json_text(token, "product"), json_text(token, "version"),
                json_text(token, "token"), ago);

@@ -1,6 +1,6 @@
-/* A seed knows the keys that a product began with and no later ones: what begins with it for a
- * second time lists keys that were taken away since. So the policy of the release that is out now
- * is the better beginning, and it counts only in a file that is whole and signed: whatever else
+/* An initial policy knows the keys that a product began with and no later ones: what begins with it
+ * for a second time lists keys that were taken away since. So the policy of the release that is out
+ * now is the better beginning, and it counts only in a file that is whole and signed: whatever else
  * lies around on a maker's disk was perhaps never out. */
 #include "cli/policy_base.h"
 
@@ -13,40 +13,43 @@
 
 /* ---- the beginning ---- */
 
-static bool take_product(const struct policy_wish *wish, const char *project,
+static bool take_product(const struct policy_request *wanted, const char *project,
                          struct godwit_policy *policy)
 {
-    if (wish->product && strcmp(wish->product, project) != 0)
+    if (wanted->product && strcmp(wanted->product, project) != 0)
         return policy_refuse("--product is %s, but %s names project %s, and a device takes only "
                              "its own product; leave --product out, or build the project under "
                              "that name",
-                             wish->product, wish->path, project);
+                             wanted->product, wanted->path, project);
     godwit_err err = godwit_product_id(GODWIT_ORG, project, policy->product_id);
     return err ? policy_refuse("%s", godwit_err_sentence(err)) : true;
 }
 
-static bool take_seed(const struct policy_wish *wish, const char *project,
-                      struct godwit_policy *policy)
+static bool take_initial_policy(const struct policy_request *wanted, const char *project,
+                                struct godwit_policy *policy)
 {
-    struct godwit_policy seed;
+    struct godwit_policy initial_policy;
     uint8_t *data;
     size_t size;
-    if (!file_read("policy", wish->seed, FILE_SIZE_MAX, &data, &size)) return false;
-    bool is_seed =
-        size == GODWIT_POLICY_BYTES && godwit_policy_decode(data, true, &seed) == GODWIT_OK;
+    if (!file_read("policy", wanted->initial_policy, FILE_SIZE_MAX, &data, &size)) return false;
+    bool is_initial = size == GODWIT_POLICY_BYTES &&
+                      godwit_policy_decode(data, true, &initial_policy) == GODWIT_OK;
     free(data);
-    if (!is_seed)
-        return policy_refuse("%s: is no seed policy; `godwit claim --seed %s` writes one",
-                             wish->seed, project);
-    if (memcmp(seed.product_id, policy->product_id, sizeof seed.product_id) != 0)
-        return policy_refuse("%s: is the seed of another product than %s; `godwit claim --seed "
-                             "%s` writes the right one",
-                             wish->seed, project, project);
-    memcpy(policy->image_keys, seed.image_keys, sizeof policy->image_keys);
-    memcpy(policy->deploy_keys, seed.deploy_keys, sizeof policy->deploy_keys);
-    policy->image_keys_count = seed.image_keys_count;
-    policy->deploy_keys_count = seed.deploy_keys_count;
-    policy->threshold = seed.threshold;
+    if (!is_initial)
+        return policy_refuse(
+            "%s: is no initial policy; `godwit claim --initial-policy %s` writes one",
+            wanted->initial_policy, project);
+    if (memcmp(initial_policy.product_id, policy->product_id, sizeof initial_policy.product_id) !=
+        0)
+        return policy_refuse(
+            "%s: is the initial policy of another product than %s; `godwit claim --initial-policy "
+            "%s` writes the right one",
+            wanted->initial_policy, project, project);
+    memcpy(policy->image_keys, initial_policy.image_keys, sizeof policy->image_keys);
+    memcpy(policy->deploy_keys, initial_policy.deploy_keys, sizeof policy->deploy_keys);
+    policy->image_keys_count = initial_policy.image_keys_count;
+    policy->deploy_keys_count = initial_policy.deploy_keys_count;
+    policy->threshold = initial_policy.threshold;
     return true;
 }
 
@@ -56,42 +59,42 @@ static const char *fault_of(const struct inspection *inspection)
     if (inspection->problems_count) return inspection->problems[0].message;
     if (!inspection->has_policy)
         return "carries no policy; name the newest release that has one, or begin with "
-               "--from-seed";
+               "--from-initial";
     if (!inspection->signatures_count)
         return "is not signed, so it is not the release that is out; name the signed file that "
                "was uploaded";
     return NULL;
 }
 
-static bool take_image(const struct policy_wish *wish, struct godwit_policy *policy,
+static bool take_image(const struct policy_request *wanted, struct godwit_policy *policy,
                        struct godwit_policy *former_out)
 {
     struct inspection inspection;
     uint8_t *data;
     size_t size;
-    if (!file_read("policy", wish->image, FILE_SIZE_MAX, &data, &size)) return false;
-    godwit_err err = inspect(&inspection, wish->image, data, size);
+    if (!file_read("policy", wanted->image, FILE_SIZE_MAX, &data, &size)) return false;
+    godwit_err err = inspect(&inspection, wanted->image, data, size);
     free(data);
     const char *fault = err ? godwit_err_sentence(err) : fault_of(&inspection);
-    if (fault) return policy_refuse("--from-image %s: %s", wish->image, fault);
+    if (fault) return policy_refuse("--from-image %s: %s", wanted->image, fault);
     *former_out = inspection.policy;
     if (memcmp(former_out->product_id, policy->product_id, sizeof policy->product_id) != 0)
         return policy_refuse("--from-image %s: is of another product than %s; name the release of "
                              "this product that is out now",
-                             wish->image, wish->path);
+                             wanted->image, wanted->path);
     *policy = *former_out;
-    policy->flags &= ~(uint32_t)GODWIT_POLICY_CLEAN_BREAK; /* was about the release before it */
+    policy->flags &= ~(uint32_t)GODWIT_POLICY_TRUST_RESET; /* was about the release before it */
     return true;
 }
 
-bool policy_base(const struct policy_wish *wish, const char *project, struct godwit_policy *out,
-                 struct godwit_policy *former_out)
+bool policy_base(const struct policy_request *wanted, const char *project,
+                 struct godwit_policy *out, struct godwit_policy *former_out)
 {
     memset(out, 0, sizeof *out);
     memset(former_out, 0, sizeof *former_out);
-    if (!take_product(wish, project, out)) return false;
-    if (wish->image) return take_image(wish, out, former_out);
-    return !wish->seed || take_seed(wish, project, out);
+    if (!take_product(wanted, project, out)) return false;
+    if (wanted->image) return take_image(wanted, out, former_out);
+    return !wanted->initial_policy || take_initial_policy(wanted, project, out);
 }
 
 /* ---- what is left out ---- */
@@ -104,18 +107,18 @@ struct name {
     bool is_key;
 };
 
-static void name_read(const char *word, struct name *name)
+static void name_read(const char *argument, struct name *name)
 {
     struct key *key;
-    size_t size = strspn(word, "0123456789abcdefABCDEF");
+    size_t size = strspn(argument, "0123456789abcdefABCDEF");
     memset(name, 0, sizeof *name);
-    if (!key_open(word, &key)) {
+    if (!key_open(argument, &key)) {
         key_public(key, &name->public);
         name->is_key = !key_digest(key, name->digest);
         key_close(key);
     } else if (size >= DIGITS_MIN && size <= 128 && size % 2 == 0 &&
-               (!word[size] || !strcmp(word + size, "…")) &&
-               !godwit_hex_decode(word, size, name->digits, size / 2)) {
+               (!argument[size] || !strcmp(argument + size, "…")) &&
+               !godwit_hex_decode(argument, size, name->digits, size / 2)) {
         name->digits_size = size / 2;
     }
 }
@@ -136,10 +139,10 @@ static bool is_deploy_key(const struct name *name, const uint8_t point[static 64
 }
 
 /* The flag's bit; 0: the word is no flag. */
-static uint32_t flag_bit(const char *word)
+static uint32_t flag_bit(const char *argument)
 {
     for (size_t bit = 0; policy_flag_name(bit); bit++)
-        if (strcmp(word, policy_flag_name(bit)) == 0) return UINT32_C(1) << bit;
+        if (strcmp(argument, policy_flag_name(bit)) == 0) return UINT32_C(1) << bit;
     return 0;
 }
 
@@ -167,27 +170,27 @@ static unsigned find(const struct godwit_policy *policy, const struct name *name
     return found;
 }
 
-bool policy_lists(const struct godwit_policy *policy, const char *word)
+bool policy_lists(const struct godwit_policy *policy, const char *argument)
 {
     bool image[GODWIT_POLICY_IMAGE_KEYS_MAX], deploy[GODWIT_POLICY_DEPLOY_KEYS_MAX];
     struct name name;
-    if (policy->flags & flag_bit(word)) return true;
-    name_read(word, &name);
+    if (policy->flags & flag_bit(argument)) return true;
+    name_read(argument, &name);
     return find(policy, &name, image, deploy) > 0;
 }
 
-bool policy_drop(const char *word, struct godwit_policy *policy)
+bool policy_drop(const char *argument, struct godwit_policy *policy)
 {
     bool image[GODWIT_POLICY_IMAGE_KEYS_MAX], deploy[GODWIT_POLICY_DEPLOY_KEYS_MAX];
     struct name name;
-    uint32_t flag = policy->flags & flag_bit(word);
+    uint32_t flag = policy->flags & flag_bit(argument);
     policy->flags &= ~flag;
     if (flag) return true;
-    name_read(word, &name);
+    name_read(argument, &name);
     if (!find(policy, &name, image, deploy))
         return policy_refuse("--drop %s: names nothing that is listed; give a key's file, or a key "
                              "or flag as `godwit policy FILE` shows it",
-                             word);
+                             argument);
     policy->image_keys_count = close_up(policy->image_keys[0], 32, policy->image_keys_count, image);
     policy->deploy_keys_count =
         close_up(policy->deploy_keys[0], 64, policy->deploy_keys_count, deploy);

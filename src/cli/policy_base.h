@@ -1,16 +1,16 @@
-/* What a new policy begins with: nothing, a seed policy, or the policy of the release that is out
- * now; and the keys and flags that are left out of it. */
+/* What a new policy begins with: nothing, an initial policy, or the policy of the release that is
+ * out now; and the keys and flags that are left out of it. */
 #pragma once
 
 #include "cli/policy_make.h"
 
-/* Product and, where a file was named, all that its policy says but the counter and a clean break.
+/* Product and, where a file was named, all that its policy says but the counter and a trust reset.
  * former_out: the policy in the image named by --from-image, else all zero. False after a printed
  * line. */
-bool policy_base(const struct policy_wish *wish, const char *project, struct godwit_policy *out,
-                 struct godwit_policy *former_out);
+bool policy_base(const struct policy_request *wanted, const char *project,
+                 struct godwit_policy *out, struct godwit_policy *former_out);
 /* Leaves out what one --drop names; false after a printed line where it is not listed. */
-bool policy_drop(const char *word, struct godwit_policy *policy);
+bool policy_drop(const char *argument, struct godwit_policy *policy);
 /* Whether the policy lists what the word names: a key's file, the first digits of a listed key, or
  * a flag. Prints nothing. */
-bool policy_lists(const struct godwit_policy *policy, const char *word);
+bool policy_lists(const struct godwit_policy *policy, const char *argument);

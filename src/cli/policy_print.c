@@ -84,12 +84,14 @@ void policy_print(const struct inspection *inspection)
         return;
     }
     print_product(inspection);
-    fact_print("", "release counter %" PRIu32 ", floor %" PRIu32 ": nothing below that may follow",
-               policy->counter, policy->floor);
+    fact_print("",
+               "release counter %" PRIu32 ", rollback floor %" PRIu32
+               ": nothing below that may follow",
+               policy->counter, policy->rollback_floor);
     print_threshold(policy);
     print_keys(inspection);
     print_boards(policy->hardware_mask);
     for (size_t bit = 0; policy_flag_name(bit); bit++)
         if (policy->flags >> bit & 1)
-            fact_print("", "%s (%s)", policy_flag_words(bit), policy_flag_name(bit));
+            fact_print("", "%s (%s)", policy_flag_sentence(bit), policy_flag_name(bit));
 }

@@ -21,7 +21,7 @@ struct buffer {
     size_t size;
 };
 
-/* One request and its answer. */
+/* One request and its reply. */
 struct exchange {
     const char *method, *path;
     const char *json; /* body text, or NULL */
@@ -203,7 +203,7 @@ static bool exchange_run(const struct remote *remote, struct exchange *exchange)
     CURLcode code = easy ? exchange_perform(remote, easy, exchange) : CURLE_OUT_OF_MEMORY;
     curl_easy_cleanup(easy);
     if (exchange->shown_percent >= 0) fputs("\r\033[K", stderr);
-    /* A server that refuses an upload early may close while we still send: its answer counts. */
+    /* A server that refuses an upload early may close while we still send: its reply counts. */
     bool is_refused = exchange->status >= 400 && exchange->reply.size;
     if (code && !is_refused) {
         complain_transport(remote, code, exchange->error);
@@ -290,7 +290,7 @@ bool json_print(const json_t *json)
 {
     if (!json_dumpf(json, stdout, JSON_INDENT(2)) && putchar('\n') != EOF && !fflush(stdout))
         return true;
-    perror("godwit: writing the answer");
+    perror("godwit: writing the reply");
     return false;
 }
 
@@ -306,7 +306,7 @@ unsigned long long json_number(const json_t *object, const char *name)
     return number < 0 ? 0 : (unsigned long long)number;
 }
 
-const char *ago_words(uint64_t time_s, char *out, size_t size_max)
+const char *ago_text(uint64_t time_s, char *out, size_t size_max)
 {
     static const struct {
         int64_t seconds;

@@ -22,7 +22,7 @@ struct remote_flags {
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE",                                    \
          "PEM certificate that the server's is signed by"},                           \
     {                                                                                 \
-        "--json", OPTION_FLAG, &(flags).json, NULL, "print the server's answer"       \
+        "--json", OPTION_FLAG, &(flags).json, NULL, "print the server's reply"        \
     }
 
 struct remote {
@@ -44,16 +44,16 @@ bool remote_call(const struct remote *remote, const char *method, const char *pa
 /* A file as the body, with a progress line on a terminal once it takes over two seconds. */
 bool remote_upload(const struct remote *remote, const char *path, const char *file,
                    json_t **reply_out);
-/* An answer of exactly `size` bytes. */
+/* A reply of exactly `size` bytes. */
 bool remote_download(const struct remote *remote, const char *path, uint8_t *data, size_t size);
 
 /* Keeps url, token and CA for the next commands of this user (mode 0600). */
 bool remote_session_save(const struct remote *remote);
 
-/* For --json: the answer as the server gave it, indented. Flushed; false after a printed line. */
+/* For --json: the reply as the server gave it, indented. Flushed; false after a printed line. */
 bool json_print(const json_t *json);
 /* Prints a device's or release's times: "12 s ago", "3 min ago", "never" for 0. */
-const char *ago_words(uint64_t time_s, char *out, size_t size_max);
+const char *ago_text(uint64_t time_s, char *out, size_t size_max);
 /* Members by name that never fail: "" or 0 where missing or of another kind. */
 const char *json_text(const json_t *object, const char *name);
 unsigned long long json_number(const json_t *object, const char *name);

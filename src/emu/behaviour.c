@@ -18,7 +18,7 @@ static const char *const NAMES[BEHAVIOUR_COUNT] = {
     [BEHAVIOUR_WRONG_CONFIG] = "wrong-config",
     [BEHAVIOUR_NEVER_CONFIRM] = "never-confirm",
     [BEHAVIOUR_SELF_RESET] = "self-reset",
-    [BEHAVIOUR_NO_ANSWER] = "no-answer",
+    [BEHAVIOUR_NO_REPLY] = "no-reply",
 };
 
 const char *behaviour_name(enum behaviour_kind kind)

@@ -16,7 +16,7 @@ enum behaviour_kind {
     BEHAVIOUR_NO_NETWORK,          /* every request fails */
     BEHAVIOUR_CRASH_AFTER_CONFIRM, /* panic, delay seconds after it was confirmed */
     BEHAVIOUR_CRASH_AFTER_STEP,    /* panic, delay seconds after the agent's first step */
-    BEHAVIOUR_HANG_AFTER_CONTACT,  /* the agent stands still from the first answer on; watchdog
+    BEHAVIOUR_HANG_AFTER_CONTACT,  /* the agent stands still from the first reply on; watchdog
                                       reset, delay seconds (at least 1) later */
     BEHAVIOUR_DEADLOCK,       /* the agent stands still delay seconds after start; watchdog reset,
                                  5 s later */
@@ -25,7 +25,7 @@ enum behaviour_kind {
     BEHAVIOUR_WRONG_CONFIG, /* the self-test fails, delay seconds after start */
     BEHAVIOUR_NEVER_CONFIRM, /* the self-test never ends */
     BEHAVIOUR_SELF_RESET,    /* restarts itself, delay seconds after start, until confirmed */
-    BEHAVIOUR_NO_ANSWER,     /* every request begins and none is answered */
+    BEHAVIOUR_NO_REPLY,      /* every request begins and none is answered */
     BEHAVIOUR_COUNT
 };
 

@@ -6,9 +6,9 @@
 static const struct {
     const char *id, *sentence;
 } CHOICES[] = {
-#define BOOT_CHOICE_WORDS(name, id, sentence) {id, sentence},
-    BOOT_CHOICES(BOOT_CHOICE_WORDS)
-#undef BOOT_CHOICE_WORDS
+#define BOOT_CHOICE_SENTENCE(name, id, sentence) {id, sentence},
+    BOOT_CHOICES(BOOT_CHOICE_SENTENCE)
+#undef BOOT_CHOICE_SENTENCE
 };
 
 const char *boot_choice_id(enum boot_choice choice)

@@ -62,7 +62,7 @@ static godwit_err parse(const struct view *view, struct godwit_image *image)
 
 /* ---- Secure Boot v2 ---- */
 
-static bool is_burnt(const struct efuses *efuses, const uint8_t digest[static 32])
+static bool is_programmed(const struct efuses *efuses, const uint8_t digest[static 32])
 {
     for (size_t i = 0; i < SECURE_BOOT_KEYS_MAX; i++)
         if (!efuses->is_revoked[i] && !godwit_all(efuses->key_digests[i], 32, 0) &&
@@ -103,8 +103,9 @@ static uint8_t scheme_bit(enum godwit_scheme scheme)
     }
 }
 
-/* Any good block by a burnt, unrevoked key will do; a chip with one key looks at block 0 only. */
-static enum godwit_reason judge_blocks(const struct bootloader *bootloader,
+/* Any good block by a programmed, unrevoked key will do; a chip with one key looks at block 0 only.
+ */
+static enum godwit_reason check_blocks(const struct bootloader *bootloader,
                                        const struct efuses *efuses, const uint8_t *sector,
                                        const struct godwit_body_digests *digests)
 {
@@ -115,7 +116,7 @@ static enum godwit_reason judge_blocks(const struct bootloader *bootloader,
         struct godwit_sigblock block;
         godwit_err err = godwit_sigblock_check(sector + i * GODWIT_SIGBLOCK_SIZE, digests, &block);
         if (!(scheme_bit(block.scheme) & bootloader->chip->schemes)) continue;
-        if (!is_burnt(efuses, block.key_digest)) continue;
+        if (!is_programmed(efuses, block.key_digest)) continue;
         if (!err) return GODWIT_REASON_NONE;
         reason = block.reason;
     }
@@ -135,7 +136,7 @@ static godwit_err secure_boot_check(const struct bootloader *bootloader, const s
     err = body_digests(view, body_size, sha256, sha384);
     if (err) return err;
     const struct godwit_body_digests digests = {sha256, sha384};
-    *reason_out = judge_blocks(bootloader, efuses, sector, &digests);
+    *reason_out = check_blocks(bootloader, efuses, sector, &digests);
     return GODWIT_OK;
 }
 

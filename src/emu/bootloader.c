@@ -114,7 +114,7 @@ static bool slot_is_too_old(const struct run *run, const struct godwit_partition
 }
 
 /* Raises the eFuse counter to the version of a slot that is confirmed. */
-static void burn_secure_version(struct run *run, const struct godwit_partition *slot)
+static void program_secure_version(struct run *run, const struct godwit_partition *slot)
 {
     uint32_t version;
     if (!boot_image_secure_version(run->flash, slot, &version) &&
@@ -144,7 +144,7 @@ static godwit_err choose_by_entry(struct run *run, int entry, int *index_out)
     run->out->slot = slot;
     *index_out = (int)slot;
     if (run->bootloader->has_anti_rollback && active->state == GODWIT_OTA_VALID)
-        burn_secure_version(run, &run->layout.slots[slot]);
+        program_secure_version(run, &run->layout.slots[slot]);
     if (!run->bootloader->has_rollback || active->state != GODWIT_OTA_NEW) return GODWIT_OK;
     active->state = GODWIT_OTA_PENDING;
     return entry_save(run, entry);
@@ -226,7 +226,7 @@ static godwit_err record_first_boot(struct run *run, int index)
     run->entries[0].crc = godwit_ota_crc(seq);
     godwit_err err = entry_save(run, 0);
     if (!err && run->bootloader->has_anti_rollback)
-        burn_secure_version(run, &run->layout.slots[index]);
+        program_secure_version(run, &run->layout.slots[index]);
     return err;
 }
 

@@ -1,6 +1,7 @@
-/* The hardware of a make-believe ESP32: flash in memory or in a file, a saw that cuts power, a
- * fault that fails, the second-stage bootloader, and a link that loses. Each wraps or fills the
- * structs of agent/port.h, so that the agent can not tell. Host only; one thread per object. */
+/* The hardware of a make-believe ESP32: flash in memory or in a file, a power-cut injector that
+ * cuts power, a fault that fails, the second-stage bootloader, and a link that loses. Each wraps or
+ * fills the structs of agent/port.h, so that the agent can not tell. Host only; one thread per
+ * object. */
 #pragma once
 
 #include "agent/port.h"
@@ -65,9 +66,10 @@ GODWIT_MUST_USE godwit_err flash_put(const struct godwit_flash *flash, uint32_t 
                                      const uint8_t *data, size_t size);
 
 /* ---- flash encryption -------------------------------------------------------------------------
- * Wraps a flash (perhaps a saw, so that what is torn is torn on the chip) as an ESP32 with flash
- * encryption sees it: in blocks of 16 bytes, each of which is whole or noise; erased flash reads as
- * noise too. Data partitions are not encrypted unless their table row says so: one plain range. */
+ * Wraps a flash (perhaps a power-cut injector, so that what is torn is torn on the chip) as an
+ * ESP32 with flash encryption sees it: in blocks of 16 bytes, each of which is whole or noise;
+ * erased flash reads as noise too. Data partitions are not encrypted unless their table row says
+ * so: one plain range. */
 struct flash_cipher {
     struct godwit_flash inner;
     uint32_t plain_offset, plain_size;
@@ -77,48 +79,49 @@ void flash_cipher_init(struct flash_cipher *cipher, const struct godwit_flash *i
                        uint32_t plain_offset, uint32_t plain_size);
 struct godwit_flash flash_cipher_port(struct flash_cipher *cipher);
 
-/* ---- the saw ----------------------------------------------------------------------------------
- * Wraps a flash and cuts power at its n-th write or erase. From then on each call fails with IO
- * until power returns. What the cut operation leaves, by kind, for a write and for an erase: */
-enum saw_kind {
-    SAW_BEFORE, /* nothing was done */
-    SAW_TORN,   /* a prefix of whole units and some bits of the next; sectors up to one that is
-                   neither old nor blank */
-    SAW_AFTER,  /* all was done, and nobody was told */
-    SAW_SUFFIX, /* the same as torn, from the far end */
-    SAW_BITS,   /* some bits all over, or all but a few; all sectors half erased */
-    SAW_HOLES,  /* any subset of the 4-byte words: a page program keeps no order */
-    SAW_WEAK,   /* some bits all over, and others read differently at each read until they are
-                   written again or erased; sectors up to one like that */
-    SAW_KINDS_COUNT
+/* ---- the power-cut injector
+ * ---------------------------------------------------------------------------------- Wraps a flash
+ * and cuts power at its n-th write or erase. From then on each call fails with IO until power
+ * returns. What the cut operation leaves, by kind, for a write and for an erase: */
+enum power_cut_kind {
+    POWER_CUT_BEFORE, /* nothing was done */
+    POWER_CUT_TORN,  /* a prefix of whole units and some bits of the next; sectors up to one that is
+                  neither old nor blank */
+    POWER_CUT_AFTER, /* all was done, and nobody was told */
+    POWER_CUT_SUFFIX,   /* the same as torn, from the far end */
+    POWER_CUT_BITS,     /* some bits all over, or all but a few; all sectors half erased */
+    POWER_CUT_HOLES,    /* any subset of the 4-byte words: a page program keeps no order */
+    POWER_CUT_UNSTABLE, /* some bits all over, and others read differently at each read until they
+                 are written again or erased; sectors up to one like that */
+    POWER_CUT_KINDS_COUNT
 };
 
 /* Bytes some of whose bits have no firm value. */
-struct saw_weak {
+struct unstable_bits {
     uint32_t offset, size; /* size 0: none */
     uint64_t seed;         /* tells which */
 };
-#define SAW_WEAK_MAX 4
+#define UNSTABLE_BITS_MAX 4
 
-struct saw {
+struct power_cut {
     struct godwit_flash inner;
-    uint32_t operations; /* writes and erases begun, over all of the saw's life */
+    uint32_t operations; /* writes and erases begun, over all of the power-cut injector's life */
     uint32_t cut_at;     /* cuts when operations reaches it (1: the very first); 0: never */
-    enum saw_kind kind;
+    enum power_cut_kind kind;
     uint64_t seed;       /* chooses where inside an operation it tears */
     bool is_off;         /* power is gone */
     uint32_t cut_offset; /* of the operation that was cut last */
     bool cut_is_erase;
     /* private */
-    struct saw_weak weak[SAW_WEAK_MAX]; /* newest first */
+    struct unstable_bits unstable[UNSTABLE_BITS_MAX]; /* newest first */
     uint64_t reads;
 };
 /* "before", "torn" …; static. */
-const char *saw_kind_name(enum saw_kind kind);
-void saw_init(struct saw *saw, const struct godwit_flash *inner);
-struct godwit_flash saw_port(struct saw *saw);
+const char *power_cut_kind_name(enum power_cut_kind kind);
+void power_cut_init(struct power_cut *power_cut, const struct godwit_flash *inner);
+struct godwit_flash power_cut_port(struct power_cut *power_cut);
 /* Power is back, and nothing more is cut until cut_at is set anew. */
-void saw_power_on(struct saw *saw);
+void power_cut_power_on(struct power_cut *power_cut);
 
 /* ---- the fault --------------------------------------------------------------------------------
  * Wraps a flash that fails without losing power: its n-th operation of the chosen sorts answers IO,
@@ -150,7 +153,7 @@ GODWIT_MUST_USE godwit_err flash_rot(const struct godwit_flash *flash, uint32_t 
  * Wraps a net and loses. Counts the bytes of the answers to GET requests: the image downloads. */
 struct link {
     struct godwit_net inner;
-    bool is_down;       /* every start fails, an open answer breaks */
+    bool is_down;       /* every start fails, an open reply breaks */
     uint32_t piece_max; /* bytes handed out per read; 0: no limit */
     bool is_cutting;    /* break the connection once, when `received` reaches drop_at */
     bool ends_early;    /* … by a false END instead of a broken connection */
@@ -168,18 +171,18 @@ struct godwit_net link_port(struct link *link);
 #define SECURE_BOOT_KEYS_MAX 3
 #define BOOT_TRIES_MAX 19 /* 16 OTA slots, factory, test, and one to spare */
 
-/* What is burnt into the chip. */
+/* What is programmed into the chip. */
 struct efuses {
     uint32_t secure_version;
     bool has_secure_boot;
-    uint8_t key_digests[SECURE_BOOT_KEYS_MAX][32]; /* all zero: not burnt */
+    uint8_t key_digests[SECURE_BOOT_KEYS_MAX][32]; /* all zero: not programmed */
     bool is_revoked[SECURE_BOOT_KEYS_MAX];
 };
 
 struct bootloader {
     const struct godwit_chip *chip;
-    bool check_revision;               /* the next four are known */
-    uint16_t revision, block_revision; /* major * 100 + minor */
+    bool check_revision;                         /* the next four are known */
+    uint16_t revision, block_revision;           /* major * 100 + minor */
     bool no_max_revision, no_max_block_revision; /* by eFuse, an image's highest is not asked */
     bool has_rollback, has_anti_rollback; /* what it was built with; the latter needs the former */
 };
@@ -235,5 +238,5 @@ GODWIT_MUST_USE godwit_err bootloader_finds_nothing(const struct godwit_flash *f
 /* "first-boot", and the sentence; static. */
 const char *boot_choice_id(enum boot_choice choice);
 const char *boot_choice_sentence(enum boot_choice choice);
-/* The whole story of one boot in a sentence or two, NUL-terminated, cut at size_max. */
+/* The whole scenario of one boot in a sentence or two, NUL-terminated, cut at size_max. */
 void boot_explain(const struct boot *boot, char *out, size_t size_max);

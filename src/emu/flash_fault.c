@@ -17,7 +17,7 @@ static bool strikes(struct fault *fault, enum fault_sort sort)
     return fails;
 }
 
-static godwit_err answer(const struct fault *fault)
+static godwit_err reply(const struct fault *fault)
 {
     return fault->is_silent ? GODWIT_OK : GODWIT_ERR_IO;
 }
@@ -27,20 +27,20 @@ static godwit_err fault_read(void *ctx, uint32_t offset, uint8_t *data, size_t s
     struct fault *fault = ctx;
     if (!strikes(fault, FAULT_READ)) return fault->inner.read(fault->inner.ctx, offset, data, size);
     memset(data, 0xFF, size);
-    return answer(fault);
+    return reply(fault);
 }
 
 static godwit_err fault_write(void *ctx, uint32_t offset, const uint8_t *data, size_t size)
 {
     struct fault *fault = ctx;
-    if (strikes(fault, FAULT_WRITE)) return answer(fault);
+    if (strikes(fault, FAULT_WRITE)) return reply(fault);
     return fault->inner.write(fault->inner.ctx, offset, data, size);
 }
 
 static godwit_err fault_erase(void *ctx, uint32_t offset, size_t size)
 {
     struct fault *fault = ctx;
-    if (strikes(fault, FAULT_ERASE)) return answer(fault);
+    if (strikes(fault, FAULT_ERASE)) return reply(fault);
     for (size_t i = 0; fault->erases && i < size / FLASH_ERASE_SIZE; i++)
         fault->erases[offset / FLASH_ERASE_SIZE + i]++;
     return fault->inner.erase(fault->inner.ctx, offset, size);

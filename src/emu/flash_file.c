@@ -52,7 +52,7 @@ static godwit_err error_of(int number)
 }
 
 /* Size as found, or as asked for a file that we have just made. */
-static godwit_err settle_size(struct flash_file *file, int fd, bool is_new)
+static godwit_err resolve_size(struct flash_file *file, int fd, bool is_new)
 {
     struct stat st;
     if (is_new) {
@@ -71,7 +71,7 @@ static godwit_err settle_size(struct flash_file *file, int fd, bool is_new)
 static godwit_err map(struct flash_file *file, int fd, bool is_new)
 {
     if (flock(fd, LOCK_EX | LOCK_NB)) return error_of(errno);
-    godwit_err err = settle_size(file, fd, is_new);
+    godwit_err err = resolve_size(file, fd, is_new);
     if (err) return err;
     void *bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED) return error_of(errno);

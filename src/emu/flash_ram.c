@@ -52,7 +52,7 @@ static void sector_drop(struct flash_pool *pool, struct flash_sector *sector)
 }
 
 /* The sector just finished: shares its equal from the pool, or becomes the one others share. */
-static void settle(struct flash_ram *ram)
+static void resolve(struct flash_ram *ram)
 {
     struct flash_pool *pool = ram->pool;
     uint32_t index = ram->open;
@@ -130,7 +130,7 @@ static godwit_err ram_write(void *ctx, uint32_t offset, const uint8_t *data, siz
     while (size) {
         size_t piece = piece_size(offset, size);
         uint32_t index = offset / FLASH_ERASE_SIZE;
-        if (index != ram->open) settle(ram);
+        if (index != ram->open) resolve(ram);
         uint8_t *bytes = own_bytes(ram, index);
         if (!bytes) return GODWIT_ERR_IO;
         ram->open = index;

@@ -21,7 +21,7 @@ static godwit_err link_break(struct link *link)
 }
 
 static godwit_err link_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                            struct godwit_answer *answer)
+                            struct godwit_reply *reply)
 {
     struct link *link = ctx;
     *size_out = 0;
@@ -37,7 +37,7 @@ static godwit_err link_read(void *ctx, uint8_t *data, size_t size_max, size_t *s
         }
         if (size_max > left) size_max = (size_t)left;
     }
-    godwit_err err = link->inner.read(link->inner.ctx, data, size_max, size_out, answer);
+    godwit_err err = link->inner.read(link->inner.ctx, data, size_max, size_out, reply);
     if (link->is_get) link->received += *size_out;
     return err;
 }

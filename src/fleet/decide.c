@@ -1,21 +1,21 @@
-/* The one answer to a check-in. A device has at most one offer: the newest rollout that selects it
+/* The one reply to a check-in. A device has at most one offer: the newest rollout that selects it
  * speaks to it, older ones are silent, so there is no queue of obsolete work and no downgrade by an
  * old rollout that still runs. The gates close in a fixed order; the first that does is the reason
  * a person reads. An earlier sketch let older rollouts speak when the newest one's gate was closed;
  * then a device waiting for 1.3.0 could be sent back to 1.1.0. */
 #include "fleet/decide.h"
 
-#include "fleet/bridge.h"
 #include "fleet/fit.h"
+#include "fleet/upgrade_path.h"
 
 /* Check 6. An image without P1 has counter 0, so where one is asked for that is the true reason,
  * and no flag of a rollout mends it. */
-static enum decision_reason judge_counter(const struct bridge_place *here,
+static enum decision_reason check_counter(const struct upgrade_point *here,
                                           const struct rollout *rollout, const struct image *target)
 {
     uint32_t counter = rollout->release->counter;
-    if (bridge_lacks_policy(here, target)) return DECISION_POLICY_MISSING;
-    if (counter < here->floor) return DECISION_BELOW_FLOOR;
+    if (upgrade_lacks_policy(here, target)) return DECISION_POLICY_MISSING;
+    if (counter < here->rollback_floor) return DECISION_BELOW_ROLLBACK_FLOOR;
     if (counter < here->counter && !rollout->allow_downgrade) return DECISION_DOWNGRADE;
     return DECISION_OFFERED;
 }
@@ -28,52 +28,52 @@ static enum decision_reason reason_of(enum godwit_reason reason)
         return DECISION_UNSIGNED;
     case GODWIT_REASON_SIGNATURE_THRESHOLD:
         return DECISION_SIGNATURE_THRESHOLD;
-    case GODWIT_REASON_POLICY_FLOOR:
-        return DECISION_POLICY_FLOOR;
+    case GODWIT_REASON_POLICY_ROLLBACK_FLOOR:
+        return DECISION_POLICY_ROLLBACK_FLOOR;
     case GODWIT_REASON_POLICY_KEYS:
         return DECISION_POLICY_KEYS;
     default:
-        return DECISION_NO_BRIDGE;
+        return DECISION_NO_UPGRADE_PATH;
     }
 }
 
 /* By which way the release is reached (checks 11 and 13); decides which image. Where the server
  * does not know what runs, it can not know that a device would refuse: then the device judges. */
-static enum decision_reason judge_trust(const struct device *device,
+static enum decision_reason check_trust(const struct device *device,
                                         const struct catalogue *catalogue,
                                         const struct rollout *rollout, const struct image **image)
 {
-    const struct bridge_trip trip = {
+    const struct upgrade_query query = {
         .device = device, .target = *image, .allow_downgrade = rollout->allow_downgrade};
     const struct image *first;
-    unsigned installs = bridge_plan(catalogue, &trip, &first);
+    unsigned installs = upgrade_plan(catalogue, &query, &first);
     if (installs == 0) {
-        const struct bridge_place here = bridge_here(device, catalogue);
-        if (!bridge_running(device, catalogue)) return DECISION_OFFERED;
+        const struct upgrade_point here = upgrade_here(device, catalogue);
+        if (!upgrade_running(device, catalogue)) return DECISION_OFFERED;
         return reason_of(
-            bridge_judge(&here, *image, rollout->release->counter, rollout->allow_downgrade));
+            upgrade_check(&here, *image, rollout->release->counter, rollout->allow_downgrade));
     }
     *image = first;
     return installs == 1 ? DECISION_OFFERED : DECISION_BRIDGE;
 }
 
 /* The first closed gate behind chip and board, or OFFERED or BRIDGE and what to install. */
-static enum decision_reason judge(const struct device *device, const struct catalogue *catalogue,
+static enum decision_reason check(const struct device *device, const struct catalogue *catalogue,
                                   const struct rollout *rollout, const struct member *member,
                                   const struct image **image)
 {
     const struct device_facts *facts = &device->facts;
     const struct image *target = *image;
-    const struct bridge_place here = bridge_here(device, catalogue);
+    const struct upgrade_point here = upgrade_here(device, catalogue);
     if (target->file_size > facts->slot_size) return DECISION_SLOT_SIZE;
     if (target->secure_version < facts->secure_version) return DECISION_SECURE_VERSION;
-    enum decision_reason reason = judge_counter(&here, rollout, target);
-    if (reason == DECISION_OFFERED) reason = judge_trust(device, catalogue, rollout, image);
+    enum decision_reason reason = check_counter(&here, rollout, target);
+    if (reason == DECISION_OFFERED) reason = check_trust(device, catalogue, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
     if (fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
-    if (member && member->state == MEMBER_UNDECIDED) return reason;
-    return rollout->undecided_count < FLEET_UNDECIDED_MAX ? reason : DECISION_TURN;
+    if (member && member->state == MEMBER_IN_PROGRESS) return reason;
+    return rollout->in_progress_count < FLEET_IN_PROGRESS_MAX ? reason : DECISION_QUEUED;
 }
 
 static bool runs(const struct device *device, const struct release *release)
@@ -90,16 +90,16 @@ bool decide_has_proven(const struct device *device, const struct release *releas
 
 /* In the order of the device's checks: whose word counts (2), the file for it (6 and 8), the rest.
  */
-static enum decision_reason judge_all(const struct device *device,
+static enum decision_reason check_all(const struct device *device,
                                       const struct catalogue *catalogue,
                                       const struct rollout *rollout, const struct member *member,
                                       const struct image **image)
 {
     enum decision_reason reason;
-    if (catalogue->deploy_keys_count && bridge_deploy_key(device, catalogue) == BRIDGE_KEY_NONE)
+    if (catalogue->deploy_keys_count && upgrade_deploy_key(device, catalogue) == UPGRADE_KEY_NONE)
         return DECISION_DEPLOY_KEY;
     *image = fit_image(rollout->release, &device->facts, &reason);
-    return *image ? judge(device, catalogue, rollout, member, image) : reason;
+    return *image ? check(device, catalogue, rollout, member, image) : reason;
 }
 
 /* A failure in this very rollout stands in the history already. */
@@ -107,32 +107,32 @@ static bool must_note(const struct device *device, const struct decision *decisi
                       const struct member *member)
 {
     bool is_failure = decision->reason == DECISION_FAILED_BEFORE;
-    if (device->not_told_rollout == decision->rollout->id) return false;
+    if (device->not_offered_rollout == decision->rollout->id) return false;
     if (is_failure) return !member || member->state != MEMBER_FAILED;
-    return !strcmp(decision_reason_state(decision->reason), "unfit");
+    return !strcmp(decision_reason_state(decision->reason), "incompatible");
 }
 
 struct decision decide(const struct device *device, const struct catalogue *catalogue)
 {
-    struct decision decision = {.kind = DECIDE_STAY};
+    struct decision decision = {.kind = DECIDE_NO_UPDATE};
     const struct rollout *rollout = decision.rollout = device_rollout(device);
     decision.reason = DECISION_ON_TRIAL;
     if (device->facts.on_trial) return decision;
     decision.reason = DECISION_NO_ROLLOUT;
     if (!rollout) return decision;
-    decision.reason = DECISION_CURRENT;
+    decision.reason = DECISION_UP_TO_DATE;
     if (runs(device, rollout->release)) return decision;
 
     const struct image *image = NULL;
     const struct member *member = device_member(device, rollout);
-    decision.reason = judge_all(device, catalogue, rollout, member, &image);
+    decision.reason = check_all(device, catalogue, rollout, member, &image);
     if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
         decision.must_note = must_note(device, &decision, member);
         return decision;
     }
     decision.kind = DECIDE_INSTALL;
     decision.image = image;
-    decision.must_tell = !member || member->state != MEMBER_UNDECIDED;
+    decision.must_offer = !member || member->state != MEMBER_IN_PROGRESS;
     return decision;
 }
 
@@ -142,12 +142,12 @@ static const struct {
     enum verdict verdict;
 } VERDICTS[] = {
     {GODWIT_REASON_NONE, VERDICT_NOTHING},
-    {GODWIT_REASON_RECORD_LOST, VERDICT_NOTHING},
+    {GODWIT_REASON_JOURNAL_LOST, VERDICT_NOTHING},
     {GODWIT_REASON_OTADATA_REPAIRED, VERDICT_NOTHING},
     {GODWIT_REASON_IMAGE_DAMAGED, VERDICT_NOTHING},
     {GODWIT_REASON_REJECTED_RUNS, VERDICT_NOTHING},
     {GODWIT_REASON_UNWATCHED, VERDICT_NOTHING},
-    /* the moment, the line or the answer was bad; a new question gets a new answer */
+    /* the moment, the line or the reply was bad; a new question gets a new answer */
     {GODWIT_REASON_REPLY_MALFORMED, VERDICT_AGAIN},
     {GODWIT_REASON_INSTRUCTION_FORMAT, VERDICT_AGAIN},
     {GODWIT_REASON_INSTRUCTION_DEVICE, VERDICT_AGAIN},
@@ -162,11 +162,11 @@ static const struct {
     /* the very file may be right once a bridge, another key or an undo leads there */
     {GODWIT_REASON_INSTRUCTION_SIGNATURE, VERDICT_REFUSED},
     {GODWIT_REASON_DOWNGRADE, VERDICT_REFUSED},
-    {GODWIT_REASON_BELOW_FLOOR, VERDICT_REFUSED},
+    {GODWIT_REASON_BELOW_ROLLBACK_FLOOR, VERDICT_REFUSED},
     {GODWIT_REASON_SIGNATURE_KEY, VERDICT_REFUSED},
     {GODWIT_REASON_SIGNATURE_THRESHOLD, VERDICT_REFUSED},
     {GODWIT_REASON_POLICY_MISSING, VERDICT_REFUSED},
-    {GODWIT_REASON_POLICY_FLOOR, VERDICT_REFUSED},
+    {GODWIT_REASON_POLICY_ROLLBACK_FLOOR, VERDICT_REFUSED},
     {GODWIT_REASON_POLICY_KEYS, VERDICT_REFUSED},
     {GODWIT_REASON_SECURE_BOOT, VERDICT_REFUSED},
     {GODWIT_REASON_DOWNLOAD_REFUSED, VERDICT_REFUSED},

@@ -1,25 +1,25 @@
-/* Facts in, one answer out, always with a reason. Pure: no clock, no SQL, no allocation; the same
- * facts give the same answer. Gates in order; the first that closes is the device's "why not?". */
+/* Facts in, one reply out, always with a reason. Pure: no clock, no SQL, no allocation; the same
+ * facts give the same reply. Gates in order; the first that closes is the device's "why not?". */
 #pragma once
 
 #include "fleet/decision_reason.h"
 #include "fleet/model.h"
 
-enum decision_kind { DECIDE_STAY, DECIDE_INSTALL };
+enum decision_kind { DECIDE_NO_UPDATE, DECIDE_INSTALL };
 
 struct decision {
     enum decision_kind kind;
     enum decision_reason reason;
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
     const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
-    bool must_tell; /* INSTALL: not told yet; commit its number before the answer leaves */
-    bool must_note; /* STAY: unfit, and its history does not say so yet of this rollout */
+    bool must_offer; /* INSTALL: not told yet; commit its number before the reply leaves */
+    bool must_note;  /* STAY: incompatible, and its history does not say so yet of this rollout */
 };
 
 /* What one outcome means for the rollout it belongs to. */
 enum verdict {
     VERDICT_NOTHING, /* an install that is told by its proof, or a notice */
-    VERDICT_AGAIN,   /* not the file's fault: the device stays undecided and is offered it again */
+    VERDICT_AGAIN, /* not the file's fault: the device stays in progress and is offered it again */
     VERDICT_REFUSED, /* the device did not take it and may under another policy or server */
     VERDICT_FAILED,  /* the file is not offered to it again */
     VERDICT_COUNT

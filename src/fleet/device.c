@@ -46,7 +46,7 @@ static void take_facts(struct device_facts *facts, const struct godwit_checkin *
     device_plain_text(facts->slot, checkin->slot, sizeof facts->slot);
     memcpy(facts->image_sha256, checkin->image_sha256, 32);
     memcpy(facts->file_sha256, checkin->file_sha256, 32);
-    memcpy(facts->idle_file_sha256, checkin->idle_file_sha256, 32);
+    memcpy(facts->staged_file_sha256, checkin->staged_file_sha256, 32);
     facts->counter = checkin->counter;
     facts->progress = checkin->progress;
     facts->chip_id = checkin->chip_id;
@@ -59,7 +59,7 @@ static void take_facts(struct device_facts *facts, const struct godwit_checkin *
     facts->checkins = checkin->checkins;
     facts->boots = checkin->boots;
     facts->fresh_age_s = checkin->fresh_age_s;
-    facts->floor = checkin->floor;
+    facts->rollback_floor = checkin->rollback_floor;
     memcpy(facts->deploy_keys, checkin->deploy_keys, 16);
     facts->unwatched = checkin->unwatched;
     facts->reset = checkin->reset;
@@ -85,7 +85,7 @@ static bool is_new_image(const struct device *device)
 static struct member *proven_member(const struct device *device)
 {
     for (struct member *member = device->members; member; member = member->next)
-        if ((member->state == MEMBER_UNDECIDED || member->state == MEMBER_FAILED) &&
+        if ((member->state == MEMBER_IN_PROGRESS || member->state == MEMBER_FAILED) &&
             decide_has_proven(device, member->rollout->release))
             return member;
     return NULL;
@@ -98,7 +98,7 @@ bool device_take(struct fleet *fleet, struct device *device, const struct godwit
     fleet_mark_dirty(fleet, device);
     const struct decision decision = decide(device, &fleet->catalogue);
     return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
-           is_new_image(device) || proven_member(device) || decision.must_tell ||
+           is_new_image(device) || proven_member(device) || decision.must_offer ||
            decision.must_note;
 }
 
@@ -106,7 +106,7 @@ bool device_may_download(const struct fleet *fleet, const struct device *device,
                          const uint8_t file_sha256[static 32])
 {
     struct decision decision = decide(device, &fleet->catalogue);
-    return decision.kind == DECIDE_INSTALL && !decision.must_tell &&
+    return decision.kind == DECIDE_INSTALL && !decision.must_offer &&
            device->changed_in <= fleet->committed &&
            !memcmp(decision.image->file_sha256, file_sha256, 32);
 }
@@ -241,8 +241,8 @@ static godwit_err record_failure(struct record *record, const struct file *file,
     bool guards = image && decide_outcome(&record->checkin->outcome) == VERDICT_FAILED;
     godwit_err err = guards ? guard_image(record, image) : GODWIT_OK;
     if (err || !member) return err;
-    bool was_stop = guards && file->release != member->rollout->release;
-    if (was_stop && decide_now(record).kind == DECIDE_INSTALL) return GODWIT_OK;
+    bool was_hop = guards && file->release != member->rollout->release;
+    if (was_hop && decide_now(record).kind == DECIDE_INSTALL) return GODWIT_OK;
     return move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
 }
 
@@ -255,10 +255,10 @@ static enum event_kind kind_of(const struct godwit_outcome *outcome, enum verdic
 }
 
 /* Whether what runs is a bridge release on the way to the member's own. */
-static bool is_stop(const struct record *record, const struct file *file,
-                    const struct member *member)
+static bool is_hop(const struct record *record, const struct file *file,
+                   const struct member *member)
 {
-    if (!member || member->state != MEMBER_UNDECIDED || file->release == member->rollout->release)
+    if (!member || member->state != MEMBER_IN_PROGRESS || file->release == member->rollout->release)
         return false;
     const struct image *image = release_image(file->release, file->image_id);
     fleet_lock(record->fleet);
@@ -283,7 +283,7 @@ static godwit_err record_outcome(struct record *record)
     bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
     if (good && proven_now(record)) return GODWIT_OK;
     enum event_kind kind = kind_of(outcome, verdict, member);
-    if (good && is_stop(record, file, member)) kind = EVENT_BRIDGED;
+    if (good && is_hop(record, file, member)) kind = EVENT_BRIDGED;
     return add_event(record, kind, file ? file->release->version : "", outcome);
 }
 
@@ -291,7 +291,7 @@ static godwit_err record_proof(struct record *record)
 {
     struct member *member = proven_now(record);
     if (!member || record->reported) return GODWIT_OK;
-    godwit_err err = move_member(record, member, MEMBER_GOOD, 0);
+    godwit_err err = move_member(record, member, MEMBER_SUCCEEDED, 0);
     struct godwit_outcome proof = {.stage = GODWIT_STAGE_CONFIRMED};
     return err ? err
                : add_event(record, EVENT_CONFIRMED, member->rollout->release->version, &proof);
@@ -324,35 +324,35 @@ static godwit_err supersede(struct record *record)
 {
     godwit_err err = GODWIT_OK;
     for (struct member *member = record->device->members; member && !err; member = member->next)
-        if (member->state == MEMBER_UNDECIDED)
+        if (member->state == MEMBER_IN_PROGRESS)
             err = move_member(record, member, MEMBER_SUPERSEDED, 0);
     return err;
 }
 
 /* The detail names the release on the way, where there is one. */
-static godwit_err tell_event(struct record *record, const struct decision *decision)
+static godwit_err report_event(struct record *record, const struct decision *decision)
 {
     struct godwit_outcome told = {0};
     const struct release *first = decision->image->release;
     if (first != decision->rollout->release)
         snprintf(told.detail, sizeof told.detail, "over %s", first->version);
-    return add_event(record, EVENT_TOLD, decision->rollout->release->version, &told);
+    return add_event(record, EVENT_OFFERED, decision->rollout->release->version, &told);
 }
 
-godwit_err device_note_not_told(struct fleet *fleet, struct db *db, struct device *device,
-                                const struct decision *decision, int64_t now_s)
+godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,
+                                   const struct decision *decision, int64_t now_s)
 {
-    struct event event = {.time_s = now_s, .kind = EVENT_NOT_TOLD};
+    struct event event = {.time_s = now_s, .kind = EVENT_NOT_OFFERED};
     const struct rollout *rollout = decision->rollout;
     memcpy(event.version, rollout->release->version, sizeof event.version);
     snprintf(event.detail, sizeof event.detail, "%s", decision_reason_id(decision->reason));
     godwit_err err = event_add(db, device->id, device->device_id, &event);
     if (!err)
-        err = db_run(db, "update devices set not_told_rollout = $1 where id = $2",
+        err = db_run(db, "update devices set not_offered_rollout = $1 where id = $2",
                      DB_ARGS(db_int(rollout->id), db_int(device->id)));
     if (err) return err;
     fleet_lock(fleet);
-    device->not_told_rollout = rollout->id;
+    device->not_offered_rollout = rollout->id;
     fleet_unlock(fleet);
     return GODWIT_OK;
 }
@@ -361,29 +361,30 @@ static godwit_err record_offer(struct record *record)
 {
     struct decision decision = decide_now(record);
     if (decision.must_note)
-        return device_note_not_told(record->fleet, record->db, record->device, &decision,
-                                    record->now_s);
-    if (!decision.must_tell) return GODWIT_OK;
+        return device_note_not_offered(record->fleet, record->db, record->device, &decision,
+                                       record->now_s);
+    if (!decision.must_offer) return GODWIT_OK;
     struct rollout *rollout = rollout_find(&record->fleet->catalogue, decision.rollout->id);
     struct member *member = device_member(record->device, rollout);
-    uint32_t number = member && member->told_number ? member->told_number : rollout->told_count + 1;
+    uint32_t number =
+        member && member->offer_number ? member->offer_number : rollout->offered_count + 1;
     godwit_err err = supersede(record);
     if (!err)
         err = db_run(record->db,
-                     "insert into members (org, rollout, device, told_number, state)"
+                     "insert into members (org, rollout, device, offer_number, state)"
                      " values ($1, $2, $3, $4, $5) on conflict (rollout, device) do update set"
-                     " told_number = excluded.told_number, state = excluded.state, reason = 0",
+                     " offer_number = excluded.offer_number, state = excluded.state, reason = 0",
                      DB_ARGS(db_text(FLEET_ORG), db_int(rollout->id), db_int(record->device->id),
-                             db_int(number), db_int(MEMBER_UNDECIDED)));
-    if (!err) err = tell_event(record, &decision);
+                             db_int(number), db_int(MEMBER_IN_PROGRESS)));
+    if (!err) err = report_event(record, &decision);
     if (err) return err;
     fleet_lock(record->fleet);
     if (member) {
-        member->told_number = number;
-        member_set(member, MEMBER_UNDECIDED, 0);
-        if (number > rollout->told_count) rollout->told_count = number;
+        member->offer_number = number;
+        member_set(member, MEMBER_IN_PROGRESS, 0);
+        if (number > rollout->offered_count) rollout->offered_count = number;
     } else {
-        member_add(record->device, rollout, number, MEMBER_UNDECIDED, 0);
+        member_add(record->device, rollout, number, MEMBER_IN_PROGRESS, 0);
     }
     fleet_unlock(record->fleet);
     return GODWIT_OK;

@@ -40,9 +40,9 @@ GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size
                                         bool *more_out);
 
 /* For the log: whether the device was answered otherwise last time, or not at all since
- * the start; remembers this answer. Lock held. */
+ * the start; remembers this reply. Lock held. */
 bool device_is_news(struct device *device, const struct decision *decision);
 /* A line in its history that says why it is not told to install what the rollout brings. Writer. */
-GODWIT_MUST_USE godwit_err device_note_not_told(struct fleet *fleet, struct db *db,
-                                                struct device *device,
-                                                const struct decision *decision, int64_t now_s);
+GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
+                                                   struct device *device,
+                                                   const struct decision *decision, int64_t now_s);

@@ -38,11 +38,12 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
 }
 
 /* The device is known with another token: this one waits for an operator. */
-static godwit_err ask(struct fleet *fleet, struct db *db, struct device *device,
-                      const struct pending_token *asks, enum claim_result *result_out)
+static godwit_err note_candidate(struct fleet *fleet, struct db *db, struct device *device,
+                                 const struct pending_token *candidate,
+                                 enum claim_result *result_out)
 {
     bool is_rejected;
-    godwit_err err = pending_note(fleet, db, device, asks, &is_rejected);
+    godwit_err err = pending_note(fleet, db, device, candidate, &is_rejected);
     *result_out = is_rejected ? CLAIM_REJECTED : CLAIM_PENDING;
     return err;
 }
@@ -86,10 +87,10 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_
     *result_out = CLAIM_TOKEN_TAKEN;
     if (device_find_by_token(fleet, token_sha256)) return GODWIT_OK;
     if (device) {
-        struct pending_token asks = {.product = claim->product, .asked_s = now_s};
-        memcpy(asks.token_sha256, token_sha256, sizeof asks.token_sha256);
-        device_plain_text(asks.version, checkin->version, sizeof asks.version);
-        return ask(fleet, db, device, &asks, result_out);
+        struct pending_token candidate = {.product = claim->product, .requested_s = now_s};
+        memcpy(candidate.token_sha256, token_sha256, sizeof candidate.token_sha256);
+        device_plain_text(candidate.version, checkin->version, sizeof candidate.version);
+        return note_candidate(fleet, db, device, &candidate, result_out);
     }
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
@@ -105,21 +106,22 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
         db,
         "update devices set last_seen = $2, agent_version = $3, project = $4, version = $5,"
         " idf_version = $6, slot = $7, image_sha256 = $8, file_sha256 = $9,"
-        " idle_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
+        " staged_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
         " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
         " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
-        " fresh_age = $22, reset = $23, on_trial = $24, floor = $25, deploy_keys = $26,"
+        " fresh_age = $22, reset = $23, on_trial = $24, rollback_floor = $25, deploy_keys = $26,"
         " unwatched = $27 where id = $1",
         DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(facts->agent_version),
                 db_text(facts->project), db_text(facts->version), db_text(facts->idf_version),
                 db_text(facts->slot), db_blob(facts->image_sha256, 32),
-                db_blob(facts->file_sha256, 32), db_blob(facts->idle_file_sha256, 32),
+                db_blob(facts->file_sha256, 32), db_blob(facts->staged_file_sha256, 32),
                 db_int(facts->counter), db_int(facts->progress), db_int(facts->chip_id),
                 db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
                 db_int(facts->free_heap), db_int(facts->secure_version),
                 db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
                 db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
-                db_int(facts->floor), db_blob(facts->deploy_keys, 16), db_int(facts->unwatched)));
+                db_int(facts->rollback_floor), db_blob(facts->deploy_keys, 16),
+                db_int(facts->unwatched)));
 }
 
 /* What one device says, copied: rows are written without the lock. */
@@ -168,7 +170,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     device->id = db_column_int(rows, 0);
     db_column_blob(rows, 1, device->device_id, 16);
     db_column_blob(rows, 2, device->token_sha256, 32);
-    device->not_told_rollout = (uint32_t)db_column_int(rows, 3);
+    device->not_offered_rollout = (uint32_t)db_column_int(rows, 3);
     int64_t product = db_column_int(rows, 4);
     for (device->product = fleet->catalogue.products;
          device->product && device->product->id != product;)
@@ -186,7 +188,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 15, facts->slot, sizeof facts->slot);
     db_column_blob(rows, 16, facts->image_sha256, 32);
     db_column_blob(rows, 17, facts->file_sha256, 32);
-    db_column_blob(rows, 18, facts->idle_file_sha256, 32);
+    db_column_blob(rows, 18, facts->staged_file_sha256, 32);
     facts->counter = (uint32_t)db_column_int(rows, 19);
     facts->progress = (uint32_t)db_column_int(rows, 20);
     facts->chip_id = (uint16_t)db_column_int(rows, 21);
@@ -201,7 +203,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->fresh_age_s = (uint32_t)db_column_int(rows, 30);
     facts->reset = (enum godwit_reset)db_column_int(rows, 31);
     facts->on_trial = db_column_int(rows, 32);
-    facts->floor = (uint32_t)db_column_int(rows, 33);
+    facts->rollback_floor = (uint32_t)db_column_int(rows, 33);
     db_column_blob(rows, 34, facts->deploy_keys, 16);
     facts->unwatched = db_column_int(rows, 35);
     fleet_reserve_device(fleet);

@@ -21,19 +21,19 @@ const char *event_kind_name(enum event_kind kind)
 
 const char *event_sentence(const struct event *event)
 {
-    if (event->kind == EVENT_NOT_TOLD) return decision_sentence_by_id(event->detail);
+    if (event->kind == EVENT_NOT_OFFERED) return decision_sentence_by_id(event->detail);
     if (event->reason) return godwit_reason_sentence(event->reason);
     return event->kind < EVENT_KIND_COUNT ? KINDS[event->kind].sentence : "";
 }
 
 const char *event_reason_id(const struct event *event)
 {
-    return event->kind == EVENT_NOT_TOLD ? event->detail : godwit_reason_id(event->reason);
+    return event->kind == EVENT_NOT_OFFERED ? event->detail : godwit_reason_id(event->reason);
 }
 
 const char *event_detail(const struct event *event)
 {
-    return event->kind == EVENT_NOT_TOLD ? "" : event->detail;
+    return event->kind == EVENT_NOT_OFFERED ? "" : event->detail;
 }
 
 godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[static 16],
@@ -41,8 +41,8 @@ godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[stat
 {
     char mac[13];
     godwit_hex_encode(device_id, 6, mac);
-    LOG(INFO, "device_event", "device=%s kind=%s version=\"%s\" reason=%s", mac,
-        event_kind_name(event->kind), event->version, event_reason_id(event));
+    GODWIT_LOG(INFO, "device_event", "device=%s kind=%s version=\"%s\" reason=%s", mac,
+               event_kind_name(event->kind), event->version, event_reason_id(event));
     return db_run(db,
                   "insert into events (org, device, time, kind, stage, reason, version, detail)"
                   " values ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -7,7 +7,7 @@
 /* name, text id (JSON, CLI), what happened where no reason says more. The order stands in SQL. */
 #define EVENT_KINDS(X)                                                                      \
     X(ENROLLED, "enrolled", "it joined with a claim token")                                 \
-    X(TOLD, "told", "it is told to install this version")                                   \
+    X(OFFERED, "offered", "it is told to install this version")                             \
     X(CONFIRMED, "confirmed", "it runs this version and has confirmed it")                  \
     X(FAILED, "failed", "it did not take this version")                                     \
     X(AGAIN, "again", "it did not take this version yet and is offered it again")           \
@@ -18,7 +18,7 @@
     X(NOTICE, "notice", "it noticed something that is no install")                          \
     X(ACCEPTED, "accepted", "an operator let another token in; the one before is void")     \
     X(REJECTED, "rejected", "an operator sent another token away")                          \
-    X(NOT_TOLD, "not-told", "it is not told to install this version")
+    X(NOT_OFFERED, "not-offered", "it is not told to install this version")
 
 #define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
 enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
@@ -36,7 +36,7 @@ struct event {
 const char *event_kind_name(enum event_kind kind);
 /* What happened, for a person: the reason's sentence, else the kind's. */
 const char *event_sentence(const struct event *event);
-/* Text id of the reason. NOT_TOLD has one of decide.h, which stands in its detail. */
+/* Text id of the reason. NOT_OFFERED has one of decide.h, which stands in its detail. */
 const char *event_reason_id(const struct event *event);
 /* The device's own words, or what more there is to say. */
 const char *event_detail(const struct event *event);

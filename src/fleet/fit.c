@@ -1,4 +1,5 @@
-/* As the agent judges it (agent/verify.c), so that nothing is offered that would be refused. */
+/* As the agent judges it (agent/check_image.c), so that nothing is offered that would be refused.
+ */
 #include "fleet/fit.h"
 
 static bool allows_revision(const struct image *image, uint16_t revision)

@@ -1,4 +1,5 @@
-/* Which image of a release fits a device: chip, revisions and hardware. Pure; trust is bridge.h. */
+/* Which image of a release fits a device: chip, revisions and hardware. Pure; trust is
+ * upgrade_path.h. */
 #pragma once
 
 #include "fleet/decision_reason.h"

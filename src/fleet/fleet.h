@@ -7,7 +7,7 @@
  *   - only the writer thread calls what changes a `struct db`, inside its transaction; it may read
  *     without the lock what only it changes (all but the facts of devices and what is soft);
  *   - what a transaction changed is `uncommitted` until fleet_committed; a device touched by it is
- *     answered through the writer too, so no answer leaves ahead of the commit it stands on;
+ *     answered through the writer too, so no reply leaves ahead of the commit it stands on;
  *   - a transaction that changed more than soft facts and failed is followed by fleet_load: memory
  *     is the database's again. Every pointer into the fleet is void then, so none is kept over the
  *     end of a transaction, nor without the lock by another thread than the writer. */

@@ -21,7 +21,7 @@ static void load_product(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 1, product->name, sizeof product->name);
     db_column_blob(rows, 2, product->product_id, 16);
     product->open = db_column_int(rows, 3);
-    product_seed(product);
+    product_initial_policy(product);
     product->next = fleet->catalogue.products;
     fleet->catalogue.products = product;
 }
@@ -45,9 +45,9 @@ static struct release *release_by_row(const struct fleet *fleet, int64_t id)
 static void load_key(struct fleet *fleet, const struct db_rows *rows)
 {
     struct product *product = product_by_row(fleet, db_column_int(rows, 0));
-    struct godwit_policy *seed = product ? &product->seed : NULL;
-    if (seed && seed->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
-        db_column_blob(rows, 1, seed->image_keys[seed->image_keys_count++], 32);
+    struct godwit_policy *initial_policy = product ? &product->initial_policy : NULL;
+    if (initial_policy && initial_policy->image_keys_count < GODWIT_POLICY_IMAGE_KEYS_MAX)
+        db_column_blob(rows, 1, initial_policy->image_keys[initial_policy->image_keys_count++], 32);
 }
 
 static void load_release(struct fleet *fleet, const struct db_rows *rows)
@@ -108,7 +108,7 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
     rollout->id = (uint32_t)db_column_int(rows, 0);
     rollout->release = release_by_row(fleet, db_column_int(rows, 1));
-    rollout->picks = db_column_int(rows, 2);
+    rollout->is_targeted = db_column_int(rows, 2);
     rollout->created_s = db_column_int(rows, 3);
     rollout->allow_downgrade = db_column_int(rows, 4);
     rollout_link(fleet, rollout);
@@ -124,7 +124,7 @@ static void load_claim(struct fleet *fleet, const struct db_rows *rows)
     index_add(&fleet->claims_by_digest, claim);
 }
 
-static void load_mark(struct fleet *fleet, const struct db_rows *rows)
+static void load_entry(struct fleet *fleet, const struct db_rows *rows)
 {
     fleet->sequence_mark = (uint64_t)db_column_int(rows, 0);
 }
@@ -142,10 +142,11 @@ static const struct {
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",
      load_file},
-    {"select id, release, picks, created, allow_downgrade from rollouts order by id", load_rollout},
+    {"select id, release, is_targeted, created, allow_downgrade from rollouts order by id",
+     load_rollout},
     {DEVICE_LOAD_SQL, device_load},
     {PENDING_LOAD_SQL, pending_load},
-    {"select d.device_id, m.rollout, m.told_number, m.state, m.reason from members m"
+    {"select d.device_id, m.rollout, m.offer_number, m.state, m.reason from members m"
      " join devices d on d.id = m.device order by m.rollout",
      device_load_member},
     {"select d.device_id, f.image_sha256 from failed_images f join devices d on d.id = f.device"
@@ -153,7 +154,7 @@ static const struct {
      device_load_failed_image},
     {"select claim_sha256, product, count_max, used_count from claims", load_claim},
     {ACCOUNT_LOAD_SQL, account_load_token},
-    {"select mark from sequence_mark", load_mark},
+    {"select mark from sequence_mark", load_entry},
 };
 
 static godwit_err load_table(struct fleet *fleet, struct db *db, const char *sql, row_fn *load)

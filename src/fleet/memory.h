@@ -11,11 +11,12 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
 
 /* The columns that device_load reads, in its order. */
 #define DEVICE_LOAD_SQL                                                                           \
-    "select id, device_id, token_sha256, not_told_rollout, product, last_seen, outcome_id,"       \
+    "select id, device_id, token_sha256, not_offered_rollout, product, last_seen, outcome_id,"    \
     " outcome_stage, outcome_reason, outcome_file, known_image, agent_version, project, version," \
-    " idf_version, slot, image_sha256, file_sha256, idle_file_sha256, counter, progress,"         \
+    " idf_version, slot, image_sha256, file_sha256, staged_file_sha256, counter, progress,"       \
     " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \
-    " hardware_revision, checkins, boots, fresh_age, reset, on_trial, floor, deploy_keys,"        \
+    " hardware_revision, checkins, boots, fresh_age, reset, on_trial, rollback_floor, "           \
+    "deploy_keys,"                                                                                \
     " unwatched from devices order by id"
 
 /* Room for one more device, made without the lock where it takes long. Writer. */
@@ -27,8 +28,8 @@ void rollout_link(struct fleet *fleet, struct rollout *rollout);
 /* Takes it away; no device is in it any more. Lock held. */
 void rollout_unlink(struct fleet *fleet, struct rollout *rollout);
 
-/* The seed policy of a product whose name, kind and image keys are known. */
-void product_seed(struct product *product);
+/* The initial policy of a product whose name, kind and image keys are known. */
+void product_initial_policy(struct product *product);
 
 void device_load(struct fleet *fleet, const struct db_rows *rows);
 void device_load_member(struct fleet *fleet, const struct db_rows *rows);
@@ -45,5 +46,5 @@ void device_guard(struct device *device, const uint8_t digest[static 32]);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
 /* A new member at its place in the device's list, counted; lock held. */
-struct member *member_add(struct device *device, struct rollout *rollout, uint32_t told_number,
+struct member *member_add(struct device *device, struct rollout *rollout, uint32_t offer_number,
                           enum member_state state, uint32_t reason);

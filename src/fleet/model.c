@@ -58,6 +58,7 @@ const struct rollout *device_rollout(const struct device *device)
 
 const char *member_state_name(enum member_state state)
 {
-    static const char *const NAMES[] = {"waiting", "undecided", "good", "failed", "superseded"};
+    static const char *const NAMES[] = {"queued", "in-progress", "succeeded", "failed",
+                                        "superseded"};
     return NAMES[state];
 }

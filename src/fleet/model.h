@@ -8,7 +8,7 @@
 #include "formats/policy.h"
 #include "formats/sigblock.h"
 
-#define FLEET_UNDECIDED_MAX 10     /* devices of one rollout told and not decided */
+#define FLEET_IN_PROGRESS_MAX 10   /* devices of one rollout told and not decided */
 #define FLEET_IMAGES_MAX 64        /* of one release */
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_DEPLOY_KEYS_MAX 8
@@ -19,12 +19,13 @@ struct product {
     uint8_t product_id[16];
     bool open;
     size_t devices_count;
-    struct godwit_policy seed; /* what a device obeys whose image has no P1; no deploy keys in it */
-    struct rollout *rollout;   /* the newest that is for all of its devices, or NULL */
+    struct godwit_policy
+        initial_policy;      /* what a device obeys whose image has no P1; no deploy keys in it */
+    struct rollout *rollout; /* the newest that is for all of its devices, or NULL */
     struct product *next;
 };
 
-/* What a device judges a file by (bridge.h). */
+/* What a device judges a file by (upgrade_path.h). */
 struct image_trust {
     bool is_known; /* false: taken by a server that did not look yet; the device alone judges */
     bool has_policy;
@@ -59,16 +60,16 @@ struct rollout {
     uint32_t id;
     struct release *release;
     int64_t created_s;
-    bool picks; /* only the devices on its list; else all of the product */
+    bool is_targeted; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
-    uint32_t members_count, told_count, good_count, failed_count, undecided_count;
+    uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
     struct rollout *next; /* newest first, so by falling id */
 };
 
 enum member_state {
     MEMBER_SELECTED, /* on the list, not told */
-    MEMBER_UNDECIDED,
-    MEMBER_GOOD,
+    MEMBER_IN_PROGRESS,
+    MEMBER_SUCCEEDED,
     MEMBER_FAILED,
     MEMBER_SUPERSEDED,
     MEMBER_STATE_COUNT
@@ -77,7 +78,7 @@ enum member_state {
 /* One device in one rollout. */
 struct member {
     struct rollout *rollout;
-    uint32_t told_number; /* 1 …; 0: not told */
+    uint32_t offer_number; /* 1 …; 0: not told */
     enum member_state state;
     uint32_t reason;     /* godwit_reason of a failure */
     struct member *next; /* newest rollout first, so by falling id */
@@ -86,11 +87,11 @@ struct member {
 /* What the device said last; soft: flushed every few seconds. */
 struct device_facts {
     char agent_version[17], project[33], version[33], idf_version[33], slot[17];
-    uint8_t image_sha256[32], file_sha256[32], idle_file_sha256[32];
+    uint8_t image_sha256[32], file_sha256[32], staged_file_sha256[32];
     uint32_t counter, progress;
     uint16_t chip_id, chip_revision;
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
-    uint32_t checkins, boots, fresh_age_s, floor;
+    uint32_t checkins, boots, fresh_age_s, rollback_floor;
     uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
     enum godwit_reset reset;
     bool on_trial, unwatched;
@@ -109,8 +110,9 @@ struct device {
     size_t failed_images_count;
     uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
     struct member *members;
-    uint32_t not_told_rollout; /* its history says why it is unfit for this one; 0: none */
-    uint64_t changed_in;       /* transaction that last touched it */
+    uint32_t
+        not_offered_rollout; /* its history says why it is incompatible for this one; 0: none */
+    uint64_t changed_in;     /* transaction that last touched it */
     /* what it was answered last, since the start; for the log alone */
     bool is_answered;
     uint32_t answered_reason, answered_rollout;

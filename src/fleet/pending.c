@@ -56,7 +56,7 @@ static godwit_err make_room(struct fleet *fleet, struct db *db, struct device *d
     size_t count = 0;
     for (struct pending_token **at = &device->pending; *at; at = &(*at)->next, count++)
         last = at;
-    *has_room_out = count < PENDING_MAX || (*last)->asked_s + PENDING_KEEP_S <= now_s;
+    *has_room_out = count < PENDING_MAX || (*last)->requested_s + PENDING_KEEP_S <= now_s;
     if (count < PENDING_MAX || !*has_room_out) return GODWIT_OK;
     struct pending_token *oldest = *last;
     godwit_err err =
@@ -70,26 +70,27 @@ static godwit_err make_room(struct fleet *fleet, struct db *db, struct device *d
 }
 
 godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
-                        const struct pending_token *asks, bool *is_rejected_out)
+                        const struct pending_token *candidate, bool *is_rejected_out)
 {
-    const struct pending_token *known = find(device, asks->token_sha256);
+    const struct pending_token *known = find(device, candidate->token_sha256);
     *is_rejected_out = known && known->is_rejected;
     if (known) return GODWIT_OK;
     bool has_room;
-    godwit_err err = make_room(fleet, db, device, asks->asked_s, &has_room);
+    godwit_err err = make_room(fleet, db, device, candidate->requested_s, &has_room);
     if (err || !has_room) return err;
     int64_t id;
     err = db_run_returning(
         db,
-        "insert into pending_tokens (org, device, product, token_sha256, asked, version)"
+        "insert into pending_tokens (org, device, product, token_sha256, requested, version)"
         " values ($1, $2, $3, $4, $5, $6) returning id",
-        DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(asks->product->id),
-                db_blob(asks->token_sha256, 32), db_int(asks->asked_s), db_text(asks->version)),
+        DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(candidate->product->id),
+                db_blob(candidate->token_sha256, 32), db_int(candidate->requested_s),
+                db_text(candidate->version)),
         &id);
-    if (!err) err = add_event(db, device, EVENT_CONFLICT, asks, asks->asked_s);
+    if (!err) err = add_event(db, device, EVENT_CONFLICT, candidate, candidate->requested_s);
     if (err) return err;
     struct pending_token *token = fleet_alloc(sizeof *token);
-    *token = *asks;
+    *token = *candidate;
     token->id = id;
     fleet_lock(fleet);
     token->next = device->pending;
@@ -100,7 +101,7 @@ godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *devic
 
 /* ---- choosing ---- */
 
-static const struct pending_token *find_mark(const struct device *device, const uint8_t *mark)
+static const struct pending_token *find_entry(const struct device *device, const uint8_t *mark)
 {
     const struct pending_token *token = pending_newest(device);
     while (token && memcmp(token->token_sha256, mark, PENDING_MARK_SIZE))
@@ -134,7 +135,8 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
     godwit_err err = db_run(
         db,
         "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
-        " outcome_reason = 0, outcome_file = null, known_image = null, not_told_rollout = 0 where "
+        " outcome_reason = 0, outcome_file = null, known_image = null, not_offered_rollout = 0 "
+        "where "
         "id = $1",
         DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
     if (!err)
@@ -175,7 +177,7 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     memset(device->known_image, 0, sizeof device->known_image);
     device->failed_images_count = 0;
     device->is_answered = false;
-    device->not_told_rollout = 0;
+    device->not_offered_rollout = 0;
     device->changed_in = fleet->transaction;
     for (struct member *member = device->members; member; member = member->next)
         if (member->state != MEMBER_SUPERSEDED) member_set(member, MEMBER_SELECTED, 0);
@@ -187,7 +189,7 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
                           const uint8_t mark[static PENDING_MARK_SIZE], int64_t now_s,
                           enum pending_result *result_out)
 {
-    const struct pending_token *token = find_mark(device, mark);
+    const struct pending_token *token = find_entry(device, mark);
     *result_out = PENDING_NONE;
     if (!token) return GODWIT_OK;
     *result_out = PENDING_OLDER;
@@ -208,7 +210,7 @@ godwit_err pending_reject(struct fleet *fleet, struct db *db, struct device *dev
                           const uint8_t mark[static PENDING_MARK_SIZE], int64_t now_s,
                           enum pending_result *result_out)
 {
-    const struct pending_token *waits = find_mark(device, mark);
+    const struct pending_token *waits = find_entry(device, mark);
     *result_out = waits ? PENDING_DONE : PENDING_NONE;
     if (!waits) return GODWIT_OK;
     godwit_err err = db_run(db, "update pending_tokens set is_rejected = 1 where id = $1",
@@ -236,7 +238,7 @@ void pending_load(struct fleet *fleet, const struct db_rows *rows)
     token->id = db_column_int(rows, 1);
     token->product = product;
     db_column_blob(rows, 3, token->token_sha256, sizeof token->token_sha256);
-    token->asked_s = db_column_int(rows, 4);
+    token->requested_s = db_column_int(rows, 4);
     db_column_text(rows, 5, token->version, sizeof token->version);
     token->is_rejected = db_column_int(rows, 6);
     token->next = device->pending;

@@ -12,7 +12,7 @@ struct pending_token {
     int64_t id;
     uint8_t token_sha256[32];
     struct product *product; /* of the claim that it came with */
-    int64_t asked_s;         /* for the first time */
+    int64_t requested_s;     /* for the first time */
     char version[33];        /* what it said it runs */
     bool is_rejected;
     struct pending_token *next; /* who asked last comes first */
@@ -25,7 +25,8 @@ const struct pending_token *pending_next(const struct pending_token *token);
 /* Keeps a token that is new, with a line in the device's history; a full list, and a token that is
  * known, change nothing. is_rejected_out: an operator has sent it away. Writer. */
 GODWIT_MUST_USE godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
-                                        const struct pending_token *asks, bool *is_rejected_out);
+                                        const struct pending_token *candidate,
+                                        bool *is_rejected_out);
 
 enum pending_result {
     PENDING_DONE,
@@ -45,8 +46,8 @@ GODWIT_MUST_USE godwit_err pending_reject(struct fleet *fleet, struct db *db, st
                                           int64_t now_s, enum pending_result *result_out);
 
 /* Reading at start, and the end. */
-#define PENDING_LOAD_SQL                                                                     \
-    "select d.device_id, p.id, p.product, p.token_sha256, p.asked, p.version, p.is_rejected" \
+#define PENDING_LOAD_SQL                                                                         \
+    "select d.device_id, p.id, p.product, p.token_sha256, p.requested, p.version, p.is_rejected" \
     " from pending_tokens p join devices d on d.id = p.device order by p.id"
 void pending_load(struct fleet *fleet, const struct db_rows *rows);
 void pending_free(struct device *device);

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "fleet/bridge.h"
 #include "fleet/memory.h"
+#include "fleet/upgrade_path.h"
 
 static struct release *exact(const struct fleet *fleet, const struct product *product,
                              const char *version, uint32_t counter)
@@ -20,21 +20,21 @@ static struct release *exact(const struct fleet *fleet, const struct product *pr
 /* ---- whom a file could be for ---- */
 
 /* As a device judges it that stands there; its counter is its own affair. */
-static enum godwit_reason judge_at(const struct bridge_place *place, const struct upload *upload)
+static enum godwit_reason check_at(const struct upgrade_point *point, const struct upload *upload)
 {
-    struct bridge_place there = *place;
+    struct upgrade_point there = *point;
     there.counter = there.secure_version = 0;
-    if (there.floor > upload->counter) there.floor = upload->counter;
-    return bridge_judge(&there, &upload->image, upload->counter, true);
+    if (there.rollback_floor > upload->counter) there.rollback_floor = upload->counter;
+    return upgrade_check(&there, &upload->image, upload->counter, true);
 }
 
-/* Against the seed and each release that went out: whether any device could take the file.
- * latest_out: what devices say that run the newest of them. */
+/* Against the initial policy and each release that went out: whether any device could take the
+ * file. latest_out: what devices say that run the newest of them. */
 static bool is_for_somebody(const struct fleet *fleet, const struct product *product,
                             const struct upload *upload, enum godwit_reason *latest_out)
 {
-    const struct bridge_place seed = {.policy = &product->seed};
-    bool is_taken = (*latest_out = judge_at(&seed, upload)) == GODWIT_REASON_NONE;
+    const struct upgrade_point initial_policy = {.policy = &product->initial_policy};
+    bool is_taken = (*latest_out = check_at(&initial_policy, upload)) == GODWIT_REASON_NONE;
     const struct release *newest = NULL;
     for (const struct release *release = fleet->catalogue.releases; release;
          release = release->next) {
@@ -42,8 +42,8 @@ static bool is_for_somebody(const struct fleet *fleet, const struct product *pro
         for (size_t i = 0; i < release->images_count; i++) {
             const struct image *image = &release->images[i];
             if (image->chip_id != upload->image.chip_id) continue;
-            const struct bridge_place place = bridge_after(&seed, image);
-            enum godwit_reason reason = judge_at(&place, upload);
+            const struct upgrade_point point = upgrade_after(&initial_policy, image);
+            enum godwit_reason reason = check_at(&point, upload);
             is_taken |= reason == GODWIT_REASON_NONE;
             if (newest && newest->counter >= release->counter) continue;
             newest = release;
@@ -54,18 +54,19 @@ static bool is_for_somebody(const struct fleet *fleet, const struct product *pro
 }
 
 /* What a product that this file makes would ask: its signers, of which one is enough. */
-static void seed_of(const struct upload *upload, struct godwit_policy *seed_out)
+static void initial_policy_of(const struct upload *upload, struct godwit_policy *initial_out)
 {
     const struct image_trust *trust = &upload->image.trust;
-    *seed_out = (struct godwit_policy){.image_keys_count = trust->keys_count};
-    memcpy(seed_out->image_keys, trust->keys, sizeof trust->keys);
+    *initial_out = (struct godwit_policy){.image_keys_count = trust->keys_count};
+    memcpy(initial_out->image_keys, trust->keys, sizeof trust->keys);
 }
 
-void product_seed(struct product *product)
+void product_initial_policy(struct product *product)
 {
-    product->seed.threshold = product->open ? 0 : 1;
-    product->seed.flags = product->open ? GODWIT_POLICY_OPEN : 0;
-    memcpy(product->seed.product_id, product->product_id, sizeof product->seed.product_id);
+    product->initial_policy.threshold = product->open ? 0 : 1;
+    product->initial_policy.flags = product->open ? GODWIT_POLICY_OPEN : 0;
+    memcpy(product->initial_policy.product_id, product->product_id,
+           sizeof product->initial_policy.product_id);
 }
 
 /* ---- rows ---- */
@@ -84,8 +85,8 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
                            DB_ARGS(db_text(FLEET_ORG), db_text(made.name),
                                    db_blob(made.product_id, 16), db_int(made.open), db_int(now_s)),
                            &made.id);
-    seed_of(upload, &made.seed);
-    product_seed(&made);
+    initial_policy_of(upload, &made.initial_policy);
+    product_initial_policy(&made);
     for (size_t i = 0; i < trust->keys_count && !err; i++)
         err = db_run(db, "insert into image_keys (org, product, key_digest) values ($1, $2, $3)",
                      DB_ARGS(db_text(FLEET_ORG), db_int(made.id), db_blob(trust->keys[i], 32)));
@@ -171,7 +172,7 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
                           db_int(image->file_size), db_int(now_s)));
 }
 
-static void keep_in_memory(struct fleet *fleet, struct release *release, struct image *place,
+static void keep_in_memory(struct fleet *fleet, struct release *release, struct image *point,
                            const struct image *image)
 {
     fleet_lock(fleet);
@@ -183,32 +184,32 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
     file->image_id = image->id;
     file->size = image->file_size;
     if (!known) index_add(&fleet->catalogue.files_by_digest, file);
-    if (place)
-        index_remove(&fleet->catalogue.images_by_digest, place);
+    if (point)
+        index_remove(&fleet->catalogue.images_by_digest, point);
     else
-        place = &release->images[release->images_count++];
-    *place = *image;
-    index_add(&fleet->catalogue.images_by_digest, place);
+        point = &release->images[release->images_count++];
+    *point = *image;
+    index_add(&fleet->catalogue.images_by_digest, point);
     fleet_unlock(fleet);
 }
 
 /* What is known of the place the file would take. */
-struct place {
+struct point {
     struct product *product;
     struct release *release;
     struct image *image; /* of the same chip, revisions and hardware */
     bool same_image;
 };
 
-static struct place find_place(const struct fleet *fleet, const struct upload *upload)
+static struct point find_place(const struct fleet *fleet, const struct upload *upload)
 {
-    struct place place = {.product = product_find(&fleet->catalogue, upload->product)};
-    if (place.product)
-        place.release = exact(fleet, place.product, upload->version, upload->counter);
-    if (place.release) place.image = same_target(place.release, &upload->image);
-    if (place.image)
-        place.same_image = !memcmp(place.image->image_sha256, upload->image.image_sha256, 32);
-    return place;
+    struct point point = {.product = product_find(&fleet->catalogue, upload->product)};
+    if (point.product)
+        point.release = exact(fleet, point.product, upload->version, upload->counter);
+    if (point.release) point.image = same_target(point.release, &upload->image);
+    if (point.image)
+        point.same_image = !memcmp(point.image->image_sha256, upload->image.image_sha256, 32);
+    return point;
 }
 
 /* A file with fewer signatures than the one it replaces could leave a device behind that trusts
@@ -225,45 +226,45 @@ static bool keeps_keys(const struct image_trust *old, const struct image_trust *
 }
 
 /* Whether a device could ever take it. An unknown product is made by its first signed file. */
-static struct upload_verdict judge_trust(const struct fleet *fleet, const struct place *place,
+static struct upload_verdict check_trust(const struct fleet *fleet, const struct point *point,
                                          const struct upload *upload)
 {
     struct upload_verdict verdict = {.result = UPLOAD_ADDED};
     struct product made = {.open = upload->image.trust.keys_count == 0};
-    if (!place->product && made.open && !upload->open) {
+    if (!point->product && made.open && !upload->open) {
         verdict.reason = GODWIT_REASON_UNSIGNED;
-    } else if (!place->product) {
-        seed_of(upload, &made.seed);
-        product_seed(&made);
-        const struct bridge_place seed = {.policy = &made.seed};
-        verdict.reason = judge_at(&seed, upload);
+    } else if (!point->product) {
+        initial_policy_of(upload, &made.initial_policy);
+        product_initial_policy(&made);
+        const struct upgrade_point initial_policy = {.policy = &made.initial_policy};
+        verdict.reason = check_at(&initial_policy, upload);
     } else {
-        if (is_for_somebody(fleet, place->product, upload, &verdict.reason)) return verdict;
+        if (is_for_somebody(fleet, point->product, upload, &verdict.reason)) return verdict;
     }
     if (verdict.reason) verdict.result = UPLOAD_REFUSED;
     return verdict;
 }
 
-static struct upload_verdict judge(const struct fleet *fleet, const struct place *place,
+static struct upload_verdict check(const struct fleet *fleet, const struct point *point,
                                    const struct upload *upload)
 {
-    struct upload_verdict verdict = judge_trust(fleet, place, upload);
+    struct upload_verdict verdict = check_trust(fleet, point, upload);
     if (verdict.result != UPLOAD_ADDED) return verdict;
     const struct release *other = release_find(&fleet->catalogue, upload->product, upload->version);
-    if (!place->release && other) {
+    if (!point->release && other) {
         verdict.result = UPLOAD_OTHER_COUNTER;
         verdict.counter = other->counter;
         verdict.is_frozen = other->frozen;
     }
-    if (!place->release) return verdict;
-    const struct image *old = place->image;
-    bool is_full = !old && place->release->images_count == FLEET_IMAGES_MAX;
-    if (place->same_image && !memcmp(old->file_sha256, upload->image.file_sha256, 32))
-        verdict.result = UPLOAD_ALREADY;
-    else if (place->same_image && place->release->frozen &&
+    if (!point->release) return verdict;
+    const struct image *old = point->image;
+    bool is_full = !old && point->release->images_count == FLEET_IMAGES_MAX;
+    if (point->same_image && !memcmp(old->file_sha256, upload->image.file_sha256, 32))
+        verdict.result = UPLOAD_EXISTED;
+    else if (point->same_image && point->release->frozen &&
              !keeps_keys(&old->trust, &upload->image.trust))
         verdict.result = UPLOAD_FEWER_KEYS;
-    else if (!place->same_image && place->release->frozen)
+    else if (!point->same_image && point->release->frozen)
         verdict.result = UPLOAD_FROZEN;
     else if (is_full)
         verdict.result = UPLOAD_FULL;
@@ -273,19 +274,19 @@ static struct upload_verdict judge(const struct fleet *fleet, const struct place
 godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *upload,
                        int64_t now_s, struct upload_verdict *verdict_out)
 {
-    struct place place = find_place(fleet, upload);
-    *verdict_out = judge(fleet, &place, upload);
+    struct point point = find_place(fleet, upload);
+    *verdict_out = check(fleet, &point, upload);
     if (verdict_out->result != UPLOAD_ADDED) return GODWIT_OK;
 
     godwit_err err = GODWIT_OK;
     struct image image = upload->image;
-    image.id = place.image ? place.image->id : 0;
-    verdict_out->created = !place.product;
-    if (!place.product) err = make_product(fleet, db, upload, now_s, &place.product);
-    if (!err && !place.release)
-        err = make_release(fleet, db, place.product, upload, now_s, &place.release);
-    image.release = place.release;
-    if (!err) err = write_image(db, place.release, &image, now_s);
-    if (!err) keep_in_memory(fleet, place.release, place.image, &image);
+    image.id = point.image ? point.image->id : 0;
+    verdict_out->created = !point.product;
+    if (!point.product) err = make_product(fleet, db, upload, now_s, &point.product);
+    if (!err && !point.release)
+        err = make_release(fleet, db, point.product, upload, now_s, &point.release);
+    image.release = point.release;
+    if (!err) err = write_image(db, point.release, &image, now_s);
+    if (!err) keep_in_memory(fleet, point.release, point.image, &image);
     return err;
 }

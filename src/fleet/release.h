@@ -3,7 +3,7 @@
 
 #include "fleet/fleet.h"
 
-/* What the intake found out about one file. */
+/* What the upload found out about one file. */
 struct upload {
     const char *product; /* name */
     bool open;           /* make the product an open one where it is new */
@@ -14,7 +14,7 @@ struct upload {
 
 enum upload_result {
     UPLOAD_ADDED,
-    UPLOAD_ALREADY,
+    UPLOAD_EXISTED,
     UPLOAD_REFUSED,    /* as every device of the product would; the reason says why */
     UPLOAD_FEWER_KEYS, /* of a frozen release's image; devices may stand on the key that is gone */
     UPLOAD_FROZEN,

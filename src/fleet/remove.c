@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fleet/bridge.h"
 #include "fleet/decide.h"
 #include "fleet/event.h"
 #include "fleet/fit.h"
 #include "fleet/memory.h"
+#include "fleet/upgrade_path.h"
 
 /* ---- may it go ---- */
 
@@ -41,12 +41,12 @@ static bool is_needed_by(const struct fleet *fleet, const struct device *device,
     const struct image *first;
     enum decision_reason reason;
     if (device->product != release->product || !decision.rollout) return false;
-    struct bridge_trip trip = {.device = device,
-                               .allow_downgrade = decision.rollout->allow_downgrade};
-    trip.target = fit_image(decision.rollout->release, &device->facts, &reason);
-    if (!trip.target || bridge_plan(&fleet->catalogue, &trip, &first) < 2) return false;
-    trip.without = release;
-    return bridge_plan(&fleet->catalogue, &trip, &first) == 0;
+    struct upgrade_query query = {.device = device,
+                                  .allow_downgrade = decision.rollout->allow_downgrade};
+    query.target = fit_image(decision.rollout->release, &device->facts, &reason);
+    if (!query.target || upgrade_plan(&fleet->catalogue, &query, &first) < 2) return false;
+    query.without = release;
+    return upgrade_plan(&fleet->catalogue, &query, &first) == 0;
 }
 
 typedef bool device_test(const struct fleet *fleet, const struct device *device,
@@ -87,7 +87,7 @@ static bool is_needed_from(const struct fleet *fleet, const struct release *rele
                            const struct image *target, const struct image *runs)
 {
     struct device device = {.product = release->product};
-    struct bridge_trip trip = {.device = &device, .target = target};
+    struct upgrade_query query = {.device = &device, .target = target};
     const struct image *first;
     device.facts.chip_id = target->chip_id;
     device.facts.chip_revision = target->revision_min;
@@ -99,9 +99,9 @@ static bool is_needed_from(const struct fleet *fleet, const struct release *rele
         device.facts.counter = runs->release->counter;
         device.facts.secure_version = runs->secure_version;
     }
-    if (bridge_plan(&fleet->catalogue, &trip, &first) < 2) return false;
-    trip.without = release;
-    return bridge_plan(&fleet->catalogue, &trip, &first) == 0;
+    if (upgrade_plan(&fleet->catalogue, &query, &first) < 2) return false;
+    query.without = release;
+    return upgrade_plan(&fleet->catalogue, &query, &first) == 0;
 }
 
 static bool is_needed_to(const struct fleet *fleet, const struct release *release,
@@ -130,9 +130,9 @@ static godwit_err count_takers(struct db *db, const struct release *release, int
         " where r.release = $1 and m.state in ($2, $3))"
         " + (select count(*) from events e join devices d on d.id = e.device where d.product = $4"
         " and (e.detail = $5 or (e.version = $6 and e.kind not in ($7, $8, $9))))",
-        DB_ARGS(db_int(release->id), db_int(MEMBER_UNDECIDED), db_int(MEMBER_GOOD),
+        DB_ARGS(db_int(release->id), db_int(MEMBER_IN_PROGRESS), db_int(MEMBER_SUCCEEDED),
                 db_int(release->product->id), db_text(over), db_text(release->version),
-                db_int(EVENT_TOLD), db_int(EVENT_NOT_TOLD), db_int(EVENT_FAILED)));
+                db_int(EVENT_OFFERED), db_int(EVENT_NOT_OFFERED), db_int(EVENT_FAILED)));
     if (!err) err = db_next(&rows);
     if (!err) *count_out = db_column_int(&rows, 0);
     db_rows_close(&rows);
@@ -151,18 +151,18 @@ static bool is_spare(struct fleet *fleet, const struct release *release)
     return !is_needed;
 }
 
-static godwit_err judge_change(struct fleet *fleet, struct db *db, const struct release *release,
+static godwit_err check_change(struct fleet *fleet, struct db *db, const struct release *release,
                                struct remove_verdict *verdict)
 {
     int64_t takers = 0;
     verdict->result = REMOVE_DONE;
-    if (!bridge_changes_trust(&fleet->catalogue, release)) return GODWIT_OK;
+    if (!upgrade_changes_trust(&fleet->catalogue, release)) return GODWIT_OK;
     godwit_err err = count_takers(db, release, &takers);
     if (!err && (takers || !is_spare(fleet, release))) verdict->result = REMOVE_CHANGED;
     return err;
 }
 
-static godwit_err judge(struct fleet *fleet, struct db *db, const struct release *release,
+static godwit_err check(struct fleet *fleet, struct db *db, const struct release *release,
                         struct remove_verdict *verdict)
 {
     verdict->result = REMOVE_IN_USE;
@@ -171,7 +171,7 @@ static godwit_err judge(struct fleet *fleet, struct db *db, const struct release
     verdict->result = REMOVE_NEEDED;
     count_devices(fleet, release, is_needed_by, verdict);
     if (verdict->devices_count) return GODWIT_OK;
-    return judge_change(fleet, db, release, verdict);
+    return check_change(fleet, db, release, verdict);
 }
 
 /* ---- rows ---- */
@@ -261,7 +261,7 @@ godwit_err release_remove(struct fleet *fleet, struct db *db, struct release *re
                           struct remove_verdict *verdict_out)
 {
     *verdict_out = (struct remove_verdict){0};
-    godwit_err err = judge(fleet, db, release, verdict_out);
+    godwit_err err = check(fleet, db, release, verdict_out);
     if (err || verdict_out->result != REMOVE_DONE) return err;
     err = list_files(db, release, verdict_out);
     if (!err) err = delete_rows(db, release);

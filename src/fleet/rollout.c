@@ -11,10 +11,10 @@
 static uint32_t *count_of(struct rollout *rollout, enum member_state state)
 {
     switch (state) {
-    case MEMBER_UNDECIDED:
-        return &rollout->undecided_count;
-    case MEMBER_GOOD:
-        return &rollout->good_count;
+    case MEMBER_IN_PROGRESS:
+        return &rollout->in_progress_count;
+    case MEMBER_SUCCEEDED:
+        return &rollout->succeeded_count;
     case MEMBER_FAILED:
         return &rollout->failed_count;
     default:
@@ -32,13 +32,13 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     member->reason = reason;
 }
 
-struct member *member_add(struct device *device, struct rollout *rollout, uint32_t told_number,
+struct member *member_add(struct device *device, struct rollout *rollout, uint32_t offer_number,
                           enum member_state state, uint32_t reason)
 {
     struct member *member = fleet_alloc(sizeof *member);
-    *member = (struct member){.rollout = rollout, .told_number = told_number};
+    *member = (struct member){.rollout = rollout, .offer_number = offer_number};
     member_set(member, state, reason);
-    if (told_number > rollout->told_count) rollout->told_count = told_number;
+    if (offer_number > rollout->offered_count) rollout->offered_count = offer_number;
     rollout->members_count++;
     struct member **at = &device->members;
     while (*at && (*at)->rollout->id > rollout->id)
@@ -53,7 +53,7 @@ void rollout_link(struct fleet *fleet, struct rollout *rollout)
     rollout->next = fleet->catalogue.rollouts;
     fleet->catalogue.rollouts = rollout;
     index_add(&fleet->catalogue.rollouts_by_id, rollout);
-    if (!rollout->picks) rollout->release->product->rollout = rollout;
+    if (!rollout->is_targeted) rollout->release->product->rollout = rollout;
 }
 
 void rollout_unlink(struct fleet *fleet, struct rollout *rollout)
@@ -67,50 +67,50 @@ void rollout_unlink(struct fleet *fleet, struct rollout *rollout)
     if (product->rollout != rollout) return;
     product->rollout = rollout->next;
     while (product->rollout &&
-           (product->rollout->picks || product->rollout->release->product != product))
+           (product->rollout->is_targeted || product->rollout->release->product != product))
         product->rollout = product->rollout->next;
 }
 
-static godwit_err write_rows(struct db *db, const struct rollout_wish *wish, int64_t now_s,
+static godwit_err write_rows(struct db *db, const struct rollout_request *wanted, int64_t now_s,
                              int64_t *id_out)
 {
-    struct device *const *devices = wish->devices;
+    struct device *const *devices = wanted->devices;
     godwit_err err = db_run(db, "update releases set frozen = 1 where id = $1",
-                            DB_ARGS(db_int(wish->release->id)));
+                            DB_ARGS(db_int(wanted->release->id)));
     if (!err)
         err = db_run_returning(
             db,
-            "insert into rollouts (org, release, picks, created, allow_downgrade)"
+            "insert into rollouts (org, release, is_targeted, created, allow_downgrade)"
             " values ($1, $2, $3, $4, $5) returning id",
-            DB_ARGS(db_text(FLEET_ORG), db_int(wish->release->id), db_int(devices != NULL),
-                    db_int(now_s), db_int(wish->allow_downgrade)),
+            DB_ARGS(db_text(FLEET_ORG), db_int(wanted->release->id), db_int(devices != NULL),
+                    db_int(now_s), db_int(wanted->allow_downgrade)),
             id_out);
-    for (size_t i = 0; i < wish->devices_count && !err; i++)
+    for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
-                     "insert into members (org, rollout, device, told_number, state)"
+                     "insert into members (org, rollout, device, offer_number, state)"
                      " values ($1, $2, $3, 0, $4) on conflict (rollout, device) do nothing",
                      DB_ARGS(db_text(FLEET_ORG), db_int(*id_out), db_int(devices[i]->id),
                              db_int(MEMBER_SELECTED)));
     return err;
 }
 
-godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_wish *wish,
+godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_request *wanted,
                           int64_t now_s, uint32_t *id_out)
 {
     int64_t id = 0;
-    godwit_err err = write_rows(db, wish, now_s, &id);
+    godwit_err err = write_rows(db, wanted, now_s, &id);
     if (err) return err;
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
     *rollout = (struct rollout){.id = (uint32_t)id,
-                                .release = wish->release,
+                                .release = wanted->release,
                                 .created_s = now_s,
-                                .picks = wish->devices != NULL,
-                                .allow_downgrade = wish->allow_downgrade};
+                                .is_targeted = wanted->devices != NULL,
+                                .allow_downgrade = wanted->allow_downgrade};
     fleet_lock(fleet);
-    wish->release->frozen = true;
-    for (size_t i = 0; i < wish->devices_count; i++)
-        if (!device_member(wish->devices[i], rollout))
-            member_add(wish->devices[i], rollout, 0, MEMBER_SELECTED, 0);
+    wanted->release->frozen = true;
+    for (size_t i = 0; i < wanted->devices_count; i++)
+        if (!device_member(wanted->devices[i], rollout))
+            member_add(wanted->devices[i], rollout, 0, MEMBER_SELECTED, 0);
     rollout_link(fleet, rollout);
     fleet->unnoted_from = 0;
     fleet_unlock(fleet);
@@ -128,7 +128,7 @@ godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t 
         fleet_lock(fleet);
         const struct decision decision = decide(device, &fleet->catalogue);
         fleet_unlock(fleet);
-        if (decision.must_note) err = device_note_not_told(fleet, db, device, &decision, now_s);
+        if (decision.must_note) err = device_note_not_offered(fleet, db, device, &decision, now_s);
     }
     *more_out = fleet->unnoted_from < fleet->devices_count;
     return err;

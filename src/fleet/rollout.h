@@ -3,7 +3,7 @@
 
 #include "fleet/fleet.h"
 
-struct rollout_wish {
+struct rollout_request {
     struct release *release;
     struct device *const *devices; /* NULL: all of the product */
     size_t devices_count;
@@ -12,7 +12,7 @@ struct rollout_wish {
 
 /* Freezes the release. Devices that can not take it are noted by and by, see below. Writer. */
 GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
-                                          const struct rollout_wish *wish, int64_t now_s,
+                                          const struct rollout_request *wanted, int64_t now_s,
                                           uint32_t *id_out);
 /* Devices that are incompatible with what is rolled out to them, by what the server knows: a line
  * in the history of each, once for each rollout. Looks at count_max of those that were not looked

@@ -34,7 +34,7 @@ struct member {
     X(counter, NUMBER, false)                                     \
     X(on_trial, BOOL, false)                                      \
     X(slot, TEXT, false)                                          \
-    X(idle_file_sha256, HEX, false)                               \
+    X(staged_file_sha256, HEX, false)                             \
     X(progress, NUMBER, false)                                    \
     X(chip_id, NUMBER, true) /* 0 is a chip: it is always said */ \
     X(chip_revision, NUMBER, false)                               \
@@ -52,7 +52,7 @@ struct member {
     X(boots, NUMBER, false)                                       \
     X(reset, RESET, false)                                        \
     X(fresh_age_s, NUMBER, false)                                 \
-    X(floor, NUMBER, false)                                       \
+    X(rollback_floor, NUMBER, false)                              \
     X(deploy_keys, HEX, false)                                    \
     X(unwatched, BOOL, false)                                     \
     X(outcome, OUTCOME, false)                                    \
@@ -89,7 +89,7 @@ static_assert(sizeof(enum godwit_stage) == sizeof(unsigned), "names are read as 
 static const char reset_names[] = "unknown\0power-on\0brown-out\0software\0panic\0watchdog\0"
                                   "deep-sleep\0";
 static const char stage_names[] = "none\0ask\0download\0verify\0switch\0trial\0confirmed\0"
-                                  "flown-back\0";
+                                  "rolled-back\0";
 
 /* The index-th name of a RESET or STAGE; the first for an index too large. */
 static const char *name_at(enum kind kind, unsigned index)

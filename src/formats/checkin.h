@@ -27,13 +27,13 @@ enum godwit_reset { /* order is fixed: these names stand in JSON */
 
 enum godwit_stage { /* how far the install came that an outcome speaks of */
                     GODWIT_STAGE_NONE,
-                    GODWIT_STAGE_ASK,
+                    GODWIT_STAGE_CHECKIN,
                     GODWIT_STAGE_DOWNLOAD,
                     GODWIT_STAGE_VERIFY,
                     GODWIT_STAGE_SWITCH,
                     GODWIT_STAGE_TRIAL,
                     GODWIT_STAGE_CONFIRMED, /* the one good end */
-                    GODWIT_STAGE_FLOWN_BACK,
+                    GODWIT_STAGE_ROLLED_BACK,
                     GODWIT_STAGE_COUNT
 };
 
@@ -56,28 +56,28 @@ struct godwit_checkin {
     /* what runs */
     char project[33], version[33], idf_version[33];
     uint8_t image_sha256[32]; /* appended digest */
-    uint8_t file_sha256[32];  /* from the record; zero: unknown (flashed by cable) */
+    uint8_t file_sha256[32];  /* from the journal; zero: unknown (flashed by cable) */
     uint32_t counter;         /* release counter; 0 without P1 */
     bool on_trial;
     char slot[17]; /* label of the running partition */
-    /* the idle slot */
-    uint8_t idle_file_sha256[32]; /* verified file in it; zero: none */
-    uint32_t progress;            /* bytes of the current download that are safe in flash */
+    /* the inactive slot */
+    uint8_t staged_file_sha256[32]; /* verified file in it; zero: none */
+    uint32_t progress;              /* bytes of the current download that are safe in flash */
     /* chip facts */
     uint16_t chip_id, chip_revision;
     uint16_t block_revision;    /* of the eFuses, major * 100 + minor */
     bool no_max_revision;       /* an eFuse says that an image's highest chip revision … */
     bool no_max_block_revision; /* … or highest eFuse block revision is not asked */
     uint8_t mmu_page_log2;      /* of the running image, and … */
-    uint8_t flash_mode;         /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
-                                   say */
+    uint8_t flash_mode; /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
+                           say */
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
     /* counters */
     uint32_t checkins, boots;
     enum godwit_reset reset;
     uint32_t fresh_age_s; /* since the last fresh (nonce-bound) answer */
     /* trust */
-    uint32_t floor;          /* lowest release counter that it may go back to */
+    uint32_t rollback_floor; /* lowest release counter that it may go back to */
     uint8_t deploy_keys[16]; /* first 8 bytes of each deploy key it obeys; zero: none */
     bool unwatched;          /* its bootloader does not watch trials */
     struct godwit_outcome outcome;
@@ -95,7 +95,7 @@ struct godwit_checkin_reply {
     uint8_t instruction[GODWIT_INSTRUCTION_SIZE];
 };
 
-/* Reset, stage and file names as JSON shows them ("power-on", "flown-back"); static. */
+/* Reset, stage and file names as JSON shows them ("power-on", "rolled-back"); static. */
 const char *godwit_reset_name(enum godwit_reset reset);
 const char *godwit_stage_name(enum godwit_stage stage);
 

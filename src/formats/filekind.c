@@ -32,10 +32,10 @@
 #define NOISE_SIZE_MIN 1024u
 
 struct row {
-    const char *id, *words, *advice;
+    const char *id, *sentence, *advice;
 };
 
-#define ROW(name, id, words, advice) {id, words, advice},
+#define ROW(name, id, sentence, advice) {id, sentence, advice},
 static const struct row rows[GODWIT_FILE_KIND_COUNT] = {GODWIT_FILE_KINDS(ROW)};
 #undef ROW
 
@@ -49,9 +49,9 @@ const char *godwit_file_kind_id(enum godwit_file_kind kind)
     return row_of(kind)->id;
 }
 
-const char *godwit_file_kind_words(enum godwit_file_kind kind)
+const char *godwit_file_kind_sentence(enum godwit_file_kind kind)
 {
-    return row_of(kind)->words;
+    return row_of(kind)->sentence;
 }
 
 const char *godwit_file_kind_advice(enum godwit_file_kind kind)

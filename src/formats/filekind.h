@@ -80,7 +80,7 @@
       "send the .bin as the build wrote it: a device encrypts its flash itself")                   \
     X(UNKNOWN, "unknown", "no kind of file that is known here", GODWIT_SEND_APP)
 
-#define GODWIT_FILE_KIND_ENUM(name, id, words, advice) GODWIT_FILE_##name,
+#define GODWIT_FILE_KIND_ENUM(name, id, sentence, advice) GODWIT_FILE_##name,
 enum godwit_file_kind { GODWIT_FILE_KINDS(GODWIT_FILE_KIND_ENUM) GODWIT_FILE_KIND_COUNT };
 #undef GODWIT_FILE_KIND_ENUM
 
@@ -93,7 +93,7 @@ enum godwit_file_kind { GODWIT_FILE_KINDS(GODWIT_FILE_KIND_ENUM) GODWIT_FILE_KIN
  * numbers of the named containers. */
 enum godwit_file_kind godwit_file_kind(const uint8_t *head, size_t head_size, uint64_t file_size);
 const char *godwit_file_kind_id(enum godwit_file_kind kind);
-const char *godwit_file_kind_words(enum godwit_file_kind kind);
+const char *godwit_file_kind_sentence(enum godwit_file_kind kind);
 /* What to do with it, as half a sentence; "" for an application. */
 const char *godwit_file_kind_advice(enum godwit_file_kind kind);
 /* Where the first application image begins that stands in the bytes; size when there is none. */

@@ -31,26 +31,26 @@ static bool is_word(uint8_t c)
 }
 
 /* In either case; words are lower-case. */
-static bool starts_with(struct godwit_span text, const char *words)
+static bool starts_with(struct godwit_span text, const char *sentence)
 {
-    size_t size = strlen(words);
+    size_t size = strlen(sentence);
     if (text.size < size) return false;
     for (size_t i = 0; i < size; i++)
-        if (lower(text.data[i]) != (uint8_t)words[i]) return false;
+        if (lower(text.data[i]) != (uint8_t)sentence[i]) return false;
     return true;
 }
 
-static bool ends_with(struct godwit_span text, const char *words)
+static bool ends_with(struct godwit_span text, const char *sentence)
 {
-    size_t size = strlen(words);
+    size_t size = strlen(sentence);
     if (text.size < size) return false;
-    return starts_with((struct godwit_span){text.data + text.size - size, size}, words);
+    return starts_with((struct godwit_span){text.data + text.size - size, size}, sentence);
 }
 
-static bool holds(struct godwit_span text, const char *words)
+static bool holds(struct godwit_span text, const char *sentence)
 {
     for (size_t i = 0; i < text.size; i++)
-        if (starts_with((struct godwit_span){text.data + i, text.size - i}, words)) return true;
+        if (starts_with((struct godwit_span){text.data + i, text.size - i}, sentence)) return true;
     return false;
 }
 

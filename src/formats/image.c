@@ -63,7 +63,7 @@ static void begin_part(struct godwit_image *image, enum part part, uint32_t size
     image->part_done = 0;
 }
 
-static void judge(struct godwit_image *image, bool is_good, enum godwit_reason reason)
+static void check(struct godwit_image *image, bool is_good, enum godwit_reason reason)
 {
     uint32_t bit = GODWIT_IMAGE_FAULT(reason);
     if (is_good || image->err) return;
@@ -123,12 +123,12 @@ static void end_header(struct godwit_image *image)
 
     bool has_segments = info->segment_count > 0 || image->expect.as_bootloader_does;
     const struct godwit_chip *chip = image->expect.chip;
-    judge(image, has_segments && info->segment_count <= GODWIT_IMAGE_SEGMENTS_MAX,
+    check(image, has_segments && info->segment_count <= GODWIT_IMAGE_SEGMENTS_MAX,
           GODWIT_REASON_SEGMENTS);
-    judge(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
-    judge(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
-    judge(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
-    judge(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
+    check(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
+    check(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
+    check(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
+    check(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
     begin_segment(image, 0);
 }
 
@@ -139,7 +139,7 @@ static void check_alignment(struct godwit_image *image)
     if (!image->chip || !godwit_chip_is_mapped(image->chip, image->segment_load)) return;
     uint32_t flash = image->expect.flash_offset + image->segment_start;
     bool is_aligned = (flash - image->segment_load) % image->mmu_page == 0;
-    judge(image, is_aligned, GODWIT_REASON_ALIGNMENT);
+    check(image, is_aligned, GODWIT_REASON_ALIGNMENT);
 }
 
 /* Only chips whose page can be chosen look at the descriptor's choice. */
@@ -149,7 +149,7 @@ static void choose_mmu_page(struct godwit_image *image)
     uint8_t min = image->chip ? image->chip->mmu_page_log2_min : MMU_PAGE_LOG2_DEFAULT;
     bool is_possible = log2 == 0 || (log2 >= min && log2 <= MMU_PAGE_LOG2_DEFAULT);
     if (log2 != 0 && is_possible) image->mmu_page = 1u << log2;
-    judge(image, is_possible || image->expect.as_bootloader_does, GODWIT_REASON_ALIGNMENT);
+    check(image, is_possible || image->expect.as_bootloader_does, GODWIT_REASON_ALIGNMENT);
 }
 
 static void end_segment_header(struct godwit_image *image)
@@ -157,8 +157,8 @@ static void end_segment_header(struct godwit_image *image)
     uint32_t load = godwit_load32(image->gathered);
     uint32_t size = godwit_load32(image->gathered + 4);
     uint32_t data_end = image->file_size + size;
-    judge(image, size % 4 == 0 && size < GODWIT_IMAGE_SIZE_MAX, GODWIT_REASON_SEGMENTS);
-    judge(image, data_end + checksum_size(data_end) <= image->expect.size_max,
+    check(image, size % 4 == 0 && size < GODWIT_IMAGE_SIZE_MAX, GODWIT_REASON_SEGMENTS);
+    check(image, data_end + checksum_size(data_end) <= image->expect.size_max,
           GODWIT_REASON_TOO_LARGE);
     image->segment_load = load;
     image->segment_start = image->file_size;
@@ -168,7 +168,7 @@ static void end_segment_header(struct godwit_image *image)
         begin_part(image, PART_DESCRIPTION, GODWIT_APP_DESC_SIZE);
         return; /* the descriptor says how large a page is */
     }
-    judge(image, image->segment_index > 0, GODWIT_REASON_NO_DESCRIPTION);
+    check(image, image->segment_index > 0, GODWIT_REASON_NO_DESCRIPTION);
     check_alignment(image);
     begin_part(image, PART_SEGMENT, size);
 }
@@ -188,7 +188,7 @@ static void end_description(struct godwit_image *image)
         info->mmu_page_log2 = desc[180];
         info->app_flash_mode = desc[181];
     }
-    judge(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
+    check(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
     choose_mmu_page(image);
     check_alignment(image);
 
@@ -213,14 +213,14 @@ static void end_image(struct godwit_image *image)
     image->body_size =
         (image->file_size + GODWIT_SECTOR_SIZE - 1) / GODWIT_SECTOR_SIZE * GODWIT_SECTOR_SIZE;
     begin_part(image, PART_PADDING, image->body_size - image->file_size);
-    judge(image, image->file_size <= image->expect.size_max, GODWIT_REASON_TOO_LARGE);
+    check(image, image->file_size <= image->expect.size_max, GODWIT_REASON_TOO_LARGE);
 }
 
 static void end_checksum(struct godwit_image *image)
 {
     uint8_t written = image->gathered[image->part_size - 1];
-    judge(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
-    judge(image, image->entry_found, GODWIT_REASON_ENTRY);
+    check(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
+    check(image, image->entry_found, GODWIT_REASON_ENTRY);
     if (image->info.hash_appended) {
         peek_digest(image, &image->sha256, image->info.image_sha256);
         begin_part(image, PART_DIGEST, GODWIT_SHA256_SIZE);
@@ -233,7 +233,7 @@ static void end_digest(struct godwit_image *image)
 {
     bool is_equal = memcmp(image->gathered, image->info.image_sha256, GODWIT_SHA256_SIZE) == 0;
     memcpy(image->info.image_sha256, image->gathered, GODWIT_SHA256_SIZE);
-    judge(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
+    check(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
     end_image(image);
 }
 
@@ -296,7 +296,7 @@ static void take(struct godwit_image *image, const uint8_t *data, uint32_t size)
     uint8_t *keep = NULL; /* the part, where it is looked at as a whole */
     switch ((enum part)image->part) {
     case PART_HEADER:
-        judge(image, at > 0 || data[0] == MAGIC, GODWIT_REASON_NOT_AN_IMAGE);
+        check(image, at > 0 || data[0] == MAGIC, GODWIT_REASON_NOT_AN_IMAGE);
         __attribute__((fallthrough));
     case PART_SEGMENT_HEADER:
     case PART_CHECKSUM:
@@ -311,14 +311,14 @@ static void take(struct godwit_image *image, const uint8_t *data, uint32_t size)
         xor_checksum(image, data, size);
         break;
     case PART_PADDING:
-        judge(image, godwit_all(data, size, 0xFF), GODWIT_REASON_TRAILING_DATA);
+        check(image, godwit_all(data, size, 0xFF), GODWIT_REASON_TRAILING_DATA);
         break;
     case PART_SECTOR:
         keep = image->sector;
-        judge(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
+        check(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
         break;
     case PART_BEHIND:
-        judge(image, false, GODWIT_REASON_TRAILING_DATA);
+        check(image, false, GODWIT_REASON_TRAILING_DATA);
     }
     if (keep) memcpy(keep + at, data, size);
 }
@@ -358,7 +358,7 @@ static godwit_err image_write(struct godwit_sink *sink, const uint8_t *data, siz
     struct godwit_image *image = (struct godwit_image *)sink;
     size_t room = room_left(image, size);
     parse(image, data, room);
-    judge(image, room == size, GODWIT_REASON_TOO_LARGE);
+    check(image, room == size, GODWIT_REASON_TOO_LARGE);
     parse(image, data + room, size - room);
     return image->err ? image->err : godwit_sink_write(sink->next, data, size);
 }
@@ -377,7 +377,7 @@ static godwit_err image_finish(struct godwit_sink *sink)
     godwit_err err = godwit_hash_peek(&image->sha256, image->file_sha256);
     if (err) return err;
     image->is_signed_size = image->part == PART_BEHIND && !image->err;
-    judge(image, ends_well(image), GODWIT_REASON_TRUNCATED);
+    check(image, ends_well(image), GODWIT_REASON_TRUNCATED);
     if (image->err || image->reason) return GODWIT_ERR_FORMAT;
     return godwit_sink_finish(sink->next);
 }

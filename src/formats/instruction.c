@@ -39,10 +39,10 @@ AT(checkpoint, 168);
 AT(next_ca, 184);
 AT(flags, AT_SIGNATURE);
 
-#define FLAGS_KNOWN                                                                              \
-    (GODWIT_INSTRUCTION_STAY | GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE | \
-     GODWIT_INSTRUCTION_DELTA | GODWIT_INSTRUCTION_FORCE_NOW)
-#define FLAGS_VERB (GODWIT_INSTRUCTION_STAY | GODWIT_INSTRUCTION_INSTALL)
+#define FLAGS_KNOWN                                              \
+    (GODWIT_INSTRUCTION_NO_UPDATE | GODWIT_INSTRUCTION_INSTALL | \
+     GODWIT_INSTRUCTION_ALLOW_DOWNGRADE | GODWIT_INSTRUCTION_DELTA | GODWIT_INSTRUCTION_FORCE_NOW)
+#define FLAGS_VERB (GODWIT_INSTRUCTION_NO_UPDATE | GODWIT_INSTRUCTION_INSTALL)
 
 void godwit_instruction_encode(const struct godwit_instruction *instruction,
                                uint8_t data_out[static GODWIT_INSTRUCTION_BODY_SIZE])

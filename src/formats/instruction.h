@@ -1,5 +1,5 @@
 /* I1, the deploy instruction: 192 bytes and a 64-byte ECDSA P-256 signature over
- * "GODWIT-DEPLOY-v1" ‖ the 192 bytes. Bound to one device and one question by the nonce.
+ * "GODWIT-DEPLOY-v1" ‖ the 192 bytes. Bound to one device and one request by the nonce.
  * Little-endian; offsets in docs/FORMATS.md; bytes without a meaning are zero and checked. */
 #pragma once
 
@@ -10,7 +10,7 @@
 #define GODWIT_INSTRUCTION_SIZE 256
 
 enum godwit_instruction_flag {
-    GODWIT_INSTRUCTION_STAY = 1,
+    GODWIT_INSTRUCTION_NO_UPDATE = 1,
     GODWIT_INSTRUCTION_INSTALL = 2,
     GODWIT_INSTRUCTION_ALLOW_DOWNGRADE = 4,
     GODWIT_INSTRUCTION_DELTA = 8,

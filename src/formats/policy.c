@@ -20,7 +20,7 @@ enum { /* offsets */
 #define FLAGS_KNOWN                                                          \
     (GODWIT_POLICY_REQUIRE_INSTRUCTION | GODWIT_POLICY_ALLOW_PLAIN_HAWKBIT | \
      GODWIT_POLICY_REQUIRE_SECURE_BOOT | GODWIT_POLICY_ALLOW_LAN_PUSH |      \
-     GODWIT_POLICY_CLEAN_BREAK | GODWIT_POLICY_OPEN)
+     GODWIT_POLICY_TRUST_RESET | GODWIT_POLICY_OPEN)
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "members are copied as they lie");
 #define AT(member, offset) \
@@ -28,7 +28,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "members are copied as 
 AT(product_id, 8);
 AT(hardware_mask, 24);
 AT(counter, 28);
-AT(floor, 32);
+AT(rollback_floor, 32);
 AT(flags, 36);
 AT(image_keys, 40);
 AT(deploy_keys, 200);
@@ -57,14 +57,14 @@ static bool keys_are_sound(const uint8_t *keys, size_t count, size_t count_max, 
     return true;
 }
 
-static bool threshold_is_sound(const struct godwit_policy *policy, bool is_seed)
+static bool threshold_is_sound(const struct godwit_policy *policy, bool is_initial)
 {
     if (policy->flags & GODWIT_POLICY_OPEN)
-        return is_seed && policy->threshold == 0 && policy->image_keys_count == 0;
+        return is_initial && policy->threshold == 0 && policy->image_keys_count == 0;
     return policy->threshold >= 1 && policy->threshold <= policy->image_keys_count;
 }
 
-godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], bool is_seed,
+godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], bool is_initial,
                                 struct godwit_policy *out)
 {
     struct godwit_policy *policy = out;
@@ -72,14 +72,15 @@ godwit_err godwit_policy_decode(const uint8_t data[static GODWIT_POLICY_BYTES], 
     policy->threshold = data[AT_THRESHOLD];
     policy->image_keys_count = data[AT_IMAGE_KEYS_COUNT];
     policy->deploy_keys_count = data[AT_DEPLOY_KEYS_COUNT];
-    policy->is_seed = is_seed;
+    policy->is_initial = is_initial;
     bool is_sound = godwit_policy_is_present(data) && data[AT_VERSION] == VERSION &&
                     keys_are_sound(policy->image_keys[0], policy->image_keys_count,
                                    GODWIT_POLICY_IMAGE_KEYS_MAX, 32) &&
                     keys_are_sound(policy->deploy_keys[0], policy->deploy_keys_count,
                                    GODWIT_POLICY_DEPLOY_KEYS_MAX, 64) &&
-                    !(policy->flags & ~(uint32_t)FLAGS_KNOWN) && policy->floor <= policy->counter &&
-                    threshold_is_sound(policy, is_seed);
+                    !(policy->flags & ~(uint32_t)FLAGS_KNOWN) &&
+                    policy->rollback_floor <= policy->counter &&
+                    threshold_is_sound(policy, is_initial);
     if (is_sound) return GODWIT_OK;
     *out = (struct godwit_policy){0};
     return GODWIT_ERR_FORMAT;

@@ -22,7 +22,7 @@ enum godwit_scheme {
 /* One block looked at. */
 struct godwit_sigblock {
     enum godwit_scheme scheme;
-    uint8_t key_digest[32];    /* SHA-256 of the key field, as burnt into eFuses */
+    uint8_t key_digest[32];    /* SHA-256 of the key field, as programmed into eFuses */
     enum godwit_reason reason; /* NONE: the signature is good over the given digests */
 };
 

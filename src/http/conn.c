@@ -5,7 +5,7 @@
  * Input is taken only while conn_wants says so; what came too early waits in raw (as received) or
  * plain (decrypted), and reading stops when raw is full, so TCP pushes back. Output is gathered in
  * the loop's one out buffer and sent at the end of each event in one write; only what the kernel
- * does not take is copied. Each event ends in conn_settle, which alone says the last words, gives
+ * does not take is copied. Each event ends in conn_advance, which alone says the last words, gives
  * input back and sets deadlines: a reply or a refusal in the middle of an event only notes that
  * this is to happen (finishing), because whoever called may still walk the input.
  *
@@ -62,7 +62,7 @@ static void input_keep(struct conn *conn, struct bytes *where, const uint8_t *da
     if (conn->phase == PHASE_CLOSING || conn->finishing) return;
     if (bytes_add(where, data, size) && input_count(conn)) return;
     count(&conn->loop->counters.refused_limit);
-    LOG(WARN, "http_input_full", "peer=%s", conn->peer);
+    GODWIT_LOG(WARN, "http_input_full", "peer=%s", conn->peer);
     conn_abort(conn);
 }
 
@@ -207,7 +207,7 @@ void conn_on_written(uv_write_t *request, int status)
         if (conn->sending) conn_send_on(conn);
         conn_take(conn);
     }
-    conn_settle(conn);
+    conn_advance(conn);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -237,7 +237,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         size_t used = conn_take_raw(conn, data, (size_t)size);
         input_keep(conn, &conn->raw, data + used, (size_t)size - used);
     }
-    conn_settle(conn);
+    conn_advance(conn);
 }
 
 void conn_event(struct exchange *exchange, unsigned posted)
@@ -263,7 +263,7 @@ void conn_event(struct exchange *exchange, unsigned posted)
     else
         conn_try_reply(conn);
     conn_take(conn);
-    conn_settle(conn);
+    conn_advance(conn);
 }
 
 void conn_drain(struct conn *conn)
@@ -274,7 +274,7 @@ void conn_drain(struct conn *conn)
         conn->request_complete = true; /* nothing to linger for */
         conn->finishing = true;
     }
-    conn_settle(conn);
+    conn_advance(conn);
 }
 
 /* --- deadlines ---------------------------------------------------------------------------- */
@@ -285,7 +285,7 @@ static enum conn_phase conn_phase_find(const struct conn *conn)
     if (conn->tls.ssl && !conn->established) return PHASE_HANDSHAKE;
     if (conn->writes_pending) return PHASE_WRITE;
     if (!conn->exchange) return PHASE_IDLE;
-    if (!conn_wants(conn)) return PHASE_ANSWER;
+    if (!conn_wants(conn)) return PHASE_REPLY;
     return conn->exchange->route ? PHASE_BODY : PHASE_HEAD;
 }
 
@@ -321,12 +321,12 @@ static void on_deadline(uv_timer_t *timer)
         return;
     }
     if (conn->phase != PHASE_IDLE) count(&conn->loop->counters.deadlines);
-    bool can_answer = conn->phase == PHASE_HEAD || conn->phase == PHASE_BODY;
-    if (can_answer && !conn->eof) {
+    bool can_reply = conn->phase == PHASE_HEAD || conn->phase == PHASE_BODY;
+    if (can_reply && !conn->eof) {
         conn->loop->calling = conn->exchange;
         conn_refuse(conn, 408, "too-slow");
         conn->loop->calling = NULL;
-        conn_settle(conn);
+        conn_advance(conn);
     } else {
         conn_abort(conn);
     }
@@ -357,7 +357,7 @@ static void input_give_back(struct conn *conn)
 }
 
 /* The end of every event: nobody walks the input any more. */
-void conn_settle(struct conn *conn)
+void conn_advance(struct conn *conn)
 {
     if (conn->phase == PHASE_CLOSING) return;
     if (conn->finishing && !conn->writes_pending)

@@ -56,7 +56,7 @@ void conn_authenticated(struct conn *conn)
 static bool make_room(struct loop *loop, const uint8_t *address)
 {
     for (struct conn *conn = loop->oldest; conn; conn = conn->newer) {
-        if (conn->phase == PHASE_ANSWER) continue;
+        if (conn->phase == PHASE_REPLY) continue;
         if (address && memcmp(conn->address, address, sizeof conn->address) != 0) continue;
         count(&loop->counters.displaced);
         conn_abort(conn);
@@ -115,7 +115,7 @@ static bool conn_admit(struct conn *conn)
     const char *limit = limit_passed(conn);
     if (limit) {
         bool of_address = !strncmp(limit, "address", 7);
-        LOG(WARN, "http_connections_full", "peer=%s limit=%s", conn->peer, limit);
+        GODWIT_LOG(WARN, "http_connections_full", "peer=%s limit=%s", conn->peer, limit);
         if (make_room(loop, of_address ? conn->address : NULL)) limit = limit_passed(conn);
     }
     if (limit) {
@@ -193,7 +193,7 @@ void conn_accept(struct loop *loop)
     uv_timer_init(&loop->uv, &conn->timer);
     conn->tcp.data = conn->timer.data = conn;
     if (conn_begin(conn))
-        conn_settle(conn);
+        conn_advance(conn);
     else
         conn_abort(conn);
 }

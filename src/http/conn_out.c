@@ -111,7 +111,7 @@ static bool send_file(struct conn *conn, struct exchange *exchange)
 {
     struct reply *reply = &exchange->reply;
     if (reply->file_failed) {
-        LOG(ERROR, "http_file_short", "path=%s", exchange->request.path);
+        GODWIT_LOG(ERROR, "http_file_short", "path=%s", exchange->request.path);
         conn_abort(conn);
         return false;
     }
@@ -186,7 +186,7 @@ void conn_refuse(struct conn *conn, int status, const char *reason)
     if (conn->sending || exchange->refusal) return;
     if (!exchange->replied) {
         const char *named = exchange->refusal_reason ? exchange->refusal_reason : reason;
-        LOG(INFO, "http_refused", "peer=%s status=%d reason=%s", conn->peer, status, named);
+        GODWIT_LOG(INFO, "http_refused", "peer=%s status=%d reason=%s", conn->peer, status, named);
         exchange->refusal = status;
         exchange->refusal_reason = named;
         if (upload == UPLOAD_BEGINNING || upload == UPLOAD_RUNNING) {

@@ -162,8 +162,8 @@ void exchange_read_file(struct exchange *exchange)
 /* --- request ------------------------------------------------------------------------------ */
 
 /* Answers before the body: without one the connection goes on, else the caller refuses. */
-static int answer_early(struct exchange *exchange, const struct proto_head *head, int status,
-                        const char *reason)
+static int reply_early(struct exchange *exchange, const struct proto_head *head, int status,
+                       const char *reason)
 {
     reply_refusal(exchange, status, reason);
     return head->body_size ? status : 0;
@@ -203,19 +203,19 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
                                  &status, allow, sizeof allow);
     if (!exchange->route) {
         if (status == 405) http_reply_header(&exchange->request, "Allow", allow);
-        return answer_early(exchange, head, status,
-                            status == 405   ? "wrong-method"
-                            : status == 404 ? "no-such-address"
-                                            : "bad-target");
+        return reply_early(exchange, head, status,
+                           status == 405   ? "wrong-method"
+                           : status == 404 ? "no-such-address"
+                                           : "bad-target");
     }
     if (options->gate && !options->gate(&exchange->request))
         return head->body_size ? exchange->reply.status : 0;
     if (head->body_size != UINT64_MAX && head->body_size > body_max(exchange))
-        return answer_early(exchange, head, 413, "body-too-large");
+        return reply_early(exchange, head, 413, "body-too-large");
     if (exchange->route->mode != HTTP_UPLOAD) {
         if (head->body_size > BODY_IN_ARENA_MAX) return 0;
         exchange->body.data = arena_alloc(&exchange->arena, head->body_size + 1);
-        if (!exchange->body.data) return answer_early(exchange, head, 503, "busy");
+        if (!exchange->body.data) return reply_early(exchange, head, 503, "busy");
         exchange->body_in_arena = true;
         return 0;
     }
@@ -223,7 +223,7 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     exchange->upload.state = UPLOAD_BEGINNING;
     if (job_begin(exchange, run_begin)) return 0;
     exchange->upload.state = UPLOAD_ENDED;
-    return answer_early(exchange, head, 503, "busy");
+    return reply_early(exchange, head, 503, "busy");
 }
 
 /* Counts what is held of the body, and so much more; false when the server has no room for it. */

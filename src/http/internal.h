@@ -165,7 +165,7 @@ enum conn_phase {
     PHASE_IDLE,
     PHASE_HEAD,
     PHASE_BODY,
-    PHASE_ANSWER, /* a handler works: no deadline of ours */
+    PHASE_REPLY, /* a handler works: no deadline of ours */
     PHASE_WRITE,
     PHASE_LINGER,
     PHASE_CLOSING
@@ -194,7 +194,7 @@ struct conn {
     bool request_complete; /* its last byte was read */
     bool sending;          /* its reply is on the way */
     bool closing_after;    /* no further request on this connection */
-    bool finishing;        /* nothing more is read; conn_settle closes */
+    bool finishing;        /* nothing more is read; conn_advance closes */
     bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
     uint8_t address[16]; /* what the limits count: IPv4, or the /64 of IPv6 */
@@ -208,7 +208,7 @@ void conn_authenticated(struct conn *conn);
 void conn_leave(struct conn *conn);
 extern const struct proto_events conn_events;
 /* The end of every event: nobody walks the input any more. */
-void conn_settle(struct conn *conn);
+void conn_advance(struct conn *conn);
 void conn_event(struct exchange *exchange, unsigned events);
 /* Closes now if between requests; else after the reply. */
 void conn_drain(struct conn *conn);
@@ -219,7 +219,7 @@ void conn_flush(struct conn *conn);
 /* Adds to the loop's out buffer; false: the connection is gone. */
 bool conn_write(struct conn *conn, const void *data, size_t size);
 void conn_on_written(uv_write_t *request, int status);
-/* For conn_settle: sends the close notify, and closes once everything is written. */
+/* For conn_advance: sends the close notify, and closes once everything is written. */
 void conn_finish(struct conn *conn);
 /* Begins to send the reply, if there is one; goes on with it. */
 void conn_try_reply(struct conn *conn);
@@ -253,7 +253,7 @@ struct loop {
     bool turning_away, turn_away_owed;
     struct http_server *server;
     struct tls_context *tls, *tls_next; /* tls_next: to be taken by on_wake; under the mutex */
-   
+
     pthread_t thread; /* as the loop itself knows it */
     pthread_t joined; /* as http_close knows it */
     bool has_thread, draining, ending;

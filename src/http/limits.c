@@ -62,8 +62,8 @@ void limits_fit(struct http_limits *limits, uint64_t files)
     at_most(&limits->connections_max, room);
     limits_default(limits);
     if (wanted > room)
-        LOG(WARN, "http_connections_fitted", "connections_max=%u files=%llu", room,
-            (unsigned long long)files);
+        GODWIT_LOG(WARN, "http_connections_fitted", "connections_max=%u files=%llu", room,
+                   (unsigned long long)files);
     /* Who authenticates always finds room, and no address takes all that strangers have. */
     at_most(&limits->address_max, limits->connections_max);
     at_most(&limits->unauthenticated_max, limits->connections_max / 2);

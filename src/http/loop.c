@@ -31,7 +31,7 @@ static void on_connection(uv_stream_t *listener, int status)
 {
     struct loop *loop = listener->data;
     if (status < 0)
-        LOG(WARN, "http_accept_failed", "error=%s", uv_err_name(status));
+        GODWIT_LOG(WARN, "http_accept_failed", "error=%s", uv_err_name(status));
     else
         conn_accept(loop);
 }
@@ -205,7 +205,7 @@ static struct loop *loop_open(struct http_server *server)
 static void loop_free(struct loop *loop)
 {
     int left = uv_loop_close(&loop->uv);
-    if (left) LOG(ERROR, "http_loop_left", "error=%s", uv_err_name(left));
+    if (left) GODWIT_LOG(ERROR, "http_loop_left", "error=%s", uv_err_name(left));
     tls_context_close(loop->tls);
     tls_context_close(loop->tls_next);
     bytes_free(&loop->out);
@@ -299,8 +299,8 @@ godwit_err http_certificate(struct http_server *server, const char *certificate,
     struct tls_context *contexts[LOOPS_MAX] = {NULL};
     godwit_err err = GODWIT_OK;
     for (unsigned i = 0; i < server->loops_count && !err; i++)
-        err = tls_context_open(certificate, key, server->tickets, note_out, note_size,
-                               &contexts[i]);
+        err =
+            tls_context_open(certificate, key, server->tickets, note_out, note_size, &contexts[i]);
     for (unsigned i = 0; i < server->loops_count; i++) {
         struct loop *loop = server->loops[i];
         struct tls_context *unused = contexts[i];

@@ -177,7 +177,7 @@ static void fact_note(struct head_facts *facts, const struct http_header *header
     }
 }
 
-static int host_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
+static int host_check(struct proto *proto, const struct head_facts *facts, bool http_1_0)
 {
     if (facts->hosts > 1) return refuse(proto, 400, "two-hosts");
     if (facts->hosts == 0 && !http_1_0) return refuse(proto, 400, "host-missing");
@@ -186,7 +186,7 @@ static int host_judge(struct proto *proto, const struct head_facts *facts, bool 
 }
 
 /* Two lengths, or a length beside a coding, llhttp has refused already. */
-static int body_judge(struct proto *proto, const struct head_facts *facts, bool http_1_0)
+static int body_check(struct proto *proto, const struct head_facts *facts, bool http_1_0)
 {
     if (facts->codings > 1) return refuse(proto, 400, "two-codings");
     if (facts->codings && http_1_0) return refuse(proto, 400, "coding-in-1.0");
@@ -213,8 +213,8 @@ static int on_headers_complete(llhttp_t *parser)
         headers[i].value = proto->text + proto->offsets[2 * i + 1];
         fact_note(&facts, &headers[i]);
     }
-    if (host_judge(proto, &facts, head.http_1_0)) return -1;
-    if (body_judge(proto, &facts, head.http_1_0)) return -1;
+    if (host_check(proto, &facts, head.http_1_0)) return -1;
+    if (body_check(proto, &facts, head.http_1_0)) return -1;
     head.target = target_origin(proto->text);
     if (!head.target) return refuse(proto, 400, "bad-target");
     head.headers = headers;

@@ -86,7 +86,7 @@ static const struct {
     {414, "The request line is too long; use a shorter address."},
     {417, "Only the expectation 100-continue is known; leave the Expect header out."},
     {431, "The headers are too many or too large; send fewer."},
-    {500, "The server could not make its answer; its log says why."},
+    {500, "The server could not make its reply; its log says why."},
     {501, "This method or transfer coding is not known here; use a common one."},
     {503, "The server is busy; try again in a few seconds."},
     {505, "Only HTTP/1.1 and HTTP/1.0 are spoken here; use one of them."},

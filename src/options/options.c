@@ -31,12 +31,13 @@ static int help(const struct options *options)
     return 0;
 }
 
-static const struct option_row *row_find(const struct options *options, const char *word,
+static const struct option_row *row_find(const struct options *options, const char *argument,
                                          size_t name_size)
 {
     for (size_t i = 0; i < options->rows_count; i++) {
         const char *name = options->rows[i].name;
-        if (strlen(name) == name_size && !memcmp(name, word, name_size)) return &options->rows[i];
+        if (strlen(name) == name_size && !memcmp(name, argument, name_size))
+            return &options->rows[i];
     }
     return NULL;
 }
@@ -76,10 +77,10 @@ static bool row_store(const struct option_row *row, const char *value)
 /* One word that is an option, with its value; *index moves on when that is the next word. */
 static int option_take(const struct options *options, int argc, char **argv, int *index)
 {
-    const char *word = argv[*index], *equals = strchr(word, '=');
-    size_t name_size = equals ? (size_t)(equals - word) : strlen(word);
-    const struct option_row *row = row_find(options, word, name_size);
-    if (!row) return options_wrong(options, "there is no option '%.*s'", (int)name_size, word);
+    const char *argument = argv[*index], *equals = strchr(argument, '=');
+    size_t name_size = equals ? (size_t)(equals - argument) : strlen(argument);
+    const struct option_row *row = row_find(options, argument, name_size);
+    if (!row) return options_wrong(options, "there is no option '%.*s'", (int)name_size, argument);
     const char *value = equals ? equals + 1 : NULL;
     if (row->kind == OPTION_FLAG && value)
         return options_wrong(options, "%s takes no value", row->name);
@@ -97,31 +98,32 @@ static int option_take(const struct options *options, int argc, char **argv, int
     return options_wrong(options, "%s can not be '%s'", row->name, value);
 }
 
-static bool is_help(const char *word)
+static bool is_help(const char *argument)
 {
-    return !strcmp(word, "--help") || !strcmp(word, "-h");
+    return !strcmp(argument, "--help") || !strcmp(argument, "-h");
 }
 
-int options_parse(const struct options *options, int argc, char **argv, size_t *words_count_out)
+int options_parse(const struct options *options, int argc, char **argv, size_t *arguments_count_out)
 {
-    size_t words_count = 0;
+    size_t arguments_count = 0;
     bool is_over = false; /* "--" was seen: words only */
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        bool is_option = !is_over && word[0] == '-' && word[1];
-        if (is_option && is_help(word)) return help(options);
-        if (is_option && !strcmp(word, "--")) {
+        const char *argument = argv[i];
+        bool is_option = !is_over && argument[0] == '-' && argument[1];
+        if (is_option && is_help(argument)) return help(options);
+        if (is_option && !strcmp(argument, "--")) {
             is_over = true;
         } else if (is_option) {
             int status = option_take(options, argc, argv, &i);
             if (status >= 0) return status;
         } else {
-            if (words_count == options->words_max)
-                return options_wrong(options, "'%s' is one word too many", word);
-            options->words[words_count++] = word;
+            if (arguments_count == options->arguments_max)
+                return options_wrong(options, "'%s' is one word too many", argument);
+            options->arguments[arguments_count++] = argument;
         }
     }
-    if (words_count < options->words_min) return options_wrong(options, "something is missing");
-    if (words_count_out) *words_count_out = words_count;
+    if (arguments_count < options->arguments_min)
+        return options_wrong(options, "something is missing");
+    if (arguments_count_out) *arguments_count_out = arguments_count;
     return -1;
 }

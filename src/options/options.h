@@ -44,13 +44,14 @@ struct options {
     const char *sentence; /* what the command does */
     const struct option_row *rows;
     size_t rows_count;
-    const char **words; /* the words that are no options; room for words_max */
-    size_t words_min, words_max;
+    const char **arguments; /* the words that are no options; room for arguments_max */
+    size_t arguments_min, arguments_max;
 };
 
 /* -1: go on; else the command's exit status: 0 after --help, 2 after a line on stderr that names
- * the fault. words_count_out may be NULL. */
-int options_parse(const struct options *options, int argc, char **argv, size_t *words_count_out);
+ * the fault. arguments_count_out may be NULL. */
+int options_parse(const struct options *options, int argc, char **argv,
+                  size_t *arguments_count_out);
 /* One line on stderr and 2, for what a table can not say. */
 int options_wrong(const struct options *options, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -12,7 +12,7 @@
 struct command {
     const char *name; /* NULL: a heading of the help, in `sentence` */
     int (*run)(int argc, char **argv);
-    const char *words; /* the arguments that matter most */
+    const char *usage; /* the arguments that matter most */
     const char *sentence;
 };
 
@@ -30,7 +30,7 @@ static const struct command COMMANDS[] = {
     {"ca", cmd_ca, "[--data DIR] [--next | --switch]", "see or change the CA that devices trust"},
     {"rekey", cmd_rekey, "[--data DIR] [--next]", "the keys that command devices, or the next"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
-    {"claim", cmd_claim, "--product PRODUCT | --seed PRODUCT", "let devices join"},
+    {"claim", cmd_claim, "--product PRODUCT | --initial-policy PRODUCT", "let devices join"},
     {"upload", cmd_upload, "FILE", "hand it an image"},
     {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE] [--wait]", "roll a release out"},
     {"undo", cmd_undo, "PRODUCT [--to DEVICE] [--wait]", "roll the release before out again"},
@@ -55,7 +55,7 @@ static void help(FILE *out)
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         const struct command *command = &COMMANDS[i];
         if (command->name)
-            fprintf(out, "  %-8s %-39s %s\n", command->name, command->words, command->sentence);
+            fprintf(out, "  %-8s %-39s %s\n", command->name, command->usage, command->sentence);
         else
             fprintf(out, "\n%s\n", command->sentence);
     }
@@ -85,14 +85,14 @@ int main(int argc, char **argv)
         help(stderr);
         return 2;
     }
-    const char *word = argv[1];
-    if (!strcmp(word, "--version")) {
+    const char *argument = argv[1];
+    if (!strcmp(argument, "--version")) {
         puts("godwit " GODWIT_VERSION);
         return finish(0);
     }
-    if (!strcmp(word, "help") && argc > 2)
+    if (!strcmp(argument, "help") && argc > 2)
         return command_run(2, (char *[]){argv[2], "--help", NULL});
-    if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
+    if (!strcmp(argument, "help") || !strcmp(argument, "--help") || !strcmp(argument, "-h")) {
         help(stdout);
         return finish(0);
     }

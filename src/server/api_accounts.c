@@ -50,7 +50,8 @@ static void claims_reply(struct change *change, godwit_err err)
         char token[100], spki[44];
         secret_base64url(change->app->ca_sha256, spki);
         snprintf(token, sizeof token, "gw1.%s.%s", claims->claim, spki);
-        LOG(INFO, "claim_created", "product=\"%s\" count=%u", claims->product, claims->count);
+        GODWIT_LOG(INFO, "claim_created", "product=\"%s\" count=%u", claims->product,
+                   claims->count);
         reply_json(change->request, 201, json_pack("{s:s}", "token", token));
     }
 }
@@ -87,7 +88,7 @@ void handle_claims(struct http_request *request)
 
 /* ---- seeds ---- */
 
-void handle_seed(struct http_request *request)
+void handle_initial_policy(struct http_request *request)
 {
     struct app *app = request->app;
     const char *name = http_param(request, "name");
@@ -96,7 +97,7 @@ void handle_seed(struct http_request *request)
     fleet_lock(&app->fleet);
     const struct product *product = product_find(&app->fleet.catalogue, name);
     if (product) {
-        policy = product->seed;
+        policy = product->initial_policy;
     }
     fleet_unlock(&app->fleet);
     if (!product) {

@@ -22,7 +22,7 @@ static json_t *view_facts(const struct device_facts *facts)
         json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "project", facts->project, "idf_version",
                   facts->idf_version, "agent_version", facts->agent_version, "image_sha256",
                   view_digest(facts->image_sha256), "file_sha256", view_digest(facts->file_sha256),
-                  "idle_file_sha256", view_digest(facts->idle_file_sha256), "reset",
+                  "staged_file_sha256", view_digest(facts->staged_file_sha256), "reset",
                   godwit_reset_name(facts->reset));
     const struct {
         const char *name;
@@ -38,7 +38,7 @@ static json_t *view_facts(const struct device_facts *facts)
         {"checkins", facts->checkins},
         {"boots", facts->boots},
         {"progress", facts->progress},
-        {"floor", facts->floor},
+        {"rollback_floor", facts->rollback_floor},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));

@@ -31,7 +31,7 @@ struct logins {
     size_t threads_count;
 };
 
-struct login { /* lives in its request's arena */
+struct login {            /* lives in its request's arena */
     struct change change; /* first: a change is a login */
     struct login_ticket ticket;
     char password[PASSWORD_MAX + 1], token[80];
@@ -56,7 +56,7 @@ static void login_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
         return;
     }
-    LOG(INFO, "login", "user=\"%s\" peer=%s", login->ticket.user, change->request->peer);
+    GODWIT_LOG(INFO, "login", "user=\"%s\" peer=%s", login->ticket.user, change->request->peer);
     change->request->authenticated = true;
     reply_json(change->request, 200,
                json_pack("{s:s, s:I}", "token", login->token, "expires",
@@ -99,7 +99,7 @@ static void check(struct logins *logins, struct login *login)
         pthread_mutex_unlock(&logins->mutex);
     }
     if (err == GODWIT_ERR_TRUST) {
-        LOG(WARN, "login_refused", "peer=%s", request->peer);
+        GODWIT_LOG(WARN, "login_refused", "peer=%s", request->peer);
         problem(request, 401, "wrong-password", "user or password is wrong", NULL);
     } else if (err || !make_session(login)) {
         problem_of_error(request, GODWIT_ERR_IO);
@@ -166,7 +166,7 @@ void logins_close(struct logins *logins)
 
 static void refuse_full(struct http_request *request)
 {
-    LOG(WARN, "login_queue_full", "peer=%s", request->peer);
+    GODWIT_LOG(WARN, "login_queue_full", "peer=%s", request->peer);
     problem(request, 503, "busy",
             "too many passwords wait to be checked; try again in a second, or log in on the "
             "server's own machine",
@@ -193,9 +193,8 @@ static void wait_in_turn(struct logins *logins, struct login *login)
     login_address_parse(request->peer, &login->ticket.address);
     /* From here on another thread may answer it: nothing of it is touched but where it failed. */
     pthread_mutex_lock(&logins->mutex);
-    enum login_entry entry =
-        login_queue_add(&logins->queue, &login->ticket, clock_now_ms(logins->app->clock),
-                        &displaced, &pause_s);
+    enum login_entry entry = login_queue_add(
+        &logins->queue, &login->ticket, clock_now_ms(logins->app->clock), &displaced, &pause_s);
     if (entry == LOGIN_WAITS) pthread_cond_signal(&logins->came);
     pthread_mutex_unlock(&logins->mutex);
     if (displaced) refuse_full(login_of(displaced)->change.request);

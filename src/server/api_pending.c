@@ -62,8 +62,8 @@ static void choice_reply(struct change *change, godwit_err err)
     } else if (choice->result != PENDING_DONE) {
         reply_refused(request, choice->result);
     } else {
-        LOG(INFO, choice->accepts ? "token_accepted" : "token_rejected", "device=%s peer=%s", id,
-            request->peer);
+        GODWIT_LOG(INFO, choice->accepts ? "token_accepted" : "token_rejected", "device=%s peer=%s",
+                   id, request->peer);
         fleet_lock(&app->fleet);
         const struct device *device = device_find(&app->fleet, choice->device_id);
         json_t *view = device ? view_device(app, device) : json_object();
@@ -73,7 +73,7 @@ static void choice_reply(struct change *change, godwit_err err)
 }
 
 /* "token": the first 8 bytes of its SHA-256. False: answered. */
-static bool read_mark(struct http_request *request, uint8_t mark[static PENDING_MARK_SIZE])
+static bool read_entry(struct http_request *request, uint8_t mark[static PENDING_MARK_SIZE])
 {
     json_t *body = body_object(request);
     if (!body) return false;
@@ -97,7 +97,7 @@ static void choose(struct http_request *request, bool accepts)
         reply_no_device(request);
         return;
     }
-    if (!read_mark(request, choice->mark)) return;
+    if (!read_entry(request, choice->mark)) return;
     choice->accepts = accepts;
     choice->change.app = request->app;
     choice->change.request = request;

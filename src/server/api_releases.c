@@ -1,4 +1,4 @@
-/* Releases as operators see them, and take them away; uploading is intake.c. */
+/* Releases as operators see them, and take them away; uploading is upload.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,8 +97,8 @@ static void removal_reply(struct change *change, godwit_err err)
     } else if (verdict.result != REMOVE_DONE) {
         refuse_removal(removal);
     } else {
-        LOG(INFO, "release_deleted", "product=\"%s\" version=\"%s\" files=%zu", removal->product,
-            removal->version, verdict.files_count);
+        GODWIT_LOG(INFO, "release_deleted", "product=\"%s\" version=\"%s\" files=%zu",
+                   removal->product, removal->version, verdict.files_count);
         drop_blobs(change->app, &verdict);
         reply_json(request, 200,
                    json_pack("{s:s, s:s, s:I}", "product", removal->product, "version",

@@ -4,16 +4,16 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "fleet/bridge.h"
-#include "fleet/consent.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
+#include "fleet/override.h"
 #include "fleet/rollout.h"
+#include "fleet/upgrade_path.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"
 
-#define PICKS_MAX 10000
+#define TARGETS_MAX 10000
 
 void handle_rollouts(struct http_request *request)
 {
@@ -51,14 +51,14 @@ enum deploy_fault {
 struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
-    bool picks, allow_downgrade, consents[CONSENT_COUNT];
+    bool targets, allow_downgrade, overrides[OVERRIDE_COUNT];
     size_t ids_count;
     uint8_t (*ids)[16];
     struct device **devices;
     enum deploy_fault fault;
     uint8_t fault_id[16];
-    enum consent unmeant;
-    char key[9], dropped_by[33]; /* RELISTED_KEY: which, and by which version */
+    enum override unmeant;
+    char key[9], dropped_by[33]; /* RETRUSTED_KEY: which, and by which version */
     uint32_t rollout_id;
 };
 
@@ -75,31 +75,31 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
 }
 
 /* The first thing that its policy does and nobody has said is meant. */
-static enum deploy_fault judge_consents(struct deploy *deploy, const struct image *image)
+static enum deploy_fault check_overrides(struct deploy *deploy, const struct image *image)
 {
-    const struct consents consents = consents_of(&deploy->change.app->fleet, image);
-    for (size_t i = 0; i < CONSENT_COUNT; i++) {
-        if (!consents.asks[i] || deploy->consents[i]) continue;
-        deploy->unmeant = (enum consent)i;
-        if (i != CONSENT_RELISTED_KEY) return DEPLOY_UNMEANT;
-        godwit_hex_encode(consents.relisted_key, 4, deploy->key);
-        memcpy(deploy->dropped_by, consents.dropped_by->version, sizeof deploy->dropped_by);
+    const struct overrides overrides = overrides_of(&deploy->change.app->fleet, image);
+    for (size_t i = 0; i < OVERRIDE_COUNT; i++) {
+        if (!overrides.needs[i] || deploy->overrides[i]) continue;
+        deploy->unmeant = (enum override)i;
+        if (i != OVERRIDE_RETRUSTED_KEY) return DEPLOY_UNMEANT;
+        godwit_hex_encode(overrides.retrusted_key, 4, deploy->key);
+        memcpy(deploy->dropped_by, overrides.dropped_by->version, sizeof deploy->dropped_by);
         return DEPLOY_UNMEANT;
     }
     return DEPLOY_FINE;
 }
 
 /* What its policy would do to devices, before the first has it. */
-static enum deploy_fault judge_policies(struct deploy *deploy, const struct release *release)
+static enum deploy_fault check_policies(struct deploy *deploy, const struct release *release)
 {
     const struct fleet *fleet = &deploy->change.app->fleet;
     enum deploy_fault fault = DEPLOY_FINE;
     for (size_t i = 0; i < release->images_count && !fault; i++) {
         const struct image_trust *trust = &release->images[i].trust;
         if (!trust->has_policy) continue;
-        if (bridge_policy_key(&fleet->catalogue, &trust->policy) == BRIDGE_KEY_NONE)
+        if (upgrade_policy_key(&fleet->catalogue, &trust->policy) == UPGRADE_KEY_NONE)
             return DEPLOY_OUT_OF_REACH;
-        fault = judge_consents(deploy, &release->images[i]);
+        fault = check_overrides(deploy, &release->images[i]);
     }
     return fault;
 }
@@ -110,42 +110,43 @@ static godwit_err deploy_run(struct change *change)
     struct app *app = change->app;
     struct release *release = release_find(&app->fleet.catalogue, deploy->product, deploy->version);
     deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
-    if (!deploy->fault) deploy->fault = judge_policies(deploy, release);
+    if (!deploy->fault) deploy->fault = check_policies(deploy, release);
     if (deploy->fault) return GODWIT_OK;
-    const struct rollout_wish wish = {.release = release,
-                                      .devices = deploy->picks ? deploy->devices : NULL,
-                                      .devices_count = deploy->ids_count,
-                                      .allow_downgrade = deploy->allow_downgrade};
-    return rollout_create(&app->fleet, app->db, &wish, clock_unix_s(app->clock),
+    const struct rollout_request wanted = {.release = release,
+                                           .devices = deploy->targets ? deploy->devices : NULL,
+                                           .devices_count = deploy->ids_count,
+                                           .allow_downgrade = deploy->allow_downgrade};
+    return rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
                           &deploy->rollout_id);
 }
 
 static void reply_unmeant(const struct deploy *deploy)
 {
     struct http_request *request = deploy->change.request;
-    const char *field = consent_id(deploy->unmeant);
+    const char *field = override_id(deploy->unmeant);
     char detail[400];
-    if (deploy->unmeant == CONSENT_CLEAN_BREAK) {
+    if (deploy->unmeant == OVERRIDE_TRUST_RESET) {
         snprintf(detail, sizeof detail,
-                 "the policy of %s %s makes a clean break with the keys before it; if that is "
-                 "meant, deploy it with --clean-break",
+                 "the policy of %s %s makes a trust reset with the keys before it; if that is "
+                 "meant, deploy it with --trust-reset",
                  deploy->product, deploy->version);
-        problem(request, 409, "clean-break", detail, field);
-    } else if (deploy->unmeant == CONSENT_NO_DEPLOY_KEY) {
-        snprintf(detail, sizeof detail,
-                 "the policy of %s %s lists no deploy key: devices that run it take instructions "
-                 "unsigned from then on; list one with `godwit policy --from-seed` or --deploy-key "
-                 "and upload it again, or if that is meant, deploy it with "
-                 "--no-deploy-key",
-                 deploy->product, deploy->version);
+        problem(request, 409, "trust-reset", detail, field);
+    } else if (deploy->unmeant == OVERRIDE_NO_DEPLOY_KEY) {
+        snprintf(
+            detail, sizeof detail,
+            "the policy of %s %s lists no deploy key: devices that run it take instructions "
+            "unsigned from then on; list one with `godwit policy --from-initial` or --deploy-key "
+            "and upload it again, or if that is meant, deploy it with "
+            "--no-deploy-key",
+            deploy->product, deploy->version);
         problem(request, 409, "no-deploy-key", detail, field);
     } else {
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists the key %s… again, which %s had dropped: if it was "
                  "stolen, the thief is trusted again; leave it out and upload it again, or "
-                 "if it is meant, deploy it with --relisted-key",
+                 "if it is meant, deploy it with --retrusted-key",
                  deploy->product, deploy->version, deploy->key, deploy->dropped_by);
-        problem(request, 409, "relisted-key", detail, field);
+        problem(request, 409, "retrusted-key", detail, field);
     }
 }
 
@@ -166,7 +167,8 @@ static void reply_fault(const struct deploy *deploy)
     } else if (deploy->fault == DEPLOY_OUT_OF_REACH) {
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists no deploy key of this server: a device that runs it "
-                 "would obey this server no more; build it with the seed of `godwit claim --seed`",
+                 "would obey this server no more; build it with the initial policy of `godwit "
+                 "claim --initial-policy`",
                  deploy->product, deploy->version);
         problem(request, 409, "deploy-key", detail, "version");
     } else {
@@ -185,21 +187,21 @@ static void deploy_reply(struct change *change, godwit_err err)
     } else if (deploy->fault) {
         reply_fault(deploy);
     } else {
-        LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" picks=%zu",
-            deploy->rollout_id, deploy->product, deploy->version, deploy->ids_count);
+        GODWIT_LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" targets=%zu",
+                   deploy->rollout_id, deploy->product, deploy->version, deploy->ids_count);
         app_tick(app); /* who can not take it is noted now */
         reply_json(change->request, 201, view_rollout(app, deploy->rollout_id));
     }
 }
 
 /* "devices": absent, null, or a list of ids. False: answered. */
-static bool read_picks(struct deploy *deploy, const json_t *list)
+static bool read_targets(struct deploy *deploy, const json_t *list)
 {
     struct http_request *request = deploy->change.request;
     size_t count = json_array_size(list);
     if (!list || json_is_null(list)) return true;
-    bool good = json_is_array(list) && count > 0 && count <= PICKS_MAX;
-    deploy->picks = true;
+    bool good = json_is_array(list) && count > 0 && count <= TARGETS_MAX;
+    deploy->targets = true;
     deploy->ids_count = count;
     deploy->ids = good ? arena_alloc(request->arena, count * sizeof *deploy->ids) : NULL;
     deploy->devices = good ? arena_alloc(request->arena, count * sizeof *deploy->devices) : NULL;
@@ -227,11 +229,11 @@ static bool read_flag(struct http_request *request, const json_t *body, const ch
     return false;
 }
 
-static bool read_consents(struct http_request *request, const json_t *body,
-                          bool out[static CONSENT_COUNT])
+static bool read_overrides(struct http_request *request, const json_t *body,
+                           bool out[static OVERRIDE_COUNT])
 {
-    for (size_t i = 0; i < CONSENT_COUNT; i++)
-        if (!read_flag(request, body, consent_id(i), &out[i])) return false;
+    for (size_t i = 0; i < OVERRIDE_COUNT; i++)
+        if (!read_flag(request, body, override_id(i), &out[i])) return false;
     return true;
 }
 
@@ -250,9 +252,9 @@ void handle_deploy(struct http_request *request)
         deploy->change.run = deploy_run;
         deploy->change.reply = deploy_reply;
     }
-    bool good = version && read_picks(deploy, json_object_get(body, "devices")) &&
+    bool good = version && read_targets(deploy, json_object_get(body, "devices")) &&
                 read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
-                read_consents(request, body, deploy->consents);
+                read_overrides(request, body, deploy->overrides);
     json_decref(body);
     if (good) change_submit(&deploy->change, NULL);
 }

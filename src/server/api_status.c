@@ -16,8 +16,8 @@ static json_t *view_trust(const struct product_counts *counts)
 static json_t *view_product(const struct product *product, const struct product_counts *counts)
 {
     json_t *keys = json_array();
-    for (size_t i = 0; i < product->seed.image_keys_count; i++)
-        json_array_append_new(keys, view_digest(product->seed.image_keys[i]));
+    for (size_t i = 0; i < product->initial_policy.image_keys_count; i++)
+        json_array_append_new(keys, view_digest(product->initial_policy.image_keys[i]));
     return json_pack("{s:s, s:b, s:o, s:I, s:o}", "name", product->name, "open", product->open,
                      "image_keys", keys, "devices", (json_int_t)product->devices_count, "trust",
                      view_trust(counts));
@@ -40,14 +40,14 @@ static json_t *view_products(struct app *app, const struct counts *counts)
 
 static json_t *view_devices(struct app *app, const struct counts *counts)
 {
-    json_int_t undecided = 0;
+    json_int_t in_progress = 0;
     fleet_lock(&app->fleet);
     const struct rollout *rollout = app->fleet.catalogue.rollouts;
     for (; rollout; rollout = rollout->next)
-        undecided += rollout->undecided_count;
+        in_progress += rollout->in_progress_count;
     fleet_unlock(&app->fleet);
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)counts->devices, "on_trial",
-                     (json_int_t)counts->on_trial, "undecided", undecided, "pending",
+                     (json_int_t)counts->on_trial, "in_progress", in_progress, "pending",
                      (json_int_t)counts->pending, "unknown_release",
                      (json_int_t)counts->unknown_release);
 }

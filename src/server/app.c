@@ -48,7 +48,7 @@ static godwit_err probe(struct app *app)
     }
     fleet_committed(&app->fleet);
     app->is_ailing = false;
-    LOG(INFO, "writes_again", "device_changes=taken");
+    GODWIT_LOG(INFO, "writes_again", "device_changes=taken");
     return GODWIT_OK;
 }
 
@@ -74,12 +74,13 @@ static godwit_err group_commit(void *ctx)
 static void group_abort(void *ctx, godwit_err err)
 {
     struct app *app = ctx;
-    LOG(ERROR, "commit_failed", "error=%s note=\"%s\"", godwit_err_name(err), db_note(app->db));
+    GODWIT_LOG(ERROR, "commit_failed", "error=%s note=\"%s\"", godwit_err_name(err),
+               db_note(app->db));
     db_rollback(app->db);
     fleet_aborted(&app->fleet);
     app->is_ailing |= err == GODWIT_ERR_SPACE || err == GODWIT_ERR_IO;
     if (!app->is_changed || !fleet_load(&app->fleet, app->db)) return;
-    LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
+    GODWIT_LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
     abort(); /* memory can no longer be trusted; the next start reads it anew */
 }
 
@@ -139,7 +140,7 @@ static godwit_err flush_run(struct writer_job *job)
 static void flush_done(struct writer_job *job, godwit_err err)
 {
     struct app *app = app_of_flush(job);
-    if (err) LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
+    if (err) GODWIT_LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
     if (!err && app->flushes_on && !writer_submit(app->writer, job)) return;
     atomic_store(&app->flushing, false);
 }
@@ -163,7 +164,7 @@ struct db *app_reader_take(struct app *app)
     if (db) return db;
     folder_path(app->settings->data, "godwit.db", path, sizeof path);
     if (!db_open(path, true, &db, note, sizeof note)) return db;
-    LOG(ERROR, "reader_failed", "note=\"%s\"", note);
+    GODWIT_LOG(ERROR, "reader_failed", "note=\"%s\"", note);
     return NULL;
 }
 

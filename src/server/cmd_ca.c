@@ -9,14 +9,14 @@
 #include "server/server.h"
 #include "server/text_file.h"
 
-struct words {
+struct arguments {
     const char *data;
     bool prepares, switches;
 };
 
-static int wrong(const char *word, const char *what)
+static int wrong(const char *argument, const char *what)
 {
-    fprintf(stderr, "godwit ca: %s %s; `godwit ca --help` lists the options\n", word, what);
+    fprintf(stderr, "godwit ca: %s %s; `godwit ca --help` lists the options\n", argument, what);
     return 2;
 }
 
@@ -39,23 +39,23 @@ static void help(void)
 }
 
 /* -1: go on. */
-static int parse(int argc, char **argv, struct words *out)
+static int parse(int argc, char **argv, struct arguments *out)
 {
-    *out = (struct words){.data = "./godwit-data"};
+    *out = (struct arguments){.data = "./godwit-data"};
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        const char *argument = argv[i];
+        if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
             help();
             return 0;
         }
-        if (!strcmp(word, "--next"))
+        if (!strcmp(argument, "--next"))
             out->prepares = true;
-        else if (!strcmp(word, "--switch"))
+        else if (!strcmp(argument, "--switch"))
             out->switches = true;
-        else if (!strncmp(word, "--data=", 7))
-            out->data = word + 7;
-        else if (strcmp(word, "--data"))
-            return wrong(word, "is no option");
+        else if (!strncmp(argument, "--data=", 7))
+            out->data = argument + 7;
+        else if (strcmp(argument, "--data"))
+            return wrong(argument, "is no option");
         else if (!(out->data = argv[++i]))
             return wrong("--data", "wants a value");
     }
@@ -118,18 +118,18 @@ static int change(const char *folder)
 
 int cmd_ca(int argc, char **argv)
 {
-    struct words words;
+    struct arguments arguments;
     char folder[FILE_PATH_MAX - 32], hex[65];
-    int status = parse(argc, argv, &words);
+    int status = parse(argc, argv, &arguments);
     if (status >= 0) return status;
-    folder_path(words.data, "tls", folder, sizeof folder);
+    folder_path(arguments.data, "tls", folder, sizeof folder);
     if (!digest_text(folder, "ca.pem", hex))
         return complain("no CA of ours is here; give the --data of `godwit serve`", folder);
     char note[FILE_PATH_MAX + 200];
-    if (secret_files_check(words.data, NULL, note, sizeof note)) {
+    if (secret_files_check(arguments.data, NULL, note, sizeof note)) {
         fprintf(stderr, "godwit ca: %s\n", note);
         return 1;
     }
-    if (words.prepares) return prepare(folder);
-    return words.switches ? change(folder) : show(folder);
+    if (arguments.prepares) return prepare(folder);
+    return arguments.switches ? change(folder) : show(folder);
 }

@@ -9,9 +9,10 @@
 #include "server/server.h"
 #include "server/text_file.h"
 
-static int wrong(const char *word, const char *what)
+static int wrong(const char *argument, const char *what)
 {
-    fprintf(stderr, "godwit rekey: %s %s; `godwit rekey --help` lists the options\n", word, what);
+    fprintf(stderr, "godwit rekey: %s %s; `godwit rekey --help` lists the options\n", argument,
+            what);
     return 2;
 }
 
@@ -33,29 +34,29 @@ static void help(void)
          "                         `godwit serve`, then roll out an image that lists both");
 }
 
-struct wish {
+struct wanted {
     const char *data;
     bool makes_next, wants_public;
 };
 
 /* -1: go on. */
-static int parse(int argc, char **argv, struct wish *out)
+static int parse(int argc, char **argv, struct wanted *out)
 {
     out->data = "./godwit-data";
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        const char *argument = argv[i];
+        if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
             help();
             return 0;
         }
-        if (!strcmp(word, "--next"))
+        if (!strcmp(argument, "--next"))
             out->makes_next = true;
-        else if (!strcmp(word, "--public"))
+        else if (!strcmp(argument, "--public"))
             out->wants_public = true;
-        else if (!strncmp(word, "--data=", 7))
-            out->data = word + 7;
-        else if (strcmp(word, "--data"))
-            return wrong(word, "is no option");
+        else if (!strncmp(argument, "--data=", 7))
+            out->data = argument + 7;
+        else if (strcmp(argument, "--data"))
+            return wrong(argument, "is no option");
         else if (!(out->data = argv[++i]))
             return wrong("--data", "wants a value");
     }
@@ -93,31 +94,31 @@ static void print_keys(const struct deploy_keys *keys, bool is_new)
 
 int cmd_rekey(int argc, char **argv)
 {
-    struct wish wish = {0};
+    struct wanted wanted = {0};
     char note[FILE_PATH_MAX + 200] = "";
     struct deploy_keys keys;
-    int status = parse(argc, argv, &wish);
+    int status = parse(argc, argv, &wanted);
     if (status >= 0) return status;
-    if (!path_exists(wish.data)) {
+    if (!path_exists(wanted.data)) {
         snprintf(note, sizeof note,
                  "there is no folder %s; name the service's data directory with --data DIR",
-                 wish.data);
+                 wanted.data);
         return complain(note);
     }
-    if (secret_files_check(wish.data, NULL, note, sizeof note)) return complain(note);
-    if (deploy_keys_open(wish.data, false, &keys, note, sizeof note)) {
+    if (secret_files_check(wanted.data, NULL, note, sizeof note)) return complain(note);
+    if (deploy_keys_open(wanted.data, false, &keys, note, sizeof note)) {
         deploy_keys_close(&keys);
         return complain(note);
     }
-    if (wish.makes_next) {
+    if (wanted.makes_next) {
         deploy_keys_close(&keys);
-        status = make_next(wish.data);
+        status = make_next(wanted.data);
         if (status) return status;
-        if (deploy_keys_open(wish.data, false, &keys, note, sizeof note)) return complain(note);
+        if (deploy_keys_open(wanted.data, false, &keys, note, sizeof note)) return complain(note);
     }
     status = 0;
-    if (!wish.wants_public)
-        print_keys(&keys, wish.makes_next);
+    if (!wanted.wants_public)
+        print_keys(&keys, wanted.makes_next);
     else if (key_print_public(keys.keys[0], stdout))
         status = complain("the public key can not be written to standard output");
     deploy_keys_close(&keys);

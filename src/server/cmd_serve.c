@@ -41,7 +41,7 @@ static int complain(const char *note)
 }
 
 /* Also when the start fails further on: the account is there from now on. */
-static void tell_password(const char *password)
+static void print_password(const char *password)
 {
     if (!*password) return;
     printf("user           admin\n");
@@ -57,7 +57,7 @@ static void greet(const struct app *app, const char *url, const char *password)
     printf("data           %s%s\n", app->settings->data,
            app->is_data_open ? " (other users can look into it; chmod 700 closes it)" : "");
     printf("CA fingerprint %s (SHA-256 of its key)\n", hex);
-    tell_password(password);
+    print_password(password);
     fflush(stdout);
 }
 
@@ -88,8 +88,8 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
     }
     struct given_chain chain = {0};
     bool is_good = !settings_listen(settings->listen, address, sizeof address, &options.port) &&
-                   (!settings->tls_cert || !given_chain_load(settings->tls_cert, settings->ca,
-                                                             &chain, note, note_size));
+                   (!settings->tls_cert ||
+                    !given_chain_load(settings->tls_cert, settings->ca, &chain, note, note_size));
     options.certificate = chain.pem;
     is_good = is_good && !http_check(&options, note, note_size);
     given_chain_free(&chain);
@@ -109,7 +109,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
     size_t devices_count = app->fleet.devices_count; /* before the loops share it */
     if (http_open(&options, note, sizeof note, &server)) {
-        tell_password(password);
+        print_password(password);
         return complain(note);
     }
     shown_certificate_url(app, http_port(server), url, connect);
@@ -119,9 +119,9 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
             : 0;
     if (!status) {
         greet(app, url, password);
-        LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
+        GODWIT_LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
         wait_for_signal(app, server, signals);
-        LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
+        GODWIT_LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }
     http_close(server, DRAIN_MS);
     return status;
@@ -147,7 +147,7 @@ int cmd_serve(int argc, char **argv)
     char note[600], password[32];
     if (!rehearse(&settings, note, sizeof note)) return complain(note);
     if (app_open(&app, &settings, note, sizeof note, password)) {
-        tell_password(password);
+        print_password(password);
         status = complain(note);
     } else {
         status = serve(&app, password, &signals);

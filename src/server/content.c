@@ -8,16 +8,16 @@
 #include "server/permission.h"
 #include "server/problem.h"
 
-enum access { ACCESS_ALLOWED, ACCESS_STRANGER, ACCESS_NO_FILE, ACCESS_NOT_OFFERED };
+enum access { ACCESS_ALLOWED, ACCESS_UNKNOWN, ACCESS_NO_FILE, ACCESS_NOT_OFFERED };
 
-static enum access judge(struct app *app, const uint8_t token_sha256[static 32],
+static enum access check(struct app *app, const uint8_t token_sha256[static 32],
                          const uint8_t digest[static 32])
 {
     enum access access = ACCESS_ALLOWED;
     fleet_lock(&app->fleet);
     const struct device *device = device_find_by_token(&app->fleet, token_sha256);
     if (!device)
-        access = ACCESS_STRANGER;
+        access = ACCESS_UNKNOWN;
     else if (!file_find(&app->fleet.catalogue, digest))
         access = ACCESS_NO_FILE;
     else if (!device_may_download(&app->fleet, device, digest))
@@ -35,7 +35,7 @@ static void reply_file(struct http_request *request, const uint8_t digest[static
     if (err) {
         char hex[65];
         godwit_hex_encode(digest, 32, hex);
-        LOG(ERROR, "file_not_read", "file=%s error=%s", hex, godwit_err_name(err));
+        GODWIT_LOG(ERROR, "file_not_read", "file=%s error=%s", hex, godwit_err_name(err));
         problem(request, 500, "storage", "the file is known but can not be read; see the log",
                 NULL);
         return;
@@ -54,11 +54,11 @@ void handle_image(struct http_request *request)
     uint8_t digest[32];
     bool is_digest = hex && !godwit_hex_decode(hex, strlen(hex), digest, sizeof digest);
     if (!is_digest) memset(digest, 0, sizeof digest);
-    switch (judge(request->app, permission_digest(request), digest)) {
+    switch (check(request->app, permission_digest(request), digest)) {
     case ACCESS_ALLOWED:
         reply_file(request, digest);
         return;
-    case ACCESS_STRANGER:
+    case ACCESS_UNKNOWN:
         problem(request, 401, "unknown-token", "no device has this token; claim it first", NULL);
         return;
     case ACCESS_NO_FILE:

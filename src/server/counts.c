@@ -1,18 +1,18 @@
 /* Rollouts and products are few: what there is of them is copied first, then the devices are
- * visited, each asking decide once. Numbers of one answer may be some milliseconds apart. */
+ * visited, each asking decide once. Numbers of one reply may be some milliseconds apart. */
 #include "server/counts.h"
 
 #include <stdlib.h>
 
-#include "fleet/bridge.h"
 #include "fleet/decide.h"
 #include "fleet/pending.h"
+#include "fleet/upgrade_path.h"
 
 #define SPARE 16 /* for those that are made while room is made */
 
 bool counts_awaits(const struct decision *decision)
 {
-    return decision->kind == DECIDE_INSTALL || decision->reason == DECISION_TURN ||
+    return decision->kind == DECIDE_INSTALL || decision->reason == DECISION_QUEUED ||
            decision->reason == DECISION_ON_TRIAL;
 }
 
@@ -42,13 +42,13 @@ static void count_rollout(struct rollout_counts *counts, const struct device *de
 {
     const struct rollout *rollout = decision->rollout;
     const struct member *member = device_member(device, rollout);
-    bool is_told = member && member->state != MEMBER_SELECTED;
-    counts->unfit_count += !strcmp(decision_reason_state(decision->reason), "unfit");
+    bool is_offered = member && member->state != MEMBER_SELECTED;
+    counts->incompatible_count += !strcmp(decision_reason_state(decision->reason), "incompatible");
     counts->refused_count +=
         decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
-    if (is_told || !counts_awaits(decision)) return;
+    if (is_offered || !counts_awaits(decision)) return;
     counts->is_awaited = true;
-    counts->silent_count += device->facts.last_seen_s <= rollout->created_s;
+    counts->not_seen_count += device->facts.last_seen_s <= rollout->created_s;
 }
 
 static void count_key(struct product_counts *counts, const uint8_t key[static 32])
@@ -64,7 +64,7 @@ static void count_key(struct product_counts *counts, const uint8_t key[static 32
 static void count_trust(struct counts *counts, const struct device *device,
                         const struct catalogue *catalogue)
 {
-    const struct godwit_policy *policy = bridge_here(device, catalogue).policy;
+    const struct godwit_policy *policy = upgrade_here(device, catalogue).policy;
     size_t at = 0;
     while (at < counts->products_count && counts->products[at].id != device->product->id)
         at++;
@@ -87,7 +87,7 @@ static void count_device(void *ctx, struct device *device)
         decision.rollout ? find_rollout(counts, decision.rollout->id) : NULL;
     if (rollout) count_rollout(rollout, device, &decision);
     count_trust(counts, device, walk->catalogue);
-    int key = bridge_deploy_key(device, walk->catalogue);
+    int key = upgrade_deploy_key(device, walk->catalogue);
     if (key >= 0) counts->deploy_keys[key]++;
     counts->devices++;
     counts->on_trial += device->facts.on_trial;
@@ -116,13 +116,14 @@ static void take_catalogue(const struct catalogue *catalogue, struct counts *cou
     const struct rollout *rollout = catalogue->rollouts;
     const struct product *product = catalogue->products;
     for (; rollout && counts->rollouts_count < rollouts_max; rollout = rollout->next)
-        counts->rollouts[counts->rollouts_count++] =
-            (struct rollout_counts){.id = rollout->id, .is_awaited = rollout->undecided_count > 0};
+        counts->rollouts[counts->rollouts_count++] = (struct rollout_counts){
+            .id = rollout->id, .is_awaited = rollout->in_progress_count > 0};
     for (; product && counts->products_count < products_max; product = product->next) {
         struct product_counts *taken = &counts->products[counts->products_count++];
         taken->id = product->id;
-        taken->keys_count = product->seed.image_keys_count;
-        memcpy(taken->keys, product->seed.image_keys, sizeof product->seed.image_keys);
+        taken->keys_count = product->initial_policy.image_keys_count;
+        memcpy(taken->keys, product->initial_policy.image_keys,
+               sizeof product->initial_policy.image_keys);
     }
 }
 

@@ -9,10 +9,10 @@
 /* Of one rollout. */
 struct rollout_counts {
     uint32_t id;
-    bool is_awaited;        /* by some device */
-    uint32_t unfit_count;   /* a gate is closed */
-    uint32_t silent_count;  /* queued, and not seen since it began */
-    uint32_t refused_count; /* failed on it before, so not offered */
+    bool is_awaited;             /* by some device */
+    uint32_t incompatible_count; /* a gate is closed */
+    uint32_t not_seen_count;     /* queued, and not seen since it began */
+    uint32_t refused_count;      /* failed on it before, so not offered */
 };
 
 /* Of one product: how many devices obey each image key; who drops the old one looks here before. */

@@ -59,7 +59,7 @@ static godwit_err make_machine_token(const char *path, char out[static 80])
     godwit_hex_encode(secret, sizeof secret, hex);
     snprintf(out, 80, "gwa.%s", hex);
     snprintf(line, sizeof line, "gwa.%s\n", hex);
-    if (path_exists(path)) LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
+    if (path_exists(path)) GODWIT_LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
     return text_file_write(path, line, 0600);
 }
 

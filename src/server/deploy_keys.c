@@ -136,15 +136,15 @@ godwit_err deploy_keys_next(const char *data)
     return err ? err : keep_folder(data);
 }
 
-godwit_err deploy_keys_sign(const struct deploy_keys *keys, const struct answer *answer,
+godwit_err deploy_keys_sign(const struct deploy_keys *keys, const struct device_reply *device_reply,
                             uint8_t out[static GODWIT_INSTRUCTION_SIZE])
 {
     uint8_t digest[32], signature[384];
     size_t size = 0;
     memset(out, 0, GODWIT_INSTRUCTION_SIZE);
-    godwit_instruction_encode(&answer->instruction, out);
-    if (answer->deploy_key < 0) return GODWIT_OK;
-    const struct key *key = keys->keys[answer->deploy_key];
+    godwit_instruction_encode(&device_reply->instruction, out);
+    if (device_reply->deploy_key < 0) return GODWIT_OK;
+    const struct key *key = keys->keys[device_reply->deploy_key];
     godwit_err err = godwit_instruction_digest(out, digest);
     if (!err) err = key_sign(key, digest, sizeof digest, signature, &size);
     if (!err && size != 64) err = GODWIT_ERR_FORMAT;

@@ -2,7 +2,7 @@
  * deploy-1.pem (the oldest) to deploy-7.pem while devices obey no newer one. */
 #pragma once
 
-#include "fleet/answer.h"
+#include "fleet/reply.h"
 #include "keys/keys.h"
 
 struct deploy_keys {
@@ -20,7 +20,7 @@ void deploy_keys_close(struct deploy_keys *keys);
 /* Makes a new present key and keeps the one before. SPACE: there are eight already. A cut leaves
  * either key as the present one, and none is lost. */
 GODWIT_MUST_USE godwit_err deploy_keys_next(const char *data);
-/* The 256 bytes, signed by the key that the answer names. */
+/* The 256 bytes, signed by the key that the reply names. */
 GODWIT_MUST_USE godwit_err deploy_keys_sign(const struct deploy_keys *keys,
-                                            const struct answer *answer,
+                                            const struct device_reply *device_reply,
                                             uint8_t out[static GODWIT_INSTRUCTION_SIZE]);

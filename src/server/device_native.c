@@ -26,26 +26,28 @@ struct pending {
     bool is_known; /* there is a device with the token */
 };
 
-/* ---- the answer ---- */
+/* ---- the reply ---- */
 
 /* False: the sequence mark must be raised first. */
 static bool compose(struct app *app, struct device *device, const struct godwit_checkin *checkin,
-                    struct answer *answer)
+                    struct device_reply *device_reply)
 {
-    bool ready = answer_compose(&app->fleet, device, checkin, app_now_ms(app), answer);
-    memcpy(answer->instruction.next_ca, app->next_ca, sizeof answer->instruction.next_ca);
+    bool ready = device_reply_compose(&app->fleet, device, checkin, app_now_ms(app), device_reply);
+    memcpy(device_reply->instruction.next_ca, app->next_ca,
+           sizeof device_reply->instruction.next_ca);
     return ready;
 }
 
-/* Each change of mind once; the same answer again, as in every idle check-in, is not said. */
-static void log_decision(const struct answer *answer)
+/* Each change of mind once; the same reply again, as in every idle check-in, is not said. */
+static void log_decision(const struct device_reply *device_reply)
 {
     char mac[13];
-    if (!answer->is_news) return;
-    device_id_text(answer->instruction.device_id, mac);
-    bool installs = answer->instruction.flags & GODWIT_INSTRUCTION_INSTALL;
-    LOG(INFO, "decision", "device=%s tells=%s reason=%s rollout=%u", mac,
-        installs ? "install" : "stay", decision_reason_id(answer->reason), answer->rollout_id);
+    if (!device_reply->is_news) return;
+    device_id_text(device_reply->instruction.device_id, mac);
+    bool installs = device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL;
+    GODWIT_LOG(INFO, "decision", "device=%s tells=%s reason=%s rollout=%u", mac,
+               installs ? "install" : "no-update", decision_reason_id(device_reply->reason),
+               device_reply->rollout_id);
 }
 
 /* Mirrors hold files, so they are named with an install alone. */
@@ -60,28 +62,29 @@ static void send_reply(struct http_request *request, const struct godwit_checkin
     char text[GODWIT_CHECKIN_REPLY_MAX];
     size_t size = 0;
     if (godwit_checkin_reply_encode(reply, text, sizeof text, &size))
-        problem(request, 500, "internal", "the answer could not be written", NULL);
+        problem(request, 500, "internal", "the reply could not be written", NULL);
     else
         http_reply_copy(request, 200, "application/json", text, size);
 }
 
-static void send_answer(struct http_request *request, const struct answer *answer,
-                        uint32_t outcome_id)
+static void send_instruction(struct http_request *request, const struct device_reply *device_reply,
+                             uint32_t outcome_id)
 {
     struct app *app = request->app;
     struct godwit_checkin_reply reply = {
         .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     request->authenticated = true;
-    log_decision(answer);
-    if (answer->instruction.flags & GODWIT_INSTRUCTION_INSTALL) name_mirrors(app->settings, &reply);
-    if (deploy_keys_sign(&app->deploy_keys, answer, reply.instruction))
+    log_decision(device_reply);
+    if (device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL)
+        name_mirrors(app->settings, &reply);
+    if (deploy_keys_sign(&app->deploy_keys, device_reply, reply.instruction))
         problem(request, 500, "internal", "the instruction could not be signed", NULL);
     else
         send_reply(request, &reply);
 }
 
-static void send_stranger(struct http_request *request)
+static void send_unknown(struct http_request *request)
 {
     problem(request, 401, "unknown-token",
             "no device has this token under this id; claim it with a token from `godwit claim`",
@@ -110,16 +113,16 @@ static godwit_err pending_run(struct change *change)
     return err;
 }
 
-static void answer_device(struct pending *pending)
+static void reply_device(struct pending *pending)
 {
     struct app *app = pending->change.app;
-    struct answer answer;
+    struct device_reply device_reply;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
-    bool ready = device && compose(app, device, &pending->checkin, &answer);
+    bool ready = device && compose(app, device, &pending->checkin, &device_reply);
     fleet_unlock(&app->fleet);
     if (ready)
-        send_answer(pending->change.request, &answer, pending->checkin.outcome.id);
+        send_instruction(pending->change.request, &device_reply, pending->checkin.outcome.id);
     else
         problem_busy(pending->change.request);
 }
@@ -131,7 +134,7 @@ static void pending_reply(struct change *change, godwit_err err)
     if (err)
         problem_busy(change->request);
     else if (pending->is_known)
-        answer_device(pending);
+        reply_device(pending);
     else if (pending->is_claim && pending->claim == CLAIM_PENDING)
         send_reply(change->request, &wait);
     else if (pending->is_claim && pending->claim == CLAIM_REJECTED)
@@ -150,7 +153,7 @@ static void pending_reply(struct change *change, godwit_err err)
                 "this one so that it makes its own",
                 NULL);
     else
-        send_stranger(change->request);
+        send_unknown(change->request);
 }
 
 static void submit(struct http_request *request, const struct pending *template)
@@ -173,19 +176,19 @@ static void submit(struct http_request *request, const struct pending *template)
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
-    struct answer answer;
+    struct device_reply device_reply;
     const struct godwit_checkin *checkin = &pending->checkin;
     bool ready = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
     if (device && !device_take(&app->fleet, device, checkin, clock_unix_s(app->clock)))
-        ready = compose(app, device, checkin, &answer);
+        ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
     if (!device)
-        send_stranger(request);
+        send_unknown(request);
     else if (ready)
-        send_answer(request, &answer, checkin->outcome.id);
+        send_instruction(request, &device_reply, checkin->outcome.id);
     else
         submit(request, pending);
 }

@@ -7,7 +7,7 @@
 void handle_checkin(struct http_request *request);
 void handle_image(struct http_request *request);
 
-/* intake.c */
+/* upload.c */
 extern const struct http_upload UPLOAD_IMAGE;
 
 /* api_login.c */
@@ -15,7 +15,7 @@ void handle_login(struct http_request *request);
 
 /* api_*.c */
 void handle_claims(struct http_request *request);
-void handle_seed(struct http_request *request);
+void handle_initial_policy(struct http_request *request);
 void handle_status(struct http_request *request);
 void handle_releases(struct http_request *request);
 void handle_delete(struct http_request *request);

@@ -9,7 +9,7 @@ void reply_json(struct http_request *request, int status, json_t *document)
     char *text = json_dumps(document, JSON_COMPACT);
     json_decref(document);
     if (!text) {
-        problem(request, 500, "internal", "the answer could not be written as JSON", NULL);
+        problem(request, 500, "internal", "the reply could not be written as JSON", NULL);
         return;
     }
     http_reply_copy(request, status, "application/json", text, strlen(text));

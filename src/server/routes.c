@@ -40,7 +40,8 @@ const struct http_route ROUTES[] = {
     ROUTE(POST, "/api/v1/devices/{id}/accept", WORKER, BODY_MAX, OPERATOR, handle_accept),
     ROUTE(POST, "/api/v1/devices/{id}/reject", WORKER, BODY_MAX, OPERATOR, handle_reject),
     ROUTE(POST, "/api/v1/claims", WORKER, BODY_MAX, OPERATOR, handle_claims),
-    ROUTE(GET, "/api/v1/products/{name}/seed", WORKER, 0, OPERATOR, handle_seed),
+    ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, OPERATOR,
+          handle_initial_policy),
 };
 const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;
 

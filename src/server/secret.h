@@ -7,8 +7,8 @@
 
 #define SECRET_HASH_MAX 128
 
-/* Argon2id, 19 MiB, 2 passes, 1 lane (OWASP's floor); the parameters stand in the text. Takes tens
- * of milliseconds: never on an event loop. */
+/* Argon2id, 19 MiB, 2 passes, 1 lane (OWASP's rollback floor); the parameters stand in the text.
+ * Takes tens of milliseconds: never on an event loop. */
 GODWIT_MUST_USE godwit_err password_hash(const char *password, char *out, size_t size_max);
 bool password_is_good(const char *hash, const char *password);
 /* "k7dm-x2rq-…": 100 bits in letters and digits that are not mistaken for each other. */

@@ -103,11 +103,11 @@ static int check(const struct settings *settings)
 }
 
 /* "--name" or "--name=value". */
-static const struct row *row_of(const char *word)
+static const struct row *row_of(const char *argument)
 {
-    size_t size = strcspn(word, "=");
+    size_t size = strcspn(argument, "=");
     for (size_t i = 0; i < ROWS_COUNT; i++)
-        if (strlen(ROWS[i].name) == size && !strncmp(ROWS[i].name, word, size)) return &ROWS[i];
+        if (strlen(ROWS[i].name) == size && !strncmp(ROWS[i].name, argument, size)) return &ROWS[i];
     return NULL;
 }
 

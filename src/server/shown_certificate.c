@@ -39,7 +39,7 @@ static godwit_err ensure_own(const struct app *app)
     if (err != GODWIT_ERR_MISSING) return err;
     certificate_names(address, app->settings->name, true, names);
     err = certificate_ensure(folder, names);
-    if (!err) LOG(WARN, "certificate_lacks_names", "file=\"%s\"", app->cert_path);
+    if (!err) GODWIT_LOG(WARN, "certificate_lacks_names", "file=\"%s\"", app->cert_path);
     return err;
 }
 
@@ -74,8 +74,7 @@ static godwit_err open_given(struct app *app, char *note, size_t note_size)
     snprintf(app->key_path, sizeof app->key_path, "%s", settings->tls_key);
     snprintf(app->ca_path, sizeof app->ca_path, "%s",
              settings->ca ? settings->ca : settings->tls_cert);
-    godwit_err err =
-        given_chain_load(app->cert_path, settings->ca, &app->chain, note, note_size);
+    godwit_err err = given_chain_load(app->cert_path, settings->ca, &app->chain, note, note_size);
     memcpy(app->ca_sha256, app->chain.ca_sha256, sizeof app->ca_sha256);
     return err;
 }
@@ -106,8 +105,8 @@ static void renew(struct shown_certificate *shown, struct app *app)
 {
     godwit_err err = is_same_ca(app) ? ensure_own(app) : GODWIT_OK;
     if (err && err != shown->renew_err)
-        LOG(ERROR, "certificate_not_renewed", "file=\"%s\" error=%s", app->cert_path,
-            godwit_err_name(err));
+        GODWIT_LOG(ERROR, "certificate_not_renewed", "file=\"%s\" error=%s", app->cert_path,
+                   godwit_err_name(err));
     shown->renew_err = err;
 }
 
@@ -145,17 +144,17 @@ static void reload(struct app *app, struct http_server *server)
 {
     char note[600] = "";
     struct given_chain chain = {0};
-    godwit_err err = app->settings->tls_cert ? load_given(app, &chain, note, sizeof note)
-                                             : GODWIT_OK;
+    godwit_err err =
+        app->settings->tls_cert ? load_given(app, &chain, note, sizeof note) : GODWIT_OK;
     if (!err)
         err = http_certificate(server, chain.pem ? chain.pem : app->cert_path, app->key_path, note,
                                sizeof note);
     if (err) {
-        LOG(ERROR, "certificate_refused", "file=\"%s\" note=\"%s\"", app->cert_path, note);
+        GODWIT_LOG(ERROR, "certificate_refused", "file=\"%s\" note=\"%s\"", app->cert_path, note);
         given_chain_free(&chain);
         return;
     }
-    LOG(INFO, "certificate_loaded", "file=\"%s\" ends=%s", app->cert_path, chain.ends);
+    GODWIT_LOG(INFO, "certificate_loaded", "file=\"%s\" ends=%s", app->cert_path, chain.ends);
     given_chain_free(&app->chain);
     app->chain = chain;
 }
@@ -186,6 +185,5 @@ void shown_certificate_url(const struct app *app, uint16_t port, char url_out[st
     snprintf(url_out, 320, host == address && is_v6 ? "https://[%s]:%u" : "https://%s:%u", host,
              port);
     *connect_out = 0;
-    if (host != address)
-        snprintf(connect_out, 96, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
+    if (host != address) snprintf(connect_out, 96, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
 }

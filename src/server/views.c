@@ -76,9 +76,9 @@ static struct standing standing_by_decision(const struct catalogue *catalogue,
                                 decision_reason_id(decision.reason),
                                 decision_reason_sentence(decision.reason)};
     if (counts_awaits(&decision))
-        standing.state = "waiting";
-    else if (decision.reason == DECISION_CURRENT)
-        standing.state = "already";
+        standing.state = "queued";
+    else if (decision.reason == DECISION_UP_TO_DATE)
+        standing.state = "up-to-date";
     return standing;
 }
 
@@ -93,8 +93,8 @@ static struct standing standing_of(const struct catalogue *catalogue, const stru
     case MEMBER_FAILED:
         return (struct standing){state, godwit_reason_id(member->reason),
                                  godwit_reason_sentence(member->reason)};
-    case MEMBER_GOOD:
-        return (struct standing){state, decision_reason_id(DECISION_CURRENT),
+    case MEMBER_SUCCEEDED:
+        return (struct standing){state, decision_reason_id(DECISION_UP_TO_DATE),
                                  "it runs the release and has confirmed it"};
     case MEMBER_SUPERSEDED:
         return standing_superseded();
@@ -109,7 +109,7 @@ static struct standing standing_of(const struct catalogue *catalogue, const stru
 static bool is_selected(const struct rollout *rollout, const struct device *device)
 {
     if (device->product != rollout->release->product) return false;
-    return !rollout->picks || device_member(device, rollout);
+    return !rollout->is_targeted || device_member(device, rollout);
 }
 
 /* counted: NULL for a rollout that is newer than the count. Lock held. */
@@ -118,17 +118,17 @@ static json_t *view_counts(const struct rollout *rollout, const struct rollout_c
     static const struct rollout_counts NEW = {.is_awaited = true};
     const struct rollout_counts *counts = counted ? counted : &NEW;
     uint64_t selected =
-        rollout->picks ? rollout->members_count : rollout->release->product->devices_count;
-    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
-                     "rollout_id", (json_int_t)rollout->id, "product",
-                     rollout->release->product->name, "version", rollout->release->version, "state",
-                     counts->is_awaited ? "running" : "done", "selected", (json_int_t)selected,
-                     "told", (json_int_t)rollout->told_count, "good",
-                     (json_int_t)rollout->good_count, "failed",
-                     (json_int_t)rollout->failed_count + counts->refused_count, "undecided",
-                     (json_int_t)rollout->undecided_count, "unfit", (json_int_t)counts->unfit_count,
-                     "silent", (json_int_t)counts->silent_count, "created",
-                     (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
+        rollout->is_targeted ? rollout->members_count : rollout->release->product->devices_count;
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
+        (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
+        rollout->release->version, "state", counts->is_awaited ? "running" : "done", "selected",
+        (json_int_t)selected, "offered", (json_int_t)rollout->offered_count, "succeeded",
+        (json_int_t)rollout->succeeded_count, "failed",
+        (json_int_t)rollout->failed_count + counts->refused_count, "in_progress",
+        (json_int_t)rollout->in_progress_count, "incompatible",
+        (json_int_t)counts->incompatible_count, "not_seen", (json_int_t)counts->not_seen_count,
+        "created", (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
 }
 
 json_t *view_rollouts(struct app *app, const struct counts *counts)
@@ -306,9 +306,10 @@ static void append_pending(json_t *list, const struct device *device)
     for (; token; token = pending_next(token)) {
         device_id_text(device->device_id, id);
         godwit_hex_encode(token->token_sha256, PENDING_MARK_SIZE, mark);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I}", "device_id", id, "token",
-                                              mark, "product", token->product->name, "version",
-                                              token->version, "asked", (json_int_t)token->asked_s));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:I}", "device_id", id, "token", mark,
+                                        "product", token->product->name, "version", token->version,
+                                        "requested", (json_int_t)token->requested_s));
     }
 }
 

@@ -12,9 +12,9 @@
  * So every case ends in a genuine update by the machinery that refused the thief's. */
 #pragma once
 
-#include "sim/attack_world.h"
+#include "sim/attack_fixture.h"
 
-#define ATTACK_TAPE_MAX 64
+#define ATTACK_RECORDING_MAX 64
 #define ATTACK_SOURCES_MAX 2
 #define ATTACK_WHY_MAX 200
 
@@ -28,7 +28,7 @@ struct attack_request {
     uint64_t now_ms;
 };
 
-struct attack_answer {
+struct attack_response {
     int status;          /* 0: nobody there, the connection can not begin */
     const uint8_t *body; /* lives until the attack's next request */
     size_t body_size;
@@ -81,14 +81,14 @@ struct attack_case {
     void (*begin)(struct attack *attack);
     /* Turns a genuine next release into the thief's: instead of begin. */
     void (*spoil)(struct attack *attack, struct attack_file *file);
-    /* Bend the honest answer, each in its place; NULL: as it is. */
+    /* Bend the honest reply, each in its place; NULL: as it is. */
     void (*instruct)(struct attack *attack, struct godwit_instruction *instruction);
     void (*reply)(struct attack *attack, struct godwit_checkin_reply *reply);
-    void (*answer)(struct attack *attack, const struct attack_request *request,
-                   struct attack_answer *answer);
+    void (*response)(struct attack *attack, const struct attack_request *request,
+                     struct attack_response *response);
     /* What else must hold in the end: NULL, or a complaint. */
-    const char *(*judge)(const struct attack *attack);
-    bool judges_belief; /* its complaint means that the thief was believed */
+    const char *(*check)(const struct attack *attack);
+    bool checks_belief; /* its complaint means that the thief was believed */
 };
 #define ATTACK_DURING_S 1200u
 
@@ -102,8 +102,8 @@ extern const char *const ATTACK_TITLES[ATTACK_NUMBER_MAX + 1]; /* [0]: negative 
 
 enum attack_phase { ATTACK_BEFORE, ATTACK_DURING, ATTACK_AFTER };
 
-/* A recorded answer to a question. */
-struct attack_tape {
+/* A recorded answer to a request. */
+struct attack_recording {
     char text[GODWIT_CHECKIN_REPLY_MAX];
     size_t size;
     bool is_install;
@@ -111,13 +111,13 @@ struct attack_tape {
 
 /* What the board said and did, as far as a server can see. */
 struct attack_seen {
-    uint32_t questions, image_requests, mirror_requests, strays, outcomes, resumed;
-    uint32_t during_questions, during_images;
+    uint32_t requests, image_requests, mirror_requests, strays, outcomes, resumed;
+    uint32_t during_requests, during_images;
     uint32_t first_reason;    /* reported in DURING; 0: none */
     uint64_t reasons[2];      /* a bit for each reason that was reported in DURING */
-    uint32_t fresh_age_max_s; /* in DURING and in the first question of AFTER */
-    uint64_t after_begin_ms, after_question_ms; /* the latter: the first in AFTER; 0: none */
-    uint64_t bytes_taken, bytes_max;            /* of bodies in DURING: all, of the longest */
+    uint32_t fresh_age_max_s; /* in DURING and in the first request of AFTER */
+    uint64_t after_begin_ms, after_request_ms; /* the latter: the first in AFTER; 0: none */
+    uint64_t bytes_taken, bytes_max;           /* of bodies in DURING: all, of the longest */
     uint32_t wear; /* writes and erases of the flash in DURING; 0 where nobody can count them */
     bool has_installed; /* the offered file ran and was confirmed */
     bool has_recovered; /* the AFTER release ran and was confirmed */
@@ -129,27 +129,27 @@ struct attack_seen {
 };
 
 struct attack {
-    struct attack_world *world;
+    struct attack_fixture *fixture;
     const struct attack_case *row;
     struct attack_state *state; /* of the server, kept over a board's cases */
     enum attack_phase phase;
     bool
         claim_is_gone; /* from AFTER on: the honest server has forgotten the claim, not the board */
-    bool is_loud, is_live, is_asking_quickly;
+    bool is_loud, is_live, is_polling_quickly;
     /* the plan, set by begin and the hooks */
     const struct attack_file *offer;  /* DURING: named in the instruction; NULL: stay */
     const struct attack_file *serve;  /* whose bytes go out; NULL: the offer's */
     const struct attack_file *before; /* BEFORE: an honest update */
     const struct attack_file *after;  /* AFTER: the honest update */
     enum attack_key signer, after_signer;
-    uint8_t flags, after_flags;          /* of the offers, besides INSTALL */
-    uint32_t secure_version;             /* burnt into the board's chip, where it is emulated */
+    uint8_t flags, after_flags; /* of the offers, besides INSTALL */
+    uint32_t secure_version;    /* programmed into the board's chip, where it is emulated */
     uint32_t interval_s, memory, random; /* memory: a case's own notes */
     char sources[ATTACK_SOURCES_MAX][GODWIT_SOURCE_SIZE];
     /* what happened */
     struct attack_seen seen;
-    struct attack_tape tape[ATTACK_TAPE_MAX];
-    size_t tape_count;
+    struct attack_recording recording[ATTACK_RECORDING_MAX];
+    size_t recording_count;
     uint64_t begin_ms, now_ms;
     uint32_t outcome_id;
     /* private */
@@ -158,16 +158,16 @@ struct attack {
     char reply[1 << 16];
 };
 
-void attack_begin(struct attack *attack, struct attack_world *world, const struct attack_case *row,
-                  struct attack_state *state);
+void attack_begin(struct attack *attack, struct attack_fixture *fixture,
+                  const struct attack_case *row, struct attack_state *state);
 /* Another case's plan on the same board, in the middle of DURING; false: it has none that fits. */
 bool attack_change(struct attack *attack, const struct attack_case *row);
 void attack_end(struct attack *attack);
 void attack_enter(struct attack *attack, enum attack_phase phase, uint64_t now_ms);
 /* One request of the board; answer->body lives until the next one. */
-void attack_ask(struct attack *attack, const struct attack_request *request,
-                struct attack_answer *answer);
-bool attack_is_question(const struct attack_request *request);
+void attack_request(struct attack *attack, const struct attack_request *request,
+                    struct attack_response *response);
+bool attack_is_request(const struct attack_request *request);
 /* Whether DURING has shown what it can. */
 bool attack_is_decided(const struct attack *attack);
 bool attack_has_reason(const struct attack *attack, uint32_t reason);
@@ -178,15 +178,15 @@ struct attack_file *attack_genuine(struct attack *attack, const struct attack_re
 struct attack_file *attack_forged(struct attack *attack, const struct attack_recipe *recipe);
 /* A copy to spoil; attack_file_restate names it anew afterwards. */
 struct attack_file *attack_copy(struct attack *attack, const struct attack_file *file);
-/* I1 for the question that was heard last. */
+/* I1 for the request that was heard last. */
 void attack_instruct(struct attack *attack, enum attack_key signer,
                      const struct godwit_instruction *instruction,
                      uint8_t data_out[static GODWIT_INSTRUCTION_SIZE]);
 /* What the hostile server would say of the offer, unsigned. */
 struct godwit_instruction attack_instruction(struct attack *attack, const struct attack_file *file,
                                              uint8_t flags);
-/* A line of the story, where it is asked for. */
-void attack_tell(const struct attack *attack, const char *format, ...)
+/* A line of the scenario, where it is asked for. */
+void attack_report(const struct attack *attack, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A number of a fixed sequence of chance. */
 uint32_t attack_chance(struct attack *attack);
@@ -201,9 +201,9 @@ enum attack_verdict {
 struct attack_result {
     enum attack_verdict verdict;
     char why[ATTACK_WHY_MAX]; /* "" where held */
-    uint32_t questions, images, reason;
+    uint32_t requests, images, reason;
 };
 /* "held", "ACCEPTED", "FAILED"; static. */
-const char *attack_verdict_word(enum attack_verdict verdict);
+const char *attack_verdict_name(enum attack_verdict verdict);
 /* By what the server saw alone. */
-void attack_judge(const struct attack *attack, struct attack_result *result);
+void attack_check(const struct attack *attack, struct attack_result *result);

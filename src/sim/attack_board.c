@@ -1,5 +1,5 @@
 /* An emulated board under attack: the real agent on real flash bytes, the network as a function
- * call with virtual time. What the board says is judged by attack_judge.c; here its flash is looked
+ * call with virtual time. What the board says is judged by attack_check.c; here its flash is looked
  * at too, which no server could. */
 #include "sim/attack_board.h"
 
@@ -20,14 +20,14 @@
 struct stage {
     struct attack attack;
     struct flash_ram ram;
-    struct saw saw; /* cuts nothing, but counts */
+    struct power_cut power_cut; /* cuts nothing, but counts */
     struct godwit_flash flash;
     struct board board;
     uint64_t now_ms;
     uint64_t steps;
-    /* the open answer */
-    bool is_open, is_waiting;
-    struct attack_answer answer;
+    /* the open reply */
+    bool is_open, is_queued_device;
+    struct attack_response response;
     uint64_t taken, start_ms; /* bytes of its body, and when it began */
     char tag[80];             /* If-Range of its request; "": none */
 };
@@ -37,7 +37,7 @@ struct stage {
 static godwit_err net_start(void *ctx, const struct godwit_request *request)
 {
     struct stage *stage = ctx;
-    const struct attack_request question = {
+    const struct attack_request call = {
         .method = request->method,
         .base = request->base,
         .path = request->path,
@@ -50,10 +50,10 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
         .now_ms = stage->now_ms,
     };
     attack_must(!stage->is_open, "one request at a time");
-    attack_ask(&stage->attack, &question, &stage->answer);
-    if (!stage->answer.status) return GODWIT_ERR_NET;
+    attack_request(&stage->attack, &call, &stage->response);
+    if (!stage->response.status) return GODWIT_ERR_NET;
     snprintf(stage->tag, sizeof stage->tag, "%s", request->if_range ? request->if_range : "");
-    stage->is_open = stage->is_waiting = true;
+    stage->is_open = stage->is_queued_device = true;
     stage->taken = 0;
     stage->start_ms = stage->now_ms;
     return GODWIT_OK;
@@ -62,12 +62,12 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
 /* Bytes that have come over the wire by now, of those that are still to be read. */
 static uint64_t arrived(const struct stage *stage)
 {
-    const struct attack_answer *answer = &stage->answer;
-    uint64_t size = answer->is_endless && answer->body_size ? UINT64_MAX : answer->body_size;
-    if (answer->cuts && answer->cut_at < size) size = answer->cut_at;
-    if (answer->stalls && answer->stall_at < size) size = answer->stall_at;
-    if (answer->rate) {
-        uint64_t sent = (stage->now_ms - stage->start_ms) * answer->rate / 100000;
+    const struct attack_response *response = &stage->response;
+    uint64_t size = response->is_endless && response->body_size ? UINT64_MAX : response->body_size;
+    if (response->cuts && response->cut_at < size) size = response->cut_at;
+    if (response->stalls && response->stall_at < size) size = response->stall_at;
+    if (response->rate) {
+        uint64_t sent = (stage->now_ms - stage->start_ms) * response->rate / 100000;
         if (sent < size) size = sent;
     }
     return size > stage->taken ? size - stage->taken : 0;
@@ -75,41 +75,42 @@ static uint64_t arrived(const struct stage *stage)
 
 static bool is_over(const struct stage *stage)
 {
-    const struct attack_answer *answer = &stage->answer;
-    return !(answer->is_endless && answer->body_size) && stage->taken >= answer->body_size;
+    const struct attack_response *response = &stage->response;
+    return !(response->is_endless && response->body_size) && stage->taken >= response->body_size;
 }
 
-static void fill_head(const struct stage *stage, struct godwit_answer *out)
+static void fill_head(const struct stage *stage, struct godwit_reply *out)
 {
-    const struct attack_answer *answer = &stage->answer;
-    out->status = answer->status;
-    out->retry_after_s = answer->retry_after_s;
-    out->content_length = answer->stated_size ? answer->stated_size : (uint32_t)answer->body_size;
-    if (answer->has_no_length || (answer->is_endless && !answer->stated_size))
+    const struct attack_response *response = &stage->response;
+    out->status = response->status;
+    out->retry_after_s = response->retry_after_s;
+    out->content_length =
+        response->stated_size ? response->stated_size : (uint32_t)response->body_size;
+    if (response->has_no_length || (response->is_endless && !response->stated_size))
         out->content_length = UINT32_MAX;
-    out->range_from = answer->range_from;
-    out->range_total = answer->range_total;
-    out->is_other = answer->etag && stage->tag[0] && strcmp(answer->etag, stage->tag) != 0;
+    out->range_from = response->range_from;
+    out->range_total = response->range_total;
+    out->is_other = response->etag && stage->tag[0] && strcmp(response->etag, stage->tag) != 0;
 }
 
 static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                           struct godwit_answer *out)
+                           struct godwit_reply *out)
 {
     struct stage *stage = ctx;
-    const struct attack_answer *answer = &stage->answer;
+    const struct attack_response *response = &stage->response;
     *size_out = 0;
     if (!stage->is_open) return GODWIT_ERR_NET;
-    bool waits = stage->is_waiting || answer->is_silent;
-    stage->is_waiting = false;
+    bool waits = stage->is_queued_device || response->is_silent;
+    stage->is_queued_device = false;
     if (waits) return GODWIT_OK;
     fill_head(stage, out);
     if (is_over(stage)) return GODWIT_ERR_END;
-    if (answer->cuts && stage->taken >= answer->cut_at) return GODWIT_ERR_NET;
+    if (response->cuts && stage->taken >= response->cut_at) return GODWIT_ERR_NET;
     uint64_t size = arrived(stage);
     if (size > size_max) size = size_max;
     if (size > 16384) size = 16384;
     for (uint64_t i = 0; i < size; i++)
-        data[i] = answer->body[(stage->taken + i) % answer->body_size];
+        data[i] = response->body[(stage->taken + i) % response->body_size];
     stage->taken += size;
     *size_out = (size_t)size;
     if (stage->attack.phase != ATTACK_DURING) return GODWIT_OK;
@@ -133,7 +134,7 @@ static void net_trust(void *ctx, const uint8_t ca_sha256[2][32])
 
 /* ---- a board's life ---- */
 
-static void power_on(struct stage *stage, struct attack_world *world, enum attack_base base,
+static void power_on(struct stage *stage, struct attack_fixture *fixture, enum attack_base base,
                      uint64_t seed)
 {
     const struct board_options options = {
@@ -143,16 +144,16 @@ static void power_on(struct stage *stage, struct attack_world *world, enum attac
                 .read = net_read,
                 .close = net_close,
                 .trust = net_trust},
-        .bootloader = {.chip = world->chip, .has_rollback = true},
+        .bootloader = {.chip = fixture->chip, .has_rollback = true},
         .efuses = {.secure_version = stage->attack.secure_version},
         .mac = MAC,
-        .seed_policy = world->seeds[base],
-        .claim_token = world->claim_token,
+        .initial_policy = fixture->initial_policies[base],
+        .claim_token = fixture->claim_token,
         .random_seed = seed,
     };
     struct godwit_flash inner = flash_ram_port(&stage->ram);
-    saw_init(&stage->saw, &inner);
-    stage->flash = saw_port(&stage->saw);
+    power_cut_init(&stage->power_cut, &inner);
+    stage->flash = power_cut_port(&stage->power_cut);
     board_init(&stage->board, &options);
     board_power_on(&stage->board, GODWIT_RESET_POWER_ON);
 }
@@ -183,40 +184,40 @@ static bool live_on(struct stage *stage, uint64_t more_ms)
 
 /* ---- the base ---- */
 
-static void first_flash(struct stage *stage, struct attack_world *world, enum attack_base base,
+static void first_flash(struct stage *stage, struct attack_fixture *fixture, enum attack_base base,
                         struct attack_state *state)
 {
     struct attack_recipe recipe;
-    attack_base_recipe(world, base, &recipe);
+    attack_base_recipe(fixture, base, &recipe);
     if (base != BASE_NEW) recipe.has_policy = false; /* older than its first policy */
     memcpy(recipe.version, "0.9.0", sizeof "0.9.0");
-    struct attack_file file = attack_file_make(world, &recipe);
+    struct attack_file file = attack_file_make(fixture, &recipe);
     const struct board_layout layout = {.slot_size = SLOT_SIZE};
     struct godwit_flash flash;
     attack_must(!flash_ram_init(&stage->ram, FLASH_SIZE, 4, NULL), "making flash");
     flash = flash_ram_port(&stage->ram);
-    attack_must(!board_provision(&flash, world->chip, &layout, file.data, file.size), "flashing");
+    attack_must(!board_provision(&flash, fixture->chip, &layout, file.data, file.size), "flashing");
     state->current = file;
     state->current.data = NULL;
     state->current.counter = ATTACK_COUNTER - 1;
     attack_file_free(&file);
 }
 
-void attack_board_make(struct attack_world *world, enum attack_base base)
+void attack_board_make(struct attack_fixture *fixture, enum attack_base base)
 {
     static const struct attack_case rows[BASES_COUNT] = {
         {.base = BASE_POLICY}, {.base = BASE_TWO}, {.base = BASE_RSA}, {.base = BASE_BASIC}};
-    struct attack_board_base *made = &world->bases[base];
+    struct attack_board_base *made = &fixture->bases[base];
     if (made->is_made) return;
     struct stage *stage = calloc(1, sizeof *stage);
     attack_must(stage != NULL, "finding memory");
-    first_flash(stage, world, base, &made->state);
+    first_flash(stage, fixture, base, &made->state);
     if (base != BASE_NEW) {
-        attack_begin(&stage->attack, world, &rows[base], &made->state);
+        attack_begin(&stage->attack, fixture, &rows[base], &made->state);
         attack_end(&stage->attack);
         struct attack_recipe recipe = attack_recipe(&stage->attack, 1);
         stage->attack.after = attack_genuine(&stage->attack, &recipe);
-        power_on(stage, world, base, 0);
+        power_on(stage, fixture, base, 0);
         attack_enter(&stage->attack, ATTACK_AFTER, 0);
         bool is_sound = live_until(stage, 2 * HOUR_MS, has_recovered) && live_on(stage, 120000);
         attack_must(is_sound && stage->attack.seen.has_recovered, "the honest update of a base");
@@ -284,34 +285,34 @@ static const char *play(struct stage *stage)
     attack_enter(attack, ATTACK_BEFORE, stage->now_ms);
     if (row->before_s && !live_on(stage, (uint64_t)row->before_s * 1000)) return "it hung BEFORE";
     attack_enter(attack, ATTACK_DURING, stage->now_ms);
-    uint32_t wear = stage->saw.operations;
+    uint32_t wear = stage->power_cut.operations;
     if (!live_on(stage, (uint64_t)during_s * 1000)) return "it hung: steps without end";
-    attack->seen.wear = stage->saw.operations - wear;
+    attack->seen.wear = stage->power_cut.operations - wear;
     attack_enter(attack, ATTACK_AFTER, stage->now_ms);
     if (!live_until(stage, stage->now_ms + AFTER_MS, has_recovered)) return "it hung AFTER";
     if (!live_on(stage, 1000)) return "it hung in the end";
     return look_at_flash(stage);
 }
 
-static struct stage *open_stage(struct attack_world *world, const struct attack_case *row,
+static struct stage *open_stage(struct attack_fixture *fixture, const struct attack_case *row,
                                 struct attack_state *state, bool is_loud, uint64_t seed)
 {
-    attack_board_make(world, row->base);
-    const struct attack_board_base *base = &world->bases[row->base];
+    attack_board_make(fixture, row->base);
+    const struct attack_board_base *base = &fixture->bases[row->base];
     struct stage *stage = calloc(1, sizeof *stage);
     attack_must(stage != NULL, "finding memory");
     attack_must(!flash_ram_clone(&base->ram, &stage->ram), "copying flash");
     *state = base->state;
     stage->now_ms = base->now_ms;
-    attack_begin(&stage->attack, world, row, state);
+    attack_begin(&stage->attack, fixture, row, state);
     stage->attack.is_loud = is_loud;
-    power_on(stage, world, row->base, seed);
+    power_on(stage, fixture, row->base, seed);
     return stage;
 }
 
 static void close_stage(struct stage *stage, const char *wrong, struct attack_result *result)
 {
-    attack_judge(&stage->attack, result);
+    attack_check(&stage->attack, result);
     if (wrong && result->verdict == ATTACK_HELD) {
         result->verdict = ATTACK_FAILED;
         snprintf(result->why, sizeof result->why, "%s", wrong);
@@ -322,11 +323,11 @@ static void close_stage(struct stage *stage, const char *wrong, struct attack_re
     free(stage);
 }
 
-void attack_board_play(struct attack_world *world, const struct attack_case *row, bool is_loud,
+void attack_board_play(struct attack_fixture *fixture, const struct attack_case *row, bool is_loud,
                        struct attack_result *result)
 {
     struct attack_state state;
-    struct stage *stage = open_stage(world, row, &state, is_loud, 1);
+    struct stage *stage = open_stage(fixture, row, &state, is_loud, 1);
     close_stage(stage, play(stage), result);
 }
 
@@ -341,7 +342,7 @@ static const char *play_part(struct stage *stage, size_t cases)
     uint64_t span_ms = UINT64_C(1) << attack_chance(attack) % 21; /* up to 17 minutes */
     if (!live_on(stage, span_ms)) return "it hung: steps without end";
     if (attack_chance(attack) % 4) return NULL;
-    attack_tell(attack, "---- the power goes and comes back");
+    attack_report(attack, "---- the power goes and comes back");
     board_power_off(&stage->board);
     board_power_on(&stage->board, GODWIT_RESET_POWER_ON);
     return NULL;
@@ -367,7 +368,7 @@ static const char *play_medley(struct stage *stage, uint32_t seed)
     return look_at_flash(stage);
 }
 
-void attack_board_medley(struct attack_world *world, uint32_t seed, bool is_loud,
+void attack_board_medley(struct attack_fixture *fixture, uint32_t seed, bool is_loud,
                          struct attack_result *result)
 {
     static const struct attack_case rows[] = {
@@ -377,7 +378,7 @@ void attack_board_medley(struct attack_world *world, uint32_t seed, bool is_loud
     };
     const struct attack_case *row = &rows[seed % 8 < 6 ? 0 : seed % 8 - 5];
     struct attack_state state;
-    struct stage *stage = open_stage(world, row, &state, is_loud, seed);
+    struct stage *stage = open_stage(fixture, row, &state, is_loud, seed);
     const char *wrong = play_medley(stage, seed);
     stage->attack.row = row;
     close_stage(stage, wrong, result);

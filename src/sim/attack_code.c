@@ -28,7 +28,7 @@ static void flip_served(struct attack *attack)
 }
 
 /* When the mirror is gone, the same genuine file is still to be had. Where its bad bytes were read
- * three times to the end the file is set aside, so that they do not wear out the flash, and the
+ * three times to the end the file is quarantined, so that they do not wear out the flash, and the
  * honest server has to say "force now". */
 static void poison(struct attack *attack)
 {
@@ -122,59 +122,59 @@ static void other_rest(struct attack *attack)
 }
 
 static void cut_then_other(struct attack *attack, const struct attack_request *request,
-                           struct attack_answer *answer)
+                           struct attack_response *response)
 {
-    if (attack_is_question(request) || answer->status == 404) return;
+    if (attack_is_request(request) || response->status == 404) return;
     if (request->use_range) {
-        answer->etag = attack->row->param & 1 ? "0" : NULL; /* … and says so, or not */
+        response->etag = attack->row->param & 1 ? "0" : NULL; /* … and says so, or not */
         return;
     }
-    answer->body = attack->offer->data;
-    answer->cuts = true;
-    answer->cut_at = 6000;
+    response->body = attack->offer->data;
+    response->cuts = true;
+    response->cut_at = 6000;
 }
 
-/* An answer to a range that starts elsewhere, or speaks of another size, or is the whole file. */
+/* A reply to a range that starts elsewhere, or speaks of another size, or is the whole file. */
 static void wrong_range(struct attack *attack, const struct attack_request *request,
-                        struct attack_answer *answer)
+                        struct attack_response *response)
 {
-    if (attack_is_question(request) || answer->status == 404) return;
-    answer->cuts = attack->memory++ < 6;
-    answer->cut_at = 5000;
+    if (attack_is_request(request) || response->status == 404) return;
+    response->cuts = attack->memory++ < 6;
+    response->cut_at = 5000;
     if (!request->use_range) return;
     uint32_t kind = attack->row->param;
-    if (kind == 0) answer->range_from -= 4096;
-    if (kind == 1) answer->range_from += 1;
-    if (kind == 2) answer->range_total += 4096;
-    if (kind == 3) answer->range_from = answer->range_total = 0;
+    if (kind == 0) response->range_from -= 4096;
+    if (kind == 1) response->range_from += 1;
+    if (kind == 2) response->range_total += 4096;
+    if (kind == 3) response->range_from = response->range_total = 0;
     if (kind > 3) return;
-    answer->cuts = false;
+    response->cuts = false;
 }
 
 static void whole_for_range(struct attack *attack, const struct attack_request *request,
-                            struct attack_answer *answer)
+                            struct attack_response *response)
 {
-    if (attack_is_question(request) || !request->use_range) {
-        if (!attack_is_question(request) && attack->memory++ == 0)
-            answer->cuts = true, answer->cut_at = 5000;
+    if (attack_is_request(request) || !request->use_range) {
+        if (!attack_is_request(request) && attack->memory++ == 0)
+            response->cuts = true, response->cut_at = 5000;
         return;
     }
-    answer->status = 200;
-    answer->body = attack->offer->data;
-    answer->body_size = attack->offer->size;
-    answer->range_from = answer->range_total = 0;
+    response->status = 200;
+    response->body = attack->offer->data;
+    response->body_size = attack->offer->size;
+    response->range_from = response->range_total = 0;
 }
 
 /* Never more than the first bytes, however often it is asked. */
 static void cut_always(struct attack *attack, const struct attack_request *request,
-                       struct attack_answer *answer)
+                       struct attack_response *response)
 {
-    if (attack_is_question(request)) return;
+    if (attack_is_request(request)) return;
     uint32_t stop = attack->row->param;
-    answer->cuts = true;
-    answer->cut_at = request->use_range && request->range_from < stop ? stop - request->range_from
-                     : request->use_range                             ? 0
-                                                                      : stop;
+    response->cuts = true;
+    response->cut_at = request->use_range && request->range_from < stop ? stop - request->range_from
+                       : request->use_range                             ? 0
+                                                                        : stop;
 }
 
 /* ---- 9: the wrong software ---- */
@@ -189,7 +189,7 @@ static void other_chip(struct attack *attack)
     struct attack_recipe recipe = attack_recipe(attack, 1);
     recipe.chip = godwit_chip_by_name(CHIPS[attack->row->param & 0xFF]);
     struct attack_file *file = attack_genuine(attack, &recipe);
-    if (attack->row->param & LIES) file->chip_id = attack->world->chip->id;
+    if (attack->row->param & LIES) file->chip_id = attack->fixture->chip->id;
     attack->offer = file;
 }
 
@@ -213,7 +213,7 @@ static void other_revision(struct attack *attack, struct attack_file *file)
 {
     godwit_store16(file->data + 15, 9900); /* from chip revision 99.0 on */
     attack_file_repair(file);
-    attack_file_sign(attack->world, file, 0, KEY_FIRST); /* the maker's own, for a later chip */
+    attack_file_sign(attack->fixture, file, 0, KEY_FIRST); /* the maker's own, for a later chip */
 }
 
 static void other_device(struct attack *attack, struct godwit_instruction *instruction)
@@ -329,29 +329,29 @@ const struct attack_case ATTACK_CODE[] = {
      .begin = stitch_restated},
     {6, "M", "rest-of-other", "the connection breaks, and the rest is another release's",
      REFUSED(R(FILE_DIGEST), R(CHECKSUM), R(IMAGE_DIGEST)), LIVE, .begin = other_rest,
-     .answer = cut_then_other},
+     .response = cut_then_other},
     {6, "M", "rest-of-other-tag", "… under its own entity tag", KEPT, .param = 1,
-     .begin = other_rest, .answer = cut_then_other},
-    {6, "M", "range-before", "an answer that starts a sector before what was asked", WHOLE,
-     .begin = attack_offer_next, .answer = wrong_range},
+     .begin = other_rest, .response = cut_then_other},
+    {6, "M", "range-before", "a reply that starts a sector before what was asked", WHOLE,
+     .begin = attack_offer_next, .response = wrong_range},
     {6, "M", "range-behind", "… a byte behind it", WHOLE, .param = 1, .begin = attack_offer_next,
-     .answer = wrong_range},
+     .response = wrong_range},
     {6, "M", "range-other-total", "… of a file of another size", WHOLE, .param = 2,
-     .begin = attack_offer_next, .answer = wrong_range},
+     .begin = attack_offer_next, .response = wrong_range},
     {6, "M", "range-unsaid", "… that does not say where it starts", WHOLE, .param = 3,
-     .begin = attack_offer_next, .answer = wrong_range},
+     .begin = attack_offer_next, .response = wrong_range},
     {6, "-", "range-honest", "the connection breaks six times, each rest is genuine", INSTALLED,
-     LIVE_CONTROL, .param = 4, .begin = attack_offer_next, .answer = wrong_range},
+     LIVE_CONTROL, .param = 4, .begin = attack_offer_next, .response = wrong_range},
     {6, "-", "range-whole", "the whole genuine file instead of its rest: begun anew", INSTALLED,
-     CONTROL, .begin = attack_offer_next, .answer = whole_for_range},
+     CONTROL, .begin = attack_offer_next, .response = whole_for_range},
     {7, "N", "part-head", "the first 100 bytes, and never more", KEPT, .param = 100,
-     .begin = attack_offer_next, .answer = cut_always},
+     .begin = attack_offer_next, .response = cut_always},
     {7, "N", "part-1-sector", "one sector, and never more", KEPT, .param = 4096,
-     .begin = attack_offer_next, .answer = cut_always},
+     .begin = attack_offer_next, .response = cut_always},
     {7, "N", "part-body", "everything but the signature sector", KEPT, .param = 20480,
-     .begin = attack_offer_next, .answer = cut_always},
+     .begin = attack_offer_next, .response = cut_always},
     {7, "N", "part-but-one", "everything but the last byte", KEPT, .param = 24575,
-     .begin = attack_offer_next, .answer = cut_always},
+     .begin = attack_offer_next, .response = cut_always},
     {7, "-", "part-none", "nobody attacks: nothing is missing", INSTALLED, CONTROL,
      .begin = attack_offer_next},
 

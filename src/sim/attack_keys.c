@@ -43,7 +43,7 @@ static void take_over(struct attack *attack)
     struct attack_recipe recipe = attack_recipe(attack, 1);
     recipe.signers = FIRST;
     for (int i = 0; i < 2; i++)
-        memcpy(recipe.policy.image_keys[i], attack->world->digests[KEY_THIEF + i], 32);
+        memcpy(recipe.policy.image_keys[i], attack->fixture->digests[KEY_THIEF + i], 32);
     attack->offer = attack_forged(attack, &recipe);
 }
 
@@ -61,7 +61,7 @@ static void counter_end(struct attack *attack)
 {
     struct attack_recipe recipe = attack_recipe(attack, 1);
     recipe.signers = FIRST;
-    recipe.policy.floor = 0;
+    recipe.policy.rollback_floor = 0;
     attack->offer = attack_forged(attack, &recipe);
 }
 
@@ -74,7 +74,7 @@ static void genuine_older(struct attack *attack)
 {
     struct attack_recipe recipe = attack_recipe(attack, 0);
     recipe.policy.counter = 7;
-    recipe.policy.floor = 7;
+    recipe.policy.rollback_floor = 7;
     attack->offer = attack_genuine(attack, &recipe);
     attack->flags = GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
 }
@@ -103,8 +103,8 @@ const struct attack_case ATTACK_KEYS[] = {
      INSTALLED, CONTROL, SERVER, .begin = genuine_next},
     {10, "S", "keys-deploy-own", "the deploy key alone: no code of his own",
      REFUSED(R(SIGNATURE_KEY)), SERVER, SIGNED(KEY_BIT(KEY_THIEF))},
-    {10, "S", "keys-deploy-floor", "the deploy key alone: nothing below the floor",
-     REFUSED(R(BELOW_FLOOR)), SERVER, .begin = genuine_older},
+    {10, "S", "keys-deploy-floor", "the deploy key alone: nothing below the rollback floor",
+     REFUSED(R(BELOW_ROLLBACK_FLOOR)), SERVER, .begin = genuine_older},
     {10, "S", "keys-deploy-retired", "the deploy key and an image key that is listed no longer",
      REFUSED(R(SIGNATURE_KEY)), LIVE, STOLEN(DEPLOY | KEY_BIT(KEY_RETIRED)),
      SIGNED(KEY_BIT(KEY_RETIRED))},
@@ -119,7 +119,7 @@ const struct attack_case ATTACK_KEYS[] = {
      STOLEN(DEPLOY | SECOND), SIGNED(SECOND)},
     {10, "SK", "keys-all-product", "… but not the product", REFUSED(R(WRONG_PRODUCT)),
      STOLEN(DEPLOY | FIRST), .begin = cross_products},
-    {10, "SK", "keys-all-floor", "… and the floor does not fall", REFUSED(R(POLICY_FLOOR)),
+    {10, "SK", "keys-all-floor", "… and the rollback floor does not fall", REFUSED(R(POLICY_ROLLBACK_FLOOR)),
      STOLEN(DEPLOY | FIRST), .begin = counter_end},
     {10, "SK", "keys-all-takeover", "… and all keys at once are not exchanged",
      REFUSED(R(POLICY_KEYS)), STOLEN(DEPLOY | FIRST), .begin = take_over},

@@ -132,21 +132,21 @@ static bool head_parse(char *text, struct head *head)
     return head->request.body_size <= REQUEST_MAX;
 }
 
-static void conn_answer(struct attack_listener *listener, struct attack_conn *conn,
-                        const struct head *head)
+static void conn_reply(struct attack_listener *listener, struct attack_conn *conn,
+                       const struct head *head)
 {
     for (size_t i = 0; i < ATTACK_CONNS_MAX; i++) /* what they still send is the case's no more */
         if (&listener->conns[i] != conn && listener->conns[i].is_answering)
             conn_close(&listener->conns[i]);
-    listener->ask(listener->ctx, &head->request, &conn->answer);
+    listener->ask(listener->ctx, &head->request, &conn->response);
     const char *slash = strrchr(head->path, '/');
-    const char *tag = conn->answer.etag ? conn->answer.etag : slash + 1;
+    const char *tag = conn->response.etag ? conn->response.etag : slash + 1;
     snprintf(conn->tag, sizeof conn->tag, "%.78s", tag);
     conn->is_answering = true;
     conn->has_head = false;
-    conn->is_chunked = conn->answer.has_no_length || conn->answer.is_endless;
-    if (conn->answer.stated_size) conn->is_chunked = false;
-    conn->closes = conn->answer.stated_size || conn->answer.cuts || conn->answer.is_endless;
+    conn->is_chunked = conn->response.has_no_length || conn->response.is_endless;
+    if (conn->response.stated_size) conn->is_chunked = false;
+    conn->closes = conn->response.stated_size || conn->response.cuts || conn->response.is_endless;
     conn->sent = 0;
     conn->begin_ms = clock_now_ms(&clock_real);
 }
@@ -170,7 +170,7 @@ static bool conn_look(struct attack_listener *listener, struct attack_conn *conn
     body[head.request.body_size] = 0;
     if (head.request.body_size) head.request.body = body;
     bytes_drop(&conn->request, head_size + head.request.body_size);
-    conn_answer(listener, conn, &head);
+    conn_reply(listener, conn, &head);
     return true;
 }
 
@@ -211,26 +211,26 @@ static void add_line(struct attack_conn *conn, const char *format, ...)
 static void send_head(const struct attack_listener *listener, struct attack_conn *conn)
 {
     static const char trap[] = "http://127.0.0.1:9/"; /* a case's word for our plain port */
-    const struct attack_answer *answer = &conn->answer;
-    size_t size = answer->stated_size ? answer->stated_size : answer->body_size;
-    add_line(conn, "HTTP/1.1 %d X\r\nContent-Type: application/octet-stream\r\n", answer->status);
-    for (uint32_t i = 0; i < answer->junk_headers; i++)
+    const struct attack_response *response = &conn->response;
+    size_t size = response->stated_size ? response->stated_size : response->body_size;
+    add_line(conn, "HTTP/1.1 %d X\r\nContent-Type: application/octet-stream\r\n", response->status);
+    for (uint32_t i = 0; i < response->junk_headers; i++)
         add_line(conn, "X-Junk-%u: %01000u\r\n", i, i);
     if (conn->tag[0]) add_line(conn, "ETag: \"%s\"\r\n", conn->tag);
-    if (answer->retry_after_s) add_line(conn, "Retry-After: %u\r\n", answer->retry_after_s);
-    if (answer->location && !strncmp(answer->location, trap, sizeof trap - 1))
+    if (response->retry_after_s) add_line(conn, "Retry-After: %u\r\n", response->retry_after_s);
+    if (response->location && !strncmp(response->location, trap, sizeof trap - 1))
         add_line(conn, "Location: http://%s:%u/x\r\n", listener->host, listener->plain_port);
-    else if (answer->location && !strcmp(answer->location, ATTACK_ELSEWHERE))
+    else if (response->location && !strcmp(response->location, ATTACK_ELSEWHERE))
         add_line(conn, "Location: https://%s:%u%s\r\n", listener->other_host, listener->port,
                  ATTACK_ELSEWHERE_PATH);
-    else if (answer->location)
-        add_line(conn, "Location: %s\r\n", answer->location);
-    if (answer->status == 206 && answer->range_total)
-        add_line(conn, "Content-Range: bytes %u-%u/%u\r\n", answer->range_from,
-                 answer->range_total - 1, answer->range_total);
-    else if (answer->status == 206)
-        add_line(conn, "Content-Range: bytes %u-%u/*\r\n", answer->range_from,
-                 answer->range_from + (uint32_t)answer->body_size - 1);
+    else if (response->location)
+        add_line(conn, "Location: %s\r\n", response->location);
+    if (response->status == 206 && response->range_total)
+        add_line(conn, "Content-Range: bytes %u-%u/%u\r\n", response->range_from,
+                 response->range_total - 1, response->range_total);
+    else if (response->status == 206)
+        add_line(conn, "Content-Range: bytes %u-%u/*\r\n", response->range_from,
+                 response->range_from + (uint32_t)response->body_size - 1);
     if (conn->is_chunked)
         add_line(conn, "Transfer-Encoding: chunked\r\n\r\n");
     else
@@ -241,40 +241,41 @@ static void send_head(const struct attack_listener *listener, struct attack_conn
 /* Bytes of the body that may go out now. */
 static size_t allowance(const struct attack_conn *conn, uint64_t now_ms)
 {
-    const struct attack_answer *answer = &conn->answer;
-    uint64_t end = answer->is_endless && answer->body_size ? UINT64_MAX : answer->body_size;
-    if (answer->cuts && answer->cut_at < end) end = answer->cut_at;
-    if (answer->stalls && answer->stall_at < end) end = answer->stall_at;
-    if (answer->rate && (now_ms - conn->begin_ms) * answer->rate / 100000 < end)
-        end = (now_ms - conn->begin_ms) * answer->rate / 100000;
+    const struct attack_response *response = &conn->response;
+    uint64_t end = response->is_endless && response->body_size ? UINT64_MAX : response->body_size;
+    if (response->cuts && response->cut_at < end) end = response->cut_at;
+    if (response->stalls && response->stall_at < end) end = response->stall_at;
+    if (response->rate && (now_ms - conn->begin_ms) * response->rate / 100000 < end)
+        end = (now_ms - conn->begin_ms) * response->rate / 100000;
     uint64_t size = end > conn->sent ? end - conn->sent : 0;
     return size < PIECE_SIZE ? (size_t)size : PIECE_SIZE;
 }
 
 static void send_piece(struct attack_conn *conn, size_t size)
 {
-    const struct attack_answer *answer = &conn->answer;
+    const struct attack_response *response = &conn->response;
     uint8_t piece[PIECE_SIZE];
     for (size_t i = 0; i < size; i++)
-        piece[i] = answer->body[(conn->sent + i) % answer->body_size];
+        piece[i] = response->body[(conn->sent + i) % response->body_size];
     if (conn->is_chunked) add_line(conn, "%zx\r\n", size);
     (void)!tls_write(&conn->tls, piece, size);
     if (conn->is_chunked) add_line(conn, "\r\n");
     conn->sent += size;
 }
 
-/* The next of the answer into `out`; false: cut here. */
+/* The next of the reply into `out`; false: cut here. */
 static bool conn_go_on(const struct attack_listener *listener, struct attack_conn *conn)
 {
-    const struct attack_answer *answer = &conn->answer;
-    if (!answer->status) return false;
-    if (answer->is_silent) return true;
+    const struct attack_response *response = &conn->response;
+    if (!response->status) return false;
+    if (response->is_silent) return true;
     if (!conn->has_head) send_head(listener, conn);
     size_t size = allowance(conn, clock_now_ms(&clock_real));
     if (size) send_piece(conn, size);
-    if (answer->cuts && conn->sent >= answer->cut_at && conn->sent < answer->body_size)
+    if (response->cuts && conn->sent >= response->cut_at && conn->sent < response->body_size)
         return conn->out.size > conn->out_sent; /* first out with what is there */
-    bool is_over = !(answer->is_endless && answer->body_size) && conn->sent >= answer->body_size;
+    bool is_over =
+        !(response->is_endless && response->body_size) && conn->sent >= response->body_size;
     if (!is_over) return true;
     if (conn->is_chunked) add_line(conn, "0\r\n\r\n");
     conn->is_answering = false;
@@ -302,11 +303,11 @@ static void conn_step(struct attack_listener *listener, struct attack_conn *conn
     if (!is_good) conn_close(conn);
 }
 
-/* What to wait for; how long at most is the answer, for one that is paced. */
+/* What to wait for; how long at most is the reply, for one that is paced. */
 static int want(const struct attack_conn *conn, struct pollfd *poll_out, int wait_ms)
 {
-    bool has_more = conn->fd >= 0 && conn->is_answering && !conn->answer.is_silent;
-    bool is_paced = has_more && conn->has_head && conn->answer.rate;
+    bool has_more = conn->fd >= 0 && conn->is_answering && !conn->response.is_silent;
+    bool is_paced = has_more && conn->has_head && conn->response.rate;
     *poll_out = (struct pollfd){.fd = conn->fd, .events = POLLIN};
     if (conn->out.size > conn->out_sent || (has_more && !is_paced)) poll_out->events |= POLLOUT;
     return is_paced && wait_ms > RATE_TICK_MS ? RATE_TICK_MS : wait_ms;

@@ -12,16 +12,16 @@ struct attack_conn {
     struct tls tls;
     struct bytes in, request, out; /* ciphertext, plaintext, ciphertext */
     size_t out_sent;
-    /* the answer that is being sent */
+    /* the reply that is being sent */
     bool is_answering, has_head, closes, is_chunked;
-    struct attack_answer answer;
+    struct attack_response response;
     char tag[80];
     uint64_t sent, begin_ms;
 };
 
 struct attack_listener {
     void *ctx;
-    void (*ask)(void *ctx, const struct attack_request *request, struct attack_answer *answer);
+    void (*ask)(void *ctx, const struct attack_request *request, struct attack_response *response);
     void (*overheard)(void *ctx, const char *line); /* somebody came without TLS */
     const char *host, *other_host; /* for redirects to the plain port, and to another name */
     uint16_t port, plain_port;

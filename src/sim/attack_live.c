@@ -24,7 +24,7 @@
 
 struct live {
     const struct attack_live *options;
-    struct attack_world world;
+    struct attack_fixture fixture;
     struct attack_state state;
     struct attack attack;
     struct attack_listener listener;
@@ -39,12 +39,12 @@ static void stop(int signal_number)
     is_stopping = 1;
 }
 
-static void ask(void *ctx, const struct attack_request *request, struct attack_answer *answer)
+static void ask(void *ctx, const struct attack_request *request, struct attack_response *response)
 {
     struct live *live = ctx;
     struct attack_request timed = *request;
     timed.now_ms = clock_now_ms(&clock_real);
-    attack_ask(&live->attack, &timed, answer);
+    attack_request(&live->attack, &timed, response);
 }
 
 static void overheard(void *ctx, const char *line)
@@ -52,7 +52,7 @@ static void overheard(void *ctx, const char *line)
     struct live *live = ctx;
     char hex[65];
     godwit_hex_encode(live->state.token, 32, hex);
-    attack_tell(&live->attack, "     ! came without TLS: %.60s", line);
+    attack_report(&live->attack, "     ! came without TLS: %.60s", line);
     live->attack.seen.has_leaked |= strstr(line, hex) != NULL || live->attack.row->number == 12;
 }
 
@@ -81,7 +81,7 @@ static bool make_token(struct live *live)
         *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
     snprintf(live->token, sizeof live->token, "gw1.%.43s.%s",
              "attackattackattackattackattackattackattacka", text);
-    live->world.claim_token = live->token;
+    live->fixture.claim_token = live->token;
     return true;
 }
 
@@ -93,14 +93,15 @@ static bool prepare(struct live *live)
     char names[300];
     snprintf(names, sizeof names, "%s%s%s", live->address, live->options->host ? "," : "",
              live->options->host ? live->options->host : "");
-    attack_base_recipe(&live->world, BASE_POLICY, &recipe);
+    attack_base_recipe(&live->fixture, BASE_POLICY, &recipe);
     recipe.has_policy = false;
     memcpy(recipe.version, "0.9.0", sizeof "0.9.0");
-    struct attack_file first = attack_file_make(&live->world, &recipe);
+    struct attack_file first = attack_file_make(&live->fixture, &recipe);
     bool is_written =
         (!mkdir(folder, 0700) || errno == EEXIST) && !certificate_ensure(folder, names) &&
         make_token(live) && write_file(folder, "first.bin", first.data, first.size) &&
-        write_file(folder, "seed.bin", live->world.seeds[BASE_POLICY], GODWIT_POLICY_BYTES) &&
+        write_file(folder, "policy.bin", live->fixture.initial_policies[BASE_POLICY],
+                   GODWIT_POLICY_BYTES) &&
         write_file(folder, "claim", (const uint8_t *)live->token, strlen(live->token));
     live->state.current = first;
     live->state.current.data = NULL;
@@ -114,7 +115,7 @@ static bool prepare(struct live *live)
 static void greet(const struct live *live)
 {
     const char *folder = live->options->folder;
-    printf("server  https://%s:%u\nclaim   %s\nseed    %s/seed.bin\nca      %s/ca.pem\n"
+    printf("server  https://%s:%u\nclaim   %s\nseed    %s/policy.bin\nca      %s/ca.pem\n"
            "image   %s/first.bin (flash it first, signed)\nwaiting for the board\n",
            live->listener.host, live->listener.port, live->token, folder, folder, folder);
     fflush(stdout);
@@ -127,11 +128,11 @@ static bool has_recovered(const struct attack *attack)
     return attack->seen.has_recovered;
 }
 
-/* Two questions: the second one's age of the last fresh answer shows that the first was believed.
+/* Two requests: the second one's age of the last fresh reply shows that the first was believed.
  */
 static bool is_back(const struct attack *attack)
 {
-    return attack->seen.questions >= attack->memory + 2;
+    return attack->seen.requests >= attack->memory + 2;
 }
 
 static bool live_until(struct live *live, uint64_t most_ms,
@@ -157,7 +158,7 @@ static void move_on(struct live *live, const struct attack_file *file)
 static bool join(struct live *live)
 {
     static const struct attack_case row = {.name = "join", .base = BASE_POLICY};
-    attack_begin(&live->attack, &live->world, &row, &live->state);
+    attack_begin(&live->attack, &live->fixture, &row, &live->state);
     attack_end(&live->attack);
     struct attack_recipe recipe = attack_recipe(&live->attack, 1);
     live->attack.after = attack_genuine(&live->attack, &recipe);
@@ -173,7 +174,7 @@ static void play(struct live *live, const struct attack_case *row, struct attack
 {
     struct attack *attack = &live->attack;
     uint64_t most_ms = row->end == ATTACK_KEPT ? KEPT_MS : CASE_MS;
-    attack_begin(attack, &live->world, row, &live->state);
+    attack_begin(attack, &live->fixture, row, &live->state);
     attack->after = NULL; /* the honest server only says "stay" */
     attack->is_live = true;
     attack->is_loud = live->options->count == 1;
@@ -183,9 +184,9 @@ static void play(struct live *live, const struct attack_case *row, struct attack
     attack_enter(attack, ATTACK_DURING, clock_now_ms(&clock_real));
     live_until(live, most_ms, row->end == ATTACK_KEPT ? NULL : attack_is_decided);
     attack_enter(attack, ATTACK_AFTER, clock_now_ms(&clock_real));
-    attack->memory = attack->seen.questions;
-    if (!live_until(live, RECOVER_MS, is_back)) attack->seen.after_question_ms = 0;
-    attack_judge(attack, result);
+    attack->memory = attack->seen.requests;
+    if (!live_until(live, RECOVER_MS, is_back)) attack->seen.after_request_ms = 0;
+    attack_check(attack, result);
     if (attack->seen.has_installed) move_on(live, attack->offer);
     attack_end(attack);
 }
@@ -204,7 +205,7 @@ static int play_all(struct live *live)
         play(live, row, result);
         if (is_stopping) break; /* it is no verdict */
         printf("%zu of %zu  %-8s %s%s%s\n", i + 1, live->options->count,
-               attack_verdict_word(result->verdict), row->name, result->why[0] ? ": " : "",
+               attack_verdict_name(result->verdict), row->name, result->why[0] ? ": " : "",
                result->why);
         fflush(stdout);
     }
@@ -227,7 +228,7 @@ static uint8_t *read_image(const char *path, size_t *size_out)
 static int complain(struct live *live, const char *note)
 {
     fprintf(stderr, "godwit attack: %s\n", note);
-    attack_world_close(&live->world);
+    attack_fixture_close(&live->fixture);
     return 1;
 }
 
@@ -243,9 +244,9 @@ int attack_live_play(const struct attack_live *options)
         return complain(&live, "--listen wants ADDRESS:PORT, as in 192.168.1.4:8443");
     if (options->image && !(image = read_image(options->image, &size)))
         return complain(&live, "the image can not be read");
-    bool is_made = attack_world_open(&live.world, image, size);
+    bool is_made = attack_fixture_open(&live.fixture, image, size);
     free(image);
-    if (!is_made) return complain(&live, live.world.note);
+    if (!is_made) return complain(&live, live.fixture.note);
     if (!prepare(&live)) return complain(&live, "the folder of --dir can not be written");
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
@@ -259,6 +260,6 @@ int attack_live_play(const struct attack_live *options)
         return complain(&live, note);
     int status = play_all(&live);
     attack_listener_close(&live.listener);
-    attack_world_close(&live.world);
+    attack_fixture_close(&live.fixture);
     return status;
 }

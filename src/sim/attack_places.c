@@ -1,44 +1,44 @@
-/* Cases of attacks 14 and 15: what else an answer may name, and mirrors. */
+/* Cases of attacks 14 and 15: what else a reply may name, and mirrors. */
 #include "base/text.h"
 #include "sim/attack_rows.h"
 
 /* ---- 14: extraneous dependencies ---- */
 
-/* Members that no protocol has, in front of an honest answer's own. */
+/* Members that no protocol has, in front of an honest reply's own. */
 static void add_members(struct attack *attack, const struct attack_request *request,
-                        struct attack_answer *answer)
+                        struct attack_response *response)
 {
     static const char *const MEMBERS[] = {
         "\"dependencies\":[\"bootloader\",\"https://evil.example/b.bin\"],",
         "\"url\":\"https://evil.example/fw.bin\",\"image\":\"https://evil.example/x\",",
         "\"packages\":{\"a\":{\"url\":\"https://evil.example/a\",\"sha256\":\"00\"}},",
         "\"reboot\":true,\"erase\":true,\"rollback\":true,\"command\":\"rm\",",
-        "\"seed_policy\":\"R1dQMQ==\",\"deploy_keys\":[\"00\"],\"claim_token\":\"gw1.x.y\",",
+        "\"initial_policy\":\"R1dQMQ==\",\"deploy_keys\":[\"00\"],\"claim_token\":\"gw1.x.y\",",
         "\"server\":\"https://evil.example\",\"ca\":\"-----BEGIN CERTIFICATE-----\",",
     };
     const char *member = MEMBERS[attack->row->param];
-    if (!attack_is_question(request) || answer->status != 200) return;
+    if (!attack_is_request(request) || response->status != 200) return;
     char text[GODWIT_CHECKIN_REPLY_MAX];
-    size_t more = strlen(member), size = answer->body_size;
+    size_t more = strlen(member), size = response->body_size;
     if (size + more > sizeof text) return;
     text[0] = '{';
     memcpy(text + 1, member, more);
-    memcpy(text + 1 + more, answer->body + 1, size - 1);
-    attack_send_text(attack, answer, text, size + more);
+    memcpy(text + 1 + more, response->body + 1, size - 1);
+    attack_send_text(attack, response, text, size + more);
 }
 
 /* A member twice: the first counts, and the second is the thief's. */
 static void instruction_twice(struct attack *attack, const struct attack_request *request,
-                              struct attack_answer *answer)
+                              struct attack_response *response)
 {
     static const char more[] = ",\"instruction\":\"AAAA\",\"interval_s\":604800}";
-    if (!attack_is_question(request) || answer->status != 200) return;
+    if (!attack_is_request(request) || response->status != 200) return;
     char text[GODWIT_CHECKIN_REPLY_MAX];
-    size_t size = answer->body_size - 1;
+    size_t size = response->body_size - 1;
     if (size + sizeof more > sizeof text) return;
-    memcpy(text, answer->body, size);
+    memcpy(text, response->body, size);
     memcpy(text + size, more, sizeof more - 1);
-    attack_send_text(attack, answer, text, size + sizeof more - 1);
+    attack_send_text(attack, response, text, size + sizeof more - 1);
 }
 
 static void set_sources(struct attack *attack, const char *first, const char *second)
@@ -92,50 +92,50 @@ static void offer_mirrors(struct attack *attack)
 }
 
 static void bytes_of(const struct attack_file *file, const struct attack_request *request,
-                     struct attack_answer *answer)
+                     struct attack_response *response)
 {
     uint32_t from = request->use_range ? request->range_from : 0;
     if (from >= file->size) return;
-    answer->body = file->data + from;
-    answer->body_size = file->size - from;
+    response->body = file->data + from;
+    response->body_size = file->size - from;
 }
 
 static void bend_mirror(struct attack *attack, const struct attack_request *request,
-                        struct attack_answer *answer)
+                        struct attack_response *response)
 {
     const struct attack_file *corrupt = &attack->files[attack->memory];
     switch ((enum mirror)(attack->row->param & 0xFF)) {
     case MIRROR_CORRUPT:
-        bytes_of(corrupt, request, answer);
+        bytes_of(corrupt, request, response);
         break;
     case MIRROR_OLDER:
-        bytes_of(corrupt + 1, request, answer);
+        bytes_of(corrupt + 1, request, response);
         break;
     case MIRROR_SLOW:
-        answer->rate = 100;
+        response->rate = 100;
         break;
     case MIRROR_404:
-        answer->status = 404;
-        answer->body_size = 0;
+        response->status = 404;
+        response->body_size = 0;
         break;
     case MIRROR_ENDLESS:
-        answer->is_endless = answer->has_no_length = true;
+        response->is_endless = response->has_no_length = true;
         break;
     case MIRROR_SILENT:
-        answer->is_silent = true;
+        response->is_silent = true;
         break;
     case MIRROR_RANGE:
-        answer->status = 206;
-        answer->range_from = 4096;
-        answer->range_total = 8192;
+        response->status = 206;
+        response->range_from = 4096;
+        response->range_total = 8192;
         break;
     case MIRROR_DOWN:
-        answer->status = 0;
+        response->status = 0;
         break;
     case MIRROR_REDIRECT:
-        answer->status = 302;
-        answer->location = "http://mirror.example/plain";
-        answer->body_size = 0;
+        response->status = 302;
+        response->location = "http://mirror.example/plain";
+        response->body_size = 0;
         break;
     case MIRROR_HONEST:
         break;
@@ -143,20 +143,20 @@ static void bend_mirror(struct attack *attack, const struct attack_request *requ
 }
 
 static void mirrors(struct attack *attack, const struct attack_request *request,
-                    struct attack_answer *answer)
+                    struct attack_response *response)
 {
     uint32_t param = attack->row->param;
-    if (attack_is_question(request)) return;
+    if (attack_is_request(request)) return;
     if (!request->base) {
-        if (param & SERVER_IS_DOWN) answer->status = 503, answer->body_size = 0;
-        if (param & SERVER_CORRUPTS) bytes_of(&attack->files[attack->memory], request, answer);
+        if (param & SERVER_IS_DOWN) response->status = 503, response->body_size = 0;
+        if (param & SERVER_CORRUPTS) bytes_of(&attack->files[attack->memory], request, response);
         return;
     }
     bool is_first = !strcmp(request->base, attack->sources[0]);
-    if (is_first || param & EVERY_MIRROR) bend_mirror(attack, request, answer);
+    if (is_first || param & EVERY_MIRROR) bend_mirror(attack, request, response);
 }
 
-static const char *asked_mirrors(const struct attack *attack)
+static const char *used_mirrors(const struct attack *attack)
 {
     return attack->seen.mirror_requests ? NULL : "no mirror was asked, so nothing was shown";
 }
@@ -164,25 +164,25 @@ static const char *asked_mirrors(const struct attack *attack)
 #define MIRROR(name, sentence, ...)                                                       \
     {                                                                                     \
         15, "M", name, sentence, INSTALLED, .during_s = 6 * 3600, .param = (__VA_ARGS__), \
-                                            .begin = offer_mirrors, .answer = mirrors     \
+                                            .begin = offer_mirrors, .response = mirrors   \
     }
 
 /* clang-format off */
 const struct attack_case ATTACK_PLACES[] = {
-    {14, "MN", "depend-packages", "the answer names packages to fetch", INSTALLED, LIVE, .param = 2,
-     .begin = attack_offer_next, .answer = add_members},
+    {14, "MN", "depend-packages", "the reply names packages to fetch", INSTALLED, LIVE, .param = 2,
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-list", "… dependencies with addresses elsewhere", INSTALLED,
-     .begin = attack_offer_next, .answer = add_members},
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-url", "… another address for the image", INSTALLED, .param = 1,
-     .begin = attack_offer_next, .answer = add_members},
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-command", "… commands: reboot, erase, roll back", INSTALLED, .param = 3,
-     .begin = attack_offer_next, .answer = add_members},
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-policy", "… a policy and keys outside the image", INSTALLED, .param = 4,
-     .begin = attack_offer_next, .answer = add_members},
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-server", "… another server and its CA", INSTALLED, .param = 5,
-     .begin = attack_offer_next, .answer = add_members},
+     .begin = attack_offer_next, .response = add_members},
     {14, "MN", "depend-twice", "each member a second time, with the thief's value", INSTALLED,
-     .begin = attack_offer_next, .answer = instruction_twice},
+     .begin = attack_offer_next, .response = instruction_twice},
     {14, "S", "depend-source-plain", "sources over plain HTTP and of the device's own files",
      INSTALLED, .during_s = 7200, .begin = strange_sources},
     {14, "S", "depend-source-scheme", "sources of other schemes", INSTALLED, .during_s = 7200,
@@ -212,6 +212,6 @@ const struct attack_case ATTACK_PLACES[] = {
            MIRROR_REDIRECT | SERVER_IS_DOWN),
     {15, "-", "mirror-honest", "nobody attacks: the server is down, the mirrors are honest",
      INSTALLED, CONTROL, .during_s = 6 * 3600, .param = MIRROR_HONEST | SERVER_IS_DOWN,
-     .begin = offer_mirrors, .answer = mirrors, .judge = asked_mirrors},
+     .begin = offer_mirrors, .response = mirrors, .check = used_mirrors},
     {0}};
 /* clang-format on */

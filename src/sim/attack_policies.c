@@ -14,7 +14,7 @@ enum {
     AT_DEPLOY_KEYS = 7,
     AT_PRODUCT = 8,
     AT_COUNTER = 28,
-    AT_FLOOR = 32,
+    AT_ROLLBACK_FLOOR = 32,
     AT_FLAGS = 36,
     AT_KEY_1 = 40,
     AT_KEY_3 = 104,
@@ -33,16 +33,16 @@ static void put_in_policy(struct attack *attack, struct attack_file *file)
 static void add_own_key(struct attack *attack, struct attack_file *file)
 {
     uint8_t *policy = file->data + GODWIT_POLICY_OFFSET;
-    memcpy(policy + AT_KEY_3, attack->world->digests[KEY_THIEF], 32);
+    memcpy(policy + AT_KEY_3, attack->fixture->digests[KEY_THIEF], 32);
     policy[AT_IMAGE_KEYS] = 3;
     attack_file_repair(file);
-    if (attack->row->param) attack_file_sign(attack->world, file, 0, KEY_THIEF);
+    if (attack->row->param) attack_file_sign(attack->fixture, file, 0, KEY_THIEF);
 }
 
 static void own_deploy_key(struct attack *attack, struct attack_file *file)
 {
     memcpy(file->data + GODWIT_POLICY_OFFSET + AT_DEPLOY_KEY_1,
-           attack->world->points[KEY_THIEF_DEPLOY], 64);
+           attack->fixture->points[KEY_THIEF_DEPLOY], 64);
     attack_file_repair(file);
 }
 
@@ -52,7 +52,7 @@ static void lower_threshold(struct attack *attack, struct attack_file *file)
     file->data[GODWIT_POLICY_OFFSET + AT_THRESHOLD] = 1;
     attack_file_repair(file);
     memset(attack_file_block(file, 1), 0xFF, GODWIT_SIGBLOCK_SIZE);
-    if (attack->row->param) attack_file_sign(attack->world, file, 0, KEY_FIRST);
+    if (attack->row->param) attack_file_sign(attack->fixture, file, 0, KEY_FIRST);
 }
 
 /* The same policies, signed by a stolen image key: what must not be, no key can allow. */
@@ -60,16 +60,16 @@ static void put_and_sign(struct attack *attack, struct attack_file *file)
 {
     attack_must(attack->row->holds & FIRST, "signing without the key");
     put_in_policy(attack, file);
-    attack_file_sign(attack->world, file, 0, KEY_FIRST);
+    attack_file_sign(attack->fixture, file, 0, KEY_FIRST);
 }
 
 static void only_own_keys(struct attack *attack, struct attack_file *file)
 {
     uint8_t *policy = file->data + GODWIT_POLICY_OFFSET;
-    memcpy(policy + AT_KEY_1, attack->world->digests[KEY_THIEF], 32);
-    memcpy(policy + AT_KEY_1 + 32, attack->world->digests[KEY_THIEF_OTHER], 32);
+    memcpy(policy + AT_KEY_1, attack->fixture->digests[KEY_THIEF], 32);
+    memcpy(policy + AT_KEY_1 + 32, attack->fixture->digests[KEY_THIEF_OTHER], 32);
     attack_file_repair(file);
-    attack_file_sign(attack->world, file, 0, attack->row->param ? KEY_THIEF : KEY_FIRST);
+    attack_file_sign(attack->fixture, file, 0, attack->row->param ? KEY_THIEF : KEY_FIRST);
 }
 
 /* ---- instructions ---- */
@@ -98,7 +98,7 @@ static void twin(struct attack *attack, struct godwit_checkin_reply *reply)
 /* The first instruction as it is; then its twin, for ever. */
 static void twin_of_first(struct attack *attack, struct godwit_checkin_reply *reply)
 {
-    uint8_t *kept = (uint8_t *)attack->tape[ATTACK_TAPE_MAX - 1].text;
+    uint8_t *kept = (uint8_t *)attack->recording[ATTACK_RECORDING_MAX - 1].text;
     if (attack->memory++ == 0) {
         memcpy(kept, reply->instruction, GODWIT_INSTRUCTION_SIZE);
         negate_s(kept + GODWIT_INSTRUCTION_BODY_SIZE + 32);
@@ -120,7 +120,7 @@ static void strange_body(struct attack *attack, struct godwit_checkin_reply *rep
     size_t size;
     data[attack->row->param & 0xFF] = (uint8_t)(attack->row->param >> 8);
     attack_must(!godwit_instruction_digest(data, digest) &&
-                    !key_sign(attack->world->keys[KEY_DEPLOY], digest, 32,
+                    !key_sign(attack->fixture->keys[KEY_DEPLOY], digest, 32,
                               data + GODWIT_INSTRUCTION_BODY_SIZE, &size),
                 "signing an instruction");
 }
@@ -134,7 +134,7 @@ static void delta(struct attack *attack, struct godwit_instruction *instruction)
 
 #define UNSIGNED_CHANGE 0, "S", .spoil = put_in_policy, SERVER
 #define SIGNED_CHANGE 0, "SK", .spoil = put_and_sign, .holds = DEPLOY | FIRST
-#define NAME(text, words) .name = (text), .sentence = (words)
+#define NAME(text, what) .name = (text), .sentence = (what)
 #define CHANGED REFUSED(R(SIGNATURE_DIGEST))
 
 /* clang-format off */
@@ -151,9 +151,9 @@ const struct attack_case ATTACK_POLICIES[] = {
      .param = 1, REFUSED(R(SIGNATURE_KEY))},
     {0, "S", NAME("policy-deploy-key", "the thief's deploy key in the list"),
      .spoil = own_deploy_key, SERVER, CHANGED},
-    {UNSIGNED_CHANGE, NAME("policy-floor", "the floor lowered"), PUT(AT_FLOOR, 1),
-     REFUSED(R(SIGNATURE_DIGEST), R(POLICY_FLOOR))},
-    {UNSIGNED_CHANGE, NAME("policy-clean-break", "the clean break set"), PUT(AT_FLAGS, 0x11),
+    {UNSIGNED_CHANGE, NAME("policy-rollback-floor", "the rollback floor lowered"), PUT(AT_ROLLBACK_FLOOR, 1),
+     REFUSED(R(SIGNATURE_DIGEST), R(POLICY_ROLLBACK_FLOOR))},
+    {UNSIGNED_CHANGE, NAME("policy-trust-reset", "the trust reset set"), PUT(AT_FLAGS, 0x11),
      CHANGED},
     {UNSIGNED_CHANGE, NAME("policy-no-instruction", "no instruction required any more"),
      PUT(AT_FLAGS, 0), CHANGED},
@@ -183,16 +183,16 @@ const struct attack_case ATTACK_POLICIES[] = {
      REFUSED(R(POLICY_FORMAT))},
     {UNSIGNED_CHANGE, NAME("policy-key-space", "a byte in the room of a key that is not there"),
      PUT(AT_KEY_3 + 5, 1), REFUSED(R(POLICY_FORMAT))},
-    {UNSIGNED_CHANGE, NAME("policy-floor-over", "a floor above its own counter"),
-     PUT(AT_FLOOR, 250), REFUSED(R(POLICY_FORMAT))},
+    {UNSIGNED_CHANGE, NAME("policy-rollback-floor-over", "a rollback floor above its own counter"),
+     PUT(AT_ROLLBACK_FLOOR, 250), REFUSED(R(POLICY_FORMAT))},
     {SIGNED_CHANGE, NAME("signed-open", "the open flag, signed by a stolen key"),
      PUT(AT_FLAGS, 0x21), REFUSED(R(POLICY_FORMAT))},
     {SIGNED_CHANGE, NAME("signed-no-keys", "an empty key list, signed"), PUT(AT_IMAGE_KEYS, 0),
      REFUSED(R(POLICY_FORMAT))},
     {SIGNED_CHANGE, NAME("signed-threshold-0", "threshold 0, signed"), PUT(AT_THRESHOLD, 0),
      REFUSED(R(POLICY_FORMAT))},
-    {SIGNED_CHANGE, NAME("signed-floor", "a lower floor, signed"), PUT(AT_FLOOR, 1),
-     REFUSED(R(POLICY_FLOOR))},
+    {SIGNED_CHANGE, NAME("signed-floor", "a lower rollback floor, signed"), PUT(AT_ROLLBACK_FLOOR, 1),
+     REFUSED(R(POLICY_ROLLBACK_FLOOR))},
     {SIGNED_CHANGE, NAME("signed-product", "another product, signed"), PUT(AT_PRODUCT, 0x77),
      REFUSED(R(WRONG_PRODUCT))},
     {SIGNED_CHANGE, NAME("signed-missing", "no policy, signed"), PUT(AT_MAGIC, 0),
@@ -205,7 +205,7 @@ const struct attack_case ATTACK_POLICIES[] = {
      SERVER, .param = 1, REFUSED(R(SIGNATURE_KEY))},
 
     {0, "-", CONTROL, INSTALLED, .begin = attack_offer_next, .reply = twin,
-     NAME("instruction-twin", "n - s is the same instruction: installed once, its nonce is burnt")},
+     NAME("instruction-twin", "n - s is the same instruction: installed once, its nonce is used up")},
     {0, "N", REFUSED(R(INSTRUCTION_NONCE)), .reply = twin_of_first,
      NAME("instruction-twin-again", "… so a used instruction's twin is as used as itself")},
     {0, "N", REFUSED(R(INSTRUCTION_SIGNATURE)), .reply = fill_signature, .param = 32 << 8,

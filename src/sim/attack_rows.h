@@ -12,7 +12,7 @@
 #define LIVE .flags = ATTACK_IS_LIVE
 #define LIVE_CONTROL .flags = ATTACK_IS_LIVE | ATTACK_IS_CONTROL
 /* A judge of whom the board believed. */
-#define BELIEF(function) .judge = (function), .judges_belief = true
+#define BELIEF(function) .check = (function), .checks_belief = true
 /* What a thief of the server has. */
 #define SERVER .holds = KEY_BIT(KEY_DEPLOY)
 
@@ -24,6 +24,6 @@ extern const struct attack_case ATTACK_CODE[], ATTACK_TIME[], ATTACK_WIRE[], ATT
 void attack_offer_next(struct attack *attack);
 /* The next release of the thief's own, signed by the keys of param. */
 void attack_offer_forged(struct attack *attack);
-/* Sends a text as the whole answer to a question. */
-void attack_send_text(struct attack *attack, struct attack_answer *answer, const char *text,
+/* Sends a text as the whole reply to a request. */
+void attack_send_text(struct attack *attack, struct attack_response *response, const char *text,
                       size_t size);

@@ -12,7 +12,7 @@
 #define IMAGE_PATH "/v1/image/"
 #define CHECKIN_PATH "/v1/checkin"
 
-void attack_tell(const struct attack *attack, const char *format, ...)
+void attack_report(const struct attack *attack, const char *format, ...)
 {
     if (!attack->is_loud) return;
     va_list args;
@@ -29,7 +29,7 @@ uint32_t attack_chance(struct attack *attack)
     return attack->random >> 8;
 }
 
-bool attack_is_question(const struct attack_request *request)
+bool attack_is_request(const struct attack_request *request)
 {
     return !strcmp(request->path, CHECKIN_PATH) && request->body;
 }
@@ -46,7 +46,7 @@ static struct attack_file *keep(struct attack *attack, struct attack_file file)
 struct attack_recipe attack_recipe(const struct attack *attack, uint32_t ahead)
 {
     struct attack_recipe recipe;
-    attack_base_recipe(attack->world, attack->row->base, &recipe);
+    attack_base_recipe(attack->fixture, attack->row->base, &recipe);
     recipe.policy.counter = attack->state->current.counter + ahead;
     if (attack->row->base == BASE_BASIC) recipe.policy.counter = 0;
     snprintf(recipe.version, sizeof recipe.version, "1.%u.0",
@@ -57,7 +57,7 @@ struct attack_recipe attack_recipe(const struct attack *attack, uint32_t ahead)
 struct attack_file *attack_genuine(struct attack *attack, const struct attack_recipe *recipe)
 {
     struct attack_recipe plain = attack_recipe(attack, 1);
-    struct attack_file *file = keep(attack, attack_file_make(attack->world, recipe));
+    struct attack_file *file = keep(attack, attack_file_make(attack->fixture, recipe));
     file->is_plain = !memcmp(&plain, recipe, sizeof plain);
     return file;
 }
@@ -66,7 +66,7 @@ struct attack_file *attack_forged(struct attack *attack, const struct attack_rec
 {
     attack_must(!(recipe->signers & ~(attack->row->holds | KEYS_OF_THIEF)),
                 "signing with a key that the thief does not hold");
-    return keep(attack, attack_file_make(attack->world, recipe));
+    return keep(attack, attack_file_make(attack->fixture, recipe));
 }
 
 struct attack_file *attack_copy(struct attack *attack, const struct attack_file *file)
@@ -96,7 +96,7 @@ struct godwit_instruction attack_instruction(struct attack *attack, const struct
     };
     memcpy(instruction.device_id, attack->seen.last.device_id, 16);
     memcpy(instruction.nonce, attack->seen.last.nonce, 16);
-    memcpy(instruction.product_id, attack->world->product_id, 16);
+    memcpy(instruction.product_id, attack->fixture->product_id, 16);
     if (!file) return instruction;
     instruction.file_size = (uint32_t)file->size;
     memcpy(instruction.file_sha256, file->file_sha256, 32);
@@ -116,12 +116,12 @@ void attack_instruct(struct attack *attack, enum attack_key signer,
     size_t size = 0;
     godwit_instruction_encode(instruction, data_out);
     attack_must(!godwit_instruction_digest(data_out, digest) &&
-                    !key_sign(attack->world->keys[signer], digest, 32,
+                    !key_sign(attack->fixture->keys[signer], digest, 32,
                               data_out + GODWIT_INSTRUCTION_BODY_SIZE, &size),
                 "signing an instruction");
 }
 
-/* ---- questions ---- */
+/* ---- requests ---- */
 
 static const struct attack_file *offered(const struct attack *attack)
 {
@@ -138,7 +138,7 @@ static void call_strange(struct attack *attack, const char *what, const uint8_t 
 {
     char hex[17];
     godwit_hex_encode(digest, 8, hex);
-    attack_tell(attack, "     ! %s: %s", what, hex);
+    attack_report(attack, "     ! %s: %s", what, hex);
     if (attack->seen.has_strange) return;
     attack->seen.has_strange = true;
     snprintf(attack->seen.strange, sizeof attack->seen.strange, "%s (%s…)", what, hex);
@@ -152,7 +152,7 @@ static void look_at_images(struct attack *attack)
     for (size_t i = 0; i < attack->files_count; i++) {
         const struct attack_file *file = &attack->files[i];
         is_welcome |= file->is_welcome && is_running(attack, file);
-        if (!file->is_welcome && !memcmp(last->idle_file_sha256, file->file_sha256, 32))
+        if (!file->is_welcome && !memcmp(last->staged_file_sha256, file->file_sha256, 32))
             call_strange(attack, "a file was held as good that must not be", file->file_sha256);
     }
     if (!is_welcome) call_strange(attack, "an image runs that must not", last->image_sha256);
@@ -168,24 +168,25 @@ static void note_outcome(struct attack *attack)
         attack->seen.reasons[outcome->reason / 64] |= UINT64_C(1) << outcome->reason % 64;
         if (!attack->seen.first_reason) attack->seen.first_reason = outcome->reason;
     }
-    attack_tell(attack, "     outcome %u: %s, %s %s", outcome->id,
-                godwit_stage_name(outcome->stage), godwit_reason_id(outcome->reason),
-                outcome->detail);
+    attack_report(attack, "     outcome %u: %s, %s %s", outcome->id,
+                  godwit_stage_name(outcome->stage), godwit_reason_id(outcome->reason),
+                  outcome->detail);
 }
 
-static void note_question(struct attack *attack)
+static void note_request(struct attack *attack)
 {
     struct attack_seen *seen = &attack->seen;
     const struct godwit_checkin *last = &seen->last;
-    seen->questions++;
-    if (attack->phase == ATTACK_DURING) seen->during_questions++;
-    bool is_first_after = attack->phase == ATTACK_AFTER && !seen->after_question_ms;
-    if (is_first_after) seen->after_question_ms = attack->now_ms;
+    seen->requests++;
+    if (attack->phase == ATTACK_DURING) seen->during_requests++;
+    bool is_first_after = attack->phase == ATTACK_AFTER && !seen->after_request_ms;
+    if (is_first_after) seen->after_request_ms = attack->now_ms;
     if ((attack->phase == ATTACK_DURING || is_first_after) &&
         last->fresh_age_s > seen->fresh_age_max_s)
         seen->fresh_age_max_s = last->fresh_age_s;
-    attack_tell(attack, "ask  question %u: runs %s%s (counter %u), fresh %u s ago", seen->questions,
-                last->version, last->on_trial ? " on trial" : "", last->counter, last->fresh_age_s);
+    attack_report(attack, "ask  question %u: runs %s%s (counter %u), fresh %u s ago",
+                  seen->requests, last->version, last->on_trial ? " on trial" : "", last->counter,
+                  last->fresh_age_s);
     look_at_images(attack);
     note_outcome(attack);
     if (last->on_trial) return;
@@ -215,7 +216,7 @@ static void write_instruction(struct attack *attack, struct godwit_checkin_reply
     const struct attack_file *file = offered(attack);
     bool is_hostile = attack->phase == ATTACK_DURING;
     if (attack->seen.last.on_trial || is_running(attack, file)) file = NULL;
-    uint8_t flags = file ? GODWIT_INSTRUCTION_INSTALL : GODWIT_INSTRUCTION_STAY;
+    uint8_t flags = file ? GODWIT_INSTRUCTION_INSTALL : GODWIT_INSTRUCTION_NO_UPDATE;
     if (file && is_hostile) flags |= attack->flags;
     if (file && attack->phase == ATTACK_AFTER) flags |= attack->after_flags;
     struct godwit_instruction instruction = attack_instruction(attack, file, flags);
@@ -223,17 +224,17 @@ static void write_instruction(struct attack *attack, struct godwit_checkin_reply
     if (is_hostile && attack->row->instruct) attack->row->instruct(attack, &instruction);
     attack_instruct(attack, signer, &instruction, reply->instruction);
     reply->has_instruction = true;
-    attack_tell(attack, "     %s%s, sequence %llu", file ? "install " : "stay",
-                file ? file->version : "", (unsigned long long)instruction.sequence);
+    attack_report(attack, "     %s%s, sequence %llu", file ? "install " : "no-update",
+                  file ? file->version : "", (unsigned long long)instruction.sequence);
 }
 
 static void record(struct attack *attack, size_t size, bool is_install)
 {
-    if (attack->tape_count == ATTACK_TAPE_MAX || attack->phase == ATTACK_AFTER) return;
-    struct attack_tape *tape = &attack->tape[attack->tape_count++];
-    tape->size = size < sizeof tape->text ? size : sizeof tape->text;
-    memcpy(tape->text, attack->reply, tape->size);
-    tape->is_install = is_install;
+    if (attack->recording_count == ATTACK_RECORDING_MAX || attack->phase == ATTACK_AFTER) return;
+    struct attack_recording *recording = &attack->recording[attack->recording_count++];
+    recording->size = size < sizeof recording->text ? size : sizeof recording->text;
+    memcpy(recording->text, attack->reply, recording->size);
+    recording->is_install = is_install;
 }
 
 /* The bearer must be the claim once, then the token of that claim. */
@@ -243,7 +244,7 @@ static bool is_admitted(struct attack *attack, const struct attack_request *requ
     const struct godwit_checkin *last = &attack->seen.last;
     char hex[65];
     if (!request->bearer) return false;
-    bool is_claim = !strcmp(request->bearer, attack->world->claim_token);
+    bool is_claim = !strcmp(request->bearer, attack->fixture->claim_token);
     if (is_claim && attack->claim_is_gone && attack->phase == ATTACK_AFTER) return false;
     if (is_claim && last->has_token) {
         memcpy(state->token, last->token, 32);
@@ -255,18 +256,18 @@ static bool is_admitted(struct attack *attack, const struct attack_request *requ
     return state->is_enrolled && !strcmp(request->bearer, hex);
 }
 
-static void answer_question(struct attack *attack, const struct attack_request *request,
-                            struct attack_answer *answer)
+static void reply_request(struct attack *attack, const struct attack_request *request,
+                          struct attack_response *response)
 {
     const struct attack_case *row = attack->row;
     size_t size = 0;
-    answer->status = 400;
+    response->status = 400;
     if (godwit_checkin_decode(request->body, request->body_size, &attack->seen.last)) return;
-    answer->status = 401;
+    response->status = 401;
     if (!is_admitted(attack, request)) return;
     if (attack->row->base == BASE_NEW && !attack->state->current.version[0])
         memcpy(attack->state->current.image_sha256, attack->seen.last.image_sha256, 32);
-    note_question(attack);
+    note_request(attack);
     struct godwit_checkin_reply reply = {.interval_s = attack->interval_s,
                                          .outcome_id = attack->seen.last.outcome.id};
     if (attack->phase == ATTACK_DURING)
@@ -277,15 +278,15 @@ static void answer_question(struct attack *attack, const struct attack_request *
                 "writing a reply");
     record(attack, size,
            reply.has_instruction && reply.instruction[5] & GODWIT_INSTRUCTION_INSTALL);
-    answer->status = 200;
-    answer->body = (const uint8_t *)attack->reply;
-    answer->body_size = size;
+    response->status = 200;
+    response->body = (const uint8_t *)attack->reply;
+    response->body_size = size;
 }
 
 /* ---- images ---- */
 
-static void answer_image(struct attack *attack, const struct attack_request *request,
-                         struct attack_answer *answer)
+static void reply_image(struct attack *attack, const struct attack_request *request,
+                        struct attack_response *response)
 {
     const struct attack_file *file = offered(attack);
     if (attack->phase == ATTACK_DURING && attack->serve) file = attack->serve;
@@ -293,23 +294,23 @@ static void answer_image(struct attack *attack, const struct attack_request *req
     if (attack->phase == ATTACK_DURING) attack->seen.during_images++;
     if (request->base) attack->seen.mirror_requests++;
     if (request->use_range) attack->seen.resumed++;
-    attack_tell(attack, "get  %s%.26s… from %u", request->base ? request->base : "", request->path,
-                request->use_range ? request->range_from : 0);
-    answer->status = 404;
+    attack_report(attack, "get  %s%.26s… from %u", request->base ? request->base : "",
+                  request->path, request->use_range ? request->range_from : 0);
+    response->status = 404;
     if (!file) return;
     char hex[65];
     godwit_hex_encode(file->file_sha256, 32, hex);
-    answer->status = 409; /* an honest server knows what it offers */
+    response->status = 409; /* an honest server knows what it offers */
     if (attack->phase != ATTACK_DURING && !strstr(request->path, hex)) return;
-    answer->status = 200;
-    answer->body = file->data;
-    answer->body_size = file->size;
+    response->status = 200;
+    response->body = file->data;
+    response->body_size = file->size;
     if (!request->use_range || request->range_from >= file->size) return;
-    answer->status = 206;
-    answer->body += request->range_from;
-    answer->body_size -= request->range_from;
-    answer->range_from = request->range_from;
-    answer->range_total = (uint32_t)file->size;
+    response->status = 206;
+    response->body += request->range_from;
+    response->body_size -= request->range_from;
+    response->range_from = request->range_from;
+    response->range_total = (uint32_t)file->size;
 }
 
 /* ---- a request ---- */
@@ -319,34 +320,34 @@ static void look_for_leaks(struct attack *attack, const struct attack_request *r
 {
     char hex[65];
     godwit_hex_encode(attack->state->token, 32, hex);
-    bool is_claim = request->bearer && !strcmp(request->bearer, attack->world->claim_token);
+    bool is_claim = request->bearer && !strcmp(request->bearer, attack->fixture->claim_token);
     bool is_elsewhere = request->base || !strcmp(request->path, ATTACK_ELSEWHERE_PATH);
     bool leaks = is_elsewhere && request->bearer;
     if (attack->state->is_enrolled)
         leaks |= strstr(request->path, hex) != NULL ||
                  (request->body && !is_claim && memmem(request->body, request->body_size, hex, 64));
-    if (leaks) attack_tell(attack, "     ! a secret goes where it must not");
+    if (leaks) attack_report(attack, "     ! a secret goes where it must not");
     attack->seen.has_leaked |= leaks;
 }
 
-void attack_ask(struct attack *attack, const struct attack_request *request,
-                struct attack_answer *answer)
+void attack_request(struct attack *attack, const struct attack_request *request,
+                    struct attack_response *response)
 {
     const struct attack_case *row = attack->row;
     bool is_image = !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH)) ||
                     !strcmp(request->path, ATTACK_ELSEWHERE_PATH) || request->base;
-    *answer = (struct attack_answer){.status = 404};
+    *response = (struct attack_response){.status = 404};
     attack->now_ms = request->now_ms;
     look_for_leaks(attack, request);
-    if (attack_is_question(request))
-        answer_question(attack, request, answer);
+    if (attack_is_request(request))
+        reply_request(attack, request, response);
     else if (is_image)
-        answer_image(attack, request, answer);
+        reply_image(attack, request, response);
     else
         attack->seen.strays++;
-    if (attack->phase == ATTACK_DURING && row->answer) row->answer(attack, request, answer);
-    if (answer->status != 200 && answer->status != 206)
-        attack_tell(attack, "     answered %d", answer->status);
+    if (attack->phase == ATTACK_DURING && row->response) row->response(attack, request, response);
+    if (response->status != 200 && response->status != 206)
+        attack_report(attack, "     answered %d", response->status);
 }
 
 /* ---- the life of a case ---- */
@@ -361,10 +362,10 @@ static void begin_spoilt(struct attack *attack)
     attack->offer = file;
 }
 
-void attack_begin(struct attack *attack, struct attack_world *world, const struct attack_case *row,
-                  struct attack_state *state)
+void attack_begin(struct attack *attack, struct attack_fixture *fixture,
+                  const struct attack_case *row, struct attack_state *state)
 {
-    *attack = (struct attack){.world = world, .row = row, .state = state};
+    *attack = (struct attack){.fixture = fixture, .row = row, .state = state};
     attack->interval_s = INTERVAL_S;
     attack->signer = attack->after_signer = KEY_DEPLOY;
     attack->random = 1;
@@ -406,7 +407,7 @@ bool attack_change(struct attack *attack, const struct attack_case *row)
         attack->files[attack->offer - attack->files].is_welcome = attack->offer->is_plain;
     if (attack->before) attack->offer = NULL; /* a case with a history that this board has not */
     attack->before = NULL;
-    attack_tell(attack, "---- now %s: %s", row->name, row->sentence);
+    attack_report(attack, "---- now %s: %s", row->name, row->sentence);
     return true;
 }
 
@@ -432,7 +433,7 @@ void attack_enter(struct attack *attack, enum attack_phase phase, uint64_t now_m
         if (attack->after) attack->files[attack->after - attack->files].is_welcome = true;
         attack->seen.after_begin_ms = now_ms;
     }
-    attack_tell(attack, "---- %s", NAMES[phase]);
+    attack_report(attack, "---- %s", NAMES[phase]);
 }
 
 bool attack_has_reason(const struct attack *attack, uint32_t reason)

@@ -68,7 +68,7 @@ static void sign_only(struct attack *attack, struct attack_file *file)
     erase_sector(attack, file);
     memset(file->data + file->body_size, 0xFF, GODWIT_SIGSECTOR_SIZE);
     for (uint32_t key = 0; key < KEYS_COUNT; key++)
-        if (keys & KEY_BIT(key)) attack_file_sign(attack->world, file, index++, key);
+        if (keys & KEY_BIT(key)) attack_file_sign(attack->fixture, file, index++, key);
 }
 
 /* Blocks of the genuine sector, rearranged: two hex digits each, the place and what goes there. */
@@ -82,7 +82,7 @@ static void arrange(struct attack *attack, struct attack_file *file)
         uint8_t *block = attack_file_block(file, place);
         if (from == FROM_FRESH) {
             attack_must(attack->row->holds & KEY_BIT(KEY_FIRST), "signing without the key");
-            attack_file_sign(attack->world, file, place, KEY_FIRST);
+            attack_file_sign(attack->fixture, file, place, KEY_FIRST);
         } else if (from == FROM_NONE) {
             memset(block, 0xFF, GODWIT_SIGBLOCK_SIZE);
         } else {
@@ -97,7 +97,7 @@ static void replace_second(struct attack *attack, struct attack_file *file)
     attack_must(attack->row->param >= KEY_THIEF || attack->row->holds & KEY_BIT(attack->row->param),
                 "signing without the key");
     memset(attack_file_block(file, 1), 0xFF, GODWIT_SIGBLOCK_SIZE);
-    attack_file_sign(attack->world, file, 1, (enum attack_key)attack->row->param);
+    attack_file_sign(attack->fixture, file, 1, (enum attack_key)attack->row->param);
 }
 
 /* One byte of the first block (param: place, value, flipped or set), closed with its CRC. */
@@ -220,7 +220,7 @@ static void own_under_theirs(struct attack *attack, struct attack_file *file)
     uint8_t key[776], *block = attack_file_block(file, 0);
     size_t size = attack->row->base == BASE_RSA ? 776 : 65;
     memcpy(key, block + KEY_AT, size);
-    attack_file_sign(attack->world, file, 0,
+    attack_file_sign(attack->fixture, file, 0,
                      attack->row->base == BASE_RSA ? KEY_THIEF_RSA : KEY_THIEF);
     memcpy(block + KEY_AT, key, size);
     attack_block_close(block);
@@ -242,7 +242,7 @@ static void rsa_salt(struct attack *attack, struct attack_file *file)
 {
     uint8_t *block = attack_file_block(file, 0), signature[384];
     attack_must(attack->row->holds & KEY_BIT(KEY_RSA), "signing without the key");
-    attack_must(!key_sign_salted(attack->world->keys[KEY_RSA], block + DIGEST_AT,
+    attack_must(!key_sign_salted(attack->fixture->keys[KEY_RSA], block + DIGEST_AT,
                                  (int)attack->row->param, signature),
                 "signing");
     for (size_t i = 0; i < sizeof signature; i++)
@@ -287,7 +287,7 @@ static void rsa_identity(struct attack *attack, struct attack_file *file)
 /* The P-384 key of the list signs; then its block is changed. */
 static void p384_flipped(struct attack *attack, struct attack_file *file)
 {
-    attack_file_sign(attack->world, file, 0, KEY_P384); /* the maker's own signature … */
+    attack_file_sign(attack->fixture, file, 0, KEY_P384); /* the maker's own signature … */
     uint8_t *block = attack_file_block(file, 0);
     block[attack->row->param] ^= 1; /* … spoilt on the way */
     attack_block_close(block);
@@ -303,7 +303,7 @@ static void p384_genuine(struct attack *attack)
 #define SPOIL(function) 0, "S", .spoil = (function), SERVER
 #define TWO .base = BASE_TWO
 #define RSA .base = BASE_RSA
-#define NAME(text, words) .name = (text), .sentence = (words)
+#define NAME(text, what) .name = (text), .sentence = (what)
 #define FIRST KEY_BIT(KEY_FIRST)
 #define DEPLOY KEY_BIT(KEY_DEPLOY)
 

@@ -17,7 +17,7 @@
 #define ROWS_MAX 512
 
 struct run {
-    struct attack_world world;
+    struct attack_fixture fixture;
     struct option_list names;
     const char *listen, *folder, *image, *host;
     uint32_t number, medleys, seed;
@@ -76,9 +76,9 @@ static void play_apart(struct run *run, const struct attack_case *row, uint32_t 
         close(pipes[0]);
         alarm(CASE_TIMEOUT_S);
         if (row)
-            attack_board_play(&run->world, row, is_loud, &own);
+            attack_board_play(&run->fixture, row, is_loud, &own);
         else
-            attack_board_medley(&run->world, seed, is_loud, &own);
+            attack_board_medley(&run->fixture, seed, is_loud, &own);
         fflush(stdout);
         _exit(write(pipes[1], &own, sizeof own) == sizeof own ? 0 : 1);
     }
@@ -98,7 +98,7 @@ static void play_apart(struct run *run, const struct attack_case *row, uint32_t 
 static void play_all(struct run *run)
 {
     for (size_t i = 0; i < run->count; i++)
-        attack_board_make(&run->world, run->rows[i]->base);
+        attack_board_make(&run->fixture, run->rows[i]->base);
     for (size_t i = 0; i < run->count; i++) {
         play_apart(run, run->rows[i], 0, run->names.count == 1 && !run->as_json, &run->results[i]);
         if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu ", i + 1, run->count);
@@ -111,7 +111,7 @@ static int play_medleys(struct run *run)
 {
     unsigned failed = 0, accepted = 0;
     for (int base = 0; base < BASE_BASIC; base++)
-        attack_board_make(&run->world, (enum attack_base)base);
+        attack_board_make(&run->fixture, (enum attack_base)base);
     for (uint32_t seed = run->seed; seed < run->seed + run->medleys; seed++) {
         struct attack_result result;
         play_apart(run, NULL, seed, run->medleys == 1, &result);
@@ -119,7 +119,7 @@ static int play_medleys(struct run *run)
         failed += result.verdict == ATTACK_FAILED;
         if (result.verdict == ATTACK_HELD) continue;
         printf("%s: %s; see godwit attack --medley 1 --seed %u\n",
-               attack_verdict_word(result.verdict), result.why, seed);
+               attack_verdict_name(result.verdict), result.why, seed);
     }
     printf("medleys=%u accepted=%u failed=%u\n", run->medleys, accepted, failed);
     return accepted || failed ? 1 : 0;
@@ -127,25 +127,25 @@ static int play_medleys(struct run *run)
 
 /* ---- telling ---- */
 
-static void say_row(const struct attack_case *row, const struct attack_result *result)
+static void print_row(const struct attack_case *row, const struct attack_result *result)
 {
-    printf("  %-8s %-26s %-3s %s\n", attack_verdict_word(result->verdict), row->name, row->who,
+    printf("  %-8s %-26s %-3s %s\n", attack_verdict_name(result->verdict), row->name, row->who,
            row->sentence);
     if (result->verdict != ATTACK_HELD) printf("           %s\n", result->why);
 }
 
-static void say_table(const struct run *run)
+static void print_table(const struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         uint8_t number = run->rows[i]->number;
         if (i == 0 || run->rows[i - 1]->number != number)
             printf("%s%u  %s\n", i ? "\n" : "", number, ATTACK_TITLES[number]);
-        say_row(run->rows[i], &run->results[i]);
+        print_row(run->rows[i], &run->results[i]);
     }
     puts("\n" WHO);
 }
 
-static void say_json(const struct run *run)
+static void print_json(const struct run *run)
 {
     static char text[1 << 18];
     struct godwit_json_writer writer;
@@ -169,7 +169,7 @@ static void say_json(const struct run *run)
                                                                     : "failed");
         godwit_json_add_string(&writer, "why", result->why);
         godwit_json_add_string(&writer, "reason", godwit_reason_id(result->reason));
-        godwit_json_add_u32(&writer, "questions", result->questions);
+        godwit_json_add_u32(&writer, "requests", result->requests);
         godwit_json_add_u32(&writer, "images", result->images);
         godwit_json_end_object(&writer);
     }
@@ -180,7 +180,7 @@ static void say_json(const struct run *run)
 }
 
 /* Attacks, negatives and controls are counted apart: a control is no attack. */
-static int say_sum(const struct run *run)
+static int print_sum(const struct run *run)
 {
     unsigned attacks = 0, negatives = 0, controls = 0, accepted = 0, failed = 0;
     for (size_t i = 0; i < run->count; i++) {
@@ -224,27 +224,27 @@ static int run_cases(struct run *run, const struct options *usage)
         int status = attack_live_play(&live);
         if (status) return status;
     } else {
-        if (!attack_world_open(&run->world, NULL, 0)) {
-            fprintf(stderr, "godwit attack: %s\n", run->world.note);
+        if (!attack_fixture_open(&run->fixture, NULL, 0)) {
+            fprintf(stderr, "godwit attack: %s\n", run->fixture.note);
             return 1;
         }
         if (run->medleys) {
             int status = play_medleys(run);
-            attack_world_close(&run->world);
+            attack_fixture_close(&run->fixture);
             return status;
         }
         play_all(run);
-        attack_world_close(&run->world);
+        attack_fixture_close(&run->fixture);
     }
     if (run->as_json)
-        say_json(run);
+        print_json(run);
     else
-        say_table(run);
-    return say_sum(run);
+        print_table(run);
+    return print_sum(run);
 }
 
 /* Options that mean nothing together, or alone. -1: go on. */
-static int judge_medley(struct run *run, const struct options *usage)
+static int check_medley(struct run *run, const struct options *usage)
 {
     if (run->medleys == NOT_GIVEN) {
         run->medleys = 0;
@@ -257,7 +257,7 @@ static int judge_medley(struct run *run, const struct options *usage)
                        : -1;
 }
 
-static int judge(struct run *run, const struct options *usage)
+static int check(struct run *run, const struct options *usage)
 {
     if (run->listen && !run->folder) return options_wrong(usage, "--listen wants --dir DIR");
     if (!run->listen && (run->folder || run->image || run->host))
@@ -265,7 +265,7 @@ static int judge(struct run *run, const struct options *usage)
     if (run->number != NOT_GIVEN && run->number > ATTACK_NUMBER_MAX)
         return options_wrong(usage, "--attack is 0 to %u; --list names the cases of each",
                              ATTACK_NUMBER_MAX);
-    return judge_medley(run, usage);
+    return check_medley(run, usage);
 }
 
 int cmd_attack(int argc, char **argv)
@@ -273,7 +273,8 @@ int cmd_attack(int argc, char **argv)
     static struct run run;
     run = (struct run){.number = NOT_GIVEN, .medleys = NOT_GIVEN, .seed = NOT_GIVEN};
     const struct option_row rows[] = {
-        {"--case", OPTION_LIST, &run.names, "NAME", "this one, with its whole story; or several"},
+        {"--case", OPTION_LIST, &run.names, "NAME",
+         "this one, with its whole scenario; or several"},
         {"--attack", OPTION_NUMBER, &run.number, "N",
          "the cases of one attack, 1 to 15; 0: negative signatures"},
         {"--list", OPTION_FLAG, &run.is_list, NULL, "name the cases and play none"},
@@ -302,7 +303,7 @@ int cmd_attack(int argc, char **argv)
         0};
     int status = options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
-    status = judge(&run, &usage);
+    status = check(&run, &usage);
     if (status >= 0) return status;
     return run_cases(&run, &usage);
 }

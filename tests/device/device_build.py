@@ -17,7 +17,7 @@ FLAGS = ["-std=gnu17", "--specs=picolibc.specs", "-Wall", "-Wextra", "-Werror",
 PLAIN = ["-fcallgraph-info=su"]
 LTO = PLAIN + ["-flto"]  # optimised as one program when it is linked
 # What a program calls: everything else must be reachable from these or is dropped.
-ENTRIES = ["godwit_agent_init", "godwit_agent_step", "godwit_agent_nudge", "godwit_agent_confirm",
+ENTRIES = ["godwit_agent_init", "godwit_agent_step", "godwit_agent_wake", "godwit_agent_confirm",
            "godwit_agent_status", "godwit_state_name"]
 
 # All that the device half may need of its surroundings.

@@ -2,7 +2,7 @@
 # Figure attack: a hostile server against the agent in an emulated board (`godwit attack`).
 # Bars: attacks >= 80, negatives >= 60, accepted = 0, and no case fails otherwise; the same of 1,000
 # medleys, which are random sequences of cases on one board.
-# `godwit attack --case NAME` and `--medley 1 --seed N` replay one with its whole story.
+# `godwit attack --case NAME` and `--medley 1 --seed N` replay one with its whole scenario.
 set -u
 cd "$(dirname "$0")/../.."
 log=$(mktemp)

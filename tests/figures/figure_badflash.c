@@ -1,8 +1,8 @@
 /* figure badflash: flash that rots, fails, or does nothing and says it did.
  *
- *   rot      bits flip in one sector of either slot, of the record or of otadata, while the device
+ *   rot      bits flip in one sector of either slot, of the journal or of otadata, while the device
  *            is idle, in the middle of a download, or on trial (with a good image and with one that
- *            flies back); then it runs on, or power is cycled
+ *            rolls back); then it runs on, or power is cycled
  *   n-th     the n-th read, write or erase of a whole update answers an error or silently does
  *            nothing, once or from there on always, for every n; a broken flash is then mended
  *   wear     10,000 updates in a row that fail or are broken off; erases of each sector
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "moment.h"
+#include "snapshot.h"
 #include "wear.h"
 
 #define FILE_SIZE 0x4000u
@@ -28,7 +28,7 @@ enum { FIRST, SECOND, THIRD, NEXT, BAD, AGAIN, LAST, FILES_COUNT };
 
 static struct device device; /* static: the board points into itself */
 static struct fault fault;
-static struct moment steady;
+static struct snapshot steady;
 static struct firmware files[FILES_COUNT];
 static struct key *key;
 static struct {
@@ -38,34 +38,34 @@ static struct {
 
 /* ---- worlds ---- */
 
-static const struct world {
+static const struct fixture {
     const char *name;
     bool has_factory;
     uint32_t updates; /* 1: ota_1 runs; 2: ota_0 does; with factory the other way round */
     uint32_t write_size;
-} WORLDS[] = {
+} FIXTURES[] = {
     {"ota_1 runs", false, 1, 4},
     {"ota_0 runs", false, 2, 16},
     {"factory, ota_1 runs", true, 2, 4},
     {"factory, ota_0 runs", true, 1, 32},
 };
-#define WORLDS_COUNT (sizeof WORLDS / sizeof *WORLDS)
+#define FIXTURES_COUNT (sizeof FIXTURES / sizeof *FIXTURES)
 
-static void begin(const struct world *world)
+static void begin(const struct fixture *fixture)
 {
-    const struct board_layout layout = {.has_factory = world->has_factory};
-    device_init(&device, &layout, &files[FIRST], key, world->write_size);
+    const struct board_layout layout = {.has_factory = fixture->has_factory};
+    device_init(&device, &layout, &files[FIRST], key, fixture->write_size);
     fault_init(&fault, &device.chip);
-    device.saw.inner = fault_port(&fault);
+    device.power_cut.inner = fault_port(&fault);
     device_power_on(&device, GODWIT_RESET_POWER_ON);
-    for (uint32_t i = 1; i <= world->updates; i++)
+    for (uint32_t i = 1; i <= fixture->updates; i++)
         device_install(&device, &files[i], i);
-    moment_keep(&steady, &device);
+    snapshot_take(&steady, &device);
 }
 
 static void end(void)
 {
-    moment_drop(&steady);
+    snapshot_drop(&steady);
     device_deinit(&device);
 }
 
@@ -107,9 +107,9 @@ static bool starts_again(void)
 /* NULL: it is done; else what is wrong. */
 static const char *run(device_done *done, uint32_t seconds)
 {
-    uint64_t end_ms = device.now_ms + (uint64_t)seconds * 1000, moment_ms = device.now_ms;
+    uint64_t end_ms = device.now_ms + (uint64_t)seconds * 1000, time_ms = device.now_ms;
     for (uint32_t steps = 0; !done(&device); steps++) {
-        if (device.now_ms != moment_ms) steps = 0, moment_ms = device.now_ms;
+        if (device.now_ms != time_ms) steps = 0, time_ms = device.now_ms;
         if (steps > DEVICE_STEPS_MAX) return "stands still";
         if (device.now_ms > end_ms) return "does not end";
         if (!device_step(&device) && !starts_again()) return "is dead";
@@ -131,19 +131,19 @@ static const char *run_for(uint32_t seconds)
 }
 
 /* The device has seen this file fail, and says so at every offer. */
-static bool is_set_aside(const struct device *d)
+static bool is_quarantined(const struct device *d)
 {
-    return d->peer.outcome.reason == GODWIT_REASON_SET_ASIDE &&
+    return d->peer.outcome.reason == GODWIT_REASON_QUARANTINED &&
            d->peer.outcome.rollout_id == d->peer.rollout_id;
 }
 
 /* By what the server hears: what rots under a running chip is seen at the next boot. */
 static bool is_decided(const struct device *d)
 {
-    return device_is_idle(d) && (d->peer.is_confirmed || is_set_aside(d));
+    return device_is_idle(d) && (d->peer.is_confirmed || is_quarantined(d));
 }
 
-/* The server offers a file, again and again, until it runs confirmed or is set aside. */
+/* The server offers a file, again and again, until it runs confirmed or is quarantined. */
 static const char *install(const struct firmware *file, uint32_t rollout_id)
 {
     peer_offer(&device.peer, file->data, file->size, rollout_id);
@@ -157,7 +157,7 @@ static const char *install(const struct firmware *file, uint32_t rollout_id)
 static const char *recovers(const struct firmware *file)
 {
     const char *wrong = install(file, 50);
-    if (!wrong && is_set_aside(&device)) wrong = install(file = &files[AGAIN], 51);
+    if (!wrong && is_quarantined(&device)) wrong = install(file = &files[AGAIN], 51);
     if (!wrong) power_cycle();
     if (!wrong) wrong = run_for(120);
     if (!wrong) wrong = install(file, 52);
@@ -173,13 +173,13 @@ static bool is_wanted(void)
     return !count.replay || count.replay == count.next;
 }
 
-static void note(const struct world *world, const char *what, const char *wrong)
+static void note(const struct fixture *fixture, const char *what, const char *wrong)
 {
     count.cases++;
     if (wrong) count.wrong++;
     if (!wrong && !count.replay) return;
     struct godwit_agent_status status = device_status(&device);
-    fprintf(stderr, "%s: %s: %s; %s, state %s, heard %s %s (--replay %u)\n", world->name, what,
+    fprintf(stderr, "%s: %s: %s; %s, state %s, heard %s %s (--replay %u)\n", fixture->name, what,
             wrong ? wrong : "well", device.board.running.label, godwit_state_name(status.state),
             godwit_stage_name(device.peer.outcome.stage),
             godwit_reason_id(device.peer.outcome.reason), count.next);
@@ -193,7 +193,7 @@ static const char *const PHASE_NAMES[PHASES] = {"idle", "download", "trial", "ba
 
 static bool is_on_trial(const struct device *d)
 {
-    return device_status(d).state == GODWIT_TRIAL;
+    return device_status(d).state == GODWIT_STATE_TRIAL;
 }
 
 static bool reach(enum phase phase)
@@ -205,15 +205,15 @@ static bool reach(enum phase phase)
     return device_run(&device, phase == DOWNLOAD ? device_is_downloading : is_on_trial, DAY_S);
 }
 
-/* What the server wants of the device, once the sector has rotted. is_told: the device must have
+/* What the server wants of the device, once the sector has rotted. is_offered: the device must have
  * noticed by then, and said so. */
-static const char *play_on(const struct world *world, enum phase phase, bool is_told)
+static const char *play_on(const struct fixture *fixture, enum phase phase, bool is_offered)
 {
     const char *wrong = run_for(phase == TRIAL || phase == BAD_TRIAL ? 1 : 150);
     if (wrong) return wrong;
-    if (is_told && device.peer.outcomes == steady.device.peer.outcomes) return "says nothing";
-    if (phase == IDLE) return recovers(&files[world->updates]); /* what ran: healed if need be */
-    if (phase == UNDO) return recovers(&files[world->updates - 1]);
+    if (is_offered && device.peer.outcomes == steady.device.peer.outcomes) return "says nothing";
+    if (phase == IDLE) return recovers(&files[fixture->updates]); /* what ran: healed if need be */
+    if (phase == UNDO) return recovers(&files[fixture->updates - 1]);
     if (phase == BAD_TRIAL) {
         if ((wrong = run_for(1800))) return wrong;
         return device.peer.outcomes > steady.device.peer.outcomes ? recovers(&files[NEXT])
@@ -230,41 +230,41 @@ static bool is_in_running_image(uint32_t offset)
 
 /* With two slots, while one is being written, the other holds the only whole image: when that rots
  * and the chip resets, nothing boots, whatever an agent does. A factory image is the cure. */
-static bool is_last_image(const struct world *world, uint32_t offset)
+static bool is_last_image(const struct fixture *fixture, uint32_t offset)
 {
-    return !world->has_factory && is_in_running_image(offset);
+    return !fixture->has_factory && is_in_running_image(offset);
 }
 
-static void rot_sector(const struct world *world, uint32_t offset, const char *name)
+static void rot_sector(const struct fixture *fixture, uint32_t offset, const char *name)
 {
     static const uint32_t bits[] = {1, 8, 4096};
-    static struct moment moments[PHASES];
+    static struct snapshot snapshots[PHASES];
     char what[96];
     for (enum phase phase = IDLE; phase < PHASES; phase++) {
-        moment_return(&steady, &device);
+        snapshot_restore(&steady, &device);
         if (!reach(phase)) abort();
-        moment_keep(&moments[phase], &device);
+        snapshot_take(&snapshots[phase], &device);
         for (uint32_t i = 0; i < 6; i++) {
             bool cycles = i % 2;
-            if (phase == DOWNLOAD && cycles && is_last_image(world, offset)) {
+            if (phase == DOWNLOAD && cycles && is_last_image(fixture, offset)) {
                 count.excused++;
                 continue;
             }
             if (!is_wanted()) continue;
-            moment_return(&moments[phase], &device);
+            snapshot_restore(&snapshots[phase], &device);
             count.boots = device.board.counters.boots;
             if (flash_rot(&device.chip, offset, bits[i / 2], offset + i)) abort();
             if (cycles) power_cycle();
             snprintf(what, sizeof what, "%s, %u bits of %s at 0x%05x%s", PHASE_NAMES[phase],
                      bits[i / 2], name, offset, cycles ? ", power cycled" : "");
-            bool is_told = cycles && phase == IDLE && is_in_running_image(offset);
-            note(world, what, play_on(world, phase, is_told));
+            bool is_offered = cycles && phase == IDLE && is_in_running_image(offset);
+            note(fixture, what, play_on(fixture, phase, is_offered));
         }
-        moment_drop(&moments[phase]);
+        snapshot_drop(&snapshots[phase]);
     }
 }
 
-static void run_rot(const struct world *world)
+static void run_rot(const struct fixture *fixture)
 {
     static const struct {
         uint8_t type, subtype;
@@ -275,12 +275,12 @@ static void run_rot(const struct world *world)
         {GODWIT_PTYPE_APP, GODWIT_APP_OTA_0 + 1, SECTORS, "ota_1"},
         {GODWIT_PTYPE_APP, GODWIT_APP_FACTORY, SECTORS, "factory"},
         {GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, 2, "otadata"},
-        {GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, 2, "the record"},
+        {GODWIT_PTYPE_DATA, GODWIT_DATA_UNDEFINED, 2, "the journal"},
     };
     for (size_t r = 0; r < sizeof regions / sizeof *regions; r++) {
         struct godwit_partition at = device_partition(&device, regions[r].type, regions[r].subtype);
         for (uint32_t i = 0; at.size && i < regions[r].sectors; i++)
-            rot_sector(world, at.offset + i * GODWIT_SECTOR_SIZE, regions[r].name);
+            rot_sector(fixture, at.offset + i * GODWIT_SECTOR_SIZE, regions[r].name);
     }
 }
 
@@ -293,11 +293,11 @@ static bool is_ended(const struct device *d)
                              d->peer.outcome.rollout_id == d->peer.rollout_id);
 }
 
-/* One update or fly-back with the plan of the fault; operations_out: of that sort, in it alone. */
+/* One update or rollback with the plan of the fault; operations_out: of that sort, in it alone. */
 static const char *update_with_fault(const struct firmware *file, unsigned sort, bool is_silent,
                                      bool lasts, uint32_t fail_at, uint32_t *operations_out)
 {
-    moment_return(&steady, &device);
+    snapshot_restore(&steady, &device);
     count.boots = device.board.counters.boots;
     fault.sorts = sort;
     fault.is_silent = is_silent;
@@ -319,7 +319,7 @@ static const char *update_with_fault(const struct firmware *file, unsigned sort,
     return wrong ? wrong : recovers(&files[NEXT]);
 }
 
-static void run_nth(const struct world *world, const struct firmware *file)
+static void run_nth(const struct fixture *fixture, const struct firmware *file)
 {
     static const unsigned sorts[] = {FAULT_READ, FAULT_WRITE, FAULT_ERASE};
     static const char *const names[] = {"read", "write", "erase"};
@@ -331,9 +331,9 @@ static void run_nth(const struct world *world, const struct firmware *file)
         for (uint32_t n = 1; n <= operations; n++) {
             if (!is_wanted()) continue;
             snprintf(what, sizeof what, "%s, %s %u of %u %s%s",
-                     file == &files[BAD] ? "fly-back" : "update", names[way / 4], n, operations,
+                     file == &files[BAD] ? "rollback" : "update", names[way / 4], n, operations,
                      is_silent ? "does nothing" : "fails", lasts ? ", and all behind it" : "");
-            note(world, what, update_with_fault(file, sort, is_silent, lasts, n, &ignored));
+            note(fixture, what, update_with_fault(file, sort, is_silent, lasts, n, &ignored));
         }
     }
 }
@@ -344,7 +344,7 @@ static struct wear wear;
 
 static void run_wear(uint32_t updates)
 {
-    begin(&WORLDS[0]);
+    begin(&FIXTURES[0]);
     fault.erases = wear.erases;
     device.link.piece_max = 2048;
     for (uint32_t i = 0; i < updates; i++)
@@ -369,13 +369,13 @@ static void make_files(void)
     }
 }
 
-static void run_worlds(void)
+static void run_fixtures(void)
 {
-    for (size_t i = 0; i < WORLDS_COUNT; i++) {
-        begin(&WORLDS[i]);
-        run_rot(&WORLDS[i]);
-        run_nth(&WORLDS[i], &files[NEXT]);
-        run_nth(&WORLDS[i], &files[BAD]);
+    for (size_t i = 0; i < FIXTURES_COUNT; i++) {
+        begin(&FIXTURES[i]);
+        run_rot(&FIXTURES[i]);
+        run_nth(&FIXTURES[i], &files[NEXT]);
+        run_nth(&FIXTURES[i], &files[BAD]);
         end();
     }
     if (count.excused)
@@ -391,7 +391,7 @@ static int report(void)
     double slot = wear_per_update(&wear, 0x20000, DEVICE_FLASH_SIZE);
     printf("figure badflash cases=%u wrong=%u otadata_erases_per_update=%.2f "
            "slot_erases_per_update=%.2f otadata_erases_max=%u slot_erases_max=%u "
-           "record_erases_per_update=%.2f excused=%u\n",
+           "journal_erases_per_update=%.2f excused=%u\n",
            count.cases, count.wrong, otadata, slot, wear.otadata_max, wear.slot_max,
            wear_per_update(&wear, 0x10000, 0x12000), count.excused);
     return count.wrong || otadata > 3 || slot > 1 || !count.cases;
@@ -407,7 +407,7 @@ int main(int argc, char **argv)
     if (!key || !updates || (argc != 1 && !replays && !wears)) return 2;
     if (replays) count.replay = number;
     make_files();
-    if (!wears) run_worlds();
+    if (!wears) run_fixtures();
     if (!replays) run_wear(updates);
     for (size_t i = 0; i < FILES_COUNT; i++)
         free(files[i].data);

@@ -13,23 +13,23 @@
 #include <stdlib.h>
 
 #include "emu/pack.h"
-#include "moment.h"
+#include "snapshot.h"
 
 #define FILE_SIZE 0x5000u
 #define ROLLOUT 9u
 #define QUIET_S 1200u
 #define NORMAL_S 660u /* the trial's ten minutes, and one to boot and report */
-#define NO_ANSWER_S 3660u
+#define NO_REPLY_S 3660u
 #define LOOP_S 10800u /* three crashes, each in its first hour */
 
 /* ---- worlds ---- */
 
-static const struct world {
+static const struct fixture {
     const char *name;
     bool has_factory, is_unwatched;
     uint32_t updates; /* good ones before */
     bool is_open;     /* a product that asks for no signature */
-} WORLDS[] = {
+} FIXTURES[] = {
     {"two slots, first update", false, false, 0, false},
     {"two slots, into slot 0", false, false, 1, false},
     {"two slots, into slot 1", false, false, 2, false},
@@ -45,39 +45,39 @@ static const struct world {
     {"open product, two slots, into slot 0", false, false, 1, true},
     {"open product, factory, no rollback, first update", true, true, 0, true},
 };
-#define WORLDS_COUNT (sizeof WORLDS / sizeof *WORLDS)
+#define FIXTURES_COUNT (sizeof FIXTURES / sizeof *FIXTURES)
 
 static struct device device; /* static: the board points into itself */
-static struct moment steady;
+static struct snapshot steady;
 static struct firmware good[3];
-static struct key *key, *world_key; /* NULL: the world's product is open */
+static struct key *key, *fixture_key; /* NULL: the world's product is open */
 
 static bool has_joined(const struct device *d)
 {
     return device_is_idle(d) && d->peer.checkins > 0;
 }
 
-static void begin(const struct world *world)
+static void begin(const struct fixture *fixture)
 {
     static const char *const versions[] = {"1.0.0", "2.0.0", "3.0.0"};
-    const struct board_layout layout = {.has_factory = world->has_factory};
-    world_key = world->is_open ? NULL : key;
+    const struct board_layout layout = {.has_factory = fixture->has_factory};
+    fixture_key = fixture->is_open ? NULL : key;
     for (size_t i = 0; i < 3; i++)
         good[i] = firmware_make(versions[i], (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE,
-                                world_key);
-    device_init(&device, &layout, &good[0], world_key, 4);
-    device.board.options.bootloader.has_rollback = !world->is_unwatched;
+                                fixture_key);
+    device_init(&device, &layout, &good[0], fixture_key, 4);
+    device.board.options.bootloader.has_rollback = !fixture->is_unwatched;
     /* Not by power: after a power cut the server would offer a failed file again. */
     device_power_on(&device, GODWIT_RESET_SOFTWARE);
-    for (uint32_t i = 1; i <= world->updates; i++)
+    for (uint32_t i = 1; i <= fixture->updates; i++)
         device_install(&device, &good[i], i);
     if (!device_run(&device, has_joined, QUIET_S)) abort();
-    moment_keep(&steady, &device);
+    snapshot_take(&steady, &device);
 }
 
 static void end(void)
 {
-    moment_drop(&steady);
+    snapshot_drop(&steady);
     device_deinit(&device);
     for (size_t i = 0; i < 3; i++)
         free(good[i].data);
@@ -96,13 +96,13 @@ static bool is_wanted(void)
     return !count.replay || count.replay == count.next;
 }
 
-static void judge(const struct world *world, const char *what, bool returns, bool is_named)
+static void check(const struct fixture *fixture, const char *what, bool returns, bool is_named)
 {
     count.cases++;
     count.returned += returns;
     count.named += is_named;
     if (returns && is_named && !count.replay) return;
-    fprintf(stderr, "%s, %s: %s, %s; runs %s, heard %s %s (--replay %u)\n", world->name, what,
+    fprintf(stderr, "%s, %s: %s, %s; runs %s, heard %s %s (--replay %u)\n", fixture->name, what,
             returns ? "returned" : "NOT returned", is_named ? "cause named" : "cause NOT named",
             device.board.running.label, godwit_stage_name(device.peer.outcome.stage),
             godwit_reason_id(device.peer.outcome.reason), count.next);
@@ -116,9 +116,9 @@ static bool is_back(const struct device *d, const struct firmware *old)
            device_runs(d, old) && device_would_boot(d, &next) && device_holds(d, &next, old);
 }
 
-static const struct firmware *old_file(const struct world *world)
+static const struct firmware *old_file(const struct fixture *fixture)
 {
-    return &good[world->updates];
+    return &good[fixture->updates];
 }
 
 static const struct firmware *expected_old;
@@ -130,9 +130,9 @@ static bool is_back_now(const struct device *d)
 }
 
 /* Back within the time, and still so a while later. */
-static bool comes_back(const struct world *world, uint32_t limit_s)
+static bool comes_back(const struct fixture *fixture, uint32_t limit_s)
 {
-    expected_old = old_file(world);
+    expected_old = old_file(fixture);
     if (!device_run(&device, is_back_now, limit_s)) return false;
     uint32_t outcomes = device.peer.outcomes;
     uint64_t end_ms = device.now_ms + QUIET_S * 1000u;
@@ -169,7 +169,7 @@ static const struct bad {
     {BEHAVIOUR_CRASH_AFTER_CONFIRM, 5, LOOP_S, GODWIT_REASON_CRASH_LOOP, false},
     {BEHAVIOUR_CRASH_AFTER_CONFIRM, 600, LOOP_S, GODWIT_REASON_CRASH_LOOP, false},
     {BEHAVIOUR_NO_NETWORK, 0, NORMAL_S, GODWIT_REASON_TRIAL_NO_CONTACT, false},
-    {BEHAVIOUR_NO_ANSWER, 0, NO_ANSWER_S, GODWIT_REASON_TRIAL_NO_CONTACT, false},
+    {BEHAVIOUR_NO_REPLY, 0, NO_REPLY_S, GODWIT_REASON_TRIAL_NO_CONTACT, false},
     {BEHAVIOUR_WRONG_CONFIG, 0, NORMAL_S, GODWIT_REASON_TRIAL_SELF_TEST, false},
     {BEHAVIOUR_WRONG_CONFIG, 300, NORMAL_S, GODWIT_REASON_TRIAL_SELF_TEST, false},
     {BEHAVIOUR_NEVER_CONFIRM, 0, NORMAL_S, GODWIT_REASON_TRIAL_DEADLINE, false},
@@ -200,33 +200,33 @@ static bool has_booted_bad(const struct device *d)
 /* Each once, however many worlds it happens in. */
 static void excuse(const struct bad *bad)
 {
-    static bool is_told[sizeof BADS / sizeof *BADS];
-    if (!is_told[bad - BADS])
+    static bool is_offered[sizeof BADS / sizeof *BADS];
+    if (!is_offered[bad - BADS])
         printf("not counted, nobody returns from it without rollback in the bootloader: %s after "
                "%u s, before the agent's first step\n",
                behaviour_name(bad->kind), bad->delay_s);
-    is_told[bad - BADS] = true;
+    is_offered[bad - BADS] = true;
 }
 
-static void run_behaviour(const struct world *world, const struct bad *bad)
+static void run_behaviour(const struct fixture *fixture, const struct bad *bad)
 {
     char what[64];
     snprintf(what, sizeof what, "%s after %u s", behaviour_name(bad->kind), bad->delay_s);
-    if (world->is_unwatched && bad->lets_no_step) {
+    if (fixture->is_unwatched && bad->lets_no_step) {
         count.excused++;
         excuse(bad);
         return;
     }
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){bad->kind, bad->delay_s}, FILE_SIZE, world_key);
-    moment_return(&steady, &device);
+        firmware_make("9.0.0", (struct behaviour){bad->kind, bad->delay_s}, FILE_SIZE, fixture_key);
+    snapshot_restore(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     bool returns = device_run(&device, has_booted_bad, QUIET_S) &&
-                   comes_back(world, bad->limit_s) && count_deaths() <= deaths_max(bad);
+                   comes_back(fixture, bad->limit_s) && count_deaths() <= deaths_max(bad);
     bool is_named = device.peer.outcome.reason == bad->reason &&
-                    device.peer.outcome.stage == GODWIT_STAGE_FLOWN_BACK;
-    judge(world, what, returns, is_named);
+                    device.peer.outcome.stage == GODWIT_STAGE_ROLLED_BACK;
+    check(fixture, what, returns, is_named);
     free(file.data);
 }
 
@@ -258,7 +258,7 @@ static const struct damage {
 /* The file's bytes before the signature sector, where it has one. */
 static size_t image_size_of(const struct firmware *file)
 {
-    return file->size - (world_key ? GODWIT_SECTOR_SIZE : 0);
+    return file->size - (fixture_key ? GODWIT_SECTOR_SIZE : 0);
 }
 
 static void apply(const struct damage *damage, uint8_t *bytes, size_t size, size_t image_size)
@@ -273,26 +273,26 @@ static void apply(const struct damage *damage, uint8_t *bytes, size_t size, size
 }
 
 /* A damaged file is offered, with the digest of its damaged bytes, signed deploy and all. */
-static void run_damaged_file(const struct world *world, const struct damage *damage)
+static void run_damaged_file(const struct fixture *fixture, const struct damage *damage)
 {
     char what[64];
     snprintf(what, sizeof what, "damaged file: %s", damage->name);
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, world_key);
+        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, fixture_key);
     if (damage->keep > 1)
         file.size = image_size_of(&file) * damage->keep / 256;
     else
         apply(damage, file.data, file.size, image_size_of(&file));
-    moment_return(&steady, &device);
+    snapshot_restore(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     device.peer.chip_id = 5; /* the server took it for what it was made as */
-    bool returns = comes_back(world, QUIET_S) &&
+    bool returns = comes_back(fixture, QUIET_S) &&
                    device.board.counters.restarts == steady.device.board.counters.restarts;
-    enum godwit_reason reason = world->is_open ? damage->open_reason : damage->reason;
+    enum godwit_reason reason = fixture->is_open ? damage->open_reason : damage->reason;
     bool is_named =
         device.peer.outcome.reason == reason && device.peer.outcome.stage < GODWIT_STAGE_SWITCH;
-    judge(world, what, returns, is_named);
+    check(fixture, what, returns, is_named);
     free(file.data);
 }
 
@@ -302,38 +302,38 @@ static bool has_switched(const struct device *d)
 }
 
 /* A good file is verified and selected; then the slot breaks, and only then the chip boots. */
-static void run_damaged_slot(const struct world *world, const struct damage *damage)
+static void run_damaged_slot(const struct fixture *fixture, const struct damage *damage)
 {
     char what[64];
     snprintf(what, sizeof what, "damaged in flash: %s", damage->name);
     if (!is_wanted()) return;
     struct firmware file =
-        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, world_key);
-    moment_return(&steady, &device);
+        firmware_make("9.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, fixture_key);
+    snapshot_restore(&steady, &device);
     peer_offer(&device.peer, file.data, file.size, ROLLOUT);
     bool returns = device_run(&device, has_switched, QUIET_S);
-    uint32_t slot = world->updates % 2 != world->has_factory ? 0 : 1;
+    uint32_t slot = fixture->updates % 2 != fixture->has_factory ? 0 : 1;
     struct godwit_partition partition =
         device_partition(&device, GODWIT_PTYPE_APP, (uint8_t)(GODWIT_APP_OTA_0 + slot));
     if (!device_holds(&device, &partition, &file)) abort(); /* the wrong slot: our own bug */
     apply(damage, file.data, file.size, image_size_of(&file));
     if (flash_put(&device.bare, partition.offset, file.data, file.size)) abort();
-    returns = returns && comes_back(world, QUIET_S);
+    returns = returns && comes_back(fixture, QUIET_S);
     bool is_named = device.peer.outcome.reason == GODWIT_REASON_TRIAL_NOT_BOOTED &&
-                    device.peer.outcome.stage == GODWIT_STAGE_FLOWN_BACK;
-    judge(world, what, returns, is_named);
+                    device.peer.outcome.stage == GODWIT_STAGE_ROLLED_BACK;
+    check(fixture, what, returns, is_named);
     free(file.data);
 }
 
-static void run_world(const struct world *world)
+static void run_fixture(const struct fixture *fixture)
 {
-    begin(world);
+    begin(fixture);
     for (size_t i = 0; i < sizeof BADS / sizeof *BADS; i++)
-        run_behaviour(world, &BADS[i]);
+        run_behaviour(fixture, &BADS[i]);
     for (size_t i = 0; i < DAMAGES_COUNT; i++)
-        run_damaged_file(world, &DAMAGES[i]);
+        run_damaged_file(fixture, &DAMAGES[i]);
     for (size_t i = 0; i < DAMAGES_COUNT - 1; i++) /* all but "no digest", which the chip boots */
-        run_damaged_slot(world, &DAMAGES[i]);
+        run_damaged_slot(fixture, &DAMAGES[i]);
     end();
 }
 
@@ -343,8 +343,8 @@ int main(int argc, char **argv)
     key = key_generate(GODWIT_SCHEME_ECDSA256);
     if (!key || (argc != 1 && !replays)) return 2;
     if (replays) count.replay = (uint32_t)strtoul(argv[2], NULL, 10);
-    for (size_t i = 0; i < WORLDS_COUNT; i++)
-        run_world(&WORLDS[i]);
+    for (size_t i = 0; i < FIXTURES_COUNT; i++)
+        run_fixture(&FIXTURES[i]);
     key_close(key);
     if (!count.cases) return 2;
     printf("figure badimage cases=%u returned=%.4g%% cause_named=%.4g%% excused=%u\n", count.cases,

@@ -1,12 +1,12 @@
 /* figure clock: the agent's clock starts anywhere, jumps at every step of an update, lies again and
  * again, or starts anew at each boot; and the server's time in its instruction is any number. Two
- * stories: a good release, which must end confirmed and must never be flown back from, and one that
- * has no network, which must be flown back from. Both within two hours of true time.
+ * scenarios: a good release, which must end confirmed and must never be rolled back from, and one
+ * that has no network, which must be rolled back from. Both within two hours of true time.
  *     figure_clock [--replay CASE] */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "moment.h"
+#include "snapshot.h"
 
 #define FILE_SIZE 0x3000u
 #define LIMIT_S 7200u
@@ -21,7 +21,8 @@
 
 /* A minute before, just before, at and after: it is crossed while the device lives, or never was.
  */
-#define AROUND(moment) (moment) - 60000, (moment)-1000, (moment)-1, (moment), (moment) + 1
+#define AROUND(snapshot) \
+    (snapshot) - 60000, (snapshot)-1000, (snapshot)-1, (snapshot), (snapshot) + 1
 
 static const uint64_t STARTS[] = {
     0,
@@ -68,7 +69,7 @@ struct plan {
 };
 
 static struct device device; /* static: the board points into itself */
-static struct moment joined;
+static struct snapshot joined;
 static struct firmware first, next, deaf;
 static struct key *key;
 static uint64_t server_time_ms;
@@ -88,12 +89,12 @@ static void begin(uint64_t start_ms)
     device.board.clock_ahead_ms = start_ms;
     device_power_on(&device, GODWIT_RESET_POWER_ON);
     if (!device_run(&device, has_joined, LIMIT_S)) abort();
-    moment_keep(&joined, &device);
+    snapshot_take(&joined, &device);
 }
 
 static void end(void)
 {
-    moment_drop(&joined);
+    snapshot_drop(&joined);
     device_deinit(&device);
 }
 
@@ -105,7 +106,7 @@ static bool is_confirmed(const struct device *d)
 static bool is_returned(const struct device *d)
 {
     return device_is_idle(d) && device_runs(d, &first) &&
-           d->peer.outcome.stage == GODWIT_STAGE_FLOWN_BACK &&
+           d->peer.outcome.stage == GODWIT_STAGE_ROLLED_BACK &&
            d->peer.outcome.reason == GODWIT_REASON_TRIAL_NO_CONTACT;
 }
 
@@ -129,7 +130,7 @@ static void turn_clock(const struct plan *plan, uint32_t step)
 static uint32_t play(const struct plan *plan, const struct firmware *file)
 {
     uint32_t outcomes = joined.device.peer.outcomes, steps = 0;
-    moment_return(&joined, &device);
+    snapshot_restore(&joined, &device);
     peer_offer(&device.peer, file->data, file->size, 1);
     device_done *done = file == &next ? is_confirmed : is_returned;
     uint64_t end_ms = device.now_ms + LIMIT_S * 1000u;
@@ -183,13 +184,13 @@ static void run_starts(void)
     }
 }
 
-/* One jump before every step of the story; every seventh of them also jumps back soon after. */
+/* One jump before every step of the scenario; every seventh of them also jumps back soon after. */
 static void run_jumps(const struct firmware *file)
 {
     struct plan plan = {.jump_step = NEVER};
     uint32_t steps = play(&plan, file);
     uint32_t stride = file == &next ? 1 : 1 + steps / 100;
-    if (!steps) fputs("the story does not end even without a jump\n", stderr), count.stuck++;
+    if (!steps) fputs("the scenario does not end even without a jump\n", stderr), count.stuck++;
     for (plan.jump_step = 0; plan.jump_step < steps; plan.jump_step += stride)
         for (size_t i = 0; i < COUNT_OF(JUMPS); i++) {
             plan.jump_ms = JUMPS[i];
@@ -200,7 +201,8 @@ static void run_jumps(const struct firmware *file)
         }
 }
 
-/* A source of time that lies: there and back every so many seconds, as long as the story lasts. */
+/* A source of time that lies: there and back every so many seconds, as long as the scenario lasts.
+ */
 static void run_lies(void)
 {
     static const uint32_t periods_s[] = {7, 30, 60, 61, 300, 599, 3600};

@@ -1,8 +1,9 @@
-/* figure cut: power is cut at every flash operation of a device's life, in each way that the saw
- * knows, with write units of 4, 16 and 32 bytes; then power returns and it runs on.
+/* figure cut: power is cut at every flash operation of a device's life, in each way that the
+ * power-cut injector knows, with write units of 4, 16 and 32 bytes; then power returns and it runs
+ * on.
  *
  *     update  joins → install → switch → trial → confirm
- *     return  joins → install → switch → trial → crash → fly-back → report
+ *     return  joins → install → switch → trial → crash → rollback → report
  *
  * Each is told from slot 0, from slot 1 (a device that was updated before) and from a factory
  * image. A torn operation is tried with several seeds, since it has many ways to go wrong. The bad
@@ -25,43 +26,45 @@ struct figure {
 static const uint32_t WRITE_SIZES[] = {4, 16, 32};
 static const char *const ENDS[] = {"finished", "unfinished", "bricked", "violated"};
 
-static void run_case(struct figure *figure, const struct cut_story *story, const struct cut_case *c)
+static void run_case(struct figure *figure, const struct cut_scenario *scenario,
+                     const struct cut_case *c)
 {
     uint32_t operations;
-    enum cut_end end = cut_run(story, c, &operations);
+    enum cut_end end = cut_run(scenario, c, &operations);
     figure->cases++;
     figure->ends[end]++;
     if (end)
-        fprintf(stderr, "%s, write unit %u: cut %s operation %u, seed %llu: %s\n", story->name,
-                c->write_size, saw_kind_name(c->kind), c->cut_at, (unsigned long long)c->seed,
+        fprintf(stderr, "%s, write unit %u: cut %s operation %u, seed %llu: %s\n", scenario->name,
+                c->write_size, power_cut_kind_name(c->kind), c->cut_at, (unsigned long long)c->seed,
                 ENDS[end]);
 }
 
-static void run_operation(struct figure *figure, const struct cut_story *story, struct cut_case c)
+static void run_operation(struct figure *figure, const struct cut_scenario *scenario,
+                          struct cut_case c)
 {
-    enum saw_kind end = story->flies_back ? SAW_SUFFIX : SAW_KINDS_COUNT;
-    for (c.kind = SAW_BEFORE; c.kind < end; c.kind++) {
-        bool is_torn = c.kind != SAW_BEFORE && c.kind != SAW_AFTER;
+    enum power_cut_kind end = scenario->rolls_back ? POWER_CUT_SUFFIX : POWER_CUT_KINDS_COUNT;
+    for (c.kind = POWER_CUT_BEFORE; c.kind < end; c.kind++) {
+        bool is_torn = c.kind != POWER_CUT_BEFORE && c.kind != POWER_CUT_AFTER;
         uint64_t seeds = is_torn ? TORN_SEEDS : 1;
         for (c.seed = 0; c.seed < seeds; c.seed++)
-            run_case(figure, story, &c);
+            run_case(figure, scenario, &c);
     }
 }
 
-static bool run_story(struct figure *figure, const struct cut_story *story)
+static bool run_scenario(struct figure *figure, const struct cut_scenario *scenario)
 {
     uint32_t operations = 0, most = 0;
     for (size_t i = 0; i < 3; i++) {
         struct cut_case c = {.write_size = WRITE_SIZES[i]};
-        if (cut_run(story, &c, &operations)) {
+        if (cut_run(scenario, &c, &operations)) {
             fprintf(stderr, "%s, write unit %u: does not end well even without a cut\n",
-                    story->name, c.write_size);
+                    scenario->name, c.write_size);
             return false;
         }
         if (operations > most) most = operations;
         for (c.cut_at = 1; c.cut_at <= operations; c.cut_at++) {
             c.cause = c.cut_at % 2 ? GODWIT_RESET_POWER_ON : GODWIT_RESET_BROWN_OUT;
-            run_operation(figure, story, c);
+            run_operation(figure, scenario, c);
         }
     }
     figure->ops += most;
@@ -79,7 +82,7 @@ int main(void)
     struct firmware bad = firmware_make("4.0.0", crash, FILE_SIZE, key);
     const struct firmware none = {0};
     const struct board_layout two = {0}, factory = {.has_factory = true};
-    const struct cut_story stories[] = {
+    const struct cut_scenario scenarios[] = {
         {"update from slot 0", two, key, first, none, good, false},
         {"return to slot 0", two, key, first, none, bad, true},
         {"update from slot 1", two, key, first, second, good, false},
@@ -89,8 +92,8 @@ int main(void)
     };
     struct figure figure = {0};
     bool ran = true;
-    for (size_t i = 0; i < sizeof stories / sizeof *stories; i++)
-        ran = run_story(&figure, &stories[i]) && ran;
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+        ran = run_scenario(&figure, &scenarios[i]) && ran;
     free(first.data);
     free(second.data);
     free(good.data);

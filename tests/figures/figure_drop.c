@@ -25,13 +25,13 @@ static bool is_idle_after_checkin(void)
 {
     struct godwit_agent_status status;
     board_status(&device.board, &status);
-    return device.peer.checkins > 0 && status.state == GODWIT_IDLE;
+    return device.peer.checkins > 0 && status.state == GODWIT_STATE_IDLE;
 }
 
-/* The device says of its own accord that the idle slot holds the file, verified. */
+/* The device says of its own accord that the inactive slot holds the file, verified. */
 static bool holds_file(void)
 {
-    return !memcmp(device.peer.last.idle_file_sha256, device.peer.file_sha256, 32);
+    return !memcmp(device.peer.last.staged_file_sha256, device.peer.file_sha256, 32);
 }
 
 /* Steps until it is so, or within an hour it is not. */

@@ -80,7 +80,7 @@ static void prepare(struct scene *scene, enum godwit_scheme scheme)
     must(!board_provision(&flash, pack.chip, &layout, first, BODY_SIZE), "provisioning");
     scene->options = (struct board_options){.bootloader = {.chip = pack.chip, .has_rollback = true},
                                             .mac = {2, 0, 0, 0, 0, 1},
-                                            .seed_policy = peer_seed(&scene->peer),
+                                            .initial_policy = peer_seed(&scene->peer),
                                             .claim_token = peer_claim_token()};
     struct board *board = power_on(scene, &scene->ram, &scene->peer, &flash);
     uint64_t now_ms = 0;

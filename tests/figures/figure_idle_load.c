@@ -1,8 +1,8 @@
 /* What idle.py runs against a server: real check-ins of real devices over kept TLS connections.
  *
- *   enrol    PORT CA CLAIM            devices claim once; prints the size of the answer to a
+ *   enrol    PORT CA CLAIM            devices claim once; prints the size of the reply to a
  * check-in measure  PORT CA PID REQUESTS [DEPLOY_KEY] prints the server's CPU microseconds per
- * request; with a deploy key, a sample of the answers is checked: right nonce, right device, good
+ * request; with a deploy key, a sample of the replies is checked: right nonce, right device, good
  * signature, no two alike sign                              prints the CPU microseconds of one
  * P-256 signature
  *
@@ -26,7 +26,7 @@
 #define DEVICES 16u
 #define REQUESTS_MAX 1000000u
 #define WARM_UP 500u
-#define SAMPLE_ROUNDS 4u /* in one of so many rounds one answer is checked */
+#define SAMPLE_ROUNDS 4u /* in one of so many rounds one reply is checked */
 #define SIGNATURES 5000u
 #define TIME_MAX_S 120 /* for the whole program */
 
@@ -34,8 +34,8 @@ struct device {
     SSL *ssl;
     uint8_t token[32];
     struct godwit_checkin checkin;
-    char request[3072], answer[4096];
-    size_t request_size, nonce_at, answer_size;
+    char request[3072], reply[4096];
+    size_t request_size, nonce_at, reply_size;
     const char *body;
     size_t body_size;
 };
@@ -143,27 +143,27 @@ static void device_send(struct device *device)
     must(SSL_write(device->ssl, device->request, (int)device->request_size) > 0, "can not send");
 }
 
-/* Head and body of one answer; the body's size from Content-Length. */
+/* Head and body of one reply; the body's size from Content-Length. */
 static void device_receive(struct device *device)
 {
     size_t size = 0, wanted = SIZE_MAX;
     while (size < wanted) {
-        must(size + 1 < sizeof device->answer, "the answer is too long");
+        must(size + 1 < sizeof device->reply, "the reply is too long");
         int got =
-            SSL_read(device->ssl, device->answer + size, (int)(sizeof device->answer - size - 1));
-        must(got > 0, "no answer");
+            SSL_read(device->ssl, device->reply + size, (int)(sizeof device->reply - size - 1));
+        must(got > 0, "no reply");
         size += (size_t)got;
-        device->answer[size] = '\0';
-        const char *end = strstr(device->answer, "\r\n\r\n");
+        device->reply[size] = '\0';
+        const char *end = strstr(device->reply, "\r\n\r\n");
         if (!end) continue;
-        const char *length = strcasestr(device->answer, "\r\nContent-Length: ");
+        const char *length = strcasestr(device->reply, "\r\nContent-Length: ");
         must(length != NULL, "no Content-Length");
         device->body = end + 4;
         device->body_size = strtoul(length + 18, NULL, 10);
-        wanted = (size_t)(device->body - device->answer) + device->body_size;
+        wanted = (size_t)(device->body - device->reply) + device->body_size;
     }
-    device->answer_size = size;
-    if (strncmp(device->answer, "HTTP/1.1 200", 12) != 0) die(device->answer);
+    device->reply_size = size;
+    if (strncmp(device->reply, "HTTP/1.1 200", 12) != 0) die(device->reply);
 }
 
 static void connect_all(const char *port_text, const char *ca)
@@ -180,7 +180,7 @@ static void connect_all(const char *port_text, const char *ca)
     }
 }
 
-static void ask_all(void)
+static void request_all(void)
 {
     for (unsigned i = 0; i < DEVICES; i++) {
         request_renew(&devices[i]);
@@ -192,15 +192,15 @@ static void ask_all(void)
 
 /* --- what is asked ------------------------------------------------------------------------ */
 
-/* The answer is for this device and this question, is new, and is signed by the deploy key. */
-static void answer_check(const struct device *device, const uint8_t point[static 64])
+/* The reply is for this device and this request, is new, and is signed by the deploy key. */
+static void reply_check(const struct device *device, const uint8_t point[static 64])
 {
     struct godwit_checkin_reply reply;
     struct godwit_instruction instruction;
     uint8_t digest[32];
     must(!godwit_checkin_reply_decode(device->body, device->body_size, &reply) &&
              reply.has_instruction,
-         "the answer has no instruction");
+         "the reply has no instruction");
     must(!godwit_instruction_decode(reply.instruction, &instruction), "malformed instruction");
     must(!memcmp(instruction.nonce, device->checkin.nonce, 16), "another nonce");
     must(!memcmp(instruction.device_id, device->checkin.device_id, 16), "another device");
@@ -243,8 +243,8 @@ static void enrol(const char *claim)
         godwit_hex_encode(devices[i].token, 32, bearer);
         request_write(&devices[i], bearer, false);
     }
-    ask_all();
-    printf("%zu %zu\n", devices[0].body_size, devices[0].answer_size);
+    request_all();
+    printf("%zu %zu\n", devices[0].body_size, devices[0].reply_size);
 }
 
 static void measure(const char *pid, unsigned long requests, const uint8_t *point)
@@ -256,13 +256,13 @@ static void measure(const char *pid, unsigned long requests, const uint8_t *poin
         request_write(&devices[i], bearer, false);
     }
     for (unsigned i = 0; i < WARM_UP; i += DEVICES)
-        ask_all();
+        request_all();
     unsigned long rounds = requests / DEVICES;
     uint64_t before_ns = cpu_ns(pid);
     for (unsigned long i = 0; i < rounds; i++) {
-        ask_all();
+        request_all();
         if (!point || i % SAMPLE_ROUNDS) continue;
-        answer_check(&devices[i / SAMPLE_ROUNDS % DEVICES], point);
+        reply_check(&devices[i / SAMPLE_ROUNDS % DEVICES], point);
     }
     uint64_t used_ns = cpu_ns(pid) - before_ns;
     printf("%.3f\n", (double)used_ns / 1000.0 / (double)(rounds * DEVICES));

@@ -2,17 +2,17 @@
  * signed image of 65,536 bytes to another: check-in, download, read-back, switch, trial, confirm.
  *   drop:HOW:AT          the download breaks at each byte; HOW 0 reset, 1 silence, 2 a false end
  *   lost:HOW:N           the N-th check-in never arrives
- *   reply-drop:HOW:N:AT  its answer breaks, at each byte
+ *   reply-drop:HOW:N:AT  its reply breaks, at each byte
  *   flip:MIRRORS:AT      one bit of the image flips: every byte of the first 8 KiB and of the last
  *                        4 KiB, every 8th of the rest
- *   reply-flip:N:AT:BIT  … of an answer: every bit of the first, one of each byte of the others
+ *   reply-flip:N:AT:BIT  … of a reply: every bit of the first, one of each byte of the others
  *   ask-flip:N:AT        … of a check-in on its way to the server
- *   head-flip:FIELD:BIT:AT   … of an answer's head, of the whole file (AT 0) or of a range
- *   reply-length:N       the first answer is N bytes long, for every N up to one too many
+ *   head-flip:FIELD:BIT:AT   … of a reply's head, of the whole file (AT 0) or of a range
+ *   reply-length:N       the first reply is N bytes long, for every N up to one too many
  *   ugly:NAME            a case of tests/support/ugly.c
  * However it goes, the device must end confirmed on the new image, and never select anything else.
  *
- *     figure_network --replay CASE      tells the story of one
+ *     figure_network --replay CASE      tells the scenario of one
  *     figure_network --only KIND        only drop, flip …: for work on it, never the figure */
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@
 #define TIME_MAX_MS (10u * 86400u * 1000u)
 #define STEPS_MAX 3000000u
 
-enum kind { DROP, LOST, REPLY_DROP, FLIP, REPLY_FLIP, ASK_FLIP, HEAD_FLIP, REPLY_LENGTH, UGLY };
+enum kind { DROP, LOST, REPLY_DROP, FLIP, REPLY_FLIP, REQUEST_FLIP, HEAD_FLIP, REPLY_LENGTH, UGLY };
 static const char *const kinds[] = {"drop",     "lost",      "reply-drop",   "flip", "reply-flip",
                                     "ask-flip", "head-flip", "reply-length", "ugly"};
 
@@ -50,7 +50,7 @@ struct counts {
 static struct device device, joined; /* static: the board points into itself */
 static struct wire wire, joined_wire;
 static struct firmware first, next;
-static uint32_t ask_sizes[CHECKINS], reply_sizes[CHECKINS];
+static uint32_t request_sizes[CHECKINS], reply_sizes[CHECKINS];
 static bool is_telling;
 static const char *only; /* a kind, or NULL */
 
@@ -69,36 +69,36 @@ static void rewind_device(void)
 /* Whether what the agent is about to select is the image that was signed. */
 static bool selects_the_right_one(void)
 {
-    const struct godwit_region *idle = &device.board.agent.slots.idle;
+    const struct godwit_region *idle = &device.board.agent.slots.inactive;
     const struct godwit_partition partition = {.offset = idle->offset, .size = idle->size};
     return device_holds(&device, &partition, &next);
 }
 
-struct life {
+struct lifetime {
     bool is_confirmed, is_bad;
     enum godwit_reason failure; /* the first that was reported */
 };
 
 /* Steps until the new image is confirmed, or the server has given up, or nothing comes of it. */
-static struct life live(void)
+static struct lifetime live(void)
 {
-    struct life life = {0};
+    struct lifetime lifetime = {0};
     struct godwit_agent_status status = {0};
     uint64_t end_ms = device.now_ms + TIME_MAX_MS;
-    enum godwit_state before = GODWIT_IDLE;
+    enum godwit_state before = GODWIT_STATE_IDLE;
     for (uint32_t i = 0; i < STEPS_MAX && device.now_ms < end_ms; i++) {
         if (!device_step(&device)) break;
         board_status(&device.board, &status);
-        if (status.state == GODWIT_SWITCH && before != GODWIT_SWITCH)
-            life.is_bad |= !selects_the_right_one();
+        if (status.state == GODWIT_STATE_SWITCH && before != GODWIT_STATE_SWITCH)
+            lifetime.is_bad |= !selects_the_right_one();
         before = status.state;
-        if (!life.failure) life.failure = (enum godwit_reason)device.peer.outcome.reason;
+        if (!lifetime.failure) lifetime.failure = (enum godwit_reason)device.peer.outcome.reason;
         if (device.peer.is_confirmed && !status.on_trial) break;
         if (device.peer.gave_up && !device.peer.offers_always) break;
     }
-    life.is_confirmed = device.peer.is_confirmed && !status.on_trial &&
-                        device_runs(&device, &next) && device.ram.violations == 0;
-    return life;
+    lifetime.is_confirmed = device.peer.is_confirmed && !status.on_trial &&
+                            device_runs(&device, &next) && device.ram.violations == 0;
+    return lifetime;
 }
 
 /* ---- what goes wrong ---- */
@@ -108,9 +108,9 @@ static struct wire_turn cut_turn(uint32_t how, uint32_t at)
     return (struct wire_turn){.cuts = 1, .cut_at = at, .is_mute = how == 1, .is_false = how == 2};
 }
 
-static struct godwit_answer flip_of_head(uint32_t field, uint32_t bit)
+static struct godwit_reply flip_of_head(uint32_t field, uint32_t bit)
 {
-    struct godwit_answer changes = {0};
+    struct godwit_reply changes = {0};
     uint32_t mask = 1u << bit;
     switch (field) {
     case 0:
@@ -157,9 +157,10 @@ static void prepare(const struct run *run)
         *checkin =
             (struct wire_turn){.flips = 1, .flip_at = run->b, .flip_mask = (uint8_t)(1u << run->c)};
         break;
-    case ASK_FLIP:
-        *checkin = (struct wire_turn){
-            .flips_ask = true, .ask_at = run->b, .ask_mask = (uint8_t)(1u << run->b % 8)};
+    case REQUEST_FLIP:
+        *checkin = (struct wire_turn){.flips_request = true,
+                                      .request_at = run->b,
+                                      .request_mask = (uint8_t)(1u << run->b % 8)};
         break;
     case HEAD_FLIP:
         image->skips = run->c != 0;
@@ -198,24 +199,24 @@ static void cut_before_the_flip(const struct run *run)
     device.link.drop_at = device.link.received + run->c;
 }
 
-static void judge(const struct run *run, const struct life *life, struct counts *counts)
+static void check(const struct run *run, const struct lifetime *lifetime, struct counts *counts)
 {
     char name[64];
     put_name(run, name, sizeof name);
     uint32_t refetched = wire.received > FILE_SIZE ? (uint32_t)(wire.received - FILE_SIZE) : 0;
     if (run->kind == DROP && refetched > counts->refetched_max) counts->refetched_max = refetched;
-    if (life->is_bad) printf("bad image selected: --replay %s\n", name);
-    if (!life->is_confirmed) printf("unfinished: --replay %s\n", name);
-    counts->bad_selected += life->is_bad;
-    counts->unfinished += !life->is_confirmed;
+    if (lifetime->is_bad) printf("bad image selected: --replay %s\n", name);
+    if (!lifetime->is_confirmed) printf("unfinished: --replay %s\n", name);
+    counts->bad_selected += lifetime->is_bad;
+    counts->unfinished += !lifetime->is_confirmed;
     counts->runs++;
     counts->by_kind[run->kind]++;
-    enum godwit_reason wanted = run->kind == UGLY ? ugly_cases[run->a].reason : life->failure;
+    enum godwit_reason wanted = run->kind == UGLY ? ugly_cases[run->a].reason : lifetime->failure;
     if (run->kind == DROP || run->kind == LOST || (run->kind == REPLY_DROP && run->a < 2))
         wanted = GODWIT_REASON_NONE; /* nobody is to be bothered with it */
-    if (life->failure == wanted) return;
+    if (lifetime->failure == wanted) return;
     counts->wrong_reason++;
-    printf("reported %s, not %s: --replay %s\n", godwit_reason_id(life->failure),
+    printf("reported %s, not %s: --replay %s\n", godwit_reason_id(lifetime->failure),
            godwit_reason_id(wanted), name);
 }
 
@@ -224,17 +225,18 @@ static void run_one(const struct run *run, struct counts *counts)
     rewind_device();
     prepare(run);
     cut_before_the_flip(run);
-    struct life life = live();
-    if (!life.is_confirmed && device.peer.gave_up) { /* honest peers, and a person tries again */
-        struct life again;
+    struct lifetime lifetime = live();
+    if (!lifetime.is_confirmed &&
+        device.peer.gave_up) { /* honest peers, and a person tries again */
+        struct lifetime again;
         memset(wire.turns, 0, sizeof wire.turns);
         peer_offer(&device.peer, next.data, next.size, 2);
-        godwit_agent_nudge(&device.board.agent);
+        godwit_agent_wake(&device.board.agent);
         again = live();
-        life.is_confirmed = again.is_confirmed;
-        life.is_bad |= again.is_bad;
+        lifetime.is_confirmed = again.is_confirmed;
+        lifetime.is_bad |= again.is_bad;
     }
-    judge(run, &life, counts);
+    check(run, &lifetime, counts);
 }
 
 /* ---- all runs ---- */
@@ -265,8 +267,8 @@ static void visit_flips(visit_fn *visit, void *ctx)
         for (uint32_t at = 0; at < reply_sizes[n]; at++)
             for (uint32_t bit = n ? at % 8 : 0; bit < 8; bit += n ? 8 : 1)
                 visit(&(struct run){REPLY_FLIP, n, at, bit}, ctx);
-        for (uint32_t at = 0; at < ask_sizes[n]; at++)
-            visit(&(struct run){ASK_FLIP, n, at, 0}, ctx);
+        for (uint32_t at = 0; at < request_sizes[n]; at++)
+            visit(&(struct run){REQUEST_FLIP, n, at, 0}, ctx);
     }
     static const uint32_t places[] = {0, 1, 4096, 30001};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
@@ -308,12 +310,12 @@ static void join(const struct key *key)
     device.board.options.net = wire_port(&wire);
     device_power_on(&device, GODWIT_RESET_POWER_ON);
     struct godwit_agent_status status = {0};
-    while (device.peer.checkins == 0 || status.state != GODWIT_IDLE) {
+    while (device.peer.checkins == 0 || status.state != GODWIT_STATE_IDLE) {
         if (!device_step(&device)) abort();
         board_status(&device.board, &status);
     }
     peer_offer(&device.peer, next.data, next.size, 1);
-    godwit_agent_nudge(&device.board.agent);
+    godwit_agent_wake(&device.board.agent);
     memset(wire.requests, 0, sizeof wire.requests);
     joined = device;
     joined_wire = wire;
@@ -328,8 +330,8 @@ static void measure(void)
         wire_mirrors(device.peer.sources, 2);
         wire.turns[WIRE_CHECKIN] = (struct wire_turn){.skips = n, .times = 1};
         if (!live().is_confirmed) abort();
-        ask_sizes[n] = wire.ask_size;
-        reply_sizes[n] = wire.answer_size;
+        request_sizes[n] = wire.request_size;
+        reply_sizes[n] = wire.reply_size;
     }
 }
 

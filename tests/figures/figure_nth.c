@@ -1,12 +1,12 @@
-/* figure nth: every story of tests/support/nth_story.c is told again with its n-th flash read,
+/* figure nth: every story of tests/support/nth_scenario.c is told again with its n-th flash read,
  * write or erase failing, its n-th network request or read, its n-th hash or signature check, its
  * n-th request for randomness, for every n; each once, and from n on for half an hour. What must
- * hold stands in nth_story.h; besides, no case may crash or take longer than CASE_S_MAX.
+ * hold stands in nth_scenario.h; besides, no case may crash or take longer than CASE_S_MAX.
  *
  *     figure_nth                                     all; two processes share the work
- *     figure_nth --replay STORY SORT N once|lasts    one case, with the agent's log; N 0: no fault
- *     figure_nth --stories NAME[,NAME…]              only these
- *     figure_nth --once                              no fault that lasts */
+ *     figure_nth --replay SCENARIO SORT N once|lasts    one case, with the agent's log; N 0: no
+ * fault figure_nth --scenarios NAME[,NAME…]              only these figure_nth --once no fault that
+ * lasts */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,36 +16,36 @@
 
 #include "base/log.h"
 #include "nth_files.h"
-#include "nth_story.h"
+#include "nth_scenario.h"
 
 #define PROCESSES 2u
 #define CASE_S_MAX 60u
 #define WRONG_SHOWN_MAX 400u
 
 struct choice {
-    bool has_story[64];
+    bool has_scenario[64];
     int kinds; /* 1: faults of one call only; 2: also those that last */
 };
 
 /* Of one worker, seen by the parent when it has died. */
 struct share {
-    struct story_case now;
+    struct scenario_case now;
     uint64_t index; /* of the case at hand */
     uint64_t cases, wrong, redeploys;
 };
 
-static void print_case(const struct story_case *c, const char *what)
+static void print_case(const struct scenario_case *c, const char *what)
 {
-    printf("wrong: %s; figure_nth --replay %s %s %u %s\n", what, story_name(c->story),
+    printf("wrong: %s; figure_nth --replay %s %s %u %s\n", what, scenario_name(c->scenario),
            nth_sort_name(c->sort), c->at, c->lasts ? "lasts" : "once");
     fflush(stdout);
 }
 
-static void tell(const struct story_case *c, struct share *share)
+static void tell(const struct scenario_case *c, struct share *share)
 {
     share->now = *c;
     alarm(CASE_S_MAX);
-    struct story_end end = story_tell(c);
+    struct scenario_end end = scenario_play(c);
     alarm(0);
     share->cases++;
     share->redeploys += end.redeploys;
@@ -54,14 +54,14 @@ static void tell(const struct story_case *c, struct share *share)
     if (share->wrong++ < WRONG_SHOWN_MAX) print_case(c, end.wrong);
 }
 
-/* Every case of the chosen stories in a fixed order; this worker tells those of its share. */
+/* Every case of the chosen scenarios in a fixed order; this worker tells those of its share. */
 static void work(const struct choice *choice, unsigned worker, struct share *share)
 {
     uint64_t index = 0, from = share->index;
-    for (unsigned story = 0; story_name(story); story++) {
-        struct story_case c = {.story = story};
-        if (!choice->has_story[story]) continue;
-        struct story_end plain = story_tell(&c);
+    for (unsigned scenario = 0; scenario_name(scenario); scenario++) {
+        struct scenario_case c = {.scenario = scenario};
+        if (!choice->has_scenario[scenario]) continue;
+        struct scenario_end plain = scenario_play(&c);
         if (index >= from && index % PROCESSES == worker) tell(&c, share);
         index++;
         for (unsigned sort = 0; sort < NTH_SORTS; sort++)
@@ -69,7 +69,7 @@ static void work(const struct choice *choice, unsigned worker, struct share *sha
                 for (int lasts = 0; lasts < choice->kinds; lasts++, index++) {
                     if (index < from || index % PROCESSES != worker) continue;
                     share->index = index;
-                    tell(&(struct story_case){story, (enum nth_sort)sort, at, lasts}, share);
+                    tell(&(struct scenario_case){scenario, (enum nth_sort)sort, at, lasts}, share);
                 }
     }
 }
@@ -135,19 +135,19 @@ static void print_log(void *ctx, enum godwit_log_level level, const char *event,
 
 static int replay(char **words)
 {
-    struct story_case c = {.at = (uint32_t)strtoul(words[2], NULL, 10),
-                           .lasts = !strcmp(words[3], "lasts")};
-    while (story_name(c.story) && strcmp(story_name(c.story), words[0]) != 0)
-        c.story++;
+    struct scenario_case c = {.at = (uint32_t)strtoul(words[2], NULL, 10),
+                              .lasts = !strcmp(words[3], "lasts")};
+    while (scenario_name(c.scenario) && strcmp(scenario_name(c.scenario), words[0]) != 0)
+        c.scenario++;
     while (nth_sort_name(c.sort) && strcmp(nth_sort_name(c.sort), words[1]) != 0)
         c.sort++;
-    if (!story_name(c.story) || !nth_sort_name(c.sort)) {
+    if (!scenario_name(c.scenario) || !nth_sort_name(c.sort)) {
         fprintf(stderr, "figure_nth: no story '%s', or no sort '%s'\n", words[0], words[1]);
         return 2;
     }
     godwit_log_set(print_log, NULL);
     alarm(CASE_S_MAX);
-    struct story_end end = story_tell(&c);
+    struct scenario_end end = scenario_play(&c);
     for (unsigned sort = 0; sort < NTH_SORTS; sort++)
         printf("%s=%u ", nth_sort_name(sort), end.seen[sort]);
     printf("\nfailed %u calls, deployed again %u times, last heard: %s\n%s\n", end.fails,
@@ -158,12 +158,12 @@ static int replay(char **words)
 
 static void choose(struct choice *choice, const char *names)
 {
-    for (unsigned story = 0; story_name(story); story++) {
-        const char *at = names ? strstr(names, story_name(story)) : NULL;
-        size_t size = strlen(story_name(story));
+    for (unsigned scenario = 0; scenario_name(scenario); scenario++) {
+        const char *at = names ? strstr(names, scenario_name(scenario)) : NULL;
+        size_t size = strlen(scenario_name(scenario));
         while (at && ((at > names && at[-1] != ',') || (at[size] && at[size] != ',')))
-            at = strstr(at + 1, story_name(story));
-        choice->has_story[story] = !names || at;
+            at = strstr(at + 1, scenario_name(scenario));
+        choice->has_scenario[scenario] = !names || at;
     }
 }
 
@@ -171,10 +171,11 @@ int main(int argc, char **argv)
 {
     struct choice choice = {.kinds = 2};
     bool is_replay = argc == 6 && !strcmp(argv[1], "--replay");
-    bool has_names = argc == 3 && !strcmp(argv[1], "--stories");
+    bool has_names = argc == 3 && !strcmp(argv[1], "--scenarios");
     if (argc == 2 && !strcmp(argv[1], "--once")) choice.kinds = 1;
     if (argc > 1 && !is_replay && !has_names && choice.kinds == 2) {
-        fputs("usage: figure_nth [--once | --stories NAME,… | --replay STORY SORT N once|lasts]\n",
+        fputs("usage: figure_nth [--once | --scenarios NAME,… | --replay SCENARIO SORT N "
+              "once|lasts]\n",
               stderr);
         return 2;
     }

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "moment.h"
-#include "spread.h"
+#include "parallel.h"
+#include "snapshot.h"
 
 #define FILE_SIZE 0x3000u
 #define BOOTS_MAX 3
@@ -41,41 +41,41 @@ enum {
     COUNTS
 };
 
-static const struct world {
+static const struct fixture {
     const char *name;
     bool has_factory, is_unwatched;
     uint32_t updates; /* 1: entry 1 names what runs; 2: entry 0 does */
     uint32_t stride;  /* every so many of the pairs of bits, and all else */
-} WORLDS[] = {
+} FIXTURES[] = {
     {"two slots, entry 1 active", false, false, 1, 1},
     {"two slots, entry 0 active", false, false, 2, 1},
     {"factory, entry 1 active", true, false, 2, 41},
     {"two slots, no rollback, entry 1 active", false, true, 1, 41},
 };
-#define WORLDS_COUNT (sizeof WORLDS / sizeof *WORLDS)
+#define FIXTURES_COUNT (sizeof FIXTURES / sizeof *FIXTURES)
 
-static struct device device; /* static: the board points into itself */
-static struct moment steady; /* power is off */
+static struct device device;   /* static: the board points into itself */
+static struct snapshot steady; /* power is off */
 static struct godwit_ota_entry before[2];
 static struct firmware files[3];
 static uint32_t *counts;
 
-static void begin(const struct world *world, const struct key *key)
+static void begin(const struct fixture *fixture, const struct key *key)
 {
-    const struct board_layout layout = {.has_factory = world->has_factory};
+    const struct board_layout layout = {.has_factory = fixture->has_factory};
     device_init(&device, &layout, &files[0], key, 4);
-    device.board.options.bootloader.has_rollback = !world->is_unwatched;
+    device.board.options.bootloader.has_rollback = !fixture->is_unwatched;
     device_power_on(&device, GODWIT_RESET_POWER_ON);
-    for (uint32_t i = 1; i <= world->updates; i++)
+    for (uint32_t i = 1; i <= fixture->updates; i++)
         device_install(&device, &files[i], i);
     board_power_off(&device.board);
     device_entries(&device, before);
-    moment_keep(&steady, &device);
+    snapshot_take(&steady, &device);
 }
 
 static void end(void)
 {
-    moment_drop(&steady);
+    snapshot_drop(&steady);
     device_deinit(&device);
 }
 
@@ -182,43 +182,44 @@ static bool runs_a_verified_image(void)
 
 /* Both entries erased is how ESP-IDF's button for a factory reset asks for factory: the device goes
  * there, and says so. */
-static bool runs_what_it_should(const struct world *world, const struct godwit_ota_entry entries[2])
+static bool runs_what_it_should(const struct fixture *fixture,
+                                const struct godwit_ota_entry entries[2])
 {
     bool is_reset = godwit_all((const uint8_t *)entries, 2 * sizeof *entries, 0xFF);
-    return device_runs(&device, &files[world->has_factory && is_reset ? 0 : world->updates]);
+    return device_runs(&device, &files[fixture->has_factory && is_reset ? 0 : fixture->updates]);
 }
 
 static void run_case(uint32_t c, void *arg)
 {
-    const struct world *world = arg;
+    const struct fixture *fixture = arg;
     struct godwit_ota_entry entries[2] = {before[0], before[1]};
     char word[64];
     damage(c, entries, word, sizeof word);
-    moment_return(&steady, &device);
+    snapshot_restore(&steady, &device);
     device_put_entries(&device, entries);
     uint32_t boots = device.board.counters.boots;
     device_power_on(&device, GODWIT_RESET_POWER_ON);
     bool checks_in = device_run(&device, has_checked_in, QUIET_S);
     boots = device.board.counters.boots - boots;
-    spread_add(&counts[COUNT_CASES], 1);
-    spread_max(&counts[COUNT_BOOTS], boots);
+    parallel_add(&counts[COUNT_CASES], 1);
+    parallel_max(&counts[COUNT_BOOTS], boots);
     const char *fault = NULL;
     if (!checks_in || !runs_a_verified_image() || boots > BOOTS_MAX) {
-        spread_add(&counts[COUNT_UNBOOTABLE], 1);
+        parallel_add(&counts[COUNT_UNBOOTABLE], 1);
         fault = "unbootable";
     } else if (!device_run(&device, is_dealt_with, QUIET_S)) {
-        spread_add(&counts[COUNT_SILENT], 1);
+        parallel_add(&counts[COUNT_SILENT], 1);
         fault = "silent";
-    } else if (!runs_what_it_should(world, entries)) {
-        spread_add(&counts[COUNT_LOST], 1);
+    } else if (!runs_what_it_should(fixture, entries)) {
+        parallel_add(&counts[COUNT_LOST], 1);
         fault = "lost";
     } else if (device.ram.violations) {
-        spread_add(&counts[COUNT_WRONG], 1);
+        parallel_add(&counts[COUNT_WRONG], 1);
         fault = "written over unerased bytes";
     }
     if (fault && __atomic_add_fetch(&counts[COUNT_ALL], 1, __ATOMIC_RELAXED) <= 40)
-        fprintf(stderr, "%s, %s: %s (%u boots; --replay %zu %u)\n", world->name, word, fault, boots,
-                (size_t)(world - WORLDS), c);
+        fprintf(stderr, "%s, %s: %s (%u boots; --replay %zu %u)\n", fixture->name, word, fault,
+                boots, (size_t)(fixture - FIXTURES), c);
 }
 
 static void tell(uint32_t c)
@@ -232,14 +233,14 @@ static void tell(uint32_t c)
                before[i].crc, now[i].seq, now[i].state, now[i].crc);
 }
 
-static void replay(const struct world *world, uint32_t c)
+static void replay(const struct fixture *fixture, uint32_t c)
 {
-    run_case(c, (void *)world);
+    run_case(c, (void *)fixture);
     tell(c);
 }
 
 struct plan {
-    const struct world *world;
+    const struct fixture *fixture;
     uint32_t every; /* … of the pairs */
 };
 
@@ -250,22 +251,22 @@ static void run_planned(uint32_t index, void *arg)
     uint32_t c = index < ENTRY_BITS      ? index
                  : index < CASES - PAIRS ? index + PAIRS
                                          : ENTRY_BITS + (index - (CASES - PAIRS)) * plan->every;
-    run_case(c, (void *)plan->world);
+    run_case(c, (void *)plan->fixture);
 }
 
 /* words: of the command line. False: a worker died. */
-static bool run_worlds(const struct key *key, char **words, bool replays, uint32_t every)
+static bool run_fixtures(const struct key *key, char **words, bool replays, uint32_t every)
 {
     bool is_well = true;
-    for (size_t i = 0; i < WORLDS_COUNT; i++) {
-        struct plan plan = {&WORLDS[i], WORLDS[i].stride * every};
+    for (size_t i = 0; i < FIXTURES_COUNT; i++) {
+        struct plan plan = {&FIXTURES[i], FIXTURES[i].stride * every};
         if (replays && strtoul(words[2], NULL, 10) != i) continue;
-        begin(plan.world, key);
+        begin(plan.fixture, key);
         uint32_t pairs = (PAIRS + plan.every - 1) / plan.every;
         if (replays)
-            replay(plan.world, (uint32_t)strtoul(words[3], NULL, 10));
+            replay(plan.fixture, (uint32_t)strtoul(words[3], NULL, 10));
         else
-            is_well = spread_run(CASES - PAIRS + pairs, 1, run_planned, &plan) && is_well;
+            is_well = parallel_run(CASES - PAIRS + pairs, 1, run_planned, &plan) && is_well;
         end();
     }
     return is_well;
@@ -282,8 +283,8 @@ int main(int argc, char **argv)
     files[0] = firmware_make("1.0.0", healthy, FILE_SIZE, key);
     files[1] = firmware_make("2.0.0", healthy, FILE_SIZE, key);
     files[2] = firmware_make("3.0.0", healthy, FILE_SIZE, key);
-    counts = spread_counts(COUNTS);
-    bool is_well = run_worlds(key, argv, replays, every);
+    counts = parallel_counts(COUNTS);
+    bool is_well = run_fixtures(key, argv, replays, every);
     for (size_t i = 0; i < 3; i++)
         free(files[i].data);
     key_close(key);

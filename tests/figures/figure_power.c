@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "memo.h"
+#include "cache.h"
 #include "power.h"
 
 #define WORKERS 2
@@ -34,28 +34,28 @@ static void add(struct power_counts *to, const struct power_counts *more)
     to->singles += more->singles;
     to->pairs += more->pairs;
     to->triples += more->triples;
-    for (int i = 0; i < LIFE_ENDS; i++)
+    for (int i = 0; i < LIFETIME_ENDS; i++)
         to->ends[i] += more->ends[i];
 }
 
 static uint64_t failures(const struct power_counts *counts)
 {
-    return counts->cases - counts->ends[LIFE_FINISHED] - counts->ends[LIFE_STATELESS];
+    return counts->cases - counts->ends[LIFETIME_FINISHED] - counts->ends[LIFETIME_STATELESS];
 }
 
 /* Each process takes every other task, and sends its counts through a pipe. */
-static struct power_counts tell_share(uint32_t from, uint32_t to, uint32_t step)
+static struct power_counts play_share(uint32_t from, uint32_t to, uint32_t step)
 {
     struct power_counts counts = {0};
     for (uint32_t task = from; task < to; task += step) {
         uint64_t shown = failures(&counts);
         uint32_t left = shown < FAILURES_SHOWN ? (uint32_t)(FAILURES_SHOWN - shown) : 0;
-        power_tell_task(task, &scope, stderr, left, &counts);
+        power_play_task(task, &scope, stderr, left, &counts);
     }
     return counts;
 }
 
-static bool tell_all(struct power_counts *counts_out)
+static bool play_all(struct power_counts *counts_out)
 {
     int pipes[WORKERS][2], status;
     bool is_good = true;
@@ -64,7 +64,7 @@ static bool tell_all(struct power_counts *counts_out)
         pid_t pid = fork();
         if (pid < 0) return false;
         if (pid == 0) {
-            struct power_counts counts = tell_share(i, power_tasks_count(), WORKERS);
+            struct power_counts counts = play_share(i, power_tasks_count(), WORKERS);
             bool sent = write(pipes[i][1], &counts, sizeof counts) == (ssize_t)sizeof counts;
             _exit(!sent);
         }
@@ -89,13 +89,13 @@ static int print(const struct power_counts *counts, double seconds)
     printf("%llu single cuts, %llu pairs, %llu triples; in %llu cases an image that fails before "
            "its agent's first step was started by an entry without its state\n",
            (unsigned long long)counts->singles, (unsigned long long)counts->pairs,
-           (unsigned long long)counts->triples, (unsigned long long)ends[LIFE_STATELESS]);
+           (unsigned long long)counts->triples, (unsigned long long)ends[LIFETIME_STATELESS]);
     printf("figure power cases=%llu bricked=%llu lost=%llu unfinished=%llu violations=%llu "
            "stateless=%llu seconds=%.0f\n",
-           (unsigned long long)counts->cases, (unsigned long long)ends[LIFE_BRICKED],
-           (unsigned long long)ends[LIFE_LOST], (unsigned long long)ends[LIFE_UNFINISHED],
-           (unsigned long long)ends[LIFE_VIOLATED], (unsigned long long)ends[LIFE_STATELESS],
-           seconds);
+           (unsigned long long)counts->cases, (unsigned long long)ends[LIFETIME_BRICKED],
+           (unsigned long long)ends[LIFETIME_LOST], (unsigned long long)ends[LIFETIME_UNFINISHED],
+           (unsigned long long)ends[LIFETIME_VIOLATED],
+           (unsigned long long)ends[LIFETIME_STATELESS], seconds);
     bool is_late = scope.pairs_every > 1 && seconds > SECONDS_MAX;
     return counts->cases < CASES_MIN || failures(counts) || is_late;
 }
@@ -104,23 +104,23 @@ int main(int argc, char **argv)
 {
     double begin = seconds_now();
     struct power_counts counts = {0};
-    story_open();
+    scenario_open();
     int result = 1;
     if (argc == 3 && !strcmp(argv[1], "--replay")) {
         scope.pairs_every = 1; /* whichever of the two told it */
-        result = power_replay(argv[2], &scope, stdout) != LIFE_FINISHED;
+        result = power_replay(argv[2], &scope, stdout) != LIFETIME_FINISHED;
     } else if (argc == 4 && !strcmp(argv[1], "--task")) {
         uint32_t from = (uint32_t)strtoul(argv[2], NULL, 10);
         uint32_t to = (uint32_t)strtoul(argv[3], NULL, 10);
-        counts = tell_share(from, to, 1);
+        counts = play_share(from, to, 1);
         (void)print(&counts, seconds_now() - begin);
         result = failures(&counts) != 0;
     } else if (argc == 1 || (argc == 2 && !strcmp(argv[1], "--all"))) {
         scope.pairs_every = argc == 1 ? scope.pairs_every : 1;
-        result = !tell_all(&counts) || print(&counts, seconds_now() - begin);
+        result = !play_all(&counts) || print(&counts, seconds_now() - begin);
     } else {
         fprintf(stderr, "usage: figure_power [--all | --replay CHOICES | --task FROM TO]\n");
     }
-    story_close();
+    scenario_close();
     return result;
 }

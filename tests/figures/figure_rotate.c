@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fleet/bridge.h"
+#include "fleet/upgrade_path.h"
 #include "rotate_herd.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
@@ -31,20 +31,20 @@
 /* ---- the control ---- */
 
 static bool has_no_planner;
-unsigned __real_bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
-                            const struct image **first_out);
-unsigned __wrap_bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
-                            const struct image **first_out);
+unsigned __real_upgrade_plan(const struct fleet *fleet, const struct upgrade_query *query,
+                             const struct image **first_out);
+unsigned __wrap_upgrade_plan(const struct fleet *fleet, const struct upgrade_query *query,
+                             const struct image **first_out);
 
-unsigned __wrap_bridge_plan(const struct fleet *fleet, const struct bridge_trip *trip,
-                            const struct image **first_out)
+unsigned __wrap_upgrade_plan(const struct fleet *fleet, const struct upgrade_query *query,
+                             const struct image **first_out)
 {
-    if (!has_no_planner) return __real_bridge_plan(fleet, trip, first_out);
-    *first_out = trip->target;
+    if (!has_no_planner) return __real_upgrade_plan(fleet, query, first_out);
+    *first_out = query->target;
     return 1;
 }
 
-/* ---- the story ---- */
+/* ---- the scenario ---- */
 
 enum who { NOBODY, K1, K2, K3 };
 
@@ -53,7 +53,7 @@ static const struct chapter {
     enum who by[2], lists[2];
     unsigned deploy[2];
     bool has_new_deploy_key;
-} STORY[RELEASES] = {
+} SCENARIO[RELEASES] = {
     {{K1}, {K1}, {1}, false},         {{K1}, {K1}, {1}, false},   {{K1, K2}, {K1, K2}, {1}, false},
     {{K2}, {K2}, {1, 2}, true},       {{K2}, {K2}, {2}, false},   {{K2}, {K2}, {2}, false},
     {{K2, K3}, {K2, K3}, {2}, false}, {{K3}, {K3}, {2, 3}, true}, {{K3}, {K3}, {3}, false},
@@ -87,7 +87,7 @@ static const struct drill_file *make_release(struct drill *drill, const struct c
 
 static void publish(struct drill *drill, unsigned index)
 {
-    const struct chapter *chapter = &STORY[index];
+    const struct chapter *chapter = &SCENARIO[index];
     static unsigned deploy_keys;
     if (index == 0) deploy_keys = 0;
     if (chapter->has_new_deploy_key)
@@ -150,7 +150,7 @@ static void attack(struct drill *drill)
     static const struct chapter FORGED = {{K1}, {K1, K3}, {3}, false};
     drill->forged = make_release(drill, &FORGED, RELEASES + 1);
     drill->server.attack = drill->forged;
-    herd_nudge(&drill->herd);
+    herd_wake(&drill->herd);
     herd_run(&drill->herd, drill->server.now_ms + DAY_MS);
 }
 
@@ -179,7 +179,7 @@ static void show(const struct drill *drill, uint32_t index)
            decision_reason_id(decide(device, &drill->server.fleet.catalogue).reason));
 }
 
-static void judge(const struct drill *drill, uint64_t seed, struct result *result)
+static void check(const struct drill *drill, uint64_t seed, struct result *result)
 {
     for (uint32_t i = 0; i < drill->herd.count; i++) {
         const struct unit *unit = &drill->herd.units[i];
@@ -194,7 +194,7 @@ static void judge(const struct drill *drill, uint64_t seed, struct result *resul
     }
 }
 
-static void judge_attack(const struct drill *drill, uint64_t seed, struct result *result)
+static void check_attack(const struct drill *drill, uint64_t seed, struct result *result)
 {
     for (uint32_t i = 0; i < drill->herd.count; i++) {
         const struct unit *unit = &drill->herd.units[i];
@@ -252,9 +252,9 @@ int main(int argc, char **argv)
         publish(&drill, i);
     }
     herd_run(&drill.herd, END_MS + REST_MS);
-    judge(&drill, words.seed, &result);
+    check(&drill, words.seed, &result);
     attack(&drill);
-    judge_attack(&drill, words.seed, &result);
+    check_attack(&drill, words.seed, &result);
     if (words.show != UINT32_MAX) show(&drill, words.show);
 
     bool all_refused = result.refused == words.devices;

@@ -4,7 +4,7 @@
  *     figure_trial --replay CHOICES   one case, step by step */
 #include <stdio.h>
 
-#include "story.h"
+#include "scenario.h"
 #include "trial.h"
 
 #define FAILURES_SHOWN 20
@@ -23,9 +23,9 @@ static int replay(const char *choices)
     struct exhaust e = {0};
     exhaust_give_all(&e, choices);
     (void)exhaust_next(&e);
-    life_watch(stdout);
-    bool is_good = trial_tell(&e, 1);
-    life_watch(NULL);
+    lifetime_watch(stdout);
+    bool is_good = trial_play(&e, 1);
+    lifetime_watch(NULL);
     print_choices(&e, stdout);
     printf("%s\n", is_good ? "as it should be" : "not as it should be");
     return !is_good;
@@ -40,11 +40,11 @@ int main(int argc, char **argv)
 {
     struct exhaust e = {0};
     uint32_t failed = 0;
-    story_open();
+    scenario_open();
     if (argc == 3 && !strcmp(argv[1], "--replay")) return replay(argv[2]);
     while (exhaust_next(&e))
-        if (!trial_tell(&e, 1) && failed++ < FAILURES_SHOWN) print_choices(&e, stderr);
-    story_close();
+        if (!trial_play(&e, 1) && failed++ < FAILURES_SHOWN) print_choices(&e, stderr);
+    scenario_close();
     uint32_t k_max = trial.lost_at - 1 < PROMISED ? trial.lost_at - 1 : PROMISED;
     printf("figure trial cases=%u kept=%.4g%% downloaded=%.2fx k_max_kept=%u confirm_cuts=%u "
            "confirm_kept=%.4g%% reboots_max=%u failed=%u\n",

@@ -37,7 +37,7 @@ static bool model_agrees(const struct truth_row *row, struct godwit_flash *flash
     return agrees;
 }
 
-static json_t *ask_godwit(const struct truth_row *row, const char *path)
+static json_t *run_godwit(const struct truth_row *row, const char *path)
 {
     char command[512], fuse[32] = "";
     if (row->has_fuse) snprintf(fuse, sizeof fuse, "--anti-rollback %u", row->fuse_before);
@@ -63,7 +63,7 @@ static bool entries_agree(const json_t *entries, const char want[2][65], bool ha
 
 static bool command_agrees(const struct truth_row *row, const char *path, size_t number)
 {
-    json_t *json = ask_godwit(row, path);
+    json_t *json = run_godwit(row, path);
     const json_t *boot = json_object_get(json, "boot");
     const char *label = json_string_value(json_object_get(boot, "label"));
     bool has_otadata = strcmp(row->table, "noota") != 0;

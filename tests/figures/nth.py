@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Figure nth: whole stories of a device are told while the n-th call out of its agent fails, for
+"""Figure nth: whole scenarios of a device are told while the n-th call out of its agent fails, for
 every n (tests/figures/figure_nth.c says which); then every error return of the device's code that
 no test has ever taken is listed.
 
@@ -8,12 +8,12 @@ no test has ever taken is listed.
     nth.py --coverage        only the list
     nth.py --selftest        only the negative controls
 
-Negative controls: a story told with an agent that ignores one error (CONTROLS: one line of a copy
+Negative controls: a scenario told with an agent that ignores one error (CONTROLS: one line of a copy
 of its source is changed) must go wrong.
 
 An error return is a line of src/base, src/formats or src/agent that returns an error or a reason,
 or calls what notes a failure, and belongs to a statement of its own: gcov must have seen every
-block of it run, in the unit tests of these three folders or in the stories. They are built anew for
+block of it run, in the unit tests of these three folders or in the scenarios. They are built anew for
 that, into build-cov, without optimisation. The rules of the image parser return nothing: they are
 taken out one by one, tests/unit/formats/mutants.txt."""
 
@@ -33,7 +33,7 @@ FOLDERS = ("base", "formats", "agent")
 ERROR_RETURN = re.compile(
     r"return\b[^;]*\b(GODWIT_ERR_\w+|err|reason|GODWIT_REASON_(?!NONE\b)\w+)\b"
     r"|[?:]\s*(GODWIT_ERR_\w+|GODWIT_REASON_(?!NONE\b)\w+)"
-    r"|\b(godwit_fail|godwit_fail_of|fail|refuse|fault|give_up|stay_here|no_answer|try_again)\(")
+    r"|\b(godwit_fail|godwit_fail_of|fail|refuse|fault|give_up|stay_here|no_reply|try_again)\(")
 DEFINITION = re.compile(r"^(static |enum |struct |godwit_err |bool |void )")
 
 def run(*words, **options):
@@ -41,7 +41,7 @@ def run(*words, **options):
 
 
 def tell(program, *words):
-    """(cases, wrong) of the stories; what went wrong is printed by them."""
+    """(cases, wrong) of the scenarios; what went wrong is printed by them."""
     done = run(program, *words, stdout=subprocess.PIPE)
     print(done.stdout, end="", flush=True)
     found = re.search(r"^faults cases=(\d+) wrong=(\d+)", done.stdout, re.M)
@@ -120,24 +120,24 @@ def uncovered():
 
 # ---- negative controls
 
-# One error that a copy of the agent's source ignores: file, line, what it becomes, and a story that
+# One error that a copy of the agent's source ignores: file, line, what it becomes, and a scenario that
 # must go wrong then.
 CONTROLS = (
-    ("src/agent/verify.c",
+    ("src/agent/check_image.c",
      "if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block)) {",
      "if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block) == "
      "GODWIT_ERR_TRUST) {", "forged-signature"),
     ("src/agent/slot.c", "    if (err) return err;\n    agent->clearing =",
      "    if (err && err != GODWIT_ERR_IO) return err;\n    agent->clearing =", "resume"),
-    ("src/agent/trust.c",
+    ("src/agent/trust_policy.c",
      "if (godwit_flash_read(agent, offset, data, sizeof data)) return GODWIT_REASON_FLASH;",
      "if (godwit_flash_read(agent, offset, data, sizeof data)) memset(data, 0, sizeof data);",
      "forged-old-key"),
-    ("src/agent/record.c", "        if (err) return err;\n        written +=",
+    ("src/agent/journal.c", "        if (err) return err;\n        written +=",
      "        if (err) memset(agent->sector, 0, sizeof agent->sector);\n        written +=",
      "back-crash-loop"),
-    ("src/agent/record.c", "        godwit_err err = load_marks(agent);",
-     "        godwit_err err = load_marks(agent) ? GODWIT_OK : GODWIT_OK;", "resume"),
+    ("src/agent/journal.c", "        godwit_err err = load_entries(agent);",
+     "        godwit_err err = load_entries(agent) ? GODWIT_OK : GODWIT_OK;", "resume"),
 )
 
 
@@ -166,8 +166,8 @@ def selftest():
     for source, line, becomes, story in CONTROLS:
         with tempfile.TemporaryDirectory() as name:
             program = build_control(pathlib.Path(name), source, line, becomes)
-            done = run(program, "--stories", story, capture_output=True)
-            plain = run(BUILD / "tests/figure_nth", "--stories", story, capture_output=True)
+            done = run(program, "--scenarios", story, capture_output=True)
+            plain = run(BUILD / "tests/figure_nth", "--scenarios", story, capture_output=True)
         wrong, normal = (int(re.search(r"wrong=(\d+)", one.stdout)[1]) for one in (done, plain))
         print(f"control {source}, {story}: wrong={wrong} (without it {normal})", flush=True)
         missed += wrong <= normal

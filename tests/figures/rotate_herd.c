@@ -14,7 +14,7 @@
 
 /* ---- the net port ---- */
 
-/* The answer to the last outcome that a check-in carried, as the server will believe it. */
+/* The reply to the last outcome that a check-in carried, as the server will believe it. */
 static void note_outcome(struct unit *unit, const struct godwit_request *request)
 {
     static struct godwit_checkin checkin;
@@ -31,7 +31,7 @@ static void note_outcome(struct unit *unit, const struct godwit_request *request
     if (unit->hops > unit->hops_max) unit->hops_max = unit->hops;
 }
 
-static int answer_image(struct unit *unit, const struct godwit_request *request)
+static int reply_image(struct unit *unit, const struct godwit_request *request)
 {
     const struct drill_file *file;
     int status = drill_server_image(unit->herd->server, request->bearer,
@@ -42,8 +42,8 @@ static int answer_image(struct unit *unit, const struct godwit_request *request)
     unit->body = file->data + from;
     unit->body_size = file->size - from;
     if (!request->use_range) return 200;
-    unit->answer.range_from = from;
-    unit->answer.range_total = (uint32_t)file->size;
+    unit->response.range_from = from;
+    unit->response.range_total = (uint32_t)file->size;
     return 206;
 }
 
@@ -61,35 +61,35 @@ static void maybe_cut(struct unit *unit, uint64_t installs)
 static godwit_err net_start(void *ctx, const struct godwit_request *request)
 {
     struct unit *unit = ctx;
-    unit->is_open = unit->is_waiting = true;
-    unit->answer = (struct godwit_answer){0};
+    unit->is_open = unit->is_queued_device = true;
+    unit->response = (struct godwit_reply){0};
     unit->body = (const uint8_t *)unit->reply;
     unit->body_size = unit->body_at = 0;
     if (request->body) {
         uint64_t installs = unit->herd->server->installs;
         note_outcome(unit, request);
-        unit->answer.status =
+        unit->response.status =
             drill_server_checkin(unit->herd->server, request->bearer, request->body,
                                  request->body_size, unit->reply, &unit->body_size);
         if (unit->herd->server->installs > installs) maybe_cut(unit, installs);
     } else {
-        unit->answer.status = answer_image(unit, request);
+        unit->response.status = reply_image(unit, request);
     }
-    unit->answer.content_length = (uint32_t)unit->body_size;
+    unit->response.content_length = (uint32_t)unit->body_size;
     return GODWIT_OK;
 }
 
 static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                           struct godwit_answer *answer_out)
+                           struct godwit_reply *reply_out)
 {
     struct unit *unit = ctx;
     *size_out = 0;
     if (!unit->is_open) return GODWIT_ERR_NET;
-    if (unit->is_waiting) {
-        unit->is_waiting = false;
+    if (unit->is_queued_device) {
+        unit->is_queued_device = false;
         return GODWIT_OK;
     }
-    *answer_out = unit->answer;
+    *reply_out = unit->response;
     size_t left = unit->body_size - unit->body_at;
     if (!left) return GODWIT_ERR_END;
     *size_out = left < size_max ? left : size_max;
@@ -119,7 +119,7 @@ static void put(struct herd *herd, uint32_t place, uint32_t unit)
 }
 
 /* Up or down to where its moment belongs. */
-static void settle(struct herd *herd, uint32_t unit)
+static void resolve(struct herd *herd, uint32_t unit)
 {
     uint32_t place = herd->units[unit].place;
     while (place && is_before(herd, unit, herd->heap[(place - 1) / 2])) {
@@ -161,7 +161,7 @@ static void make_unit(struct herd *herd, uint32_t index)
         .net = {.ctx = unit, .start = net_start, .read = net_read, .close = net_close},
         .bootloader = {.chip = chip(), .has_rollback = true},
         .mac = {0x7C, 0xDF, 0xA1, (uint8_t)(index >> 16), (uint8_t)(index >> 8), (uint8_t)index},
-        .seed_policy = herd->seed,
+        .initial_policy = herd->seed,
         .claim_token = drill_claim_token(),
         .interval_s = DRILL_INTERVAL_S,
         .random_seed = herd->random_seed};
@@ -205,7 +205,7 @@ void herd_plan(struct herd *herd, uint32_t index, uint64_t on_ms, uint64_t off_m
     unit->next_ms = on_ms;
     unit->off_ms = off_ms;
     unit->on_ms = on_again_ms;
-    settle(herd, index);
+    resolve(herd, index);
 }
 
 /* Off and on are moments like any other. */
@@ -230,19 +230,19 @@ void herd_run(struct herd *herd, uint64_t until_ms)
         if (unit->next_ms >= until_ms) break;
         herd->server->now_ms = unit->next_ms;
         step(unit, unit->next_ms);
-        settle(herd, index);
+        resolve(herd, index);
     }
     herd->server->now_ms = until_ms;
 }
 
-void herd_nudge(struct herd *herd)
+void herd_wake(struct herd *herd)
 {
     for (uint32_t i = 0; i < herd->count; i++) {
         struct unit *unit = &herd->units[i];
         if (!unit->board.is_on) continue;
-        godwit_agent_nudge(&unit->board.agent);
+        godwit_agent_wake(&unit->board.agent);
         unit->next_ms = herd->server->now_ms;
-        settle(herd, i);
+        resolve(herd, i);
     }
 }
 

@@ -21,10 +21,10 @@ struct unit {
     uint32_t rollout_id, hops, hops_max, last_outcome;
     bool refused_attack;
     /* the open request */
-    struct godwit_answer answer;
+    struct godwit_reply response;
     const uint8_t *body;
     size_t body_size, body_at;
-    bool is_open, is_waiting;
+    bool is_open, is_queued_device;
     char reply[GODWIT_CHECKIN_REPLY_MAX];
 };
 
@@ -52,6 +52,6 @@ void herd_plan(struct herd *herd, uint32_t unit, uint64_t on_ms, uint64_t off_ms
 /* Everything that happens before until_ms. */
 void herd_run(struct herd *herd, uint64_t until_ms);
 /* Each device that has power asks at once. */
-void herd_nudge(struct herd *herd);
+void herd_wake(struct herd *herd);
 /* Whether the bytes of the file stand in the partition that runs. */
 bool herd_runs(const struct unit *unit, const struct drill_file *file);

@@ -1,4 +1,4 @@
-/* What device_native.c and intake.c do around the fleet, less HTTP. */
+/* What device_native.c and upload.c do around the fleet, less HTTP. */
 #include "rotate_server.h"
 
 #include <stdio.h>
@@ -119,7 +119,7 @@ static void make_policy(const struct drill_release *release, struct godwit_polic
         memcpy(out->deploy_keys[out->deploy_keys_count++], release->deploy_keys[i], 64);
 }
 
-/* What an intake finds out. */
+/* What an upload finds out. */
 static void describe(struct drill_file *file, const struct drill_release *release,
                      const struct godwit_policy *policy)
 {
@@ -186,11 +186,12 @@ void drill_server_upload(struct drill_server *server, const struct drill_file *f
 void drill_server_deploy(struct drill_server *server, const char *version)
 {
     uint32_t rollout;
-    const struct rollout_wish wish = {
+    const struct rollout_request wanted = {
         .release = release_find(&server->fleet.catalogue, DRILL_PRODUCT, version)};
-    must(wish.release, "finding a release");
+    must(wanted.release, "finding a release");
     begin(server);
-    must(!rollout_create(&server->fleet, server->db, &wish, now_s(server), &rollout), "a rollout");
+    must(!rollout_create(&server->fleet, server->db, &wanted, now_s(server), &rollout),
+         "a rollout");
     commit(server);
 }
 
@@ -211,7 +212,7 @@ const char *drill_claim_token(void)
     return CLAIM_PREFIX CLAIM ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 }
 
-/* ---- questions ---- */
+/* ---- requests ---- */
 
 static struct device *device_of(struct drill_server *server, const char *bearer)
 {
@@ -234,12 +235,12 @@ static struct device *enrol(struct drill_server *server, const struct godwit_che
          "enrolling");
     if (device)
         must(!device_record(&server->fleet, server->db, device, checkin, now_s(server)),
-             "a record");
+             "a journal");
     commit(server);
     return device;
 }
 
-static void tell_attack(const struct drill_server *server, struct godwit_instruction *out)
+static void play_attack(const struct drill_server *server, struct godwit_instruction *out)
 {
     const struct image *image = &server->attack->upload.image;
     out->flags = GODWIT_INSTRUCTION_INSTALL;
@@ -254,17 +255,19 @@ static void tell_attack(const struct drill_server *server, struct godwit_instruc
 static void compose(struct drill_server *server, struct device *device,
                     const struct godwit_checkin *checkin, struct godwit_checkin_reply *reply)
 {
-    struct answer answer;
+    struct device_reply device_reply;
     if (fleet_sequence_is_low(&server->fleet, unix_ms(server))) {
         begin(server);
         commit(server);
     }
-    must(answer_compose(&server->fleet, device, checkin, unix_ms(server), &answer), "an answer");
+    must(device_reply_compose(&server->fleet, device, checkin, unix_ms(server), &device_reply),
+         "a reply");
     bool is_done = checkin->outcome.rollout_id == UINT32_MAX;
-    if (server->attack && !is_done && !checkin->on_trial) tell_attack(server, &answer.instruction);
-    server->installs += (answer.instruction.flags & GODWIT_INSTRUCTION_INSTALL) != 0;
-    server->bridges += answer.reason == DECISION_BRIDGE;
-    must(!deploy_keys_sign(&server->keys, &answer, reply->instruction), "signing an answer");
+    if (server->attack && !is_done && !checkin->on_trial)
+        play_attack(server, &device_reply.instruction);
+    server->installs += (device_reply.instruction.flags & GODWIT_INSTRUCTION_INSTALL) != 0;
+    server->bridges += device_reply.reason == DECISION_BRIDGE;
+    must(!deploy_keys_sign(&server->keys, &device_reply, reply->instruction), "signing a reply");
 }
 
 int drill_server_checkin(struct drill_server *server, const char *bearer, const char *body,
@@ -280,7 +283,7 @@ int drill_server_checkin(struct drill_server *server, const char *bearer, const 
     if (device_take(&server->fleet, device, &checkin, now_s(server))) {
         begin(server);
         must(!device_record(&server->fleet, server->db, device, &checkin, now_s(server)),
-             "a record");
+             "a journal");
         commit(server);
     }
     compose(server, device, &checkin, &reply);

@@ -1,5 +1,5 @@
 /* The server of the rotation drill: the real fleet code, planner, instructions and deploy keys over
- * a real database in memory, without sockets: a question is a function call. Wall time is virtual.
+ * a real database in memory, without sockets: a request is a function call. Wall time is virtual.
  */
 #pragma once
 

@@ -21,15 +21,15 @@ TEXT_MAX, RAM_MAX, STACK_MAX = 20480, 6144, 2048
 # back end, whose stack is the port's own.
 PORT = []
 IMAGE = ["image_write", "image_finish"]
-STATES = ["godwit_state_boot", "state_idle", "godwit_state_ask", "godwit_state_fetch",
+STATES = ["godwit_state_boot", "state_idle", "godwit_state_checkin", "godwit_state_fetch",
           "godwit_state_verify", "godwit_state_switch", "godwit_state_trial",
-          "godwit_state_return", "state_report"]
+          "godwit_state_rollback", "state_report"]
 TARGETS = {
     "godwit_agent_step": STATES,
     "godwit_image_read_back": IMAGE,
     "godwit_state_fetch": IMAGE,
     "flush": IMAGE,
-    "judge_first_bytes": IMAGE,
+    "check_first_bytes": IMAGE,
     "parse": PORT,  # the parser is the end of the agent's chain
     "image_write": PORT,
     "image_finish": PORT,

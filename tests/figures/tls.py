@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """SCORECARD's D15: a real server, real devices, and between them every TLS peer that is not what it
 should be: wrong dates, names, CAs and protocols, each handshake record cut, torn and flipped, tiny
-fragments, stalls, garbage, ends without a farewell, and the change of the CA from first to last.
+fragments, stalls, garbage, ends without a close notify, and the change of the CA from first to last.
 
     tests/figures/tls.py                  all cases
     tests/figures/tls.py --case NAME      those whose name holds NAME, with each device's words
@@ -97,14 +97,14 @@ def before(direction, number, data):
     return rule
 
 
-def count_records(setting, port):
+def count_journals(setting, port):
     """How many records each way make a first check-in: [to the server, to the device]."""
     counts = [0, 0]
 
     def rule(_, direction, __, header, payload):
         counts[direction] += 1
         return [header + payload]
-    case = Case("count", "answered", front.by_record(port, rule), EVERY)
+    case = Case("count", "answered", front.by_journal(port, rule), EVERY)
     seen = []
     fault = run_case(setting, case, lambda: seen.append(list(counts)))
     if fault:
@@ -112,27 +112,27 @@ def count_records(setting, port):
     return seen[0]
 
 
-def record_cases(setting, name, port):
-    counts = count_records(setting, port)
+def journal_cases(setting, name, port):
+    counts = count_journals(setting, port)
     for direction, word in ((TO_SERVER, "to the server"), (TO_DEVICE, "to the device")):
         for number in range(counts[direction]):
             for how in ("cut", "fin", "torn", "flipped"):
                 yield Case(f"{name} record {number} {word} {how}", "refused",
-                           front.by_record(port, harm(direction, number, how)))
+                           front.by_journal(port, harm(direction, number, how)))
 
 
 def stream_cases(setting, tls12):
     yield Case("silence", "refused", front.raw(b"", "wait"), seconds=60)
     for name, port in (("TLS 1.3", None), ("TLS 1.2", tls12)):
-        by = functools.partial(front.by_record, port)
+        by = functools.partial(front.by_journal, port)
         yield Case(f"{name} stall behind the first record", "refused",
                    by(harm(TO_DEVICE, 1, "stall")), seconds=60)
         yield Case(f"{name} one byte a second", "refused", by(drip(TO_DEVICE, 1)), seconds=60)
         for direction, word in ((TO_SERVER, "to the server"), (TO_DEVICE, "to the device")):
             yield Case(f"{name} fragments of one byte {word}", "answered",
-                       front.by_record(port, split(direction)))
+                       front.by_journal(port, split(direction)))
             yield Case(f"{name} segments of one byte {word}", "answered",
-                       front.by_record(port, drip(direction)))
+                       front.by_journal(port, drip(direction)))
         for what, data in (("an empty handshake record", b"\x16\3\3\0\0" * 100),
                            ("warnings", b"\x15\3\3\0\2\1\x5a" * 1000),
                            ("ChangeCipherSpecs", b"\x14\3\3\0\1\1" * 1000),
@@ -144,11 +144,11 @@ def stream_cases(setting, tls12):
             yield Case(f"{name} {what} second", "refused", by(before(TO_DEVICE, 1, data)))
         # TLS 1.2 says that who is in a handshake ignores it.
         yield Case(f"{name} requests to renegotiate first", "answered",
-                   front.by_record(port, before(TO_DEVICE, 0, HELLO_REQUEST * 100)))
+                   front.by_journal(port, before(TO_DEVICE, 0, HELLO_REQUEST * 100)))
         yield Case(f"{name} requests to renegotiate second", "refused" if not port else "answered",
-                   front.by_record(port, before(TO_DEVICE, 1, HELLO_REQUEST * 100)))
-    yield Case("stall before the answer", "refused",
-               front.by_record(None, harm(TO_DEVICE, setting.answer, "stall")), seconds=80)
+                   front.by_journal(port, before(TO_DEVICE, 1, HELLO_REQUEST * 100)))
+    yield Case("stall before the reply", "refused",
+               front.by_journal(None, harm(TO_DEVICE, setting.answer, "stall")), seconds=80)
 
 
 def garbage_cases():
@@ -200,7 +200,7 @@ def renegotiation_case(setting):
                 if direction == TO_SERVER and header[0] == 22:
                     hellos.append(time.monotonic())
                 return [header + payload]
-            threading.Thread(target=front.by_record(number, watch), args=(one, sock, 0),
+            threading.Thread(target=front.by_journal(number, watch), args=(one, sock, 0),
                              daemon=True).start()
             line_with(b"POST /v1/checkin", server.stdout)
             asked = time.monotonic()
@@ -215,7 +215,7 @@ def renegotiation_case(setting):
     return Case("TLS 1.2 renegotiation asked for", "refused", spoil, 2, requests=0)
 
 
-# ---- the end of an answer ----
+# ---- the end of a reply ----
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
@@ -245,14 +245,14 @@ def end_cases(setting):
     for what, end, is_proper, make in rows:
         def write(tls, _, body, make=make, is_proper=is_proper):
             tls.sendall(make(body))
-            front.farewell(tls, is_proper)
-        yield Case(f"answer {what}, {'with' if is_proper else 'without'} a farewell", end,
+            front.close notify(tls, is_proper)
+        yield Case(f"answer {what}, {'with' if is_proper else 'without'} a close notify", end,
                    front.answers(setting.context, write), 2 if end == "refused" else EVERY)
 
     def write_bytes(tls, _, body):
         for byte in length(body) + body:
             tls.send(bytes([byte]))
-        front.farewell(tls, True)
+        front.close notify(tls, True)
     yield Case("answer in TLS records of one byte", "answered",
                front.answers(setting.context, write_bytes), EVERY)
 
@@ -291,7 +291,7 @@ class Setting:
         return process, flash, log
 
 
-BAD_WORDS = ("not installed", "flew back", "nothing in this flash", "trial")
+BAD_WORDS = ("not installed", "rolled back", "nothing in this flash", "trial")
 
 
 def judge(case, one, text, process):
@@ -306,10 +306,10 @@ def judge(case, one, text, process):
         return f"a peer that must be refused saw {one.requests} requests"
     if len(set(one.records)) > 1:
         return "something was kept of a refused peer"
-    unanswered = text.find("no answer") >= 0
+    unanswered = text.find("no reply") >= 0
     if case.end == "answered":
-        return "an answer was refused" if unanswered else None
-    if not unanswered or text.find("no answer") > text.find("enrolled"):
+        return "a reply was refused" if unanswered else None
+    if not unanswered or text.find("no reply") > text.find("enrolled"):
         return "it was not refused"
     return None if one.connections > case.spoiled else "it was not asked again"
 
@@ -342,15 +342,15 @@ def run_case(setting, case, then=None):
 # ---- all of them ----
 
 def all_cases(setting, certs):
-    counted = count_records(setting, None)
+    counted = count_journals(setting, None)
     setting.answer = counted[TO_DEVICE] - 1
     yield from stream_cases(setting, setting.tls12.port)
     yield renegotiation_case(setting)
     yield from certificate_cases(certs)
     yield from end_cases(setting)
     yield from garbage_cases()
-    yield from record_cases(setting, "TLS 1.3", None)
-    yield from record_cases(setting, "TLS 1.2", setting.tls12.port)
+    yield from journal_cases(setting, "TLS 1.3", None)
+    yield from journal_cases(setting, "TLS 1.2", setting.tls12.port)
 
 
 class Tally:

@@ -14,7 +14,7 @@ NAMES = []
 
 
 def step(name):
-    """A case of the story: a method that asserts."""
+    """A case of the scenario: a method that asserts."""
     def mark(method):
         NAMES.append(name)
         method.step = name
@@ -47,21 +47,21 @@ class Story:
         """One answer a connection, so that sessions are resumed."""
         tls = one.terminate(sock, self.context)
         if tls:
-            head, body = front.ask_server(one, tls)
+            head, body = front.call_server(one, tls)
             tls.sendall(head + b"\r\n\r\n" + body)
-            front.farewell(tls, True)
+            front.close notify(tls, True)
 
     def spoil_planting(self, one, sock, _):
         """The real chain and the real answers, with a CA of the thief's own put into them."""
         tls = one.terminate(sock, self.plant_context)
         if tls:
-            _, body = front.ask_server(one, tls)
+            _, body = front.call_server(one, tls)
             reply = json.loads(body)
             reply["next_ca"] = self.planted_digest().hex()
             body = json.dumps(reply).encode()
             tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            front.farewell(tls, True)
+            front.close notify(tls, True)
 
     def planted_digest(self):
         return tls_certs.spki_digest(self.planted.cert)
@@ -85,7 +85,7 @@ class Story:
 
     def knows(self, role, digest):
         with open(self.world.folder / f"{self.mac(role)}.bin", "rb") as file:
-            file.seek(front.RECORD_AT)
+            file.seek(front.JOURNAL_AT)
             return digest in file.read(front.RECORD_SIZE)
 
     def restart(self):
@@ -119,7 +119,7 @@ class Story:
         self.tickets.server_port = self.port
         return handshakes, requests
 
-    # ---- the story
+    # ---- the scenario
 
     @step("CA change: devices join")
     def joining(self):
@@ -132,7 +132,7 @@ class Story:
             self.stop(role)
         self.first_ca = self.digest("ca.pem")
 
-    @step("CA change: a CA planted in an answer is not taken")
+    @step("CA change: a CA planted in a reply is not taken")
     def planting(self):
         assert self.planter.requests > 1
         assert not self.knows("planted", self.planted_digest())

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 
-RECORD_AT, RECORD_SIZE = 0x10000, 0x2000  # the partition "godwit" of an emulated flash
+JOURNAL_AT, RECORD_SIZE = 0x10000, 0x2000  # the partition "godwit" of an emulated flash
 TO_SERVER, TO_DEVICE = 0, 1
 
 
@@ -113,7 +113,7 @@ class Front:
     def look(self):
         if self.flash and self.flash.exists():
             with open(self.flash, "rb") as file:
-                file.seek(RECORD_AT)
+                file.seek(JOURNAL_AT)
                 self.records.append(hashlib.sha256(file.read(RECORD_SIZE)).digest())
 
     def serve(self, sock, index):
@@ -160,8 +160,8 @@ def shows(context):
     return spoil
 
 
-def ask_server(front, tls):
-    """One whole request to the real server: (head, body) of its answer."""
+def call_server(front, tls):
+    """One whole request to the real server: (head, body) of its reply."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += tls.recv(65536)
@@ -182,8 +182,8 @@ def ask_server(front, tls):
     return answer.split(b"\r\n\r\n", 1)
 
 
-def farewell(tls, properly):
-    """close_notify, or a bare FIN. The device's own farewell is not waited for long."""
+def close notify(tls, properly):
+    """close_notify, or a bare FIN. The device's own close notify is not waited for long."""
     if properly:
         tls.settimeout(2)
         try:
@@ -198,7 +198,7 @@ def answers(context, write):
     def spoil(front, sock, _):
         tls = front.terminate(sock, context)
         if tls:
-            write(tls, *ask_server(front, tls))
+            write(tls, *call_server(front, tls))
     return spoil
 
 
@@ -232,7 +232,7 @@ class Cut(Exception):
         self.how, self.data = how, data
 
 
-def by_record(port, rule):
+def by_journal(port, rule):
     """Hands on record by record; rule(front, direction, number, header, payload) gives the bytes
     to send in its place, or raises Cut. port: of the server to use, None: the front's own."""
     def spoil(front, sock, _):

@@ -176,7 +176,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void answer_held(unsigned which)
+static void reply_held(unsigned which)
 {
     if (!held_count) return;
     which %= held_count;
@@ -240,7 +240,7 @@ static void play(struct input *input)
         work_pool_step(pool);
         break;
     case 6:
-        answer_held(byte >> 4);
+        reply_held(byte >> 4);
         break;
     case 7:
         wire_wake();
@@ -276,7 +276,7 @@ static void leave(void)
         FUZZ_CHECK(i < 1000); /* something waits for ever */
         wire_end_all();
         while (held_count)
-            answer_held(0);
+            reply_held(0);
         while (work_pool_step(pool)) {
         }
         wire_wake();

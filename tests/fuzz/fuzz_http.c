@@ -1,7 +1,8 @@
 /* http/proto: any bytes as a row of requests on one connection, read once whole and once in pieces;
- * both readings must tell the same story: the same requests, headers and body bytes, then a refusal
- * by both or by none. Where they differ, two machines in a row could be made to see different
- * requests. The last two bytes of the input choose the limits and the sizes of the pieces. */
+ * both readings must tell the same scenario: the same requests, headers and body bytes, then a
+ * refusal by both or by none. Where they differ, two machines in a row could be made to see
+ * different requests. The last two bytes of the input choose the limits and the sizes of the
+ * pieces. */
 #include "fuzz.h"
 #include "http/proto.h"
 #include "rt/arena.h"
@@ -12,37 +13,37 @@
 #define ARENA_MAX 65536
 
 /* What was told so far, as one number; and whether a head was told for the bytes that come. */
-struct story {
+struct scenario {
     uint64_t hash;
     uint32_t requests, body_bytes;
     bool has_head;
 };
 
-static void note(struct story *story, const void *data, size_t size)
+static void note(struct scenario *scenario, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
     for (size_t i = 0; i < size; i++)
-        story->hash = (story->hash ^ bytes[i]) * 0x100000001B3;
+        scenario->hash = (scenario->hash ^ bytes[i]) * 0x100000001B3;
 }
 
 static int on_head(void *ctx, const struct proto_head *head)
 {
-    struct story *story = ctx;
-    FUZZ_CHECK(!story->has_head);
+    struct scenario *scenario = ctx;
+    FUZZ_CHECK(!scenario->has_head);
     FUZZ_CHECK(head->target[0] == '/' || head->target[0] == '?');
-    story->has_head = true;
-    note(story, &head->method, sizeof head->method);
-    note(story, head->target, strlen(head->target) + 1);
-    note(story, &head->body_size, sizeof head->body_size);
-    note(story, &head->keep_alive, sizeof head->keep_alive);
-    note(story, &head->expect_continue, sizeof head->expect_continue);
+    scenario->has_head = true;
+    note(scenario, &head->method, sizeof head->method);
+    note(scenario, head->target, strlen(head->target) + 1);
+    note(scenario, &head->body_size, sizeof head->body_size);
+    note(scenario, &head->keep_alive, sizeof head->keep_alive);
+    note(scenario, &head->expect_continue, sizeof head->expect_continue);
     unsigned hosts = 0;
     for (size_t i = 0; i < head->headers_count; i++) {
         FUZZ_CHECK(!strpbrk(head->headers[i].name, "\r\n :"));
         FUZZ_CHECK(!strpbrk(head->headers[i].value, "\r\n"));
         hosts += strcasecmp(head->headers[i].name, "host") == 0;
-        note(story, head->headers[i].name, strlen(head->headers[i].name) + 1);
-        note(story, head->headers[i].value, strlen(head->headers[i].value) + 1);
+        note(scenario, head->headers[i].name, strlen(head->headers[i].name) + 1);
+        note(scenario, head->headers[i].value, strlen(head->headers[i].value) + 1);
     }
     FUZZ_CHECK(hosts == 1 || (head->http_1_0 && hosts == 0));
     return 0;
@@ -50,31 +51,31 @@ static int on_head(void *ctx, const struct proto_head *head)
 
 static int on_body(void *ctx, const uint8_t *data, size_t size)
 {
-    struct story *story = ctx;
-    FUZZ_CHECK(story->has_head);
-    note(story, data, size);
-    story->body_bytes += (uint32_t)size;
+    struct scenario *scenario = ctx;
+    FUZZ_CHECK(scenario->has_head);
+    note(scenario, data, size);
+    scenario->body_bytes += (uint32_t)size;
     return 0;
 }
 
-static void end_request(struct proto *proto, struct story *story, struct arena *arena)
+static void end_request(struct proto *proto, struct scenario *scenario, struct arena *arena)
 {
-    story->requests++;
-    story->has_head = false;
+    scenario->requests++;
+    scenario->has_head = false;
     arena_deinit(arena);
     arena_init(arena, ARENA_MAX);
     proto_next(proto, arena);
 }
 
-static enum proto_state read_all(struct proto *proto, struct story *story, const uint8_t *data,
-                                 size_t size, bool is_tight, uint32_t pieces)
+static enum proto_state read_all(struct proto *proto, struct scenario *scenario,
+                                 const uint8_t *data, size_t size, bool is_tight, uint32_t pieces)
 {
     static const struct proto_events events = {on_head, on_body};
     static const struct proto_limits wide = {4096, 16384, 64}, tight = {32, 96, 3};
     struct arena arena;
     arena_init(&arena, ARENA_MAX);
-    *story = (struct story){.hash = 0xCBF29CE484222325};
-    proto_init(proto, is_tight ? &tight : &wide, &events, story);
+    *scenario = (struct scenario){.hash = 0xCBF29CE484222325};
+    proto_init(proto, is_tight ? &tight : &wide, &events, scenario);
     proto_next(proto, &arena);
     enum proto_state state = PROTO_MORE;
     while (size > 0 && state != PROTO_REFUSED) {
@@ -88,7 +89,7 @@ static enum proto_state read_all(struct proto *proto, struct story *story, const
         FUZZ_CHECK(used <= piece && (used == piece || state != PROTO_MORE));
         data += used;
         size -= used;
-        if (state == PROTO_DONE) end_request(proto, story, &arena);
+        if (state == PROTO_DONE) end_request(proto, scenario, &arena);
     }
     arena_deinit(&arena);
     return state;
@@ -97,16 +98,16 @@ static enum proto_state read_all(struct proto *proto, struct story *story, const
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct proto whole, pieces;
-    struct story story, story_again;
+    struct scenario scenario, scenario_again;
     if (size < CONTROL_SIZE) return 0;
     size -= CONTROL_SIZE;
     bool is_tight = data[size] & 1;
-    enum proto_state state = read_all(&whole, &story, data, size, is_tight, 0);
+    enum proto_state state = read_all(&whole, &scenario, data, size, is_tight, 0);
     enum proto_state again =
-        read_all(&pieces, &story_again, data, size, is_tight, data[size + 1] + 1u);
-    FUZZ_CHECK(story.requests == story_again.requests);
-    FUZZ_CHECK(story.body_bytes == story_again.body_bytes);
-    FUZZ_CHECK(story.hash == story_again.hash);
+        read_all(&pieces, &scenario_again, data, size, is_tight, data[size + 1] + 1u);
+    FUZZ_CHECK(scenario.requests == scenario_again.requests);
+    FUZZ_CHECK(scenario.body_bytes == scenario_again.body_bytes);
+    FUZZ_CHECK(scenario.hash == scenario_again.hash);
     FUZZ_CHECK((state == PROTO_REFUSED) == (again == PROTO_REFUSED));
     if (state != PROTO_REFUSED) return 0;
     /* The name of the refusal may differ where a limit and a fault meet in one piece. */

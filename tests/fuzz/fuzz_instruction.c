@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t again[GODWIT_INSTRUCTION_BODY_SIZE];
         godwit_instruction_encode(&instruction, again);
         FUZZ_CHECK(memcmp(again, data, sizeof again) == 0);
-        FUZZ_CHECK(!(instruction.flags & GODWIT_INSTRUCTION_STAY) !=
+        FUZZ_CHECK(!(instruction.flags & GODWIT_INSTRUCTION_NO_UPDATE) !=
                    !(instruction.flags & GODWIT_INSTRUCTION_INSTALL));
     }
     uint32_t key_index;

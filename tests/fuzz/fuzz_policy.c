@@ -3,15 +3,15 @@
 #include "formats/policy.h"
 #include "fuzz.h"
 
-static void take(const uint8_t data[static GODWIT_POLICY_BYTES], bool is_seed)
+static void take(const uint8_t data[static GODWIT_POLICY_BYTES], bool is_initial)
 {
     struct godwit_policy policy;
     uint8_t again[GODWIT_POLICY_BYTES];
-    if (godwit_policy_decode(data, is_seed, &policy)) return;
+    if (godwit_policy_decode(data, is_initial, &policy)) return;
     godwit_policy_encode(&policy, again);
     FUZZ_CHECK(memcmp(again, data, sizeof again) == 0);
     if (policy.flags & GODWIT_POLICY_OPEN) {
-        FUZZ_CHECK(is_seed && policy.threshold == 0 && policy.image_keys_count == 0);
+        FUZZ_CHECK(is_initial && policy.threshold == 0 && policy.image_keys_count == 0);
         return;
     }
     FUZZ_CHECK(policy.threshold >= 1 && policy.threshold <= policy.image_keys_count);

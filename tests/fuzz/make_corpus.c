@@ -63,7 +63,7 @@ static void checkin(void)
         .slot_size = 0x1A9000,
         .reset = GODWIT_RESET_PANIC,
         .has_token = true,
-        .outcome = {2, 7, GODWIT_STAGE_FLOWN_BACK, 91, {1}, "reset cause panic"},
+        .outcome = {2, 7, GODWIT_STAGE_ROLLED_BACK, 91, {1}, "reset cause panic"},
     };
     char text[GODWIT_CHECKIN_REQUEST_MAX];
     size_t size;
@@ -83,7 +83,7 @@ static struct godwit_policy sample_policy(void)
                                    .deploy_keys_count = 1,
                                    .hardware_mask = 1,
                                    .counter = 5,
-                                   .floor = 3,
+                                   .rollback_floor = 3,
                                    .flags = GODWIT_POLICY_REQUIRE_INSTRUCTION};
     must(godwit_product_id("default", "thermostat", policy.product_id), "product id");
     memset(policy.image_keys[0], 1, 32);
@@ -107,10 +107,10 @@ static void policy_and_instruction(void)
                                              .chip_id = 5};
     godwit_instruction_encode(&instruction, order);
     put("instruction", "install", "", 0, order, sizeof order);
-    instruction.flags = GODWIT_INSTRUCTION_STAY;
+    instruction.flags = GODWIT_INSTRUCTION_NO_UPDATE;
     godwit_instruction_encode(&instruction, order);
     memset(order + GODWIT_INSTRUCTION_BODY_SIZE, 0x5A, 64);
-    put("instruction", "stay-signed", "", 0, order, sizeof order);
+    put("instruction", "no-update-signed", "", 0, order, sizeof order);
 }
 
 static void ptable(void)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "story.h"
+#include "scenario.h"
 #include "trial.h"
 
 /* A prime, so that every choice has its turn. */
@@ -17,15 +17,15 @@ static void a_sample_keeps_the_new_image(void **state)
     struct exhaust e = {0};
     uint32_t failed = 0;
     (void)state;
-    story_open();
+    scenario_open();
     while (failed < 5 && exhaust_next(&e)) {
-        if (trial_tell(&e, EVERY)) continue;
+        if (trial_play(&e, EVERY)) continue;
         failed++;
         for (uint32_t i = 0; i < e.used; i++)
             fprintf(stderr, "%s%u", i ? "." : "figure_trial --replay ", e.picked[i]);
         fprintf(stderr, "\n");
     }
-    story_close();
+    scenario_close();
     print_message("%u cases\n", trial.cases);
     assert_true(trial.cases > 500);
     assert_int_equal(failed, 0);

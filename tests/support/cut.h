@@ -1,4 +1,5 @@
-/* One life of a device with power cut at one flash operation: told by the story, judged at its end.
+/* One life of a device with power cut at one flash operation: told by the scenario, judged at its
+ * end.
  */
 #pragma once
 
@@ -6,21 +7,22 @@
 
 #define CUT_BOOTS_MAX 10 /* from the last cut on */
 
-/* A story: the device joins, is offered a file, and either confirms it or flies back. Where there
- * is an earlier file it has updated to that one before, uncut, and so starts from the other slot.
+/* A scenario: the device joins, is offered a file, and either confirms it or rolls back. Where
+ * there is an earlier file it has updated to that one before, uncut, and so starts from the other
+ * slot.
  */
-struct cut_story {
+struct cut_scenario {
     const char *name;
     struct board_layout layout;
     const struct key *key; /* signs all files */
     struct firmware first, earlier, offered;
-    bool flies_back; /* the offered file does not live through its trial */
+    bool rolls_back; /* the offered file does not live through its trial */
 };
 
 struct cut_case {
     uint32_t write_size;
     uint32_t cut_at; /* 0: not cut */
-    enum saw_kind kind;
+    enum power_cut_kind kind;
     uint32_t again_after; /* a second cut so many operations behind the first; 0: none */
     uint64_t seed;
     enum godwit_reset cause; /* of the boot when power returns */
@@ -34,6 +36,6 @@ enum cut_end {
     CUT_ENDS
 };
 
-/* operations_out: flash operations of the story; the earlier update's do not count. */
-enum cut_end cut_run(const struct cut_story *story, const struct cut_case *c,
+/* operations_out: flash operations of the scenario; the earlier update's do not count. */
+enum cut_end cut_run(const struct cut_scenario *scenario, const struct cut_case *c,
                      uint32_t *operations_out);

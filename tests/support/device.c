@@ -8,7 +8,7 @@
 
 /* Where board_provision puts them. */
 #define OTADATA_OFFSET 0xE000u
-#define RECORD_OFFSET 0x10000u
+#define JOURNAL_OFFSET 0x10000u
 #define RECORD_SIZE 0x2000u
 #define WRITE_SIZE_PLAIN 4u
 
@@ -57,8 +57,8 @@ static struct bootloader device_bootloader(void)
 
 static void encrypt(struct device *device)
 {
-    flash_cipher_init(&device->bare_cipher, &device->chip, RECORD_OFFSET, RECORD_SIZE);
-    flash_cipher_init(&device->cipher, &device->flash, RECORD_OFFSET, RECORD_SIZE);
+    flash_cipher_init(&device->bare_cipher, &device->chip, JOURNAL_OFFSET, RECORD_SIZE);
+    flash_cipher_init(&device->cipher, &device->flash, JOURNAL_OFFSET, RECORD_SIZE);
     device->bare = flash_cipher_port(&device->bare_cipher);
     device->flash = flash_cipher_port(&device->cipher);
 }
@@ -79,8 +79,8 @@ void device_open(struct device *device, const struct device_options *options)
     *device = (struct device){0};
     must(!flash_ram_init(&device->ram, flash_size, options->write_size, NULL), "memory");
     device->chip = device->bare = flash_ram_port(&device->ram);
-    saw_init(&device->saw, &device->chip);
-    device->flash = saw_port(&device->saw);
+    power_cut_init(&device->power_cut, &device->chip);
+    device->flash = power_cut_port(&device->power_cut);
     if (options->write_size > WRITE_SIZE_PLAIN) encrypt(device);
     must(!board_provision(&device->bare, bootloader.chip, &options->layout, options->first.data,
                           options->first.size),
@@ -93,7 +93,7 @@ void device_open(struct device *device, const struct device_options *options)
                                         .net = link_port(&device->link),
                                         .bootloader = bootloader,
                                         .mac = {0x7C, 0xDF, 0xA1, 0, 0, 1},
-                                        .seed_policy = peer_seed(&device->peer),
+                                        .initial_policy = peer_seed(&device->peer),
                                         .claim_token = peer_claim_token(),
                                         .random_seed = 1};
     board_init(&device->board, &board);
@@ -116,15 +116,15 @@ void device_deinit(struct device *device)
 
 void device_power_on(struct device *device, enum godwit_reset cause)
 {
-    saw_power_on(&device->saw);
+    power_cut_power_on(&device->power_cut);
     board_power_on(&device->board, cause);
 }
 
 bool device_step(struct device *device)
 {
     uint64_t next_ms = board_step(&device->board, device->now_ms);
-    if (device->saw.is_off) board_power_off(&device->board);
-    if (device->saw.is_off || next_ms == UINT64_MAX) return false;
+    if (device->power_cut.is_off) board_power_off(&device->board);
+    if (device->power_cut.is_off || next_ms == UINT64_MAX) return false;
     if (next_ms > device->now_ms) device->now_ms = next_ms;
     return true;
 }
@@ -151,10 +151,10 @@ bool device_would_boot(const struct device *device, struct godwit_partition *par
     struct boot boot;
     must(!flash_ram_clone(&device->ram, &copy), "memory");
     struct godwit_flash inner = flash_ram_port(&copy);
-    struct saw saw = device->saw; /* what wavers goes on doing so */
-    saw.inner = inner;
-    saw_power_on(&saw);
-    struct godwit_flash flash = saw_port(&saw);
+    struct power_cut power_cut = device->power_cut; /* what wavers goes on doing so */
+    power_cut.inner = inner;
+    power_cut_power_on(&power_cut);
+    struct godwit_flash flash = power_cut_port(&power_cut);
     struct flash_cipher cipher = device->cipher;
     if (cipher.inner.ctx) {
         cipher.inner = flash;

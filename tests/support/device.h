@@ -1,5 +1,6 @@
-/* One emulated ESP32-C3 on a make-believe server, with a saw at its flash and a loss on its link:
- * what power-cut tests and figures share. Virtual time; aborts where a test could only give up. */
+/* One emulated ESP32-C3 on a make-believe server, with a power-cut injector at its flash and a loss
+ * on its link: what power-cut tests and figures share. Virtual time; aborts where a test could only
+ * give up. */
 #pragma once
 
 #include "board/board.h"
@@ -22,9 +23,10 @@ struct firmware firmware_make_ruled(const char *version, struct behaviour behavi
 
 struct device {
     struct flash_ram ram;
-    struct godwit_flash chip, bare, flash; /* as it lies there; as read past the saw, and through */
+    struct godwit_flash chip, bare,
+        flash; /* as it lies there; as read past the power-cut injector, and through */
     struct flash_cipher bare_cipher, cipher; /* with write units over 4 */
-    struct saw saw;
+    struct power_cut power_cut;
     struct peer peer;
     struct link link;
     struct board board;
@@ -47,8 +49,8 @@ void device_init(struct device *device, const struct board_layout *layout,
 void device_deinit(struct device *device);
 void device_power_on(struct device *device, enum godwit_reset cause);
 
-/* One step of the board, and time moves on. False when nothing more will happen: the saw has cut
- * (power is off then), or the chip resets for ever. */
+/* One step of the board, and time moves on. False when nothing more will happen: the power-cut
+ * injector has cut (power is off then), or the chip resets for ever. */
 bool device_step(struct device *device);
 /* Whether the bytes of `file` stand at the start of the partition that runs. */
 bool device_runs(const struct device *device, const struct firmware *file);

@@ -54,14 +54,14 @@ static godwit_err nth_start(void *ctx, const struct godwit_request *request)
 }
 
 static godwit_err nth_body(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                           struct godwit_answer *answer)
+                           struct godwit_reply *reply)
 {
     struct nth *nth = ctx;
     *size_out = 0;
     if (strikes(nth, NTH_BODY)) return GODWIT_ERR_NET;
     bool was_counting = nth->is_counting;
     nth->is_counting = false;
-    godwit_err err = nth->net.read(nth->net.ctx, data, size_max, size_out, answer);
+    godwit_err err = nth->net.read(nth->net.ctx, data, size_max, size_out, reply);
     nth->is_counting = was_counting;
     return err;
 }

@@ -11,7 +11,7 @@ enum nth_sort {
     NTH_WRITE,
     NTH_ERASE,
     NTH_START, /* network: a request can not begin */
-    NTH_BODY,  /* network: the answer breaks off */
+    NTH_BODY,  /* network: the reply breaks off */
     NTH_HASH,  /* crypto: IO */
     NTH_VERIFY,
     NTH_RANDOM,

@@ -42,7 +42,7 @@ static const struct recipe RECIPES[] = {
     {FILE_SILENT, "4.2.0", SMALL, {BEHAVIOUR_NO_NETWORK, 0}, BY(P256), 0, {0}},
     {FILE_CRASHING, "4.3.0", SMALL, {BEHAVIOUR_CRASH_AFTER_CONFIRM, 60}, BY(P256), 0, {0}},
     {FILE_UNSIGNED, "6.6.1", SMALL, {BEHAVIOUR_HEALTHY, 0}, 0, 0, {0}},
-    {FILE_STRANGE, "6.6.2", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(STRANGER), 0, {0}},
+    {FILE_UNKNOWN, "6.6.2", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(UNKNOWN), 0, {0}},
     {FILE_FLIPPED, "6.6.3", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 0, {0}},
     {FILE_BENT, "6.6.5", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 0, {0}},
     {FILE_OLD_KEY, "6.6.6", SMALL, {BEHAVIOUR_HEALTHY, 0}, BY(P256), 3, {KEY_P256, KEY_P384}},
@@ -65,7 +65,7 @@ static bool put_policy(struct firmware *file, const struct recipe *recipe)
                                    .image_keys_count = 2,
                                    .deploy_keys_count = 1,
                                    .counter = recipe->counter,
-                                   .floor = recipe->counter - 1};
+                                   .rollback_floor = recipe->counter - 1};
     struct godwit_public_key public;
     uint8_t bytes[GODWIT_POLICY_BYTES];
     enum godwit_reason reason;

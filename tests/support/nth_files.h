@@ -1,10 +1,10 @@
-/* The keys and files of the stories in nth_story.h: good releases in every scheme, bad ones, and
- * forgeries that no device may ever run. Made once for the process. */
+/* The keys and files of the scenarios in nth_scenario.h: good releases in every scheme, bad ones,
+ * and forgeries that no device may ever run. Made once for the process. */
 #pragma once
 
 #include "device.h"
 
-enum key_id { KEY_P256, KEY_RSA, KEY_P384, KEY_STRANGER, KEY_DEPLOY, KEYS_COUNT };
+enum key_id { KEY_P256, KEY_RSA, KEY_P384, KEY_UNKNOWN, KEY_DEPLOY, KEYS_COUNT };
 
 enum file_id {
     FILE_NONE,
@@ -21,7 +21,7 @@ enum file_id {
     FILE_SILENT,
     FILE_CRASHING,
     FILE_UNSIGNED, /* from here on nothing may ever run */
-    FILE_STRANGE,
+    FILE_UNKNOWN,
     FILE_FLIPPED,
     FILE_TWICE,
     FILE_BENT,    /* the signature itself is changed */

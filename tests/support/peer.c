@@ -47,7 +47,7 @@ void peer_init(struct peer *peer, const struct key *image_key)
 struct godwit_policy peer_policy(const struct peer *peer)
 {
     struct godwit_policy policy;
-    must(!godwit_policy_decode(peer->seed, true, &policy), "reading the seed policy");
+    must(!godwit_policy_decode(peer->seed, true, &policy), "reading the initial policy");
     return policy;
 }
 
@@ -113,13 +113,13 @@ static bool wants_install(const struct peer *peer, const struct godwit_checkin *
 {
     if (!peer->file || peer->is_confirmed) return false;
     if (peer->gave_up && !peer->offers_always) return false;
-    return !peer->withdraws || memcmp(checkin->idle_file_sha256, peer->file_sha256, 32) != 0;
+    return !peer->withdraws || memcmp(checkin->staged_file_sha256, peer->file_sha256, 32) != 0;
 }
 
 static void write_instruction(struct peer *peer, const struct godwit_checkin *checkin,
                               uint8_t out[static GODWIT_INSTRUCTION_SIZE])
 {
-    struct godwit_instruction instruction = {.flags = GODWIT_INSTRUCTION_STAY,
+    struct godwit_instruction instruction = {.flags = GODWIT_INSTRUCTION_NO_UPDATE,
                                              .sequence = ++peer->sequence,
                                              .server_time_ms = peer->sequence,
                                              .valid_s = 3600};
@@ -164,7 +164,7 @@ static bool enroll(struct peer *peer, const struct godwit_checkin *checkin)
     return !memcmp(peer->token, checkin->token, 32);
 }
 
-static int answer_checkin(struct peer *peer, const struct godwit_request *request)
+static int reply_checkin(struct peer *peer, const struct godwit_request *request)
 {
     struct godwit_checkin checkin;
     struct godwit_checkin_reply reply = {.interval_s = INTERVAL_S};
@@ -195,7 +195,7 @@ static int answer_checkin(struct peer *peer, const struct godwit_request *reques
 
 /* ---- image ---- */
 
-static int answer_image(struct peer *peer, const struct godwit_request *request)
+static int reply_image(struct peer *peer, const struct godwit_request *request)
 {
     char hex[65];
     peer->image_requests++;
@@ -211,21 +211,20 @@ static int answer_image(struct peer *peer, const struct godwit_request *request)
     if (request->range_from >= peer->file_size) return 416;
     peer->body += request->range_from;
     peer->body_size -= request->range_from;
-    peer->answer.range_from = request->range_from;
-    peer->answer.range_total = (uint32_t)peer->file_size;
+    peer->response.range_from = request->range_from;
+    peer->response.range_total = (uint32_t)peer->file_size;
     return 206;
 }
 
 /* ---- the net port ---- */
 
-static int answer(struct peer *peer, const struct godwit_request *request)
+static int response(struct peer *peer, const struct godwit_request *request)
 {
     bool is_image = request->base || !strncmp(request->path, IMAGE_PATH, strlen(IMAGE_PATH));
     if (peer->status) return peer->status;
     if (is_image && peer->image_status) return peer->image_status;
-    if (is_image) return answer_image(peer, request);
-    if (!strcmp(request->path, "/v1/checkin") && request->body)
-        return answer_checkin(peer, request);
+    if (is_image) return reply_image(peer, request);
+    if (!strcmp(request->path, "/v1/checkin") && request->body) return reply_checkin(peer, request);
     return 404;
 }
 
@@ -235,28 +234,28 @@ static godwit_err peer_start(void *ctx, const struct godwit_request *request)
     assert(!peer->is_open); /* one request at a time */
     if (peer->is_silent) return GODWIT_ERR_NET;
     peer->is_open = true;
-    peer->is_waiting = true;
-    peer->answer = (struct godwit_answer){0};
+    peer->is_queued_device = true;
+    peer->response = (struct godwit_reply){0};
     peer->body = NULL;
     peer->body_size = peer->body_at = 0;
-    peer->answer.status = answer(peer, request);
-    if (peer->answer.status != 200 && peer->answer.status != 206) peer->body_size = 0;
-    peer->answer.content_length = (uint32_t)peer->body_size;
-    peer->answer.by_next_ca = peer->by_next_ca;
+    peer->response.status = response(peer, request);
+    if (peer->response.status != 200 && peer->response.status != 206) peer->body_size = 0;
+    peer->response.content_length = (uint32_t)peer->body_size;
+    peer->response.by_next_ca = peer->by_next_ca;
     return GODWIT_OK;
 }
 
 static godwit_err peer_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                            struct godwit_answer *answer_out)
+                            struct godwit_reply *reply_out)
 {
     struct peer *peer = ctx;
     *size_out = 0;
     if (!peer->is_open) return GODWIT_ERR_NET;
-    if (peer->is_waiting) { /* as on a real network, nothing is there at first */
-        peer->is_waiting = false;
+    if (peer->is_queued_device) { /* as on a real network, nothing is there at first */
+        peer->is_queued_device = false;
         return GODWIT_OK;
     }
-    *answer_out = peer->answer;
+    *reply_out = peer->response;
     size_t left = peer->body_size - peer->body_at;
     if (!left) return GODWIT_ERR_END;
     *size_out = left < size_max ? left : size_max;

@@ -1,7 +1,7 @@
 /* A server inside the test's own process: real codecs, a real deploy key, real signatures, and a
  * struct godwit_net instead of sockets. One device talks to it at a time.
  *
- *     peer_init → peer_seed (into board_options.seed_policy) → peer_offer → run the board
+ *     peer_init → peer_seed (into board_options.initial_policy) → peer_offer → run the board
  *
  * It offers the file until a check-in says that it runs confirmed; after a failure it offers no
  * more: what power did to a trial is no failure, and the device does not report it as one. */
@@ -52,21 +52,22 @@ struct peer {
     uint64_t sequence;
     uint32_t outcome_id;
     uint8_t token[32];
-    bool is_enrolled, is_open, is_waiting;
-    struct godwit_answer answer;
-    const uint8_t *body; /* of the open answer */
+    bool is_enrolled, is_open, is_queued_device;
+    struct godwit_reply response;
+    const uint8_t *body; /* of the open reply */
     size_t body_size, body_at;
     char reply[GODWIT_CHECKIN_REPLY_MAX];
 };
 
-/* A new deploy key and a seed policy for PEER_PRODUCT that trusts `image_key` (NULL: open product).
- * Aborts when a key can not be made: this is test code. */
+/* A new deploy key and an initial policy for PEER_PRODUCT that trusts `image_key` (NULL: open
+ * product). Aborts when a key can not be made: this is test code. */
 void peer_init(struct peer *peer, const struct key *image_key);
 void peer_deinit(struct peer *peer);
-/* What the seed policy says, and another one in its place (P1s of images are made from it too). */
+/* What the initial policy says, and another one in its place (P1s of images are made from it too).
+ */
 struct godwit_policy peer_policy(const struct peer *peer);
 void peer_set_seed(struct peer *peer, const struct godwit_policy *policy);
-/* The 328 bytes for board_options.seed_policy; live as long as the peer. */
+/* The 328 bytes for board_options.initial_policy; live as long as the peer. */
 const uint8_t *peer_seed(const struct peer *peer);
 /* For board_options.claim_token; static. */
 const char *peer_claim_token(void);

@@ -4,7 +4,7 @@
  *
  *   cycles   up to eight losses the new image stays and is fetched once; the ninth ends it: flown
  *            back, cause named, and the same file is refused from then on
- *   confirm  once the record says confirmed, the image runs VALID after at most one more reboot,
+ *   confirm  once the journal says confirmed, the image runs VALID after at most one more reboot,
  * with a server that does not answer; when it answers again it hears of it
  *
  * The choices: start . bootloader . write unit . 0 . losses . moment . causes
@@ -22,5 +22,6 @@ struct trial {
 };
 extern struct trial trial;
 
-/* One case, or every so manieth; false where it did not end as it should. In front: story_open. */
-bool trial_tell(struct exhaust *e, uint32_t every);
+/* One case, or every so manieth; false where it did not end as it should. In front: scenario_open.
+ */
+bool trial_play(struct exhaust *e, uint32_t every);

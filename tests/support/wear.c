@@ -6,7 +6,7 @@
 
 #define DAY_S (24u * 3600)
 #define SLOTS_FROM 0x20000u
-#define RECORD_FROM 0x10000u
+#define JOURNAL_FROM 0x10000u
 
 enum way {
     CRASHES,
@@ -22,7 +22,7 @@ enum way {
 bool device_is_downloading(const struct device *device)
 {
     struct godwit_agent_status status = device_status(device);
-    return status.state == GODWIT_FETCH && status.progress >= 2 * GODWIT_SECTOR_SIZE;
+    return status.state == GODWIT_STATE_FETCH && status.progress >= 2 * GODWIT_SECTOR_SIZE;
 }
 
 static bool has_failed(const struct device *device)
@@ -92,7 +92,7 @@ static void weigh(struct wear *wear)
     for (uint32_t i = 0; i < WEAR_SECTORS; i++) {
         uint32_t offset = i * FLASH_ERASE_SIZE, erases = wear->erases[i] - wear->before[i];
         if (offset >= SLOTS_FROM) raise_max(&wear->slot_max, erases);
-        if (offset < RECORD_FROM) raise_max(&wear->otadata_max, erases);
+        if (offset < JOURNAL_FROM) raise_max(&wear->otadata_max, erases);
     }
     memcpy(wear->before, wear->erases, sizeof wear->before);
 }

@@ -2,7 +2,7 @@
  * they erase each sector. */
 #pragma once
 
-#include "moment.h"
+#include "snapshot.h"
 
 #define WEAR_SECTORS (DEVICE_FLASH_SIZE / FLASH_ERASE_SIZE)
 

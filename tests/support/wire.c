@@ -25,12 +25,12 @@ static void tell(const struct wire *wire, const struct godwit_request *request)
     printf("\n");
 }
 
-static void flip_ask(struct wire *wire, struct godwit_request *request)
+static void flip_request(struct wire *wire, struct godwit_request *request)
 {
     const struct wire_turn *turn = &wire->turns[wire->place];
-    if (!turn->flips_ask || turn->ask_at >= request->body_size) return;
+    if (!turn->flips_request || turn->request_at >= request->body_size) return;
     memcpy(wire->ask, request->body, request->body_size);
-    wire->ask[turn->ask_at] ^= (char)turn->ask_mask;
+    wire->ask[turn->request_at] ^= (char)turn->request_mask;
     request->body = wire->ask;
     wire->played++;
 }
@@ -51,7 +51,7 @@ static godwit_err wire_start(void *ctx, const struct godwit_request *request)
     wire->extra = turn->extra;
     tell(wire, request);
     if (wire->place == WIRE_CHECKIN && wire->is_playing)
-        wire->ask_size = (uint32_t)request->body_size;
+        wire->request_size = (uint32_t)request->body_size;
     if (!wire->is_playing) return wire->inner.start(wire->inner.ctx, &copy);
     if (turn->fails_start) return GODWIT_ERR_NET;
     if (turn->is_lost) {
@@ -63,30 +63,30 @@ static godwit_err wire_start(void *ctx, const struct godwit_request *request)
         copy.use_range = false;
         wire->at = wire->from = 0;
     }
-    flip_ask(wire, &copy);
+    flip_request(wire, &copy);
     return wire->inner.start(wire->inner.ctx, &copy);
 }
 
-static void change_head(const struct wire *wire, struct godwit_answer *answer)
+static void change_head(const struct wire *wire, struct godwit_reply *reply)
 {
     const struct wire_turn *turn = &wire->turns[wire->place];
     bool is_lie = turn->lies_about_ranges && wire->was_range;
-    if (answer->status == 206 || is_lie) {
-        if (is_lie) answer->status = 206;
-        answer->range_from += turn->shift;
-        answer->range_total += turn->total;
-        answer->is_other = turn->is_other;
+    if (reply->status == 206 || is_lie) {
+        if (is_lie) reply->status = 206;
+        reply->range_from += turn->shift;
+        reply->range_total += turn->total;
+        reply->is_other = turn->is_other;
     }
-    answer->content_length += turn->length;
-    if (turn->range_max && answer->status == 206 && answer->content_length > turn->range_max)
-        answer->content_length = turn->range_max;
-    if (turn->hides_length) answer->content_length = UINT32_MAX;
-    answer->status ^= turn->changes.status;
-    answer->retry_after_s ^= turn->changes.retry_after_s;
-    answer->content_length ^= turn->changes.content_length;
-    answer->range_from ^= turn->changes.range_from;
-    answer->range_total ^= turn->changes.range_total;
-    answer->is_other ^= turn->changes.is_other;
+    reply->content_length += turn->length;
+    if (turn->range_max && reply->status == 206 && reply->content_length > turn->range_max)
+        reply->content_length = turn->range_max;
+    if (turn->hides_length) reply->content_length = UINT32_MAX;
+    reply->status ^= turn->changes.status;
+    reply->retry_after_s ^= turn->changes.retry_after_s;
+    reply->content_length ^= turn->changes.content_length;
+    reply->range_from ^= turn->changes.range_from;
+    reply->range_total ^= turn->changes.range_total;
+    reply->is_other ^= turn->changes.is_other;
 }
 
 /* How many bytes may come now: up to a cut, to the end of a short range, one at a time. */
@@ -137,7 +137,7 @@ static godwit_err add_extra(struct wire *wire, godwit_err err, uint8_t *data, si
 }
 
 static godwit_err play(struct wire *wire, uint8_t *data, size_t size_max, size_t *size_out,
-                       struct godwit_answer *answer)
+                       struct godwit_reply *reply)
 {
     const struct wire_turn *turn = &wire->turns[wire->place];
     int status = turn->status;
@@ -146,7 +146,7 @@ static godwit_err play(struct wire *wire, uint8_t *data, size_t size_max, size_t
         return GODWIT_OK;
     if (wire->was_range && turn->status_of_ranges) status = turn->status_of_ranges;
     if (status) {
-        *answer = (struct godwit_answer){.status = status, .retry_after_s = turn->retry_after_s};
+        *reply = (struct godwit_reply){.status = status, .retry_after_s = turn->retry_after_s};
         return GODWIT_ERR_END;
     }
     size_t due = turn->byte_ms ? (size_t)(*wire->now_ms - wire->last_ms) / turn->byte_ms : SIZE_MAX;
@@ -156,8 +156,8 @@ static godwit_err play(struct wire *wire, uint8_t *data, size_t size_max, size_t
         return GODWIT_ERR_END;
     size_max = limit(wire, size_max);
     if (size_max == 0) return GODWIT_OK;
-    err = wire->inner.read(wire->inner.ctx, data, size_max, size_out, answer);
-    if (answer->status) change_head(wire, answer);
+    err = wire->inner.read(wire->inner.ctx, data, size_max, size_out, reply);
+    if (reply->status) change_head(wire, reply);
     err = add_extra(wire, err, data, size_out);
     wire->last_ms += (uint64_t)*size_out * turn->byte_ms;
     flip(wire, data, *size_out);
@@ -165,18 +165,18 @@ static godwit_err play(struct wire *wire, uint8_t *data, size_t size_max, size_t
 }
 
 static godwit_err wire_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                            struct godwit_answer *answer)
+                            struct godwit_reply *reply)
 {
     struct wire *wire = ctx;
     *size_out = 0;
     if (wire->is_ended) return GODWIT_ERR_NET;
     if (wire->is_quiet) return GODWIT_OK;
     godwit_err err = wire->is_playing
-                         ? play(wire, data, size_max, size_out, answer)
-                         : wire->inner.read(wire->inner.ctx, data, size_max, size_out, answer);
+                         ? play(wire, data, size_max, size_out, reply)
+                         : wire->inner.read(wire->inner.ctx, data, size_max, size_out, reply);
     wire->at += (uint32_t)*size_out;
     if (wire->place != WIRE_CHECKIN) wire->received += *size_out;
-    if (wire->place == WIRE_CHECKIN && wire->is_playing) wire->answer_size = wire->at;
+    if (wire->place == WIRE_CHECKIN && wire->is_playing) wire->reply_size = wire->at;
     return err;
 }
 

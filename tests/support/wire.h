@@ -12,8 +12,8 @@ enum wire_place { WIRE_IMAGE, WIRE_MIRROR_1, WIRE_MIRROR_2, WIRE_CHECKIN, WIRE_P
 struct wire_turn {
     uint32_t skips, times; /* requests before its first; requests that play it, 0: all */
     bool fails_start;
-    bool is_lost;           /* the request never arrives, and no answer comes; is_mute: silently */
-    int status;             /* this answer and no body */
+    bool is_lost;           /* the request never arrives, and no reply comes; is_mute: silently */
+    int status;             /* this reply and no body */
     int status_of_ranges;   /* the same, only for requests with a range */
     uint32_t retry_after_s; /* with status */
     uint32_t shift;         /* added to the Content-Range's start */
@@ -29,12 +29,12 @@ struct wire_turn {
     uint32_t flips, flip_at; /* so many times, the bits of flip_mask in this byte */
     uint32_t flip_every;     /* … and in each n-th byte behind, always */
     uint8_t flip_mask;
-    bool flips_ask;               /* one bit of the request's body */
-    uint32_t ask_at;              /* … in this byte */
-    uint8_t ask_mask;             /* … the bits of this */
-    struct godwit_answer changes; /* what is not zero is laid over the head by exclusive or */
-    uint32_t byte_ms;             /* one byte in so many ms */
-    uint32_t delay_ms;            /* before the head */
+    bool flips_request;          /* one bit of the request's body */
+    uint32_t request_at;         /* … in this byte */
+    uint8_t request_mask;        /* … the bits of this */
+    struct godwit_reply changes; /* what is not zero is laid over the head by exclusive or */
+    uint32_t byte_ms;            /* one byte in so many ms */
+    uint32_t delay_ms;           /* before the head */
 };
 
 struct wire {
@@ -42,11 +42,11 @@ struct wire {
     const uint64_t *now_ms; /* for byte_ms and delay_ms */
     struct wire_turn turns[WIRE_PLACES];
     uint32_t requests[WIRE_PLACES];
-    uint64_t start_ms[WIRE_PLACES]; /* of the last request */
-    uint64_t received;              /* body bytes of images handed on */
-    uint32_t played;                /* flips and cuts that came to pass */
-    uint32_t ask_size, answer_size; /* of the last check-in that was played */
-    bool is_telling;                /* a line on stdout for each request */
+    uint64_t start_ms[WIRE_PLACES];    /* of the last request */
+    uint64_t received;                 /* body bytes of images handed on */
+    uint32_t played;                   /* flips and cuts that came to pass */
+    uint32_t request_size, reply_size; /* of the last check-in that was played */
+    bool is_telling;                   /* a line on stdout for each request */
     /* private */
     enum wire_place place;
     bool is_playing, is_ended, is_quiet, was_range;

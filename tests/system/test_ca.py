@@ -1,6 +1,6 @@
 """The CA of a running service is changed; a device follows, and the command says what to do."""
 
-from world import main, wait_until, world
+from fixture import main, wait_until, fixture
 
 DEVICE = "026777000001"
 
@@ -16,7 +16,7 @@ def checkins(one):
 
 
 def test_a_device_follows():
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         port = one.url.rsplit(":", 1)[1]
         first = one.pack("1.0.0")
@@ -43,7 +43,7 @@ def test_a_device_follows():
 
 
 def test_refusals():
-    with world() as one:
+    with fixture() as one:
         line = one.refusal("ca", "--data", one.data)
         assert "give the --data of `godwit serve`" in line, line
         one.serve()

@@ -106,8 +106,8 @@ expect 0 "no policy; placeholder at 0x120" inspect app.bin
 expect 0 "no policy; placeholder at 0x120" policy app.bin
 expect 0 "release counter 3, 1 of 2 image keys" policy app.bin --counter 3 --key a.pem \
     --key "$("$godwit" keygen d.pem | sed -n 's/.*digest *//p')" --deploy-key public.pem \
-    --hardware 0,2,5 --floor 2 --allow-lan-push --out filled.bin
-for words in "product kettle" "release counter 3, floor 2" "any 1 of these 2 keys" \
+    --hardware 0,2,5 --rollback-floor 2 --allow-lan-push --out filled.bin
+for words in "product kettle" "release counter 3, rollback floor 2" "any 1 of these 2 keys" \
     "board revisions: 0,2,5" "deploy key " \
     "images may be pushed over the local network (allow-lan-push)"; do
     expect 0 "$words" policy filled.bin
@@ -132,7 +132,7 @@ expect 1 "could never be met" policy app.bin --counter 1 --key a.pem --key b.pem
     --key other.pem --threshold 4
 expect 1 "at most 5 image keys" policy app.bin --counter 1 --key a.pem --key b.pem --key c.pem \
     --key d.pem --key other.pem --key "$(printf 'ab%.0s' {1..32})"
-expect 1 "lower the floor" policy app.bin --counter 1 --key a.pem --floor 2
+expect 1 "lower the rollback floor" policy app.bin --counter 1 --key a.pem --rollback-floor 2
 expect 1 "a deploy key is of ECDSA P-256" policy app.bin --counter 1 --key a.pem --deploy-key b.pem
 expect 0 "key digest" keygen --scheme ecdsa256 e.pem
 expect 1 "at most 2 deploy keys" policy app.bin --counter 1 --key a.pem --deploy-key a.pem \
@@ -150,13 +150,13 @@ for number in 4294967295 -1 x 1.5 ""; do
     expect 2 "--counter is a number from 0 to 4294967294, not '$number'" policy app.bin \
         --counter "$number" --key a.pem
 done
-expect 2 "a policy begins with one" policy app.bin --counter 1 --from-seed x --from-image x
+expect 2 "a policy begins with one" policy app.bin --counter 1 --from-initial x --from-image x
 for list in 32 0,, 1, x 0-2 ""; do
     expect 1 "board revisions from 0 to 31" policy app.bin --counter 1 --key a.pem \
         --hardware "$list"
 done
 expect 1 "no such file" policy app.bin --counter 1 --key nowhere.pem
-expect 1 "is no seed policy" policy app.bin --counter 1 --from-seed a.pem
+expect 1 "is no initial policy" policy app.bin --counter 1 --from-initial a.pem
 expect 1 "not an application image" policy a.pem
 expect 1 "not an application image" policy a.pem --counter 1 --key a.pem
 expect 1 "No such file" policy nowhere.bin

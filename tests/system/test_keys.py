@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from world import GODWIT, ROOT, main, wait_until, world
+from fixture import GODWIT, ROOT, main, wait_until, fixture
 
 MAC = "026777000007"
 
@@ -68,7 +68,7 @@ def join_a_device(one):
 
 def test_the_page_as_it_stands():
     """No key that was left out ever comes back, whatever the page lets one type after it."""
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         port = one.url.rsplit(":", 1)[1]
         lines = page_commands()
@@ -78,7 +78,7 @@ def test_the_page_as_it_stands():
         for line in lines:
             if "godwit policy app.bin" in line:
                 build(one, versions[int(re.search(r"--counter (\d+)", line)[1]) - 1])
-                assert ("--from-seed" in line) == ("--counter 1 " in line), line
+                assert ("--from-initial" in line) == ("--counter 1 " in line), line
             said = type_line(one, line)
             if line.endswith("next.pem") and "keygen" in line:
                 join_a_device(one)
@@ -118,12 +118,12 @@ def test_the_page_as_it_stands():
         one.run("sign", "--key", "maker.pem", "app.bin", "stray.bin")
         assert "(signature-key)" in one.run("upload", "stray.bin")
         one.run("deploy", "thermostat", "7.0.0")
-        wait_until(lambda: one.json("devices", MAC)["reason"] == "no-bridge", what="no bridge")
+        wait_until(lambda: one.json("devices", MAC)["reason"] == "no-upgrade-path", what="no bridge")
         assert one.devices()[MAC]["version"] == "6.0.0"
 
 
 def test_asleep_through_both_changes():
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         old = ("--deploy-key", one.data / "deploy.pem")
         first = release(one, "1.0.0", 1, ["maker"], ["maker"], *old)
@@ -158,7 +158,7 @@ def test_asleep_through_both_changes():
         one.start("device", "--flash", flash, *join, "--server", one.url, log="second.log")
         one.wait_for(MAC, "3.0.0", 60)
         wait_until(lambda: kinds(one)[-1] == "confirmed", what="the proof")
-        assert kinds(one) == ["enrolled", "told", "bridged", "confirmed"], kinds(one)
+        assert kinds(one) == ["enrolled", "offered", "bridged", "confirmed"], kinds(one)
         text = one.text("second.log")
         for line in ("thermostat 1.0.0 in ota_0", "thermostat 2.0.0 in ota_1",
                      "thermostat 3.0.0 in ota_0", "confirmed: 3.0.0"):
@@ -179,13 +179,13 @@ def test_asleep_through_both_changes():
         assert "note: a device on the newest release would refuse it (signature-key)" in \
             one.run("upload", stray)
         assert "lists the key" in one.refusal("deploy", "thermostat", "4.0.0")
-        one.run("deploy", "thermostat", "4.0.0", "--relisted-key")
-        assert one.json("devices", MAC)["reason"] == "no-bridge"
-        assert one.json("devices", MAC)["events"][0]["reason"] == "no-bridge"
+        one.run("deploy", "thermostat", "4.0.0", "--retrusted-key")
+        assert one.json("devices", MAC)["reason"] == "no-upgrade-path"
+        assert one.json("devices", MAC)["events"][0]["reason"] == "no-upgrade-path"
 
 
 def test_back_again():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         keys = ("--deploy-key", one.data / "deploy.pem")
         files = [release(one, f"{n}.0.0", n, ["maker"], ["maker"], *keys) for n in (1, 2)]
@@ -200,24 +200,24 @@ def test_back_again():
         one.run("undo", "thermostat", "--wait", "--timeout", 40)
         assert one.wait_for(MAC, "1.0.0")
         assert device.poll() is None
-        # The floor of what it runs next ends that.
-        high = release(one, "3.0.0", 3, ["maker"], ["maker"], *keys, "--floor", 3)
+        # The rollback floor of what it runs next ends that.
+        high = release(one, "3.0.0", 3, ["maker"], ["maker"], *keys, "--rollback-floor", 3)
         one.run("upload", high)
         one.run("deploy", "thermostat", "3.0.0", "--wait", "--timeout", 40)
         undo = subprocess.run([GODWIT, "undo", "thermostat", "--wait", "--timeout", "20"],
                               capture_output=True, text=True, env=one.environment, cwd=one.folder,
                               timeout=60, check=False)
-        assert undo.returncode == 1 and "below-floor" in undo.stdout, undo
-        assert one.json("devices", MAC)["facts"]["floor"] == 3
+        assert undo.returncode == 1 and "below-rollback-floor" in undo.stdout, undo
+        assert one.json("devices", MAC)["facts"]["rollback_floor"] == 3
         # Deleted, its files go; what is not there can not go twice.
         one.run("deploy", "thermostat", "3.0.0")
         assert "deleted thermostat 2.0.0 and its 1 file" in one.run("delete", "thermostat", "2.0.0")
         assert "no such release" in one.refusal("delete", "thermostat", "2.0.0")
 
-        clean = release(one, "4.0.0", 4, ["other"], ["maker"], *keys, "--clean-break", "--floor", 3)
+        clean = release(one, "4.0.0", 4, ["other"], ["maker"], *keys, "--trust-reset", "--rollback-floor", 3)
         one.run("upload", clean)
-        assert "--clean-break" in one.refusal("deploy", "thermostat", "4.0.0")
-        one.run("deploy", "thermostat", "4.0.0", "--clean-break", "--wait", "--timeout", 40)
+        assert "--trust-reset" in one.refusal("deploy", "thermostat", "4.0.0")
+        one.run("deploy", "thermostat", "4.0.0", "--trust-reset", "--wait", "--timeout", 40)
         assert one.wait_for(MAC, "4.0.0")
 
 

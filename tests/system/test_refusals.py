@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from world import GODWIT, free_port, main, wait_until, world
+from fixture import GODWIT, free_port, main, wait_until, fixture
 
 
 def blobs(one):
@@ -44,7 +44,7 @@ def disk_takes_100_bytes():
 
 
 def test_uploads():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         good = one.pack("1.0.0")
         one.run("upload", good)
@@ -89,14 +89,14 @@ def test_uploads():
 
 def test_policies():
     """A policy that can not be put in leaves the file as it was; one from a seed is taken."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         seed = one.folder / "seed"
-        one.run("claim", "--seed", "thermostat", "--out", seed)
+        one.run("claim", "--initial-policy", "thermostat", "--out", seed)
         one.run("upload", "--open", one.pack("1.0.0", key=None, project="doorbell"))
-        open_seed = one.folder / "open-seed"
-        one.run("claim", "--seed", "doorbell", "--out", open_seed)
+        open_policy = one.folder / "open-seed"
+        one.run("claim", "--initial-policy", "doorbell", "--out", open_policy)
         plain, signed = one.pack("1.1.0", key=None), one.pack("1.1.0")
         data = plain.read_bytes()
         no_digest = data[:23] + b"\0" + data[24:-32]
@@ -113,12 +113,12 @@ def test_policies():
             ("damaged", flipped(one, plain, 5000, "f.bin"), bare, "build it again"),
             ("truncated", written(one, "t.bin", data[:3000]), bare, "send it whole"),
             ("the head only", written(one, "h.bin", data[:600]), bare, "send it whole"),
-            ("a seed of another", plain, ["--from-seed", open_seed], "claim --seed thermostat"),
-            ("an open seed", plain_door, ["--from-seed", open_seed], "give --key"),
+            ("a seed of another", plain, ["--from-initial", open_policy], "claim --initial-policy thermostat"),
+            ("an open seed", plain_door, ["--from-initial", open_policy], "give --key"),
             ("no deploy key", plain, key, "take instructions unsigned"),
-            ("a cut seed", plain, ["--from-seed", written(one, "s", seed.read_bytes()[:327])],
-             "is no seed policy"),
-            ("a key twice", plain, ["--from-seed", seed, *key, *key], "name each key once"),
+            ("a cut seed", plain, ["--from-initial", written(one, "s", seed.read_bytes()[:327])],
+             "is no initial policy"),
+            ("a key twice", plain, ["--from-initial", seed, *key, *key], "name each key once"),
             ("a seed for an image", plain, ["--from-image", seed], "--from-image"),
             ("an image without policy", plain, ["--from-image", signed], "carries no policy"),
         ]
@@ -131,7 +131,7 @@ def test_policies():
         one.refusal("policy", plain, "--counter", 1, *bare, preexec_fn=disk_takes_100_bytes)
         assert plain.read_bytes() == data and sorted(one.folder.iterdir()) == before
 
-        one.run("policy", plain, "--counter", 2, "--from-seed", seed, *key)  # listed once
+        one.run("policy", plain, "--counter", 2, "--from-initial", seed, *key)  # listed once
         filled = one.folder / "filled.bin"
         one.run("sign", *key, plain, filled)
         said = one.json("inspect", filled)["policy"]
@@ -141,7 +141,7 @@ def test_policies():
 
 
 def test_frozen_and_unknown():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         one.run("deploy", "thermostat", "1.0.0")
@@ -150,18 +150,18 @@ def test_frozen_and_unknown():
         one.refusal("deploy", "doorbell", "1.0.0")
         one.refusal("deploy", "thermostat", "1.0.0", "--to", "0123456789ab")
         one.refusal("claim", "--product", "doorbell")
-        one.refusal("claim", "--seed", "doorbell")
+        one.refusal("claim", "--initial-policy", "doorbell")
         one.refusal("devices", "0123456789ab")
-        assert not list(one.folder.glob("*.seed"))
+        assert not list(one.folder.glob("*.policy"))
         before = sorted(one.folder.iterdir())
-        one.refusal("claim", "--seed", "thermostat", preexec_fn=disk_takes_100_bytes)
-        assert sorted(one.folder.iterdir()) == before, "a cut seed policy was left"
+        one.refusal("claim", "--initial-policy", "thermostat", preexec_fn=disk_takes_100_bytes)
+        assert sorted(one.folder.iterdir()) == before, "a cut initial policy was left"
         one.refusal("upload", one.folder / "nowhere.bin")
 
 
 def test_open_product():
     """An unsigned file is taken where that was asked for, and said so."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         plain = one.pack("1.0.0", key=None)
         assert "carries no signature" in one.refusal("upload", plain)
@@ -178,7 +178,7 @@ def test_open_product():
 
 def test_full_disk():
     """No byte more than 1 MiB goes into a file: the upload is refused, nothing of it stays."""
-    with world() as one:
+    with fixture() as one:
         large = one.pack("1.1.0", size=1900000)
         small = one.pack("1.0.0")
         one.serve(prefix=["bash", "-c", 'ulimit -f 1024 && exec "$0" "$@"'])
@@ -190,7 +190,7 @@ def test_full_disk():
 
 
 def test_missing_files():
-    with world() as one:
+    with fixture() as one:
         plain = one.pack("1.0.0", key=None)
         assert "nokey.pem" in one.refusal("sign", "--key", "nokey.pem", plain, "out.bin")
         assert not (one.folder / "out.bin").exists()
@@ -200,14 +200,14 @@ def test_missing_files():
         join = one.enrolment()
         line = one.refusal("device", "--flash", "d.bin", "--image", "nowhere.bin", *join)
         assert "nowhere.bin" in line
-        join[join.index("--seed") + 1] = first
+        join[join.index("--initial-policy") + 1] = first
         line = one.refusal("device", "--flash", "d.bin", "--image", first, *join)
-        assert "godwit claim --seed" in line
+        assert "godwit claim --initial-policy" in line
         assert not (one.folder / "d.bin").exists()
 
 
 def test_wrong_usage():
-    with world() as one:
+    with fixture() as one:
         for words in (["deploy", "thermostat"], ["upload"], ["claim"], ["devices", "xyz"],
                       ["status", "--nonsense"], ["fleet", "--count", "5"], ["nonsense"],
                       ["device", "--server", "https://127.0.0.1:1"]):
@@ -215,7 +215,7 @@ def test_wrong_usage():
 
 
 def test_server_away():
-    with world() as one:
+    with fixture() as one:
         assert "no server is known here" in one.refusal("status")
         server = one.serve()
         assert one.end(server) == 0
@@ -228,7 +228,7 @@ def test_server_away():
 
 def test_damaged_files():
     """A file that is there and can not be used is named, and never passed by in silence."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         good = (one.data / "server.json").read_text()
         for text in ("", '{"url":', "{}", "[]"):
@@ -247,7 +247,7 @@ def test_damaged_files():
 
 def test_lost_blob():
     """A file that is gone from the data directory stands in the log, for each time it is asked."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first, new = one.pack("1.0.0"), one.pack("1.1.0")
         one.run("upload", first)
@@ -265,7 +265,7 @@ def test_lost_blob():
 def test_rollout_that_stands():
     """Why it stands: who is switched off, and who can not take the release."""
     mac = "026777000001"
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -283,14 +283,14 @@ def test_rollout_that_stands():
         assert "1 not heard of since it began" in one.run("status")
         one.run("upload", one.pack("1.2.0", chip="esp32s3"))
         one.run("deploy", "thermostat", "1.2.0")
-        assert "1 unfit" in one.run("status")
+        assert "1 incompatible" in one.run("status")
         said = one.json("devices", mac)["events"][0]
-        assert (said["kind"], said["reason"]) == ("not-told", "no-image-for-chip"), said
+        assert (said["kind"], said["reason"]) == ("not-offered", "no-image-for-chip"), said
 
 
 def test_versions():
     """A version is one release, with one counter, and the next command is one that works."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         plain, signed = one.pack("1.0.0", key=None), one.folder / "counted.bin"
@@ -308,7 +308,7 @@ def test_versions():
 def test_lost_flash():
     """A device that lost its flash waits, is shown, and is let in; the former token is void."""
     mac = "026777000001"
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -346,14 +346,14 @@ def test_lost_flash():
         one.end(started, signal.SIGINT)  # else it asks again after a minute
         device("fourth.log")
         one.wait_for(mac, "1.1.0", 40)
-        assert one.json("status")["rollouts"][0]["good"] == 1
+        assert one.json("status")["rollouts"][0]["succeeded"] == 1
         device("former.log", kept)
-        wait_until(lambda: "no answer: 401" in one.text("former.log"), what="the former one's end")
+        wait_until(lambda: "no reply: 401" in one.text("former.log"), what="the former one's end")
 
 
 def test_wrong_ca():
     """Neither the command line nor a device talks to a server that is not the trusted one."""
-    with world() as one, world() as other:
+    with fixture() as one, fixture() as other:
         one.serve()
         other.serve()
         line = one.refusal("status", "--server", other.url)
@@ -373,12 +373,12 @@ def test_wrong_ca():
         liar[join.index("--claim") + 1] = wrong
         one.start("device", "--flash", one.folder / "026777000009.bin", "--image", first, *liar,
                   log="liar.log")
-        wait_until(lambda: "no answer: " in one.text("liar.log"), what="a refusal")
+        wait_until(lambda: "no reply: " in one.text("liar.log"), what="a refusal")
         assert "certificate" in one.text("liar.log")
         assert "named by the claim token" in one.text("liar.log"), one.text("liar.log")
         one.start("device", "--flash", one.folder / "026777000008.bin", "--image", first, *join,
                   "--ca", other_ca, log="filed.log")
-        wait_until(lambda: "no answer: " in one.text("filed.log"), what="a refusal")
+        wait_until(lambda: "no reply: " in one.text("filed.log"), what="a refusal")
         assert f"only the CA in {other_ca} is believed" in one.text("filed.log")
         assert "No such file" in one.refusal("device", "--flash", one.folder / "x.bin", "--image",
                                              first, *join, "--ca", one.folder / "none.pem")
@@ -387,7 +387,7 @@ def test_wrong_ca():
 
 def test_devices_that_can_not_be():
     """A first image that can not run, a file that is no flash: refused, and nothing is made."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         good = one.pack("1.0.0")
         one.run("upload", good)
@@ -400,7 +400,7 @@ def test_devices_that_can_not_be():
             (good, ("--chip", "esp32s3"), "--chip says ESP32-S3"),
             (one.key(), (), "--image takes an application image"),
             (written(one, "void.bin", b""), (), "an empty file"),
-            (other, (), "godwit claim --seed kettle"),
+            (other, (), "godwit claim --initial-policy kettle"),
         ]
         before = sorted(one.folder.iterdir())
         for image, more, wanted in rows:
@@ -425,17 +425,17 @@ def test_devices_that_can_not_be():
         wait_until(lambda: "--image is not used" in one.text("second.log"), what="a word on it")
         one.end(device)
         one.run("upload", other)
-        kettle = one.folder / "kettle.seed"
-        one.run("claim", "--seed", "kettle", "--out", kettle)
+        kettle = one.folder / "kettle.policy"
+        one.run("claim", "--initial-policy", "kettle", "--out", kettle)
         stranger = [kettle if word == one.folder / "seed" else word for word in join]
         one.start("device", "--flash", flash, *stranger, log="third.log")
-        wait_until(lambda: "the seed policy is of another product" in one.text("third.log"),
+        wait_until(lambda: "the initial policy is of another product" in one.text("third.log"),
                    what="a word on the seed")
 
 
-def test_answers_are_told():
-    """Who the device is, each question without an answer, the first with one, and `pending`."""
-    with world() as one:
+def test_replies_are_reported():
+    """Who the device is, each request without a reply, the first with one, and `pending`."""
+    with fixture() as one:
         server = one.serve()
         good = one.pack("1.0.0")
         one.run("upload", good)
@@ -446,10 +446,10 @@ def test_answers_are_told():
         assert f"device 026777000005, flash {flash}\n" in one.text("device.log")
         port = one.url.rsplit(":", 1)[1]
         one.end(server)
-        wait_until(lambda: re.search(r"no answer: .*\n(.*check-in.*\n)+.*no answer\n",
-                                     one.text("device.log")), 60, "two questions without an answer")
+        wait_until(lambda: re.search(r"no reply: .*\n(.*check-in.*\n)+.*no reply\n",
+                                     one.text("device.log")), 60, "two requests without a reply")
         one.serve("--listen", f"127.0.0.1:{port}")
-        wait_until(lambda: "answered again" in one.text("device.log"), 60, "an answer")
+        wait_until(lambda: "answered again" in one.text("device.log"), 60, "a reply")
         # The same device with a flash of its own: the server knows it under another token.
         twin = one.folder / "twin.bin"
         one.start("device", "--flash", twin, "--mac", "026777000005", "--image", good, *join,
@@ -459,7 +459,7 @@ def test_answers_are_told():
 
 
 def test_wrong_claim():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -480,18 +480,18 @@ def test_wrong_claim():
         one.wait_for("026777000003", "1.0.0")
         one.start("device", "--flash", one.folder / "026777000004.bin", "--image", first, *join,
                   log="fourth.log")
-        wait_until(lambda: "no answer" in one.text("fourth.log"), what="the fourth's refusal")
+        wait_until(lambda: "no reply" in one.text("fourth.log"), what="the fourth's refusal")
         seen = one.json("devices", "026777000003")["facts"]["checkins"]
         wait_until(lambda: one.json("devices", "026777000003")["facts"]["checkins"] > seen + 1,
                    what="time for the others to try")
         assert list(one.devices()) == ["026777000003"]
         for log in ("unknown.log", "fourth.log"):
-            assert "no answer: 401, the server knows neither" in one.text(log), one.text(log)
+            assert "no reply: 401, the server knows neither" in one.text(log), one.text(log)
             assert "enrolled" not in one.text(log)
 
 
 def test_busy():
-    with world() as one, world() as other:
+    with fixture() as one, fixture() as other:
         one.serve()
         assert other.end(other.serve()) == 0  # past its first start, which tells the password
         line = one.refusal("serve", "--data", one.data, "--listen", "127.0.0.1:0")
@@ -516,7 +516,7 @@ def test_busy():
 
 
 def test_login():
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         said = one.text("serve.log")
         password = next(word for line in said.splitlines() if "password" in line.lower()
@@ -560,7 +560,7 @@ class Guesser(threading.Thread):
 
 def test_crowded_logins():
     """Forty connections that guess passwords keep nobody from logging in."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         password = re.search(r"password +(\S+)", one.text("serve.log"))[1]
         ca, url = one.data / "tls" / "ca.pem", one.url
@@ -584,7 +584,7 @@ def test_crowded_logins():
 
 def test_restart_keeps():
     """Killed and started again, the server knows all it had answered."""
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from world import GODWIT, ROOT, main, wait_until
+from fixture import GODWIT, ROOT, main, wait_until
 
 
 def session_of(pid):

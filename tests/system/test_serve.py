@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from world import GODWIT, main, world
+from fixture import GODWIT, main, fixture
 
 
 class Device:
@@ -53,7 +53,7 @@ def mode(path):
 
 
 def test_first_and_second_start():
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         first = one.text("serve.log")
         assert first.count("password") == 1 and "CA fingerprint" in first, first
@@ -72,7 +72,7 @@ def test_first_and_second_start():
 
 def test_lost_keys_are_named():
     """What devices pin is never made anew behind their back."""
-    with world() as one:
+    with fixture() as one:
         assert one.end(one.serve()) == 0
         for name in ("deploy.pem", "tls/ca.pem"):
             path = one.data / name
@@ -87,7 +87,7 @@ def test_lost_keys_are_named():
 
 
 def test_cannot_start():
-    with world() as one:
+    with fixture() as one:
         rows = [
             (["--listen", "nonsense"], 2, "ADDRESS:PORT"),
             (["--listen", "1.2.3:8443"], 1, "is not an IP address"),
@@ -112,7 +112,7 @@ def test_cannot_start():
 
 
 def test_port_and_directory_taken():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         taken = one.url.removeprefix("https://")
         line = one.refusal("serve", "--data", one.data, "--listen", taken)
@@ -123,7 +123,7 @@ def test_port_and_directory_taken():
 
 
 def test_deploy_key_that_can_not_be_used():
-    with world() as one:
+    with fixture() as one:
         one.end(one.serve())
         path = one.data / "deploy.pem"
         good = path.read_bytes()
@@ -143,7 +143,7 @@ def test_deploy_key_that_can_not_be_used():
 
 def test_unwritable_directory():
     """As an ordinary user: whoever runs the tests may be root, who may write anywhere."""
-    with world() as one:
+    with fixture() as one:
         one.data.mkdir(mode=0o755)
         one.folder.chmod(0o755)
         shutil.copy(GODWIT, one.folder / "godwit")
@@ -159,7 +159,7 @@ def test_unwritable_directory():
 
 
 def test_a_given_certificate():
-    with world() as one:
+    with fixture() as one:
         one.end(one.serve())
         own = one.data / "tls"
         given = [one.folder / "chain.pem", one.folder / "chain.key"]
@@ -181,7 +181,7 @@ def asked_with(one, token):
 
 def test_an_admin_token_ends():
     """What the file held before is void at the next start: deleted, replaced, put back."""
-    with world() as one:
+    with fixture() as one:
         path = one.data / "admin-token"
         server = one.serve()
         first = path.read_text().strip()
@@ -210,7 +210,7 @@ def test_an_admin_token_ends():
 
 def test_open_secrets_are_refused():
     """All alike, and by each command that reads them."""
-    with world() as one:
+    with fixture() as one:
         one.end(one.serve())
         for name in ("deploy.pem", "admin-token", "tls/ca-key.pem", "tls/server-key.pem"):
             path = one.data / name
@@ -241,7 +241,7 @@ def test_open_secrets_are_refused():
 
 
 def test_kill_keeps_what_was_acknowledged():
-    with world() as one:
+    with fixture() as one:
         server = one.serve()
         one.run("upload", one.pack("1.0.0"))
         claim = one.run("claim", "--product", "thermostat", "--count", 4).strip()
@@ -251,7 +251,7 @@ def test_kill_keeps_what_was_acknowledged():
         def report(device):
             try:
                 for outcome in range(1, 100000):
-                    answer = device.ask(outcome={"id": outcome, "stage": "flown-back",
+                    answer = device.ask(outcome={"id": outcome, "stage": "rolled-back",
                                                  "reason": 91, "detail": f"number {outcome}"})
                     assert answer["outcome_id"] == outcome
                     acknowledged[device.number] = outcome
@@ -274,14 +274,14 @@ def test_kill_keeps_what_was_acknowledged():
                 f" where hex(d.device_id) like '7CDFA1{number:06X}%'")}
             missing = [n for n in range(1, last + 1) if f"number {n}" not in details]
             assert not missing, f"device {number}: {missing[:5]} were acknowledged and are gone"
-            answer = Device(one, number).ask(outcome={"id": last, "stage": "flown-back",
+            answer = Device(one, number).ask(outcome={"id": last, "stage": "rolled-back",
                                                       "reason": 91})
             assert answer["outcome_id"] == last
 
 
 def test_kill_right_after_an_enrolment():
-    """What just enrolled is waited for by a rollout, not passed over as unfit."""
-    with world() as one:
+    """What just enrolled is waited for by a rollout, not passed over as incompatible."""
+    with fixture() as one:
         server = one.serve()
         one.run("upload", one.pack("1.1.0"))
         device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
@@ -290,19 +290,19 @@ def test_kill_right_after_an_enrolment():
         image = one.json("status")["releases"][0]["images"][0]["image_sha256"]
         deploy = ("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 1, "--json")
         rollout = json.loads(one.run(*deploy, status=1))
-        assert rollout["state"] == "running" and rollout["good"] == 0, rollout
-        assert rollout["devices"][0]["state"] == "waiting", rollout
+        assert rollout["state"] == "running" and rollout["succeeded"] == 0, rollout
+        assert rollout["devices"][0]["state"] == "queued", rollout
         device = Device(one, 1)
         device.ask()
         device.ask(version="1.1.0", image_sha256=image, on_trial=True)
         assert one.json("status")["rollouts"][0]["state"] == "running", "not while on trial"
         device.ask(version="1.1.0", image_sha256=image)
         rollout = one.json("status")["rollouts"][0]
-        assert rollout["state"] == "done" and rollout["good"] == 1, rollout
+        assert rollout["state"] == "done" and rollout["succeeded"] == 1, rollout
 
 
 def test_each_decision_is_logged_once():
-    with world() as one:
+    with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.1.0"))
         device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
@@ -313,7 +313,7 @@ def test_each_decision_is_logged_once():
             return [line.split("tells=")[1] for line in one.text("serve.log").splitlines()
                     if "event=decision device=7cdfa1000001 " in line]
 
-        said = ["stay reason=no-rollout rollout=0"]
+        said = ["no-update reason=no-rollout rollout=0"]
         assert told() == said, told()
         one.run("deploy", "thermostat", "1.1.0")
         said.append("install reason=offered rollout=1")
@@ -375,7 +375,7 @@ def in_small_disk(one, script, *words):
 
 def test_start_on_a_full_disk():
     """The first, one that goes on where another broke off, and a later one."""
-    with world() as one:
+    with fixture() as one:
         done = in_small_disk(one, START_ON_FULL_DISK, one.folder / "start")
         if not done:
             return
@@ -389,7 +389,7 @@ def test_start_on_a_full_disk():
 
 def test_full_disk():
     """A real one: a tmpfs of 4 MiB in a mount namespace of its own."""
-    with world() as one:
+    with fixture() as one:
         first, second = one.pack("1.0.0"), one.pack("1.1.0", size=262144)
         done = in_small_disk(one, FULL_DISK, first, second)
         if not done:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from world import GODWIT, ROOT, free_port, main, wait_until, world
+from fixture import GODWIT, ROOT, free_port, main, wait_until, fixture
 
 STAYING = ("godwit serve", "godwit device ", "godwit fleet ")
 
@@ -75,7 +75,7 @@ class Tour:
 
 
 def test_tour():
-    with world() as one:
+    with fixture() as one:
         tour = Tour(one)
         path = f"{pathlib.Path(GODWIT).resolve().parent}:" + tour.environment["PATH"]
         for command, shown in commands():

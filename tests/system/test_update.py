@@ -4,7 +4,7 @@ import json
 import re
 import signal
 
-from world import main, percents, wait_until, world
+from fixture import main, percents, wait_until, fixture
 
 MAC = "026777000001"
 CHIPS = ("esp32", "esp32s2", "esp32c3", "esp32s3", "esp32c2", "esp32c6", "esp32h2", "esp32p4",
@@ -17,7 +17,7 @@ def flash_of(one, path):
 
 def test_update_and_dump():
     """A device takes 1.1.0; the dump of its flash says the same as the server."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -27,7 +27,7 @@ def test_update_and_dump():
         assert one.wait_for(MAC, "1.0.0")["slot"] == "ota_0"
         one.run("upload", one.pack("1.1.0"))
         rollout = one.json("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30)
-        assert rollout["state"] == "done" and rollout["good"] == 1 and rollout["failed"] == 0
+        assert rollout["state"] == "done" and rollout["succeeded"] == 1 and rollout["failed"] == 0
         there = one.wait_for(MAC, "1.1.0")
         assert there["slot"] == "ota_1", there
 
@@ -40,7 +40,7 @@ def test_update_and_dump():
         assert dump["boot"]["label"] == "ota_1", dump["boot"]
         assert dump["otadata_before"] == dump["otadata_after"], "confirmed: nothing left to write"
         kinds = [event["kind"] for event in one.json("devices", MAC)["events"]]
-        assert kinds == ["confirmed", "told", "enrolled"], kinds
+        assert kinds == ["confirmed", "offered", "enrolled"], kinds
 
         # A second run goes on with the same flash, identity and token.
         device = one.start("device", "--flash", flash, *one.enrolment(), log="again.log")
@@ -52,7 +52,7 @@ def test_update_and_dump():
 
 def test_every_chip_in_its_dump():
     """The flash file of a device says which chip it belongs to, and that its first image boots."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         join = one.enrolment(len(CHIPS))
@@ -70,7 +70,7 @@ def test_every_chip_in_its_dump():
 
 def test_killed_in_download():
     """Killed at once in the middle of a download: it goes on there and finishes."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -93,9 +93,9 @@ def test_killed_in_download():
         assert resumed >= reached - 1, f"reached {reached} %, but went on at {resumed} %"
 
 
-def test_flies_back():
+def test_rolls_back():
     """A signed image that crashes at boot: back on the old one, and why; then a good one."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -109,22 +109,22 @@ def test_flies_back():
         one.wait_for(MAC, "1.0.0")
         failed = one.json("devices", MAC)["events"][0]
         assert (failed["kind"], failed["stage"], failed["reason"]) == (
-            "failed", "flown-back", "trial-panic"), failed
-        assert "flew back: the new image crashed" in one.text("device.log")
+            "failed", "rolled-back", "trial-panic"), failed
+        assert "rolled back: the new image crashed" in one.text("device.log")
 
         one.run("upload", one.pack("1.1.1"))
         one.run("deploy", "thermostat", "1.1.1", "--wait", "--timeout", 30)
         one.wait_for(MAC, "1.1.1")
         life = [(event["kind"], event["version"], event["stage"], event["reason"])
                 for event in reversed(one.json("devices", MAC)["events"])]
-        assert life == [("enrolled", "1.0.0", "none", "none"), ("told", "1.1.0", "none", "none"),
-                        ("failed", "1.1.0", "flown-back", "trial-panic"),
-                        ("told", "1.1.1", "none", "none"),
+        assert life == [("enrolled", "1.0.0", "none", "none"), ("offered", "1.1.0", "none", "none"),
+                        ("failed", "1.1.0", "rolled-back", "trial-panic"),
+                        ("offered", "1.1.1", "none", "none"),
                         ("confirmed", "1.1.1", "confirmed", "none")], life
         shown = one.run("devices", MAC).split("history, newest first:\n")[1].splitlines()
         said = ["confirmed 1.1.1: it runs this version and has confirmed it",
                 "told      1.1.1: it is told to install this version",
-                "failed    1.1.0 flown-back: the new image crashed before it was confirmed "
+                "failed    1.1.0 rolled-back: the new image crashed before it was confirmed "
                 "(trial-panic)",
                 "told      1.1.0: it is told to install this version",
                 "enrolled  1.0.0: it joined with a claim token"]
@@ -136,7 +136,7 @@ def test_flies_back():
 
 def test_deploy_to_one():
     """--to picks devices; the others are left alone."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -158,7 +158,7 @@ def test_deploy_to_one():
 def test_nobody_confirms():
     """--wait on devices that can not take the release, or that a newer rollout takes over: exit 1,
     and why; a device that runs it already is no failure."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)
@@ -171,9 +171,9 @@ def test_nobody_confirms():
         one.run("upload", one.pack("1.1.0", chip="esp32s3"))
         deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", 30)
         out = one.run(*deploy, status=1)
-        assert f"{MAC} unfit: the release has no image for this chip" in out, out
+        assert f"{MAC} incompatible: the release has no image for this chip" in out, out
         rollout = json.loads(one.run(*deploy, "--json", status=1))
-        assert rollout["state"] == "done" and rollout["devices"][0]["state"] == "unfit", rollout
+        assert rollout["state"] == "done" and rollout["devices"][0]["state"] == "incompatible", rollout
 
         one.end(device)
         for version in ("1.2.0", "1.3.0"):
@@ -189,7 +189,7 @@ def test_nobody_confirms():
 
 def test_nobody_home():
     """A device that is off: deploy --wait --timeout gives up and says so; the offer stands."""
-    with world() as one:
+    with fixture() as one:
         one.serve()
         first = one.pack("1.0.0")
         one.run("upload", first)

@@ -3,7 +3,7 @@ of the agent taken out, and it must accept what the named cases try; the program
 all. A guard is named as in a mutants.txt: by its function and a piece of the code of it.
 
     test_attack_guards.py              all of them
-    test_attack_guards.py floor …      some, by name"""
+    test_attack_guards.py rollback floor …      some, by name"""
 
 import json
 import os
@@ -19,67 +19,67 @@ GODWIT = pathlib.Path(os.environ.get("GODWIT", ROOT / "build" / "godwit"))
 # name: (function, check, code, what stands there instead, cases)
 GUARDS = {
     "instruction-signature": (
-        "judge_signature", 2, "if (godwit_instruction_verify(data, &policy, &key_index))",
+        "check_signature", 2, "if (godwit_instruction_verify(data, &policy, &key_index))",
         "if (godwit_instruction_verify(data, &policy, &key_index) > 0)",
         ["instruction-own-key", "instruction-flip-signature", "keys-first-stages"]),
     "policy-of-the-running-image": (
-        "godwit_policy_running", 2, "bool is_seed = !godwit_policy_is_present(data);",
-        "bool is_seed = true;", ["keys-deploy-retired", "keys-retired-deploy", "key-retired"]),
+        "godwit_policy_running", 2, "bool is_initial = !godwit_policy_is_present(data);",
+        "bool is_initial = true;", ["keys-deploy-retired", "keys-retired-deploy", "key-retired"]),
     "device-id": (
-        "godwit_judge_answer", 3,
+        "godwit_check_instruction", 3,
         "memcmp(out->device_id, agent->facts.device_id, sizeof out->device_id) != 0", "0",
         ["device-other", "device-longer"]),
     "nonce": (
-        "godwit_judge_answer", 3,
+        "godwit_check_instruction", 3,
         "!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0",
         "(void)was_open, false", ["freeze-replay", "freeze-replay-minutes"]),
     "sequence": (
-        "godwit_judge_answer", 3, "out->sequence <= agent->record.sequences[*sequence_out].last",
+        "godwit_check_instruction", 3, "out->sequence <= agent->journal.sequences[*sequence_out].last",
         "false", ["forward-backward", "replay-sequence"]),
-    "floor": (
-        "judge_fit", 6, "if (install->counter < policy.floor)", "if (false)",
+    "rollback_floor": (
+        "check_fit", 6, "if (install->counter < policy.rollback floor)", "if (false)",
         ["older-7", "older-1", "older-raised", "keys-deploy-floor"]),
     "downgrade": (
-        "judge_fit", 6, "if (install->counter < policy.counter &&", "if (false &&",
+        "check_fit", 6, "if (install->counter < policy.counter &&", "if (false &&",
         ["older-unasked"]),
     "counter": (
-        "godwit_judge_image", 8, "if (next.counter != record->install.counter)", "if (false)",
+        "godwit_check_image", 8, "if (next.counter != journal->install.counter)", "if (false)",
         ["older-lie", "older-lie-first"]),
     "product": (
-        "godwit_judge_image", 8,
+        "godwit_check_image", 8,
         "if (memcmp(next.product_id, ruling.product_id, sizeof next.product_id) != 0)",
         "if (false)", ["product-lie"]),
     "hardware": (
-        "godwit_judge_image", 8, "!(next.hardware_mask >> board & 1u)", "false",
+        "godwit_check_image", 8, "!(next.hardware_mask >> board & 1u)", "false",
         ["hardware-other"]),
     "policy-missing": (
-        "godwit_judge_image", 8, "if (!ruling.is_seed || record->flags & GODWIT_RECORD_HAS_POLICY)",
+        "godwit_check_image", 8, "if (!ruling.is_initial || journal->flags & GODWIT_JOURNAL_HAS_POLICY)",
         "if (false)", ["older-no-policy-0"]),
     "file-digest": (
-        "judge_file", 10,
-        "memcmp(agent->work.image.file_sha256, agent->record.install.file_sha256, 32)", "0",
+        "check_file", 10,
+        "memcmp(agent->work.image.file_sha256, agent->journal.install.file_sha256, 32)", "0",
         ["mirror-other-build"]),
     "signatures": (
-        "judge_signatures", 11, "return reason ? reason : judge_blocks(agent, &policy);",
-        "return reason ? reason : GODWIT_REASON_NONE + 0 * (int)judge_blocks(agent, &policy);",
+        "check_signatures", 11, "return reason ? reason : check_blocks(agent, &policy);",
+        "return reason ? reason : GODWIT_REASON_NONE + 0 * (int)check_blocks(agent, &policy);",
         ["code-own-key", "code-changed-first", "block-crc-only", "ecdsa-r-0", "two-bad"]),
     "trusted-key": (
-        "judge_blocks", 11, "godwit_policy_trusts(policy, block->key_digest)", "policy->threshold",
+        "check_blocks", 11, "godwit_policy_trusts(policy, block->key_digest)", "policy->threshold",
         ["code-own-key", "key-thief", "key-other-product"]),
     "distinct-keys": (
-        "judge_blocks", 11, "if (!is_repeated && ", "if (",
+        "check_blocks", 11, "if (!is_repeated && ", "if (",
         ["two-same", "two-same-thrice", "two-same-key"]),
     "threshold": (
-        "judge_blocks", 11, "trusted < policy->threshold ?", "false ?",
+        "check_blocks", 11, "trusted < policy->threshold ?", "false ?",
         ["two-one-gone", "two-thief", "keys-two-server-one"]),
-    "policy-floor": (
-        "judge_next", 13, "if (next->floor < ruling->floor && !is_undo)", "if (is_undo && false)",
+    "policy-rollback-floor": (
+        "check_next", 13, "if (next->rollback_floor < ruling->rollback_floor && !is_undo)", "if (is_undo && false)",
         ["signed-floor", "older-lower-floor", "keys-all-floor"]),
     "policy-keys": (
-        "judge_next", 13, "if (!shares_key)", "if (false)",
+        "check_next", 13, "if (!shares_key)", "if (false)",
         ["signed-takeover", "keys-all-takeover"]),
     "secure-boot": (
-        "judge_next", 13,
+        "check_next", 13,
         "next->flags & GODWIT_POLICY_REQUIRE_SECURE_BOOT && !agent->facts.has_secure_boot", "false",
         ["signed-secure-boot"]),
     "next-ca": (

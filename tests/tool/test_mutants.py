@@ -3,11 +3,11 @@
 holds the guard then fails. Rows stand in tests/**/mutants.txt, a blank line between two:
 
     guard    what is taken out, in words
-    in       godwit_judge: the function that holds the guard, in whichever file of src/ it is
+    in       godwit_check: the function that holds the guard, in whichever file of src/ it is
     code     the piece of its code that is changed; it occurs once in the function. White space
              and comments do not count
     becomes  what stands there instead; nothing: the piece goes
-    test     agent_test_judge (a test program of the build)
+    test     agent_test_check_instruction (a test program of the build)
     fails    the_test_in_it_that_must_fail
 
     tests/tool/test_mutants.py          all rows; exit status 1 where a guard is not held

@@ -57,7 +57,7 @@ create table rollouts (
     id integer primary key,
     org text not null,
     release integer not null references releases (id),
-    picks integer not null,
+    is_targeted integer not null,
     created integer not null
 );
 
@@ -82,7 +82,7 @@ create table devices (
     slot text not null default '',
     image_sha256 blob,
     file_sha256 blob,
-    idle_file_sha256 blob,
+    staged_file_sha256 blob,
     counter integer not null default 0,
     progress integer not null default 0,
     chip_id integer not null default 0,
@@ -106,7 +106,7 @@ create table members (
     org text not null,
     rollout integer not null references rollouts (id),
     device integer not null references devices (id),
-    told_number integer not null,
+    offer_number integer not null,
     state integer not null,
     reason integer not null default 0,
     primary key (rollout, device)

@@ -6,6 +6,6 @@ alter table images add column keys_count integer not null default -1; -- -1: not
 
 alter table rollouts add column allow_downgrade integer not null default 0;
 
-alter table devices add column floor integer not null default 0;
+alter table devices add column rollback_floor integer not null default 0;
 alter table devices add column deploy_keys blob;
 alter table devices add column unwatched integer not null default 0;

@@ -6,7 +6,7 @@ create table pending_tokens (
     device integer not null references devices (id),
     product integer not null references products (id),
     token_sha256 blob not null,
-    asked integer not null,
+    requested integer not null,
     version text not null,
     is_rejected integer not null default 0,
     unique (device, token_sha256)

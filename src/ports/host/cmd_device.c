@@ -10,20 +10,20 @@
 
 #define WAIT_MS_MAX 500u
 
-struct teller {
+struct reporter {
     uint64_t begun_ms;
-    const uint8_t *seed_policy;
+    const uint8_t *initial_policy;
     char failure[HOST_FAILURE_SIZE]; /* said last */
 };
 
-static void say(const struct teller *teller, const char *words, const char *more)
+static void print_line(const struct reporter *reporter, const char *text, const char *more)
 {
-    printf("%8.1f s  %s%s\n", (double)(host_now_ms() - teller->begun_ms) / 1000, words, more);
+    printf("%8.1f s  %s%s\n", (double)(host_now_ms() - reporter->begun_ms) / 1000, text, more);
     fflush(stdout); /* a reader behind a pipe sees it now */
 }
 
 /* Its own policy decides alone where the running image has one. */
-static bool needs_seed(const struct host_device *device)
+static bool needs_initial_policy(const struct host_device *device)
 {
     uint8_t head[4];
     const struct godwit_flash *flash = &device->flash;
@@ -31,7 +31,7 @@ static bool needs_seed(const struct host_device *device)
     return !flash->read(flash->ctx, at, head, sizeof head) && !godwit_policy_is_present(head);
 }
 
-static void say_boot(const struct teller *teller, const struct host_device *device)
+static void print_boot(const struct reporter *reporter, const struct host_device *device)
 {
     char line[160];
     const struct board *board = &device->board;
@@ -40,102 +40,108 @@ static void say_boot(const struct teller *teller, const struct host_device *devi
     snprintf(line, sizeof line, "boot %u (%s): %s%s%s in %s", board->counters.boots,
              godwit_reset_name(board->reset), has_names ? names->project : "an image without name",
              has_names ? " " : "", names->version, board->running.label);
-    say(teller, line, "");
-    if (needs_seed(device) && !host_seed_is_of(teller->seed_policy, names->project))
-        say(teller, "the seed policy is of another product: this device takes no update under it",
-            "");
+    print_line(reporter, line, "");
+    if (needs_initial_policy(device) &&
+        !host_initial_policy_is_of(reporter->initial_policy, names->project))
+        print_line(reporter,
+                   "the initial policy is of another product: this device takes no update under it",
+                   "");
 }
 
-static void say_download(const struct teller *teller, const struct godwit_agent_status *status)
+static void print_download(const struct reporter *reporter,
+                           const struct godwit_agent_status *status)
 {
     char line[96];
     snprintf(line, sizeof line, "download %3u %% of %u KiB",
              (unsigned)((uint64_t)status->progress * 100 / status->total),
              (status->total + 1023) / 1024);
-    say(teller, line, "");
+    print_line(reporter, line, "");
 }
 
-static void say_reason(const struct teller *teller, const char *words, uint32_t reason)
+static void print_reason(const struct reporter *reporter, const char *text, uint32_t reason)
 {
     char line[256];
     snprintf(line, sizeof line, "%s (%s)", godwit_reason_sentence(reason),
              godwit_reason_id(reason));
-    say(teller, words, line);
+    print_line(reporter, text, line);
 }
 
-/* The whole story once; short while it stays the same. */
-static void say_unanswered(struct teller *teller, const struct host_device *device)
+/* The whole scenario once; short while it stays the same. */
+static void print_unanswered(struct reporter *reporter, const struct host_device *device)
 {
-    bool is_same = !strcmp(teller->failure, device->net.failure);
-    say(teller, is_same ? "no answer" : "no answer: ", is_same ? "" : device->net.failure);
-    snprintf(teller->failure, sizeof teller->failure, "%s", device->net.failure);
+    bool is_same = !strcmp(reporter->failure, device->net.failure);
+    print_line(reporter, is_same ? "no reply" : "no reply: ", is_same ? "" : device->net.failure);
+    snprintf(reporter->failure, sizeof reporter->failure, "%s", device->net.failure);
 }
 
 static void told(void *ctx, const struct host_device *device, enum host_event event)
 {
-    struct teller *teller = ctx;
+    struct reporter *reporter = ctx;
     const struct godwit_agent_status *status = &device->status;
     char line[32];
     switch (event) {
     case HOST_BOOTED:
-        say_boot(teller, device);
+        print_boot(reporter, device);
         break;
     case HOST_ENROLLED:
-        say(teller, "enrolled", "");
+        print_line(reporter, "enrolled", "");
         break;
     case HOST_CHECKED_IN:
         snprintf(line, sizeof line, "check-in %u", status->checkins);
-        say(teller, line, "");
+        print_line(reporter, line, "");
         break;
     case HOST_DOWNLOADING:
-        say_download(teller, status);
+        print_download(reporter, status);
         break;
     case HOST_VERIFYING:
-        say(teller, "verify: read back, digest, signatures", "");
+        print_line(reporter, "verify: read back, digest, signatures", "");
         break;
     case HOST_SWITCHING:
-        say(teller, "switch: restart into the other slot", "");
+        print_line(reporter, "switch: restart into the other slot", "");
         break;
     case HOST_ON_TRIAL:
-        say(teller, "trial: the new image must prove itself", "");
+        print_line(reporter, "trial: the new image must prove itself", "");
         break;
     case HOST_CONFIRMED:
-        say(teller, "confirmed: ", device->names.version);
+        print_line(reporter, "confirmed: ", device->names.version);
         break;
     case HOST_REFUSED:
-        say_reason(teller, "not installed: ", status->last_reason);
+        print_reason(reporter, "not installed: ", status->last_reason);
         break;
-    case HOST_FLEW_BACK:
-        say_reason(teller, "flew back: ", status->last_reason);
+    case HOST_ROLLED_BACK:
+        print_reason(reporter, "rolled back: ", status->last_reason);
         break;
     case HOST_UNANSWERED:
-        say_unanswered(teller, device);
+        print_unanswered(reporter, device);
         break;
     case HOST_ANSWERED:
-        teller->failure[0] = '\0';
-        say(teller, "answered again", "");
+        reporter->failure[0] = '\0';
+        print_line(reporter, "answered again", "");
         break;
     case HOST_PENDING:
-        say(teller, "pending: known under another token, or not accepted yet; waits until the ",
-            "operator lets it in");
+        print_line(reporter,
+                   "pending: known under another token, or not accepted yet; waits until the ",
+                   "operator lets it in");
         break;
     case HOST_BRICKED:
-        say(teller,
+        print_line(
+            reporter,
             "nothing in this flash boots, so the chip resets for ever; `godwit flash` says why",
             "");
         break;
     }
 }
 
-static void say_who(const struct teller *teller, const struct host_device *device, const char *path,
-                    const char *image)
+static void print_name(const struct reporter *reporter, const struct host_device *device,
+                       const char *path, const char *image)
 {
     char id[13], line[64];
     godwit_hex_encode(device->board.options.mac, 6, id);
     snprintf(line, sizeof line, "device %s, flash ", id);
-    say(teller, line, path);
+    print_line(reporter, line, path);
     if (image && !device->is_new)
-        say(teller, "--image is not used: that is for a new flash, and this one has images", "");
+        print_line(reporter,
+                   "--image is not used: that is for a new flash, and this one has images", "");
 }
 
 static int device_run(struct host_device *device, struct host_net_pool *pool)
@@ -163,7 +169,7 @@ int cmd_device(int argc, char **argv)
     };
     const struct options usage = {
         "device",
-        "--flash FILE --server URL --claim TOKEN --seed FILE [--image FIRST.bin]",
+        "--flash FILE --server URL --claim TOKEN --initial-policy FILE [--image FIRST.bin]",
         "Runs one emulated ESP32 until Ctrl-C; its flash is a file that `godwit flash` and\n"
         "esptool read, and a second run goes on where the first was cut.",
         rows,
@@ -181,15 +187,15 @@ int cmd_device(int argc, char **argv)
 
     static struct host_setup setup;
     static struct host_device device;
-    struct teller teller = {.begun_ms = host_now_ms()};
+    struct reporter reporter = {.begun_ms = host_now_ms()};
     char why[512];
     status = host_setup_open(&setup, &flags, &usage, 1);
     if (status >= 0) return status;
     setup.options.on_event = told;
-    setup.options.on_event_ctx = &teller;
-    teller.seed_policy = setup.options.first.seed_policy;
+    setup.options.on_event_ctx = &reporter;
+    reporter.initial_policy = setup.options.first.initial_policy;
     if (host_device_open(&device, &setup.options, path, mac, why, sizeof why)) {
-        say_who(&teller, &device, path, flags.image);
+        print_name(&reporter, &device, path, flags.image);
         status = device_run(&device, setup.options.pool);
         host_device_close(&device);
     } else {

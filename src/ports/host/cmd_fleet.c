@@ -99,7 +99,7 @@ struct tally {
         const char *version;
         uint32_t count;
     } versions[VERSIONS_MAX];
-    uint32_t versions_count, off, others, downloading, verifying, on_trial, strangers, fly_backs,
+    uint32_t versions_count, off, others, downloading, verifying, on_trial, strangers, rollbacks,
         unanswered, bricked;
 };
 
@@ -120,16 +120,16 @@ static void tally_version(struct tally *tally, const char *version)
 static void tally_device(struct tally *tally, const struct host_device *device)
 {
     enum godwit_state state = device->status.state;
-    tally->fly_backs += device->fly_backs;
+    tally->rollbacks += device->rollbacks;
     if (device->board.is_bricked) {
         tally->bricked++;
         return;
     }
-    tally->strangers += state != GODWIT_BOOT && !device->status.enrolled;
+    tally->strangers += state != GODWIT_STATE_BOOT && !device->status.enrolled;
     tally->unanswered += device->net.failure[0] != '\0';
     tally->on_trial += device->status.on_trial;
-    tally->downloading += state == GODWIT_FETCH;
-    tally->verifying += state == GODWIT_VERIFY;
+    tally->downloading += state == GODWIT_STATE_FETCH;
+    tally->verifying += state == GODWIT_STATE_VERIFY;
     if (device->board.counters.boots)
         tally_version(tally, device->names.version[0] ? device->names.version : "no version");
     else
@@ -137,12 +137,12 @@ static void tally_device(struct tally *tally, const struct host_device *device)
 }
 
 static void part_add(struct godwit_text *text, const char *between, uint32_t count,
-                     const char *words)
+                     const char *arguments)
 {
     if (!count) return;
     godwit_text_add(text, between);
     godwit_text_add_u32(text, count);
-    godwit_text_add(text, words);
+    godwit_text_add(text, arguments);
 }
 
 static void line_make(const struct fleet_run *fleet, char *line, size_t size_max)
@@ -164,8 +164,8 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     part_add(&text, " · ", tally.downloading, " downloading");
     part_add(&text, " · ", tally.verifying, " verifying");
     part_add(&text, " · ", tally.on_trial, " on trial");
-    part_add(&text, " · ", tally.fly_backs, " flown back");
-    part_add(&text, " · ", tally.unanswered, " without an answer");
+    part_add(&text, " · ", tally.rollbacks, " rolled back");
+    part_add(&text, " · ", tally.unanswered, " without a reply");
     bool is_first = !tally.versions_count && !tally.others && !tally.off;
     part_add(&text, is_first ? " " : " · ", tally.bricked, " BRICKED");
 }
@@ -301,7 +301,8 @@ int cmd_fleet(int argc, char **argv)
     };
     const struct options usage = {
         "fleet",
-        "--count N --dir DIR|none --server URL --claim TOKEN --seed FILE [--image FIRST.bin]",
+        "--count N --dir DIR|none --server URL --claim TOKEN --initial-policy FILE [--image "
+        "FIRST.bin]",
         "Runs many emulated ESP32s in one process until Ctrl-C, with a live line.",
         rows,
         sizeof rows / sizeof *rows,

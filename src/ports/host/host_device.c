@@ -1,7 +1,7 @@
 /* The flash file is the device: what it runs, whether it is enrolled and what it was doing when
- * power went are all in there. Only the MAC, burnt into a real chip, comes from outside. Events are
- * found by comparing the agent's status before and after each step, so that the agent need not know
- * of anybody watching. */
+ * power went are all in there. Only the MAC, programmed into a real chip, comes from outside.
+ * Events are found by comparing the agent's status before and after each step, so that the agent
+ * need not know of anybody watching. */
 #include "ports/host/host_device.h"
 
 #include <errno.h>
@@ -73,11 +73,12 @@ static bool flash_open(struct host_device *device, const char *path, char *why, 
 static bool flash_prepare(struct host_device *device, const char *path, char *why, size_t why_size)
 {
     const struct host_device_options *options = device->options;
-    char words[256];
+    char sentence[256];
     if (device->is_in_ram) return true;
     if (!flash_is_fresh(&device->flash)) {
-        if (host_flash_judge(&device->flash, &options->first, words, sizeof words)) return true;
-        snprintf(why, why_size, "%s %s", path, words);
+        if (host_flash_check(&device->flash, &options->first, sentence, sizeof sentence))
+            return true;
+        snprintf(why, why_size, "%s %s", path, sentence);
         return false;
     }
     if (!options->first.image) {
@@ -91,9 +92,9 @@ static bool flash_prepare(struct host_device *device, const char *path, char *wh
 
 /* ── events ────────────────────────────────────────────────────────────────────────────────── */
 
-static void tell(struct host_device *device, enum host_event event)
+static void report(struct host_device *device, enum host_event event)
 {
-    if (event == HOST_FLEW_BACK) device->fly_backs++;
+    if (event == HOST_ROLLED_BACK) device->rollbacks++;
     if (device->options->on_event)
         device->options->on_event(device->options->on_event_ctx, device, event);
 }
@@ -104,52 +105,52 @@ static void booted(struct host_device *device)
     device->boots = board->counters.boots;
     host_names_read(&device->flash, board->running.offset, &device->names);
     host_text_tame(board->running.label);
-    tell(device, HOST_BOOTED);
+    report(device, HOST_BOOTED);
 }
 
 static void watch_download(struct host_device *device, const struct godwit_agent_status *before)
 {
     const struct godwit_agent_status *now = &device->status;
-    if (now->state != GODWIT_FETCH || !now->total) return;
+    if (now->state != GODWIT_STATE_FETCH || !now->total) return;
     uint32_t tenth = (uint32_t)((uint64_t)now->progress * 10 / now->total);
-    if (before->state == GODWIT_FETCH && tenth == device->tenth) return;
+    if (before->state == GODWIT_STATE_FETCH && tenth == device->tenth) return;
     device->tenth = tenth;
-    tell(device, HOST_DOWNLOADING);
+    report(device, HOST_DOWNLOADING);
 }
 
 static void watch_state(struct host_device *device, const struct godwit_agent_status *before)
 {
     const struct godwit_agent_status *now = &device->status;
     if (now->state == before->state) return;
-    if (now->state == GODWIT_VERIFY) tell(device, HOST_VERIFYING);
-    if (now->state == GODWIT_SWITCH) tell(device, HOST_SWITCHING);
-    if (now->state == GODWIT_TRIAL) tell(device, HOST_ON_TRIAL);
-    if (now->state != GODWIT_REPORT) return;
-    if (before->state == GODWIT_TRIAL)
-        tell(device, HOST_CONFIRMED);
+    if (now->state == GODWIT_STATE_VERIFY) report(device, HOST_VERIFYING);
+    if (now->state == GODWIT_STATE_SWITCH) report(device, HOST_SWITCHING);
+    if (now->state == GODWIT_STATE_TRIAL) report(device, HOST_ON_TRIAL);
+    if (now->state != GODWIT_STATE_REPORT) return;
+    if (before->state == GODWIT_STATE_TRIAL)
+        report(device, HOST_CONFIRMED);
     else if (now->last_reason >= GODWIT_REASON_TRIAL_RESET)
-        tell(device, HOST_FLEW_BACK);
+        report(device, HOST_ROLLED_BACK);
     else
-        tell(device, HOST_REFUSED);
+        report(device, HOST_REFUSED);
 }
 
 static void watch_contact(struct host_device *device, const struct godwit_agent_status *before)
 {
-    bool was_awake = before->state != GODWIT_BOOT; /* in BOOT the record is not read yet */
-    if (was_awake && device->status.enrolled && !before->enrolled) tell(device, HOST_ENROLLED);
-    if (was_awake && device->status.checkins > before->checkins) tell(device, HOST_CHECKED_IN);
-    if (device->status.is_pending && !before->is_pending) tell(device, HOST_PENDING);
+    bool was_awake = before->state != GODWIT_STATE_BOOT; /* in BOOT the journal is not read yet */
+    if (was_awake && device->status.enrolled && !before->enrolled) report(device, HOST_ENROLLED);
+    if (was_awake && device->status.checkins > before->checkins) report(device, HOST_CHECKED_IN);
+    if (device->status.is_pending && !before->is_pending) report(device, HOST_PENDING);
     const struct host_net *net = &device->net;
     bool was_unanswered = device->is_unanswered;
     if (net->failures != device->failures) {
         device->is_unanswered = true;
-        tell(device, HOST_UNANSWERED);
-    } else if (net->answers != device->answers) {
+        report(device, HOST_UNANSWERED);
+    } else if (net->replies != device->replies) {
         device->is_unanswered = false;
-        if (was_unanswered) tell(device, HOST_ANSWERED);
+        if (was_unanswered) report(device, HOST_ANSWERED);
     }
     device->failures = net->failures;
-    device->answers = net->answers;
+    device->replies = net->replies;
 }
 
 void host_device_step(struct host_device *device, uint64_t now_ms)
@@ -158,7 +159,7 @@ void host_device_step(struct host_device *device, uint64_t now_ms)
     bool was_bricked = device->board.is_bricked;
     device->wake_ms = board_step(&device->board, now_ms);
     board_status(&device->board, &device->status);
-    if (device->board.is_bricked && !was_bricked) tell(device, HOST_BRICKED);
+    if (device->board.is_bricked && !was_bricked) report(device, HOST_BRICKED);
     if (device->board.is_bricked) return; /* nothing that runs could tell more */
     if (device->board.counters.boots != device->boots) booted(device);
     watch_contact(device, &before);
@@ -196,7 +197,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
         .flash = &device->flash,
         .net = device->net.port,
         .bootloader = host_bootloader(chip),
-        .seed_policy = options->first.seed_policy,
+        .initial_policy = options->first.initial_policy,
         .claim_token = options->claim_token,
         .interval_s = options->interval_s,
         .has_true_random = true,

@@ -16,11 +16,11 @@ enum host_event {
     HOST_SWITCHING,
     HOST_ON_TRIAL,
     HOST_CONFIRMED,
-    HOST_REFUSED,    /* an install ended before the switch: status.last_reason */
-    HOST_FLEW_BACK,  /* status.last_reason */
-    HOST_UNANSWERED, /* net.failure; at each request that is not answered well */
-    HOST_ANSWERED,   /* the first that is again */
-    HOST_PENDING,    /* the server knows it and has not let it in: once until it says more */
+    HOST_REFUSED,     /* an install ended before the switch: status.last_reason */
+    HOST_ROLLED_BACK, /* status.last_reason */
+    HOST_UNANSWERED,  /* net.failure; at each request that is not answered well */
+    HOST_ANSWERED,    /* the first that is again */
+    HOST_PENDING,     /* the server knows it and has not let it in: once until it says more */
     HOST_BRICKED,
 };
 
@@ -45,13 +45,13 @@ struct host_device {
     struct host_names names;           /* of the running image */
     uint64_t wake_ms;                  /* when to step next */
     bool is_new;                       /* its flash was laid out now, with the first image */
-    uint32_t fly_backs;
+    uint32_t rollbacks;
     /* private */
     const struct host_device_options *options;
     struct godwit_flash flash;
     struct flash_file file;
     struct flash_ram ram;
-    uint32_t boots, tenth, failures, answers;
+    uint32_t boots, tenth, failures, replies;
     bool is_in_ram, is_open, is_unanswered;
 };
 

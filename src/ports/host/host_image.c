@@ -55,11 +55,11 @@ void host_names_read(const struct godwit_flash *flash, uint32_t offset, struct h
     host_text_tame(out->project);
 }
 
-bool host_seed_is_of(const uint8_t *seed_policy, const char *project)
+bool host_initial_policy_is_of(const uint8_t *initial_policy, const char *project)
 {
     struct godwit_policy policy;
     uint8_t id[16];
-    if (!seed_policy || godwit_policy_decode(seed_policy, true, &policy)) return true;
+    if (!initial_policy || godwit_policy_decode(initial_policy, true, &policy)) return true;
     return !godwit_product_id(GODWIT_ORG, project, id) && !memcmp(id, policy.product_id, sizeof id);
 }
 
@@ -78,8 +78,7 @@ bool host_flash_provision(const struct godwit_flash *flash,
     return false;
 }
 
-static bool layout_is_possible(const struct host_flash_options *options, char *why,
-                               size_t why_size)
+static bool layout_is_possible(const struct host_flash_options *options, char *why, size_t why_size)
 {
     struct flash_ram ram;
     uint32_t size = options->flash_size ? options->flash_size : HOST_FLASH_SIZE;
@@ -108,7 +107,7 @@ static enum godwit_reason fault_of(const struct host_flash_options *options,
     return image->reason;
 }
 
-bool host_image_judge(const struct host_flash_options *options, char *why, size_t why_size)
+bool host_image_check(const struct host_flash_options *options, char *why, size_t why_size)
 {
     const uint8_t *data = options->image;
     size_t size = options->image_size;
@@ -116,9 +115,10 @@ bool host_image_judge(const struct host_flash_options *options, char *why, size_
     enum godwit_file_kind kind =
         godwit_file_kind(data, size < GODWIT_FILE_HEAD_SIZE ? size : GODWIT_FILE_HEAD_SIZE, size);
     if (kind != GODWIT_FILE_APP || size < GODWIT_IMAGE_HEADER_SIZE) {
-        const char *words = kind == GODWIT_FILE_APP ? "cut short" : godwit_file_kind_words(kind);
+        const char *sentence =
+            kind == GODWIT_FILE_APP ? "cut short" : godwit_file_kind_sentence(kind);
         snprintf(why, why_size, "is %.*s; --image takes an application image (.bin)",
-                 (int)strcspn(words, ";"), words);
+                 (int)strcspn(sentence, ";"), sentence);
         return false;
     }
     const struct godwit_chip *built_for = godwit_chip_by_id(godwit_load16(data + 12));
@@ -134,9 +134,10 @@ bool host_image_judge(const struct host_flash_options *options, char *why, size_
         return false;
     }
     host_text_tame(image.info.project);
-    if (!host_seed_is_of(options->seed_policy, image.info.project)) {
+    if (!host_initial_policy_is_of(options->initial_policy, image.info.project)) {
         snprintf(why, why_size,
-                 "is of the product %s, and the seed policy of another; `godwit claim --seed %s` "
+                 "is of the product %s, and the initial policy of another; `godwit claim "
+                 "--initial-policy %s` "
                  "writes the right one",
                  image.info.project, image.info.project);
         return false;
@@ -168,7 +169,7 @@ static bool has_table(const struct godwit_flash *flash)
            !godwit_ptable_check(table, flash->size, &count) && count > 0;
 }
 
-bool host_flash_judge(const struct godwit_flash *flash, const struct host_flash_options *options,
+bool host_flash_check(const struct godwit_flash *flash, const struct host_flash_options *options,
                       char *why, size_t why_size)
 {
     if (!has_table(flash)) {
@@ -178,11 +179,11 @@ bool host_flash_judge(const struct godwit_flash *flash, const struct host_flash_
         if (!flash->read(flash->ctx, 0, head, size))
             kind = godwit_file_kind(head, size, flash->size);
         bool is_named = kind != GODWIT_FILE_UNKNOWN && kind != GODWIT_FILE_BLANK_FF;
-        const char *words = is_named ? godwit_file_kind_words(kind) : "no flash of a device";
+        const char *sentence = is_named ? godwit_file_kind_sentence(kind) : "no flash of a device";
         snprintf(why, why_size,
                  "is %.*s: there is no partition table at 0x8000; name another file, and the first "
                  "image with --image",
-                 (int)strcspn(words, ";"), words);
+                 (int)strcspn(sentence, ";"), sentence);
         return false;
     }
     const struct godwit_chip *chip = host_flash_chip(flash);

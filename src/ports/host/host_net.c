@@ -19,9 +19,9 @@ struct transfer {
     struct godwit_request request;
     char url[HOST_URL_SIZE]; /* of the present hop, or where it goes next */
     unsigned hops;           /* redirects followed */
-    bool is_moving;          /* the answer is a redirect that is followed: nobody is shown it */
+    bool is_moving;          /* the reply is a redirect that is followed: nobody is shown it */
     size_t moving_size;      /* of its body */
-    struct godwit_answer answer;
+    struct godwit_reply reply;
     bool is_paused, is_done;
     CURLcode result; /* once done */
     size_t size, taken;
@@ -47,8 +47,8 @@ static uint32_t clamp(uint64_t size)
     return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
-/* "bytes 4096-8191/70000"; leaves the answer alone when malformed. */
-static void content_range_parse(const char *text, struct godwit_answer *answer)
+/* "bytes 4096-8191/70000"; leaves the reply alone when malformed. */
+static void content_range_parse(const char *text, struct godwit_reply *reply)
 {
     if (strncmp(text, "bytes ", 6)) return;
     char *end;
@@ -56,8 +56,8 @@ static void content_range_parse(const char *text, struct godwit_answer *answer)
     if (*end != '-') return;
     const char *slash = strchr(end, '/');
     if (!slash) return;
-    answer->range_from = clamp(from);
-    answer->range_total = slash[1] == '*' ? 0 : clamp(strtoull(slash + 1, NULL, 10));
+    reply->range_from = clamp(from);
+    reply->range_total = slash[1] == '*' ? 0 : clamp(strtoull(slash + 1, NULL, 10));
 }
 
 static const char *header_value(const struct transfer *transfer, const char *name)
@@ -76,31 +76,31 @@ static bool is_tag(const char *header, const char *tag)
 
 static void head_read(struct transfer *transfer)
 {
-    struct godwit_answer *answer = &transfer->answer;
+    struct godwit_reply *reply = &transfer->reply;
     long status = 0;
     curl_off_t length = -1, retry = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry);
-    answer->status = (int)status;
-    answer->content_length = length < 0 ? UINT32_MAX : clamp((uint64_t)length);
-    answer->retry_after_s = retry < 0 ? 0 : clamp((uint64_t)retry);
+    reply->status = (int)status;
+    reply->content_length = length < 0 ? UINT32_MAX : clamp((uint64_t)length);
+    reply->retry_after_s = retry < 0 ? 0 : clamp((uint64_t)retry);
     const char *range = header_value(transfer, "Content-Range");
-    if (status == 206 && range) content_range_parse(range, answer);
+    if (status == 206 && range) content_range_parse(range, reply);
     const char *tag = header_value(transfer, "ETag"), *asked = transfer->request.if_range;
-    answer->is_other = tag && asked && !is_tag(tag, asked);
+    reply->is_other = tag && asked && !is_tag(tag, asked);
     const char *location = header_value(transfer, "Location");
     transfer->is_moving =
         !strcmp(transfer->request.method, "GET") &&
-        host_redirect(transfer->url, answer->status, location, transfer->hops, transfer->url);
+        host_redirect(transfer->url, reply->status, location, transfer->hops, transfer->url);
 }
 
 static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
     size_t size = one * count;
-    if (!transfer->answer.status) head_read(transfer);
-    if (transfer->is_moving) /* a long farewell is cut short */
+    if (!transfer->reply.status) head_read(transfer);
+    if (transfer->is_moving) /* a long close notify is cut short */
         return (transfer->moving_size += size) > sizeof transfer->buffer ? 0 : size;
     if (transfer->size > transfer->taken || size > sizeof transfer->buffer) {
         transfer->is_paused = true;
@@ -113,9 +113,9 @@ static size_t body_arrived(char *data, size_t one, size_t count, void *ctx)
     return size;
 }
 
-static void failure_say(struct host_net *net, const char *words)
+static void failure_note(struct host_net *net, const char *sentence)
 {
-    snprintf(net->failure, sizeof net->failure, "%s", words);
+    snprintf(net->failure, sizeof net->failure, "%s", sentence);
     net->failures++;
 }
 
@@ -136,7 +136,7 @@ static void distrust_put(struct host_net *net, const char *fault)
 
 static void failure_put(struct host_net *net, const struct transfer *transfer)
 {
-    int status = transfer->answer.status;
+    int status = transfer->reply.status;
     const char *fault = transfer->error[0] ? transfer->error : curl_easy_strerror(transfer->result);
     bool is_to_server = host_is_same_origin(transfer->url, net->pool->config.url);
     net->failure[0] = '\0';
@@ -149,15 +149,15 @@ static void failure_put(struct host_net *net, const struct transfer *transfer)
                  "401, the server knows neither this device nor the claim, or it is used up");
     else if (status >= 400)
         snprintf(net->failure, sizeof net->failure, "the server answered %d", status);
-    *(net->failure[0] ? &net->failures : &net->answers) += 1;
+    *(net->failure[0] ? &net->failures : &net->replies) += 1;
 }
 
-/* A check-in's answer that does not say its length may have been cut anywhere: TLS's own farewell
- * is not asked for by libcurl. A download is measured and hashed, so it may. */
+/* A check-in's reply that does not say its length may have been cut anywhere: TLS's own close
+ * notify is not asked for by libcurl. A download is measured and hashed, so it may. */
 static bool is_unmeasured(const struct transfer *transfer)
 {
     const char *coding = header_value(transfer, "Transfer-Encoding");
-    return transfer->request.body && transfer->answer.content_length == UINT32_MAX &&
+    return transfer->request.body && transfer->reply.content_length == UINT32_MAX &&
            !(coding && !strcmp(coding, "chunked"));
 }
 
@@ -179,7 +179,7 @@ static int is_connected(void *ctx, char *to, char *from, int to_port, int from_p
 {
     struct transfer *transfer = ctx;
     (void)to, (void)from, (void)to_port, (void)from_port;
-    transfer->answer.by_next_ca = host_trust_is_by_next_ca(transfer->easy);
+    transfer->reply.by_next_ca = host_trust_is_by_next_ca(transfer->easy);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -283,7 +283,7 @@ static bool transfer_begin(struct transfer *transfer)
     bool is_to_server = host_is_same_origin(transfer->url, net->pool->config.url);
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
-    memset(&transfer->answer, 0, sizeof transfer->answer);
+    memset(&transfer->reply, 0, sizeof transfer->reply);
     transfer->is_moving = transfer->is_paused = transfer->is_done = false;
     transfer->size = transfer->taken = transfer->moving_size = 0;
     transfer->error[0] = '\0';
@@ -305,7 +305,7 @@ static void net_close(void *ctx)
     struct host_net *net = ctx;
     struct transfer *transfer = net->transfer;
     if (!transfer) return;
-    if (!transfer->is_done && !transfer->answer.status) failure_say(net, "nothing came in time");
+    if (!transfer->is_done && !transfer->reply.status) failure_note(net, "nothing came in time");
     net->transfer = NULL;
     curl_multi_remove_handle(net->pool->multi, transfer->easy);
     transfer_give(net->pool, transfer);
@@ -323,7 +323,7 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     int size = snprintf(transfer->url, sizeof transfer->url, "%s%s", base, request->path);
     if (size < 0 || (size_t)size >= sizeof transfer->url || !transfer_begin(transfer)) {
         transfer_give(net->pool, transfer);
-        failure_say(net, "libcurl refused the request");
+        failure_note(net, "libcurl refused the request");
         return GODWIT_ERR_NET;
     }
     net->transfer = transfer;
@@ -331,14 +331,14 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
 }
 
 static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                           struct godwit_answer *answer)
+                           struct godwit_reply *reply)
 {
     struct host_net *net = ctx;
     struct transfer *transfer = net->transfer;
     *size_out = 0;
     if (!transfer) return GODWIT_ERR_NET;
     if (transfer->is_moving) return GODWIT_OK;
-    *answer = transfer->answer;
+    *reply = transfer->reply;
     size_t size = transfer->size - transfer->taken;
     if (size) {
         if (size > size_max) size = size_max;
@@ -411,7 +411,7 @@ void host_net_pool_run(struct host_net_pool *pool, int wait_ms)
         if (msg->msg != CURLMSG_DONE) continue;
         CURLcode result = msg->data.result;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        if (!result && !transfer->answer.status) head_read(transfer);
+        if (!result && !transfer->reply.status) head_read(transfer);
         if (transfer->is_moving && transfer->net)
             transfer_move(transfer);
         else

@@ -32,12 +32,12 @@ struct host_net {
     void *wake_ctx;
     char failure[HOST_FAILURE_SIZE]; /* words for a request that broke or was refused; "" after a
                                         good one */
-    uint32_t failures, answers;      /* requests that ended so, and well */
+    uint32_t failures, replies;      /* requests that ended so, and well */
 
     /* private from here */
     struct host_net_pool *pool;
     struct transfer *transfer;
-    struct host_trust trust; /* the pool's, until the agent's record says more */
+    struct host_trust trust; /* the pool's, until the agent's journal says more */
 };
 
 void host_net_init(struct host_net *net, struct host_net_pool *pool);

@@ -35,13 +35,13 @@ static void process_prepare(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static int complain(const char *command, const char *path, const char *words)
+static int complain(const char *command, const char *path, const char *sentence)
 {
-    fprintf(stderr, "godwit %s: %s: %s\n", command, path, words);
+    fprintf(stderr, "godwit %s: %s: %s\n", command, path, sentence);
     return 1;
 }
 
-static int seed_read(struct host_setup *setup, const char *path, const char *command)
+static int initial_policy_read(struct host_setup *setup, const char *path, const char *command)
 {
     uint8_t data[GODWIT_POLICY_SIZE + 1];
     struct godwit_policy policy;
@@ -50,9 +50,10 @@ static int seed_read(struct host_setup *setup, const char *path, const char *com
     size_t size = fread(data, 1, sizeof data, file);
     fclose(file);
     if (size != GODWIT_POLICY_SIZE || godwit_policy_decode(data, true, &policy))
-        return complain(command, path, "this is no seed policy; get it by `godwit claim --seed P`");
-    memcpy(setup->seed, data, sizeof setup->seed);
-    setup->options.first.seed_policy = setup->seed;
+        return complain(command, path,
+                        "this is no initial policy; get it by `godwit claim --initial-policy P`");
+    memcpy(setup->initial_policy, data, sizeof setup->initial_policy);
+    setup->options.first.initial_policy = setup->initial_policy;
     return -1;
 }
 
@@ -67,7 +68,7 @@ static int image_read(struct host_setup *setup, const char *path, const char *co
     setup->options.first.image = setup->image;
     setup->options.first.image_size = size;
     char why[512];
-    if (!setup->image || !host_image_judge(&setup->options.first, why, sizeof why))
+    if (!setup->image || !host_image_check(&setup->options.first, why, sizeof why))
         return complain(command, path, setup->image ? why : "there is no memory for it");
     if (!setup->options.first.chip)
         setup->options.first.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
@@ -107,12 +108,12 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
         return options_wrong(usage, "--server '%s': the address must begin with https://",
                              flags->server);
     if (!flags->claim && !flags->ca) return options_wrong(usage, "--claim TOKEN is missing");
-    if (!flags->seed) return options_wrong(usage, "--seed FILE is missing");
+    if (!flags->initial_policy) return options_wrong(usage, "--initial-policy FILE is missing");
     setup->net.connections_max = connections_max;
     setup->options.interval_s = flags->interval_s;
     process_prepare();
     int status = flags->chip ? chip_find(setup, flags->chip, usage) : -1;
-    if (status < 0) status = seed_read(setup, flags->seed, usage->command);
+    if (status < 0) status = initial_policy_read(setup, flags->initial_policy, usage->command);
     if (status < 0 && flags->image) status = image_read(setup, flags->image, usage->command);
     if (status < 0) status = net_open(setup, flags, usage);
     if (status >= 0) host_setup_close(setup);

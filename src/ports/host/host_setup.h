@@ -5,14 +5,15 @@
 #include "ports/host/host_device.h"
 
 struct host_flags {
-    const char *server, *claim, *seed, *ca, *chip, *image;
+    const char *server, *claim, *initial_policy, *ca, *chip, *image;
     uint32_t interval_s;
 };
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
         {"--claim", OPTION_TEXT, &(flags).claim, "TOKEN",                                          \
          "from `godwit claim`: lets it join, says whom to trust"},                                 \
-        {"--seed", OPTION_TEXT, &(flags).seed, "FILE", "seed policy, from `godwit claim --seed`"}, \
+        {"--initial-policy", OPTION_TEXT, &(flags).initial_policy, "FILE",                         \
+         "initial policy, from `godwit claim --initial-policy`"},                                  \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
         {"--image", OPTION_TEXT, &(flags).image, "FILE", "image that a new flash begins with"},    \
         {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: the chip that the image is for"}, \
@@ -25,7 +26,7 @@ struct host_setup {
     struct host_device_options options;
     /* private: what the options point to */
     struct host_net_config net;
-    uint8_t seed[GODWIT_POLICY_SIZE];
+    uint8_t initial_policy[GODWIT_POLICY_SIZE];
     uint8_t *image;
 };
 

@@ -9,11 +9,11 @@
  *     the leaf's dates   hold by the clock; a clock before the build was never set: then the leaf
  *                        must not have ended before the build, and may begin later
  *     the CA's dates     are not looked at: it is known by its key, and must not end a fleet
- *     the answer's end   is known by its length; the connection's end is a break (host_net.c)
+ *     the reply's end   is known by its length; the connection's end is a break (host_net.c)
  *     the protocol       TLS 1.3, or 1.2 with ECDHE and an AEAD; no renegotiation
  *     a resumed session  counts only under the very trust that it was begun under
  *
- * A refusal is "no answer" for the agent: it waits, asks again, and keeps nothing. */
+ * A refusal is "no reply" for the agent: it waits, asks again, and keeps nothing. */
 #include "ports/host/host_trust.h"
 
 #include <openssl/sha.h>
@@ -127,7 +127,7 @@ static STACK_OF(X509) * anchors_of(const struct host_trust *trust, X509_STORE_CT
 }
 
 /* OpenSSL's place in a session for the mark that it was proven by the next CA. */
-static int mark_index(void)
+static int entry_index(void)
 {
     static int index = -1;
     if (index < 0) index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
@@ -140,7 +140,7 @@ static void mark(const struct host_trust *trust, X509_STORE_CTX *store)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     for (int i = 1; i < sk_X509_num(chain); i++)
         if (is_ca(trust, 1, sk_X509_value(chain, i)))
-            SSL_SESSION_set_ex_data(SSL_get_session(ssl), mark_index(), (void *)1);
+            SSL_SESSION_set_ex_data(SSL_get_session(ssl), entry_index(), (void *)1);
 }
 
 /* OpenSSL's hook in place of its own verification: same work, with our anchors and dates. */
@@ -212,5 +212,5 @@ bool host_trust_is_by_next_ca(CURL *easy)
     if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) || !info) return false;
     if (info->backend != CURLSSLBACKEND_OPENSSL || !info->internals) return false;
     SSL_SESSION *session = SSL_get_session(info->internals);
-    return session && SSL_SESSION_get_ex_data(session, mark_index());
+    return session && SSL_SESSION_get_ex_data(session, entry_index());
 }

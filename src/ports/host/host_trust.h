@@ -1,5 +1,5 @@
 /* Which TLS server an emulated device believes: one whose chain verifies up to a CA that the device
- * knows: by the digest of its public key (out of a claim token or the record; the CA itself comes
+ * knows: by the digest of its public key (out of a claim token or the journal; the CA itself comes
  * with the server's chain), or as a file. The rules stand in host_trust.c and docs/PROTOCOL.md. */
 #pragma once
 
@@ -22,7 +22,7 @@ struct host_trust {
 /* Splits "gw1.<claim>.<SHA-256 of the CA's SPKI, base64url>"; FORMAT when it is not of that form.
  */
 GODWIT_MUST_USE godwit_err host_trust_from_token(struct host_trust *trust, const char *token);
-/* What the record says; its present one zero: what the trust began with stays. */
+/* What the journal says; its present one zero: what the trust began with stays. */
 void host_trust_change(struct host_trust *trust, const uint8_t ca_sha256[2][32]);
 /* Sets the options of a handle; trust must outlive its connections' handshakes. NET when libcurl
  * refuses. */

@@ -6,7 +6,7 @@
  * a pool of them was rejected: a simulated power cut would leak one. The speed is the same code.
  *
  * Verifying goes through EVP. Nothing here is shared between threads, and the thread's OpenSSL
- * error queue is left as it was found: a bad signature is an answer, not an error of the TLS
+ * error queue is left as it was found: a bad signature is a reply, not an error of the TLS
  * connection that is handled next on this thread. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/crypto.h"
@@ -67,7 +67,7 @@ void godwit_md5(const uint8_t *data, size_t size, uint8_t digest_out[static 16])
     MD5(data, size, digest_out);
 }
 
-/* Takes key, which may be NULL where the bytes are no key: the answer is the same TRUST. */
+/* Takes key, which may be NULL where the bytes are no key: the reply is the same TRUST. */
 static godwit_err verify(EVP_PKEY *key, bool is_rsa, const uint8_t *digest, size_t digest_size,
                          const uint8_t *signature, size_t signature_size)
 {

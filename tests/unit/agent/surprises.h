@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "emu/pack.h"
-#include "moment.h"
+#include "snapshot.h"
 
 #define FILE_SIZE 0x5000u
 #define HOUR_S 3600u

@@ -49,7 +49,7 @@ static void surprise_a_an_image_below_the_counter_is_no_image(void **state)
     run_for(100);
     peer_offer(&device.peer, old0.data, old0.size, 1);
     run_for(300);
-    assert_heard(GODWIT_STAGE_ASK, GODWIT_REASON_SECURE_VERSION);
+    assert_heard(GODWIT_STAGE_CHECKIN, GODWIT_REASON_SECURE_VERSION);
     assert_int_equal(device.peer.image_requests, 0);
     peer_offer(&device.peer, old0.data, old0.size, 2);
     device.peer.secure_version = 1; /* a lie */
@@ -67,7 +67,7 @@ static void surprise_b_only_a_confirmed_image_raises_the_counter(void **state)
     begin(&old0);
     switch_to(&failing1, 1);
     run_for(900);
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
     assert_int_equal(device.board.efuses.secure_version, 0);
     device_install(&device, &old1, 2);
     assert_int_equal(device.board.efuses.secure_version, 0);
@@ -77,9 +77,9 @@ static void surprise_b_only_a_confirmed_image_raises_the_counter(void **state)
     assert_true(device_runs(&device, &old1));
 }
 
-/* c: a way back that is too old is none: the image that failed runs on, rejected and unwatched. The
- * agent looks before it leaves, stays, says so; and a good release ends it. */
-static void surprise_c_a_way_back_that_is_too_old_is_none(void **state)
+/* c: a fallback image that is too old is none: the image that failed runs on, rejected and
+ * unwatched. The agent looks before it leaves, stays, says so; and a good release ends it. */
+static void surprise_c_a_fallback_that_is_too_old_is_none(void **state)
 {
     (void)state;
     begin(&old0);
@@ -156,7 +156,7 @@ static void surprise_e_an_entry_that_stays_new(void **state)
     assert_string_equal(device.board.running.label, "ota_0");
     assert_entry(1, 2, GODWIT_OTA_NEW);
     run_for(300);
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
     assert_true(device_runs(&device, &old1));
     struct godwit_ota_entry entries[2];
     device_entries(&device, entries);
@@ -170,7 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SURPRISE(surprise_a_an_image_below_the_counter_is_no_image),
         SURPRISE(surprise_b_only_a_confirmed_image_raises_the_counter),
-        SURPRISE(surprise_c_a_way_back_that_is_too_old_is_none),
+        SURPRISE(surprise_c_a_fallback_that_is_too_old_is_none),
         SURPRISE(surprise_c_an_aborted_image_runs_again),
         SURPRISE(surprise_d_two_images_too_old_boot_nothing),
         SURPRISE(surprise_e_an_entry_that_stays_new),

@@ -1,13 +1,13 @@
-/* The change of the CA: what an answer may plant, when the next becomes the present, and that every
+/* The change of the CA: what a reply may plant, when the next becomes the present, and that every
  * cut leaves one pair or the other. */
-#include "world.h"
+#include "fixture.h"
 
-#define RECORD_OFFSET 0x4000u
+#define JOURNAL_OFFSET 0x4000u
 
 struct bench {
     struct flash_ram ram;
     struct godwit_flash inner, flash;
-    struct saw saw;
+    struct power_cut power_cut;
     struct godwit_net net;
     struct godwit_agent agent;
     uint8_t told[2][32]; /* what the port heard last */
@@ -38,18 +38,18 @@ static void bench_begin(struct bench *bench, const char *letters)
     memset(bench, 0, sizeof *bench);
     assert_int_equal(flash_ram_init(&bench->ram, 0x8000, 4, NULL), GODWIT_OK);
     bench->inner = flash_ram_port(&bench->ram);
-    saw_init(&bench->saw, &bench->inner);
-    bench->flash = saw_port(&bench->saw);
+    power_cut_init(&bench->power_cut, &bench->inner);
+    bench->flash = power_cut_port(&bench->power_cut);
     bench->net = (struct godwit_net){.ctx = bench, .trust = hear};
     bench->agent.config.flash = &bench->flash;
     bench->agent.config.net = &bench->net;
-    bench->agent.slots.record = (struct godwit_region){RECORD_OFFSET, 0x2000};
-    assert_int_equal(godwit_record_load(&bench->agent), GODWIT_ERR_MISSING);
-    pair(bench->agent.record.ca_sha256, letters);
-    assert_int_equal(godwit_record_commit(&bench->agent), GODWIT_OK);
+    bench->agent.slots.journal = (struct godwit_region){JOURNAL_OFFSET, 0x2000};
+    assert_int_equal(godwit_journal_load(&bench->agent), GODWIT_ERR_MISSING);
+    pair(bench->agent.journal.ca_sha256, letters);
+    assert_int_equal(godwit_journal_commit(&bench->agent), GODWIT_OK);
 }
 
-/* An answer that announces one CA, whose instruction names one, over a chain by the next or not. */
+/* A reply that announces one CA, whose instruction names one, over a chain by the next or not. */
 static godwit_err note(struct bench *bench, char announced, char named, bool is_by_next_ca)
 {
     uint8_t ca[32], whole[32];
@@ -62,7 +62,7 @@ static godwit_err note(struct bench *bench, char announced, char named, bool is_
 }
 
 /* The first two letters are the pair before, the last two the pair behind. */
-static void each_answer_changes_the_pair_as_the_table_says(void **state)
+static void each_reply_changes_the_pair_as_the_table_says(void **state)
 {
     (void)state;
     static const struct {
@@ -91,13 +91,13 @@ static void each_answer_changes_the_pair_as_the_table_says(void **state)
         struct bench bench;
         uint8_t expected[2][32];
         bench_begin(&bench, rows[i].before);
-        uint32_t number = bench.agent.record.number;
+        uint32_t number = bench.agent.journal.number;
         assert_int_equal(note(&bench, rows[i].announced, rows[i].named, rows[i].is_by_next_ca),
                          GODWIT_OK);
         pair(expected, rows[i].after);
-        if (memcmp(bench.agent.record.ca_sha256, expected, 64) != 0)
+        if (memcmp(bench.agent.journal.ca_sha256, expected, 64) != 0)
             fail_msg("row %zu: not %s", i, rows[i].after);
-        assert_int_equal(bench.agent.record.number - number, rows[i].commits);
+        assert_int_equal(bench.agent.journal.number - number, rows[i].commits);
         assert_int_equal(bench.tells, rows[i].commits); /* the port hears of each change, once */
         if (bench.tells) assert_memory_equal(bench.told, expected, 64);
         flash_ram_deinit(&bench.ram);
@@ -107,7 +107,7 @@ static void each_answer_changes_the_pair_as_the_table_says(void **state)
 static void a_cut_change_leaves_one_pair_or_the_other(void **state)
 {
     (void)state;
-    static const enum saw_kind kinds[] = {SAW_BEFORE, SAW_TORN, SAW_AFTER};
+    static const enum power_cut_kind kinds[] = {POWER_CUT_BEFORE, POWER_CUT_TORN, POWER_CUT_AFTER};
     uint32_t cuts = 0;
     for (uint32_t at = 1; at <= 2; at++) /* an erase and a write */
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -116,15 +116,15 @@ static void a_cut_change_leaves_one_pair_or_the_other(void **state)
             bench_begin(&bench, "ab");
             pair(before, "ab");
             pair(after, "b-");
-            saw_power_on(&bench.saw);
-            bench.saw.cut_at = bench.saw.operations + at;
-            bench.saw.kind = kinds[k];
+            power_cut_power_on(&bench.power_cut);
+            bench.power_cut.cut_at = bench.power_cut.operations + at;
+            bench.power_cut.kind = kinds[k];
             bool is_cut = note(&bench, 'b', 'b', true) != GODWIT_OK;
             cuts += is_cut;
-            saw_power_on(&bench.saw);
-            assert_int_equal(godwit_record_load(&bench.agent), GODWIT_OK);
-            bool is_old = !memcmp(bench.agent.record.ca_sha256, before, 64);
-            assert_true(is_old || !memcmp(bench.agent.record.ca_sha256, after, 64));
+            power_cut_power_on(&bench.power_cut);
+            assert_int_equal(godwit_journal_load(&bench.agent), GODWIT_OK);
+            bool is_old = !memcmp(bench.agent.journal.ca_sha256, before, 64);
+            assert_true(is_old || !memcmp(bench.agent.journal.ca_sha256, after, 64));
             godwit_ca_load(&bench.agent);
             assert_memory_equal(bench.told, is_old ? before : after, 64);
             flash_ram_deinit(&bench.ram);
@@ -140,16 +140,16 @@ static void a_failed_write_is_said_and_made_good(void **state)
     uint8_t after[2][32];
     bench_begin(&bench, "ab");
     pair(after, "b-");
-    bench.saw.cut_at = bench.saw.operations + 1;
-    bench.saw.kind = SAW_BEFORE;
+    bench.power_cut.cut_at = bench.power_cut.operations + 1;
+    bench.power_cut.kind = POWER_CUT_BEFORE;
     assert_int_not_equal(note(&bench, 'b', 'b', true), GODWIT_OK);
     assert_memory_equal(bench.told, after, 64);
-    saw_power_on(&bench.saw);
+    power_cut_power_on(&bench.power_cut);
     assert_int_equal(note(&bench, 'b', 'b', true), GODWIT_OK);
-    assert_memory_equal(bench.agent.record.ca_sha256, after, 64);
-    assert_int_equal(godwit_record_commit(&bench.agent), GODWIT_OK);
-    assert_int_equal(godwit_record_load(&bench.agent), GODWIT_OK);
-    assert_memory_equal(bench.agent.record.ca_sha256, after, 64);
+    assert_memory_equal(bench.agent.journal.ca_sha256, after, 64);
+    assert_int_equal(godwit_journal_commit(&bench.agent), GODWIT_OK);
+    assert_int_equal(godwit_journal_load(&bench.agent), GODWIT_OK);
+    assert_memory_equal(bench.agent.journal.ca_sha256, after, 64);
     flash_ram_deinit(&bench.ram);
 }
 
@@ -167,45 +167,45 @@ static void a_port_without_trust_is_left_alone(void **state)
 
 /* ---- a whole device ---- */
 
-static void check_in(struct world *world)
+static void check_in(struct fixture *fixture)
 {
-    uint32_t checkins = world->peer.checkins;
-    for (int i = 0; i < 200 && world->peer.checkins == checkins; i++)
-        (void)world_run(world, NULL, 5);
-    assert_int_not_equal(world->peer.checkins, checkins);
-    (void)world_run(world, done_checked_in, 10);
+    uint32_t checkins = fixture->peer.checkins;
+    for (int i = 0; i < 200 && fixture->peer.checkins == checkins; i++)
+        (void)fixture_run(fixture, NULL, 5);
+    assert_int_not_equal(fixture->peer.checkins, checkins);
+    (void)fixture_run(fixture, done_checked_in, 10);
 }
 
 static void a_device_follows_its_server_to_the_next_ca(void **state)
 {
     (void)state;
-    struct world world;
+    struct fixture fixture;
     uint8_t expected[2][32];
-    world_begin(&world);
-    assert_true(world_run(&world, done_checked_in, 60));
+    fixture_begin(&fixture);
+    assert_true(fixture_run(&fixture, done_checked_in, 60));
     pair(expected, "--");
-    assert_int_equal(world.peer.trusts, 1); /* at boot */
-    assert_memory_equal(world.peer.trusted, expected, 64);
+    assert_int_equal(fixture.peer.trusts, 1); /* at boot */
+    assert_memory_equal(fixture.peer.trusted, expected, 64);
 
-    name(world.peer.next_ca, 'b');
-    check_in(&world);
+    name(fixture.peer.next_ca, 'b');
+    check_in(&fixture);
     pair(expected, "-b");
-    assert_memory_equal(world.peer.trusted, expected, 64);
-    world_power_cycle(&world);
-    check_in(&world);
-    assert_memory_equal(world.peer.trusted, expected, 64); /* kept over the reset */
+    assert_memory_equal(fixture.peer.trusted, expected, 64);
+    fixture_power_cycle(&fixture);
+    check_in(&fixture);
+    assert_memory_equal(fixture.peer.trusted, expected, 64); /* kept over the reset */
 
-    world.peer.by_next_ca = true;
-    check_in(&world);
+    fixture.peer.by_next_ca = true;
+    check_in(&fixture);
     pair(expected, "b-");
-    assert_memory_equal(world.peer.trusted, expected, 64);
-    world.peer.by_next_ca = false;
-    uint32_t trusts = world.peer.trusts;
-    world_power_cycle(&world);
-    check_in(&world);
-    assert_int_equal(world.peer.trusts, trusts + 1); /* at boot, and nothing since */
-    assert_memory_equal(world.peer.trusted, expected, 64);
-    world_end(&world);
+    assert_memory_equal(fixture.peer.trusted, expected, 64);
+    fixture.peer.by_next_ca = false;
+    uint32_t trusts = fixture.peer.trusts;
+    fixture_power_cycle(&fixture);
+    check_in(&fixture);
+    assert_int_equal(fixture.peer.trusts, trusts + 1); /* at boot, and nothing since */
+    assert_memory_equal(fixture.peer.trusted, expected, 64);
+    fixture_end(&fixture);
 }
 
 static void spoils_the_signature(struct peer *peer, uint8_t *data)
@@ -217,49 +217,49 @@ static void spoils_the_signature(struct peer *peer, uint8_t *data)
 static void names_another_ca(struct peer *peer, uint8_t *data)
 {
     memset(data + 184, 'c', 8);
-    world_sign_instruction(peer, data);
+    fixture_sign_instruction(peer, data);
 }
 
 /* The thief of a TLS key: its chain is good, its announcement is not the deploy key's. */
-static void an_answer_that_is_not_fresh_plants_nothing(void **state)
+static void a_reply_that_is_not_fresh_plants_nothing(void **state)
 {
     (void)state;
     static void (*const tampers[])(struct peer *, uint8_t *) = {spoils_the_signature,
                                                                 names_another_ca};
     for (size_t i = 0; i < 2; i++) {
-        struct world world;
+        struct fixture fixture;
         uint8_t expected[2][32];
-        world_begin(&world);
-        assert_true(world_run(&world, done_checked_in, 60));
+        fixture_begin(&fixture);
+        assert_true(fixture_run(&fixture, done_checked_in, 60));
         pair(expected, "--");
-        world.peer.tamper = tampers[i];
-        name(world.peer.next_ca, 'b');
-        check_in(&world);
-        assert_memory_equal(world.peer.trusted, expected, 64);
-        assert_memory_equal(world.board.agent.record.ca_sha256, expected, 64);
+        fixture.peer.tamper = tampers[i];
+        name(fixture.peer.next_ca, 'b');
+        check_in(&fixture);
+        assert_memory_equal(fixture.peer.trusted, expected, 64);
+        assert_memory_equal(fixture.board.agent.journal.ca_sha256, expected, 64);
 
-        world.peer.tamper = NULL;
-        check_in(&world);
+        fixture.peer.tamper = NULL;
+        check_in(&fixture);
         pair(expected, "-b");
-        assert_memory_equal(world.peer.trusted, expected, 64);
+        assert_memory_equal(fixture.peer.trusted, expected, 64);
 
-        world.peer.tamper = spoils_the_signature;
-        world.peer.by_next_ca = true;
-        check_in(&world);
-        assert_memory_equal(world.peer.trusted, expected, 64); /* no promotion by it either */
-        world_end(&world);
+        fixture.peer.tamper = spoils_the_signature;
+        fixture.peer.by_next_ca = true;
+        check_in(&fixture);
+        assert_memory_equal(fixture.peer.trusted, expected, 64); /* no promotion by it either */
+        fixture_end(&fixture);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_answer_changes_the_pair_as_the_table_says),
+        cmocka_unit_test(each_reply_changes_the_pair_as_the_table_says),
         cmocka_unit_test(a_cut_change_leaves_one_pair_or_the_other),
         cmocka_unit_test(a_failed_write_is_said_and_made_good),
         cmocka_unit_test(a_port_without_trust_is_left_alone),
         cmocka_unit_test(a_device_follows_its_server_to_the_next_ca),
-        cmocka_unit_test(an_answer_that_is_not_fresh_plants_nothing),
+        cmocka_unit_test(a_reply_that_is_not_fresh_plants_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

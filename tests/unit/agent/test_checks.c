@@ -1,9 +1,9 @@
 /* The order of the checks, over all files that make them. The device of these tests came with a P1:
- * release 5, floor 3, one deploy key, one image key; it is offered release 6.
+ * release 5, rollback floor 3, one deploy key, one image key; it is offered release 6.
  *
  * The table has a row for each way to fail a check. Every row alone gives its own reason, and of
  * every two rows of different checks the earlier one's, so nothing later is believed before. */
-#include "world.h"
+#include "fixture.h"
 
 enum wrong {
     REPLY_CUT,
@@ -19,10 +19,10 @@ enum wrong {
     TOO_LARGE,
     ODD_SIZE,
     LOW_SECURE_VERSION,
-    LOW_FLOOR,
+    LOW_ROLLBACK_FLOOR,
     LOW_COUNTER,
     FAILED_BEFORE,
-    ASKS_DELTA,
+    WANTS_DELTA,
     HEAD_IS_TEXT,
     HEAD_CHIP,
     HEAD_NO_POLICY,
@@ -35,7 +35,7 @@ enum wrong {
     OTHER_IMAGE_KEY,
     SIGNED_OTHER_BYTES,
     BAD_CHECKSUM,
-    FLOOR_SINKS,
+    ROLLBACK_FLOOR_SINKS,
     NO_COMMON_KEY,
     WANTS_SECURE_BOOT,
     IS_WITHDRAWN,
@@ -49,23 +49,23 @@ static const struct {
     enum godwit_stage stage;
     enum godwit_reason reason;
 } rows[FAULTS_COUNT] = {
-    [REPLY_CUT] = {1, GODWIT_STAGE_ASK, GODWIT_REASON_REPLY_MALFORMED},
-    [OTHER_DEPLOY_KEY] = {2, GODWIT_STAGE_ASK, GODWIT_REASON_INSTRUCTION_SIGNATURE},
-    [NO_INSTRUCTION] = {3, GODWIT_STAGE_ASK, GODWIT_REASON_INSTRUCTION_FORMAT},
-    [OTHER_DEVICE] = {3, GODWIT_STAGE_ASK, GODWIT_REASON_INSTRUCTION_DEVICE},
-    [OTHER_NONCE] = {3, GODWIT_STAGE_ASK, GODWIT_REASON_INSTRUCTION_NONCE},
-    [OLD_SEQUENCE] = {3, GODWIT_STAGE_ASK, GODWIT_REASON_INSTRUCTION_SEQUENCE},
-    [DURING_TRIAL] = {5, GODWIT_STAGE_ASK, GODWIT_REASON_ON_TRIAL},
-    [OWNER_SAYS_NO] = {5, GODWIT_STAGE_ASK, GODWIT_REASON_NOT_NOW},
-    [OTHER_CHIP] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_WRONG_CHIP},
-    [OTHER_PRODUCT] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_WRONG_PRODUCT},
-    [TOO_LARGE] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_TOO_LARGE},
-    [ODD_SIZE] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_UNSIGNED},
-    [LOW_SECURE_VERSION] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_SECURE_VERSION},
-    [LOW_FLOOR] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_BELOW_FLOOR},
-    [LOW_COUNTER] = {6, GODWIT_STAGE_ASK, GODWIT_REASON_DOWNGRADE},
-    [FAILED_BEFORE] = {7, GODWIT_STAGE_ASK, GODWIT_REASON_SET_ASIDE},
-    [ASKS_DELTA] = {9, GODWIT_STAGE_ASK, GODWIT_REASON_DELTA},
+    [REPLY_CUT] = {1, GODWIT_STAGE_CHECKIN, GODWIT_REASON_REPLY_MALFORMED},
+    [OTHER_DEPLOY_KEY] = {2, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_SIGNATURE},
+    [NO_INSTRUCTION] = {3, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_FORMAT},
+    [OTHER_DEVICE] = {3, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_DEVICE},
+    [OTHER_NONCE] = {3, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_NONCE},
+    [OLD_SEQUENCE] = {3, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_SEQUENCE},
+    [DURING_TRIAL] = {5, GODWIT_STAGE_CHECKIN, GODWIT_REASON_ON_TRIAL},
+    [OWNER_SAYS_NO] = {5, GODWIT_STAGE_CHECKIN, GODWIT_REASON_NOT_NOW},
+    [OTHER_CHIP] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_WRONG_CHIP},
+    [OTHER_PRODUCT] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_WRONG_PRODUCT},
+    [TOO_LARGE] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_TOO_LARGE},
+    [ODD_SIZE] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_UNSIGNED},
+    [LOW_SECURE_VERSION] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_SECURE_VERSION},
+    [LOW_ROLLBACK_FLOOR] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_BELOW_ROLLBACK_FLOOR},
+    [LOW_COUNTER] = {6, GODWIT_STAGE_CHECKIN, GODWIT_REASON_DOWNGRADE},
+    [FAILED_BEFORE] = {7, GODWIT_STAGE_CHECKIN, GODWIT_REASON_QUARANTINED},
+    [WANTS_DELTA] = {9, GODWIT_STAGE_CHECKIN, GODWIT_REASON_DELTA},
     [HEAD_IS_TEXT] = {8, GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_NOT_AN_IMAGE},
     [HEAD_CHIP] = {8, GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_WRONG_CHIP},
     [HEAD_NO_POLICY] = {8, GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_POLICY_MISSING},
@@ -78,7 +78,7 @@ static const struct {
     [OTHER_IMAGE_KEY] = {11, GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_KEY},
     [SIGNED_OTHER_BYTES] = {11, GODWIT_STAGE_VERIFY, GODWIT_REASON_SIGNATURE_DIGEST},
     [BAD_CHECKSUM] = {12, GODWIT_STAGE_VERIFY, GODWIT_REASON_CHECKSUM},
-    [FLOOR_SINKS] = {13, GODWIT_STAGE_VERIFY, GODWIT_REASON_POLICY_FLOOR},
+    [ROLLBACK_FLOOR_SINKS] = {13, GODWIT_STAGE_VERIFY, GODWIT_REASON_POLICY_ROLLBACK_FLOOR},
     [NO_COMMON_KEY] = {13, GODWIT_STAGE_VERIFY, GODWIT_REASON_POLICY_KEYS},
     [WANTS_SECURE_BOOT] = {13, GODWIT_STAGE_VERIFY, GODWIT_REASON_SECURE_BOOT},
     [IS_WITHDRAWN] = {14, GODWIT_STAGE_SWITCH, GODWIT_REASON_WITHDRAWN},
@@ -100,7 +100,7 @@ static bool owner_says(void *ctx)
 static void tamper(struct peer *peer, uint8_t *data)
 {
     if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
-    if (has(ASKS_DELTA)) data[5] |= GODWIT_INSTRUCTION_DELTA;
+    if (has(WANTS_DELTA)) data[5] |= GODWIT_INSTRUCTION_DELTA;
     if (has(NO_INSTRUCTION)) data[0] ^= 1;
     if (has(OTHER_DEVICE)) data[8] ^= 1;
     if (has(OTHER_NONCE)) data[24] ^= 1;
@@ -108,18 +108,18 @@ static void tamper(struct peer *peer, uint8_t *data)
     if (has(ODD_SIZE)) godwit_store32(data + 60, IMAGE_SIZE - 16);
     if (has(TOO_LARGE)) godwit_store32(data + 60, SLOT_SIZE + 4096);
     if (has(LOW_COUNTER)) godwit_store32(data + 96, 4);
-    if (has(LOW_FLOOR)) godwit_store32(data + 96, 2);
+    if (has(LOW_ROLLBACK_FLOOR)) godwit_store32(data + 96, 2);
     if (has(LOW_SECURE_VERSION)) godwit_store32(data + 100, 0);
     if (has(OTHER_CHIP)) data[104] ^= 1;
     if (has(OTHER_PRODUCT)) data[108] ^= 1;
-    world_sign_instruction(peer, data);
+    fixture_sign_instruction(peer, data);
     if (has(OTHER_DEPLOY_KEY)) data[192 + 63] ^= 1;
 }
 
-static struct godwit_policy offered_policy(const struct world *world)
+static struct godwit_policy offered_policy(const struct fixture *fixture)
 {
-    struct godwit_policy policy = world_policy(world, has(HEAD_COUNTER) ? 7 : 6);
-    policy.floor = has(FLOOR_SINKS) ? 2 : 3;
+    struct godwit_policy policy = fixture_policy(fixture, has(HEAD_COUNTER) ? 7 : 6);
+    policy.rollback_floor = has(ROLLBACK_FLOOR_SINKS) ? 2 : 3;
     if (has(HEAD_PRODUCT)) policy.product_id[0] ^= 1;
     if (has(HEAD_HARDWARE)) policy.hardware_mask = 2; /* the board is revision 0 */
     if (has(NO_COMMON_KEY)) policy.image_keys[0][0] ^= 1;
@@ -127,40 +127,40 @@ static struct godwit_policy offered_policy(const struct world *world)
     return policy;
 }
 
-static struct file offered_file(const struct world *world)
+static struct file offered_file(const struct fixture *fixture)
 {
     uint8_t bytes[GODWIT_POLICY_BYTES];
-    struct godwit_policy policy = offered_policy(world);
-    struct pack_options options = world_pack("6.0.0");
+    struct godwit_policy policy = offered_policy(fixture);
+    struct pack_options options = fixture_pack("6.0.0");
     godwit_policy_encode(&policy, bytes);
     if (has(HEAD_BAD_POLICY)) bytes[4] = 9;
     if (!has(HEAD_NO_POLICY)) options.policy = bytes;
     options.secure_version = 1;
-    struct file file = world_image(&options);
+    struct file file = fixture_image(&options);
     if (has(HEAD_CHIP)) file.data[12] = 9;
     if (has(HEAD_IS_TEXT)) file.data[0] = 'A';
     if (has(BAD_CHECKSUM)) file.data[file.size - 33] ^= 1;
-    file = world_sign_any(file, has(OTHER_IMAGE_KEY) ? 1 : 0);
+    file = fixture_sign_any(file, has(OTHER_IMAGE_KEY) ? 1 : 0);
     if (has(NO_SIGNATURE)) memset(file.data + file.size - 4096, 0xFF, 4096);
     if (has(SIGNED_OTHER_BYTES)) file.data[BEHAVIOUR_OFFSET + 64] ^= 1;
     return file;
 }
 
 /* The device, on release 5, that has checked in once. */
-static void begin(struct world *world)
+static void begin(struct fixture *fixture)
 {
-    world_init(world, world_key(0));
-    struct godwit_policy policy = world_policy(world, 5);
-    policy.floor = 3;
-    world_comes_with(world, world_file_with("5.0.0", &policy));
-    world_start(world);
-    world->board.system.may_update = owner_says;
-    assert_true(world_run(world, done_checked_in, 60));
+    fixture_init(fixture, fixture_key(0));
+    struct godwit_policy policy = fixture_policy(fixture, 5);
+    policy.rollback_floor = 3;
+    fixture_comes_with(fixture, fixture_file_with("5.0.0", &policy));
+    fixture_start(fixture);
+    fixture->board.system.may_update = owner_says;
+    assert_true(fixture_run(fixture, done_checked_in, 60));
 }
 
-static void offer(struct world *world, const struct file *file)
+static void offer(struct fixture *fixture, const struct file *file)
 {
-    struct peer *peer = &world->peer;
+    struct peer *peer = &fixture->peer;
     peer_offer(peer, file->data, file->size, 9);
     peer->chip_id = 5; /* the server's word is good where no fault says else */
     peer->counter = 6;
@@ -169,18 +169,18 @@ static void offer(struct world *world, const struct file *file)
     peer->tamper = tamper;
     peer->is_garbled = has(REPLY_CUT);
     peer->withdraws = has(IS_WITHDRAWN);
-    struct godwit_agent *agent = &world->board.agent;
+    struct godwit_agent *agent = &fixture->board.agent;
     agent->on_trial = has(DURING_TRIAL);
     if (has(LOW_SECURE_VERSION)) agent->facts.secure_version = 1;
     if (has(FAILED_BEFORE))
-        godwit_attempts_add(&agent->record, peer->file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
+        godwit_attempts_add(&agent->journal, peer->file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
 }
 
-static bool slot_is_blank(const struct world *world)
+static bool slot_is_blank(const struct fixture *fixture)
 {
     uint8_t first[4096];
-    const struct godwit_flash *flash = &world->flash;
-    uint32_t offset = world->board.agent.slots.idle.offset;
+    const struct godwit_flash *flash = &fixture->flash;
+    uint32_t offset = fixture->board.agent.slots.inactive.offset;
     assert_int_equal(flash->read(flash->ctx, offset, first, sizeof first), GODWIT_OK);
     return godwit_all(first, sizeof first, 0xFF);
 }
@@ -188,39 +188,39 @@ static bool slot_is_blank(const struct world *world)
 /* Runs the scene that `faults` describes; the first of `expected` must be what comes of it. */
 static void assert_outcome(enum wrong expected)
 {
-    struct world world;
-    begin(&world);
-    struct file file = offered_file(&world);
-    offer(&world, &file);
-    assert_true(world_run(&world, done_outcome, 300));
-    const struct godwit_outcome *outcome = &world.peer.outcome;
+    struct fixture fixture;
+    begin(&fixture);
+    struct file file = offered_file(&fixture);
+    offer(&fixture, &file);
+    assert_true(fixture_run(&fixture, done_outcome, 300));
+    const struct godwit_outcome *outcome = &fixture.peer.outcome;
     if (outcome->reason != rows[expected].reason || outcome->stage != rows[expected].stage)
         print_error("faults=0x%llx: %s, not %s\n", (unsigned long long)faults,
                     godwit_reason_id(outcome->reason), godwit_reason_id(rows[expected].reason));
     assert_string_equal(godwit_reason_id(outcome->reason), godwit_reason_id(rows[expected].reason));
     assert_int_equal(outcome->stage, rows[expected].stage);
-    assert_int_equal(world.board.counters.boots, 1);
-    if (outcome->stage <= GODWIT_STAGE_DOWNLOAD) assert_true(slot_is_blank(&world));
-    if (outcome->stage == GODWIT_STAGE_ASK) assert_int_equal(world.peer.image_requests, 0);
+    assert_int_equal(fixture.board.counters.boots, 1);
+    if (outcome->stage <= GODWIT_STAGE_DOWNLOAD) assert_true(slot_is_blank(&fixture));
+    if (outcome->stage == GODWIT_STAGE_CHECKIN) assert_int_equal(fixture.peer.image_requests, 0);
     free(file.data);
-    world_end(&world);
+    fixture_end(&fixture);
 }
 
 static void takes_what_is_right(void **state)
 {
     (void)state;
-    struct world world;
+    struct fixture fixture;
     faults = 0;
-    begin(&world);
-    struct file file = offered_file(&world);
-    offer(&world, &file);
-    assert_true(world_run(&world, done_confirmed, 600));
-    assert_int_equal(world.peer.last.counter, 6);
-    assert_int_equal(world.peer.last.floor, 3);
-    assert_int_equal(world.board.agent.record.floor, 3);
-    assert_true(world.board.agent.record.flags & GODWIT_RECORD_HAS_POLICY);
+    begin(&fixture);
+    struct file file = offered_file(&fixture);
+    offer(&fixture, &file);
+    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    assert_int_equal(fixture.peer.last.counter, 6);
+    assert_int_equal(fixture.peer.last.rollback_floor, 3);
+    assert_int_equal(fixture.board.agent.journal.rollback_floor, 3);
+    assert_true(fixture.board.agent.journal.flags & GODWIT_JOURNAL_HAS_POLICY);
     free(file.data);
-    world_end(&world);
+    fixture_end(&fixture);
 }
 
 static void names_each_fault(void **state)

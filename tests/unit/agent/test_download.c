@@ -1,17 +1,17 @@
 /* FETCH: resume after drops and resets, answers that must not be stitched, and giving up. */
-#include "world.h"
+#include "fixture.h"
 
-static struct world world;
+static struct fixture fixture;
 static struct file file;
 
 static int setup(void **state)
 {
     (void)state;
-    file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    world_begin(&world);
-    assert_true(world_run(&world, done_checked_in, 60));
-    peer_offer(&world.peer, file.data, file.size, 5);
-    godwit_agent_nudge(&world.board.agent);
+    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    fixture_begin(&fixture);
+    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    peer_offer(&fixture.peer, file.data, file.size, 5);
+    godwit_agent_wake(&fixture.board.agent);
     return 0;
 }
 
@@ -19,7 +19,7 @@ static int teardown(void **state)
 {
     (void)state;
     free(file.data);
-    world_end(&world);
+    fixture_end(&fixture);
     return 0;
 }
 
@@ -28,18 +28,18 @@ static void drops_cost_not_one_byte(void **state)
     (void)state;
     static const uint64_t points[] = {0, 1, 4095, 4096, 4097, 30000, 65535, 65536, 65537, 69631};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-        struct pack_options options = world_pack("1.2.0");
+        struct pack_options options = fixture_pack("1.2.0");
         options.seed = 100 + i; /* a file that no slot holds yet */
-        struct file other = world_sign(world_image(&options), 0);
-        peer_offer(&world.peer, other.data, other.size, (uint32_t)i + 10);
-        world.link.received = 0;
-        world.link.drop_at = points[i];
-        world.link.is_cutting = true;
-        uint32_t requests = world.peer.image_requests;
-        assert_true(world_run(&world, done_confirmed, 900));
-        assert_int_equal(world.peer.image_requests - requests, 2);
-        assert_int_equal(world.link.received, other.size);
-        world.peer.file = NULL;
+        struct file other = fixture_sign(fixture_image(&options), 0);
+        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
+        fixture.link.received = 0;
+        fixture.link.drop_at = points[i];
+        fixture.link.is_cutting = true;
+        uint32_t requests = fixture.peer.image_requests;
+        assert_true(fixture_run(&fixture, done_confirmed, 900));
+        assert_int_equal(fixture.peer.image_requests - requests, 2);
+        assert_int_equal(fixture.link.received, other.size);
+        fixture.peer.file = NULL;
         free(other.data);
     }
 }
@@ -47,14 +47,14 @@ static void drops_cost_not_one_byte(void **state)
 static void a_false_end_is_a_drop(void **state)
 {
     (void)state;
-    world.link.is_cutting = world.link.ends_early = true;
-    world.link.drop_at = 20000;
-    assert_true(world_run(&world, done_confirmed, 900));
-    assert_int_equal(world.peer.image_requests, 2);
+    fixture.link.is_cutting = fixture.link.ends_early = true;
+    fixture.link.drop_at = 20000;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_int_equal(fixture.peer.image_requests, 2);
 }
 
 static uint32_t wanted;
-static bool done_received(const struct world *at)
+static bool done_received(const struct fixture *at)
 {
     return at->link.received >= wanted;
 }
@@ -62,31 +62,31 @@ static bool done_received(const struct world *at)
 static void a_reset_costs_at_most_two_sectors(void **state)
 {
     (void)state;
-    world.link.piece_max = 1000;
+    fixture.link.piece_max = 1000;
     for (wanted = 500; wanted < IMAGE_SIZE; wanted += 12000) {
-        assert_true(world_run(&world, done_received, 300));
-        world_power_cycle(&world);
+        assert_true(fixture_run(&fixture, done_received, 300));
+        fixture_power_cycle(&fixture);
     }
-    assert_true(world_run(&world, done_confirmed, 900));
-    assert_in_range(world.link.received, IMAGE_SIZE, IMAGE_SIZE + 6 * 2 * 4096);
-    assert_int_equal(world.board.counters.boots, 8); /* six cuts, and the switch */
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_in_range(fixture.link.received, IMAGE_SIZE, IMAGE_SIZE + 6 * 2 * 4096);
+    assert_int_equal(fixture.board.counters.boots, 8); /* six cuts, and the switch */
 }
 
 /* The server has another file under the same offer after the cut: never two halves as one. */
 static void a_changed_file_starts_again_from_its_first_byte(void **state)
 {
     (void)state;
-    struct pack_options options = world_pack("1.1.0");
+    struct pack_options options = fixture_pack("1.1.0");
     options.seed = 77;
-    struct file other = world_sign(world_image(&options), 0);
+    struct file other = fixture_sign(fixture_image(&options), 0);
     wanted = 30000;
-    assert_true(world_run(&world, done_received, 300));
-    world_power_cycle(&world);
-    peer_offer(&world.peer, other.data, other.size, 6);
-    uint64_t before = world.link.received;
-    assert_true(world_run(&world, done_confirmed, 900));
-    assert_int_equal(world.link.received - before, other.size);
-    assert_memory_equal(world.peer.last.file_sha256, world.peer.file_sha256, 32);
+    assert_true(fixture_run(&fixture, done_received, 300));
+    fixture_power_cycle(&fixture);
+    peer_offer(&fixture.peer, other.data, other.size, 6);
+    uint64_t before = fixture.link.received;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_int_equal(fixture.link.received - before, other.size);
+    assert_memory_equal(fixture.peer.last.file_sha256, fixture.peer.file_sha256, 32);
     free(other.data);
 }
 
@@ -113,17 +113,17 @@ static godwit_err liar_start(void *ctx, const struct godwit_request *request)
 }
 
 static godwit_err liar_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                            struct godwit_answer *answer)
+                            struct godwit_reply *reply)
 {
     (void)ctx;
-    godwit_err err = liar.inner.read(liar.inner.ctx, data, size_max, size_out, answer);
-    if (!liar.is_image || !answer->status) return err;
-    if (answer->status == 206) {
-        if (liar.status) answer->status = liar.status;
-        answer->range_from += liar.shift;
+    godwit_err err = liar.inner.read(liar.inner.ctx, data, size_max, size_out, reply);
+    if (!liar.is_image || !reply->status) return err;
+    if (reply->status == 206) {
+        if (liar.status) reply->status = liar.status;
+        reply->range_from += liar.shift;
     }
-    if (liar.length) answer->content_length = liar.length;
-    if (liar.hides_length) answer->content_length = UINT32_MAX;
+    if (liar.length) reply->content_length = liar.length;
+    if (liar.hides_length) reply->content_length = UINT32_MAX;
     if (err == GODWIT_ERR_END && liar.extra && size_max) {
         liar.extra--;
         *data = 0;
@@ -142,20 +142,20 @@ static void liar_close(void *ctx)
 static void use_liar(void)
 {
     memset(&liar, 0, sizeof liar);
-    liar.inner = world.board.options.net;
-    world.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close, NULL};
+    liar.inner = fixture.board.options.net;
+    fixture.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close, NULL};
 }
 
-static void a_whole_answer_to_a_range_starts_anew(void **state)
+static void a_whole_reply_to_a_range_starts_anew(void **state)
 {
     (void)state;
     use_liar();
     liar.ignores_ranges = true;
-    world.link.is_cutting = true;
-    world.link.drop_at = 30001;
-    assert_true(world_run(&world, done_confirmed, 900));
+    fixture.link.is_cutting = true;
+    fixture.link.drop_at = 30001;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
     assert_int_equal(liar.ranged, 1);
-    assert_int_equal(world.link.received, 30001 + IMAGE_SIZE);
+    assert_int_equal(fixture.link.received, 30001 + IMAGE_SIZE);
 }
 
 /* Nothing of it is taken; the only source there is is then asked for the whole. */
@@ -164,11 +164,11 @@ static void a_range_from_elsewhere_is_not_taken(void **state)
     (void)state;
     use_liar();
     liar.shift = 16;
-    world.link.is_cutting = true;
-    world.link.drop_at = 30001;
-    assert_true(world_run(&world, done_confirmed, 900));
+    fixture.link.is_cutting = true;
+    fixture.link.drop_at = 30001;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
     assert_int_equal(liar.ranged, 1);
-    assert_in_range(world.link.received, 30001 + IMAGE_SIZE, 34097 + IMAGE_SIZE);
+    assert_in_range(fixture.link.received, 30001 + IMAGE_SIZE, 34097 + IMAGE_SIZE);
 }
 
 static void a_longer_body_is_refused(void **state)
@@ -176,9 +176,9 @@ static void a_longer_body_is_refused(void **state)
     (void)state;
     use_liar();
     liar.length = IMAGE_SIZE + 1;
-    assert_true(world_run(&world, done_outcome, 300));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_true(fixture_run(&fixture, done_outcome, 300));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
 }
 
 static void a_longer_body_is_refused_also_without_a_length(void **state)
@@ -187,8 +187,8 @@ static void a_longer_body_is_refused_also_without_a_length(void **state)
     use_liar();
     liar.hides_length = true;
     liar.extra = 1;
-    assert_true(world_run(&world, done_outcome, 300));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
+    assert_true(fixture_run(&fixture, done_outcome, 300));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
 }
 
 static void no_length_at_all_is_fine(void **state)
@@ -196,7 +196,7 @@ static void no_length_at_all_is_fine(void **state)
     (void)state;
     use_liar();
     liar.hides_length = true;
-    assert_true(world_run(&world, done_confirmed, 600));
+    assert_true(fixture_run(&fixture, done_confirmed, 600));
 }
 
 static void a_refusal_of_the_range_is_reported(void **state)
@@ -204,29 +204,29 @@ static void a_refusal_of_the_range_is_reported(void **state)
     (void)state;
     use_liar();
     liar.status = 416;
-    world.link.is_cutting = true;
-    world.link.drop_at = 30001;
-    assert_true(world_run(&world, done_outcome, 600));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(world.peer.outcome.detail, "status=416");
+    fixture.link.is_cutting = true;
+    fixture.link.drop_at = 30001;
+    assert_true(fixture_run(&fixture, done_outcome, 600));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
+    assert_string_equal(fixture.peer.outcome.detail, "status=416");
 }
 
 static void a_missing_file_is_reported(void **state)
 {
     (void)state;
-    world.peer.image_status = 404;
-    assert_true(world_run(&world, done_outcome, 300));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(world.peer.outcome.detail, "status=404");
-    assert_int_equal(world.peer.outcome.rollout_id, 5);
+    fixture.peer.image_status = 404;
+    assert_true(fixture_run(&fixture, done_outcome, 300));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
+    assert_string_equal(fixture.peer.outcome.detail, "status=404");
+    assert_int_equal(fixture.peer.outcome.rollout_id, 5);
 }
 
 static void a_busy_server_is_tried_ten_times(void **state)
 {
     (void)state;
-    world.peer.image_status = 503;
-    assert_true(world_run(&world, done_outcome, 3600));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_DOWNLOAD);
+    fixture.peer.image_status = 503;
+    assert_true(fixture_run(&fixture, done_outcome, 3600));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD);
 }
 
 /* 409: no longer what the server wants; the next answer is "stay", and progress is kept. */
@@ -234,18 +234,18 @@ static void a_withdrawn_file_is_left_and_its_bytes_are_kept(void **state)
 {
     (void)state;
     wanted = 40000;
-    assert_true(world_run(&world, done_received, 300));
-    world.peer.file = NULL;
-    world.link.is_cutting = true;
-    world.link.drop_at = 50000;
-    assert_true(world_run(&world, done_outcome, 600));
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
-    assert_in_range(world.peer.last.progress, 50000 - 2 * 4096, 50000);
-    uint64_t before = world.link.received;
-    peer_offer(&world.peer, file.data, file.size, 7);
-    assert_true(world_run(&world, done_confirmed, 900));
-    assert_in_range(world.link.received - before, IMAGE_SIZE - 50000,
+    assert_true(fixture_run(&fixture, done_received, 300));
+    fixture.peer.file = NULL;
+    fixture.link.is_cutting = true;
+    fixture.link.drop_at = 50000;
+    assert_true(fixture_run(&fixture, done_outcome, 600));
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_in_range(fixture.peer.last.progress, 50000 - 2 * 4096, 50000);
+    uint64_t before = fixture.link.received;
+    peer_offer(&fixture.peer, file.data, file.size, 7);
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_in_range(fixture.link.received - before, IMAGE_SIZE - 50000,
                     IMAGE_SIZE - 50000 + 2 * 4096);
 }
 
@@ -258,7 +258,7 @@ int main(void)
         TEST(a_false_end_is_a_drop),
         TEST(a_reset_costs_at_most_two_sectors),
         TEST(a_changed_file_starts_again_from_its_first_byte),
-        TEST(a_whole_answer_to_a_range_starts_anew),
+        TEST(a_whole_reply_to_a_range_starts_anew),
         TEST(a_range_from_elsewhere_is_not_taken),
         TEST(a_longer_body_is_refused),
         TEST(a_longer_body_is_refused_also_without_a_length),

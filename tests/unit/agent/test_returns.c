@@ -1,7 +1,7 @@
 /* Error returns of the agent that no other story reaches: tables without what it needs, boot
  * choices that others made, files that end too early, an engine that fails. make figure-nth lists
  * those that are still missing. */
-#include "world.h"
+#include "fixture.h"
 
 #include "crypto_fault.h"
 
@@ -9,32 +9,32 @@
 #define SLOT_0 0x20000u
 #define SLOT_1 (SLOT_0 + SLOT_SIZE)
 
-static struct world world;
+static struct fixture fixture;
 static struct file file;
 
 static void begin(enum behaviour_kind kind, uint32_t delay_s)
 {
-    file = world_file("1.1.0", kind, delay_s);
-    world_init(&world, world_key(0));
-    peer_offer(&world.peer, file.data, file.size, 5);
+    file = fixture_file("1.1.0", kind, delay_s);
+    fixture_init(&fixture, fixture_key(0));
+    peer_offer(&fixture.peer, file.data, file.size, 5);
 }
 
 static void end(void)
 {
     free(file.data);
-    world_end(&world);
+    fixture_end(&fixture);
 }
 
-static bool done_asked_and_refused(const struct world *one)
+static bool done_requested_and_refused(const struct fixture *one)
 {
-    return one->peer.outcomes > 0 && world_status(one).state == GODWIT_IDLE;
+    return one->peer.outcomes > 0 && fixture_status(one).state == GODWIT_STATE_IDLE;
 }
 
 static void assert_refused(enum godwit_reason reason)
 {
-    assert_true(world_run(&world, done_asked_and_refused, 3600));
-    assert_string_equal(godwit_reason_id(world.peer.outcome.reason), godwit_reason_id(reason));
-    assert_int_equal(world.board.counters.boots, 1);
+    assert_true(fixture_run(&fixture, done_requested_and_refused, 3600));
+    assert_string_equal(godwit_reason_id(fixture.peer.outcome.reason), godwit_reason_id(reason));
+    assert_int_equal(fixture.board.counters.boots, 1);
 }
 
 /* ---- partition tables ---- */
@@ -43,7 +43,8 @@ static void write_table(const struct godwit_partition *rows, size_t count)
 {
     uint8_t table[GODWIT_PTABLE_SIZE];
     assert_int_equal(godwit_ptable_build(rows, count, table), GODWIT_OK);
-    assert_int_equal(flash_put(&world.flash, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
+    assert_int_equal(flash_put(&fixture.flash, GODWIT_PTABLE_OFFSET, table, sizeof table),
+                     GODWIT_OK);
 }
 
 static const struct godwit_partition OTADATA = {
@@ -55,18 +56,18 @@ static const struct godwit_partition FIRST = {GODWIT_PTYPE_APP, GODWIT_APP_OTA_0
 static const struct godwit_partition SECOND = {
     GODWIT_PTYPE_APP, GODWIT_APP_OTA_0 + 1, SLOT_1, SLOT_SIZE, "ota_1", 0};
 
-/* Without its record an agent touches nothing, and goes on looking. */
-static void no_place_for_the_record(void **state)
+/* Without its journal an agent touches nothing, and goes on looking. */
+static void no_place_for_the_journal(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
     const struct godwit_partition rows[] = {OTADATA, FIRST, SECOND};
     write_table(rows, 3);
-    world_start(&world);
-    world_run(&world, NULL, 600);
-    assert_int_equal(world_status(&world).state, GODWIT_BOOT);
-    assert_int_equal(world_status(&world).last_reason, GODWIT_REASON_NO_SLOT);
-    assert_int_equal(world.peer.checkins, 0);
+    fixture_start(&fixture);
+    fixture_run(&fixture, NULL, 600);
+    assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_BOOT);
+    assert_int_equal(fixture_status(&fixture).last_reason, GODWIT_REASON_NO_SLOT);
+    assert_int_equal(fixture.peer.checkins, 0);
     end();
 }
 
@@ -76,7 +77,7 @@ static void no_second_slot(void **state)
     begin(BEHAVIOUR_HEALTHY, 0);
     const struct godwit_partition rows[] = {OTADATA, RECORD, FIRST};
     write_table(rows, 3);
-    world_start(&world);
+    fixture_start(&fixture);
     assert_refused(GODWIT_REASON_NO_SLOT);
     end();
 }
@@ -91,57 +92,57 @@ static void no_otadata(void **state)
     const struct godwit_partition rows[] = {RECORD, factory, SECOND};
     struct godwit_ota_entry entries[2];
     write_table(rows, 3);
-    world_start(&world);
+    fixture_start(&fixture);
     assert_refused(GODWIT_REASON_NO_SLOT);
-    assert_int_equal(godwit_otadata_load(&world.board.agent, entries), GODWIT_ERR_MISSING);
+    assert_int_equal(godwit_otadata_load(&fixture.board.agent, entries), GODWIT_ERR_MISSING);
     end();
 }
 
 /* ---- the boot choice ---- */
 
-/* Somebody else has chosen another image while this one is on trial: no way back is ours to take,
- * and the image stays until a restart. */
-static void no_way_back_by_anothers_choice(void **state)
+/* Somebody else has chosen another image while this one is on trial: no fallback image is ours to
+ * take, and the image stays until a restart. */
+static void no_fallback_by_anothers_choice(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_WRONG_CONFIG, 60);
-    world_start(&world);
-    assert_true(world_run(&world, done_on_trial, 900));
+    fixture_start(&fixture);
+    assert_true(fixture_run(&fixture, done_on_trial, 900));
     struct godwit_ota_entry entries[2], entry;
     int sector;
-    const struct godwit_flash *flash = &world.flash;
-    assert_int_equal(godwit_otadata_load(&world.board.agent, entries), GODWIT_OK);
+    const struct godwit_flash *flash = &fixture.flash;
+    assert_int_equal(godwit_otadata_load(&fixture.board.agent, entries), GODWIT_OK);
     godwit_ota_select(entries, 0, 2, GODWIT_OTA_NEW, &sector, &entry);
     assert_int_equal(flash_put(flash, OTADATA_OFFSET + (uint32_t)sector * 4096,
                                (const uint8_t *)&entry, sizeof entry),
                      GODWIT_OK);
-    assert_true(world_run(&world, done_outcome, 900));
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_TRIAL);
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
+    assert_true(fixture_run(&fixture, done_outcome, 900));
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_TRIAL);
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
     end();
 }
 
 /* ---- trials ---- */
 
 /* A flash that can not be read for hours: the image that failed stays, and says so when it can. */
-static void no_way_back_over_a_dead_flash(void **state)
+static void no_fallback_over_a_dead_flash(void **state)
 {
     (void)state;
     struct fault fault;
     begin(BEHAVIOUR_WRONG_CONFIG, 60);
-    fault_init(&fault, &world.flash);
+    fault_init(&fault, &fixture.flash);
     struct godwit_flash failing = fault_port(&fault);
-    world.options.flash = &failing;
-    world_start(&world);
-    assert_true(world_run(&world, done_on_trial, 900));
+    fixture.options.flash = &failing;
+    fixture_start(&fixture);
+    assert_true(fixture_run(&fixture, done_on_trial, 900));
     fault.sorts = FAULT_READ;
     fault.fail_at = fault.operations + 1;
     fault.lasts = true;
-    world_run(&world, NULL, 3 * 3600);
+    fixture_run(&fixture, NULL, 3 * 3600);
     fault_clear(&fault);
-    assert_true(world_run(&world, done_outcome, 900));
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_TRIAL);
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
+    assert_true(fixture_run(&fixture, done_outcome, 900));
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_TRIAL);
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_TRIAL_SELF_TEST);
     end();
 }
 
@@ -150,45 +151,45 @@ static void nine_power_cuts_on_trial(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_NEVER_CONFIRM, 0);
-    world_start(&world);
+    fixture_start(&fixture);
     for (int cuts = 0; cuts < 9; cuts++) {
-        assert_true(world_run(&world, done_on_trial, 3600));
-        assert_int_equal(world.peer.outcomes, 0);
-        world_power_cycle(&world);
+        assert_true(fixture_run(&fixture, done_on_trial, 3600));
+        assert_int_equal(fixture.peer.outcomes, 0);
+        fixture_power_cycle(&fixture);
     }
-    assert_true(world_run(&world, done_outcome, 900));
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_FLOWN_BACK);
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_TRIAL_POWER);
-    assert_string_equal(world.peer.last.version, "1.0.0");
+    assert_true(fixture_run(&fixture, done_outcome, 900));
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_TRIAL_POWER);
+    assert_string_equal(fixture.peer.last.version, "1.0.0");
     end();
 }
 
 /* Where no bootloader watches, an image whose failure was noted already is left at the next boot.
  */
-static void leaves_what_has_failed_already(void **state)
+static void leaves_what_has_failed_before(void **state)
 {
     (void)state;
     for (uint32_t cut = 1; cut <= 6; cut++) {
-        struct saw saw;
+        struct power_cut power_cut;
         begin(BEHAVIOUR_WRONG_CONFIG, 1);
-        saw_init(&saw, &world.flash);
-        struct godwit_flash sawn = saw_port(&saw);
-        world.options.flash = &sawn;
-        world.options.bootloader.has_rollback = false;
-        world_start(&world);
-        assert_true(world_run(&world, done_on_trial, 900));
-        saw.kind = SAW_AFTER;
-        saw.cut_at = saw.operations + cut;
-        for (int i = 0; i < 20000 && !saw.is_off && !world.peer.outcomes; i++) {
-            uint64_t next_ms = board_step(&world.board, world.now_ms);
-            if (next_ms > world.now_ms && next_ms != UINT64_MAX) world.now_ms = next_ms;
+        power_cut_init(&power_cut, &fixture.flash);
+        struct godwit_flash sawn = power_cut_port(&power_cut);
+        fixture.options.flash = &sawn;
+        fixture.options.bootloader.has_rollback = false;
+        fixture_start(&fixture);
+        assert_true(fixture_run(&fixture, done_on_trial, 900));
+        power_cut.kind = POWER_CUT_AFTER;
+        power_cut.cut_at = power_cut.operations + cut;
+        for (int i = 0; i < 20000 && !power_cut.is_off && !fixture.peer.outcomes; i++) {
+            uint64_t next_ms = board_step(&fixture.board, fixture.now_ms);
+            if (next_ms > fixture.now_ms && next_ms != UINT64_MAX) fixture.now_ms = next_ms;
         }
-        board_power_off(&world.board);
-        saw_power_on(&saw);
-        board_power_on(&world.board, GODWIT_RESET_POWER_ON);
-        assert_true(world_run(&world, done_outcome, 3600));
-        assert_true(world_run(&world, done_checked_in, 3600));
-        assert_string_equal(world.peer.last.version, "1.0.0");
+        board_power_off(&fixture.board);
+        power_cut_power_on(&power_cut);
+        board_power_on(&fixture.board, GODWIT_RESET_POWER_ON);
+        assert_true(fixture_run(&fixture, done_outcome, 3600));
+        assert_true(fixture_run(&fixture, done_checked_in, 3600));
+        assert_string_equal(fixture.peer.last.version, "1.0.0");
         end();
     }
 }
@@ -198,17 +199,17 @@ static void a_confirmed_image_rots(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    world_start(&world);
-    assert_true(world_run(&world, done_confirmed, 900));
-    world.peer.file = NULL;
-    assert_true(world_run(&world, done_checked_in, 900));
-    uint32_t outcomes = world.peer.outcomes;
-    assert_int_equal(world.flash.erase(world.flash.ctx, SLOT_1 + 4096, 4096), GODWIT_OK);
-    world_power_cycle(&world);
-    for (int i = 0; i < 100 && world.peer.outcomes == outcomes; i++)
-        world_run(&world, NULL, 10);
-    assert_int_equal(world.peer.outcome.reason, GODWIT_REASON_IMAGE_DAMAGED);
-    assert_string_equal(world.peer.last.version, "1.0.0");
+    fixture_start(&fixture);
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    fixture.peer.file = NULL;
+    assert_true(fixture_run(&fixture, done_checked_in, 900));
+    uint32_t outcomes = fixture.peer.outcomes;
+    assert_int_equal(fixture.flash.erase(fixture.flash.ctx, SLOT_1 + 4096, 4096), GODWIT_OK);
+    fixture_power_cycle(&fixture);
+    for (int i = 0; i < 100 && fixture.peer.outcomes == outcomes; i++)
+        fixture_run(&fixture, NULL, 10);
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_IMAGE_DAMAGED);
+    assert_string_equal(fixture.peer.last.version, "1.0.0");
     end();
 }
 
@@ -218,10 +219,10 @@ static void an_image_larger_than_its_place(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    world.peer.file = NULL;
-    world_start(&world);
-    assert_true(world_run(&world, done_checked_in, 60));
-    struct godwit_agent *agent = &world.board.agent;
+    fixture.peer.file = NULL;
+    fixture_start(&fixture);
+    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    struct godwit_agent *agent = &fixture.board.agent;
     struct godwit_region place = {SLOT_0, SLOT_SIZE};
     uint8_t digest[32];
     uint32_t size;
@@ -233,7 +234,7 @@ static void an_image_larger_than_its_place(void **state)
 
     /* no segments and no digest: a header, and a checksum byte at its end */
     static const uint8_t bare[32] = {0xE9};
-    assert_int_equal(flash_put(&world.flash, SLOT_1, bare, sizeof bare), GODWIT_OK);
+    assert_int_equal(flash_put(&fixture.flash, SLOT_1, bare, sizeof bare), GODWIT_OK);
     place = (struct godwit_region){SLOT_1, sizeof bare - 1};
     assert_int_equal(godwit_slot_image(agent, &place, &size, digest), GODWIT_ERR_FORMAT);
     place.size = sizeof bare;
@@ -245,13 +246,13 @@ static void an_image_larger_than_its_place(void **state)
 /* An open product takes small files; one that ends within its head is none. */
 static void open_product_with(uint32_t size)
 {
-    struct pack_options options = world_pack("1.1.0");
+    struct pack_options options = fixture_pack("1.1.0");
     options.size = 0; /* the smallest */
-    file = world_image(&options);
-    world_init(&world, NULL);
-    peer_offer(&world.peer, file.data, size ? size : file.size, 5);
-    world.peer.chip_id = 5;
-    world_start(&world);
+    file = fixture_image(&options);
+    fixture_init(&fixture, NULL);
+    peer_offer(&fixture.peer, file.data, size ? size : file.size, 5);
+    fixture.peer.chip_id = 5;
+    fixture_start(&fixture);
 }
 
 static void a_file_that_ends_in_its_head(void **state)
@@ -262,7 +263,7 @@ static void a_file_that_ends_in_its_head(void **state)
     end();
 }
 
-static bool done_requested(const struct world *one)
+static bool done_requested(const struct fixture *one)
 {
     return one->peer.image_requests > 0;
 }
@@ -271,7 +272,7 @@ static void an_engine_that_fails_over_the_head(void **state)
 {
     (void)state;
     open_product_with(0);
-    assert_true(world_run(&world, done_requested, 600));
+    assert_true(fixture_run(&fixture, done_requested, 600));
     crypto_fault_at(CRYPTO_HASH, 1);
     assert_refused(GODWIT_REASON_NOT_AN_IMAGE);
     crypto_fault_at(CRYPTO_HASH, 0);
@@ -283,18 +284,18 @@ static void an_image_other_than_its_instruction(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    world.options.efuses.secure_version = 1;
-    struct pack_options options = world_pack("1.0.0");
+    fixture.options.efuses.secure_version = 1;
+    struct pack_options options = fixture_pack("1.0.0");
     options.secure_version = 1;
-    world_comes_with(&world, world_sign(world_image(&options), 0));
-    world.peer.secure_version = 1; /* the image has 0 */
-    world_start(&world);
+    fixture_comes_with(&fixture, fixture_sign(fixture_image(&options), 0));
+    fixture.peer.secure_version = 1; /* the image has 0 */
+    fixture_start(&fixture);
     assert_refused(GODWIT_REASON_SECURE_VERSION);
     end();
 
     begin(BEHAVIOUR_HEALTHY, 0);
-    world.peer.counter = 7; /* the image has no policy, so no counter */
-    world_start(&world);
+    fixture.peer.counter = 7; /* the image has no policy, so no counter */
+    fixture_start(&fixture);
     assert_refused(GODWIT_REASON_COUNTER_DIFFERS);
     end();
 }
@@ -302,13 +303,13 @@ static void an_image_other_than_its_instruction(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_place_for_the_record),
+        cmocka_unit_test(no_place_for_the_journal),
         cmocka_unit_test(no_second_slot),
         cmocka_unit_test(no_otadata),
-        cmocka_unit_test(no_way_back_by_anothers_choice),
-        cmocka_unit_test(no_way_back_over_a_dead_flash),
+        cmocka_unit_test(no_fallback_by_anothers_choice),
+        cmocka_unit_test(no_fallback_over_a_dead_flash),
         cmocka_unit_test(nine_power_cuts_on_trial),
-        cmocka_unit_test(leaves_what_has_failed_already),
+        cmocka_unit_test(leaves_what_has_failed_before),
         cmocka_unit_test(a_confirmed_image_rots),
         cmocka_unit_test(an_image_larger_than_its_place),
         cmocka_unit_test(a_file_that_ends_in_its_head),

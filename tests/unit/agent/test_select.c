@@ -22,7 +22,7 @@ static int free_files(void **state)
 
 static bool is_switching(const struct device *d)
 {
-    return device_status(d).state == GODWIT_SWITCH;
+    return device_status(d).state == GODWIT_STATE_SWITCH;
 }
 
 static bool has_outcome(const struct device *d)
@@ -35,11 +35,11 @@ static void a_choice_that_was_not_written_is_noticed(void **state)
 {
     (void)state;
     for (uint32_t write = 3; write <= 4;
-         write++) { /* the entry's and its CRC's; the record has two */
+         write++) { /* the entry's and its CRC's; the journal has two */
         struct fault fault;
         device_init(&device, &two, &first, NULL, 4);
         fault_init(&fault, &device.chip);
-        device.saw.inner = fault_port(&fault);
+        device.power_cut.inner = fault_port(&fault);
         device_power_on(&device, GODWIT_RESET_POWER_ON);
         assert_true(device_run(&device, has_joined, HOUR_S));
         peer_offer(&device.peer, second.data, second.size, 1);
@@ -67,11 +67,12 @@ static void a_torn_entry_is_no_entry(void **state)
     assert_true(device_run(&device, has_joined, HOUR_S));
     peer_offer(&device.peer, second.data, second.size, 1);
     assert_true(device_run(&device, is_switching, HOUR_S));
-    device.saw.cut_at = device.saw.operations + 5; /* record: 3; otadata: erase, write */
-    device.saw.kind = SAW_AFTER;
+    device.power_cut.cut_at =
+        device.power_cut.operations + 5; /* record: 3; otadata: erase, write */
+    device.power_cut.kind = POWER_CUT_AFTER;
     while (device_step(&device))
         ;
-    assert_true(device.saw.is_off);
+    assert_true(device.power_cut.is_off);
     struct godwit_ota_entry entries[2];
     device_entries(&device, entries);
     assert_int_equal(entries[1].seq, 2);
@@ -82,15 +83,15 @@ static void a_torn_entry_is_no_entry(void **state)
 /* Runs until power is lost behind so many writes and erases from now. */
 static void cut_after(uint32_t operations)
 {
-    device.saw.cut_at = device.saw.operations + operations;
-    device.saw.kind = SAW_AFTER;
+    device.power_cut.cut_at = device.power_cut.operations + operations;
+    device.power_cut.kind = POWER_CUT_AFTER;
     while (device_step(&device))
         ;
-    assert_true(device.saw.is_off);
+    assert_true(device.power_cut.is_off);
 }
 
 /* Wherever the switch is cut, and no bootloader watches: an image that comes up is on trial. */
-static void the_record_comes_before_the_choice(void **state)
+static void the_journal_comes_before_the_choice(void **state)
 {
     uint32_t trials = 0;
     for (uint32_t operation = 1; operation <= 6; operation++) {
@@ -101,7 +102,7 @@ static void the_record_comes_before_the_choice(void **state)
         assert_true(device_run(&device, is_switching, HOUR_S));
         cut_after(operation);
         device_power_on(&device, GODWIT_RESET_POWER_ON);
-        while (!device.board.is_started || device_status(&device).state == GODWIT_BOOT)
+        while (!device.board.is_started || device_status(&device).state == GODWIT_STATE_BOOT)
             assert_true(device_step(&device));
         bool is_new = device_runs(&device, &second);
         assert_int_equal(device_status(&device).on_trial, is_new);
@@ -146,7 +147,7 @@ static void the_followed_entry_is_repaired_last(void **state)
 
 /* A trial was won, and of both entries only the old image's reads well: ours is written beside it.
  * Where nothing was won, the same entry is one that was to run and did not. */
-static void the_way_back_stays_until_ours_is_written(void **state)
+static void the_fallback_stays_until_ours_is_written(void **state)
 {
     (void)state;
     begin_with(&two, &first);
@@ -154,7 +155,7 @@ static void the_way_back_stays_until_ours_is_written(void **state)
     for (int is_won = 0; is_won < 2; is_won++) {
         struct godwit_ota_entry entries[2] = {entry(1, GODWIT_OTA_VALID), BLANK};
         agent->slots.running_index = 1;
-        agent->record.install_step = is_won ? GODWIT_STEP_CONFIRMED : GODWIT_STEP_NONE;
+        agent->journal.install_step = is_won ? GODWIT_STEP_CONFIRMED : GODWIT_STEP_NONE;
         godwit_otadata_plan(agent, entries, true);
         int own = godwit_ota_active(entries);
         assert_int_equal(godwit_ota_slot(entries[own].seq, 2), 1);
@@ -170,9 +171,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_choice_that_was_not_written_is_noticed, end),
         cmocka_unit_test_teardown(a_torn_entry_is_no_entry, end),
-        cmocka_unit_test_teardown(the_record_comes_before_the_choice, end),
+        cmocka_unit_test_teardown(the_journal_comes_before_the_choice, end),
         cmocka_unit_test_teardown(the_followed_entry_is_repaired_last, end),
-        cmocka_unit_test_teardown(the_way_back_stays_until_ours_is_written, end),
+        cmocka_unit_test_teardown(the_fallback_stays_until_ours_is_written, end),
     };
     return cmocka_run_group_tests(tests, make_files, free_files);
 }

@@ -1,5 +1,5 @@
 /* Which slot is idle, by the partition table; what an image in it says of itself; otadata. */
-#include "world.h"
+#include "fixture.h"
 
 static struct flash_ram ram;
 static struct godwit_flash flash;
@@ -47,14 +47,14 @@ static void write_table(const struct godwit_partition *rows, size_t count)
     assert_int_equal(flash_put(&flash, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
 }
 
-static void the_next_slot_is_idle_and_never_the_running_one(void **state)
+static void the_next_slot_is_inactive_and_never_the_running_one(void **state)
 {
     (void)state;
     static const struct {
         uint8_t subtypes[4]; /* in slots of 256 KiB from 0x20000 on; 0xFF: none */
         int running;         /* which of them */
-        int idle_index;
-        uint32_t idle_offset;
+        int inactive_index;
+        uint32_t inactive_offset;
     } rows[] = {
         {{0x10, 0x11, 0xFF}, 0, 1, 0x60000},
         {{0x10, 0x11, 0xFF}, 1, 0, 0x20000},
@@ -75,26 +75,26 @@ static void the_next_slot_is_idle_and_never_the_running_one(void **state)
         write_table(table, count);
         agent.facts.running_offset = table[2 + rows[i].running].offset;
         assert_int_equal(godwit_slots_find(&agent), GODWIT_OK);
-        assert_int_equal(godwit_slots_choose_idle(&agent), GODWIT_OK);
+        assert_int_equal(godwit_slots_choose_inactive(&agent), GODWIT_OK);
         assert_int_equal(agent.slots.running.offset, agent.facts.running_offset);
         assert_string_equal(agent.slots.label, table[2 + rows[i].running].label);
-        assert_int_equal(agent.slots.idle_index, rows[i].idle_index);
-        assert_int_equal(agent.slots.idle.offset, rows[i].idle_offset);
-        assert_int_equal(agent.slots.record.offset, 0xC000);
+        assert_int_equal(agent.slots.inactive_index, rows[i].inactive_index);
+        assert_int_equal(agent.slots.inactive.offset, rows[i].inactive_offset);
+        assert_int_equal(agent.slots.journal.offset, 0xC000);
     }
 }
 
-static void a_table_without_record_is_refused_and_without_otadata_only_watched(void **state)
+static void a_table_without_journal_is_refused_and_without_otadata_only_watched(void **state)
 {
     (void)state;
-    struct godwit_partition without_record[] = {OTADATA, app(0x10, 0x20000), app(0x11, 0x60000)};
-    write_table(without_record, 3);
+    struct godwit_partition without_journal[] = {OTADATA, app(0x10, 0x20000), app(0x11, 0x60000)};
+    write_table(without_journal, 3);
     agent.facts.running_offset = 0x20000;
     assert_int_equal(godwit_slots_find(&agent), GODWIT_ERR_MISSING);
     struct godwit_partition without_otadata[] = {RECORD, app(0x10, 0x20000), app(0x11, 0x60000)};
     write_table(without_otadata, 3);
     assert_int_equal(godwit_slots_find(&agent), GODWIT_OK);
-    assert_int_equal(agent.slots.idle_index, -1);
+    assert_int_equal(agent.slots.inactive_index, -1);
     struct godwit_partition small[] = {RECORD, OTADATA, app(0x10, 0x20000), app(0x11, 0x60000)};
     small[0].size = 0x1000;
     write_table(small, 4);
@@ -111,8 +111,8 @@ static void a_table_without_record_is_refused_and_without_otadata_only_watched(v
 static void an_image_is_measured_by_its_segments(void **state)
 {
     (void)state;
-    const struct pack_options options = world_pack("1.0.0");
-    struct file file = world_image(&options);
+    const struct pack_options options = fixture_pack("1.0.0");
+    struct file file = fixture_image(&options);
     const struct godwit_region region = {0x20000, 0x40000};
     uint32_t size;
     uint8_t digest[32];
@@ -158,8 +158,8 @@ static void an_entry_is_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_next_slot_is_idle_and_never_the_running_one),
-        TEST(a_table_without_record_is_refused_and_without_otadata_only_watched),
+        TEST(the_next_slot_is_inactive_and_never_the_running_one),
+        TEST(a_table_without_journal_is_refused_and_without_otadata_only_watched),
         TEST(an_image_is_measured_by_its_segments),
         TEST(an_entry_is_read_back),
     };

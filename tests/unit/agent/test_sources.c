@@ -1,9 +1,9 @@
 /* Several sources for one digest: who is asked, who is penalised, who is dropped, and that no bad
  * byte of one of them costs the update. */
+#include "fixture.h"
 #include "wire.h"
-#include "world.h"
 
-static struct world world;
+static struct fixture fixture;
 static struct wire wire;
 static struct file file;
 
@@ -11,15 +11,15 @@ static struct file file;
 static int setup(void **state)
 {
     (void)state;
-    file = world_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    world_init(&world, world_key(0));
-    wire_init(&wire, &world.options.net, &world.now_ms);
-    world.options.net = wire_port(&wire);
-    world_start(&world);
-    assert_true(world_run(&world, done_checked_in, 60));
-    peer_offer(&world.peer, file.data, file.size, 5);
-    wire_mirrors(world.peer.sources, 2);
-    godwit_agent_nudge(&world.board.agent);
+    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    fixture_init(&fixture, fixture_key(0));
+    wire_init(&wire, &fixture.options.net, &fixture.now_ms);
+    fixture.options.net = wire_port(&wire);
+    fixture_start(&fixture);
+    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    peer_offer(&fixture.peer, file.data, file.size, 5);
+    wire_mirrors(fixture.peer.sources, 2);
+    godwit_agent_wake(&fixture.board.agent);
     return 0;
 }
 
@@ -27,7 +27,7 @@ static int teardown(void **state)
 {
     (void)state;
     free(file.data);
-    world_end(&world);
+    fixture_end(&fixture);
     return 0;
 }
 
@@ -51,14 +51,14 @@ static void assert_requests(uint32_t server, uint32_t first, uint32_t second)
 
 static void confirm(uint32_t within_s)
 {
-    assert_true(world_run(&world, done_confirmed, within_s));
-    assert_int_equal(world.peer.outcomes, 1); /* "confirmed" at most: nothing else was reported */
+    assert_true(fixture_run(&fixture, done_confirmed, within_s));
+    assert_int_equal(fixture.peer.outcomes, 1); /* "confirmed" at most: nothing else was reported */
 }
 
 static void fails_with(enum godwit_reason reason, uint32_t within_s)
 {
-    assert_true(world_run(&world, done_outcome, within_s));
-    assert_int_equal(world.peer.outcome.reason, reason);
+    assert_true(fixture_run(&fixture, done_outcome, within_s));
+    assert_int_equal(fixture.peer.outcome.reason, reason);
 }
 
 static void the_server_comes_first(void **state)
@@ -75,18 +75,18 @@ static void one_that_refuses_is_dropped(void **state)
     static const int statuses[] = {404, 403, 302, 304, 400, 416, 204, 100};
     turn(WIRE_MIRROR_1)->status = 401; /* a mirror's 401 is a refusal like any other */
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-        struct pack_options options = world_pack("1.2.0");
+        struct pack_options options = fixture_pack("1.2.0");
         options.seed = 900 + i;
-        struct file other = world_sign(world_image(&options), 0);
-        peer_offer(&world.peer, other.data, other.size, (uint32_t)i + 10);
+        struct file other = fixture_sign(fixture_image(&options), 0);
+        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
         wire.turns[WIRE_IMAGE] =
             (struct wire_turn){.status_of_ranges = statuses[i], .cuts = 1, .cut_at = 20000};
         memset(wire.requests, 0, sizeof wire.requests);
         wire.received = 0;
-        assert_true(world_run(&world, done_confirmed, 900));
+        assert_true(fixture_run(&fixture, done_confirmed, 900));
         assert_requests(2, 1, 1);
         assert_int_equal(wire.received, IMAGE_SIZE);
-        world.peer.file = NULL;
+        fixture.peer.file = NULL;
         free(other.data);
     }
 }
@@ -96,7 +96,7 @@ static void nobody_has_it(void **state)
     (void)state;
     turn_all((struct wire_turn){.status = 404});
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
-    assert_string_equal(world.peer.outcome.detail, "status=404");
+    assert_string_equal(fixture.peer.outcome.detail, "status=404");
     assert_requests(1, 1, 1);
 }
 
@@ -117,7 +117,7 @@ static void breaks_with_progress_change_nothing(void **state)
         *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 1, .cut_at = at};
         uint32_t before = wire.played;
         while (wire.played == before)
-            world_run(&world, NULL, 1);
+            fixture_run(&fixture, NULL, 1);
     }
     confirm(300);
     assert_requests(14, 0, 0);
@@ -137,16 +137,16 @@ static void two_of_three_corrupt(void **state)
 {
     (void)state;
     for (int good = WIRE_IMAGE; good < WIRE_CHECKIN; good++) {
-        struct pack_options options = world_pack("1.2.0");
+        struct pack_options options = fixture_pack("1.2.0");
         options.seed = 700 + (uint64_t)good;
-        struct file other = world_sign(world_image(&options), 0);
-        peer_offer(&world.peer, other.data, other.size, (uint32_t)good + 10);
+        struct file other = fixture_sign(fixture_image(&options), 0);
+        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)good + 10);
         turn_all((struct wire_turn){.flip_at = 4096, .flip_every = 8192, .flip_mask = 0x80});
         memset(turn((enum wire_place)good), 0, sizeof(struct wire_turn));
         memset(wire.requests, 0, sizeof wire.requests);
-        assert_true(world_run(&world, done_confirmed, 900));
+        assert_true(fixture_run(&fixture, done_confirmed, 900));
         assert_requests(1, good >= WIRE_MIRROR_1, good >= WIRE_MIRROR_2);
-        world.peer.file = NULL;
+        fixture.peer.file = NULL;
         free(other.data);
     }
 }
@@ -156,7 +156,7 @@ static void all_are_corrupt(void **state)
     (void)state;
     turn_all((struct wire_turn){.flip_at = 0x10100, .flip_every = 16, .flip_mask = 1});
     fails_with(GODWIT_REASON_FILE_DIGEST, 300);
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_VERIFY);
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_VERIFY);
     assert_requests(1, 1, 1);
 }
 
@@ -190,11 +190,11 @@ static void who_of_two_was_it(void **state)
 static void a_suspect_is_not_helped_out(void **state)
 {
     (void)state;
-    world.peer.sources[1][0] = 0;
+    fixture.peer.sources[1][0] = 0;
     *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 2, .cut_at = 20000};
     *turn(WIRE_MIRROR_1) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
     while (wire.requests[WIRE_MIRROR_1] < 2)
-        world.now_ms = board_step(&world.board, world.now_ms);
+        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
     turn(WIRE_MIRROR_1)->cuts = 2;
     turn(WIRE_MIRROR_1)->cut_at = 30000;
     confirm(900);
@@ -204,7 +204,7 @@ static void a_suspect_is_not_helped_out(void **state)
 
 /* What an earlier boot fetched may be anybody's: fetched anew before anybody is blamed. */
 static uint32_t wanted;
-static bool done_received(const struct world *at)
+static bool done_received(const struct fixture *at)
 {
     (void)at;
     return wire.received >= wanted;
@@ -213,12 +213,12 @@ static bool done_received(const struct world *at)
 static void bytes_of_an_earlier_boot_condemn_nobody(void **state)
 {
     (void)state;
-    world.peer.sources[0][0] = 0; /* the server alone */
+    fixture.peer.sources[0][0] = 0; /* the server alone */
     *turn(WIRE_IMAGE) = (struct wire_turn){.flips = 1, .flip_at = 8192, .flip_mask = 1};
     wanted = 30000;
-    world.link.piece_max = 1000;
-    assert_true(world_run(&world, done_received, 300));
-    world_power_cycle(&world);
+    fixture.link.piece_max = 1000;
+    assert_true(fixture_run(&fixture, done_received, 300));
+    fixture_power_cycle(&fixture);
     confirm(900);
     assert_in_range(wire.received, 2 * IMAGE_SIZE, 2 * IMAGE_SIZE + 8192);
 }
@@ -251,19 +251,19 @@ static void wrong_ranges_move_on_without_a_byte_lost(void **state)
                                              {.is_other = true},
                                              {.lies_about_ranges = true}};
     for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
-        struct pack_options options = world_pack("1.2.0");
+        struct pack_options options = fixture_pack("1.2.0");
         options.seed = 800 + i;
-        struct file other = world_sign(world_image(&options), 0);
-        peer_offer(&world.peer, other.data, other.size, (uint32_t)i + 10);
+        struct file other = fixture_sign(fixture_image(&options), 0);
+        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
         *turn(WIRE_IMAGE) = turns[i];
         turn(WIRE_IMAGE)->cuts = 1;
         turn(WIRE_IMAGE)->cut_at = 30001;
         memset(wire.requests, 0, sizeof wire.requests);
         wire.received = 0;
-        assert_true(world_run(&world, done_confirmed, 900));
+        assert_true(fixture_run(&fixture, done_confirmed, 900));
         assert_requests(2, 1, 0);
         assert_in_range(wire.received, IMAGE_SIZE, IMAGE_SIZE + 4096);
-        world.peer.file = NULL;
+        fixture.peer.file = NULL;
         free(other.data);
     }
 }
@@ -292,7 +292,7 @@ static void all_are_slow(void **state)
     (void)state;
     turn_all((struct wire_turn){.byte_ms = 10000});
     fails_with(GODWIT_REASON_SLOW_SOURCE, 3600);
-    assert_int_equal(world.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
     assert_requests(4, 3, 3);
 }
 
@@ -313,24 +313,24 @@ static void a_busy_server_waits_for_its_time_while_a_mirror_serves(void **state)
     assert_requests(1, 1, 0);
 }
 
-static bool done_asked_for_image(const struct world *at)
+static bool done_requested_image(const struct fixture *at)
 {
     (void)at;
     return wire.requests[WIRE_IMAGE] > wanted;
 }
 
-static void a_busy_server_alone_is_asked_when_it_said(void **state)
+static void a_busy_server_alone_is_called_when_it_said(void **state)
 {
     (void)state;
     static const uint32_t waits_s[] = {60, 77, 900, 3000};
-    world.peer.sources[0][0] = 0;
+    fixture.peer.sources[0][0] = 0;
     for (wanted = 0; wanted < sizeof waits_s / sizeof *waits_s; wanted++) {
         *turn(WIRE_IMAGE) =
             (struct wire_turn){.status = wanted % 2 ? 429 : 503, .retry_after_s = waits_s[wanted]};
         uint64_t before_ms = wire.start_ms[WIRE_IMAGE];
-        assert_true(world_run(&world, done_asked_for_image, 4000));
+        assert_true(fixture_run(&fixture, done_requested_image, 4000));
         uint64_t waited_ms = wire.start_ms[WIRE_IMAGE] - before_ms;
-        world_run(&world, NULL, 1); /* the answer is read */
+        fixture_run(&fixture, NULL, 1); /* the reply is read */
         if (wanted == 0) continue;
         assert_in_range(waited_ms, waits_s[wanted - 1] * 1000, waits_s[wanted - 1] * 1000 + 2000);
     }
@@ -339,16 +339,16 @@ static void a_busy_server_alone_is_asked_when_it_said(void **state)
 }
 
 /* The peer's instructions hold an hour. */
-static void an_instruction_that_ran_out_is_asked_for_again(void **state)
+static void an_instruction_that_ran_out_is_requested_again(void **state)
 {
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = 5000};
-    world.peer.sources[0][0] = 0;
-    world_run(&world, NULL, 3500);
-    uint32_t checkins = world.peer.checkins;
-    world_run(&world, NULL, 1400);
+    fixture.peer.sources[0][0] = 0;
+    fixture_run(&fixture, NULL, 3500);
+    uint32_t checkins = fixture.peer.checkins;
+    fixture_run(&fixture, NULL, 1400);
     assert_requests(1, 0, 0);
-    assert_int_equal(world.peer.checkins, checkins + 1);
+    assert_int_equal(fixture.peer.checkins, checkins + 1);
     confirm(300);
 }
 
@@ -357,10 +357,10 @@ static void an_absurd_wait(void **state)
 {
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = UINT32_MAX};
-    world.peer.sources[0][0] = 0;
-    world_run(&world, NULL, 7 * 86400 - 60);
+    fixture.peer.sources[0][0] = 0;
+    fixture_run(&fixture, NULL, 7 * 86400 - 60);
     assert_requests(1, 0, 0);
-    assert_true(world.peer.checkins > 7 * 24);
+    assert_true(fixture.peer.checkins > 7 * 24);
     confirm(120);
 }
 
@@ -370,7 +370,7 @@ static void a_mirrors_long_wait_is_not_waited_for(void **state)
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 3};
     *turn(WIRE_MIRROR_1) = (struct wire_turn){.status = 429, .retry_after_s = 86400};
-    world.peer.sources[1][0] = 0;
+    fixture.peer.sources[1][0] = 0;
     confirm(300);
     assert_requests(4, 1, 0);
 }
@@ -380,11 +380,11 @@ static void an_offer_that_is_refused_ends(void **state)
 {
     (void)state;
     turn(WIRE_IMAGE)->status = 409;
-    world.peer.sources[0][0] = 0;
-    world_run(&world, NULL, 30);
+    fixture.peer.sources[0][0] = 0;
+    fixture_run(&fixture, NULL, 30);
     assert_in_range(wire.requests[WIRE_IMAGE], 2, 5);
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 3600);
-    assert_string_equal(world.peer.outcome.detail, "status=409");
+    assert_string_equal(fixture.peer.outcome.detail, "status=409");
     assert_int_equal(wire.requests[WIRE_IMAGE], 11);
 }
 
@@ -395,8 +395,8 @@ static void a_new_offer_forgives(void **state)
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
     turn_all((struct wire_turn){0});
     turn(WIRE_IMAGE)->fails_start = true;
-    peer_offer(&world.peer, file.data, file.size, 6);
-    assert_true(world_run(&world, done_confirmed, 300));
+    peer_offer(&fixture.peer, file.data, file.size, 6);
+    assert_true(fixture_run(&fixture, done_confirmed, 300));
     assert_requests(3, 2, 1);
 }
 
@@ -413,20 +413,20 @@ static godwit_err erase_and_note(void *ctx, uint32_t offset, size_t size)
 static void a_step_erases_one_sector_at_most(void **state)
 {
     (void)state;
-    struct godwit_flash counting = world.flash;
+    struct godwit_flash counting = fixture.flash;
     uint32_t steps = 0, total = 0;
-    inner = world.flash;
+    inner = fixture.flash;
     counting.erase = erase_and_note;
-    world.board.agent.config.flash = &counting;
-    while (world_status(&world).state != GODWIT_SWITCH) {
+    fixture.board.agent.config.flash = &counting;
+    while (fixture_status(&fixture).state != GODWIT_STATE_SWITCH) {
         erased_max = 0;
-        world.now_ms = board_step(&world.board, world.now_ms);
+        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
         assert_in_range(erased_max, 0, 4096);
         total += erased_max;
         assert_true(++steps < 100000);
     }
     assert_true(total >= IMAGE_SIZE);
-    assert_true(total < IMAGE_SIZE + 6 * 4096); /* each sector of the slot once, and the record */
+    assert_true(total < IMAGE_SIZE + 6 * 4096); /* each sector of the slot once, and the journal */
 }
 
 /* Power goes when the second sector is erased and nothing stands in it yet: that one is erased once
@@ -434,20 +434,20 @@ static void a_step_erases_one_sector_at_most(void **state)
 static void a_reset_costs_one_erase(void **state)
 {
     (void)state;
-    struct godwit_flash counting = world.flash;
-    inner = world.flash;
+    struct godwit_flash counting = fixture.flash;
+    inner = fixture.flash;
     counting.erase = erase_and_note;
-    const struct godwit_agent *agent = &world.board.agent;
-    while (agent->record.install_sectors != 1 || agent->clearing == 0)
-        world.now_ms = board_step(&world.board, world.now_ms);
-    world_power_cycle(&world);
-    while (world_status(&world).state == GODWIT_BOOT)
-        world.now_ms = board_step(&world.board, world.now_ms);
-    assert_int_equal(world_status(&world).progress, 4096);
+    const struct godwit_agent *agent = &fixture.board.agent;
+    while (agent->journal.install_sectors != 1 || agent->clearing == 0)
+        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+    fixture_power_cycle(&fixture);
+    while (fixture_status(&fixture).state == GODWIT_STATE_BOOT)
+        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+    assert_int_equal(fixture_status(&fixture).progress, 4096);
     erased_max = 0;
-    world.board.agent.config.flash = &counting;
-    while (world_status(&world).state != GODWIT_VERIFY)
-        world.now_ms = board_step(&world.board, world.now_ms);
+    fixture.board.agent.config.flash = &counting;
+    while (fixture_status(&fixture).state != GODWIT_STATE_VERIFY)
+        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
     assert_int_equal(erased_max, IMAGE_SIZE - 4096);
 }
 
@@ -476,8 +476,8 @@ int main(void)
         TEST(all_are_slow),
         TEST(one_that_is_just_not_slow_is_kept),
         TEST(a_busy_server_waits_for_its_time_while_a_mirror_serves),
-        TEST(a_busy_server_alone_is_asked_when_it_said),
-        TEST(an_instruction_that_ran_out_is_asked_for_again),
+        TEST(a_busy_server_alone_is_called_when_it_said),
+        TEST(an_instruction_that_ran_out_is_requested_again),
         TEST(an_absurd_wait),
         TEST(a_mirrors_long_wait_is_not_waited_for),
         TEST(an_offer_that_is_refused_ends),

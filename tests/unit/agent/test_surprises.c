@@ -28,7 +28,7 @@ static void surprise_1_factory_beats_the_previous_good_app(void **state)
     run_for(300);
     assert_string_equal(device.board.running.label, "ota_1");
     assert_true(device_runs(&device, &third));
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
     power_cycle();
     run_for(100);
     assert_string_equal(device.board.running.label, "ota_1"); /* for good */
@@ -42,7 +42,7 @@ static void surprise_2_a_rejected_image_runs_again(void **state)
     begin(&two);
     peer_offer(&device.peer, failing.data, failing.size, 1);
     run_for(900);
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
     damage(GODWIT_APP_OTA_0);
     power_cycle();
     run_for(300);
@@ -56,7 +56,7 @@ static void surprise_2_a_rejected_image_runs_again(void **state)
 }
 
 /* 3: a lone PENDING entry becomes ABORTED, and the same image boots, unwatched for ever; two of
- * them, and slot 0 boots, whichever was newer. The record knows what was confirmed. */
+ * them, and slot 0 boots, whichever was newer. The journal knows what was confirmed. */
 static void surprise_3_pending_entries_are_aborted_and_run(void **state)
 {
     (void)state;
@@ -95,7 +95,7 @@ static void surprise_4_a_broken_slot_is_not_blessed(void **state)
     device_entries(&device, entries);
     assert_int_not_equal(entries[1].state, GODWIT_OTA_VALID);
     assert_entry(0, 1, GODWIT_OTA_VALID);
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
     uint32_t boots = device.board.counters.boots;
     boot_only("ota_0");
     assert_int_equal(device.board.counters.boots, boots + 1); /* the broken one is not tried */
@@ -134,7 +134,7 @@ static void surprise_5_a_gap_in_the_table_hides_a_slot(void **state)
     peer_offer(&device.peer, second.data, second.size, 1);
     run_for(300);
     assert_string_equal(device.board.running.label, "ota_0");
-    assert_heard(GODWIT_STAGE_ASK, GODWIT_REASON_NO_SLOT);
+    assert_heard(GODWIT_STAGE_CHECKIN, GODWIT_REASON_NO_SLOT);
     assert_int_equal(device.peer.image_requests, 0);
 }
 
@@ -162,7 +162,7 @@ static void surprise_6_a_small_otadata_partition_boots_nothing(void **state)
     peer_offer(&device.peer, third.data, third.size, 2);
     run_for(300);
     assert_true(device.peer.checkins > checkins);
-    assert_heard(GODWIT_STAGE_ASK, GODWIT_REASON_NO_SLOT);
+    assert_heard(GODWIT_STAGE_CHECKIN, GODWIT_REASON_NO_SLOT);
 }
 
 /* 7: number 0 is a valid number and names the last slot; all-zero sectors are not. Repaired. */
@@ -227,7 +227,7 @@ static void surprise_8_numbers_do_not_wrap(void **state)
     assert_int_equal(device.board.counters.restarts, 0);
 }
 
-/* 9: unknown states boot and are left as they are. The record knows the state that was meant. */
+/* 9: unknown states boot and are left as they are. The journal knows the state that was meant. */
 static void surprise_9_unknown_states_boot(void **state)
 {
     static const uint32_t states[] = {5, 0x80000000, 0x12345678, GODWIT_OTA_UNDEFINED};
@@ -288,13 +288,13 @@ static void surprise_11_without_rollback_new_stays_new(void **state)
     peer_offer(&device.peer, crashing.data, crashing.size, 2);
     run_for(600);
     assert_true(device_runs(&device, &second));
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_PANIC);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_PANIC);
     free(crashing.data);
 }
 
 /* ---- the download ---- */
 
-/* Power is lost in the middle of a download, and the server has another file by then: the record
+/* Power is lost in the middle of a download, and the server has another file by then: the journal
  * holds the digest with the offset, so nothing of the first is joined to the second. */
 static void surprise_12_a_resume_never_stitches_two_images(void **state)
 {
@@ -335,13 +335,13 @@ static void surprise_13_a_failed_version_is_remembered(void **state)
     begin(&two);
     peer_offer(&device.peer, failing.data, failing.size, 1);
     run_for(900);
-    assert_heard(GODWIT_STAGE_FLOWN_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
+    assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
     device_install(&device, &second, 2);
     device_install(&device, &third, 3);
     uint32_t restarts = device.board.counters.restarts, requests = device.peer.image_requests;
     peer_offer(&device.peer, failing.data, failing.size, 4);
     run_for(900);
-    assert_heard(GODWIT_STAGE_ASK, GODWIT_REASON_SET_ASIDE);
+    assert_heard(GODWIT_STAGE_CHECKIN, GODWIT_REASON_QUARANTINED);
     assert_int_equal(device.board.counters.restarts, restarts);
     assert_int_equal(device.peer.image_requests, requests);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-static void test_known_answers(void **state)
+static void test_known_replies(void **state)
 {
     (void)state;
     const uint8_t *digits = (const uint8_t *)"123456789";
@@ -32,7 +32,7 @@ static void test_otadata_entries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_known_replies),
         cmocka_unit_test(test_otadata_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

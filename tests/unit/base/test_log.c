@@ -24,12 +24,12 @@ static void hands_events_to_the_back_end(void **state)
     (void)state;
     char line[128] = "";
     godwit_log_set(keep, line);
-    LOG(WARN, "install_begin", "release=%s slot=%u", "1.2.0", 1u);
+    GODWIT_LOG(WARN, "install_begin", "release=%s slot=%u", "1.2.0", 1u);
     assert_string_equal(line, "1 install_begin release=1.2.0 slot=1");
-    LOG(DEBUG, "piece", "size=%d", 7); /* compiled out */
+    GODWIT_LOG(DEBUG, "piece", "size=%d", 7); /* compiled out */
     assert_string_equal(line, "1 install_begin release=1.2.0 slot=1");
     godwit_log_set(NULL, NULL);
-    LOG(ERROR, "lost", "x=%d", 1);
+    GODWIT_LOG(ERROR, "lost", "x=%d", 1);
     assert_string_equal(line, "1 install_begin release=1.2.0 slot=1");
 }
 

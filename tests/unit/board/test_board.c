@@ -53,7 +53,7 @@ static void boots_and_joins(void **state)
     assert_int_equal(device.peer.last.chip_revision, 3);
     assert_memory_equal(device.peer.last.device_id, "\x7C\xDF\xA1\0\0\1\0\0\0\0\0\0\0\0\0\0", 16);
     board_status(&device.board, &status);
-    assert_int_equal(status.state, GODWIT_IDLE);
+    assert_int_equal(status.state, GODWIT_STATE_IDLE);
     assert_true(status.enrolled);
 }
 
@@ -179,7 +179,7 @@ static void leaks_until_it_panics(void **state)
     assert_in_range(device.now_ms, 400000, 402000);
 }
 
-static void answers_the_self_test(void **state)
+static void replies_the_self_test(void **state)
 {
     const struct godwit_system *system = &device.board.system;
     (void)state;
@@ -211,10 +211,10 @@ static void resets_itself_until_confirmed(void **state)
     assert_int_equal(device.board.counters.restarts, 0); /* what runs without trial is confirmed */
 }
 
-static void begins_requests_that_nobody_answers(void **state)
+static void begins_requests_that_nobody_replies(void **state)
 {
     (void)state;
-    begin(BEHAVIOUR_NO_ANSWER, 0);
+    begin(BEHAVIOUR_NO_REPLY, 0);
     run_for(120000);
     assert_int_equal(device.peer.claims, 0);
     assert_int_equal(device.board.counters.boots, 1);
@@ -246,7 +246,7 @@ static void power_is_lost_and_returns(void **state)
     device_power_on(&device, GODWIT_RESET_BROWN_OUT);
     run_for(5000);
     assert_true(device.peer.checkins > checkins);
-    assert_int_equal(device.peer.claims, 1); /* the record outlived it */
+    assert_int_equal(device.peer.claims, 1); /* the journal outlived it */
     assert_int_equal(device.peer.last.reset, GODWIT_RESET_BROWN_OUT);
     assert_int_equal(device.peer.last.boots, 2);
 }
@@ -298,9 +298,9 @@ int main(void)
         cmocka_unit_test_teardown(deadlocks_after_its_delay, end),
         cmocka_unit_test_teardown(overflows_at_the_first_request, end),
         cmocka_unit_test_teardown(leaks_until_it_panics, end),
-        cmocka_unit_test_teardown(answers_the_self_test, end),
+        cmocka_unit_test_teardown(replies_the_self_test, end),
         cmocka_unit_test_teardown(resets_itself_until_confirmed, end),
-        cmocka_unit_test_teardown(begins_requests_that_nobody_answers, end),
+        cmocka_unit_test_teardown(begins_requests_that_nobody_replies, end),
         cmocka_unit_test_teardown(the_agents_clock_is_its_own, end),
         cmocka_unit_test_teardown(power_is_lost_and_returns, end),
         cmocka_unit_test_teardown(nothing_to_boot_is_a_brick, end),

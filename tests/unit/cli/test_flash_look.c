@@ -57,12 +57,12 @@ static void add_bootloader(const char *chip_name, uint8_t flash_size_log2)
     godwit_store16(header + 12, chip->id);
 }
 
-static godwit_err look(const struct flash_question *question, size_t size)
+static godwit_err look(const struct flash_request *request, size_t size)
 {
-    return flash_look(question, "dump.bin", dump, size, &report);
+    return flash_look(request, "dump.bin", dump, size, &report);
 }
 
-static const struct flash_question PLAIN = {0};
+static const struct flash_request PLAIN = {0};
 
 static void says_what_boots_and_what_it_leaves(void **state)
 {
@@ -120,11 +120,11 @@ static void short_dumps_are_erased_flash_behind(void **state)
 }
 
 /* What is not in the dump is not judged, and what rests on it neither. */
-static void short_dumps_are_judged_by_what_they_hold(void **state)
+static void short_dumps_are_checked_by_what_they_hold(void **state)
 {
     static const struct {
         size_t size;
-        bool is_judged, knows_slot_0;
+        bool is_checked, knows_slot_0;
     } rows[] = {
         {DUMP_SIZE, true, true},         {0x8B00, false, false}, /* in the table */
         {0xF000, false, false},                                  /* in otadata */
@@ -137,10 +137,10 @@ static void short_dumps_are_judged_by_what_they_hold(void **state)
     make_dump("esp32c3", 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(look(&PLAIN, rows[i].size), GODWIT_OK);
-        assert_int_equal(report.is_judged, rows[i].is_judged);
+        assert_int_equal(report.is_checked, rows[i].is_checked);
         json_t *json = flash_report_json(&report);
-        assert_int_equal(json_is_true(json_object_get(json, "judged")), rows[i].is_judged);
-        assert_int_equal(json_is_object(json_object_get(json, "boot")), rows[i].is_judged);
+        assert_int_equal(json_is_true(json_object_get(json, "judged")), rows[i].is_checked);
+        assert_int_equal(json_is_object(json_object_get(json, "boot")), rows[i].is_checked);
         json_decref(json);
         if (rows[i].size < 0x9000) continue;
         assert_int_equal(report.rows[3].is_known, rows[i].knows_slot_0);
@@ -148,9 +148,9 @@ static void short_dumps_are_judged_by_what_they_hold(void **state)
     }
     dump[SLOT_0 + 0x800] ^= 1; /* refused: but is the other slot good? */
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
-    assert_true(report.is_judged);
+    assert_true(report.is_checked);
     assert_int_equal(look(&PLAIN, 0x80000), GODWIT_OK);
-    assert_false(report.is_judged);
+    assert_false(report.is_checked);
 }
 
 static void what_is_no_dump_is_named(void **state)
@@ -179,7 +179,7 @@ static void what_is_no_dump_is_named(void **state)
 
 static void chip_comes_from_the_bootloader(void **state)
 {
-    struct flash_question question = {0};
+    struct flash_request request = {0};
     (void)state;
     make_dump("esp32", 0);
     erase_bootloader("esp32");
@@ -190,11 +190,11 @@ static void chip_comes_from_the_bootloader(void **state)
     assert_string_equal(report.bootloader.chip->name, "esp32");
     assert_int_equal(report.flash_size, 4u << 20);
     assert_true(report.boot.boots);
-    question.chip_name = "esp32s3";
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    request.chip_name = "esp32s3";
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
-    question.chip_name = "esp8266";
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_MISSING);
+    request.chip_name = "esp8266";
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_ERR_MISSING);
 }
 
 /* A flash as `godwit device` lays it out says whose it is, and boots, also where no image does. */
@@ -218,39 +218,39 @@ static void emulated_flash_tells_its_chip(void **state)
 /* v0.3 for a C3 that nobody speaks for; with its bootloader in the dump it is not checked. */
 static void revision_has_its_default(void **state)
 {
-    struct flash_question question = {0};
+    struct flash_request request = {0};
     (void)state;
     make_dump("esp32c3", 4);
     erase_bootloader("esp32c3");
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
-    question.revision_text = "0.4";
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    request.revision_text = "0.4";
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_OK);
     assert_true(report.boot.boots);
     add_bootloader("esp32c3", 2);
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
     assert_true(report.boot.boots);
-    question.revision_text = "0.3";
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    request.revision_text = "0.3";
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
     static const char *const wrong[] = {"",     "3",    "0.",   ".3",   "0.100", "0.3x",
                                         "-1.0", "0.-1", " 0.3", "-0.3", "+0.3"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        question.revision_text = wrong[i];
-        assert_int_equal(look(&question, DUMP_SIZE), GODWIT_ERR_FORMAT);
+        request.revision_text = wrong[i];
+        assert_int_equal(look(&request, DUMP_SIZE), GODWIT_ERR_FORMAT);
     }
 }
 
 static void anti_rollback_counts(void **state)
 {
-    struct flash_question question = {.has_anti_rollback = true};
+    struct flash_request request = {.has_anti_rollback = true};
     (void)state;
     make_dump("esp32c3", 0);
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_OK);
     assert_true(report.boot.boots);
-    assert_int_equal(report.efuses.secure_version, 1); /* burnt at the first boot */
-    question.secure_version = 2;
-    assert_int_equal(look(&question, DUMP_SIZE), GODWIT_OK);
+    assert_int_equal(report.efuses.secure_version, 1); /* programmed at the first boot */
+    request.secure_version = 2;
+    assert_int_equal(look(&request, DUMP_SIZE), GODWIT_OK);
     assert_false(report.boot.boots);
 }
 
@@ -277,7 +277,7 @@ int main(void)
         cmocka_unit_test(says_what_boots_and_what_it_leaves),
         cmocka_unit_test(nothing_to_boot_is_a_result),
         cmocka_unit_test(short_dumps_are_erased_flash_behind),
-        cmocka_unit_test(short_dumps_are_judged_by_what_they_hold),
+        cmocka_unit_test(short_dumps_are_checked_by_what_they_hold),
         cmocka_unit_test(what_is_no_dump_is_named),
         cmocka_unit_test(chip_comes_from_the_bootloader),
         cmocka_unit_test(emulated_flash_tells_its_chip),

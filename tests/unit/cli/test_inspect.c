@@ -59,7 +59,7 @@ static void test_signed_file_of_espsecure(void **state)
     free(data), free(digests);
 }
 
-static void test_every_problem_is_told(void **state)
+static void test_every_problem_is_reported(void **state)
 {
     (void)state;
     size_t size;
@@ -123,8 +123,8 @@ static void test_policy(void **state)
     struct godwit_policy policy = {.threshold = 1,
                                    .image_keys_count = 1,
                                    .counter = UINT32_MAX,
-                                   .floor = 2,
-                                   .flags = GODWIT_POLICY_CLEAN_BREAK};
+                                   .rollback_floor = 2,
+                                   .flags = GODWIT_POLICY_TRUST_RESET};
     uint8_t bytes[GODWIT_POLICY_SIZE], *data;
     size_t size;
     memset(policy.image_keys[0], 0x11, 32);
@@ -214,7 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signed_file_of_espsecure),
-        cmocka_unit_test(test_every_problem_is_told),
+        cmocka_unit_test(test_every_problem_is_reported),
         cmocka_unit_test(test_what_is_no_app),
         cmocka_unit_test(test_secure_boot_v1_has_its_own_words),
         cmocka_unit_test(test_policy),

@@ -12,7 +12,7 @@
 #include "emu/pack.h"
 #include "support/temp_dir.h"
 
-#define NOT_GIVEN .floor = UINT32_MAX, .threshold = UINT32_MAX
+#define NOT_GIVEN .rollback_floor = UINT32_MAX, .threshold = UINT32_MAX
 #define KEYS_MAX 3
 
 static char folder[64], out_path[128], key_paths[KEYS_MAX][128];
@@ -59,9 +59,9 @@ static struct godwit_policy former(void)
 {
     struct godwit_policy policy = {.hardware_mask = 6,
                                    .counter = 7,
-                                   .floor = 3,
+                                   .rollback_floor = 3,
                                    .flags =
-                                       GODWIT_POLICY_ALLOW_LAN_PUSH | GODWIT_POLICY_CLEAN_BREAK,
+                                       GODWIT_POLICY_ALLOW_LAN_PUSH | GODWIT_POLICY_TRUST_RESET,
                                    .threshold = 2,
                                    .image_keys_count = 2,
                                    .deploy_keys_count = 1};
@@ -99,9 +99,9 @@ static void write_release(const struct godwit_policy *policy, bool is_signed, bo
     free(data);
 }
 
-static struct policy_wish next_wish(void)
+static struct policy_request next_wanted(void)
 {
-    return (struct policy_wish){.path = "x.bin", .image = out_path, .counter = 8, NOT_GIVEN};
+    return (struct policy_request){.path = "x.bin", .image = out_path, .counter = 8, NOT_GIVEN};
 }
 
 static void all_goes_on_from_the_image(void **state)
@@ -109,22 +109,22 @@ static void all_goes_on_from_the_image(void **state)
     (void)state;
     struct godwit_policy old = former(), policy;
     write_release(&old, true, false);
-    struct policy_wish wish = next_wish();
-    assert_true(policy_make(&wish, "thermostat", &policy));
+    struct policy_request wanted = next_wanted();
+    assert_true(policy_make(&wanted, "thermostat", &policy));
     struct godwit_policy want = old;
     want.counter = 8;
-    want.flags = GODWIT_POLICY_ALLOW_LAN_PUSH; /* a clean break is of one release */
+    want.flags = GODWIT_POLICY_ALLOW_LAN_PUSH; /* a trust reset is of one release */
     assert_memory_equal(&policy, &want, sizeof want);
 
-    wish.keys = (struct option_list){{key_paths[0], key_paths[2]}, 2}; /* the first is listed */
-    wish.deploy_keys = (struct option_list){{key_paths[2], key_paths[1]}, 2};
-    wish.hardware = "any", wish.threshold = 1, wish.floor = 8;
-    assert_true(policy_make(&wish, "thermostat", &policy));
+    wanted.keys = (struct option_list){{key_paths[0], key_paths[2]}, 2}; /* the first is listed */
+    wanted.deploy_keys = (struct option_list){{key_paths[2], key_paths[1]}, 2};
+    wanted.hardware = "any", wanted.threshold = 1, wanted.rollback_floor = 8;
+    assert_true(policy_make(&wanted, "thermostat", &policy));
     assert_int_equal(policy.image_keys_count, 3);
     assert_int_equal(policy.deploy_keys_count, 2);
     assert_int_equal(policy.hardware_mask, 0);
     assert_int_equal(policy.threshold, 1);
-    assert_int_equal(policy.floor, 8);
+    assert_int_equal(policy.rollback_floor, 8);
 }
 
 static void what_is_dropped_is_gone(void **state)
@@ -134,10 +134,10 @@ static void what_is_dropped_is_gone(void **state)
     write_release(&old, true, false);
     const char *const names[] = {key_paths[0], digests[0]};
     for (size_t i = 0; i < 2; i++) {
-        struct policy_wish wish = next_wish();
-        wish.threshold = 1;
-        wish.drops = (struct option_list){{names[i], "allow-lan-push"}, 2};
-        assert_true(policy_make(&wish, "thermostat", &policy));
+        struct policy_request wanted = next_wanted();
+        wanted.threshold = 1;
+        wanted.drops = (struct option_list){{names[i], "allow-lan-push"}, 2};
+        assert_true(policy_make(&wanted, "thermostat", &policy));
         assert_int_equal(policy.image_keys_count, 1);
         assert_memory_equal(policy.image_keys[0], old.image_keys[1], 32);
         assert_true(godwit_all(policy.image_keys[1], 32, 0));
@@ -147,11 +147,11 @@ static void what_is_dropped_is_gone(void **state)
     snprintf(part, sizeof part, "%.16s…", point); /* as `godwit policy` shows a deploy key */
     const char *const deploy_names[] = {key_paths[2], point, part};
     for (size_t i = 0; i < 3; i++) {
-        struct policy_wish wish = next_wish();
-        wish.drops = (struct option_list){{deploy_names[i]}, 1};
-        assert_false(policy_make(&wish, "thermostat", &policy)); /* none is left */
-        wish.deploy_keys = (struct option_list){{key_paths[1]}, 1};
-        assert_true(policy_make(&wish, "thermostat", &policy));
+        struct policy_request wanted = next_wanted();
+        wanted.drops = (struct option_list){{deploy_names[i]}, 1};
+        assert_false(policy_make(&wanted, "thermostat", &policy)); /* none is left */
+        wanted.deploy_keys = (struct option_list){{key_paths[1]}, 1};
+        assert_true(policy_make(&wanted, "thermostat", &policy));
         assert_int_equal(policy.deploy_keys_count, 1);
         assert_memory_not_equal(policy.deploy_keys[0], old.deploy_keys[0], 64);
     }
@@ -165,43 +165,43 @@ static void drops_that_can_not_be(void **state)
     static const char *const strangers[] = {"nowhere.pem", "abcd", "require-secure-boot", "",
                                             "00112233445566778899aabbccddeeff"};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
-        struct policy_wish wish = next_wish();
-        wish.drops = (struct option_list){{strangers[i]}, 1};
-        assert_false(policy_make(&wish, "thermostat", &policy));
+        struct policy_request wanted = next_wanted();
+        wanted.drops = (struct option_list){{strangers[i]}, 1};
+        assert_false(policy_make(&wanted, "thermostat", &policy));
     }
-    struct policy_wish wish = next_wish();
-    wish.threshold = 1;
-    wish.drops = (struct option_list){{key_paths[0], key_paths[1]}, 2};
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* no key is left */
-    wish.drops.count = 1;
-    assert_true(policy_make(&wish, "thermostat", &policy));
-    wish.keys = (struct option_list){{key_paths[0]}, 1};
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* out and in */
-    wish.keys.count = 0, wish.threshold = UINT32_MAX;
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* 2 of 1 */
+    struct policy_request wanted = next_wanted();
+    wanted.threshold = 1;
+    wanted.drops = (struct option_list){{key_paths[0], key_paths[1]}, 2};
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* no key is left */
+    wanted.drops.count = 1;
+    assert_true(policy_make(&wanted, "thermostat", &policy));
+    wanted.keys = (struct option_list){{key_paths[0]}, 1};
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* out and in */
+    wanted.keys.count = 0, wanted.threshold = UINT32_MAX;
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* 2 of 1 */
 }
 
 static void an_image_that_was_not_out(void **state)
 {
     (void)state;
     struct godwit_policy old = former(), policy;
-    struct policy_wish wish = next_wish();
+    struct policy_request wanted = next_wanted();
     write_release(&old, false, false);
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* not signed */
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* not signed */
     write_release(NULL, true, false);
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* no policy */
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* no policy */
     write_release(&old, true, true);
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* damaged */
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* damaged */
     write_file(out_path, (const uint8_t *)"x", 1);
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.image = "/nowhere/at/all.bin";
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.image = out_path;
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.image = "/nowhere/at/all.bin";
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.image = out_path;
     write_release(&old, true, false);
-    assert_true(policy_make(&wish, "thermostat", &policy));
+    assert_true(policy_make(&wanted, "thermostat", &policy));
     memset(old.product_id, 0, sizeof old.product_id);
     write_release(&old, true, false);
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* of another product */
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* of another product */
 }
 
 static void what_devices_would_refuse(void **state)
@@ -209,34 +209,35 @@ static void what_devices_would_refuse(void **state)
     (void)state;
     struct godwit_policy old = former(), policy;
     write_release(&old, true, false);
-    struct policy_wish wish = next_wish();
-    wish.counter = 7;
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.counter = 8, wish.floor = 2;
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.floor = UINT32_MAX, wish.threshold = 1;
-    wish.drops = (struct option_list){{key_paths[0], key_paths[1]}, 2};
-    wish.keys = (struct option_list){{key_paths[2]}, 1};
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* nothing in common */
-    wish.clean_break = true;
-    assert_true(policy_make(&wish, "thermostat", &policy));
+    struct policy_request wanted = next_wanted();
+    wanted.counter = 7;
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.counter = 8, wanted.rollback_floor = 2;
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.rollback_floor = UINT32_MAX, wanted.threshold = 1;
+    wanted.drops = (struct option_list){{key_paths[0], key_paths[1]}, 2};
+    wanted.keys = (struct option_list){{key_paths[2]}, 1};
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* nothing in common */
+    wanted.trust_reset = true;
+    assert_true(policy_make(&wanted, "thermostat", &policy));
 }
 
-static void a_policy_without_deploy_key_is_asked_for(void **state)
+static void a_policy_without_deploy_key_needs_an_override(void **state)
 {
     (void)state;
     struct godwit_policy policy;
-    struct policy_wish wish = {.path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{digests[0]}, 1}};
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.no_deploy_key = true;
-    assert_true(policy_make(&wish, "thermostat", &policy));
-    wish.deploy_keys = (struct option_list){{key_paths[2]}, 1};
-    assert_false(policy_make(&wish, "thermostat", &policy)); /* one and none */
+    struct policy_request wanted = {
+        .path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{digests[0]}, 1}};
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.no_deploy_key = true;
+    assert_true(policy_make(&wanted, "thermostat", &policy));
+    wanted.deploy_keys = (struct option_list){{key_paths[2]}, 1};
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* one and none */
     struct godwit_policy old = former();
     write_release(&old, true, false);
-    wish = next_wish();
-    wish.no_deploy_key = true;
-    assert_true(policy_make(&wish, "thermostat", &policy));
+    wanted = next_wanted();
+    wanted.no_deploy_key = true;
+    assert_true(policy_make(&wanted, "thermostat", &policy));
     assert_int_equal(policy.deploy_keys_count, 0);
     assert_true(godwit_all(policy.deploy_keys[0], 64, 0));
 }
@@ -249,7 +250,7 @@ int main(void)
         cmocka_unit_test(drops_that_can_not_be),
         cmocka_unit_test(an_image_that_was_not_out),
         cmocka_unit_test(what_devices_would_refuse),
-        cmocka_unit_test(a_policy_without_deploy_key_is_asked_for),
+        cmocka_unit_test(a_policy_without_deploy_key_needs_an_override),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -12,7 +12,7 @@
 
 /* Most rows are about something else than deploy keys. */
 #define NO_DEPLOY .no_deploy_key = true
-#define NOT_GIVEN .floor = UINT32_MAX, .threshold = UINT32_MAX
+#define NOT_GIVEN .rollback_floor = UINT32_MAX, .threshold = UINT32_MAX
 #define DIGEST_A "1111111111111111111111111111111111111111111111111111111111111111"
 #define DIGEST_B "2222222222222222222222222222222222222222222222222222222222222222"
 
@@ -37,52 +37,52 @@ static void test_boards(void **state)
 }
 
 /* What comes out must be what a device takes. */
-static void expect_sound(const struct policy_wish *wish, struct godwit_policy *policy)
+static void expect_sound(const struct policy_request *wanted, struct godwit_policy *policy)
 {
     uint8_t bytes[GODWIT_POLICY_BYTES];
     struct godwit_policy decoded;
-    assert_true(policy_make(wish, "thermostat", policy));
+    assert_true(policy_make(wanted, "thermostat", policy));
     godwit_policy_encode(policy, bytes);
     assert_int_equal(godwit_policy_decode(bytes, false, &decoded), GODWIT_OK);
     assert_memory_equal(&decoded, policy, sizeof decoded);
 }
 
-static void test_wishes(void **state)
+static void test_wanted(void **state)
 {
     (void)state;
     struct godwit_policy policy;
-    struct policy_wish wish = {
+    struct policy_request wanted = {
         .path = "x.bin", .counter = 1, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, NO_DEPLOY};
     uint8_t id[16];
     assert_int_equal(godwit_product_id("default", "thermostat", id), GODWIT_OK);
-    expect_sound(&wish, &policy);
+    expect_sound(&wanted, &policy);
     assert_memory_equal(policy.product_id, id, 16);
     assert_int_equal(policy.threshold, 1);
-    assert_int_equal(policy.floor, 0);
+    assert_int_equal(policy.rollback_floor, 0);
     assert_int_equal(policy.hardware_mask, 0);
     assert_int_equal(policy.flags, 0);
 
-    wish = (struct policy_wish){.path = "x.bin",
-                                .product = "thermostat",
-                                .hardware = "1,3",
-                                .counter = 9,
-                                .floor = 9,
-                                .threshold = 2,
-                                .keys = {{DIGEST_A, DIGEST_B}, 2},
-                                .allow_plain_hawkbit = true,
-                                .require_secure_boot = true,
-                                .allow_lan_push = true,
-                                .clean_break = true,
-                                NO_DEPLOY};
-    expect_sound(&wish, &policy);
+    wanted = (struct policy_request){.path = "x.bin",
+                                     .product = "thermostat",
+                                     .hardware = "1,3",
+                                     .counter = 9,
+                                     .rollback_floor = 9,
+                                     .threshold = 2,
+                                     .keys = {{DIGEST_A, DIGEST_B}, 2},
+                                     .allow_plain_hawkbit = true,
+                                     .require_secure_boot = true,
+                                     .allow_lan_push = true,
+                                     .trust_reset = true,
+                                     NO_DEPLOY};
+    expect_sound(&wanted, &policy);
     assert_int_equal(policy.threshold, 2);
-    assert_int_equal(policy.floor, 9);
+    assert_int_equal(policy.rollback_floor, 9);
     assert_int_equal(policy.hardware_mask, 10);
     assert_int_equal(policy.flags, 2 | 4 | 8 | 16);
     assert_int_equal(policy.image_keys[1][31], 0x22);
 }
 
-static void write_seed(const char *path, const struct godwit_policy *seed)
+static void write_initial_policy(const char *path, const struct godwit_policy *seed)
 {
     uint8_t bytes[GODWIT_POLICY_BYTES];
     godwit_policy_encode(seed, bytes);
@@ -103,39 +103,40 @@ static void test_seeds(void **state)
     assert_int_equal(godwit_product_id("default", "thermostat", seed.product_id), GODWIT_OK);
     memset(seed.image_keys[0], 0x11, 32);
     memset(seed.deploy_keys[0], 0x33, 64);
-    write_seed(path, &seed);
-    struct policy_wish wish = {.path = "x.bin", .seed = path, .counter = 4, NOT_GIVEN};
-    expect_sound(&wish, &policy);
+    write_initial_policy(path, &seed);
+    struct policy_request wanted = {
+        .path = "x.bin", .initial_policy = path, .counter = 4, NOT_GIVEN};
+    expect_sound(&wanted, &policy);
     assert_memory_equal(policy.image_keys, seed.image_keys, sizeof seed.image_keys);
     assert_memory_equal(policy.deploy_keys, seed.deploy_keys, sizeof seed.deploy_keys);
 
-    wish.keys = (struct option_list){{DIGEST_B}, 1};
-    wish.require_instruction = true;
-    expect_sound(&wish, &policy);
+    wanted.keys = (struct option_list){{DIGEST_B}, 1};
+    wanted.require_instruction = true;
+    expect_sound(&wanted, &policy);
     assert_int_equal(policy.image_keys_count, 2);
-    wish.keys.items[0] = DIGEST_A; /* the seed's own: listed once */
-    expect_sound(&wish, &policy);
+    wanted.keys.items[0] = DIGEST_A; /* the initial policy's own: listed once */
+    expect_sound(&wanted, &policy);
     assert_int_equal(policy.image_keys_count, 1);
-    wish.keys = (struct option_list){{DIGEST_A, DIGEST_A}, 2};
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.keys.count = 0;
-    assert_false(policy_make(&wish, "doorbell", &policy));
+    wanted.keys = (struct option_list){{DIGEST_A, DIGEST_A}, 2};
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.keys.count = 0;
+    assert_false(policy_make(&wanted, "doorbell", &policy));
 
     seed = (struct godwit_policy){.flags = GODWIT_POLICY_OPEN, .deploy_keys_count = 0};
     assert_int_equal(godwit_product_id("default", "thermostat", seed.product_id), GODWIT_OK);
-    write_seed(path, &seed);
-    wish.require_instruction = false;
-    assert_false(policy_make(&wish, "thermostat", &policy));
-    wish.keys.count = 1;
-    wish.no_deploy_key = true;
-    expect_sound(&wish, &policy); /* never open itself */
+    write_initial_policy(path, &seed);
+    wanted.require_instruction = false;
+    assert_false(policy_make(&wanted, "thermostat", &policy));
+    wanted.keys.count = 1;
+    wanted.no_deploy_key = true;
+    expect_sound(&wanted, &policy); /* never open itself */
     temp_dir_drop(folder);
 }
 
-static void test_unsound_wishes(void **state)
+static void test_unsound_requests(void **state)
 {
     (void)state;
-    static const struct policy_wish ROWS[] = {
+    static const struct policy_request ROWS[] = {
         {.counter = 1, NOT_GIVEN, NO_DEPLOY},
         {.counter = 0, NOT_GIVEN, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
         {.counter = 1, NOT_GIVEN, .keys = {{DIGEST_A, DIGEST_A}, 2}, NO_DEPLOY},
@@ -148,16 +149,16 @@ static void test_unsound_wishes(void **state)
          .keys = {{DIGEST_A}, 1},
          .deploy_keys = {{DIGEST_B}, 1},
          NO_DEPLOY},
-        {.counter = 1, .floor = 2, .threshold = 1, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
-        {.counter = 1, .floor = 0, .threshold = 0, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
-        {.counter = 1, .floor = 0, .threshold = 2, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
-        {.counter = 1, .floor = 0, .threshold = 257, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .rollback_floor = 2, .threshold = 1, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .rollback_floor = 0, .threshold = 0, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .rollback_floor = 0, .threshold = 2, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
+        {.counter = 1, .rollback_floor = 0, .threshold = 257, .keys = {{DIGEST_A}, 1}, NO_DEPLOY},
     };
     struct godwit_policy policy;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        struct policy_wish wish = ROWS[i];
-        wish.path = "x.bin";
-        assert_false(policy_make(&wish, "thermostat", &policy));
+        struct policy_request wanted = ROWS[i];
+        wanted.path = "x.bin";
+        assert_false(policy_make(&wanted, "thermostat", &policy));
     }
 }
 
@@ -165,9 +166,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_boards),
-        cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_wanted),
         cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_unsound_wishes),
+        cmocka_unit_test(test_unsound_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* The story of one boot in words: the facts must be in it, and it never runs over its buffer. */
+/* The scenario of one boot in words: the facts must be in it, and it never runs over its buffer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,30 +22,30 @@ static struct boot example(void)
 static void tells_choice_refusals_and_result(void **state)
 {
     struct boot boot = example();
-    char story[512];
+    char scenario[512];
     (void)state;
-    boot_explain(&boot, story, sizeof story);
-    assert_non_null(strstr(story, boot_choice_sentence(BOOT_ENTRY)));
-    assert_non_null(strstr(story, "entry 1 names ota_2"));
-    assert_non_null(strstr(story, "ota_2 is refused: the appended SHA-256"));
-    assert_non_null(strstr(story, "ota_1 is erased"));
-    assert_null(strstr(story, "ota_0 is refused"));
-    assert_non_null(strstr(story, "boots ota_0"));
+    boot_explain(&boot, scenario, sizeof scenario);
+    assert_non_null(strstr(scenario, boot_choice_sentence(BOOT_ENTRY)));
+    assert_non_null(strstr(scenario, "entry 1 names ota_2"));
+    assert_non_null(strstr(scenario, "ota_2 is refused: the appended SHA-256"));
+    assert_non_null(strstr(scenario, "ota_1 is erased"));
+    assert_null(strstr(scenario, "ota_0 is refused"));
+    assert_non_null(strstr(scenario, "boots ota_0"));
     boot.boots = false;
-    boot_explain(&boot, story, sizeof story);
-    assert_non_null(strstr(story, "resets for ever"));
+    boot_explain(&boot, scenario, sizeof scenario);
+    assert_non_null(strstr(scenario, "resets for ever"));
 }
 
 static void is_cut_where_it_must_be(void **state)
 {
     const struct boot boot = example();
-    char story[512];
+    char scenario[512];
     (void)state;
     for (size_t size = 1; size < 200; size++) {
-        memset(story, '#', sizeof story);
-        boot_explain(&boot, story, size);
-        assert_non_null(memchr(story, 0, size));
-        assert_int_equal(story[size], '#');
+        memset(scenario, '#', sizeof scenario);
+        boot_explain(&boot, scenario, size);
+        assert_non_null(memchr(scenario, 0, size));
+        assert_int_equal(scenario[size], '#');
     }
 }
 

@@ -82,7 +82,7 @@ static void burn(struct efuses *efuses, size_t index, const struct key *key)
     assert_int_equal(key_digest(key, efuses->key_digests[index]), GODWIT_OK);
 }
 
-static enum godwit_reason judge(const char *chip, const struct efuses *efuses)
+static enum godwit_reason check(const char *chip, const struct efuses *efuses)
 {
     const struct bootloader bootloader = {.chip = godwit_chip_by_name(chip)};
     enum godwit_reason reason;
@@ -91,18 +91,18 @@ static enum godwit_reason judge(const char *chip, const struct efuses *efuses)
     return reason;
 }
 
-static void only_burnt_keys_count(void **state)
+static void only_programmed_keys_count(void **state)
 {
     struct efuses efuses = {0};
     (void)state;
     flash_signed("esp32c6", p256, 1);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE); /* Secure Boot is off */
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE); /* Secure Boot is off */
     burn(&efuses, 0, p256[1]);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_SIGNATURE_KEY);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_SIGNATURE_KEY);
     burn(&efuses, 2, p256[0]);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE);
     efuses.is_revoked[2] = true;
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_SIGNATURE_KEY);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_SIGNATURE_KEY);
 }
 
 static void any_block_will_do(void **state)
@@ -111,7 +111,7 @@ static void any_block_will_do(void **state)
     (void)state;
     flash_signed("esp32c6", p256, 3);
     burn(&efuses, 0, p256[2]);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE);
 }
 
 static void esp32_looks_at_the_first_block_only(void **state)
@@ -120,12 +120,12 @@ static void esp32_looks_at_the_first_block_only(void **state)
     (void)state;
     burn(&efuses, 0, rsa[1]);
     flash_signed("esp32", (struct key *[]){rsa[0], rsa[1]}, 2);
-    assert_int_equal(judge("esp32", &efuses), GODWIT_REASON_SIGNATURE_KEY);
+    assert_int_equal(check("esp32", &efuses), GODWIT_REASON_SIGNATURE_KEY);
     flash_signed("esp32", (struct key *[]){rsa[1], rsa[0]}, 2);
-    assert_int_equal(judge("esp32", &efuses), GODWIT_REASON_NONE);
+    assert_int_equal(check("esp32", &efuses), GODWIT_REASON_NONE);
     /* an S3 takes either */
     flash_signed("esp32s3", (struct key *[]){rsa[0], rsa[1]}, 2);
-    assert_int_equal(judge("esp32s3", &efuses), GODWIT_REASON_NONE);
+    assert_int_equal(check("esp32s3", &efuses), GODWIT_REASON_NONE);
 }
 
 static void the_chip_must_know_the_scheme(void **state)
@@ -134,7 +134,7 @@ static void the_chip_must_know_the_scheme(void **state)
     (void)state;
     burn(&efuses, 0, p256[0]);
     flash_signed("esp32c3", p256, 1); /* a C3 checks RSA alone */
-    assert_int_equal(judge("esp32c3", &efuses), GODWIT_REASON_SIGNATURE_KEY);
+    assert_int_equal(check("esp32c3", &efuses), GODWIT_REASON_SIGNATURE_KEY);
 }
 
 static void unsigned_and_changed_images_are_refused(void **state)
@@ -144,13 +144,13 @@ static void unsigned_and_changed_images_are_refused(void **state)
     (void)state;
     burn(&efuses, 0, p256[0]);
     flash_signed("esp32c6", p256, 0);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_UNSIGNED);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_UNSIGNED);
     flash_signed("esp32c6", p256, 1);
     uint32_t at = slot.offset + BODY_SIZE;
     assert_int_equal(flash.read(flash.ctx, at, sector, sizeof sector), GODWIT_OK);
     sector[4] ^= 1; /* the digest that the block says it signs */
     assert_int_equal(flash_put(&flash, at, sector, sizeof sector), GODWIT_OK);
-    assert_int_not_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE);
+    assert_int_not_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE);
 }
 
 static void image_and_sector_must_fit(void **state)
@@ -159,11 +159,11 @@ static void image_and_sector_must_fit(void **state)
     (void)state;
     burn(&efuses, 0, p256[0]);
     flash_signed("esp32c6", p256, 1);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE); /* 64 KiB + 4 KiB exactly */
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE); /* 64 KiB + 4 KiB exactly */
     slot.size = BODY_SIZE;
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_TOO_LARGE);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_TOO_LARGE);
     efuses.has_secure_boot = false;
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_NONE);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_NONE);
 }
 
 static void misaligned_slot_is_refused(void **state)
@@ -172,13 +172,13 @@ static void misaligned_slot_is_refused(void **state)
     (void)state;
     slot.offset += 0x1000;
     flash_signed("esp32c6", p256, 1);
-    assert_int_equal(judge("esp32c6", &efuses), GODWIT_REASON_ALIGNMENT);
+    assert_int_equal(check("esp32c6", &efuses), GODWIT_REASON_ALIGNMENT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(only_burnt_keys_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_programmed_keys_count, setup, teardown),
         cmocka_unit_test_setup_teardown(any_block_will_do, setup, teardown),
         cmocka_unit_test_setup_teardown(esp32_looks_at_the_first_block_only, setup, teardown),
         cmocka_unit_test_setup_teardown(the_chip_must_know_the_scheme, setup, teardown),

@@ -160,7 +160,7 @@ static const struct truth_row RULES[] = {
      "ota_0",
      {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff01000000ffffffff"},
      {VALID_1, "02000000ffffffffffffffffffffffffffffffffffffffff04000000ffffffff"}},
-    /* a way back that is too old is none */
+    /* a fallback image that is too old is none */
     {"antirollback",
      "two",
      "ota_0=ok:sv0/ota_1=ok:sv1",

@@ -21,13 +21,13 @@ static godwit_err source_start(void *ctx, const struct godwit_request *request)
 }
 
 static godwit_err source_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
-                              struct godwit_answer *answer)
+                              struct godwit_reply *reply)
 {
     struct source *source = ctx;
     memset(data, 'x', size_max);
     source->given += (uint32_t)size_max;
     *size_out = size_max;
-    answer->status = 200;
+    reply->status = 200;
     return GODWIT_OK;
 }
 
@@ -57,8 +57,8 @@ static size_t read_some(size_t want, godwit_err expected)
 {
     uint8_t data[256];
     size_t got = 99;
-    struct godwit_answer answer = {0};
-    assert_int_equal(net.read(net.ctx, data, want, &got, &answer), expected);
+    struct godwit_reply reply = {0};
+    assert_int_equal(net.read(net.ctx, data, want, &got, &reply), expected);
     return got;
 }
 

@@ -19,15 +19,15 @@ enum way {
     WAY_NONE,
     WAY_BRIDGE,
     WAY_DEAF,
-    WAY_BARE,     /* the release has no policy */
-    WAY_UNSIGNED, /* and no signature */
-    WAY_FEW,      /* two keys are asked for, and one signed */
-    WAY_FLOOR,    /* its policy lowers the floor */
-    WAY_KEYS,     /* its policy lists another key */
+    WAY_BARE,           /* the release has no policy */
+    WAY_UNSIGNED,       /* and no signature */
+    WAY_FEW,            /* two keys are asked for, and one signed */
+    WAY_ROLLBACK_FLOOR, /* its policy lowers the rollback floor */
+    WAY_KEYS,           /* its policy lists another key */
     WAY_COUNT
 };
 
-struct world {
+struct fixture {
     struct catalogue catalogue;
     struct product product, other;
     struct release release, old_release, running, bridge;
@@ -54,27 +54,27 @@ static void fill_image(struct release *release, size_t index, uint8_t name)
     memset(image->file_sha256, name + 100, 32);
 }
 
-static void pick_device(struct exhaust *walk, struct world *world)
+static void pick_device(struct exhaust *walk, struct fixture *fixture)
 {
-    struct device_facts *facts = &world->device.facts;
+    struct device_facts *facts = &fixture->device.facts;
     static const uint16_t REVISIONS[] = {2, 3, 199, 200};
-    world->device.product = exhaust_pick(walk, 2) ? &world->other : &world->product;
-    world->same_chip = exhaust_pick(walk, 2);
+    fixture->device.product = exhaust_pick(walk, 2) ? &fixture->other : &fixture->product;
+    fixture->same_chip = exhaust_pick(walk, 2);
     unsigned revision = exhaust_pick(walk, 4);
-    world->revision_fits = revision == 1 || revision == 2;
-    world->hardware_fits = exhaust_pick(walk, 2);
-    facts->chip_id = world->same_chip ? 5 : 9;
+    fixture->revision_fits = revision == 1 || revision == 2;
+    fixture->hardware_fits = exhaust_pick(walk, 2);
+    facts->chip_id = fixture->same_chip ? 5 : 9;
     facts->chip_revision = REVISIONS[revision];
-    facts->hardware_revision = world->hardware_fits ? 1 : 0;
+    facts->hardware_revision = fixture->hardware_fits ? 1 : 0;
     facts->slot_size = 8191 + exhaust_pick(walk, 2);
     facts->secure_version = exhaust_pick(walk, 3);
     facts->counter = 6 + 2 * exhaust_pick(walk, 2);
-    facts->floor = 7 + exhaust_pick(walk, 2);
+    facts->rollback_floor = 7 + exhaust_pick(walk, 2);
     facts->on_trial = exhaust_pick(walk, 2);
     memset(facts->image_sha256, exhaust_pick(walk, 2) ? 1 : 77, 32);
     if (exhaust_pick(walk, 2)) {
-        world->device.failed_images_count = 1;
-        memset(world->device.failed_images[0], 1, 32);
+        fixture->device.failed_images_count = 1;
+        memset(fixture->device.failed_images[0], 1, 32);
     }
 }
 
@@ -86,73 +86,74 @@ static void trust_of(struct image *image, uint8_t by, uint8_t lists, uint8_t als
     trust->keys_count = 1;
     memset(trust->keys[0], by, 32);
     trust->policy = (struct godwit_policy){
-        .threshold = 1, .image_keys_count = also ? 2 : 1, .counter = 7, .floor = 7};
+        .threshold = 1, .image_keys_count = also ? 2 : 1, .counter = 7, .rollback_floor = 7};
     memset(trust->policy.image_keys[0], lists, 32);
     if (also) memset(trust->policy.image_keys[1], also, 32);
 }
 
-static void fill_releases(struct world *world)
+static void fill_releases(struct fixture *fixture)
 {
-    struct release *releases[] = {&world->release, &world->old_release, &world->bridge,
-                                  &world->running};
+    struct release *releases[] = {&fixture->release, &fixture->old_release, &fixture->bridge,
+                                  &fixture->running};
     static const uint8_t NAMES[] = {1, 2, 3, RUNNING};
     for (size_t i = 0; i < 4; i++) {
-        releases[i]->product = &world->product;
+        releases[i]->product = &fixture->product;
         releases[i]->images_count = 1;
         releases[i]->counter = i == 1 ? 9 : 7;
         fill_image(releases[i], 0, NAMES[i]);
     }
-    trust_of(&world->bridge.images[0], KEY_OLD, KEY_OLD, KEY_NEW);
-    world->release.next = &world->bridge;
-    index_init(&world->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
-    index_add(&world->catalogue.images_by_digest, &world->running.images[0]);
+    trust_of(&fixture->bridge.images[0], KEY_OLD, KEY_OLD, KEY_NEW);
+    fixture->release.next = &fixture->bridge;
+    index_init(&fixture->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_add(&fixture->catalogue.images_by_digest, &fixture->running.images[0]);
 }
 
 /* Of both releases that are rolled out. */
-static void fill_trust(struct world *world, struct image *image)
+static void fill_trust(struct fixture *fixture, struct image *image)
 {
     struct image_trust *trust = &image->trust;
     *trust = (struct image_trust){0};
-    trust_of(image, world->way < WAY_FEW ? KEY_NEW : KEY_OLD, KEY_NEW, 0);
-    if (world->way == WAY_BARE || world->way == WAY_UNSIGNED) trust->has_policy = false;
-    if (world->way == WAY_UNSIGNED) trust->keys_count = 0, trust->has_policy = true;
-    if (world->way == WAY_FLOOR) trust->policy.floor = 6;
-    if (world->way == WAY_KEYS) memset(trust->policy.image_keys[0], KEY_ELSE, 32);
+    trust_of(image, fixture->way < WAY_FEW ? KEY_NEW : KEY_OLD, KEY_NEW, 0);
+    if (fixture->way == WAY_BARE || fixture->way == WAY_UNSIGNED) trust->has_policy = false;
+    if (fixture->way == WAY_UNSIGNED) trust->keys_count = 0, trust->has_policy = true;
+    if (fixture->way == WAY_ROLLBACK_FLOOR) trust->policy.rollback_floor = 6;
+    if (fixture->way == WAY_KEYS) memset(trust->policy.image_keys[0], KEY_ELSE, 32);
 }
 
-static void pick_way(struct exhaust *walk, struct world *world)
+static void pick_way(struct exhaust *walk, struct fixture *fixture)
 {
-    world->way = (enum way)exhaust_pick(walk, WAY_COUNT);
-    trust_of(&world->running.images[0], KEY_OLD, KEY_OLD, world->way < WAY_FEW ? 0 : KEY_NEW);
-    if (world->way == WAY_FEW) world->running.images[0].trust.policy.threshold = 2;
-    fill_trust(world, &world->release.images[0]);
-    fill_trust(world, &world->old_release.images[0]);
-    world->bridge.frozen = world->way == WAY_BRIDGE;
-    world->catalogue.deploy_keys_count = 1;
-    memset(world->catalogue.deploy_keys[0], 0x33, 64);
-    memset(world->device.facts.deploy_keys, world->way == WAY_DEAF ? 0x44 : 0x33, 16);
-    world->running.product = world->way == WAY_UNKNOWN ? NULL : &world->product;
+    fixture->way = (enum way)exhaust_pick(walk, WAY_COUNT);
+    trust_of(&fixture->running.images[0], KEY_OLD, KEY_OLD, fixture->way < WAY_FEW ? 0 : KEY_NEW);
+    if (fixture->way == WAY_FEW) fixture->running.images[0].trust.policy.threshold = 2;
+    fill_trust(fixture, &fixture->release.images[0]);
+    fill_trust(fixture, &fixture->old_release.images[0]);
+    fixture->bridge.frozen = fixture->way == WAY_BRIDGE;
+    fixture->catalogue.deploy_keys_count = 1;
+    memset(fixture->catalogue.deploy_keys[0], 0x33, 64);
+    memset(fixture->device.facts.deploy_keys, fixture->way == WAY_DEAF ? 0x44 : 0x33, 16);
+    fixture->running.product = fixture->way == WAY_UNKNOWN ? NULL : &fixture->product;
 }
 
-static void pick_world(struct exhaust *walk, struct world *world)
+static void pick_fixture(struct exhaust *walk, struct fixture *fixture)
 {
-    world->device = (struct device){0};
-    world->rollout = (struct rollout){.id = 2, .release = &world->release};
-    world->old_rollout = (struct rollout){.id = 1, .release = &world->old_release};
-    world->rollout.next = &world->old_rollout;
-    world->rollout.picks = exhaust_pick(walk, 2);
-    world->rollout.allow_downgrade = exhaust_pick(walk, 2);
-    world->rollout.undecided_count = FLEET_UNDECIDED_MAX - 1 + exhaust_pick(walk, 2);
-    world->catalogue.rollouts = &world->rollout;
-    world->product.rollout = world->rollout.picks ? &world->old_rollout : &world->rollout;
-    world->catalogue.releases = &world->release;
-    pick_device(walk, world);
-    pick_way(walk, world);
-    world->standing = exhaust_pick(walk, NOT_A_MEMBER + 1);
-    if (world->standing != NOT_A_MEMBER) {
-        world->member = (struct member){.rollout = &world->rollout,
-                                        .state = (enum member_state)world->standing};
-        world->device.members = &world->member;
+    fixture->device = (struct device){0};
+    fixture->rollout = (struct rollout){.id = 2, .release = &fixture->release};
+    fixture->old_rollout = (struct rollout){.id = 1, .release = &fixture->old_release};
+    fixture->rollout.next = &fixture->old_rollout;
+    fixture->rollout.is_targeted = exhaust_pick(walk, 2);
+    fixture->rollout.allow_downgrade = exhaust_pick(walk, 2);
+    fixture->rollout.in_progress_count = FLEET_IN_PROGRESS_MAX - 1 + exhaust_pick(walk, 2);
+    fixture->catalogue.rollouts = &fixture->rollout;
+    fixture->product.rollout =
+        fixture->rollout.is_targeted ? &fixture->old_rollout : &fixture->rollout;
+    fixture->catalogue.releases = &fixture->release;
+    pick_device(walk, fixture);
+    pick_way(walk, fixture);
+    fixture->standing = exhaust_pick(walk, NOT_A_MEMBER + 1);
+    if (fixture->standing != NOT_A_MEMBER) {
+        fixture->member = (struct member){.rollout = &fixture->rollout,
+                                          .state = (enum member_state)fixture->standing};
+        fixture->device.members = &fixture->member;
     }
 }
 
@@ -171,20 +172,22 @@ static enum decision_reason first_that_holds(const struct gate *gates, size_t co
 #define FIRST_THAT_HOLDS(gates) first_that_holds(gates, sizeof(gates) / sizeof *(gates))
 
 /* Why the device would refuse either release by what it obeys. */
-static enum decision_reason refusal(const struct world *world)
+static enum decision_reason refusal(const struct fixture *fixture)
 {
-    switch (world->way) {
+    switch (fixture->way) {
     case WAY_NONE:
-        return DECISION_NO_BRIDGE;
+        return DECISION_NO_UPGRADE_PATH;
     case WAY_UNSIGNED:
         return DECISION_UNSIGNED;
     case WAY_FEW:
         return DECISION_SIGNATURE_THRESHOLD;
-    case WAY_FLOOR: /* an undo may bring a lower one */
-        return world->device.facts.counter < 7 ? DECISION_POLICY_FLOOR : DECISION_OFFERED;
-    case WAY_KEYS: /* the floor is looked at first; only the older release gets that far with it */
-        return world->device.facts.floor > 7 && world->device.facts.counter < 7
-                   ? DECISION_POLICY_FLOOR
+    case WAY_ROLLBACK_FLOOR: /* an undo may bring a lower one */
+        return fixture->device.facts.counter < 7 ? DECISION_POLICY_ROLLBACK_FLOOR
+                                                 : DECISION_OFFERED;
+    case WAY_KEYS: /* the rollback floor is looked at first; only the older release gets that far
+                      with it */
+        return fixture->device.facts.rollback_floor > 7 && fixture->device.facts.counter < 7
+                   ? DECISION_POLICY_ROLLBACK_FLOOR
                    : DECISION_POLICY_KEYS;
     default:
         return DECISION_OFFERED;
@@ -192,105 +195,106 @@ static enum decision_reason refusal(const struct world *world)
 }
 
 /* Of the newer rollout: its counter is 7, that of the bridge too. */
-static enum decision_reason expected_of_new(const struct world *world)
+static enum decision_reason expected_of_new(const struct fixture *fixture)
 {
-    const struct device_facts *facts = &world->device.facts;
-    bool undecided = world->standing == MEMBER_UNDECIDED;
+    const struct device_facts *facts = &fixture->device.facts;
+    bool in_progress = fixture->standing == MEMBER_IN_PROGRESS;
     const struct gate gates[] = {
-        {world->way == WAY_BARE, DECISION_POLICY_MISSING},
-        {facts->floor > 7, DECISION_BELOW_FLOOR},
-        {facts->counter > 7 && !world->rollout.allow_downgrade, DECISION_DOWNGRADE},
-        {refusal(world) != DECISION_OFFERED, refusal(world)},
-        {world->device.failed_images_count, DECISION_FAILED_BEFORE},
-        {world->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
-        {!undecided && world->rollout.undecided_count >= 10, DECISION_TURN},
-        {world->way == WAY_BRIDGE, DECISION_BRIDGE},
+        {fixture->way == WAY_BARE, DECISION_POLICY_MISSING},
+        {facts->rollback_floor > 7, DECISION_BELOW_ROLLBACK_FLOOR},
+        {facts->counter > 7 && !fixture->rollout.allow_downgrade, DECISION_DOWNGRADE},
+        {refusal(fixture) != DECISION_OFFERED, refusal(fixture)},
+        {fixture->device.failed_images_count, DECISION_FAILED_BEFORE},
+        {fixture->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
+        {!in_progress && fixture->rollout.in_progress_count >= 10, DECISION_QUEUED},
+        {fixture->way == WAY_BRIDGE, DECISION_BRIDGE},
         {true, DECISION_OFFERED},
     };
     return FIRST_THAT_HOLDS(gates);
 }
 
 /* Of the older one, which takes all of the product, has counter 9 and allows no downgrade. */
-static enum decision_reason expected_of_old(const struct world *world)
+static enum decision_reason expected_of_old(const struct fixture *fixture)
 {
-    const struct device_facts *facts = &world->device.facts;
+    const struct device_facts *facts = &fixture->device.facts;
     bool is_known = facts->image_sha256[0] == RUNNING;
-    bool is_late = facts->counter > 7 || facts->floor > 7; /* for the bridge */
+    bool is_late = facts->counter > 7 || facts->rollback_floor > 7; /* for the bridge */
     const struct gate gates[] = {
-        {!is_known || world->way == WAY_UNKNOWN, DECISION_OFFERED},
-        {world->way == WAY_BARE, DECISION_POLICY_MISSING},
-        {world->way == WAY_BRIDGE && is_late, DECISION_NO_BRIDGE},
-        {world->way == WAY_BRIDGE, DECISION_BRIDGE},
-        {true, refusal(world)},
+        {!is_known || fixture->way == WAY_UNKNOWN, DECISION_OFFERED},
+        {fixture->way == WAY_BARE, DECISION_POLICY_MISSING},
+        {fixture->way == WAY_BRIDGE && is_late, DECISION_NO_UPGRADE_PATH},
+        {fixture->way == WAY_BRIDGE, DECISION_BRIDGE},
+        {true, refusal(fixture)},
     };
     return FIRST_THAT_HOLDS(gates);
 }
 
-static enum decision_reason expected(const struct world *world)
+static enum decision_reason expected(const struct fixture *fixture)
 {
-    const struct device_facts *facts = &world->device.facts;
-    bool mine = world->device.product == &world->product;
-    bool selected = mine && (!world->rollout.picks || world->standing != NOT_A_MEMBER);
+    const struct device_facts *facts = &fixture->device.facts;
+    bool mine = fixture->device.product == &fixture->product;
+    bool selected = mine && (!fixture->rollout.is_targeted || fixture->standing != NOT_A_MEMBER);
     const struct gate gates[] = {
         {facts->on_trial, DECISION_ON_TRIAL},
         {!mine, DECISION_NO_ROLLOUT},
-        {selected && facts->image_sha256[0] == 1, DECISION_CURRENT},
-        {world->way == WAY_DEAF, DECISION_DEPLOY_KEY},
-        {!world->same_chip, DECISION_NO_IMAGE_FOR_CHIP},
-        {!world->revision_fits, DECISION_CHIP_REVISION},
-        {!world->hardware_fits, DECISION_HARDWARE},
+        {selected && facts->image_sha256[0] == 1, DECISION_UP_TO_DATE},
+        {fixture->way == WAY_DEAF, DECISION_DEPLOY_KEY},
+        {!fixture->same_chip, DECISION_NO_IMAGE_FOR_CHIP},
+        {!fixture->revision_fits, DECISION_CHIP_REVISION},
+        {!fixture->hardware_fits, DECISION_HARDWARE},
         {facts->slot_size < 8192, DECISION_SLOT_SIZE},
         {facts->secure_version > 1, DECISION_SECURE_VERSION},
-        {selected, expected_of_new(world)},
-        {true, expected_of_old(world)},
+        {selected, expected_of_new(fixture)},
+        {true, expected_of_old(fixture)},
     };
     return FIRST_THAT_HOLDS(gates);
 }
 
-static void every_small_world(void **state)
+static void every_small_fixture(void **state)
 {
     (void)state;
     struct exhaust walk = {0};
-    static struct world world;
-    unsigned long worlds = 0, installs = 0, seen[DECISION_REASON_COUNT] = {0};
-    fill_releases(&world);
+    static struct fixture fixture;
+    unsigned long fixtures = 0, installs = 0, seen[DECISION_REASON_COUNT] = {0};
+    fill_releases(&fixture);
     while (exhaust_next(&walk)) {
-        pick_world(&walk, &world);
-        struct decision decision = decide(&world.device, &world.catalogue);
-        bool over = expected(&world) == DECISION_BRIDGE;
-        bool offered = over || expected(&world) == DECISION_OFFERED;
-        assert_int_equal(decision.reason, expected(&world));
-        assert_int_equal(decision.kind, offered ? DECIDE_INSTALL : DECIDE_STAY);
+        pick_fixture(&walk, &fixture);
+        struct decision decision = decide(&fixture.device, &fixture.catalogue);
+        bool over = expected(&fixture) == DECISION_BRIDGE;
+        bool offered = over || expected(&fixture) == DECISION_OFFERED;
+        assert_int_equal(decision.reason, expected(&fixture));
+        assert_int_equal(decision.kind, offered ? DECIDE_INSTALL : DECIDE_NO_UPDATE);
         assert_int_equal(decision.image != NULL, offered);
-        if (offered) assert_int_equal(decision.image == &world.bridge.images[0], over);
-        bool by_new = decision.rollout == &world.rollout;
+        if (offered) assert_int_equal(decision.image == &fixture.bridge.images[0], over);
+        bool by_new = decision.rollout == &fixture.rollout;
         if (offered)
-            assert_int_equal(decision.must_tell, !by_new || world.standing != MEMBER_UNDECIDED);
+            assert_int_equal(decision.must_offer,
+                             !by_new || fixture.standing != MEMBER_IN_PROGRESS);
         /* a line in the history, once: not of what has failed in this very rollout */
         const char *standing = decision_reason_state(decision.reason);
-        bool is_news = !strcmp(standing, "unfit") ||
-                       (!strcmp(standing, "failed") && world.standing != MEMBER_FAILED);
+        bool is_news = !strcmp(standing, "incompatible") ||
+                       (!strcmp(standing, "failed") && fixture.standing != MEMBER_FAILED);
         assert_int_equal(decision.must_note, is_news);
-        world.device.not_told_rollout = is_news ? decision.rollout->id : 0;
-        assert_false(decide(&world.device, &world.catalogue).must_note);
-        worlds++;
+        fixture.device.not_offered_rollout = is_news ? decision.rollout->id : 0;
+        assert_false(decide(&fixture.device, &fixture.catalogue).must_note);
+        fixtures++;
         installs += offered;
         seen[decision.reason]++;
     }
-    index_deinit(&world.catalogue.images_by_digest, false);
-    print_message("%lu worlds, %lu installs\n", worlds, installs);
+    index_deinit(&fixture.catalogue.images_by_digest, false);
+    print_message("%lu worlds, %lu installs\n", fixtures, installs);
     for (unsigned reason = 0; reason < DECISION_REASON_COUNT; reason++)
         assert_true(seen[reason] > 0);
 }
 
-static void no_rollout_means_stay(void **state)
+static void no_rollout_means_no_update(void **state)
 {
     (void)state;
     static struct product product;
     static struct device device = {.product = &product};
     static struct catalogue catalogue;
     struct decision decision = decide(&device, &catalogue);
-    assert_int_equal(decision.kind, DECIDE_STAY);
+    assert_int_equal(decision.kind, DECIDE_NO_UPDATE);
     assert_int_equal(decision.reason, DECISION_NO_ROLLOUT);
     assert_null(decision.rollout);
 }
@@ -412,8 +416,8 @@ static void proof_is_the_digest_and_no_trial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_small_world),
-        cmocka_unit_test(no_rollout_means_stay),
+        cmocka_unit_test(every_small_fixture),
+        cmocka_unit_test(no_rollout_means_no_update),
         cmocka_unit_test(the_right_image_of_several),
         cmocka_unit_test(a_mask_without_bits_allows_every_board),
         cmocka_unit_test(every_reason_has_its_verdict),

@@ -1,50 +1,50 @@
 /* The sequence of instructions: never back, never above what is committed; and accounts. */
-#include "world.h"
+#include "fixture.h"
 
-static void raise(struct world *world, uint64_t now_ms)
+static void raise(struct fixture *fixture, uint64_t now_ms)
 {
-    world_begin(world);
-    assert_int_equal(fleet_raise_sequence(&world->fleet, world->db, now_ms), GODWIT_OK);
-    world_commit(world);
+    fixture_begin(fixture);
+    assert_int_equal(fleet_raise_sequence(&fixture->fleet, fixture->db, now_ms), GODWIT_OK);
+    fixture_commit(fixture);
 }
 
 static void sequences_rise_and_stay_below_the_mark(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     const uint64_t now_ms = 1767225600000;
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms), 0);
-    raise(world, now_ms);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms), now_ms);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms), now_ms + 1);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms - 5000), now_ms + 2);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms + 60001), 0);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms + 60000), now_ms + 60000);
-    assert_int_equal(fleet_sequence(&world->fleet, now_ms), 0);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms), 0);
+    raise(fixture, now_ms);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms), now_ms);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms), now_ms + 1);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms - 5000), now_ms + 2);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms + 60001), 0);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms + 60000), now_ms + 60000);
+    assert_int_equal(fleet_sequence(&fixture->fleet, now_ms), 0);
 }
 
 /* A raised mark counts only behind its commit. */
 static void a_mark_counts_when_committed(void **state)
 {
-    struct world *world = *state;
-    world_begin(world);
-    assert_int_equal(fleet_raise_sequence(&world->fleet, world->db, 1000), GODWIT_OK);
-    assert_int_equal(fleet_sequence(&world->fleet, 1000), 0);
-    world_commit(world);
-    assert_int_equal(fleet_sequence(&world->fleet, 1000), 1000);
+    struct fixture *fixture = *state;
+    fixture_begin(fixture);
+    assert_int_equal(fleet_raise_sequence(&fixture->fleet, fixture->db, 1000), GODWIT_OK);
+    assert_int_equal(fleet_sequence(&fixture->fleet, 1000), 0);
+    fixture_commit(fixture);
+    assert_int_equal(fleet_sequence(&fixture->fleet, 1000), 1000);
 }
 
 /* Also when the clock of the new start is behind. */
 static void a_restart_does_not_go_back(void **state)
 {
-    struct world *world = *state;
-    raise(world, 1000000);
-    assert_false(fleet_sequence_is_low(&world->fleet, 1000000));
-    assert_true(fleet_sequence_is_low(&world->fleet, 1031000));
-    uint64_t last = fleet_sequence(&world->fleet, 1050000);
-    world_restart(world);
-    assert_true(fleet_sequence_is_low(&world->fleet, 1000000));
-    raise(world, 5);
-    assert_true(fleet_sequence(&world->fleet, 5) > last);
+    struct fixture *fixture = *state;
+    raise(fixture, 1000000);
+    assert_false(fleet_sequence_is_low(&fixture->fleet, 1000000));
+    assert_true(fleet_sequence_is_low(&fixture->fleet, 1031000));
+    uint64_t last = fleet_sequence(&fixture->fleet, 1050000);
+    fixture_restart(fixture);
+    assert_true(fleet_sequence_is_low(&fixture->fleet, 1000000));
+    raise(fixture, 5);
+    assert_true(fleet_sequence(&fixture->fleet, 5) > last);
 }
 
 static void index_finds_what_was_added(void **state)
@@ -73,16 +73,16 @@ static void index_finds_what_was_added(void **state)
  * then, and the device judges. */
 static void a_database_from_before_trust(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     char note[256];
-    world_close(world);
-    temp_dir_drop(world->dir);
-    temp_dir_make(world->dir);
-    snprintf(world->path, sizeof world->path, "%s/godwit.db", world->dir);
-    assert_int_equal(db_open(world->path, false, &world->db, note, sizeof note), GODWIT_OK);
-    assert_int_equal(db_migrate(world->db, SCHEMA, 1), GODWIT_OK);
+    fixture_close(fixture);
+    temp_dir_drop(fixture->dir);
+    temp_dir_make(fixture->dir);
+    snprintf(fixture->path, sizeof fixture->path, "%s/godwit.db", fixture->dir);
+    assert_int_equal(db_open(fixture->path, false, &fixture->db, note, sizeof note), GODWIT_OK);
+    assert_int_equal(db_migrate(fixture->db, SCHEMA, 1), GODWIT_OK);
     assert_int_equal(
-        db_script(world->db,
+        db_script(fixture->db,
                   "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0);"
                   "insert into image_keys values ('default', 1, zeroblob(32));"
                   "insert into releases values (1, 'default', 1, '1.0.0', 0, 1, 0);"
@@ -93,12 +93,12 @@ static void a_database_from_before_trust(void **state)
                   " last_seen, chip_id, slot_size) values (1, 'default', zeroblob(16),"
                   " randomblob(32), 1, 0, 0, 5, 65536);"),
         GODWIT_OK);
-    db_close(world->db);
-    world_open(world);
-    const struct image *image = &world->fleet.catalogue.releases->images[0];
+    db_close(fixture->db);
+    fixture_open(fixture);
+    const struct image *image = &fixture->fleet.catalogue.releases->images[0];
     assert_false(image->trust.is_known);
-    assert_false(world->fleet.catalogue.rollouts->allow_downgrade);
-    struct decision decision = decide(world->fleet.devices[0], &world->fleet.catalogue);
+    assert_false(fixture->fleet.catalogue.rollouts->allow_downgrade);
+    struct decision decision = decide(fixture->fleet.devices[0], &fixture->fleet.catalogue);
     assert_int_equal(decision.reason, DECISION_OFFERED);
     assert_ptr_equal(decision.image, image);
 }
@@ -106,12 +106,15 @@ static void a_database_from_before_trust(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sequences_rise_and_stay_below_the_mark, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(a_mark_counts_when_committed, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(a_restart_does_not_go_back, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(sequences_rise_and_stay_below_the_mark, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_mark_counts_when_committed, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_restart_does_not_go_back, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test(index_finds_what_was_added),
-        cmocka_unit_test_setup_teardown(a_database_from_before_trust, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_database_from_before_trust, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

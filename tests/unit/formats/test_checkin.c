@@ -26,7 +26,7 @@ static struct godwit_checkin largest(void)
     checkin.unwatched = true;
     checkin.no_max_revision = checkin.no_max_block_revision = true;
     checkin.reset = GODWIT_RESET_DEEP_SLEEP;
-    checkin.outcome.stage = GODWIT_STAGE_FLOWN_BACK;
+    checkin.outcome.stage = GODWIT_STAGE_ROLLED_BACK;
     char *const texts[] = {checkin.agent_version, checkin.project, checkin.version,
                            checkin.idf_version,   checkin.slot,    checkin.outcome.detail};
     const size_t sizes[] = {17, 33, 33, 33, 17, GODWIT_DETAIL_MAX};
@@ -114,14 +114,14 @@ static void reads_the_documented_example(void **state)
         "\"counter\":12,\"slot\":\"ota_0\",\"chip_id\":5,\"chip_revision\":3,"
         "\"flash_size\":4194304,\"slot_size\":1740800,\"free_heap\":182344,\"checkins\":311,"
         "\"boots\":4,\"reset\":\"software\",\"fresh_age_s\":61,\"outcome\":{\"id\":2,"
-        "\"rollout_id\":7,\"stage\":\"flown-back\",\"reason\":91,"
+        "\"rollout_id\":7,\"stage\":\"rolled-back\",\"reason\":91,"
         "\"file_sha256\":\"7c363c97bd01be3bf152345a843b21da666e984ab91aea86a23888e20db54d98\","
         "\"detail\":\"reset cause panic\"}}";
     struct godwit_checkin checkin;
     assert_int_equal(decode(text, &checkin), GODWIT_OK);
     assert_string_equal(checkin.project, "thermostat");
     assert_int_equal(checkin.reset, GODWIT_RESET_SOFTWARE);
-    assert_int_equal(checkin.outcome.stage, GODWIT_STAGE_FLOWN_BACK);
+    assert_int_equal(checkin.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
     assert_int_equal(checkin.outcome.reason, GODWIT_REASON_TRIAL_PANIC);
     char again[GODWIT_CHECKIN_REQUEST_MAX];
     size_t size;

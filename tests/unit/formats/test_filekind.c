@@ -330,7 +330,7 @@ static void every_kind_has_words(void **state)
     (void)state;
     for (int i = 0; i <= GODWIT_FILE_KIND_COUNT; i++) {
         assert_true(strlen(godwit_file_kind_id((enum godwit_file_kind)i)) > 0);
-        assert_true(strlen(godwit_file_kind_words((enum godwit_file_kind)i)) > 0);
+        assert_true(strlen(godwit_file_kind_sentence((enum godwit_file_kind)i)) > 0);
         bool is_app = i == GODWIT_FILE_APP;
         assert_true(is_app == !*godwit_file_kind_advice((enum godwit_file_kind)i));
     }

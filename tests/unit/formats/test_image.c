@@ -86,7 +86,7 @@ static enum godwit_reason parse(struct godwit_image *image,
     return image->reason;
 }
 
-static enum godwit_reason judge(const struct godwit_image_expect *expect, const uint8_t *data,
+static enum godwit_reason check(const struct godwit_image_expect *expect, const uint8_t *data,
                                 size_t size)
 {
     struct godwit_image image;
@@ -99,7 +99,7 @@ static void test_smallest_image(void **state)
     uint8_t file[SMALLEST_SIZE], want[32];
     make_smallest(file);
     /* the vector's entry lies outside its only segment, which the bootloader does not mind */
-    assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_ENTRY);
+    assert_int_equal(check(&STRICT, file, sizeof file), GODWIT_REASON_ENTRY);
     const struct godwit_image_expect lax = {.as_bootloader_does = true};
     struct godwit_image image;
     assert_int_equal(parse(&image, &lax, file, sizeof file, 5, NULL), GODWIT_REASON_NONE);
@@ -236,9 +236,9 @@ static void test_faults(void **state)
         for (size_t b = 0; b < FAULTS[i].width; b++)
             file[FAULTS[i].offset + b] = (uint8_t)(FAULTS[i].value >> 8 * b);
         if (FAULTS[i].refit && FAULTS[i].offset != 28) refit(file, sizeof file);
-        enum godwit_reason got = judge(&strict, file, sizeof file);
+        enum godwit_reason got = check(&strict, file, sizeof file);
         if (got != FAULTS[i].strict) fail_msg("%s: %s", FAULTS[i].name, godwit_reason_id(got));
-        got = judge(&lax, file, sizeof file);
+        got = check(&lax, file, sizeof file);
         if (got != FAULTS[i].bootloader)
             fail_msg("%s, bootloader: %s", FAULTS[i].name, godwit_reason_id(got));
     }
@@ -255,7 +255,7 @@ static void test_checksum_stands_alone(void **state)
     godwit_hash_init(&hash, GODWIT_SHA256);
     godwit_hash_update(&hash, file, PACKED_SIZE - 32);
     assert_int_equal(godwit_hash_peek(&hash, file + PACKED_SIZE - 32), GODWIT_OK);
-    assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_CHECKSUM);
+    assert_int_equal(check(&STRICT, file, sizeof file), GODWIT_REASON_CHECKSUM);
 }
 
 static void test_without_digest(void **state)
@@ -266,7 +266,7 @@ static void test_without_digest(void **state)
     struct godwit_image image;
     make_packed(file, "esp32c3");
     file[23] = 0;
-    assert_int_equal(judge(&STRICT, file, PACKED_SIZE - 32), GODWIT_REASON_NO_DIGEST);
+    assert_int_equal(check(&STRICT, file, PACKED_SIZE - 32), GODWIT_REASON_NO_DIGEST);
     assert_int_equal(parse(&image, &lax, file, PACKED_SIZE - 32, 64, NULL), GODWIT_REASON_NONE);
     assert_int_equal(image.info.image_size, PACKED_SIZE - 32);
     assert_false(image.info.hash_appended);
@@ -278,10 +278,10 @@ static void test_no_segments(void **state)
     (void)state;
     uint8_t file[32] = {0xE9, 0, 2, 0x2F, [12] = 5, [31] = 0xEF};
     const struct godwit_image_expect lax = {.as_bootloader_does = true};
-    assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_SEGMENTS);
-    assert_int_equal(judge(&lax, file, sizeof file), GODWIT_REASON_NONE);
+    assert_int_equal(check(&STRICT, file, sizeof file), GODWIT_REASON_SEGMENTS);
+    assert_int_equal(check(&lax, file, sizeof file), GODWIT_REASON_NONE);
     file[31] = 0xEE;
-    assert_int_equal(judge(&lax, file, sizeof file), GODWIT_REASON_CHECKSUM);
+    assert_int_equal(check(&lax, file, sizeof file), GODWIT_REASON_CHECKSUM);
 }
 
 static void test_truncated_anywhere(void **state)
@@ -292,7 +292,7 @@ static void test_truncated_anywhere(void **state)
     size_t image_size = 816, body_size = 4096;
     for (size_t cut = 0; cut < size; cut++) {
         bool is_whole = cut == image_size || cut == body_size; /* the same image, unsigned */
-        assert_int_equal(judge(&STRICT, data, cut),
+        assert_int_equal(check(&STRICT, data, cut),
                          is_whole ? GODWIT_REASON_NONE : GODWIT_REASON_TRUNCATED);
     }
     free(data);
@@ -305,10 +305,10 @@ static void test_flipped_anywhere(void **state)
     uint8_t *data = golden_read("images/minimal-rsa3072.bin", &size);
     for (size_t at = 0; at <= 4096; at++) {
         data[at] ^= 0x01;
-        assert_int_not_equal(judge(&STRICT, data, size), GODWIT_REASON_NONE);
+        assert_int_not_equal(check(&STRICT, data, size), GODWIT_REASON_NONE);
         data[at] ^= 0x01;
     }
-    assert_int_equal(judge(&STRICT, data, size), GODWIT_REASON_NONE);
+    assert_int_equal(check(&STRICT, data, size), GODWIT_REASON_NONE);
     free(data);
 }
 
@@ -320,21 +320,21 @@ static void test_what_may_stand_behind(void **state)
     make_packed(file, "esp32c3");
     memset(file + PACKED_SIZE, 0xFF, sizeof file - PACKED_SIZE);
     size_t body = 8192;
-    assert_int_equal(judge(&STRICT, file, body), GODWIT_REASON_NONE);
-    assert_int_equal(judge(&STRICT, file, body + 4096), GODWIT_REASON_TRAILING_DATA);
+    assert_int_equal(check(&STRICT, file, body), GODWIT_REASON_NONE);
+    assert_int_equal(check(&STRICT, file, body + 4096), GODWIT_REASON_TRAILING_DATA);
     file[body] = 0xE7;
-    assert_int_equal(judge(&STRICT, file, body + 4096), GODWIT_REASON_NONE);
-    assert_int_equal(judge(&STRICT, file, body + 4095), GODWIT_REASON_TRUNCATED);
-    assert_int_equal(judge(&STRICT, file, body + 4097), GODWIT_REASON_TRAILING_DATA);
-    assert_int_equal(judge(&lax, file, body + 4097), GODWIT_REASON_NONE);
+    assert_int_equal(check(&STRICT, file, body + 4096), GODWIT_REASON_NONE);
+    assert_int_equal(check(&STRICT, file, body + 4095), GODWIT_REASON_TRUNCATED);
+    assert_int_equal(check(&STRICT, file, body + 4097), GODWIT_REASON_TRAILING_DATA);
+    assert_int_equal(check(&lax, file, body + 4097), GODWIT_REASON_NONE);
     for (size_t at = PACKED_SIZE; at < body; at += 97) {
         file[at] = 0;
-        assert_int_equal(judge(&STRICT, file, body + 4096), GODWIT_REASON_TRAILING_DATA);
-        assert_int_equal(judge(&lax, file, body + 4096), GODWIT_REASON_NONE);
+        assert_int_equal(check(&STRICT, file, body + 4096), GODWIT_REASON_TRAILING_DATA);
+        assert_int_equal(check(&lax, file, body + 4096), GODWIT_REASON_NONE);
         file[at] = 0xFF;
     }
     memset(file + PACKED_SIZE, 0, 68); /* Secure Boot v1 */
-    assert_int_equal(judge(&STRICT, file, PACKED_SIZE + 68), GODWIT_REASON_TRAILING_DATA);
+    assert_int_equal(check(&STRICT, file, PACKED_SIZE + 68), GODWIT_REASON_TRAILING_DATA);
 }
 
 static void test_size_limits(void **state)
@@ -344,9 +344,9 @@ static void test_size_limits(void **state)
     make_packed(file, "esp32c3");
     for (int lax = 0; lax <= 1; lax++) {
         struct godwit_image_expect expect = {.size_max = PACKED_SIZE, .as_bootloader_does = lax};
-        assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_NONE);
+        assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_NONE);
         expect.size_max = PACKED_SIZE - 1;
-        assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_TOO_LARGE);
+        assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_TOO_LARGE);
         struct godwit_image image;
         godwit_image_init_any(&image, &expect, NULL); /* known from the segment header on */
         expect.size_max = 4096;
@@ -359,9 +359,9 @@ static void test_size_limits(void **state)
     size_t size;
     uint8_t *data = golden_read("images/minimal-rsa3072.bin", &size);
     struct godwit_image_expect expect = {.size_max = 8192};
-    assert_int_equal(judge(&expect, data, size), GODWIT_REASON_NONE);
+    assert_int_equal(check(&expect, data, size), GODWIT_REASON_NONE);
     expect.size_max = 8191;
-    assert_int_equal(judge(&expect, data, size), GODWIT_REASON_TOO_LARGE);
+    assert_int_equal(check(&expect, data, size), GODWIT_REASON_TOO_LARGE);
     free(data);
 }
 
@@ -372,14 +372,14 @@ static void test_alignment(void **state)
     uint8_t file[PACKED_SIZE];
     struct godwit_image_expect expect = {.flash_offset = 0x110000};
     make_packed(file, "esp32c6");
-    assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_NONE);
+    assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_NONE);
     expect.flash_offset = 0x111000;
-    assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_ALIGNMENT);
+    assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_ALIGNMENT);
     expect.flash_offset = 0x112000;
-    assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_ALIGNMENT);
+    assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_ALIGNMENT);
     file[212] = 13; /* a C6 can be set to pages of 8 KiB */
     refit(file, sizeof file);
-    assert_int_equal(judge(&expect, file, sizeof file), GODWIT_REASON_NONE);
+    assert_int_equal(check(&expect, file, sizeof file), GODWIT_REASON_NONE);
 }
 
 static void test_head_known(void **state)
@@ -399,7 +399,7 @@ static void test_head_known(void **state)
     assert_true(image.info.has_policy);
     assert_memory_equal(image.info.policy, file + GODWIT_POLICY_OFFSET, GODWIT_POLICY_SIZE);
     file[0] = 0;
-    assert_int_equal(judge(&STRICT, file, sizeof file), GODWIT_REASON_NOT_AN_IMAGE);
+    assert_int_equal(check(&STRICT, file, sizeof file), GODWIT_REASON_NOT_AN_IMAGE);
     godwit_image_init_any(&image, &STRICT, NULL);
     assert_int_equal(godwit_sink_write(&image.sink, file, 700), GODWIT_ERR_FORMAT);
     assert_false(godwit_image_head_known(&image));

@@ -141,9 +141,9 @@ static void takes_each_single_verb(void **state)
     uint8_t data[GODWIT_INSTRUCTION_BODY_SIZE];
     struct godwit_instruction back;
     unhex(body_hex, data, sizeof data);
-    data[5] = GODWIT_INSTRUCTION_STAY;
+    data[5] = GODWIT_INSTRUCTION_NO_UPDATE;
     assert_int_equal(godwit_instruction_decode(data, &back), GODWIT_OK);
-    data[5] = 31 & ~GODWIT_INSTRUCTION_STAY; /* install with every modifier */
+    data[5] = 31 & ~GODWIT_INSTRUCTION_NO_UPDATE; /* install with every modifier */
     assert_int_equal(godwit_instruction_decode(data, &back), GODWIT_OK);
 }
 

@@ -80,7 +80,7 @@ static void select_slot(struct godwit_ota_entry entries[static 2], uint32_t slot
     entries[sector] = e;
 }
 
-static void life_of_an_entry(void **state)
+static void lifetime_of_an_entry(void **state)
 {
     struct godwit_ota_entry e[2] = {blank(), blank()};
     (void)state;
@@ -145,8 +145,8 @@ static void selected_slot_wins(void **state)
     static const uint32_t states[] = {0, 1, 2, 3, 4, 77, GODWIT_OTA_UNDEFINED};
     enum { SEQS = sizeof seqs / sizeof *seqs, STATES = sizeof states / sizeof *states };
     (void)state;
-    for (unsigned world = 0; world < SEQS * SEQS * STATES * STATES; world++) {
-        unsigned w = world;
+    for (unsigned fixture = 0; fixture < SEQS * SEQS * STATES * STATES; fixture++) {
+        unsigned w = fixture;
         uint32_t a = seqs[w % SEQS], b = seqs[w / SEQS % SEQS];
         w /= SEQS * SEQS;
         struct godwit_ota_entry before[2] = {entry(a, states[w % STATES]),
@@ -163,8 +163,8 @@ static void selected_slot_wins(void **state)
     }
 }
 
-/* The running slot's record is the way back: selecting the other slot never touches it. */
-static void way_back_is_kept(void **state)
+/* The running slot's record is the fallback image: selecting the other slot never touches it. */
+static void fallback_is_kept(void **state)
 {
     struct godwit_ota_entry e[2] = {entry(1, GODWIT_OTA_VALID), entry(2, GODWIT_OTA_ABORTED)};
     struct godwit_ota_entry kept = e[0];
@@ -183,9 +183,9 @@ static void way_back_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc_is_the_roms),    cmocka_unit_test(worked_entry_bytes),
-        cmocka_unit_test(life_of_an_entry),   cmocka_unit_test(choice),
-        cmocka_unit_test(selected_slot_wins), cmocka_unit_test(way_back_is_kept),
+        cmocka_unit_test(crc_is_the_roms),      cmocka_unit_test(worked_entry_bytes),
+        cmocka_unit_test(lifetime_of_an_entry), cmocka_unit_test(choice),
+        cmocka_unit_test(selected_slot_wins),   cmocka_unit_test(fallback_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

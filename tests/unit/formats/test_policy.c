@@ -15,8 +15,8 @@ static struct godwit_policy sample(void)
         .deploy_keys_count = 2,
         .hardware_mask = 0x11223344,
         .counter = 0x55667788,
-        .floor = 0x15667788,
-        .flags = GODWIT_POLICY_REQUIRE_INSTRUCTION | GODWIT_POLICY_CLEAN_BREAK,
+        .rollback_floor = 0x15667788,
+        .flags = GODWIT_POLICY_REQUIRE_INSTRUCTION | GODWIT_POLICY_TRUST_RESET,
     };
     memset(policy.product_id, 0xA1, sizeof policy.product_id);
     for (uint8_t i = 0; i < 3; i++)
@@ -56,7 +56,8 @@ static void comes_back_as_it_went(void **state)
     assert_int_equal(godwit_policy_decode(data, true, &back), GODWIT_OK);
 }
 
-/* A good policy with one byte changed; each row must be refused, as a seed and in an image. */
+/* A good policy with one byte changed; each row must be refused, as an initial policy and in an
+ * image. */
 static void refuses_each_fault(void **state)
 {
     (void)state;
@@ -76,7 +77,7 @@ static void refuses_each_fault(void **state)
         {"key behind the count", 6, 2},
         {"three deploy keys", 7, 3},
         {"deploy key behind the count", 7, 1},
-        {"floor over counter", 35, 0x56},
+        {"rollback floor over counter", 35, 0x56},
         {"unknown flag 64", 36, 64},
         {"unknown flag 2^31", 39, 128},
         {"unused image key space", 199, 1},
@@ -107,7 +108,7 @@ static void refuses_the_same_key_twice(void **state)
     assert_int_equal(godwit_policy_decode(data, false, &back), GODWIT_ERR_FORMAT);
 }
 
-static void takes_an_open_policy_as_seed_only(void **state)
+static void takes_an_open_policy_as_initial_only(void **state)
 {
     (void)state;
     struct godwit_policy open = {.flags = GODWIT_POLICY_OPEN, .deploy_keys_count = 1}, back;
@@ -170,7 +171,7 @@ int main(void)
         cmocka_unit_test(comes_back_as_it_went),
         cmocka_unit_test(refuses_each_fault),
         cmocka_unit_test(refuses_the_same_key_twice),
-        cmocka_unit_test(takes_an_open_policy_as_seed_only),
+        cmocka_unit_test(takes_an_open_policy_as_initial_only),
         cmocka_unit_test(trusts_its_keys_and_no_other),
         cmocka_unit_test(names_a_product_by_its_hash),
     };

@@ -1,7 +1,7 @@
 /* Connections over real sockets: framing, pipelining, deadlines, limits, endings. curl as the
  * peer is in test_tls.c. */
+#include "unit/http/fixture.h"
 #include "unit/http/framing_rows.h"
-#include "unit/http/world.h"
 
 static const struct http_limits quick = {.head_ms = 300,
                                          .body_ms = 300,
@@ -23,58 +23,58 @@ static unsigned occurrences(const char *text, const char *part)
 
 /* --- framing --- */
 
-static void row_play(const struct world *world, const struct framing_row *row, size_t piece)
+static void row_play(const struct fixture *fixture, const struct framing_row *row, size_t piece)
 {
-    char answer[8192];
-    int fd = peer_open(world);
+    char reply[8192];
+    int fd = peer_open(fixture);
     for (size_t at = 0; at < row->size; at += piece)
         peer_send(fd, row->data + at, row->size - at < piece ? row->size - at : piece);
     shutdown(fd, SHUT_WR);
-    peer_read(fd, answer, sizeof answer, NULL); /* to the end: the server closes */
+    peer_read(fd, reply, sizeof reply, NULL); /* to the end: the server closes */
     close(fd);
     char wanted[40];
     snprintf(wanted, sizeof wanted, "HTTP/1.1 %d ", row->status ? row->status : 200);
-    unsigned good = occurrences(answer, "HTTP/1.1 200 "), all = occurrences(answer, "\r\nDate: ");
+    unsigned good = occurrences(reply, "HTTP/1.1 200 "), all = occurrences(reply, "\r\nDate: ");
     bool sound = good == row->requests && all == row->requests + (row->status != 0);
-    if (row->status) sound = sound && strstr(answer, wanted) && strstr(answer, "problem+json");
-    if (!sound) fail_msg("%s: %s", row->name, answer);
+    if (row->status) sound = sound && strstr(reply, wanted) && strstr(reply, "problem+json");
+    if (!sound) fail_msg("%s: %s", row->name, reply);
 }
 
 static void test_framing(void **state)
 {
     (void)state;
-    struct world world = world_open((struct http_limits){0});
+    struct fixture fixture = fixture_open((struct http_limits){0});
     for (size_t i = 0; i < framing_rows_count; i++) {
-        row_play(&world, &framing_rows[i], 4096);
-        row_play(&world, &framing_rows[i], 7);
+        row_play(&fixture, &framing_rows[i], 4096);
+        row_play(&fixture, &framing_rows[i], 7);
     }
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 static void test_pipeline(void **state)
 {
     (void)state;
-    struct world world = world_open((struct http_limits){0});
-    char request[200], answer[65536], *all = calloc(1, 100 * 200);
+    struct fixture fixture = fixture_open((struct http_limits){0});
+    char request[200], reply[65536], *all = calloc(1, 100 * 200);
     for (unsigned i = 0; i < 100; i++) {
         snprintf(request, sizeof request,
                  "POST /%s HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n%04u",
                  i % 2 ? "echo" : "worker", i);
         memcpy(all + strlen(all), request, strlen(request));
     }
-    int fd = peer_open(&world);
+    int fd = peer_open(&fixture);
     peer_text(fd, all);
-    peer_read(fd, answer, sizeof answer, "\r\n\r\n0099");
-    char *at = answer;
+    peer_read(fd, reply, sizeof reply, "\r\n\r\n0099");
+    char *at = reply;
     for (unsigned i = 0; i < 100; i++) { /* in order, whoever answered them */
         snprintf(request, sizeof request, "\r\n\r\n%04u", i);
         at = strstr(at, request);
         assert_non_null(at);
     }
-    assert_int_equal(occurrences(answer, "HTTP/1.1 200 OK"), 100);
+    assert_int_equal(occurrences(reply, "HTTP/1.1 200 OK"), 100);
     close(fd);
     free(all);
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 /* A request that is refused behind one that a worker, or the test itself, has: the refusal comes
@@ -93,8 +93,8 @@ static void test_refused_behind(void **state)
         {"GET /big HTTP/1.1\r\nHost: h\r\n\r\n", "BREW / HTTP/1.1\r\n\r\n"},
         {PUT "Content-Length: 1\r\n\r\nx", "GET /none HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n"},
     };
-    struct world world = world_open((struct http_limits){.arena_max = 8 << 20});
-    char rest[6000], *answer = malloc(4000000);
+    struct fixture fixture = fixture_open((struct http_limits){.arena_max = 8 << 20});
+    char rest[6000], *reply = malloc(4000000);
     memset(rest, 'y', sizeof rest);
     for (unsigned i = 0; i < 5 * sizeof rows / sizeof *rows; i++) {
         size_t row = i % (sizeof rows / sizeof *rows), size = strlen(rows[row].first);
@@ -103,69 +103,69 @@ static void test_refused_behind(void **state)
         memcpy(all + size, rows[row].second, strlen(rows[row].second));
         size += strlen(rows[row].second);
         memcpy(all + size, rest, sizeof rest); /* in one piece, so that it waits behind the first */
-        int fd = peer_open(&world);
+        int fd = peer_open(&fixture);
         peer_send(fd, all, size + sizeof rest);
-        peer_read(fd, answer, 4000000, NULL);
-        if (occurrences(answer, "HTTP/1.1 2") != 1 || occurrences(answer, "HTTP/1.1 4") != 1)
-            fail_msg("%s: %.300s", rows[row].second, answer);
+        peer_read(fd, reply, 4000000, NULL);
+        if (occurrences(reply, "HTTP/1.1 2") != 1 || occurrences(reply, "HTTP/1.1 4") != 1)
+            fail_msg("%s: %.300s", rows[row].second, reply);
         close(fd);
     }
-    free(answer);
-    world_close(&world);
+    free(reply);
+    fixture_close(&fixture);
 }
 
 static void test_errors(void **state)
 {
     (void)state;
-    struct world world = world_open((struct http_limits){0});
-    char answer[4096];
-    int fd = peer_open(&world);
+    struct fixture fixture = fixture_open((struct http_limits){0});
+    char reply[4096];
+    int fd = peer_open(&fixture);
     peer_text(fd, "GET /none HTTP/1.1\r\nHost: h\r\n\r\n");
-    peer_read(fd, answer, sizeof answer, "path.\"}");
-    assert_non_null(strstr(answer, "HTTP/1.1 404 Not Found\r\n"));
-    assert_null(strstr(answer, "Connection: close"));
+    peer_read(fd, reply, sizeof reply, "path.\"}");
+    assert_non_null(strstr(reply, "HTTP/1.1 404 Not Found\r\n"));
+    assert_null(strstr(reply, "Connection: close"));
     peer_text(fd, "DELETE /hello HTTP/1.1\r\nHost: h\r\n\r\n"); /* the connection goes on */
-    peer_read(fd, answer, sizeof answer, "takes.\"}");
-    assert_non_null(strstr(answer, "HTTP/1.1 405 Method Not Allowed\r\n"));
-    assert_non_null(strstr(answer, "\r\nAllow: GET, HEAD\r\n"));
+    peer_read(fd, reply, sizeof reply, "takes.\"}");
+    assert_non_null(strstr(reply, "HTTP/1.1 405 Method Not Allowed\r\n"));
+    assert_non_null(strstr(reply, "\r\nAllow: GET, HEAD\r\n"));
     peer_text(fd, "HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.0\r\n\r\n");
-    peer_read(fd, answer, sizeof answer, NULL); /* 1.0 closes */
-    assert_int_equal(occurrences(answer, "Content-Length: 5\r\n"), 2);
-    assert_int_equal(occurrences(answer, "hello"), 1);
+    peer_read(fd, reply, sizeof reply, NULL); /* 1.0 closes */
+    assert_int_equal(occurrences(reply, "Content-Length: 5\r\n"), 2);
+    assert_int_equal(occurrences(reply, "hello"), 1);
     close(fd);
-    fd = peer_open(&world);
+    fd = peer_open(&fixture);
     peer_text(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n");
-    peer_read(fd, answer, sizeof answer, NULL);
-    assert_non_null(strstr(answer, "HTTP/1.1 413 Content Too Large\r\n"));
-    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    peer_read(fd, reply, sizeof reply, NULL);
+    assert_non_null(strstr(reply, "HTTP/1.1 413 Content Too Large\r\n"));
+    assert_non_null(strstr(reply, "Connection: close\r\n"));
     close(fd);
-    fd = peer_open(&world); /* no length tells beforehand that it is too much */
+    fd = peer_open(&fixture); /* no length tells beforehand that it is too much */
     char *chunk = malloc(100001);
     memset(chunk, 'x', 100001);
     peer_text(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n186A1\r\n");
     peer_send(fd, chunk, 100001);
-    peer_read(fd, answer, sizeof answer, NULL);
-    assert_non_null(strstr(answer, "HTTP/1.1 413 Content Too Large\r\n"));
-    assert_non_null(strstr(answer, "body-too-large"));
+    peer_read(fd, reply, sizeof reply, NULL);
+    assert_non_null(strstr(reply, "HTTP/1.1 413 Content Too Large\r\n"));
+    assert_non_null(strstr(reply, "body-too-large"));
     free(chunk);
     close(fd);
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 /* --- deadlines --- */
 
 /* So many were accepted and none is left, however long a busy machine takes; one that never comes
  * ends with the test's own time limit. */
-static struct http_stats wait_for_none(const struct world *world, uint64_t accepted)
+static struct http_stats wait_for_none(const struct fixture *fixture, uint64_t accepted)
 {
     struct http_stats stats = {0};
     while (stats.connections < accepted) {
-        http_stats(world->server, &stats);
+        http_stats(fixture->server, &stats);
         usleep(1000);
     }
     do {
         usleep(1000);
-        http_stats(world->server, &stats);
+        http_stats(fixture->server, &stats);
     } while (stats.connections_open);
     return stats;
 }
@@ -183,29 +183,29 @@ static void test_deadlines(void **state)
         {PUT "Content-Length: 9\r\n\r\nabc", "HTTP/1.1 408 "},
         {"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 "},
     };
-    struct world world = world_open(quick);
+    struct fixture fixture = fixture_open(quick);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char answer[1024];
-        int fd = peer_open(&world);
+        char reply[1024];
+        int fd = peer_open(&fixture);
         peer_text(fd, rows[i].text);
-        size_t size = peer_read(fd, answer, sizeof answer, NULL);
+        size_t size = peer_read(fd, reply, sizeof reply, NULL);
         char extra;
         assert_int_equal(recv(fd, &extra, 1, MSG_DONTWAIT), 0); /* closed, not given up by us */
         if (rows[i].wanted)
-            assert_memory_equal(answer, rows[i].wanted, strlen(rows[i].wanted));
+            assert_memory_equal(reply, rows[i].wanted, strlen(rows[i].wanted));
         else
             assert_int_equal(size, 0);
         close(fd);
     }
-    int fd = peer_open(&world); /* asks, but never reads */
+    int fd = peer_open(&fixture); /* asks, but never reads */
     int small = 4096;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     for (unsigned i = 0; i < 8; i++)
         peer_text(fd, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    struct http_stats stats = wait_for_none(&world, sizeof rows / sizeof *rows + 1);
+    struct http_stats stats = wait_for_none(&fixture, sizeof rows / sizeof *rows + 1);
     assert_int_equal(stats.deadlines, 4);
     close(fd);
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 /* --- who may be connected --- */
@@ -217,10 +217,10 @@ static void test_deadlines(void **state)
 /* Answered or closed: either is definite, however late it comes. */
 static bool peer_is_served(int fd, const char *request)
 {
-    char answer[1024];
+    char reply[1024];
     peer_text(fd, request);
-    peer_read(fd, answer, sizeof answer, "hello");
-    return strstr(answer, "hello") != NULL;
+    peer_read(fd, reply, sizeof reply, "hello");
+    return strstr(reply, "hello") != NULL;
 }
 
 static bool peer_is_closed(int fd)
@@ -231,17 +231,17 @@ static bool peer_is_closed(int fd)
 }
 
 /* How many of six connections that authenticate stay. */
-static unsigned connections_kept(const struct world *world)
+static unsigned connections_kept(const struct fixture *fixture)
 {
     int fds[6];
     unsigned open = 0;
     for (unsigned i = 0; i < 6; i++) {
-        fds[i] = peer_open(world);
+        fds[i] = peer_open(fixture);
         open += peer_is_served(fds[i], AUTHENTICATED);
     }
     for (unsigned i = 0; i < 6; i++)
         close(fds[i]);
-    wait_for_none(world, 0); /* each was answered or refused */
+    wait_for_none(fixture, 0); /* each was answered or refused */
     return open;
 }
 
@@ -251,11 +251,11 @@ static void test_connection_limits(void **state)
     static const struct http_limits few[] = {{.connections_max = 16, .address_max = 4},
                                              {.connections_max = 3, .address_max = 4}};
     for (size_t i = 0; i < 2; i++) {
-        struct world world = world_open(few[i]);
+        struct fixture fixture = fixture_open(few[i]);
         unsigned wanted = i == 0 ? few[i].address_max : few[i].connections_max;
-        assert_int_equal(connections_kept(&world), wanted);
-        assert_int_equal(connections_kept(&world), wanted); /* there is room again */
-        world_close(&world);
+        assert_int_equal(connections_kept(&fixture), wanted);
+        assert_int_equal(connections_kept(&fixture), wanted); /* there is room again */
+        fixture_close(&fixture);
     }
 }
 
@@ -268,17 +268,17 @@ static void test_displaced(void **state)
         {.connections_max = 40, .unauthenticated_max = 8, .address_unauthenticated_max = 4},
         {.connections_max = 5, .unauthenticated_max = 2, .address_max = 5}};
     for (size_t i = 0; i < 2; i++) {
-        struct world world = world_open_loops(few[i], 1);
+        struct fixture fixture = fixture_open_loops(few[i], 1);
         unsigned room = i == 0 ? 4 : 1;
-        int known = peer_open(&world), idle[12];
+        int known = peer_open(&fixture), idle[12];
         assert_true(peer_is_served(known, AUTHENTICATED));
-        int waits = peer_open(&world);
+        int waits = peer_open(&fixture);
         held = NULL;
         if (i == 0) peer_text(waits, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
         while (i == 0 && !held)
             usleep(1000);
         for (unsigned at = 0; at < 12; at++) {
-            idle[at] = peer_open(&world);
+            idle[at] = peer_open(&fixture);
             assert_true(peer_is_served(idle[at], UNAUTHENTICATED));
         }
         room -= i == 0; /* the one that waits has a place too */
@@ -286,7 +286,7 @@ static void test_displaced(void **state)
             assert_int_equal(peer_is_served(idle[at], UNAUTHENTICATED), at >= 12 - room);
         assert_true(peer_is_served(known, AUTHENTICATED));
         struct http_stats stats;
-        http_stats(world.server, &stats);
+        http_stats(fixture.server, &stats);
         assert_int_equal(stats.displaced, i == 0 ? 9 : 12);
         if (i == 0) {
             http_reply(held, 200, "text/plain", "hello", 5);
@@ -298,7 +298,7 @@ static void test_displaced(void **state)
             close(idle[at]);
         close(known);
         close(waits);
-        world_close(&world);
+        fixture_close(&fixture);
     }
 }
 
@@ -307,34 +307,34 @@ static void test_input_budget(void **state)
 {
     (void)state;
     static const char body[12000];
-    struct world world = world_open_loops((struct http_limits){.input_max = 64000}, 1);
-    char answer[2048];
-    int holds = peer_open(&world), refused = peer_open(&world), known = peer_open(&world);
+    struct fixture fixture = fixture_open_loops((struct http_limits){.input_max = 64000}, 1);
+    char reply[2048];
+    int holds = peer_open(&fixture), refused = peer_open(&fixture), known = peer_open(&fixture);
     peer_text(holds, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12001\r\n\r\n");
     peer_send(holds, body, sizeof body);
-    while (!world_holds(&world))
+    while (!fixture_holds(&fixture))
         usleep(1000);
     peer_text(refused, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12000\r\n\r\n");
     peer_send(refused, body, sizeof body);
-    peer_read(refused, answer, sizeof answer, NULL);
-    assert_non_null(strstr(answer, "HTTP/1.1 503 "));
-    assert_non_null(strstr(answer, "Retry-After: "));
+    peer_read(refused, reply, sizeof reply, NULL);
+    assert_non_null(strstr(reply, "HTTP/1.1 503 "));
+    assert_non_null(strstr(reply, "Retry-After: "));
     peer_text(known, "POST /gated HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n"
                      "Content-Length: 12000\r\n\r\n");
     peer_send(known, body, sizeof body);
-    peer_read(known, answer, sizeof answer, "\r\n\r\n");
-    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    peer_read(known, reply, sizeof reply, "\r\n\r\n");
+    assert_non_null(strstr(reply, "HTTP/1.1 200 "));
     close(holds); /* gives its part back */
     close(refused);
     close(known);
-    wait_for_none(&world, 3);
-    int again = peer_open(&world);
+    wait_for_none(&fixture, 3);
+    int again = peer_open(&fixture);
     peer_text(again, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 12000\r\n\r\n");
     peer_send(again, body, sizeof body);
-    peer_read(again, answer, sizeof answer, "\r\n\r\n");
-    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    peer_read(again, reply, sizeof reply, "\r\n\r\n");
+    assert_non_null(strstr(reply, "HTTP/1.1 200 "));
     close(again);
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 /* A body that one who has not authenticated may not send, whatever the route takes. */
@@ -344,20 +344,20 @@ static void test_unauthenticated_body(void **state)
     static const char *const heads[] = {
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n",
         "PUT /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"};
-    struct world world = world_open((struct http_limits){0});
+    struct fixture fixture = fixture_open((struct http_limits){0});
     for (size_t i = 0; i < 2; i++) {
-        char answer[2048];
-        int fd = peer_open(&world);
+        char reply[2048];
+        int fd = peer_open(&fixture);
         peer_text(fd, heads[i]);
-        peer_read(fd, answer, sizeof answer, NULL);
-        assert_non_null(strstr(answer, "HTTP/1.1 413 "));
-        assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff\r\n"));
+        peer_read(fd, reply, sizeof reply, NULL);
+        assert_non_null(strstr(reply, "HTTP/1.1 413 "));
+        assert_non_null(strstr(reply, "X-Content-Type-Options: nosniff\r\n"));
         close(fd);
     }
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
-static void *answer_later(void *ctx)
+static void *reply_later(void *ctx)
 {
     usleep(200000);
     http_reply(ctx, 200, "text/plain", "at last", 7);
@@ -367,38 +367,38 @@ static void *answer_later(void *ctx)
 static void test_drain(void **state)
 {
     (void)state;
-    struct world world = world_open((struct http_limits){0});
-    int idle = peer_open(&world), busy = peer_open(&world);
+    struct fixture fixture = fixture_open((struct http_limits){0});
+    int idle = peer_open(&fixture), busy = peer_open(&fixture);
     held = NULL;
     peer_text(busy, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
     while (!held)
         usleep(1000);
     pthread_t later;
-    pthread_create(&later, NULL, answer_later, held);
-    http_close(world.server, 5000);
+    pthread_create(&later, NULL, reply_later, held);
+    http_close(fixture.server, 5000);
     pthread_join(later, NULL);
-    char answer[1024];
-    peer_read(busy, answer, sizeof answer, NULL);
-    assert_non_null(strstr(answer, "at last"));
-    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    char reply[1024];
+    peer_read(busy, reply, sizeof reply, NULL);
+    assert_non_null(strstr(reply, "at last"));
+    assert_non_null(strstr(reply, "Connection: close\r\n"));
     assert_false(peer_is_served(idle, UNAUTHENTICATED));
     close(idle);
     close(busy);
-    work_pool_close(world.pool);
+    work_pool_close(fixture.pool);
 }
 
 static void test_busy_port(void **state)
 {
     (void)state;
-    struct world world = world_open((struct http_limits){0});
-    struct http_options options = {.port = http_port(world.server), .workers = world.pool};
+    struct fixture fixture = fixture_open((struct http_limits){0});
+    struct http_options options = {.port = http_port(fixture.server), .workers = fixture.pool};
     struct http_server *second;
     char note[200];
     assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_BUSY);
     assert_non_null(strstr(note, "is in use"));
     options.address = "nowhere";
     assert_int_equal(http_open(&options, note, sizeof note, &second), GODWIT_ERR_FORMAT);
-    world_close(&world);
+    fixture_close(&fixture);
 }
 
 int main(void)

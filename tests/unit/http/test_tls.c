@@ -89,7 +89,7 @@ static uint64_t test_unix_ms(void *ctx)
 
 static const struct clock test_clock = {.unix_ms = test_unix_ms};
 
-static int open_world(void **state)
+static int open_fixture(void **state)
 {
     (void)state;
     char certificate[64], key[64], note[300];
@@ -114,7 +114,7 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
+static int close_fixture(void **state)
 {
     (void)state;
     http_close(server, 1000);
@@ -273,5 +273,5 @@ int main(void)
         cmocka_unit_test(test_uploads),     cmocka_unit_test(test_resumption),
         cmocka_unit_test(test_ticket_keys), cmocka_unit_test(test_wrong_files),
     };
-    return cmocka_run_group_tests(tests, open_world, close_world);
+    return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

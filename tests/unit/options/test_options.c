@@ -12,8 +12,8 @@ static bool json;
 static const char *key;
 static uint32_t count;
 static struct option_list to;
-static const char *words[2];
-static size_t words_count;
+static const char *arguments[2];
+static size_t arguments_count;
 
 static const struct option_row ROWS[] = {
     {"--json", OPTION_FLAG, &json, NULL, "print JSON"},
@@ -21,15 +21,15 @@ static const struct option_row ROWS[] = {
     {"--count", OPTION_NUMBER, &count, "N", "how many"},
     {"--to", OPTION_LIST, &to, "DEVICE", "a device"},
 };
-static const struct options OPTIONS = {"try", "A [B]", "Tries.", ROWS, 4, words, 1, 2};
+static const struct options OPTIONS = {"try", "A [B]", "Tries.", ROWS, 4, arguments, 1, 2};
 
 static int parse(int argc, const char **argv)
 {
     json = false;
     key = NULL;
     count = 7;
-    to.count = words_count = 0;
-    return options_parse(&OPTIONS, argc, (char **)argv, &words_count);
+    to.count = arguments_count = 0;
+    return options_parse(&OPTIONS, argc, (char **)argv, &arguments_count);
 }
 #define PARSE(...)                                                              \
     parse((int)(sizeof((const char *[]){"try", __VA_ARGS__}) / sizeof(char *)), \
@@ -41,8 +41,8 @@ static void test_good(void **state)
     assert_int_equal(PARSE("a", "--json", "--key", "k", "b"), -1);
     assert_true(json);
     assert_string_equal(key, "k");
-    assert_int_equal(words_count, 2);
-    assert_string_equal(words[1], "b");
+    assert_int_equal(arguments_count, 2);
+    assert_string_equal(arguments[1], "b");
     assert_int_equal(count, 7);
     assert_int_equal(PARSE("--count=12", "--to", "x", "--to=y", "a"), -1);
     assert_int_equal(count, 12);
@@ -51,7 +51,7 @@ static void test_good(void **state)
     assert_int_equal(PARSE("--count", "0x10", "--", "--json"), -1);
     assert_int_equal(count, 16);
     assert_false(json);
-    assert_string_equal(words[0], "--json");
+    assert_string_equal(arguments[0], "--json");
     assert_int_equal(PARSE("--count", "4294967294", "a"), -1);
     assert_int_equal(count, UINT32_MAX - 1);
     assert_int_equal(PARSE("-"), -1); /* a lone dash is a word */

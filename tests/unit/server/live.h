@@ -26,7 +26,7 @@ struct live {
     struct http_server *server;
     CURL *curl;
     struct key *key;
-    /* of the last answer */
+    /* of the last reply */
     long status;
     char *body;
     size_t body_size;
@@ -151,8 +151,8 @@ static inline long live_call(struct live *live, const struct call *call)
 }
 
 /* As an operator; body NULL for none. */
-static inline long live_ask(struct live *live, const char *method, const char *path,
-                            const char *body)
+static inline long live_request(struct live *live, const char *method, const char *path,
+                                const char *body)
 {
     struct call call = {method, path, live->admin, NULL, body, body ? strlen(body) : 0};
     return live_call(live, &call);
@@ -245,6 +245,6 @@ static inline void live_claim(struct live *live, unsigned count, char out[static
 {
     char body[64];
     snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"count\":%u}", count);
-    assert_int_equal(live_ask(live, "POST", "/api/v1/claims", body), 201);
+    assert_int_equal(live_request(live, "POST", "/api/v1/claims", body), 201);
     snprintf(out, 128, "%s", live_text(live, "token"));
 }

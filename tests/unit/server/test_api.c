@@ -1,5 +1,5 @@
 /* The operator API: login, status, rollouts, devices, claims and seeds, and their refusals. */
-#include "mouse.h"
+#include "fake_device.h"
 
 #include "server/secret.h"
 
@@ -34,7 +34,7 @@ static void logging_in(void **state)
 static void expect_problem(struct live *live, const char *method, const char *path,
                            const char *body, long status, const char *type)
 {
-    assert_int_equal(live_ask(live, method, path, body), status);
+    assert_int_equal(live_request(live, method, path, body), status);
     assert_string_equal(live_text(live, "type"), type);
     assert_true(strlen(live_text(live, "detail")) > 10);
 }
@@ -44,7 +44,8 @@ static void refusals_have_their_type(void **state)
     struct live *live = *state;
     static const char ROLLOUTS[] = "/api/v1/rollouts", CLAIMS[] = "/api/v1/claims";
     expect_problem(live, "POST", CLAIMS, "{\"product\":\"thermostat\"}", 404, "no-product");
-    expect_problem(live, "GET", "/api/v1/products/thermostat/seed", NULL, 404, "no-product");
+    expect_problem(live, "GET", "/api/v1/products/thermostat/initial-policy", NULL, 404,
+                   "no-product");
     live_release(live, "1.0.0");
     expect_problem(live, "POST", CLAIMS, "{\"product\":\"thermostat\",\"count\":0}", 422,
                    "malformed");
@@ -77,45 +78,46 @@ static void picked_devices_and_their_views(void **state)
 {
     struct live *live = *state;
     char claim[128];
-    struct mouse one = mouse_make(1), two = mouse_make(2);
+    struct fake_device one = fake_make(1), two = fake_make(2);
     live_release(live, "1.0.0");
     live_release(live, "1.1.0");
     live_claim(live, 2, claim);
-    mouse_enrol(live, &one, claim);
-    mouse_enrol(live, &two, claim);
-    assert_int_equal(live_ask(live, "POST", "/api/v1/rollouts",
-                              "{\"product\":\"thermostat\",\"version\":\"1.1.0\","
-                              "\"devices\":[\"7cdfa1000002\"]}"),
+    fake_enrol(live, &one, claim);
+    fake_enrol(live, &two, claim);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                  "{\"product\":\"thermostat\",\"version\":\"1.1.0\","
+                                  "\"devices\":[\"7cdfa1000002\"]}"),
                      201);
     assert_int_equal(live_number(live, "selected"), 1);
     assert_string_equal(live_text(live, "state"), "running");
-    assert_int_equal(mouse_ask(live, &one, one.bearer), 200);
-    assert_false(mouse_is_told(&one));
-    assert_int_equal(mouse_ask(live, &two, two.bearer), 200);
-    assert_true(mouse_is_told(&two));
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices", NULL), 200);
+    assert_int_equal(fake_checkin(live, &one, one.bearer), 200);
+    assert_false(fake_is_offered(&one));
+    assert_int_equal(fake_checkin(live, &two, two.bearer), 200);
+    assert_true(fake_is_offered(&two));
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices", NULL), 200);
     assert_int_equal(json_array_size(json_object_get(live->json, "devices")), 2);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000002", NULL), 200);
-    assert_string_equal(live_text(live, "state"), "updating");
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000002", NULL), 200);
+    assert_string_equal(live_text(live, "state"), "in-progress");
     json_t *offer = json_object_get(live->json, "offer");
     assert_string_equal(json_string_value(json_object_get(offer, "version")), "1.1.0");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/releases", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/releases", NULL), 200);
     json_t *release = json_array_get(json_object_get(live->json, "releases"), 0);
     assert_string_equal(json_string_value(json_object_get(release, "state")), "frozen");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/status", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
     json_t *devices = json_object_get(live->json, "devices");
     assert_int_equal(json_integer_value(json_object_get(devices, "total")), 2);
-    assert_int_equal(json_integer_value(json_object_get(devices, "undecided")), 1);
+    assert_int_equal(json_integer_value(json_object_get(devices, "in_progress")), 1);
 }
 
-/* The seed is what an agent pins: product, the file's key, this server's deploy key. */
+/* The initial policy is what an agent pins: product, the file's key, this server's deploy key. */
 static void seeds(void **state)
 {
     struct live *live = *state;
     struct godwit_policy policy;
     uint8_t digest[32], product_id[16];
     live_release(live, "1.0.0");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/products/thermostat/seed", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/products/thermostat/initial-policy", NULL),
+                     200);
     assert_int_equal(live->body_size, GODWIT_POLICY_BYTES);
     assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &policy), GODWIT_OK);
     assert_int_equal(key_digest(live->key, digest), GODWIT_OK);
@@ -127,7 +129,7 @@ static void seeds(void **state)
     struct bytes bare = live_image("lamp", "1.0.0", NULL);
     assert_int_equal(live_upload(live, "?open=1", bare.data, bare.size), 201);
     free(bare.data);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/products/lamp/seed", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/products/lamp/initial-policy", NULL), 200);
     assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &policy), GODWIT_OK);
     assert_int_equal(policy.flags, GODWIT_POLICY_OPEN);
     assert_int_equal(policy.image_keys_count, 0);
@@ -154,11 +156,8 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(logging_in),
-        LIVE(refusals_have_their_type),
-        LIVE(picked_devices_and_their_views),
-        LIVE(seeds),
-        cmocka_unit_test(secrets),
+        LIVE(logging_in), LIVE(refusals_have_their_type), LIVE(picked_devices_and_their_views),
+        LIVE(seeds),      cmocka_unit_test(secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Over the wire: what a policy inside a release asks of a person, bridges, undo, what may be
- * deleted, whose key signs an answer, and where else a file may be had. */
-#include "mouse.h"
+ * deleted, whose key signs a reply, and where else a file may be had. */
+#include "fake_device.h"
 
 static struct key *other_key;
 
@@ -16,41 +16,41 @@ static int teardown(void **state)
     return live_teardown(state);
 }
 
-struct wish {
+struct wanted {
     const char *version;
     uint32_t counter, flags;
     const struct key *by, *lists[2];
     bool foreign_deploy_key, no_deploy_key;
 };
 
-static void upload(struct live *live, const struct wish *wish, long status)
+static void upload(struct live *live, const struct wanted *wanted, long status)
 {
     struct godwit_policy policy = {.threshold = 1,
-                                   .counter = wish->counter,
-                                   .flags = wish->flags,
+                                   .counter = wanted->counter,
+                                   .flags = wanted->flags,
                                    .hardware_mask = UINT32_MAX,
                                    .deploy_keys_count = 1};
     uint8_t bytes[GODWIT_POLICY_BYTES];
     struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
                                    .project = "thermostat",
-                                   .version = wish->version,
+                                   .version = wanted->version,
                                    .policy = bytes};
     struct bytes plain, file;
     enum godwit_reason reason;
     assert_int_equal(godwit_product_id("default", "thermostat", policy.product_id), GODWIT_OK);
-    for (size_t i = 0; i < 2 && wish->lists[i]; i++)
-        assert_int_equal(key_digest(wish->lists[i], policy.image_keys[policy.image_keys_count++]),
+    for (size_t i = 0; i < 2 && wanted->lists[i]; i++)
+        assert_int_equal(key_digest(wanted->lists[i], policy.image_keys[policy.image_keys_count++]),
                          GODWIT_OK);
     memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[0], 64);
-    policy.deploy_keys[0][0] ^= wish->foreign_deploy_key;
-    if (wish->no_deploy_key) {
+    policy.deploy_keys[0][0] ^= wanted->foreign_deploy_key;
+    if (wanted->no_deploy_key) {
         policy.deploy_keys_count = 0;
         memset(policy.deploy_keys, 0, sizeof policy.deploy_keys);
     }
     godwit_policy_encode(&policy, bytes);
     assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
-    assert_int_equal(image_sign(wish->by, plain.data, plain.size, &file.data, &file.size, &reason),
-                     GODWIT_OK);
+    assert_int_equal(
+        image_sign(wanted->by, plain.data, plain.size, &file.data, &file.size, &reason), GODWIT_OK);
     assert_int_equal(live_upload(live, "", file.data, file.size), status);
     free(plain.data);
     free(file.data);
@@ -60,110 +60,111 @@ static long deploy(struct live *live, const char *version, const char *more)
 {
     char body[160];
     snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"version\":\"%s\"%s}", version, more);
-    return live_ask(live, "POST", "/api/v1/rollouts", body);
+    return live_request(live, "POST", "/api/v1/rollouts", body);
 }
 
-static void runs(const struct live *live, struct mouse *mouse, const char *version)
+static void runs(const struct live *live, struct fake_device *fake, const char *version)
 {
     const struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", version);
-    memcpy(mouse->checkin.image_sha256, release->images[0].image_sha256, 32);
-    mouse->checkin.counter = release->counter;
-    mouse->checkin.outcome = (struct godwit_outcome){.id = mouse->checkin.outcome.id + 1,
-                                                     .rollout_id = mouse->instruction.rollout_id,
-                                                     .stage = GODWIT_STAGE_CONFIRMED};
-    memcpy(mouse->checkin.outcome.file_sha256, release->images[0].file_sha256, 32);
+    memcpy(fake->checkin.image_sha256, release->images[0].image_sha256, 32);
+    fake->checkin.counter = release->counter;
+    fake->checkin.outcome = (struct godwit_outcome){.id = fake->checkin.outcome.id + 1,
+                                                    .rollout_id = fake->instruction.rollout_id,
+                                                    .stage = GODWIT_STAGE_CONFIRMED};
+    memcpy(fake->checkin.outcome.file_sha256, release->images[0].file_sha256, 32);
 }
 
-static struct mouse join(struct live *live)
+static struct fake_device join(struct live *live)
 {
     char claim[128];
-    struct mouse mouse = mouse_make(1);
+    struct fake_device fake = fake_make(1);
     live_claim(live, 1, claim);
-    mouse_enrol(live, &mouse, claim);
-    return mouse;
+    fake_enrol(live, &fake, claim);
+    return fake;
 }
 
 static void over_a_bridge_and_back(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
-                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
-                      last = {"3.0.0", 3, 0, other_key, {other_key}, false, false};
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                        bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
+                        last = {"3.0.0", 3, 0, other_key, {other_key}, false, false};
     upload(live, &first, 201);
-    struct mouse mouse = join(live);
-    runs(live, &mouse, "1.0.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    struct fake_device fake = join(live);
+    runs(live, &fake, "1.0.0");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     upload(live, &bridge, 201);
     upload(live, &last, 422); /* nobody was told of its key yet */
     assert_string_equal(live_text(live, "type"), "signature-key");
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
     upload(live, &last, 201);
     assert_int_equal(json_array_size(json_object_get(live->json, "warnings")), 0);
-    assert_int_equal(json_array_size(json_object_get(live->json, "asks")), 0);
+    assert_int_equal(json_array_size(json_object_get(live->json, "overrides")), 0);
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
-    assert_int_equal(mouse.instruction.counter, 2);
-    assert_int_equal(mouse_fetch(live, &mouse, NULL), 200);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
+    assert_int_equal(fake.instruction.counter, 2);
+    assert_int_equal(fake_fetch(live, &fake, NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
     assert_string_equal(live_text(live, "reason"), "bridge");
     assert_string_equal(
         json_string_value(json_object_get(json_object_get(live->json, "offer"), "version")),
         "2.0.0");
-    assert_int_equal(live_ask(live, "DELETE", "/api/v1/releases/thermostat/2.0.0", NULL), 409);
+    assert_int_equal(live_request(live, "DELETE", "/api/v1/releases/thermostat/2.0.0", NULL), 409);
     assert_string_equal(live_text(live, "type"), "bridge-release");
     assert_non_null(strstr(live_text(live, "detail"), "7cdfa1000001"));
-    runs(live, &mouse, "2.0.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.instruction.counter, 3);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
-    assert_int_equal(live_number(live, "undecided"), 1);
-    runs(live, &mouse, "3.0.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_false(mouse_is_told(&mouse));
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
-    assert_int_equal(live_number(live, "good"), 1);
+    runs(live, &fake, "2.0.0");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.instruction.counter, 3);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_int_equal(live_number(live, "in_progress"), 1);
+    runs(live, &fake, "3.0.0");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_false(fake_is_offered(&fake));
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_int_equal(live_number(live, "succeeded"), 1);
     assert_string_equal(live_text(live, "state"), "done");
     /* back: only with the flag, and only to what its present policy lets in */
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_false(mouse_is_told(&mouse));
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_false(fake_is_offered(&fake));
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
     assert_string_equal(live_text(live, "reason"), "downgrade");
     assert_int_equal(deploy(live, "2.0.0", ",\"allow_downgrade\":true"), 201);
     assert_true(json_is_true(json_object_get(live->json, "allow_downgrade")));
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
-    assert_string_equal(live_text(live, "reason"), "no-bridge"); /* it is by the first key alone */
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"),
+                        "no-upgrade-path"); /* it is by the first key alone */
 }
 
-static void undo_and_floor(void **state)
+static void undo_and_rollback_floor(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
-                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                        second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
     upload(live, &first, 201);
     upload(live, &second, 201);
-    struct mouse mouse = join(live);
-    runs(live, &mouse, "2.0.0");
+    struct fake_device fake = join(live);
+    runs(live, &fake, "2.0.0");
     assert_int_equal(deploy(live, "1.0.0", ",\"allow_downgrade\":1"), 422);
     assert_string_equal(live_text(live, "field"), "allow_downgrade");
     assert_int_equal(deploy(live, "1.0.0", ",\"allow_downgrade\":true"), 201);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.instruction.flags,
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.instruction.flags,
                      GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE);
     live_stop(live);
     live_start(live);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.instruction.flags,
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.instruction.flags,
                      GODWIT_INSTRUCTION_INSTALL | GODWIT_INSTRUCTION_ALLOW_DOWNGRADE);
-    mouse.checkin.floor = 2;
-    mouse.checkin.unwatched = true;
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.instruction.flags, GODWIT_INSTRUCTION_STAY);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
-    assert_string_equal(live_text(live, "reason"), "below-floor");
+    fake.checkin.rollback_floor = 2;
+    fake.checkin.unwatched = true;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.instruction.flags, GODWIT_INSTRUCTION_NO_UPDATE);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_string_equal(live_text(live, "reason"), "below-rollback-floor");
     const json_t *facts = json_object_get(live->json, "facts");
-    assert_int_equal(json_integer_value(json_object_get(facts, "floor")), 2);
+    assert_int_equal(json_integer_value(json_object_get(facts, "rollback_floor")), 2);
     assert_true(json_is_true(json_object_get(facts, "unwatched")));
 }
 
@@ -172,7 +173,8 @@ static void undo_and_floor(void **state)
 static const json_t *wait_for_event(struct live *live, const char *kind)
 {
     for (int i = 0; i < 60000; i++) {
-        assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL), 200);
+        assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL),
+                         200);
         const json_t *event = json_array_get(json_object_get(live->json, "events"), 0);
         if (!strcmp(json_string_value(json_object_get(event, "kind")), kind)) return event;
         nanosleep(&(struct timespec){0, 2000000}, NULL);
@@ -185,27 +187,27 @@ static const json_t *wait_for_event(struct live *live, const char *kind)
 static void whom_a_rollout_does_not_reach(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
-                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                        second = {"2.0.0", 2, 0, live->key, {live->key}, false, false};
     upload(live, &first, 201);
-    struct mouse mouse = join(live);
-    runs(live, &mouse, "1.0.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    struct fake_device fake = join(live);
+    runs(live, &fake, "1.0.0");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     upload(live, &second, 201);
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
-    assert_int_equal(live_number(live, "silent"), 1);
-    assert_int_equal(live_number(live, "unfit"), 0);
+    assert_int_equal(live_number(live, "not_seen"), 1);
+    assert_int_equal(live_number(live, "incompatible"), 0);
     assert_string_equal(live_text(live, "state"), "running");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
-    assert_int_equal(live_number(live, "silent"), 0);
-    assert_int_equal(live_number(live, "undecided"), 1);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_number(live, "not_seen"), 0);
+    assert_int_equal(live_number(live, "in_progress"), 1);
     live_release(live, "3.0.0"); /* without a policy */
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
-    assert_int_equal(live_number(live, "unfit"), 1);
-    assert_int_equal(live_number(live, "silent"), 0);
+    assert_int_equal(live_number(live, "incompatible"), 1);
+    assert_int_equal(live_number(live, "not_seen"), 0);
     assert_string_equal(live_text(live, "state"), "done");
-    const json_t *event = wait_for_event(live, "not-told");
+    const json_t *event = wait_for_event(live, "not-offered");
     assert_string_equal(json_string_value(json_object_get(event, "reason")), "policy-missing");
 }
 
@@ -219,14 +221,14 @@ static const char *first_of(const struct live *live, const char *list)
 static void no_deploy_key_must_be_meant(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, true},
-                      second = {"2.0.0", 2, 0, live->key, {live->key}, false, true},
-                      third = {"3.0.0", 3, 0, live->key, {live->key}, false, false};
-    upload(live, &first, 201); /* the seed lists one */
-    assert_string_equal(first_of(live, "asks"), "no_deploy_key");
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, true},
+                        second = {"2.0.0", 2, 0, live->key, {live->key}, false, true},
+                        third = {"3.0.0", 3, 0, live->key, {live->key}, false, false};
+    upload(live, &first, 201); /* the initial policy lists one */
+    assert_string_equal(first_of(live, "overrides"), "no_deploy_key");
     assert_non_null(strstr(first_of(live, "warnings"), "unsigned"));
     assert_true(json_is_true(json_object_get(live->json, "deployable")));
-    assert_int_equal(deploy(live, "1.0.0", ",\"clean_break\":true"), 409);
+    assert_int_equal(deploy(live, "1.0.0", ",\"trust_reset\":true"), 409);
     assert_string_equal(live_text(live, "type"), "no-deploy-key");
     assert_string_equal(live_text(live, "field"), "no_deploy_key");
     assert_non_null(strstr(live_text(live, "detail"), "--no-deploy-key"));
@@ -234,52 +236,52 @@ static void no_deploy_key_must_be_meant(void **state)
     assert_int_equal(deploy(live, "1.0.0", ",\"no_deploy_key\":1"), 422);
     assert_int_equal(deploy(live, "1.0.0", ",\"no_deploy_key\":true"), 201);
     upload(live, &second, 201); /* which changes nothing any more */
-    assert_string_equal(first_of(live, "asks"), "");
+    assert_string_equal(first_of(live, "overrides"), "");
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
     upload(live, &third, 201);
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
 }
 
-static void a_key_that_was_dropped_comes_back_with_a_word(void **state)
+static void a_key_that_was_dropped_comes_back_with_an_override(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
-                      bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
-                      last = {"3.0.0", 3, 0, other_key, {other_key}, false, false},
-                      again = {"4.0.0", 4, 0, other_key, {other_key, live->key}, false, false};
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                        bridge = {"2.0.0", 2, 0, live->key, {live->key, other_key}, false, false},
+                        last = {"3.0.0", 3, 0, other_key, {other_key}, false, false},
+                        again = {"4.0.0", 4, 0, other_key, {other_key, live->key}, false, false};
     upload(live, &first, 201);
     upload(live, &bridge, 201);
     assert_int_equal(deploy(live, "2.0.0", ""), 201);
     upload(live, &last, 201);
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
     upload(live, &again, 201);
-    assert_string_equal(first_of(live, "asks"), "relisted_key");
+    assert_string_equal(first_of(live, "overrides"), "retrusted_key");
     assert_non_null(strstr(first_of(live, "warnings"), "again, which 3.0.0 had dropped"));
-    assert_int_equal(deploy(live, "4.0.0", ",\"clean_break\":true"), 409);
-    assert_string_equal(live_text(live, "type"), "relisted-key");
+    assert_int_equal(deploy(live, "4.0.0", ",\"trust_reset\":true"), 409);
+    assert_string_equal(live_text(live, "type"), "retrusted-key");
     assert_non_null(strstr(live_text(live, "detail"), "3.0.0 had dropped"));
     assert_int_equal(deploy(live, "2.0.0", ",\"allow_downgrade\":true"),
                      201); /* it never lost it */
-    assert_int_equal(deploy(live, "4.0.0", ",\"relisted_key\":true"), 201);
+    assert_int_equal(deploy(live, "4.0.0", ",\"retrusted_key\":true"), 201);
 }
 
-static void a_person_is_asked(void **state)
+static void a_person_must_confirm(void **state)
 {
     struct live *live = *state;
-    const struct wish first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
-                      clean = {"2.0.0", 2,    GODWIT_POLICY_CLEAN_BREAK, live->key, {other_key},
-                               false,   false},
-                      deaf = {"3.0.0", 3, 0, live->key, {live->key}, true, false};
+    const struct wanted first = {"1.0.0", 1, 0, live->key, {live->key}, false, false},
+                        clean = {"2.0.0", 2,    GODWIT_POLICY_TRUST_RESET, live->key, {other_key},
+                                 false,   false},
+                        deaf = {"3.0.0", 3, 0, live->key, {live->key}, true, false};
     upload(live, &first, 201);
     upload(live, &clean, 201);
     assert_int_equal(deploy(live, "2.0.0", ""), 409);
-    assert_string_equal(live_text(live, "type"), "clean-break");
+    assert_string_equal(live_text(live, "type"), "trust-reset");
     assert_int_equal(live_count(live, "select count(*) from rollouts"), 0);
-    assert_int_equal(deploy(live, "2.0.0", ",\"clean_break\":true"), 201);
+    assert_int_equal(deploy(live, "2.0.0", ",\"trust_reset\":true"), 201);
     upload(live, &deaf, 201);
     assert_non_null(strstr(first_of(live, "warnings"), "no deploy key of this server"));
     assert_true(json_is_false(json_object_get(live->json, "deployable")));
-    assert_int_equal(json_array_size(json_object_get(live->json, "asks")), 0);
+    assert_int_equal(json_array_size(json_object_get(live->json, "overrides")), 0);
     assert_int_equal(deploy(live, "3.0.0", ""), 409);
     assert_string_equal(live_text(live, "type"), "deploy-key");
 }
@@ -292,61 +294,62 @@ static void deleting(void **state)
     live_release(live, "1.1.0");
     live_release(live, "1.2.0");
     assert_int_equal(live_blobs(live), 3);
-    assert_int_equal(live_ask(live, "DELETE", "/api/v1/releases/thermostat/9", NULL), 404);
+    assert_int_equal(live_request(live, "DELETE", "/api/v1/releases/thermostat/9", NULL), 404);
     assert_string_equal(live_text(live, "type"), "no-release");
-    struct mouse mouse = join(live);
+    struct fake_device fake = join(live);
     /* a name that is longer than any is not cut down to another one's */
     struct release *spare = release_find(&live->app.fleet.catalogue, "thermostat", "1.2.0");
     memset(spare->version, 'v', 32);
-    assert_int_equal(live_ask(live, "DELETE",
-                              "/api/v1/releases/thermostat/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",
-                              NULL),
+    assert_int_equal(live_request(live, "DELETE",
+                                  "/api/v1/releases/thermostat/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",
+                                  NULL),
                      404);
     snprintf(spare->version, sizeof spare->version, "1.2.0");
     assert_int_equal(deploy(live, "1.1.0", ""), 201);
-    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 409);
+    assert_int_equal(live_request(live, "DELETE", PATH, NULL), 409);
     assert_string_equal(live_text(live, "type"), "in-use");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_int_equal(deploy(live, "1.2.0", ""), 201);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(live_request(live, "DELETE", PATH, NULL), 200);
     assert_int_equal(live_number(live, "files"), 1);
     assert_int_equal(live_blobs(live), 2);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 404);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 404);
     live_stop(live);
     live_start(live);
-    assert_int_equal(live_ask(live, "DELETE", PATH, NULL), 404);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
+    assert_int_equal(live_request(live, "DELETE", PATH, NULL), 404);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
     live_release(live, "1.1.0");
     assert_int_equal(live_blobs(live), 3);
 }
 
-/* Before the change it obeys the first key, then both; the seed tells of both. */
+/* Before the change it obeys the first key, then both; the initial policy tells of both. */
 static void the_next_deploy_key(void **state)
 {
     struct live *live = *state;
     struct godwit_policy seed, old = {.deploy_keys_count = 1};
     uint32_t index;
     live_release(live, "1.0.0");
-    struct mouse mouse = join(live);
+    struct fake_device fake = join(live);
     memcpy(old.deploy_keys[0], live->app.deploy_keys.points[0], 64);
-    memcpy(mouse.checkin.deploy_keys, old.deploy_keys[0], 8);
+    memcpy(fake.checkin.deploy_keys, old.deploy_keys[0], 8);
     live_stop(live);
     assert_int_equal(deploy_keys_next(live->data), GODWIT_OK);
     live_start(live);
     assert_int_equal(live->app.deploy_keys.count, 2);
-    assert_int_equal(mouse_ask_as(live, &mouse, mouse.bearer, 1), 200);
-    assert_int_equal(godwit_instruction_verify(mouse.reply.instruction, &old, &index), GODWIT_OK);
-    memcpy(mouse.checkin.deploy_keys + 8, live->app.deploy_keys.points[0], 8);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_not_equal(godwit_instruction_verify(mouse.reply.instruction, &old, &index),
+    assert_int_equal(fake_checkin_as(live, &fake, fake.bearer, 1), 200);
+    assert_int_equal(godwit_instruction_verify(fake.reply.instruction, &old, &index), GODWIT_OK);
+    memcpy(fake.checkin.deploy_keys + 8, live->app.deploy_keys.points[0], 8);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_not_equal(godwit_instruction_verify(fake.reply.instruction, &old, &index),
                          GODWIT_OK);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/products/thermostat/seed", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/products/thermostat/initial-policy", NULL),
+                     200);
     assert_int_equal(godwit_policy_decode((const uint8_t *)live->body, true, &seed), GODWIT_OK);
     assert_int_equal(seed.deploy_keys_count, 2);
     assert_memory_equal(seed.deploy_keys, live->app.deploy_keys.points, 128);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/status", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
     const json_t *keys = json_object_get(live->json, "deploy_keys");
     assert_int_equal(json_array_size(keys), 2);
     assert_int_equal(json_integer_value(json_object_get(json_array_get(keys, 0), "devices")), 1);
@@ -360,12 +363,12 @@ static void mirrors_are_named_with_an_install(void **state)
     live->settings.mirrors[1] = "https://two.example";
     live_start(live);
     live_release(live, "1.0.0");
-    struct mouse mouse = join(live);
-    assert_string_equal(mouse.reply.sources[0], "");
+    struct fake_device fake = join(live);
+    assert_string_equal(fake.reply.sources[0], "");
     assert_int_equal(deploy(live, "1.0.0", ""), 201);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_string_equal(mouse.reply.sources[0], "https://one.example/fw");
-    assert_string_equal(mouse.reply.sources[1], "https://two.example");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_string_equal(fake.reply.sources[0], "https://one.example/fw");
+    assert_string_equal(fake.reply.sources[1], "https://two.example");
 }
 
 int main(void)
@@ -374,11 +377,11 @@ int main(void)
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         LIVE(over_a_bridge_and_back),
-        LIVE(undo_and_floor),
+        LIVE(undo_and_rollback_floor),
         LIVE(whom_a_rollout_does_not_reach),
         LIVE(no_deploy_key_must_be_meant),
-        LIVE(a_key_that_was_dropped_comes_back_with_a_word),
-        LIVE(a_person_is_asked),
+        LIVE(a_key_that_was_dropped_comes_back_with_an_override),
+        LIVE(a_person_must_confirm),
         LIVE(deleting),
         LIVE(the_next_deploy_key),
         LIVE(mirrors_are_named_with_an_install),

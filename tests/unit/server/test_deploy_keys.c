@@ -110,12 +110,12 @@ static void signed_by_the_key_that_is_named(void **state)
     deploy_keys_close(&first);
     assert_int_equal(deploy_keys_next(folder), GODWIT_OK);
     struct deploy_keys keys = open_all(false);
-    struct answer answer = {.instruction = {.flags = GODWIT_INSTRUCTION_STAY}};
+    struct device_reply device_reply = {.instruction = {.flags = GODWIT_INSTRUCTION_NO_UPDATE}};
     for (int key = -1; key < 2; key++) {
         struct godwit_policy policy = {.deploy_keys_count = key < 0 ? 0 : 1};
         if (key >= 0) memcpy(policy.deploy_keys[0], keys.points[key], 64);
-        answer.deploy_key = key;
-        assert_int_equal(deploy_keys_sign(&keys, &answer, bytes), GODWIT_OK);
+        device_reply.deploy_key = key;
+        assert_int_equal(deploy_keys_sign(&keys, &device_reply, bytes), GODWIT_OK);
         assert_int_equal(godwit_instruction_verify(bytes, &policy, &index), GODWIT_OK);
         memcpy(policy.deploy_keys[0], keys.points[key == 0], 64);
         policy.deploy_keys_count = 1;

@@ -1,6 +1,6 @@
-/* Check-ins over the wire: joining, being told, fetching, proving, flying back; and every way of
+/* Check-ins over the wire: joining, being told, fetching, proving, rolling back; and every way of
  * asking wrongly, which changes nothing. */
-#include "mouse.h"
+#include "fake_device.h"
 
 static struct bytes latest; /* the file of 1.1.0 */
 
@@ -15,19 +15,19 @@ static void deploy(struct live *live, const char *version)
 {
     char body[96];
     snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"version\":\"%s\"}", version);
-    assert_int_equal(live_ask(live, "POST", "/api/v1/rollouts", body), 201);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts", body), 201);
 }
 
 /* A server with 1.0.0 and 1.1.0, and one device that has joined. */
-static struct mouse begin(struct live *live)
+static struct fake_device begin(struct live *live)
 {
     char claim[128];
-    struct mouse mouse = mouse_make(1);
+    struct fake_device fake = fake_make(1);
     live_release(live, "1.0.0");
     latest = live_release_file(live, "1.1.0");
     live_claim(live, 1, claim);
-    mouse_enrol(live, &mouse, claim);
-    return mouse;
+    fake_enrol(live, &fake, claim);
+    return fake;
 }
 
 static int64_t rows_count(struct live *live)
@@ -37,45 +37,45 @@ static int64_t rows_count(struct live *live)
                             " claims)");
 }
 
-/* Every answer announces it, and its signed instruction names it. */
+/* Every reply announces it, and its signed instruction names it. */
 static void the_next_ca_is_announced(void **state)
 {
     struct live *live = *state;
     static const uint8_t none[32];
-    struct mouse mouse = begin(live);
-    assert_memory_equal(mouse.reply.next_ca, none, 32);
-    assert_memory_equal(mouse.instruction.next_ca, none, 8);
+    struct fake_device fake = begin(live);
+    assert_memory_equal(fake.reply.next_ca, none, 32);
+    assert_memory_equal(fake.instruction.next_ca, none, 8);
     memset(live->app.next_ca, 0xB7, 32);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_memory_equal(mouse.reply.next_ca, live->app.next_ca, 32);
-    assert_memory_equal(mouse.instruction.next_ca, live->app.next_ca, 8);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_memory_equal(fake.reply.next_ca, live->app.next_ca, 32);
+    assert_memory_equal(fake.instruction.next_ca, live->app.next_ca, 8);
 }
 
 static void joining(void **state)
 {
     struct live *live = *state;
     char claim[128];
-    struct mouse mouse = mouse_make(1), other = mouse_make(2), thief = mouse_make(1);
+    struct fake_device fake = fake_make(1), other = fake_make(2), thief = fake_make(1);
     live_release(live, "1.0.0");
     live_claim(live, 1, claim);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 401);
-    assert_int_equal(mouse_ask(live, &mouse, claim), 200);
-    assert_int_equal(mouse.instruction.flags, GODWIT_INSTRUCTION_STAY);
-    assert_int_equal(mouse.reply.interval_s, 7);
-    /* again after a cut: the same answer, nothing spent */
-    assert_int_equal(mouse_ask(live, &mouse, claim), 200);
-    assert_true(mouse.reply.has_instruction);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 401);
+    assert_int_equal(fake_checkin(live, &fake, claim), 200);
+    assert_int_equal(fake.instruction.flags, GODWIT_INSTRUCTION_NO_UPDATE);
+    assert_int_equal(fake.reply.interval_s, 7);
+    /* again after a cut: the same reply, nothing spent */
+    assert_int_equal(fake_checkin(live, &fake, claim), 200);
+    assert_true(fake.reply.has_instruction);
     assert_int_equal(live_count(live, "select used_count from claims"), 1);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     /* the claim is used up for others, and an id is not taken over */
-    assert_int_equal(mouse_ask(live, &other, claim), 401);
+    assert_int_equal(fake_checkin(live, &other, claim), 401);
     assert_string_equal(live_text(live, "type"), "claim-used-up");
     memset(thief.checkin.token, 0x66, 32);
-    assert_int_equal(mouse_ask(live, &thief, claim), 200);
+    assert_int_equal(fake_checkin(live, &thief, claim), 200);
     assert_true(thief.reply.pending);
     assert_false(thief.reply.has_instruction);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse_ask(live, &other, "gw1.unknown.spki"), 401);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake_checkin(live, &other, "gw1.unknown.spki"), 401);
     assert_int_equal(live_count(live, "select count(*) from devices"), 1);
     /* a claim token ends in the digest of the CA's key */
     char spki[44];
@@ -92,69 +92,69 @@ static void joining(void **state)
 static void installing(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
+    struct fake_device fake = begin(live);
     struct bytes file = latest;
     deploy(live, "1.1.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
-    assert_int_equal(mouse.instruction.file_size, file.size);
-    assert_int_equal(mouse.instruction.rollout_id, 1);
-    assert_int_equal(mouse.instruction.chip_id, mouse.checkin.chip_id);
-    assert_int_equal(mouse_fetch(live, &mouse, NULL), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
+    assert_int_equal(fake.instruction.file_size, file.size);
+    assert_int_equal(fake.instruction.rollout_id, 1);
+    assert_int_equal(fake.instruction.chip_id, fake.checkin.chip_id);
+    assert_int_equal(fake_fetch(live, &fake, NULL), 200);
     assert_int_equal(live->body_size, file.size);
     assert_memory_equal(live->body, file.data, file.size);
     /* the first look before the switch names the same, with a newer sequence */
-    uint64_t sequence = mouse.instruction.sequence;
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
-    assert_true(mouse.instruction.sequence > sequence);
+    uint64_t sequence = fake.instruction.sequence;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
+    assert_true(fake.instruction.sequence > sequence);
     /* on trial, then confirmed */
-    assert_int_equal(live_ask(live, "GET", "/api/v1/releases", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/releases", NULL), 200);
     struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", "1.1.0");
-    memcpy(mouse.checkin.image_sha256, release->images[0].image_sha256, 32);
-    mouse.checkin.on_trial = true;
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.instruction.flags, GODWIT_INSTRUCTION_STAY);
-    mouse.checkin.on_trial = false;
-    mouse.checkin.outcome =
+    memcpy(fake.checkin.image_sha256, release->images[0].image_sha256, 32);
+    fake.checkin.on_trial = true;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.instruction.flags, GODWIT_INSTRUCTION_NO_UPDATE);
+    fake.checkin.on_trial = false;
+    fake.checkin.outcome =
         (struct godwit_outcome){.id = 4, .rollout_id = 1, .stage = GODWIT_STAGE_CONFIRMED};
-    memcpy(mouse.checkin.outcome.file_sha256, release->images[0].file_sha256, 32);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_int_equal(mouse.reply.outcome_id, 4);
+    memcpy(fake.checkin.outcome.file_sha256, release->images[0].file_sha256, 32);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.reply.outcome_id, 4);
     assert_int_equal(live_count(live, "select outcome_id from devices"), 4);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_string_equal(live_text(live, "state"), "done");
-    assert_int_equal(live_number(live, "good"), 1);
+    assert_int_equal(live_number(live, "succeeded"), 1);
 }
 
-static void flying_back(void **state)
+static void rolling_back(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
+    struct fake_device fake = begin(live);
     deploy(live, "1.1.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    mouse.checkin.outcome = (struct godwit_outcome){.id = 1,
-                                                    .rollout_id = 1,
-                                                    .stage = GODWIT_STAGE_FLOWN_BACK,
-                                                    .reason = GODWIT_REASON_TRIAL_NO_CONTACT,
-                                                    .detail = "tls"};
-    memcpy(mouse.checkin.outcome.file_sha256, mouse.instruction.file_sha256, 32);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
-    mouse.checkin.outcome.id = 2;
-    mouse.checkin.outcome.reason = GODWIT_REASON_TRIAL_PANIC;
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_false(mouse_is_told(&mouse));
-    assert_int_equal(mouse.reply.outcome_id, 2);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    fake.checkin.outcome = (struct godwit_outcome){.id = 1,
+                                                   .rollout_id = 1,
+                                                   .stage = GODWIT_STAGE_ROLLED_BACK,
+                                                   .reason = GODWIT_REASON_TRIAL_NO_CONTACT,
+                                                   .detail = "tls"};
+    memcpy(fake.checkin.outcome.file_sha256, fake.instruction.file_sha256, 32);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
+    fake.checkin.outcome.id = 2;
+    fake.checkin.outcome.reason = GODWIT_REASON_TRIAL_PANIC;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_false(fake_is_offered(&fake));
+    assert_int_equal(fake.reply.outcome_id, 2);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL), 200);
     json_t *event = json_array_get(json_object_get(live->json, "events"), 0);
     assert_string_equal(json_string_value(json_object_get(event, "kind")), "failed");
     assert_string_equal(json_string_value(json_object_get(event, "reason")), "trial-panic");
     assert_string_equal(json_string_value(json_object_get(event, "version")), "1.1.0");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001", NULL), 200);
     assert_string_equal(live_text(live, "reason"), "failed-before");
     assert_string_equal(live_text(live, "state"), "failed");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_int_equal(live_number(live, "failed"), 1);
     assert_string_equal(live_text(live, "state"), "done");
 }
@@ -164,7 +164,7 @@ static void flying_back(void **state)
 static void malformed_gets_400_and_changes_nothing(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
+    struct fake_device fake = begin(live);
     deploy(live, "1.1.0");
     int64_t rows = rows_count(live);
     static const char *const BODIES[] = {
@@ -177,37 +177,36 @@ static void malformed_gets_400_and_changes_nothing(void **state)
         "{\"device_id\":1,\"nonce\":2}",
     };
     for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++) {
-        struct call call = {"POST", "/v1/checkin", mouse.bearer,
-                            NULL,   BODIES[i],     strlen(BODIES[i])};
+        struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, BODIES[i], strlen(BODIES[i])};
         assert_int_equal(live_call(live, &call), 400);
         assert_string_equal(live_text(live, "type"), "malformed");
     }
     /* a good one, cut at every byte */
     char text[GODWIT_CHECKIN_REQUEST_MAX];
     size_t size;
-    assert_int_equal(godwit_checkin_encode(&mouse.checkin, text, sizeof text, &size), GODWIT_OK);
+    assert_int_equal(godwit_checkin_encode(&fake.checkin, text, sizeof text, &size), GODWIT_OK);
     for (size_t cut = 1; cut < size; cut++) {
-        struct call call = {"POST", "/v1/checkin", mouse.bearer, NULL, text, cut};
+        struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, text, cut};
         assert_int_equal(live_call(live, &call), 400);
     }
     assert_int_equal(rows_count(live), rows);
-    struct device *device = device_find(&live->app.fleet, mouse.checkin.device_id);
+    struct device *device = device_find(&live->app.fleet, fake.checkin.device_id);
     assert_int_equal(device->facts.checkins, 0);
     char big[GODWIT_CHECKIN_REQUEST_MAX + 2];
     memset(big, ' ', sizeof big);
-    struct call call = {"POST", "/v1/checkin", mouse.bearer, NULL, big, sizeof big};
+    struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, big, sizeof big};
     assert_int_equal(live_call(live, &call), 413);
 }
 
 static void unknown_members_are_ignored(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
+    struct fake_device fake = begin(live);
     char text[GODWIT_CHECKIN_REQUEST_MAX], more[GODWIT_CHECKIN_REQUEST_MAX + 64];
     size_t size;
-    assert_int_equal(godwit_checkin_encode(&mouse.checkin, text, sizeof text, &size), GODWIT_OK);
+    assert_int_equal(godwit_checkin_encode(&fake.checkin, text, sizeof text, &size), GODWIT_OK);
     snprintf(more, sizeof more, "{\"of_tomorrow\":{\"a\":[1,null]},%s", text + 1);
-    struct call call = {"POST", "/v1/checkin", mouse.bearer, NULL, more, strlen(more)};
+    struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, more, strlen(more)};
     assert_int_equal(live_call(live, &call), 200);
 }
 
@@ -225,14 +224,14 @@ static void an_older_rollout_does_not_wait_for_ever(void **state)
     struct live *live = *state;
     begin(live);
     deploy(live, "1.0.0");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_string_equal(live_text(live, "state"), "running");
-    assert_string_equal(first_state(live), "waiting");
+    assert_string_equal(first_state(live), "queued");
     deploy(live, "1.1.0");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_string_equal(live_text(live, "state"), "done");
     assert_string_equal(first_state(live), "superseded");
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/2", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/2", NULL), 200);
     assert_string_equal(live_text(live, "state"), "running");
     assert_int_equal(live_number(live, "selected"), 1);
 }
@@ -241,10 +240,10 @@ static void an_older_rollout_does_not_wait_for_ever(void **state)
 static void texts_are_shown_plain(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
-    snprintf(mouse.checkin.version, sizeof mouse.checkin.version, "1\xc3\xbc<\xc3\x28\x7f");
-    mouse_ask(live, &mouse, mouse.bearer);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/devices", NULL), 200);
+    struct fake_device fake = begin(live);
+    snprintf(fake.checkin.version, sizeof fake.checkin.version, "1\xc3\xbc<\xc3\x28\x7f");
+    fake_checkin(live, &fake, fake.bearer);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices", NULL), 200);
     json_t *device = json_array_get(json_object_get(live->json, "devices"), 0);
     const char *version = json_string_value(json_object_get(device, "version"));
     assert_non_null(version);
@@ -257,38 +256,38 @@ static void texts_are_shown_plain(void **state)
 static void a_cloned_token_is_refused(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live), clone = mouse_make(2);
+    struct fake_device fake = begin(live), clone = fake_make(2);
     char claim[128];
     live_claim(live, 5, claim);
-    memcpy(clone.checkin.token, mouse.checkin.token, 32);
+    memcpy(clone.checkin.token, fake.checkin.token, 32);
     assert_true(clone.checkin.has_token);
     int64_t rows = rows_count(live);
-    assert_int_equal(mouse_ask(live, &clone, claim), 401);
+    assert_int_equal(fake_checkin(live, &clone, claim), 401);
     assert_string_equal(live_text(live, "type"), "token-taken");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_int_equal(rows_count(live), rows);
 }
 
-static void strangers_get_401_and_change_nothing(void **state)
+static void unknown_callers_get_401_and_change_nothing(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live), other = mouse_make(2);
+    struct fake_device fake = begin(live), other = fake_make(2);
     int64_t rows = rows_count(live);
     char wrong[65];
-    memcpy(wrong, mouse.bearer, sizeof wrong);
+    memcpy(wrong, fake.bearer, sizeof wrong);
     for (size_t i = 0; i < 64; i += 7) {
         char before = wrong[i];
         wrong[i] = before == '0' ? '1' : '0';
-        assert_int_equal(mouse_ask(live, &mouse, wrong), 401);
+        assert_int_equal(fake_checkin(live, &fake, wrong), 401);
         wrong[i] = before;
     }
-    assert_int_equal(mouse_ask(live, &mouse, NULL), 401);
-    assert_int_equal(mouse_ask(live, &mouse, "00"), 401);
+    assert_int_equal(fake_checkin(live, &fake, NULL), 401);
+    assert_int_equal(fake_checkin(live, &fake, "00"), 401);
     /* a good token, but another device's id */
     other.checkin.has_token = false;
-    assert_int_equal(mouse_ask(live, &other, mouse.bearer), 401);
+    assert_int_equal(fake_checkin(live, &other, fake.bearer), 401);
     /* an operator's token is no device's */
-    assert_int_equal(mouse_ask(live, &mouse, live->admin), 401);
+    assert_int_equal(fake_checkin(live, &fake, live->admin), 401);
     assert_int_equal(rows_count(live), rows);
 }
 
@@ -296,11 +295,11 @@ static void strangers_get_401_and_change_nothing(void **state)
 static void an_idle_checkin_touches_no_sql(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+    struct fake_device fake = begin(live);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     uint64_t before = live->app.fleet.transaction;
     for (int i = 0; i < 20; i++)
-        assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
+        assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_int_equal(live->app.fleet.transaction, before);
     assert_true(live->body_size < 600);
 }
@@ -309,18 +308,18 @@ static void an_idle_checkin_touches_no_sql(void **state)
 static void a_restart_goes_on(void **state)
 {
     struct live *live = *state;
-    struct mouse mouse = begin(live);
+    struct fake_device fake = begin(live);
     deploy(live, "1.1.0");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    uint64_t sequence = mouse.instruction.sequence;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    uint64_t sequence = fake.instruction.sequence;
     live_stop(live);
     live_start(live);
     assert_string_equal(live->password, "");
-    assert_int_equal(mouse_ask(live, &mouse, mouse.bearer), 200);
-    assert_true(mouse_is_told(&mouse));
-    assert_true(mouse.instruction.sequence > sequence);
-    assert_int_equal(live_ask(live, "GET", "/api/v1/rollouts/1", NULL), 200);
-    assert_int_equal(live_number(live, "told"), 1);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_true(fake_is_offered(&fake));
+    assert_true(fake.instruction.sequence > sequence);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
+    assert_int_equal(live_number(live, "offered"), 1);
 }
 
 int main(void)
@@ -331,13 +330,13 @@ int main(void)
         LIVE(the_next_ca_is_announced),
         LIVE(joining),
         LIVE(installing),
-        LIVE(flying_back),
+        LIVE(rolling_back),
         LIVE(malformed_gets_400_and_changes_nothing),
         LIVE(a_cloned_token_is_refused),
         LIVE(an_older_rollout_does_not_wait_for_ever),
         LIVE(unknown_members_are_ignored),
         LIVE(texts_are_shown_plain),
-        LIVE(strangers_get_401_and_change_nothing),
+        LIVE(unknown_callers_get_401_and_change_nothing),
         LIVE(an_idle_checkin_touches_no_sql),
         LIVE(a_restart_goes_on),
     };

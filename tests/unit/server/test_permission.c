@@ -1,6 +1,6 @@
 /* Every row of the table of routes, called by everybody. Who may is said here once more, so that a
  * row which lets in too many is seen. */
-#include "mouse.h"
+#include "fake_device.h"
 
 #include "fleet/account.h"
 #include "server/secret.h"
@@ -66,13 +66,13 @@ static void end(struct live *live, const char *text)
 
 static void make_bearers(struct live *live)
 {
-    struct mouse mouse = mouse_make(1);
+    struct fake_device fake = fake_make(1);
     live_release(live, "1.0.0");
     live_claim(live, 5, bearers[CLAIM]);
-    mouse_enrol(live, &mouse, bearers[CLAIM]);
+    fake_enrol(live, &fake, bearers[CLAIM]);
     snprintf(bearers[GARBAGE], sizeof bearers[0], "gw1.x.y");
     snprintf(bearers[UNKNOWN], sizeof bearers[0], "%064x", 7);
-    snprintf(bearers[DEVICE], sizeof bearers[0], "%s", mouse.bearer);
+    snprintf(bearers[DEVICE], sizeof bearers[0], "%s", fake.bearer);
     snprintf(bearers[EXPIRED], sizeof bearers[0], "gws.expired");
     snprintf(bearers[ENDED], sizeof bearers[0], "gws.ended");
     snprintf(bearers[OPERATOR], sizeof bearers[0], "%s", live->admin);
@@ -90,14 +90,17 @@ static void each_route_by_everybody(void **state)
             char path[128];
             const struct http_route *route = &ROUTES[i];
             path_of(route->pattern, path);
-            struct call call = {http_method_name(route->method), path,
-                                caller == NONE ? NULL : bearers[caller], NULL, NULL, 0};
+            struct call call = {http_method_name(route->method),
+                                path,
+                                caller == NONE ? NULL : bearers[caller],
+                                NULL,
+                                NULL,
+                                0};
             if (route->body_max) call.body = "{}", call.body_size = 2;
             bool is_in = allowed(route) & 1U << caller;
             bool was_in = live_call(live, &call) != 401;
             if (is_in != was_in)
-                print_message("%s %s by caller %u: %ld\n", call.method, path, caller,
-                              live->status);
+                print_message("%s %s by caller %u: %ld\n", call.method, path, caller, live->status);
             assert_int_equal(is_in, was_in);
             if (!is_in) assert_true(strlen(live_text(live, "detail")) > 20);
         }
@@ -114,7 +117,7 @@ static void an_ended_session_is_out_at_once(void **state)
     assert_int_equal(live_call(live, &call), 401);
 }
 
-/* By a body that the server would wait for: the answer comes without it. */
+/* By a body that the server would wait for: the reply comes without it. */
 static void an_upload_is_refused_at_its_head(void **state)
 {
     struct live *live = *state;

@@ -10,25 +10,25 @@
 
 #include "sim/attack_board.h"
 
-static struct attack_world world;
+static struct attack_fixture fixture;
 
 static int setup(void **state)
 {
     (void)state;
-    return attack_world_open(&world, NULL, 0) ? 0 : -1;
+    return attack_fixture_open(&fixture, NULL, 0) ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    attack_world_close(&world);
+    attack_fixture_close(&fixture);
     return 0;
 }
 
 static struct attack_result play(const struct attack_case *row)
 {
     struct attack_result result;
-    attack_board_play(&world, row, false, &result);
+    attack_board_play(&fixture, row, false, &result);
     return result;
 }
 
@@ -46,7 +46,7 @@ static void honest_update_is_installed(void **state)
     struct attack_result result = play(&row);
     assert_string_equal(result.why, "");
     assert_int_equal(result.verdict, ATTACK_HELD);
-    assert_true(result.questions > 3 && result.images == 2);
+    assert_true(result.requests > 3 && result.images == 2);
 }
 
 static void each_way_to_hold(void **state)
@@ -104,18 +104,19 @@ static void a_board_that_does_not_recover_is_seen(void **state)
     assert_non_null(strstr(result.why, "honest"));
 }
 
-/* The same seed is the same story; that a medley can fail shows tests/tool/test_attack_guards.py.
+/* The same seed is the same scenario; that a medley can fail shows
+ * tests/tool/test_attack_guards.py.
  */
 static void medleys_can_be_replayed(void **state)
 {
     struct attack_result first, again;
     (void)state;
     for (uint32_t seed = 1; seed <= 8; seed++) {
-        attack_board_medley(&world, seed, false, &first);
-        attack_board_medley(&world, seed, false, &again);
+        attack_board_medley(&fixture, seed, false, &first);
+        attack_board_medley(&fixture, seed, false, &again);
         assert_string_equal(first.why, "");
         assert_int_equal(first.verdict, ATTACK_HELD);
-        assert_int_equal(first.questions, again.questions);
+        assert_int_equal(first.requests, again.requests);
         assert_int_equal(first.images, again.images);
     }
 }
@@ -126,11 +127,11 @@ static const char *complain(const struct attack *attack)
     return "so it is";
 }
 
-static void a_row_s_own_judge_is_heard(void **state)
+static void a_row_s_own_check_is_heard(void **state)
 {
     struct attack_case row = named("code-own-key");
     (void)state;
-    row.judge = complain;
+    row.check = complain;
     struct attack_result result = play(&row);
     assert_int_equal(result.verdict, ATTACK_FAILED);
     assert_string_equal(result.why, "so it is");
@@ -145,7 +146,7 @@ int main(void)
         cmocka_unit_test(silence_and_wrong_words_are_seen),
         cmocka_unit_test(a_board_that_does_not_recover_is_seen),
         cmocka_unit_test(medleys_can_be_replayed),
-        cmocka_unit_test(a_row_s_own_judge_is_heard),
+        cmocka_unit_test(a_row_s_own_check_is_heard),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

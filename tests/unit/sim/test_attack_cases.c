@@ -27,7 +27,7 @@ static void each_says_what_must_happen(void **state)
     for (size_t i = 0; (row = attack_case_at(i)); i++) {
         assert_int_equal(row->end == ATTACK_REFUSED, row->reasons[0] != 0);
         /* A control ends in an install, or in something else that is looked for. */
-        if (row->flags & ATTACK_IS_CONTROL) assert_true(row->end == ATTACK_INSTALLED || row->judge);
+        if (row->flags & ATTACK_IS_CONTROL) assert_true(row->end == ATTACK_INSTALLED || row->check);
         for (size_t k = 0; k < 4 && row->reasons[k]; k++)
             assert_string_not_equal(godwit_reason_id(row->reasons[k]), "unknown");
     }

@@ -30,7 +30,7 @@
 
 #define BIG_SIZE (24u << 20)
 
-enum site { GOOD, STRANGER, DRESSED_UP, ELSEWHERE, SITES_COUNT };
+enum site { GOOD, UNKNOWN, DRESSED_UP, ELSEWHERE, SITES_COUNT };
 static const char *const SITE_NAMES[] = {"good", "stranger", "dressed_up", "elsewhere"};
 
 static char folder[64];
@@ -89,15 +89,15 @@ static inline int free_port(void)
     return ntohs(address.sin_port);
 }
 
-static inline bool port_answers(int port)
+static inline bool port_replies(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool answers = !connect(fd, (struct sockaddr *)&address, sizeof address);
+    bool replies = !connect(fd, (struct sockaddr *)&address, sizeof address);
     close(fd);
-    return answers;
+    return replies;
 }
 
 static inline void config_write(void)
@@ -153,9 +153,9 @@ static inline int peer_start(void **state)
         execl("/usr/sbin/nginx", "nginx", "-c", config, (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 100 && !port_answers(ports[SITES_COUNT - 1]); i++)
+    for (int i = 0; i < 100 && !port_replies(ports[SITES_COUNT - 1]); i++)
         usleep(50000);
-    return !port_answers(ports[GOOD]);
+    return !port_replies(ports[GOOD]);
 }
 
 static inline int peer_stop(void **state)
@@ -211,16 +211,16 @@ static inline void client_close(struct client *client)
 }
 
 /* Reads up to size_max bytes; the final code, and the bytes read in *size_out. */
-static inline godwit_err client_ask(struct client *client, const struct godwit_request *request,
-                                    char *data, size_t size_max, size_t *size_out,
-                                    struct godwit_answer *answer)
+static inline godwit_err client_call(struct client *client, const struct godwit_request *request,
+                                     char *data, size_t size_max, size_t *size_out,
+                                     struct godwit_reply *reply)
 {
     const struct godwit_net *net = &client->net.port;
     *size_out = 0;
     godwit_err err = net->start(net->ctx, request);
     while (!err && *size_out < size_max) {
         size_t size;
-        err = net->read(net->ctx, (uint8_t *)data + *size_out, size_max - *size_out, &size, answer);
+        err = net->read(net->ctx, (uint8_t *)data + *size_out, size_max - *size_out, &size, reply);
         *size_out += size;
         if (!err && !size) host_net_pool_run(client->pool, 100);
     }
@@ -232,11 +232,11 @@ static inline godwit_err status_of(enum site site, const struct host_trust *trus
     struct client client;
     char data[256];
     size_t size;
-    struct godwit_answer answer = {0};
+    struct godwit_reply reply = {0};
     const struct godwit_request request = {.method = "GET", .path = "/echo"};
     client_open(&client, site, trust);
-    godwit_err err = client_ask(&client, &request, data, sizeof data, &size, &answer);
-    *status_out = answer.status;
+    godwit_err err = client_call(&client, &request, data, sizeof data, &size, &reply);
+    *status_out = reply.status;
     client_close(&client);
     return err;
 }

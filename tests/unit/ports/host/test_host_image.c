@@ -37,15 +37,15 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool judge(const struct host_flash_options *options)
+static bool check(const struct host_flash_options *options)
 {
     why[0] = '\0';
-    return host_image_judge(options, why, sizeof why);
+    return host_image_check(options, why, sizeof why);
 }
 
 static void expect_refusal(const struct host_flash_options *options, const char *words)
 {
-    assert_false(judge(options));
+    assert_false(check(options));
     if (!strstr(why, words)) fail_msg("'%s' is not in '%s'", words, why);
 }
 
@@ -53,8 +53,8 @@ static void images_that_can_not_boot_are_refused(void **state)
 {
     (void)state;
     struct host_flash_options options = {
-        .image = image, .image_size = image_size, .seed_policy = seed};
-    if (!judge(&options)) fail_msg("%s", why);
+        .image = image, .image_size = image_size, .initial_policy = seed};
+    if (!check(&options)) fail_msg("%s", why);
     options.image_size = image_size - 100;
     expect_refusal(&options, "ends before the image does");
     options.image_size = 20;
@@ -99,19 +99,19 @@ static void seeds_of_another_product_are_refused(void **state)
     assert_int_equal(godwit_product_id(GODWIT_ORG, "kettle", policy.product_id), GODWIT_OK);
     godwit_policy_encode(&policy, other);
     const struct host_flash_options options = {
-        .image = image, .image_size = image_size, .seed_policy = other};
-    expect_refusal(&options, "godwit claim --seed thermostat");
-    assert_true(host_seed_is_of(other, "kettle"));
-    assert_false(host_seed_is_of(other, "thermostat"));
-    assert_true(host_seed_is_of(NULL, "thermostat"));
+        .image = image, .image_size = image_size, .initial_policy = other};
+    expect_refusal(&options, "godwit claim --initial-policy thermostat");
+    assert_true(host_initial_policy_is_of(other, "kettle"));
+    assert_false(host_initial_policy_is_of(other, "thermostat"));
+    assert_true(host_initial_policy_is_of(NULL, "thermostat"));
 }
 
-static bool judge_flash(struct flash_ram *ram, const struct godwit_chip *chip)
+static bool check_flash(struct flash_ram *ram, const struct godwit_chip *chip)
 {
     const struct host_flash_options options = {.chip = chip};
     struct godwit_flash flash = flash_ram_port(ram);
     why[0] = '\0';
-    return host_flash_judge(&flash, &options, why, sizeof why);
+    return host_flash_check(&flash, &options, why, sizeof why);
 }
 
 static void files_that_are_no_flash_are_refused(void **state)
@@ -123,10 +123,10 @@ static void files_that_are_no_flash_are_refused(void **state)
         assert_int_equal(flash_ram_init(&ram, sizes[i], 4, NULL), GODWIT_OK);
         struct godwit_flash flash = flash_ram_port(&ram);
         size_t part = image_size < sizes[i] ? image_size : sizes[i];
-        assert_false(judge_flash(&ram, NULL));
+        assert_false(check_flash(&ram, NULL));
         assert_non_null(strstr(why, "no flash of a device"));
         assert_int_equal(flash_put(&flash, 0, image, part), GODWIT_OK);
-        assert_false(judge_flash(&ram, NULL));
+        assert_false(check_flash(&ram, NULL));
         assert_non_null(strstr(why, "an ESP32 application image"));
         flash_ram_deinit(&ram);
     }
@@ -140,9 +140,9 @@ static void a_flash_of_another_chip_is_refused(void **state)
     assert_int_equal(flash_ram_init(&ram, HOST_FLASH_SIZE, 4, NULL), GODWIT_OK);
     struct godwit_flash flash = flash_ram_port(&ram);
     assert_true(host_flash_provision(&flash, &options, why, sizeof why));
-    assert_true(judge_flash(&ram, NULL));
-    assert_true(judge_flash(&ram, godwit_chip_by_name("esp32c3")));
-    assert_false(judge_flash(&ram, godwit_chip_by_name("esp32s3")));
+    assert_true(check_flash(&ram, NULL));
+    assert_true(check_flash(&ram, godwit_chip_by_name("esp32c3")));
+    assert_false(check_flash(&ram, godwit_chip_by_name("esp32s3")));
     assert_non_null(strstr(why, "ESP32-C3"));
     flash_ram_deinit(&ram);
 }

@@ -7,11 +7,11 @@ static const char *got_from(struct client *client, const struct godwit_request *
 {
     static char data[512];
     size_t size;
-    struct godwit_answer answer;
-    assert_int_equal(client_ask(client, request, data, sizeof data - 1, &size, &answer),
+    struct godwit_reply reply;
+    assert_int_equal(client_call(client, request, data, sizeof data - 1, &size, &reply),
                      GODWIT_ERR_END);
     data[size] = '\0';
-    *status_out = answer.status;
+    *status_out = reply.status;
     return data;
 }
 
@@ -33,11 +33,11 @@ static void test_redirects_and_mirrors(void **state)
     snprintf(path, sizeof path, "/to/?to=http://127.0.0.1:%d/echo", plain_port);
     got_from(&client, &request, &status);
     assert_int_equal(status, 307);
-    snprintf(path, sizeof path, "/to/?to=https://127.0.0.1:%d/echo", ports[STRANGER]);
-    struct godwit_answer answer; /* another host's CA is not in the system's store */
+    snprintf(path, sizeof path, "/to/?to=https://127.0.0.1:%d/echo", ports[UNKNOWN]);
+    struct godwit_reply reply; /* another host's CA is not in the system's store */
     size_t size;
     char data[64];
-    assert_int_equal(client_ask(&client, &request, data, sizeof data, &size, &answer),
+    assert_int_equal(client_call(&client, &request, data, sizeof data, &size, &reply),
                      GODWIT_ERR_NET);
     const struct godwit_request post = {
         .method = "POST", .path = "/moved", .bearer = "abc", .body = "{}", .body_size = 2};
@@ -67,12 +67,12 @@ static void test_entity_tags(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct godwit_request request = {
             .method = "GET", .path = rows[i].path, .if_range = rows[i].tag};
-        struct godwit_answer answer;
+        struct godwit_reply reply;
         size_t size;
         char data[512];
-        assert_int_equal(client_ask(&client, &request, data, sizeof data, &size, &answer),
+        assert_int_equal(client_call(&client, &request, data, sizeof data, &size, &reply),
                          GODWIT_ERR_END);
-        assert_int_equal(answer.is_other, rows[i].is_other);
+        assert_int_equal(reply.is_other, rows[i].is_other);
     }
     client_close(&client);
 }

@@ -9,8 +9,8 @@ static void test_trust_by_spki(void **state)
         const char *known; /* whose key the device knows */
         bool is_trusted;
     } ROWS[] = {
-        {GOOD, "ours", true},       {GOOD, "other", false},      {STRANGER, "ours", false},
-        {STRANGER, "other", true},  {DRESSED_UP, "ours", false}, {DRESSED_UP, "other", true},
+        {GOOD, "ours", true},       {GOOD, "other", false},      {UNKNOWN, "ours", false},
+        {UNKNOWN, "other", true},   {DRESSED_UP, "ours", false}, {DRESSED_UP, "other", true},
         {ELSEWHERE, "ours", false}, {GOOD, "good", false}, /* the leaf's key is no CA's */
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
@@ -33,33 +33,33 @@ static void test_trust_by_file(void **state)
     snprintf(ca, sizeof ca, "%s/ours.crt", folder);
     assert_int_equal(status_of(GOOD, &trust, &status), GODWIT_ERR_END);
     assert_int_equal(status, 200);
-    assert_int_equal(status_of(STRANGER, &trust, &status), GODWIT_ERR_NET);
+    assert_int_equal(status_of(UNKNOWN, &trust, &status), GODWIT_ERR_NET);
     assert_int_equal(status_of(DRESSED_UP, &trust, &status), GODWIT_ERR_NET);
     assert_int_equal(status_of(ELSEWHERE, &trust, &status), GODWIT_ERR_NET);
 }
 
-static void test_request_and_answer(void **state)
+static void test_request_and_reply(void **state)
 {
     (void)state;
     struct host_trust trust = trust_by_spki("ours");
     struct client client;
     char data[512];
     size_t size;
-    struct godwit_answer answer;
+    struct godwit_reply reply;
     client_open(&client, GOOD, &trust);
 
     const struct godwit_request post = {
         .method = "POST", .path = "/echo", .bearer = "abc", .body = "{}", .body_size = 2};
-    assert_int_equal(client_ask(&client, &post, data, sizeof data, &size, &answer), GODWIT_ERR_END);
+    assert_int_equal(client_call(&client, &post, data, sizeof data, &size, &reply), GODWIT_ERR_END);
     data[size] = '\0';
     assert_starts_with(data, "POST|Bearer abc|||application/json|");
-    assert_int_equal(answer.content_length, size);
+    assert_int_equal(reply.content_length, size);
     char connection[16];
     snprintf(connection, sizeof connection, "%s", strrchr(data, '|'));
 
     const struct godwit_request range = {
         .method = "GET", .path = "/echo", .use_range = true, .range_from = 5, .if_range = "e"};
-    assert_int_equal(client_ask(&client, &range, data, sizeof data, &size, &answer),
+    assert_int_equal(client_call(&client, &range, data, sizeof data, &size, &reply),
                      GODWIT_ERR_END);
     data[size] = '\0';
     assert_starts_with(data, "GET||bytes=5-|\"e\"||");
@@ -67,15 +67,15 @@ static void test_request_and_answer(void **state)
     assert_string_equal(strrchr(data, '|'), connection);
 
     const struct godwit_request busy = {.method = "GET", .path = "/busy"};
-    assert_int_equal(client_ask(&client, &busy, data, sizeof data, &size, &answer), GODWIT_ERR_END);
-    assert_int_equal(answer.status, 503);
-    assert_int_equal(answer.retry_after_s, 7);
+    assert_int_equal(client_call(&client, &busy, data, sizeof data, &size, &reply), GODWIT_ERR_END);
+    assert_int_equal(reply.status, 503);
+    assert_int_equal(reply.retry_after_s, 7);
     assert_string_equal(client.net.failure, "the server answered 503");
 
     const struct godwit_request torn = {.method = "GET", .path = "/torn"};
-    assert_int_equal(client_ask(&client, &torn, data, sizeof data, &size, &answer), GODWIT_ERR_NET);
+    assert_int_equal(client_call(&client, &torn, data, sizeof data, &size, &reply), GODWIT_ERR_NET);
     assert_true(client.net.failure[0]);
-    assert_int_equal(client.net.answers, 2); /* each request counts once, as it ended */
+    assert_int_equal(client.net.replies, 2); /* each request counts once, as it ended */
     assert_int_equal(client.net.failures, 2);
     client_close(&client);
 }
@@ -87,23 +87,23 @@ static void test_content_range(void **state)
     struct client client;
     char data[64];
     size_t size;
-    struct godwit_answer answer;
+    struct godwit_reply reply;
     client_open(&client, GOOD, &trust);
     const struct godwit_request request = {
         .method = "GET", .path = "/big", .use_range = true, .range_from = BIG_SIZE - 8};
-    assert_int_equal(client_ask(&client, &request, data, sizeof data, &size, &answer),
+    assert_int_equal(client_call(&client, &request, data, sizeof data, &size, &reply),
                      GODWIT_ERR_END);
-    assert_int_equal(answer.status, 206);
-    assert_int_equal(answer.range_from, BIG_SIZE - 8);
-    assert_int_equal(answer.range_total, BIG_SIZE);
-    assert_int_equal(answer.content_length, 8);
+    assert_int_equal(reply.status, 206);
+    assert_int_equal(reply.range_from, BIG_SIZE - 8);
+    assert_int_equal(reply.range_total, BIG_SIZE);
+    assert_int_equal(reply.content_length, 8);
     assert_int_equal(size, 8);
     assert_int_equal(godwit_load32((uint8_t *)data), BIG_SIZE / 4 - 2);
 
     const struct godwit_request beyond = {
         .method = "GET", .path = "/big", .use_range = true, .range_from = BIG_SIZE};
-    assert_int_equal(client_ask(&client, &beyond, data, 1, &size, &answer), GODWIT_OK);
-    assert_int_equal(answer.status, 416);
+    assert_int_equal(client_call(&client, &beyond, data, 1, &size, &reply), GODWIT_OK);
+    assert_int_equal(reply.status, 416);
     client_close(&client);
 }
 
@@ -114,7 +114,7 @@ static void test_back_pressure(void **state)
     struct host_trust trust = trust_by_spki("ours");
     struct client client;
     static uint8_t data[4096];
-    struct godwit_answer answer;
+    struct godwit_reply reply;
     struct rusage before, after;
     const struct godwit_request request = {.method = "GET", .path = "/big"};
     client_open(&client, GOOD, &trust);
@@ -132,7 +132,7 @@ static void test_back_pressure(void **state)
     godwit_err err = GODWIT_OK;
     while (!err) {
         size_t size;
-        err = net->read(net->ctx, data, sizeof data, &size, &answer);
+        err = net->read(net->ctx, data, sizeof data, &size, &reply);
         assert_int_equal(size % 4, 0);
         for (size_t i = 0; i < size; i += 4)
             if (godwit_load32(data + i) != expected++) fail_msg("byte %u differs", expected * 4);
@@ -150,18 +150,18 @@ static void test_close_in_the_middle(void **state)
     struct client client;
     char data[4096];
     size_t size;
-    struct godwit_answer answer;
+    struct godwit_reply reply;
     const struct godwit_request big = {.method = "GET", .path = "/big"};
     const struct godwit_request echo = {.method = "GET", .path = "/echo"};
     client_open(&client, GOOD, &trust);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(client_ask(&client, &big, data, sizeof data, &size, &answer), GODWIT_OK);
+        assert_int_equal(client_call(&client, &big, data, sizeof data, &size, &reply), GODWIT_OK);
         client.net.port.close(client.net.port.ctx);
         client.net.port.close(client.net.port.ctx);
         assert_int_equal(
-            client.net.port.read(client.net.port.ctx, (uint8_t *)data, 1, &size, &answer),
+            client.net.port.read(client.net.port.ctx, (uint8_t *)data, 1, &size, &reply),
             GODWIT_ERR_NET);
-        assert_int_equal(client_ask(&client, &echo, data, sizeof data, &size, &answer),
+        assert_int_equal(client_call(&client, &echo, data, sizeof data, &size, &reply),
                          GODWIT_ERR_END);
         assert_starts_with(data, "GET|");
     }
@@ -204,7 +204,7 @@ int main(void)
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_trust_by_spki),
         cmocka_unit_test(test_trust_by_file),
-        cmocka_unit_test(test_request_and_answer),
+        cmocka_unit_test(test_request_and_reply),
         cmocka_unit_test(test_content_range),
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_close_in_the_middle),

@@ -1,12 +1,12 @@
 /* Each rule of trust against a TLS server in a thread of this process, with certificates and a
  * clock made for the row. */
-#include "world.h"
+#include "fixture.h"
 
 /* One row: who is known is always the CA. */
 struct row {
     const char *what;
-    struct wish ca, middle, leaf; /* middle.name NULL: none */
-    long clock_s;                 /* 0: NOW_S */
+    struct wanted ca, middle, leaf; /* middle.name NULL: none */
+    long clock_s;                   /* 0: NOW_S */
     bool is_believed;
 };
 
@@ -48,20 +48,20 @@ static void each_rule_holds(void **state)
     struct site site;
     site_open(&site, 0);
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        struct wish wish = ROWS[i].ca;
+        struct wanted wanted = ROWS[i].ca;
         struct client client;
         struct host_trust trust = {0};
-        wish.name = "CA";
-        wish.is_ca = true;
-        struct identity ca = make(&wish), middle = {NULL, NULL};
-        wish = ROWS[i].middle;
-        wish.issuer = &ca;
-        if (wish.name) middle = make(&wish);
-        wish = ROWS[i].leaf;
-        if (!wish.name) wish.name = "leaf";
-        wish.issuer = middle.cert ? &middle : &ca;
-        if (!wish.names) wish.names = "IP:127.0.0.1";
-        struct identity leaf = make(&wish);
+        wanted.name = "CA";
+        wanted.is_ca = true;
+        struct identity ca = make(&wanted), middle = {NULL, NULL};
+        wanted = ROWS[i].middle;
+        wanted.issuer = &ca;
+        if (wanted.name) middle = make(&wanted);
+        wanted = ROWS[i].leaf;
+        if (!wanted.name) wanted.name = "leaf";
+        wanted.issuer = middle.cert ? &middle : &ca;
+        if (!wanted.names) wanted.names = "IP:127.0.0.1";
+        struct identity leaf = make(&wanted);
         show(&site, &leaf, (X509 *[]){ca.cert, middle.cert, NULL});
         pin(trust.ca_sha256[0], &ca);
         client_open(&client, &site, "127.0.0.1", &trust, ROWS[i].clock_s ? ROWS[i].clock_s : NOW_S);
@@ -82,9 +82,9 @@ static void only_the_known_key_is_the_ca(void **state)
     struct client client;
     struct identity ca = ca_of("CA"), same_name = ca_of("CA");
     struct identity leaf = leaf_of(&ca), impostor = leaf_of(&same_name);
-    struct identity self = make(&(struct wish){.name = "leaf", .names = "IP:127.0.0.1"});
+    struct identity self = make(&(struct wanted){.name = "leaf", .names = "IP:127.0.0.1"});
     struct identity self_ca =
-        make(&(struct wish){.name = "leaf", .names = "IP:127.0.0.1", .is_ca = true});
+        make(&(struct wanted){.name = "leaf", .names = "IP:127.0.0.1", .is_ca = true});
     struct identity by_leaf = leaf_of(&leaf);
     const struct {
         const char *what;
@@ -137,7 +137,7 @@ static void the_known_key_may_be_the_leafs(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct client client;
         struct host_trust trust = {0};
-        struct identity leaf = make(&(struct wish){
+        struct identity leaf = make(&(struct wanted){
             .name = "leaf", .names = "IP:127.0.0.1", .is_ca = rows[i].is_ca, .to_s = rows[i].to_s});
         pin(trust.ca_sha256[0], &leaf);
         show(&site, &leaf, NULL);
@@ -157,7 +157,7 @@ static void the_next_ca_is_noticed(void **state)
     struct site site;
     struct identity a = ca_of("CA"), b = ca_of("CA"), leaf_a = leaf_of(&a), leaf_b = leaf_of(&b);
     struct identity cross =
-        make(&(struct wish){.name = "CA", .issuer = &a, .key = b.key, .is_ca = true});
+        make(&(struct wanted){.name = "CA", .issuer = &a, .key = b.key, .is_ca = true});
     const struct {
         const struct identity *leaf;
         X509 *chain[3];
@@ -225,7 +225,7 @@ static void a_changed_trust_proves_anew(void **state)
     drop(&a), drop(&b), drop(&leaf);
 }
 
-/* The CA as a file, as a developer gives it, until the record knows a CA. */
+/* The CA as a file, as a developer gives it, until the journal knows a CA. */
 static void a_file_is_the_present_one(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void a_file_is_the_present_one(void **state)
     struct site site;
     struct client client;
     bool is_by_next;
-    struct identity old = make(&(struct wish){.name = "CA", .is_ca = true, .to_s = YESTERDAY});
+    struct identity old = make(&(struct wanted){.name = "CA", .is_ca = true, .to_s = YESTERDAY});
     struct identity b = ca_of("CA"), leaf = leaf_of(&old), leaf_b = leaf_of(&b);
     FILE *file = fdopen(mkstemp(path), "w");
     PEM_write_X509(file, old.cert);
@@ -317,8 +317,8 @@ static void renegotiation_is_declined(void **state)
     drop(&ca), drop(&leaf);
 }
 
-/* An answer to a question says its length: by whom the connection was ended is anybody's guess. */
-static void an_answer_without_a_length_is_a_break(void **state)
+/* A reply to a request says its length: by whom the connection was ended is anybody's guess. */
+static void a_reply_without_a_length_is_a_break(void **state)
 {
     (void)state;
     static const struct {
@@ -363,7 +363,7 @@ int main(void)
         cmocka_unit_test(a_file_is_the_present_one),
         cmocka_unit_test(weak_protocols_are_refused),
         cmocka_unit_test(renegotiation_is_declined),
-        cmocka_unit_test(an_answer_without_a_length_is_a_break),
+        cmocka_unit_test(a_reply_without_a_length_is_a_break),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static void unhex(const char *text, uint8_t *out)
     }
 }
 
-static void test_hash_known_answers(void **state)
+static void test_hash_known_replies(void **state)
 {
     (void)state;
     uint8_t want[48], got[48];
@@ -117,7 +117,7 @@ static void test_verify_p384(void **state)
     assert_int_equal(godwit_verify_p384(key, digest, signature), GODWIT_ERR_TRUST);
 }
 
-/* Whatever the bytes: an answer, and nothing left in the thread's error queue. */
+/* Whatever the bytes: a reply, and nothing left in the thread's error queue. */
 static void test_verify_rsa_nonsense(void **state)
 {
     (void)state;
@@ -134,7 +134,7 @@ static void test_verify_rsa_nonsense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash_known_answers),  cmocka_unit_test(test_hash_peek_and_copy),
+        cmocka_unit_test(test_hash_known_replies),  cmocka_unit_test(test_hash_peek_and_copy),
         cmocka_unit_test(test_verify_p256),         cmocka_unit_test(test_verify_p384),
         cmocka_unit_test(test_verify_rsa_nonsense),
     };

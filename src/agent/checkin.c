@@ -1,0 +1,286 @@
+/* ASK: the one request, and what its reply makes of us. Question and answer share the sector
+ * buffer; no other state's bytes are in it then:
+ *
+ *     0      … 1792  the request's JSON, until the request is closed
+ *     2048   … 3072  the reply's JSON */
+#include "agent/internal.h"
+#include "agent/sources.h"
+#include "base/text.h"
+
+#define POLL_MS 20u
+#define REPLY_TIMEOUT_MS 30000u
+
+_Static_assert(GODWIT_CHECKIN_REQUEST_MAX <= GODWIT_REPLY_OFFSET, "the request fits");
+_Static_assert(GODWIT_REPLY_OFFSET + GODWIT_CHECKIN_REPLY_MAX < GODWIT_SECTOR_SIZE, "both fit");
+
+/* The running image's own words, by its application descriptor. */
+static godwit_err describe(struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    static const struct {
+        uint8_t from, size; /* in the descriptor */
+        uint16_t to;
+    } fields[] = {
+        {16, 32, offsetof(struct godwit_checkin, version)},
+        {48, 32, offsetof(struct godwit_checkin, project)},
+        {112, 32, offsetof(struct godwit_checkin, idf_version)},
+        {180, 2, offsetof(struct godwit_checkin, mmu_page_log2)}, /* and flash_mode behind it */
+    };
+    _Static_assert(offsetof(struct godwit_checkin, flash_mode) ==
+                       offsetof(struct godwit_checkin, mmu_page_log2) + 1,
+                   "as in the descriptor");
+    uint32_t description = agent->slots.running.offset + GODWIT_APP_DESC_OFFSET;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        uint8_t *to = (uint8_t *)checkin + fields[i].to;
+        godwit_err err = godwit_flash_read(agent, description + fields[i].from, to, fields[i].size);
+        if (err) return err;
+    }
+    return GODWIT_OK;
+}
+
+#define OUTCOME_AT(member, field)                                         \
+    _Static_assert(offsetof(struct godwit_journal, outcome_##field) -     \
+                           offsetof(struct godwit_journal, outcome_id) == \
+                       offsetof(struct godwit_outcome, member),           \
+                   #member)
+OUTCOME_AT(rollout_id, rollout);
+OUTCOME_AT(stage, stage);
+OUTCOME_AT(reason, reason);
+OUTCOME_AT(file_sha256, file);
+OUTCOME_AT(detail, detail);
+#define OUTCOME_SIZE (offsetof(struct godwit_outcome, detail) + GODWIT_JOURNAL_DETAIL_MAX)
+
+static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    const struct godwit_system *system = agent->config.system;
+    const struct godwit_device_facts *facts = &agent->facts;
+    memcpy(checkin->device_id, facts->device_id, sizeof facts->device_id);
+    checkin->chip_id = facts->chip->id;
+    checkin->chip_revision = facts->chip_revision;
+    checkin->block_revision = facts->block_revision;
+    checkin->no_max_revision = facts->no_max_revision;
+    checkin->no_max_block_revision = facts->no_max_block_revision;
+    checkin->flash_size = agent->config.flash->size;
+    checkin->slot_size = agent->slots.inactive.size;
+    checkin->free_heap = system->free_heap(system->ctx);
+    checkin->secure_version = facts->secure_version;
+    checkin->hardware_revision = facts->hardware_revision;
+    checkin->reset = facts->reset;
+}
+
+/* What the ruling policy says; a malformed one says nothing. */
+static __attribute__((noinline)) void fill_trust(const struct godwit_agent *agent,
+                                                 struct godwit_checkin *checkin)
+{
+    struct godwit_policy policy;
+    checkin->rollback_floor = agent->journal.rollback_floor;
+    if (godwit_policy_running(agent, &policy)) return;
+    checkin->counter = policy.counter;
+    checkin->rollback_floor = policy.rollback_floor;
+    for (size_t i = 0; i < GODWIT_POLICY_DEPLOY_KEYS_MAX; i++)
+        memcpy(checkin->deploy_keys + 8 * i, policy.deploy_keys[i], 8);
+}
+
+static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
+{
+    const struct godwit_journal *journal = &agent->journal;
+    const struct godwit_slot_file *runs = agent->on_trial ? &journal->install : &journal->running;
+    memset(checkin, 0, sizeof *checkin);
+    memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
+    checkin->has_token = (!journal->is_enrolled || agent->is_claiming) && agent->config.claim_token;
+    if (checkin->has_token) memcpy(checkin->token, journal->token, sizeof checkin->token);
+    memcpy(checkin->agent_version, GODWIT_AGENT_VERSION, sizeof GODWIT_AGENT_VERSION);
+    memcpy(checkin->image_sha256, runs->image_sha256, 32);
+    memcpy(checkin->file_sha256, runs->file_sha256, 32);
+    checkin->on_trial = agent->on_trial;
+    memcpy(checkin->slot, agent->slots.label, sizeof checkin->slot);
+    if (agent->is_verified) memcpy(checkin->staged_file_sha256, journal->install.file_sha256, 32);
+    if (journal->install_step == GODWIT_STEP_FETCHING) checkin->progress = agent->best_offset;
+    checkin->checkins = journal->checkins;
+    checkin->boots = journal->boots;
+    checkin->unwatched = journal->flags & GODWIT_JOURNAL_IS_UNWATCHED;
+    checkin->fresh_age_s = agent->now_s - agent->fresh_s;
+    fill_facts(agent, checkin);
+    fill_trust(agent, checkin);
+    memcpy(&checkin->outcome, &journal->outcome_id, OUTCOME_SIZE); /* id 0: it is left out */
+    return describe(agent, checkin);
+}
+
+godwit_err godwit_request_begin(struct godwit_agent *agent)
+{
+    const struct godwit_net *net = agent->config.net;
+    godwit_err err = GODWIT_OK;
+    if (!agent->nonce_is_open) err = godwit_random(agent, agent->nonce, sizeof agent->nonce);
+    if (err) return err;
+    agent->nonce_is_open = true;
+    agent->journal.checkins++;
+    err = fill(agent, &agent->work.checkin);
+    if (err) return err;
+    size_t size = 0;
+    err = godwit_checkin_encode(&agent->work.checkin, (char *)agent->sector,
+                                GODWIT_CHECKIN_REQUEST_MAX, &size);
+    bool is_claim = agent->work.checkin.has_token;
+    struct godwit_request request = {
+        .method = "POST",
+        .path = "/v1/checkin",
+        .bearer = is_claim ? agent->config.claim_token : agent->strings.bearer,
+        .body = (const char *)agent->sector,
+        .body_size = size,
+    };
+    agent->reply_size = 0;
+    agent->request_ms = agent->now_ms;
+    if (!err) err = net->start(net->ctx, &request);
+    agent->link_is_up = err == GODWIT_OK;
+    return err;
+}
+
+godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,
+                               uint32_t *retry_after_s_out)
+{
+    const struct godwit_net *net = agent->config.net;
+    struct godwit_reply reply = {.content_length = UINT32_MAX};
+    size_t got = 0;
+    /* One byte more than allowed is room enough to see that it is too long. */
+    size_t room = GODWIT_CHECKIN_REPLY_MAX + 1u - agent->reply_size;
+    godwit_err err = net->read(net->ctx, agent->sector + GODWIT_REPLY_OFFSET + agent->reply_size,
+                               room, &got, &reply);
+    if (got) agent->reply_size += (uint32_t)got;
+    *status_out = reply.status;
+    *retry_after_s_out = reply.retry_after_s;
+    agent->is_by_next_ca = reply.by_next_ca;
+    agent->wake_ms = agent->now_ms + (got || err ? 0 : POLL_MS);
+    if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) return GODWIT_ERR_END;
+    if (!err && agent->now_ms - agent->request_ms > REPLY_TIMEOUT_MS) return GODWIT_ERR_NET;
+    return err;
+}
+
+/* Waits for the server's interval, a tenth of it more or less, so that a fleet spreads out. */
+static enum godwit_state rest(struct godwit_agent *agent)
+{
+    uint32_t tenth_ms = agent->interval_s * 100; /* at most a week's tenth: 32 bits are enough */
+    godwit_agent_wait(agent, 9 * tenth_ms + (tenth_ms >> 7) * (godwit_random16(agent) >> 8), 0);
+    return GODWIT_STATE_IDLE;
+}
+
+static enum godwit_state no_reply(struct godwit_agent *agent, uint32_t retry_after_s)
+{
+    godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->failures), retry_after_s);
+    if (agent->failures < UINT8_MAX) agent->failures++;
+    return GODWIT_STATE_IDLE;
+}
+
+/* Takes the install into the journal's RAM; flash follows when the first block is opened. */
+static enum godwit_state accept(struct godwit_agent *agent,
+                                const struct godwit_instruction *install)
+{
+    struct godwit_journal *journal = &agent->journal;
+    if (memcmp(install->file_sha256, journal->running.file_sha256, 32) == 0) {
+        agent->is_underway = false;
+        return rest(agent); /* it runs already */
+    }
+    bool is_same = memcmp(install->file_sha256, journal->install.file_sha256, 32) == 0 &&
+                   install->file_size == journal->install.size &&
+                   journal->install_slot == agent->slots.inactive.offset;
+    godwit_sources_offer(agent, is_same, &agent->work.reply);
+    agent->is_underway = true;
+    uint32_t valid_s = install->valid_s;
+    if (valid_s == 0 || valid_s > GODWIT_INTERVAL_MAX_S) valid_s = GODWIT_INTERVAL_MAX_S;
+    agent->valid_until_ms = agent->now_ms + valid_s * 1000;
+    journal->install_rollout = install->rollout_id;
+    /* Its head was compared with another counter: it is compared again. */
+    if (install->counter != journal->install.counter) agent->is_verified = false;
+    journal->install.counter = install->counter;
+    if (is_same && journal->install_step >= GODWIT_STEP_FETCHED)
+        return agent->is_verified ? GODWIT_STATE_SWITCH : GODWIT_STATE_VERIFY;
+    if (is_same && journal->install_step == GODWIT_STEP_FETCHING) return GODWIT_STATE_FETCH;
+    memcpy(journal->install.file_sha256, install->file_sha256, 32);
+    memset(journal->install.image_sha256, 0, 32);
+    journal->install.size = install->file_size;
+    journal->install_slot = agent->slots.inactive.offset;
+    journal->install_sectors = 0;
+    journal->install_step = GODWIT_STEP_FETCHING;
+    journal->power_resets = 0;
+    journal->flags |= GODWIT_JOURNAL_IS_CALM; /* no crash leads back: the image before is gone */
+    agent->is_verified = false;
+    agent->best_offset = 0;
+    return GODWIT_STATE_FETCH;
+}
+
+static enum godwit_state stay(struct godwit_agent *agent)
+{
+    agent->refusals = 0;
+    if (!agent->is_underway) return rest(agent);
+    agent->is_underway = false;
+    return godwit_fail(agent, agent->is_verified ? GODWIT_STAGE_SWITCH : GODWIT_STAGE_DOWNLOAD,
+                       GODWIT_REASON_WITHDRAWN, NULL, 0);
+}
+
+/* A reply that can not be believed: nothing in it names a file or rollout. */
+static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason)
+{
+    static const uint8_t none[32];
+    return godwit_fail_of(agent, GODWIT_STAGE_CHECKIN, reason, none, 0);
+}
+
+static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
+{
+    struct godwit_instruction instruction;
+    uint32_t sequence;
+    enum godwit_reason reason = godwit_check_instruction(agent, data, &instruction, &sequence);
+    if (reason) return refuse(agent, reason);
+    agent->fresh_s = agent->now_s;
+    if (godwit_ca_note(agent, agent->work.reply.next_ca, &instruction))
+        return refuse(agent, GODWIT_REASON_FLASH);
+    if (instruction.flags & GODWIT_INSTRUCTION_NO_UPDATE) return stay(agent);
+    reason = godwit_check_install(agent, &instruction, sequence);
+    if (!reason) return accept(agent, &instruction);
+    return godwit_fail_of(agent, GODWIT_STAGE_CHECKIN, reason, instruction.file_sha256,
+                          instruction.rollout_id);
+}
+
+/* What of the reply changes the journal: the server's yes, and the outcome it has taken over. */
+static godwit_err note_reply(struct godwit_agent *agent, const struct godwit_checkin_reply *reply)
+{
+    struct godwit_journal *journal = &agent->journal;
+    bool is_new = !reply->pending && !journal->is_enrolled;
+    bool is_acknowledged = journal->outcome_id && reply->outcome_id == journal->outcome_id;
+    if (is_new) journal->is_enrolled = true;
+    if (!reply->pending) agent->is_claiming = false;
+    if (is_acknowledged) journal->outcome_id = 0;
+    return is_new || is_acknowledged ? godwit_journal_commit(agent) : GODWIT_OK;
+}
+
+static enum godwit_state check_reply(struct godwit_agent *agent)
+{
+    struct godwit_checkin_reply *reply = &agent->work.reply;
+    const char *text = (const char *)agent->sector + GODWIT_REPLY_OFFSET;
+    agent->failures = 0;
+    if (godwit_checkin_reply_decode(text, agent->reply_size, reply))
+        return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
+    agent->interval_s = reply->interval_s;
+    agent->is_pending = reply->pending;
+    if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
+    if (reply->pending) return rest(agent);
+    return obey(agent, reply->instruction);
+}
+
+enum godwit_state godwit_state_checkin(struct godwit_agent *agent)
+{
+    if (agent->phase == 0) {
+        if (godwit_request_begin(agent)) {
+            godwit_net_close(agent);
+            return no_reply(agent, 0);
+        }
+        agent->phase = 1;
+        return GODWIT_STATE_CHECKIN;
+    }
+    int status;
+    uint32_t retry_after_s;
+    godwit_err err = godwit_request_read(agent, &status, &retry_after_s);
+    if (err == GODWIT_OK) return GODWIT_STATE_CHECKIN;
+    godwit_net_close(agent);
+    if (err == GODWIT_ERR_END && status == 200) return check_reply(agent);
+    /* A server that lost us gets the claim again, with the same token; one that only said so gets
+     * the token again: a board whose claim is gone must not be locked out by one wrong reply. */
+    if (status == 401) agent->is_claiming = !agent->is_claiming;
+    return no_reply(agent, err == GODWIT_ERR_END ? retry_after_s : 0);
+}

@@ -1,0 +1,206 @@
+/* A small fleet on a real database: products, releases and devices by one call each. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the three above first */
+#include <cmocka.h>
+
+#include "fleet/account.h"
+#include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/event.h"
+#include "fleet/release.h"
+#include "fleet/rollout.h"
+#include "fleet/schema.h"
+#include "temp_dir.h"
+
+#define NOW_S 1767225600
+#define CHIP 5
+
+struct fixture {
+    char dir[64], path[96];
+    struct db *db;
+    struct fleet fleet;
+};
+
+static inline void fixture_open(struct fixture *fixture)
+{
+    char note[256];
+    assert_int_equal(db_open(fixture->path, false, &fixture->db, note, sizeof note), GODWIT_OK);
+    assert_int_equal(db_migrate(fixture->db, SCHEMA, SCHEMA_COUNT), GODWIT_OK);
+    fleet_init(&fixture->fleet);
+    assert_int_equal(fleet_load(&fixture->fleet, fixture->db), GODWIT_OK);
+}
+
+static inline void fixture_close(struct fixture *fixture)
+{
+    fleet_deinit(&fixture->fleet);
+    db_close(fixture->db);
+}
+
+static inline int fixture_setup(void **state)
+{
+    static struct fixture fixture;
+    temp_dir_make(fixture.dir);
+    snprintf(fixture.path, sizeof fixture.path, "%s/godwit.db", fixture.dir);
+    fixture_open(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    temp_dir_drop(fixture->dir);
+    return 0;
+}
+
+/* As after a restart: memory from the database alone. */
+static inline void fixture_restart(struct fixture *fixture)
+{
+    fixture_close(fixture);
+    fixture_open(fixture);
+}
+
+static inline void fixture_begin(struct fixture *fixture)
+{
+    assert_int_equal(db_begin(fixture->db), GODWIT_OK);
+    fleet_transaction_begun(&fixture->fleet);
+}
+
+static inline void fixture_commit(struct fixture *fixture)
+{
+    assert_int_equal(db_commit(fixture->db), GODWIT_OK);
+    fleet_committed(&fixture->fleet);
+}
+
+static inline int64_t fixture_count(struct fixture *fixture, const char *sql)
+{
+    struct db_rows rows;
+    assert_int_equal(db_query(fixture->db, &rows, sql, NULL, 0), GODWIT_OK);
+    assert_int_equal(db_next(&rows), GODWIT_OK);
+    int64_t count = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    return count;
+}
+
+/* image_sha256 is filled with `name`, file_sha256 with name + 100. */
+static inline struct upload upload_of(const char *version, uint8_t name)
+{
+    struct upload upload = {.product = "thermostat"};
+    snprintf(upload.version, sizeof upload.version, "%s", version);
+    upload.image.chip_id = CHIP;
+    upload.image.hardware_mask = UINT32_MAX;
+    upload.image.file_size = 69632;
+    memset(upload.image.image_sha256, name, 32);
+    memset(upload.image.file_sha256, name + 100, 32);
+    upload.image.trust.is_known = true;
+    upload.image.trust.keys_count = 1;
+    memset(upload.image.trust.keys[0], 0xAA, 32);
+    return upload;
+}
+
+/* P1 of the product with one image key, filled with `key`. */
+static inline void upload_policy(struct upload *upload, uint8_t key, uint32_t counter)
+{
+    struct image_trust *trust = &upload->image.trust;
+    trust->has_policy = true;
+    trust->policy = (struct godwit_policy){
+        .threshold = 1, .image_keys_count = 1, .counter = counter, .hardware_mask = UINT32_MAX};
+    assert_int_equal(godwit_product_id(FLEET_ORG, upload->product, trust->policy.product_id),
+                     GODWIT_OK);
+    memset(trust->policy.image_keys[0], key, 32);
+    upload->counter = counter;
+}
+
+static inline struct upload_verdict fixture_check(struct fixture *fixture,
+                                                  const struct upload *upload)
+{
+    struct upload_verdict verdict;
+    fixture_begin(fixture);
+    assert_int_equal(release_add(&fixture->fleet, fixture->db, upload, NOW_S, &verdict), GODWIT_OK);
+    fixture_commit(fixture);
+    return verdict;
+}
+
+static inline enum upload_result fixture_upload(struct fixture *fixture,
+                                                const struct upload *upload)
+{
+    return fixture_check(fixture, upload).result;
+}
+
+static inline struct rollout *fixture_deploy(struct fixture *fixture, const char *version,
+                                             struct device *const *devices, size_t count)
+{
+    uint32_t id = 0;
+    bool more;
+    struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", version);
+    assert_non_null(release);
+    const struct rollout_request wanted = {release, devices, count, false};
+    fixture_begin(fixture);
+    assert_int_equal(rollout_create(&fixture->fleet, fixture->db, &wanted, NOW_S, &id), GODWIT_OK);
+    assert_int_equal(
+        rollout_note_incompatible(&fixture->fleet, fixture->db, SIZE_MAX, NOW_S, &more), GODWIT_OK);
+    fixture_commit(fixture);
+    return rollout_find(&fixture->fleet.catalogue, id);
+}
+
+/* What device number n says when all is well and it runs the image `name`. */
+static inline struct godwit_checkin checkin_of(uint8_t n, uint8_t name)
+{
+    struct godwit_checkin checkin = {.device_id = {0x7c, 0xdf, 0xa1, 0, 0, n},
+                                     .chip_id = CHIP,
+                                     .slot_size = 1 << 20,
+                                     .project = "thermostat",
+                                     .version = "1.0.0",
+                                     .slot = "ota_0"};
+    memset(checkin.image_sha256, name, 32);
+    memset(checkin.token, n, 32);
+    return checkin;
+}
+
+static inline enum claim_result fixture_claim(struct fixture *fixture,
+                                              const struct godwit_checkin *checkin, uint8_t token,
+                                              struct device **device_out)
+{
+    uint8_t claim_sha256[32], token_sha256[32];
+    enum claim_result result;
+    memset(claim_sha256, 0xC1, 32);
+    memset(token_sha256, token, 32);
+    fixture_begin(fixture);
+    assert_int_equal(device_claim(&fixture->fleet, fixture->db, claim_sha256, token_sha256, checkin,
+                                  NOW_S, &result, device_out),
+                     GODWIT_OK);
+    fixture_commit(fixture);
+    return result;
+}
+
+static inline void fixture_allow(struct fixture *fixture, uint32_t count)
+{
+    uint8_t claim_sha256[32];
+    memset(claim_sha256, 0xC1, 32);
+    fixture_begin(fixture);
+    assert_int_equal(claim_create(&fixture->fleet, fixture->db,
+                                  product_find(&fixture->fleet.catalogue, "thermostat"), count,
+                                  claim_sha256, NOW_S),
+                     GODWIT_OK);
+    fixture_commit(fixture);
+}
+
+/* One whole check-in, through the writer where it is needed. */
+static inline struct decision fixture_checkin(struct fixture *fixture,
+                                              const struct godwit_checkin *checkin)
+{
+    struct device *device = device_find(&fixture->fleet, checkin->device_id);
+    assert_non_null(device);
+    if (device_take(&fixture->fleet, device, checkin, NOW_S)) {
+        fixture_begin(fixture);
+        assert_int_equal(device_record(&fixture->fleet, fixture->db, device, checkin, NOW_S),
+                         GODWIT_OK);
+        fixture_commit(fixture);
+    }
+    return decide(device, &fixture->fleet.catalogue);
+}
