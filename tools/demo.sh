@@ -1,5 +1,5 @@
 #!/bin/sh
-# demo.sh: the scenario in a terminal, unattended, in a temporary data directory on a free port. Each
+# demo.sh: the tour in a terminal, unattended, in a temporary data directory on a free port. Each
 # step is checked by what the server says (JSON); the first that is not as told ends it with 1.
 set -eu
 cd "$(dirname "$0")/.."

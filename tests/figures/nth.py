@@ -8,14 +8,14 @@ no test has ever taken is listed.
     nth.py --coverage        only the list
     nth.py --selftest        only the negative controls
 
-Negative controls: a scenario told with an agent that ignores one error (CONTROLS: one line of a copy
-of its source is changed) must go wrong.
+Negative controls: a scenario played with an agent that ignores one error (CONTROLS: one line of a
+copy of its source is changed) must go wrong.
 
 An error return is a line of src/base, src/formats or src/agent that returns an error or a reason,
 or calls what notes a failure, and belongs to a statement of its own: gcov must have seen every
-block of it run, in the unit tests of these three folders or in the scenarios. They are built anew for
-that, into build-cov, without optimisation. The rules of the image parser return nothing: they are
-taken out one by one, tests/unit/formats/mutants.txt."""
+block of it run, in the unit tests of these three folders or in the scenarios. They are built anew
+for that, into build-cov, without optimisation. The rules of the image parser return nothing: they
+are taken out one by one, tests/unit/formats/mutants.txt."""
 
 import json
 import os
@@ -120,8 +120,8 @@ def uncovered():
 
 # ---- negative controls
 
-# One error that a copy of the agent's source ignores: file, line, what it becomes, and a scenario that
-# must go wrong then.
+# One error that a copy of the agent's source ignores: file, line, what it becomes, and a scenario
+# that must go wrong then.
 CONTROLS = (
     ("src/agent/check_image.c",
      "if (godwit_sigblock_check(agent->sector + i * GODWIT_SIGBLOCK_SIZE, &digests, block)) {",

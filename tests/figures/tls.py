@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """SCORECARD's D15: a real server, real devices, and between them every TLS peer that is not what it
 should be: wrong dates, names, CAs and protocols, each handshake record cut, torn and flipped, tiny
-fragments, stalls, garbage, ends without a close notify, and the change of the CA from first to last.
+fragments, stalls, garbage, ends without a close notify, and the change of the CA from first to
+last.
 
     tests/figures/tls.py                  all cases
     tests/figures/tls.py --case NAME      those whose name holds NAME, with each device's words

@@ -35,7 +35,8 @@ def attack(folder, cases, device=GODWIT):
             join = folder / "join"
             board = subprocess.Popen([device, "device", "--flash", folder / "026777000001.bin",
                                       "--server", url, "--claim", (join / "claim").read_text(),
-                                      "--initial-policy", join / "policy.bin", "--image", join / "first.bin"],
+                                      "--initial-policy", join / "policy.bin",
+                                      "--image", join / "first.bin"],
                                      stdout=device_log, stderr=device_log)
             yield listener, out
         finally:
@@ -59,7 +60,8 @@ def test_own_device_holds():
         assert "who attacks: N network, M mirror, S server" in text, text
         assert text.rstrip().endswith("accepted=0 failed=0"), text
         told = (folder / "device.txt").read_text()
-        for reason in ("signature-key", "instruction-signature", "below-rollback-floor", "body-differs"):
+        for reason in ("signature-key", "instruction-signature", "below-rollback-floor",
+                       "body-differs"):
             assert f"({reason})" in told, told
         assert oct(os.stat(folder / "join" / "ca-key.pem").st_mode)[-3:] == "600"
 

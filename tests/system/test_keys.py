@@ -118,7 +118,8 @@ def test_the_page_as_it_stands():
         one.run("sign", "--key", "maker.pem", "app.bin", "stray.bin")
         assert "(signature-key)" in one.run("upload", "stray.bin")
         one.run("deploy", "thermostat", "7.0.0")
-        wait_until(lambda: one.json("devices", MAC)["reason"] == "no-upgrade-path", what="no bridge")
+        wait_until(lambda: one.json("devices", MAC)["reason"] == "no-upgrade-path",
+                   what="no upgrade path")
         assert one.devices()[MAC]["version"] == "6.0.0"
 
 
@@ -214,7 +215,8 @@ def test_back_again():
         assert "deleted thermostat 2.0.0 and its 1 file" in one.run("delete", "thermostat", "2.0.0")
         assert "no such release" in one.refusal("delete", "thermostat", "2.0.0")
 
-        clean = release(one, "4.0.0", 4, ["other"], ["maker"], *keys, "--trust-reset", "--rollback-floor", 3)
+        clean = release(one, "4.0.0", 4, ["other"], ["maker"], *keys,
+                        "--trust-reset", "--rollback-floor", 3)
         one.run("upload", clean)
         assert "--trust-reset" in one.refusal("deploy", "thermostat", "4.0.0")
         one.run("deploy", "thermostat", "4.0.0", "--trust-reset", "--wait", "--timeout", 40)

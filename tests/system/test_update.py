@@ -123,10 +123,10 @@ def test_rolls_back():
                         ("confirmed", "1.1.1", "confirmed", "none")], life
         shown = one.run("devices", MAC).split("history, newest first:\n")[1].splitlines()
         said = ["confirmed 1.1.1: it runs this version and has confirmed it",
-                "told      1.1.1: it is told to install this version",
+                "offered   1.1.1: it is told to install this version",
                 "failed    1.1.0 rolled-back: the new image crashed before it was confirmed "
                 "(trial-panic)",
-                "told      1.1.0: it is told to install this version",
+                "offered   1.1.0: it is told to install this version",
                 "enrolled  1.0.0: it joined with a claim token"]
         assert [line[23:] for line in shown] == said, shown
         assert all(re.match(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", line) for line in shown)
@@ -173,7 +173,8 @@ def test_nobody_confirms():
         out = one.run(*deploy, status=1)
         assert f"{MAC} incompatible: the release has no image for this chip" in out, out
         rollout = json.loads(one.run(*deploy, "--json", status=1))
-        assert rollout["state"] == "done" and rollout["devices"][0]["state"] == "incompatible", rollout
+        assert rollout["state"] == "done", rollout
+        assert rollout["devices"][0]["state"] == "incompatible", rollout
 
         one.end(device)
         for version in ("1.2.0", "1.3.0"):

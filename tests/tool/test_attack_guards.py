@@ -34,7 +34,8 @@ GUARDS = {
         "!was_open || memcmp(out->nonce, agent->nonce, sizeof out->nonce) != 0",
         "(void)was_open, false", ["freeze-replay", "freeze-replay-minutes"]),
     "sequence": (
-        "godwit_check_instruction", 3, "out->sequence <= agent->journal.sequences[*sequence_out].last",
+        "godwit_check_instruction", 3,
+        "out->sequence <= agent->journal.sequences[*sequence_out].last",
         "false", ["forward-backward", "replay-sequence"]),
     "rollback_floor": (
         "check_fit", 6, "if (install->counter < policy.rollback floor)", "if (false)",
@@ -53,7 +54,8 @@ GUARDS = {
         "godwit_check_image", 8, "!(next.hardware_mask >> board & 1u)", "false",
         ["hardware-other"]),
     "policy-missing": (
-        "godwit_check_image", 8, "if (!ruling.is_initial || journal->flags & GODWIT_JOURNAL_HAS_POLICY)",
+        "godwit_check_image", 8,
+        "if (!ruling.is_initial || journal->flags & GODWIT_JOURNAL_HAS_POLICY)",
         "if (false)", ["older-no-policy-0"]),
     "file-digest": (
         "check_file", 10,
@@ -73,8 +75,8 @@ GUARDS = {
         "check_blocks", 11, "trusted < policy->threshold ?", "false ?",
         ["two-one-gone", "two-thief", "keys-two-server-one"]),
     "policy-rollback-floor": (
-        "check_next", 13, "if (next->rollback_floor < ruling->rollback_floor && !is_undo)", "if (is_undo && false)",
-        ["signed-floor", "older-lower-floor", "keys-all-floor"]),
+        "check_next", 13, "if (next->rollback_floor < ruling->rollback_floor && !is_undo)",
+        "if (is_undo && false)", ["signed-floor", "older-lower-floor", "keys-all-floor"]),
     "policy-keys": (
         "check_next", 13, "if (!shares_key)", "if (false)",
         ["signed-takeover", "keys-all-takeover"]),

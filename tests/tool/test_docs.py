@@ -113,7 +113,7 @@ def test_problems():
 def test_reasons():
     protocol = text_of("docs/PROTOCOL.md")
     reasons = x_rows("src/formats/reason.h", "GODWIT_REASONS")
-    decisions = x_rows("src/fleet/decide.h", "DECISION_REASONS")
+    decisions = x_rows("src/fleet/decision_reason.h", "DECISION_REASONS")
     assert len(reasons) > 40 and len(decisions) > 10
     for _, number, name, sentence in reasons:
         assert f"| {number} | `{name}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
