@@ -61,9 +61,9 @@ LIBRARIES = {
     "mbedtls/": "ports/psa",
 }
 PLATFORM_HEADERS = set(
-    "assert.h ctype.h dirent.h errno.h fcntl.h getopt.h inttypes.h limits.h math.h netdb.h poll.h "
-    "pthread.h sched.h semaphore.h signal.h spawn.h stdarg.h stdatomic.h stdbool.h stddef.h "
-    "stdint.h stdio.h stdlib.h string.h strings.h termios.h time.h ucontext.h unistd.h "
+    "assert.h ctype.h dirent.h errno.h fcntl.h getopt.h inttypes.h limits.h malloc.h math.h "
+    "netdb.h poll.h pthread.h sched.h semaphore.h signal.h spawn.h stdarg.h stdatomic.h stdbool.h "
+    "stddef.h stdint.h stdio.h stdlib.h string.h strings.h termios.h time.h ucontext.h unistd.h "
     "locale.h wchar.h wctype.h ifaddrs.h".split())
 PLATFORM_FOLDERS = ("sys/", "netinet/", "arpa/", "linux/", "net/")
 

@@ -38,34 +38,49 @@ static void unauthenticated_unlink(struct conn *conn)
     conn->newer = conn->older = NULL;
 }
 
-static void authenticated_set(struct conn *conn)
-{
-    unauthenticated_unlink(conn);
-    atomic_fetch_sub(&conn->loop->server->unauthenticated, 1);
-    conn->authenticated = true;
-}
-
 void conn_authenticated(struct conn *conn)
 {
+    struct http_server *server = conn->loop->server;
     if (conn->authenticated || !conn->counted) return;
-    peers_authenticated(conn->loop->server->peers, conn->address);
-    authenticated_set(conn);
+    unsigned max = server->options.limits.address_max;
+    if (!peers_authenticated(server->peers, conn->counted, max)) return;
+    conn->authenticated = true;
+    unauthenticated_unlink(conn);
+    atomic_fetch_sub(&server->unauthenticated, 1);
 }
 
-/* Closes the one that has been unauthenticated for longest, of this address or (NULL) of any. */
+void conn_leave(struct conn *conn)
+{
+    struct http_server *server = conn->loop->server;
+    if (!conn->counted) return;
+    peers_drop(server->peers, conn->counted, conn->authenticated);
+    conn->counted = NULL;
+    atomic_fetch_sub(&server->connections, 1);
+    if (conn->authenticated) return;
+    unauthenticated_unlink(conn);
+    atomic_fetch_sub(&server->unauthenticated, 1);
+}
+
+/* Closes the one that has been unauthenticated for longest: of this address, or (NULL) of those
+ * that have more than their share, so that an attacker with few addresses displaces himself. */
 static bool make_room(struct loop *loop, const uint8_t *address)
 {
+    struct http_server *server = loop->server;
+    unsigned all = atomic_load(&server->unauthenticated);
+    struct conn *leaves = NULL;
     for (struct conn *conn = loop->oldest; conn; conn = conn->newer) {
         if (conn->phase == PHASE_REPLY) continue;
         if (address && memcmp(conn->address, address, sizeof conn->address) != 0) continue;
-        count(&loop->counters.displaced);
-        conn_abort(conn);
-        return true;
+        if (!leaves) leaves = conn;
+        if (!address && !peers_is_crowding(server->peers, conn->counted, all)) continue;
+        leaves = conn;
+        break;
     }
-    return false;
+    if (!leaves) return false;
+    count(&loop->counters.displaced);
+    conn_abort(leaves);
+    return true;
 }
-
-static void turn_away(struct loop *loop);
 
 /* --- counting ------------------------------------------------------------------------------ */
 
@@ -105,7 +120,8 @@ static const char *limit_passed(struct conn *conn)
     if (atomic_load(&server->connections) >= limits->connections_max) return "connections_max";
     if (atomic_load(&server->unauthenticated) >= limits->unauthenticated_max)
         return "unauthenticated_max";
-    return peers_add(server->peers, conn->address, limits);
+    return peers_add(server->peers, conn->address, limits->address_unauthenticated_max,
+                     &conn->counted);
 }
 
 /* Takes the connection into account; false when a limit is passed and nobody can leave for it. */
@@ -124,19 +140,8 @@ static bool conn_admit(struct conn *conn)
     }
     atomic_fetch_add(&loop->server->connections, 1);
     atomic_fetch_add(&loop->server->unauthenticated, 1);
-    conn->counted = true;
     unauthenticated_link(conn);
     return true;
-}
-
-void conn_leave(struct conn *conn)
-{
-    struct http_server *server = conn->loop->server;
-    if (!conn->counted) return;
-    peers_drop(server->peers, conn->address, conn->authenticated);
-    if (!conn->authenticated) authenticated_set(conn);
-    atomic_fetch_sub(&server->connections, 1);
-    conn->counted = false;
 }
 
 /* Sets up what was accepted; false when it has to be closed again. */
@@ -154,6 +159,8 @@ static bool conn_begin(struct conn *conn)
     conn->tls.out = &loop->out;
     return true;
 }
+
+static void turn_away(struct loop *loop);
 
 static void on_turned_away(uv_handle_t *handle)
 {

@@ -147,9 +147,11 @@ struct http_route {
  * client can still be answered, else the connection closes and the event is logged. */
 struct http_limits {
     unsigned connections_max; /* 20000, all loops together; fewer where fewer files may be open */
-    unsigned address_max;     /* half of that: connections from one address (IPv6: one /64) */
-    /* Connections that have not authenticated. Where these are full, the oldest is closed for a new
-     * one, so that who sits idle locks nobody out. */
+    /* Half of that: connections of one address (IPv6: one /64) that have authenticated. What is
+     * more counts as if it had not. */
+    unsigned address_max;
+    /* Connections that have not authenticated. Where these are full, the oldest of a crowding
+     * address is closed for a new one, so that who sits idle locks nobody out. */
     unsigned unauthenticated_max;         /* 2048, at most half of connections_max */
     unsigned address_unauthenticated_max; /* 256 from one address, at most half of that */
     unsigned unauthenticated_body_max;    /* 64 KiB: 413 */
@@ -199,6 +201,10 @@ uint16_t http_port(const struct http_server *server);
 /* Drains: no new connections, idle ones close, running requests are answered, at most drain_ms;
  * then closes what is left, ends the loops and frees the server. NULL is fine. */
 void http_close(struct http_server *server, unsigned drain_ms);
+
+/* For a thread that may wait, every few seconds: gives memory that a flood has left with the
+ * allocator back to the system. */
+void http_tick(struct http_server *server);
 
 /* Counters since the start, summed over the loops; each is exact, their set is not one instant. */
 struct http_stats {

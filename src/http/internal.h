@@ -12,6 +12,7 @@
 
 #include "http/bytes.h"
 #include "http/http.h"
+#include "http/limits.h"
 #include "http/proto.h"
 #include "http/tls.h"
 
@@ -27,30 +28,6 @@
 #define LINGER_BYTES (32U * 1024U * 1024U)
 #define LINGER_MS 2000U
 #define ADDRESS_SIZE 46U /* text of an IPv6 address */
-
-/* --- limits.c ----------------------------------------------------------------------------- */
-
-/* Fills in defaults, and fits them to the files that may be open; limits_open raises that number
- * for this process as far as it goes. */
-void limits_fit(struct http_limits *limits, uint64_t files);
-void limits_open(struct http_limits *limits);
-
-/* Bytes of input that a server holds for all its connections; the unauthenticated ones together
- * have a quarter of it. */
-struct budget {
-    size_t max;
-    _Atomic size_t used, unauthenticated;
-};
-
-/* What one connection or exchange holds of it. */
-struct holding {
-    size_t size;
-    bool unauthenticated;
-};
-
-/* Makes it size bytes; false when there is no room for more (less always works). */
-GODWIT_MUST_USE bool budget_hold(struct budget *budget, struct holding *holding, size_t size,
-                                 bool authenticated);
 
 /* --- exchange ----------------------------------------------------------------------------- */
 
@@ -189,7 +166,6 @@ struct conn {
     enum conn_phase phase;
     uint8_t handles_open;
     bool reading, eof;
-    bool counted;          /* in the server's limits */
     bool authenticated;    /* a request has proved who the client is */
     bool request_complete; /* its last byte was read */
     bool sending;          /* its reply is on the way */
@@ -197,7 +173,8 @@ struct conn {
     bool finishing;        /* nothing more is read; conn_advance closes */
     bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
-    uint8_t address[16]; /* what the limits count: IPv4, or the /64 of IPv6 */
+    struct peer *counted; /* its address in the limits; NULL: not counted */
+    uint8_t address[16];  /* what the limits count: IPv4, or the /64 of IPv6 */
     char peer[ADDRESS_SIZE];
 };
 
@@ -228,16 +205,6 @@ void conn_send_on(struct conn *conn);
 void conn_refuse(struct conn *conn, int status, const char *reason);
 
 /* --- loops -------------------------------------------------------------------------------- */
-
-struct peers;
-/* Counts connections per address. */
-struct peers *peers_open(void);
-void peers_close(struct peers *peers);
-/* One more, unauthenticated; else the name of the limit that it would pass. */
-const char *peers_add(struct peers *peers, const uint8_t address[16],
-                      const struct http_limits *limits);
-void peers_authenticated(struct peers *peers, const uint8_t address[16]);
-void peers_drop(struct peers *peers, const uint8_t address[16], bool authenticated);
 
 struct counters {
     _Atomic uint64_t connections, requests, refused_limit, refused_framing, handshakes, resumed,
@@ -281,6 +248,7 @@ struct http_server {
     struct peers *peers;
     struct tls_tickets *tickets;
     struct budget budget;
+    uint64_t trimmed_ms, trimmed_closed; /* when memory was last given back, and after how many */
     _Atomic unsigned connections, unauthenticated;
     unsigned loops_count;
     uint16_t port;

@@ -3,6 +3,7 @@
  *
  * Rejected: one acceptor that hands connections out (a second wake-up for each). */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 
 #define LOOPS_MAX 64U
 #define BACKLOG 1024
+#define TRIM_EACH_MS 10000U
+#define TRIM_AFTER 512U /* connections that have ended */
 
 /* --- one loop ----------------------------------------------------------------------------- */
 
@@ -335,6 +338,21 @@ void http_close(struct http_server *server, unsigned drain_ms)
     for (unsigned i = 0; i < server->loops_count; i++)
         if (server->loops[i]->has_thread) pthread_join(server->loops[i]->joined, NULL);
     server_free(server);
+}
+
+/* Connections are what a flood leaves behind, each with its TLS, its buffers and a request's arena;
+ * freed in the order of their ends, they hold pages that the allocator keeps. */
+void http_tick(struct http_server *server)
+{
+    struct http_stats stats;
+    http_stats(server, &stats);
+    uint64_t now_ms = clock_now_ms(&clock_real),
+             closed = stats.connections - stats.connections_open;
+    if (now_ms - server->trimmed_ms < TRIM_EACH_MS) return;
+    if (closed - server->trimmed_closed < TRIM_AFTER) return;
+    server->trimmed_ms = now_ms;
+    server->trimmed_closed = closed;
+    malloc_trim(0);
 }
 
 void http_stats(const struct http_server *server, struct http_stats *stats_out)

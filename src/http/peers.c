@@ -1,5 +1,5 @@
 /* How many connections each address has, and how many of them have not authenticated: a chained
- * hash under one mutex, touched three times in a connection's life. */
+ * hash under one mutex, touched two or three times in a connection's life. */
 #include <stdlib.h>
 
 #include "http/internal.h"
@@ -9,11 +9,13 @@
 struct peer {
     struct peer *next;
     uint8_t address[16];
-    unsigned count, unauthenticated;
+    unsigned authenticated;
+    _Atomic unsigned unauthenticated; /* read without the mutex */
 };
 
 struct peers {
     pthread_mutex_t mutex;
+    _Atomic unsigned crowd; /* addresses that have unauthenticated connections */
     struct peer *buckets[BUCKETS];
 };
 
@@ -50,45 +52,64 @@ void peers_close(struct peers *peers)
     free(peers);
 }
 
-const char *peers_add(struct peers *peers, const uint8_t address[16],
-                      const struct http_limits *limits)
+/* Called with the mutex. */
+static void unauthenticated_more(struct peers *peers, struct peer *peer)
+{
+    if (peer->unauthenticated++ == 0) peers->crowd++;
+}
+
+static void unauthenticated_less(struct peers *peers, struct peer *peer)
+{
+    if (--peer->unauthenticated == 0) peers->crowd--;
+}
+
+const char *peers_add(struct peers *peers, const uint8_t address[16], unsigned max,
+                      struct peer **peer_out)
 {
     const char *limit = NULL;
     pthread_mutex_lock(&peers->mutex);
-    struct peer **at = peer_find(peers, address), *peer = *at;
-    if (!peer) {
-        peer = *at = calloc(1, sizeof *peer);
-        if (peer) memcpy(peer->address, address, 16);
-    }
+    struct peer **at = peer_find(peers, address);
+    if (!*at && (*at = calloc(1, sizeof **at))) memcpy((*at)->address, address, 16);
+    struct peer *peer = *at;
     if (!peer)
         limit = "memory";
-    else if (peer->count >= limits->address_max)
-        limit = "address_max";
-    else if (peer->unauthenticated >= limits->address_unauthenticated_max)
+    else if (peer->unauthenticated >= max)
         limit = "address_unauthenticated_max";
     else
-        peer->count++, peer->unauthenticated++;
+        unauthenticated_more(peers, peer);
     pthread_mutex_unlock(&peers->mutex);
+    *peer_out = limit ? NULL : peer;
     return limit;
 }
 
-void peers_authenticated(struct peers *peers, const uint8_t address[16])
+bool peers_authenticated(struct peers *peers, struct peer *peer, unsigned max)
 {
     pthread_mutex_lock(&peers->mutex);
-    struct peer *peer = *peer_find(peers, address);
-    if (peer) peer->unauthenticated--;
+    bool room = peer->authenticated < max;
+    if (room) {
+        peer->authenticated++;
+        unauthenticated_less(peers, peer);
+    }
     pthread_mutex_unlock(&peers->mutex);
+    return room;
 }
 
-void peers_drop(struct peers *peers, const uint8_t address[16], bool authenticated)
+void peers_drop(struct peers *peers, struct peer *peer, bool authenticated)
 {
     pthread_mutex_lock(&peers->mutex);
-    struct peer **at = peer_find(peers, address);
-    struct peer *peer = *at;
-    if (peer && !authenticated) peer->unauthenticated--;
-    if (peer && --peer->count == 0) {
-        *at = peer->next;
+    if (authenticated)
+        peer->authenticated--;
+    else
+        unauthenticated_less(peers, peer);
+    if (!peer->authenticated && !peer->unauthenticated) {
+        *peer_find(peers, peer->address) = peer->next;
         free(peer);
     }
     pthread_mutex_unlock(&peers->mutex);
+}
+
+bool peers_is_crowding(const struct peers *peers, const struct peer *peer, unsigned unauthenticated)
+{
+    unsigned crowd = peers->crowd;
+    return !crowd || peer->unauthenticated >= unauthenticated / crowd;
 }

@@ -192,6 +192,8 @@ static int body_check(struct proto *proto, const struct head_facts *facts, bool 
     if (facts->codings && http_1_0) return refuse(proto, 400, "coding-in-1.0");
     if (facts->codings && strcasecmp(facts->coding, "chunked") != 0)
         return refuse(proto, 501, "unknown-coding");
+    if (!facts->codings && proto->parser.content_length == UINT64_MAX)
+        return refuse(proto, 400, "bad-length"); /* it would read as chunked further on */
     if (facts->expects && strcasecmp(facts->expect, "100-continue") != 0)
         return refuse(proto, 417, "unknown-expectation");
     return 0;
@@ -268,7 +270,7 @@ static const llhttp_settings_t settings = {
 
 /* --- feeding ------------------------------------------------------------------------------ */
 
-enum line_end { LINE_GOES_ON, LINE_FOLDED, LINE_BARE, LINE_LAST };
+enum line_end { LINE_GOES_ON, LINE_FOLDED, LINE_BARE, LINE_GAP, LINE_LAST };
 
 /* The first byte of a line, or the second of an empty one; tells how many bytes it takes. */
 static enum line_end scan_line_start(struct proto *proto, uint8_t byte, size_t *size_out)
@@ -287,8 +289,19 @@ static enum line_end scan_line_start(struct proto *proto, uint8_t byte, size_t *
     return LINE_GOES_ON;
 }
 
-/* Walks head bytes up to the end of the head, or up to a line that continues the one before it, or
- * a bare line feed. Returns how many bytes may be fed. */
+/* Where a space follows a space; size when nowhere. */
+static size_t gap_find(uint8_t before, const uint8_t *data, size_t size)
+{
+    for (size_t at = 0; at < size; at++) {
+        if (data[at] == ' ' && before == ' ') return at;
+        before = data[at];
+    }
+    return size;
+}
+
+/* Walks head bytes up to the end of the head, or up to a line that continues the one before it, a
+ * bare line feed, or a second space in the request line (llhttp takes any number). Returns how many
+ * bytes may be fed. */
 static size_t scan_head(struct proto *proto, const uint8_t *data, size_t size,
                         enum line_end *end_out)
 {
@@ -303,6 +316,13 @@ static size_t scan_head(struct proto *proto, const uint8_t *data, size_t size,
         }
         const uint8_t *feed = memchr(data + at, '\n', size - at);
         size_t line_end = feed ? (size_t)(feed - data) : size;
+        size_t gap = line_end;
+        if (proto->phase == PHASE_LINE)
+            gap = at + gap_find(proto->last_byte, data + at, line_end - at);
+        if (gap < line_end) {
+            *end_out = LINE_GAP;
+            return gap;
+        }
         if (line_end > at) proto->last_byte = data[line_end - 1];
         if (proto->phase == PHASE_LINE) proto->line_size += line_end - at + (feed != NULL);
         at = line_end;
@@ -381,6 +401,8 @@ static size_t head_feed(struct proto *proto, const uint8_t *data, size_t size)
         refuse(proto, 400, "folded-header");
     else if (end == LINE_BARE)
         refuse(proto, 400, "bare-line-feed");
+    else if (end == LINE_GAP)
+        refuse(proto, 400, "two-spaces");
     else if (end == LINE_LAST && proto->phase != PHASE_BODY)
         refuse(proto, 400, "bad-framing");
     return used;

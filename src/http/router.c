@@ -32,11 +32,22 @@ static bool pattern_match(const char *pattern, const char *path, struct capture 
     return true;
 }
 
+/* No name that anybody gives holds a control character, and in a log or a header it would do harm.
+ */
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F) return true;
+    return false;
+}
+
+/* The pattern's own text is compared as it was sent, so a coded "/" ends no segment; then each
+ * capture is decoded, once. */
 static bool captures_decode(struct http_request *request, const struct capture *captures)
 {
     for (size_t i = 0; i < HTTP_PARAMS_MAX && captures[i].name; i++) {
         char *value = arena_copy(request->arena, captures[i].value, captures[i].size);
-        if (!value || !percent_decode(value, false)) return false;
+        if (!value || !percent_decode(value, false) || has_control(value)) return false;
         request->params[i] = value;
         request->param_names[i] = captures[i].name;
     }

@@ -27,9 +27,11 @@ void handle_rollouts(struct http_request *request)
 void handle_rollout(struct http_request *request)
 {
     struct app *app = request->app;
-    char *end = NULL;
-    unsigned long id = strtoul(http_param(request, "id"), &end, 10);
-    json_t *view = *end || id > UINT32_MAX ? NULL : view_rollout(app, (uint32_t)id);
+    const char *text = http_param(request, "id");
+    bool is_number =
+        text[strspn(text, "0123456789")] == '\0'; /* strtoul also takes "+1" and " 1" */
+    unsigned long id = strtoul(text, NULL, 10);
+    json_t *view = !is_number || id > UINT32_MAX ? NULL : view_rollout(app, (uint32_t)id);
     if (view)
         reply_json(request, 200, view);
     else

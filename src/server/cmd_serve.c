@@ -1,12 +1,13 @@
 /* `godwit serve`: open, listen, run until a signal, drain. */
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "rt/log_writer.h"
 #include "server/secret_files.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -16,23 +17,6 @@
 #define TICK_S 2
 #define DRAIN_MS 5000
 #define REPLY_MAX (64U << 20) /* all devices in one list: a quarter of a million */
-
-static void log_line(void *ctx, enum godwit_log_level level, const char *event, const char *format,
-                     va_list args)
-{
-    static const char *const LEVELS[] = {"error", "warn", "info", "debug"};
-    char line[1024], when[32];
-    struct timespec now;
-    struct tm utc;
-    (void)ctx;
-    if (level > GODWIT_LOG_INFO) return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
-    vsnprintf(line, sizeof line, format, args);
-    fprintf(stderr, "time=%s.%03ldZ level=%s event=%s %s\n", when, now.tv_nsec / 1000000,
-            LEVELS[level], event, line);
-}
 
 static int complain(const char *note)
 {
@@ -70,6 +54,7 @@ static void wait_for_signal(struct app *app, struct http_server *server, const s
         if (signal_number == SIGINT || signal_number == SIGTERM) return;
         app_tick(app);
         shown_certificate_tick(&shown, app, server, signal_number == SIGHUP);
+        http_tick(server);
     }
 }
 
@@ -127,12 +112,37 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
     return status;
 }
 
+static int run(const struct settings *settings, const sigset_t *signals)
+{
+    static struct app app; /* large; one per program */
+    char note[600], password[32];
+    int status;
+    if (!rehearse(settings, note, sizeof note)) return complain(note);
+    if (app_open(&app, settings, note, sizeof note, password)) {
+        print_password(password);
+        status = complain(note);
+    } else {
+        status = serve(&app, password, signals);
+    }
+    app_close(&app);
+    return status;
+}
+
+/* What led to an abort of our own is still in the log's buffer. */
+static struct log_writer *log_writer;
+
+static void on_abort(int number)
+{
+    (void)number;
+    log_writer_flush(log_writer);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct settings settings;
     int status = settings_parse(argc, argv, &settings);
     if (status >= 0) return status;
-    /* Before the first thread, so that all of them leave these signals to the wait below. */
+    /* Before the first thread, so that all of them leave these signals to the wait above. */
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -141,17 +151,13 @@ int cmd_serve(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    godwit_log_set(log_line, NULL);
-
-    static struct app app; /* large; one per program */
-    char note[600], password[32];
-    if (!rehearse(&settings, note, sizeof note)) return complain(note);
-    if (app_open(&app, &settings, note, sizeof note, password)) {
-        print_password(password);
-        status = complain(note);
-    } else {
-        status = serve(&app, password, &signals);
-    }
-    app_close(&app);
+    if (log_writer_open(STDERR_FILENO, GODWIT_LOG_INFO, &clock_real, 1, &log_writer))
+        return complain("a thread can not be started; raise the limit on threads");
+    signal(SIGABRT, on_abort);
+    godwit_log_set(log_writer_add, log_writer);
+    status = run(&settings, &signals);
+    signal(SIGABRT, SIG_DFL);
+    godwit_log_set(NULL, NULL);
+    log_writer_close(log_writer);
     return status;
 }

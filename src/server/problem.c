@@ -16,34 +16,13 @@ void reply_json(struct http_request *request, int status, json_t *document)
     free(text);
 }
 
-static const char *title_of(int status)
-{
-    static const struct {
-        int status;
-        const char *title;
-    } TITLES[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {404, "Not Found"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {422, "Unprocessable Content"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-        {507, "Insufficient Storage"},
-    };
-    for (size_t i = 0; i < sizeof TITLES / sizeof *TITLES; i++)
-        if (TITLES[i].status == status) return TITLES[i].title;
-    return "Error";
-}
-
 void problem(struct http_request *request, int status, const char *type, const char *detail,
              const char *field)
 {
     if (status == 401) http_reply_header(request, "WWW-Authenticate", "Bearer");
     if (status == 503) http_reply_header(request, "Retry-After", "1");
-    http_reply_problem(request,
-                       &(struct http_problem){status, type, title_of(status), detail, field});
+    http_reply_problem(
+        request, &(struct http_problem){status, type, http_status_title(status), detail, field});
 }
 
 void problem_busy(struct http_request *request)

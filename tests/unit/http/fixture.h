@@ -156,14 +156,22 @@ static void fixture_close(struct fixture *fixture)
 
 /* --- the peer --- */
 
-static int peer_open(const struct fixture *fixture)
+static int peer_open_from(const struct fixture *fixture, const char *source)
 {
+    struct sockaddr_in from = {.sin_family = AF_INET};
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(http_port(fixture->server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    inet_pton(AF_INET, source, &from.sin_addr);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
+}
+
+static inline int peer_open(const struct fixture *fixture)
+{
+    return peer_open_from(fixture, "127.0.0.1");
 }
 
 static void peer_send(int fd, const void *data, size_t size)

@@ -7,7 +7,7 @@ static const struct http_limits quick = {.head_ms = 300,
                                          .body_ms = 300,
                                          .write_ms = 300,
                                          .idle_ms = 300,
-                                         .connections_max = 5,
+                                         .connections_max = 40,
                                          .address_max = 4,
                                          .arena_max = 8 << 20};
 
@@ -230,33 +230,74 @@ static bool peer_is_closed(int fd)
     return poll(&ready, 1, 60000) == 1 && recv(fd, &byte, 1, 0) <= 0;
 }
 
-/* How many of six connections that authenticate stay. */
-static unsigned connections_kept(const struct fixture *fixture)
-{
-    int fds[6];
-    unsigned open = 0;
-    for (unsigned i = 0; i < 6; i++) {
-        fds[i] = peer_open(fixture);
-        open += peer_is_served(fds[i], AUTHENTICATED);
-    }
-    for (unsigned i = 0; i < 6; i++)
-        close(fds[i]);
-    wait_for_none(fixture, 0); /* each was answered or refused */
-    return open;
-}
-
-static void test_connection_limits(void **state)
+/* Where all have authenticated, nobody leaves for a newcomer. */
+static void test_connections_max(void **state)
 {
     (void)state;
-    static const struct http_limits few[] = {{.connections_max = 16, .address_max = 4},
-                                             {.connections_max = 3, .address_max = 4}};
-    for (size_t i = 0; i < 2; i++) {
-        struct fixture fixture = fixture_open(few[i]);
-        unsigned wanted = i == 0 ? few[i].address_max : few[i].connections_max;
-        assert_int_equal(connections_kept(&fixture), wanted);
-        assert_int_equal(connections_kept(&fixture), wanted); /* there is room again */
-        fixture_close(&fixture);
+    struct fixture fixture =
+        fixture_open((struct http_limits){.connections_max = 3, .address_max = 4});
+    for (unsigned round = 0; round < 2; round++) { /* there is room again */
+        int fds[6];
+        for (unsigned i = 0; i < 6; i++) {
+            fds[i] = peer_open(&fixture);
+            assert_int_equal(peer_is_served(fds[i], AUTHENTICATED), i < 3);
+        }
+        for (unsigned i = 0; i < 6; i++)
+            close(fds[i]);
+        wait_for_none(&fixture, 0); /* each was answered or refused */
     }
+    fixture_close(&fixture);
+}
+
+/* What one address has authenticated beyond its number leaves like the unauthenticated. */
+static void test_address_max(void **state)
+{
+    (void)state;
+    static const struct http_limits few = {.connections_max = 40,
+                                           .unauthenticated_max = 8,
+                                           .address_unauthenticated_max = 4,
+                                           .address_max = 3};
+    struct fixture fixture = fixture_open_loops(few, 1);
+    int fds[5], idle[4];
+    for (unsigned i = 0; i < 5; i++) {
+        fds[i] = peer_open(&fixture);
+        assert_true(peer_is_served(fds[i], AUTHENTICATED));
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        idle[i] = peer_open(&fixture);
+        assert_true(peer_is_served(idle[i], UNAUTHENTICATED));
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(peer_is_served(fds[i], AUTHENTICATED), i < 3);
+        close(fds[i]);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        close(idle[i]);
+    fixture_close(&fixture);
+}
+
+/* Who has many addresses' worth of connections leaves first, not who came first. */
+static void test_crowding_address(void **state)
+{
+    (void)state;
+    static const struct http_limits few = {
+        .connections_max = 40, .unauthenticated_max = 8, .address_unauthenticated_max = 4};
+    struct fixture fixture = fixture_open_loops(few, 1);
+    int first = peer_open_from(&fixture, "127.0.0.1"), crowd[7];
+    assert_true(peer_is_served(first, UNAUTHENTICATED));
+    for (unsigned i = 0; i < 7; i++) {
+        crowd[i] = peer_open_from(&fixture, i < 4 ? "127.0.0.2" : "127.0.0.3");
+        assert_true(peer_is_served(crowd[i], UNAUTHENTICATED));
+    }
+    int newcomer = peer_open_from(&fixture, "127.0.0.4");
+    assert_true(peer_is_served(newcomer, UNAUTHENTICATED));
+    assert_true(peer_is_served(first, UNAUTHENTICATED));
+    assert_true(peer_is_closed(crowd[0]));
+    for (unsigned i = 0; i < 7; i++)
+        close(crowd[i]);
+    close(first);
+    close(newcomer);
+    fixture_close(&fixture);
 }
 
 /* Whoever has been unauthenticated for longest leaves for the next; who has authenticated, or waits
@@ -409,7 +450,9 @@ int main(void)
         cmocka_unit_test(test_refused_behind),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_connection_limits),
+        cmocka_unit_test(test_connections_max),
+        cmocka_unit_test(test_address_max),
+        cmocka_unit_test(test_crowding_address),
         cmocka_unit_test(test_displaced),
         cmocka_unit_test(test_input_budget),
         cmocka_unit_test(test_unauthenticated_body),

@@ -50,7 +50,15 @@ static void test_routes(void **state)
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/1/x/2"), 4);
     assert_string_equal(http_param(&request, "a"), "1");
     assert_string_equal(http_param(&request, "bb"), "2");
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/%2541"), 2); /* decoded once */
+    assert_string_equal(http_param(&request, "id"), "%41");
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/a+b"), 2); /* no form */
+    assert_string_equal(http_param(&request, "id"), "a+b");
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/%64evices/1"), -404);
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices%2F1"), -404);
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/%00"), -400);
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/a%0Ab"), -400);
+    assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/%7f"), -400);
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/%2"), -400);
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/%zz"), -400);
     arena_deinit(&arena);
