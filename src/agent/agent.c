@@ -19,7 +19,8 @@ static enum godwit_state state_idle(struct godwit_agent *agent)
 {
     struct godwit_journal *journal = &agent->journal;
     bool is_calm = journal->flags & GODWIT_JOURNAL_IS_CALM;
-    if (!is_calm && agent->is_ready && godwit_agent_is_past(agent, agent->start_ms + CALM_MS)) {
+    if (!agent->is_ready) return GODWIT_STATE_BOOT;
+    if (!is_calm && godwit_agent_is_past(agent, agent->start_ms + CALM_MS)) {
         journal->flags |= GODWIT_JOURNAL_IS_CALM;
         (void)!godwit_journal_commit(agent); /* else at the next wake of a later boot */
     }
@@ -50,9 +51,9 @@ static const struct {
     unsigned next; /* states it may answer with */
 } table[GODWIT_STATE_COUNT] = {
     [GODWIT_STATE_BOOT] = {"boot", godwit_state_boot,
-                           TO(BOOT) | TO(TRIAL) | TO(ROLLBACK) | TO(VERIFY) | TO(REPORT) |
-                               TO(IDLE)},
-    [GODWIT_STATE_IDLE] = {"idle", state_idle, TO(CHECKIN)},
+                           TO(BOOT) | TO(IDLE) | TO(CHECKIN) | TO(VERIFY) | TO(TRIAL) |
+                               TO(ROLLBACK) | TO(REPORT)},
+    [GODWIT_STATE_IDLE] = {"idle", state_idle, TO(CHECKIN) | TO(BOOT)},
     [GODWIT_STATE_CHECKIN] = {"check-in", godwit_state_checkin,
                               TO(CHECKIN) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) |
                                   TO(REPORT)},
@@ -73,6 +74,10 @@ enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage s
 {
     struct godwit_journal *journal = &agent->journal;
     if (reason) agent->last_reason = reason;
+    /* What came of an install is not lost to a reply that nobody can believe. */
+    if (stage == GODWIT_STAGE_CHECKIN && journal->outcome_id &&
+        journal->outcome_stage > GODWIT_STAGE_CHECKIN)
+        return GODWIT_STATE_REPORT;
     if (journal->outcome_id && journal->outcome_stage == stage &&
         journal->outcome_reason == reason && journal->outcome_rollout == rollout_id &&
         memcmp(journal->outcome_file, file_sha256, 32) == 0)
@@ -88,20 +93,22 @@ enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage s
     return GODWIT_STATE_REPORT;
 }
 
-enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
-                              const char *note, uint32_t number)
+enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason)
 {
-    struct godwit_journal *journal = &agent->journal;
-    (void)godwit_fail_of(agent, stage, reason, journal->install.file_sha256,
-                         journal->install_rollout);
-    struct godwit_text detail;
-    godwit_text_init(&detail, journal->outcome_detail, sizeof journal->outcome_detail);
-    if (note) {
-        godwit_text_add(&detail, note);
-        godwit_text_add(&detail, "=");
-        godwit_text_add_u32(&detail, number);
-    }
-    return GODWIT_STATE_REPORT;
+    return godwit_fail_of(agent, stage, reason, agent->journal.install.file_sha256,
+                          agent->journal.install_rollout);
+}
+
+void godwit_fail_detail(struct godwit_agent *agent, const char *note, const char *joint,
+                        uint32_t number, const char *unit)
+{
+    struct godwit_text text;
+    godwit_text_init(&text, agent->journal.outcome_detail, GODWIT_JOURNAL_DETAIL_MAX);
+    godwit_text_add(&text, note);
+    if (number == UINT32_MAX) return;
+    godwit_text_add(&text, note[0] ? joint : joint + 2);
+    godwit_text_add_u32(&text, number);
+    godwit_text_add(&text, unit);
 }
 
 uint32_t godwit_agent_backoff(struct godwit_agent *agent, uint8_t failures)
@@ -120,7 +127,8 @@ enum godwit_state godwit_restart(struct godwit_agent *agent)
 enum godwit_state godwit_boot_again(struct godwit_agent *agent)
 {
     agent->last_reason = GODWIT_REASON_FLASH;
-    if (++agent->tries >= GODWIT_BOOT_TRIES_MAX) return GODWIT_STATE_IDLE;
+    if (agent->tries >= GODWIT_BOOT_TRIES_MAX || ++agent->tries == GODWIT_BOOT_TRIES_MAX)
+        return GODWIT_STATE_IDLE;
     godwit_agent_wait(agent, GODWIT_BOOT_RETRY_MS, 0);
     return GODWIT_STATE_BOOT;
 }

@@ -226,7 +226,7 @@ static godwit_err make_journal(struct godwit_agent *agent, bool was_lost)
     godwit_err err = godwit_random(agent, journal->token, sizeof journal->token);
     if (err) return err;
     journal->boots = 1;
-    if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_JOURNAL_LOST, NULL, 0);
+    if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_JOURNAL_LOST);
     agent->outcome_is_new = false;
     return godwit_journal_commit(agent);
 }
@@ -237,7 +237,23 @@ static godwit_err open_journal(struct godwit_agent *agent)
     if (err == GODWIT_ERR_MISSING || err == GODWIT_ERR_FORMAT)
         return make_journal(agent, err == GODWIT_ERR_FORMAT);
     if (err) return err;
-    return godwit_journal_append(agent, GODWIT_ENTRY_BOOTS, agent->journal.boots + 1);
+    /* The same boot, tried again, is no other one. */
+    return agent->tries
+               ? GODWIT_OK
+               : godwit_journal_append(agent, GODWIT_ENTRY_BOOTS, agent->journal.boots + 1);
+}
+
+/* A flash that answers no read of what runs, or of the boot choice. After an hour the operator is
+ * told, once; nothing is installed, and the boot is tried again before each check-in. */
+static enum godwit_state wait_for_flash(struct godwit_agent *agent)
+{
+    if (godwit_boot_again(agent) == GODWIT_STATE_BOOT) return GODWIT_STATE_BOOT;
+    agent->wake_ms = agent->now_ms;
+    if (agent->tries > GODWIT_BOOT_TRIES_MAX) return GODWIT_STATE_CHECKIN; /* it was told */
+    agent->tries++;
+    (void)godwit_fail_of(agent, GODWIT_STAGE_NONE, GODWIT_REASON_FLASH,
+                         agent->journal.running.file_sha256, 0);
+    return GODWIT_STATE_CHECKIN;
 }
 
 enum godwit_state godwit_state_boot(struct godwit_agent *agent)
@@ -256,17 +272,18 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
         return GODWIT_STATE_BOOT; /* without its journal an agent must not touch anything */
     }
     godwit_ca_load(agent);
+    godwit_hex_encode(agent->journal.token, 32, agent->strings.bearer);
     memset(entries, 0xFF, sizeof entries);
     err = godwit_otadata_load(agent, entries);
     if (err != GODWIT_ERR_IO)
         err = godwit_slot_image(agent, &agent->slots.running, &size, agent->work.digest);
-    if (err == GODWIT_ERR_IO) return godwit_boot_again(agent);
+    if (err == GODWIT_ERR_IO) return wait_for_flash(agent);
     if (err) memset(agent->work.digest, 0, sizeof agent->work.digest);
     adopt_sideloaded(agent, entries);
     godwit_slot_resume(agent);
     agent->best_offset = agent->offset;
     agent->is_ready = true;
-    godwit_hex_encode(agent->journal.token, 32, agent->strings.bearer);
+    godwit_retry_wait(agent);
     agent->wake_ms = agent->now_ms;
     return land(agent, entries);
 }

@@ -191,10 +191,13 @@ static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason r
     uint32_t at = agent->work.image.reason ? agent->work.image.file_size : agent->offset;
     journal->install_step = GODWIT_STEP_NONE; /* what lies there is good for nothing */
     journal->install_sectors = 0;
-    /* Other bytes than announced are the way's fault, not the file's. */
-    if (reason != GODWIT_REASON_FILE_DIGEST)
+    /* Other bytes than announced: the way here is to blame, and a whole download was in vain. */
+    if (reason == GODWIT_REASON_FILE_DIGEST || reason == GODWIT_REASON_FLASH)
+        godwit_retry_later(agent, 3);
+    else
         godwit_attempts_add(journal, journal->install.file_sha256, reason, false);
-    (void)godwit_fail(agent, GODWIT_STAGE_VERIFY, reason, "at", at);
+    (void)godwit_fail(agent, GODWIT_STAGE_VERIFY, reason);
+    godwit_fail_detail(agent, "at", "=", at, "");
     agent->outcome_is_new = true; /* even the same again: the attempts are written with it */
     return GODWIT_STATE_REPORT;
 }
@@ -204,6 +207,10 @@ static enum godwit_state accept(struct godwit_agent *agent)
 {
     memcpy(agent->journal.install.image_sha256, agent->work.image.info.image_sha256, 32);
     agent->is_verified = true;
+    if (agent->journal.retries) {
+        agent->journal.retries = 0;
+        (void)!godwit_journal_commit(agent); /* else with the switch */
+    }
     GODWIT_LOG(INFO, "verified", "size=%u", (unsigned)agent->journal.install.size);
     return is_proven(agent) ? GODWIT_STATE_SWITCH : GODWIT_STATE_CHECKIN;
 }

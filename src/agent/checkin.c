@@ -211,7 +211,7 @@ static enum godwit_state stay(struct godwit_agent *agent)
     if (!agent->is_underway) return rest(agent);
     agent->is_underway = false;
     return godwit_fail(agent, agent->is_verified ? GODWIT_STAGE_SWITCH : GODWIT_STAGE_DOWNLOAD,
-                       GODWIT_REASON_WITHDRAWN, NULL, 0);
+                       GODWIT_REASON_WITHDRAWN);
 }
 
 /* A reply that can not be believed: nothing in it names a file or rollout. */
@@ -230,11 +230,14 @@ static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
     agent->fresh_s = agent->now_s;
     if (godwit_ca_note(agent, agent->work.reply.next_ca, &instruction))
         return refuse(agent, GODWIT_REASON_FLASH);
+    if (!agent->is_ready) return rest(agent); /* nothing is installed over what was not read */
     if (instruction.flags & GODWIT_INSTRUCTION_NO_UPDATE) return stay(agent);
     reason = godwit_check_install(agent, &instruction, sequence);
-    if (!reason) return accept(agent, &instruction);
-    return godwit_fail_of(agent, GODWIT_STAGE_CHECKIN, reason, instruction.file_sha256,
-                          instruction.rollout_id);
+    if (reason)
+        return godwit_fail_of(agent, GODWIT_STAGE_CHECKIN, reason, instruction.file_sha256,
+                              instruction.rollout_id);
+    if (!godwit_retry_is_due(agent, &instruction)) return rest(agent);
+    return accept(agent, &instruction);
 }
 
 /* What of the reply changes the journal: the server's yes, and the outcome it has taken over. */

@@ -19,7 +19,7 @@ enum return_phase { RETURN_ENTER, RETURN_READ, RETURN_LEAVE };
 static void close_install(struct godwit_agent *agent)
 {
     struct godwit_journal *journal = &agent->journal;
-    (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE, NULL, 0);
+    (void)godwit_fail(agent, GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
     godwit_attempts_forget(journal, journal->install.file_sha256);
     godwit_swap_slots(journal);
     bool is_known = !godwit_all(journal->install.image_sha256, 32, 0);
@@ -166,7 +166,7 @@ static enum godwit_state stay_here(struct godwit_agent *agent)
     struct godwit_journal *journal = &agent->journal;
     bool was_confirmed = agent->trial_reason == GODWIT_REASON_CRASH_LOOP;
     agent->on_trial = false;
-    (void)godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason, "back", 0);
+    (void)godwit_fail(agent, GODWIT_STAGE_TRIAL, agent->trial_reason);
     godwit_swap_slots(journal);
     journal->install_step = GODWIT_STEP_NONE;
     if (was_confirmed)
@@ -187,7 +187,7 @@ static enum godwit_state try_again(struct godwit_agent *agent)
 enum godwit_state godwit_roll_back(struct godwit_agent *agent)
 {
     /* The step stays "selected": the boot after this one closes the scenario. */
-    (void)godwit_fail(agent, GODWIT_STAGE_ROLLED_BACK, agent->trial_reason, NULL, 0);
+    (void)godwit_fail(agent, GODWIT_STAGE_ROLLED_BACK, agent->trial_reason);
     godwit_err err = godwit_journal_commit(agent);
     if (!err) err = godwit_otadata_choose(agent, agent->slots.running_index, GODWIT_OTA_INVALID);
     if (err) return try_again(agent);

@@ -24,17 +24,30 @@ static enum godwit_state leave(struct godwit_agent *agent, enum godwit_state nex
     return next;
 }
 
+/* No download is the release's fault: nothing is proven but by what is read back from flash. What
+ * was seen instead of the file is told, or without a reply how far we came. */
 static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason,
-                                const char *note, uint32_t number)
+                                const struct godwit_reply *reply)
 {
-    return leave(agent, godwit_fail(agent, GODWIT_STAGE_DOWNLOAD, reason, note, number));
+    (void)godwit_fail(agent, GODWIT_STAGE_DOWNLOAD, reason);
+    if (!reply) {
+        godwit_fail_detail(agent, "at", "=", agent->offset, "");
+    } else {
+        bool is_status = reason == GODWIT_REASON_DOWNLOAD_REFUSED;
+        const char *coding = reply->content_coding;
+        godwit_fail_detail(
+            agent, coding[0] ? coding : reply->content_type, is_status ? ", status " : ", ",
+            is_status ? (uint32_t)reply->status : reply->content_length, is_status ? "" : " bytes");
+    }
+    godwit_retry_later(agent, 1);
+    return leave(agent, GODWIT_STATE_REPORT);
 }
 
 /* This connection is worth nothing any more; after a while another one, perhaps to another source,
  * goes on where it stood. */
 static enum godwit_state try_again(struct godwit_agent *agent, enum godwit_reason reason)
 {
-    if (++agent->tries >= TRIES_MAX) return refuse(agent, reason, "at", agent->offset);
+    if (++agent->tries >= TRIES_MAX) return refuse(agent, reason, NULL);
     (void)!godwit_sources_choose(agent); /* this one at least is left */
     godwit_agent_wait(agent, godwit_agent_backoff(agent, (uint8_t)(agent->tries - 1)), 0);
     agent->phase = FETCH_REQUEST;
@@ -61,10 +74,10 @@ static enum godwit_state try_after_wrong_range(struct godwit_agent *agent)
 
 /* The present source will never hand out this file: on to the next one, with what there is. */
 static enum godwit_state drop_source(struct godwit_agent *agent, enum godwit_reason reason,
-                                     const char *note, uint32_t number)
+                                     const struct godwit_reply *reply)
 {
     GODWIT_LOG(WARN, "source_dropped", "source=%u reason=%u", agent->source, (unsigned)reason);
-    if (!godwit_sources_drop(agent)) return refuse(agent, reason, note, number);
+    if (!godwit_sources_drop(agent)) return refuse(agent, reason, reply);
     agent->phase = FETCH_REQUEST;
     return leave(agent, GODWIT_STATE_FETCH);
 }
@@ -76,8 +89,7 @@ static enum godwit_state try_after_busy(struct godwit_agent *agent,
     uint32_t wait_s = reply->retry_after_s;
     if (wait_s > GODWIT_INTERVAL_MAX_S) wait_s = GODWIT_INTERVAL_MAX_S;
     if (agent->source && wait_s > MIRROR_BUSY_S)
-        return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status",
-                           (uint32_t)reply->status);
+        return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, reply);
     if (wait_s) agent->busy_until_s[agent->source] = agent->now_s + wait_s + 1; /* not too early */
     godwit_sources_penalise(agent);
     return try_again(agent, GODWIT_REASON_DOWNLOAD);
@@ -85,7 +97,7 @@ static enum godwit_state try_after_busy(struct godwit_agent *agent,
 
 /* What came is not what was announced. */
 static enum godwit_state blame(struct godwit_agent *agent, enum godwit_reason reason,
-                               const char *note, uint32_t number)
+                               const struct godwit_reply *reply)
 {
     GODWIT_LOG(WARN, "source_blamed", "used=%u reason=%u", agent->sources_used, (unsigned)reason);
     if (godwit_sources_blame(agent)) {
@@ -93,15 +105,16 @@ static enum godwit_state blame(struct godwit_agent *agent, enum godwit_reason re
         return leave(agent, GODWIT_STATE_FETCH);
     }
     agent->journal.install_step = GODWIT_STEP_NONE;
-    return refuse(agent, reason, note, number);
+    return refuse(agent, reason, reply);
 }
 
 /* The server does not know us, or no longer wants this: asks it. Progress stays in flash and
  * record. */
-static enum godwit_state check_in_again(struct godwit_agent *agent, uint32_t status)
+static enum godwit_state check_in_again(struct godwit_agent *agent,
+                                        const struct godwit_reply *reply)
 {
     if (agent->penalties[0] >= TRIES_MAX)
-        return refuse(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", status);
+        return refuse(agent, GODWIT_REASON_DOWNLOAD_REFUSED, reply);
     if (agent->penalties[0] > 0)
         godwit_agent_wait(agent, godwit_agent_backoff(agent, agent->penalties[0]), 0);
     godwit_sources_penalise(agent);
@@ -168,9 +181,8 @@ static enum godwit_state take_status(struct godwit_agent *agent, const struct go
     int status = reply->status;
     if (status == 206) return try_after_wrong_range(agent);
     if (status == 408 || status == 429 || status >= 500) return try_after_busy(agent, reply);
-    if (agent->source == 0 && (status == 401 || status == 409))
-        return check_in_again(agent, (uint32_t)status);
-    return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, "status", (uint32_t)status);
+    if (agent->source == 0 && (status == 401 || status == 409)) return check_in_again(agent, reply);
+    return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, reply);
 }
 
 /* The head of a reply, with the first `got` bytes behind it already in the sector buffer at
@@ -188,8 +200,8 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_reply *rep
         godwit_sources_start_over(agent);
         agent->window_offset = 0;
     }
-    if (!is_length(agent, reply)) {
-        *next_out = drop_source(agent, GODWIT_REASON_BODY_DIFFERS, "length", reply->content_length);
+    if (reply->content_coding[0] || !is_length(agent, reply)) {
+        *next_out = drop_source(agent, GODWIT_REASON_BODY_DIFFERS, reply);
         return false;
     }
     godwit_sources_use(agent);
@@ -197,29 +209,29 @@ static bool take_head(struct godwit_agent *agent, const struct godwit_reply *rep
     return true;
 }
 
-/* The held first bytes, before anything is erased. */
+/* The held first bytes, before anything is erased. Where they are no image at all, something else
+ * has answered. */
 static enum godwit_reason check_first_bytes(struct godwit_agent *agent)
 {
     struct godwit_image *image = &agent->work.image;
     godwit_image_begin(agent, &agent->slots.inactive, false);
-    if (godwit_sink_write(&image->sink, agent->sector, agent->offset))
-        return image->reason ? image->reason : GODWIT_REASON_NOT_AN_IMAGE;
-    if (!godwit_image_head_known(image)) return GODWIT_REASON_TRUNCATED;
-    return godwit_check_image(agent, false);
+    bool is_image = !godwit_sink_write(&image->sink, agent->sector, agent->offset);
+    if (is_image && godwit_image_head_known(image)) return godwit_check_image(agent, false);
+    return image->reason > GODWIT_REASON_NOT_AN_IMAGE ? image->reason : GODWIT_REASON_BODY_DIFFERS;
 }
 
 /* The sector buffer is full, or holds the file's end: into the slot, a step at a time. */
-static enum godwit_state flush(struct godwit_agent *agent)
+static enum godwit_state flush(struct godwit_agent *agent, const struct godwit_reply *reply)
 {
     if (agent->phase != FETCH_FLUSH && agent->offset <= GODWIT_SECTOR_SIZE) {
         enum godwit_reason reason = check_first_bytes(agent);
-        if (reason) return blame(agent, reason, NULL, 0);
+        if (reason) return blame(agent, reason, reply);
     }
     agent->phase = FETCH_FLUSH;
     agent->request_ms = agent->now_ms;
     godwit_err err = godwit_slot_append(agent);
     if (err == GODWIT_ERR_BUSY) return GODWIT_STATE_FETCH;
-    if (err) return refuse(agent, GODWIT_REASON_FLASH, "at", agent->offset);
+    if (err) return refuse(agent, GODWIT_REASON_FLASH, NULL);
     if (agent->offset > agent->best_offset) {
         agent->best_offset = agent->offset;
         agent->tries = 0;
@@ -236,9 +248,9 @@ static enum godwit_state read_tail(struct godwit_agent *agent)
     struct godwit_reply reply = {0};
     godwit_err err = agent->config.net->read(agent->config.net->ctx, &extra, 1, &got, &reply);
     if (got) {
-        uint32_t length = agent->offset + 1;
+        reply.content_length = agent->offset + 1;
         (void)!godwit_sources_drop(agent); /* it is to blame, whoever else had part */
-        return blame(agent, GODWIT_REASON_BODY_DIFFERS, "length", length);
+        return blame(agent, GODWIT_REASON_BODY_DIFFERS, &reply);
     }
     if (err || agent->now_ms - agent->request_ms > SILENCE_MS)
         return leave(agent, GODWIT_STATE_VERIFY);
@@ -271,7 +283,8 @@ static enum godwit_state read_piece(struct godwit_agent *agent)
     if (got && agent->phase == FETCH_BODY) {
         agent->offset += (uint32_t)got;
         agent->request_ms = agent->now_ms;
-        if (agent->offset % GODWIT_SECTOR_SIZE == 0 || agent->offset == size) return flush(agent);
+        if (agent->offset % GODWIT_SECTOR_SIZE == 0 || agent->offset == size)
+            return flush(agent, &reply);
     }
     if (err || agent->now_ms - agent->request_ms > SILENCE_MS) return try_after_break(agent);
     if (is_slow(agent)) {
@@ -295,6 +308,6 @@ enum godwit_state godwit_state_fetch(struct godwit_agent *agent)
     if (godwit_agent_is_past(agent, agent->valid_until_ms))
         return leave(agent, GODWIT_STATE_CHECKIN);
     if (agent->phase == FETCH_REQUEST) return request_file(agent);
-    if (agent->phase == FETCH_FLUSH) return flush(agent);
+    if (agent->phase == FETCH_FLUSH) return flush(agent, NULL);
     return agent->phase == FETCH_TAIL ? read_tail(agent) : read_piece(agent);
 }

@@ -33,21 +33,38 @@ struct godwit_agent_strings {
     char bearer[65], path[76];
 };
 
-/* Small and much used first, large last: RISC-V reaches 128 bytes with short instructions and
- * 2 KiB with one; the other order costs more than 1 KiB of code. */
+/* Words that are much used first, then bytes, large things last: RISC-V reaches the first 128 bytes
+ * with short instructions, words alone, and 2 KiB with one; another order costs more than 1 KiB of
+ * code. */
 struct godwit_agent {
     struct godwit_agent_config config;
     uint32_t offset;           /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
-    uint32_t journal_entries;  /* small marks in the journal's present sector */
     uint32_t now_ms, wake_ms;  /* low 32 bits: compared by difference, so they may wrap round */
     uint32_t now_s, caller_ms; /* seconds gone; what the caller said last */
-    uint16_t second_ms;        /* of the present second */
-    uint8_t state, phase;      /* enum godwit_state; a state's own step, 0 when it is entered */
-    uint8_t failures;          /* requests in a row without a reply */
-    uint8_t refusals;          /* answers in a row that were refused */
-    uint8_t tries;             /* downloads in a row without a new sector */
-    uint8_t clearing;          /* FETCH: steps done of those that clear a sector */
-    uint8_t trial_reason;      /* RETURN: why */
+    uint32_t best_offset;      /* FETCH: furthest whole sector of this download */
+    uint32_t request_ms;       /* when the open request began */
+    uint32_t reply_size;
+    uint32_t start_ms;                 /* of this boot: the trial's clock */
+    uint32_t last_reason;              /* godwit_reason of the last failure */
+    uint32_t journal_entries;          /* small marks in the journal's present sector */
+    uint32_t window_ms, window_offset; /* FETCH: begin of the rate window, bytes then */
+    uint32_t valid_until_ms;           /* of the instruction that is being followed */
+    struct godwit_slots slots;
+    uint32_t interval_s;
+    uint32_t fresh_s;              /* of the last fresh reply, or of the boot */
+    uint32_t retry_s;              /* by now_s: retry.c lets the next try begin */
+    struct godwit_region fallback; /* RETURN: where to */
+    uint32_t size;                 /* RETURN: bytes of the slot that is looked at */
+    uint16_t second_ms;            /* of the present second */
+    uint8_t state, phase;          /* enum godwit_state; a state's own step, 0 when it is entered */
+    uint8_t failures;              /* requests in a row without a reply */
+    uint8_t refusals;              /* answers in a row that were refused */
+    uint8_t tries;                 /* downloads in a row without a new sector */
+    uint8_t clearing;              /* FETCH: steps done of those that clear a sector */
+    uint8_t trial_reason;          /* RETURN: why */
+    uint8_t source;       /* of the present offer, see sources.c: index of the present one */
+    uint8_t sources_used; /* … a bit for each */
+    uint8_t penalties[GODWIT_SOURCES_MAX + 1]; /* … the server's own first */
     bool nonce_is_open, is_woken, is_app_confirmed, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last reply came by the next CA */
     bool is_claiming;                 /* the token was not taken: the claim is shown again */
@@ -58,21 +75,7 @@ struct godwit_agent {
     bool is_underway;                 /* an accepted install has not ended yet */
     bool outcome_is_new;              /* not in flash yet */
     struct godwit_device_facts facts; /* since BOOT */
-    struct godwit_slots slots;
-    uint32_t interval_s;
-    uint32_t last_reason;
-    uint32_t best_offset; /* FETCH: furthest whole sector of this download */
-    uint32_t reply_size;
-    uint8_t penalties[GODWIT_SOURCES_MAX + 1]; /* of the present offer, the server's own first */
-    uint8_t source, sources_used;              /* index; a bit for each, see sources.c */
     uint32_t busy_until_s[GODWIT_SOURCES_MAX + 1]; /* by now_s: it said Retry-After */
-    uint32_t window_ms, window_offset;             /* FETCH: begin of the rate window, bytes then */
-    uint32_t request_ms;                           /* when the open request began */
-    uint32_t start_ms;                             /* of this boot: the trial's clock */
-    uint32_t fresh_s;                              /* of the last fresh reply, or of the boot */
-    uint32_t valid_until_ms;                       /* of the instruction that is being followed */
-    struct godwit_region fallback;                 /* RETURN: where to */
-    uint32_t size;                                 /* RETURN: bytes of the slot that is looked at */
     uint8_t nonce[16];
     struct godwit_journal journal;
     struct godwit_agent_strings strings;
@@ -92,10 +95,12 @@ typedef enum godwit_state godwit_state_fn(struct godwit_agent *agent);
 godwit_state_fn godwit_state_boot, godwit_state_checkin, godwit_state_fetch, godwit_state_verify,
     godwit_state_switch, godwit_state_trial, godwit_state_rollback;
 
-/* agent.c: notes how the install ended, for REPORT to keep; word and number become the outcome's
- * detail ("status=404"), word NULL: none. Always GODWIT_STATE_REPORT. */
-enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason,
-                              const char *note, uint32_t number);
+/* agent.c: notes how the install ended, for REPORT to keep. Always GODWIT_STATE_REPORT. */
+enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason);
+/* The outcome's detail: "text/html" ", " 18 " bytes". Without a word the joint's first two bytes
+ * are left out; number UINT32_MAX: the word alone. */
+void godwit_fail_detail(struct godwit_agent *agent, const char *note, const char *joint,
+                        uint32_t number, const char *unit);
 /* Restarts the chip; the state to be in where that takes a moment. */
 enum godwit_state godwit_restart(struct godwit_agent *agent);
 /* Boots once more after a while, from the journal as it lies in flash: what could not be read is
@@ -182,6 +187,14 @@ void godwit_ca_load(const struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_ca_note(struct godwit_agent *agent,
                                           const uint8_t announced[static 32],
                                           const struct godwit_instruction *instruction);
+
+/* retry.c: whether the install may begin; another file or rollout, or force-now, forgets the tries.
+ * wait: the wait begins again, after a reset. later: a try has failed for no fault of the release;
+ * weight: as how many it counts. In RAM: the caller's next commit keeps it. */
+GODWIT_MUST_USE bool godwit_retry_is_due(struct godwit_agent *agent,
+                                         const struct godwit_instruction *install);
+void godwit_retry_wait(struct godwit_agent *agent);
+void godwit_retry_later(struct godwit_agent *agent, uint8_t weight);
 
 /* attempts.c: files that failed here. How often this one did; once more, or at once quarantined;
  * forgotten. In RAM: the caller's next commit keeps it. */

@@ -8,7 +8,7 @@
 #include "formats/policy.h"
 
 #define GODWIT_JOURNAL_SIZE 480u
-#define GODWIT_JOURNAL_DETAIL_MAX 32
+#define GODWIT_JOURNAL_DETAIL_MAX 44
 #define GODWIT_FAILED_MAX 3       /* files that are remembered for having failed */
 #define GODWIT_ATTEMPTS_MAX 3     /* a file that failed so often is quarantined */
 #define GODWIT_POWER_RESETS_MAX 8 /* of one install; the next one quarantines it */
@@ -70,12 +70,12 @@ struct godwit_journal {
     uint8_t power_resets; /* of this install */
     uint8_t crashes;      /* of the running image since it was confirmed */
     uint8_t flags;        /* enum godwit_journal_flag */
-    uint8_t zero;
+    uint8_t retries;      /* tries of this install that failed for no fault of the release */
     struct godwit_failed failed[GODWIT_FAILED_MAX]; /* newest first */
     /* as in struct godwit_outcome; id 0: nothing to report */
     uint32_t outcome_id, outcome_rollout, outcome_stage, outcome_reason;
     uint8_t outcome_file[32];
     char outcome_detail[GODWIT_JOURNAL_DETAIL_MAX];
-    uint8_t spare[16];
+    uint32_t retry_boot; /* `boots` at the last of those tries */
 };
 _Static_assert(sizeof(struct godwit_journal) == GODWIT_JOURNAL_SIZE, "written as it stands");

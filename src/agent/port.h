@@ -32,7 +32,10 @@ struct godwit_request {
     const char *if_range; /* NULL, or an entity tag without its quotes; the port adds them */
 };
 
-/* The head of a reply. */
+/* The head of a reply. The words are as the header says them, without parameters ("text/html"),
+ * cut to fit, "" where it says nothing: by them an operator reads what answered instead of the
+ * server. */
+#define GODWIT_REPLY_WORD_SIZE 25
 struct godwit_reply {
     int status;              /* 200 …; 0 while the head has not come yet */
     uint32_t retry_after_s;  /* 0: not said */
@@ -41,11 +44,14 @@ struct godwit_reply {
     uint32_t range_total;    /* whole size named by a 206; 0: none, or "*" */
     bool is_other;           /* an ETag came that is not the if_range that was asked */
     bool by_next_ca;         /* the server's chain ends in the second of the trusted CAs */
+    char content_type[GODWIT_REPLY_WORD_SIZE];
+    char content_coding[GODWIT_REPLY_WORD_SIZE]; /* Content-Encoding; "" for "identity" */
 };
 
 /* No call blocks over 100 ms; one request at a time.
- *   start  begin a request; NET when it can not even begin: the link is down (a trial then has
- *          ten minutes; while requests begin and no reply comes, it has an hour)
+ *   start  begin a request, with "Accept-Encoding: identity"; NET when it can not even begin: the
+ *          link is down (a trial then has ten minutes; while requests begin and no reply comes,
+ *          it has an hour)
  *   read   0 bytes with OK: none yet, ask later; END: the reply is complete; NET: it broke.
  *          *answer is filled from the first byte of the body or END on, at the latest.
  *   close  any time, also without start; the connection itself may be kept for the next start

@@ -160,7 +160,7 @@ enum godwit_state godwit_reconcile_rollback(struct godwit_agent *agent, enum god
     struct godwit_journal *journal = &agent->journal;
     bool was_changed;
     uint32_t said = is_noted ? journal->outcome_reason : reason;
-    if (!is_noted) (void)godwit_fail(agent, GODWIT_STAGE_ROLLED_BACK, reason, NULL, 0);
+    if (!is_noted) (void)godwit_fail(agent, GODWIT_STAGE_ROLLED_BACK, reason);
     agent->last_reason = said;
     godwit_attempts_add(journal, journal->install.file_sha256, said, is_final(said));
     /* Refused by the bootloader: what lies there is not what was verified. Else the file is good,

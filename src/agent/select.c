@@ -185,7 +185,8 @@ enum godwit_state godwit_state_switch(struct godwit_agent *agent)
     godwit_err err = select_inactive(agent);
     if (err) {
         agent->journal.install_step = GODWIT_STEP_FETCHED;
-        return godwit_fail(agent, GODWIT_STAGE_SWITCH, GODWIT_REASON_FLASH, NULL, 0);
+        godwit_retry_later(agent, 1);
+        return godwit_fail(agent, GODWIT_STAGE_SWITCH, GODWIT_REASON_FLASH);
     }
     GODWIT_LOG(INFO, "switch", "slot=%d", agent->slots.inactive_index);
     return godwit_restart(agent);

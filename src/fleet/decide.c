@@ -136,7 +136,7 @@ struct decision decide(const struct device *device, const struct catalogue *cata
     return decision;
 }
 
-/* Every other reason is the file's or the device's own: it has FAILED. Three kinds are not. */
+/* Whose fault an outcome is, by its reason; for the others the stage says it. */
 static const struct {
     uint32_t reason;
     enum verdict verdict;
@@ -147,7 +147,7 @@ static const struct {
     {GODWIT_REASON_IMAGE_DAMAGED, VERDICT_NOTHING},
     {GODWIT_REASON_REJECTED_RUNS, VERDICT_NOTHING},
     {GODWIT_REASON_UNWATCHED, VERDICT_NOTHING},
-    /* the moment, the line or the reply was bad; a new question gets a new answer */
+    /* the moment or the reply was bad: the next check-in gets a new one */
     {GODWIT_REASON_REPLY_MALFORMED, VERDICT_AGAIN},
     {GODWIT_REASON_INSTRUCTION_FORMAT, VERDICT_AGAIN},
     {GODWIT_REASON_INSTRUCTION_DEVICE, VERDICT_AGAIN},
@@ -156,8 +156,13 @@ static const struct {
     {GODWIT_REASON_NOT_NOW, VERDICT_AGAIN},
     {GODWIT_REASON_ON_TRIAL, VERDICT_AGAIN},
     {GODWIT_REASON_WITHDRAWN, VERDICT_AGAIN},
+    /* the line, a source, or this device's flash: other bytes arrived than were announced */
+    {GODWIT_REASON_BODY_DIFFERS, VERDICT_AGAIN},
+    {GODWIT_REASON_FILE_DIGEST, VERDICT_AGAIN},
     {GODWIT_REASON_DOWNLOAD, VERDICT_AGAIN},
+    {GODWIT_REASON_DOWNLOAD_REFUSED, VERDICT_AGAIN},
     {GODWIT_REASON_SLOW_SOURCE, VERDICT_AGAIN},
+    {GODWIT_REASON_FLASH, VERDICT_AGAIN},
     {GODWIT_REASON_TRIAL_NO_CONTACT, VERDICT_AGAIN},
     /* the very file may be right once a bridge, another key or an undo leads there */
     {GODWIT_REASON_INSTRUCTION_SIGNATURE, VERDICT_REFUSED},
@@ -169,14 +174,32 @@ static const struct {
     {GODWIT_REASON_POLICY_ROLLBACK_FLOOR, VERDICT_REFUSED},
     {GODWIT_REASON_POLICY_KEYS, VERDICT_REFUSED},
     {GODWIT_REASON_SECURE_BOOT, VERDICT_REFUSED},
-    {GODWIT_REASON_DOWNLOAD_REFUSED, VERDICT_REFUSED},
+    /* it failed on this device before, often enough */
+    {GODWIT_REASON_QUARANTINED, VERDICT_FAILED},
 };
+
+/* A release has failed only by what a device read back from its own flash, or by what came after
+ * the switch. A device that would not begin has proven nothing about the file. */
+static enum verdict verdict_of_stage(enum godwit_stage stage)
+{
+    return stage <= GODWIT_STAGE_DOWNLOAD ? VERDICT_REFUSED : VERDICT_FAILED;
+}
 
 enum verdict decide_outcome(const struct godwit_outcome *outcome)
 {
+    enum verdict verdict = verdict_of_stage(outcome->stage);
     for (size_t i = 0; i < sizeof VERDICTS / sizeof *VERDICTS; i++)
-        if (VERDICTS[i].reason == outcome->reason) return VERDICTS[i].verdict;
-    return VERDICT_FAILED;
+        if (VERDICTS[i].reason == outcome->reason) verdict = VERDICTS[i].verdict;
+    /* What was seen on its way only is the line's, whatever it looked like. */
+    bool is_of_line = outcome->stage == GODWIT_STAGE_DOWNLOAD && verdict != VERDICT_NOTHING;
+    return is_of_line ? VERDICT_AGAIN : verdict;
+}
+
+bool decide_is_retried(const struct device *device, const struct decision *decision)
+{
+    const struct godwit_outcome *last = &device->last_outcome;
+    return decision->kind == DECIDE_INSTALL && last->id && decide_outcome(last) == VERDICT_AGAIN &&
+           !memcmp(last->file_sha256, decision->image->file_sha256, 32);
 }
 
 bool decide_is_notice(const struct godwit_outcome *outcome)

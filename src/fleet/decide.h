@@ -19,7 +19,7 @@ struct decision {
 /* What one outcome means for the rollout it belongs to. */
 enum verdict {
     VERDICT_NOTHING, /* an install that is told by its proof, or a notice */
-    VERDICT_AGAIN, /* not the file's fault: the device stays in progress and is offered it again */
+    VERDICT_AGAIN,   /* not the file's fault: it stays in progress and is offered again */
     VERDICT_REFUSED, /* the device did not take it and may under another policy or server */
     VERDICT_FAILED,  /* the file is not offered to it again */
     VERDICT_COUNT
@@ -28,6 +28,9 @@ enum verdict {
 /* The device's members say where it was told. Lock held, where the fleet is shared. */
 struct decision decide(const struct device *device, const struct catalogue *catalogue);
 enum verdict decide_outcome(const struct godwit_outcome *outcome);
+/* Whether what the decision offers has ended for no fault of its own last time and is tried again:
+ * the device's last outcome says what it saw. */
+bool decide_is_retried(const struct device *device, const struct decision *decision);
 /* Whether the outcome tells something that was noticed, and ends no install. */
 bool decide_is_notice(const struct godwit_outcome *outcome);
 /* Whether the device has proven the release: runs exactly one of its images, and not on trial. */

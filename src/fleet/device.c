@@ -218,16 +218,18 @@ static struct member *member_of_outcome(const struct record *record, const struc
 
 static godwit_err keep_outcome_id(struct record *record)
 {
-    const struct godwit_outcome *outcome = &record->checkin->outcome;
+    struct godwit_outcome outcome = record->checkin->outcome;
+    device_plain_text(outcome.detail, record->checkin->outcome.detail, sizeof outcome.detail);
     godwit_err err =
         db_run(record->db,
                "update devices set outcome_id = $1, outcome_stage = $2, outcome_reason = $3,"
-               " outcome_file = $4 where id = $5",
-               DB_ARGS(db_int(outcome->id), db_int(outcome->stage), db_int(outcome->reason),
-                       db_blob(outcome->file_sha256, 32), db_int(record->device->id)));
+               " outcome_file = $4, outcome_detail = $5 where id = $6",
+               DB_ARGS(db_int(outcome.id), db_int(outcome.stage), db_int(outcome.reason),
+                       db_blob(outcome.file_sha256, 32), db_text(outcome.detail),
+                       db_int(record->device->id)));
     if (err) return err;
     fleet_lock(record->fleet);
-    record->device->last_outcome = *outcome;
+    record->device->last_outcome = outcome;
     fleet_unlock(record->fleet);
     return GODWIT_OK;
 }

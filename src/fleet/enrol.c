@@ -206,6 +206,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->rollback_floor = (uint32_t)db_column_int(rows, 33);
     db_column_blob(rows, 34, facts->deploy_keys, 16);
     facts->unwatched = db_column_int(rows, 35);
+    db_column_text(rows, 36, device->last_outcome.detail, sizeof device->last_outcome.detail);
     fleet_reserve_device(fleet);
     device_link(fleet, device);
 }

@@ -106,7 +106,7 @@ struct device {
     struct product *product;
     struct device_facts facts;
     uint8_t known_image[32];            /* running image as it was last recorded */
-    struct godwit_outcome last_outcome; /* the newest that was recorded; detail unused */
+    struct godwit_outcome last_outcome; /* the newest that was recorded; its rollout unused */
     size_t failed_images_count;
     uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
     struct member *members;

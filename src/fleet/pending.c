@@ -135,9 +135,8 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
     godwit_err err = db_run(
         db,
         "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
-        " outcome_reason = 0, outcome_file = null, known_image = null, not_offered_rollout = 0 "
-        "where "
-        "id = $1",
+        " outcome_reason = 0, outcome_file = null, outcome_detail = '', known_image = null,"
+        " not_offered_rollout = 0 where id = $1",
         DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
     if (!err)
         err = db_run(

@@ -52,8 +52,10 @@
     X(ALIGNMENT, 32, "alignment",                                                                  \
       "a flash-mapped segment is not aligned to the MMU page; the chip could not run it")          \
     X(ENTRY, 33, "entry", "the entry address lies in no segment")                                  \
-    X(BODY_DIFFERS, 34, "body-differs", "the first bytes differ from what the server announced")   \
-    X(FILE_DIGEST, 35, "file-digest", "the file's SHA-256 is not the one that was announced")      \
+    X(BODY_DIFFERS, 34, "body-differs",                                                            \
+      "a captive portal or proxy? what came is not the file announced; it is tried again")         \
+    X(FILE_DIGEST, 35, "file-digest",                                                              \
+      "bytes changed on their way or in this flash: another SHA-256 than announced; tried again")  \
     X(HARDWARE, 36, "hardware", "the image does not allow this board's hardware revision")         \
     X(COUNTER_DIFFERS, 37, "counter-differs",                                                      \
       "the release counter in the image is not the one in the deploy instruction")                 \
@@ -84,8 +86,10 @@
       "the image's policy shares no image key with the present one; ship a bridge release first")  \
     X(SECURE_BOOT, 60, "secure-boot",                                                              \
       "the image asks for hardware Secure Boot, which this chip has not switched on")              \
-    X(DOWNLOAD, 70, "download", "the download failed ten times in a row without progress")         \
-    X(DOWNLOAD_REFUSED, 71, "download-refused", "the server refused to hand out the file")         \
+    X(DOWNLOAD, 70, "download",                                                                    \
+      "the download failed ten times in a row without progress; it is tried again")                \
+    X(DOWNLOAD_REFUSED, 71, "download-refused",                                                    \
+      "a captive portal or proxy? the file was refused on its way; it is tried again")             \
     X(FLASH, 72, "flash", "the flash refused a read, write or erase")                              \
     X(JOURNAL_LOST, 73, "journal-lost", "the agent's journal was unreadable and was made anew")    \
     X(NO_SLOT, 74, "no-slot", "the partition table has no inactive slot to write to")              \

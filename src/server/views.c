@@ -58,11 +58,31 @@ json_t *view_release(const struct release *release)
 /* How a device stands in one rollout: its member's word, else what decide says of it there. */
 struct standing {
     const char *state, *reason, *sentence;
+    char detail[GODWIT_DETAIL_MAX]; /* "text/html, 18 bytes"; "": nothing to add to the sentence */
 };
+
+static json_t *view_sentence(const char *detail, const char *sentence)
+{
+    return *detail ? json_sprintf("%s: %s", detail, sentence) : json_string(sentence);
+}
+
+/* In progress: what it saw where the last try ended for no fault of the release, else what it is
+ * told. */
+static void standing_in_progress(const struct device *device, const struct decision *decision,
+                                 struct standing *standing)
+{
+    const struct godwit_outcome *last = &device->last_outcome;
+    bool is_retried = decide_is_retried(device, decision);
+    standing->reason =
+        is_retried ? godwit_reason_id(last->reason) : decision_reason_id(decision->reason);
+    standing->sentence = is_retried ? godwit_reason_sentence(last->reason)
+                                    : decision_reason_sentence(decision->reason);
+    if (is_retried) memcpy(standing->detail, last->detail, sizeof standing->detail);
+}
 
 static struct standing standing_superseded(void)
 {
-    return (struct standing){"superseded", "superseded", "a newer rollout took it over"};
+    return (struct standing){"superseded", "superseded", "a newer rollout took it over", ""};
 }
 
 /* Of a device that was not told: only the rollout that speaks to it may still tell it. */
@@ -74,7 +94,7 @@ static struct standing standing_by_decision(const struct catalogue *catalogue,
     if (decision.rollout != rollout) return standing_superseded();
     struct standing standing = {decision_reason_state(decision.reason),
                                 decision_reason_id(decision.reason),
-                                decision_reason_sentence(decision.reason)};
+                                decision_reason_sentence(decision.reason), ""};
     if (counts_awaits(&decision))
         standing.state = "queued";
     else if (decision.reason == DECISION_UP_TO_DATE)
@@ -92,18 +112,20 @@ static struct standing standing_of(const struct catalogue *catalogue, const stru
     switch (member->state) {
     case MEMBER_FAILED:
         return (struct standing){state, godwit_reason_id(member->reason),
-                                 godwit_reason_sentence(member->reason)};
+                                 godwit_reason_sentence(member->reason), ""};
     case MEMBER_SUCCEEDED:
         return (struct standing){state, decision_reason_id(DECISION_UP_TO_DATE),
-                                 "it runs the release and has confirmed it"};
+                                 "it runs the release and has confirmed it", ""};
     case MEMBER_SUPERSEDED:
         return standing_superseded();
     default:
         break;
     }
     /* Told, and not there yet: on trial, offered, or what came between. */
-    enum decision_reason reason = decide(device, catalogue).reason;
-    return (struct standing){state, decision_reason_id(reason), decision_reason_sentence(reason)};
+    const struct decision decision = decide(device, catalogue);
+    struct standing standing = {.state = state};
+    standing_in_progress(device, &decision, &standing);
+    return standing;
 }
 
 static bool is_selected(const struct rollout *rollout, const struct device *device)
@@ -181,7 +203,7 @@ static void *rows_alloc(struct app *app, size_t row_size, size_t *room_out)
  */
 struct row {
     uint8_t device_id[6];
-    struct standing standing; /* its texts are static */
+    struct standing standing; /* what it points to is static */
 };
 
 struct rollout_walk {
@@ -209,9 +231,10 @@ static json_t *view_rows(const struct row *rows, size_t count)
         const struct standing *standing = &rows[i].standing;
         char id[13];
         device_id_text(rows[i].device_id, id);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "device_id", id, "state",
-                                              standing->state, "reason", standing->reason,
-                                              "sentence", standing->sentence));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:o}", "device_id", id, "state",
+                                        standing->state, "reason", standing->reason, "sentence",
+                                        view_sentence(standing->detail, standing->sentence)));
     }
     return list;
 }
@@ -250,6 +273,8 @@ struct device_row {
     int64_t last_seen_s;
     enum decision_reason reason;
     uint32_t cause; /* godwit_reason of the failure that `reason` stands on; 0: none */
+    const char *sentence;
+    char detail[GODWIT_DETAIL_MAX]; /* before the sentence; "": none */
 };
 
 /* Of the newest rollout in which the release failed on the device. */
@@ -277,19 +302,25 @@ static void take_device(const struct catalogue *catalogue, const struct device *
     const struct decision decision = decide(device, catalogue);
     row->reason = decision.reason;
     row->cause = cause_of(device, &decision);
+    row->sentence = decision_reason_sentence(decision.reason);
+    row->detail[0] = '\0';
+    if (!decide_is_retried(device, &decision)) return;
+    row->cause = device->last_outcome.reason;
+    row->sentence = godwit_reason_sentence(row->cause);
+    memcpy(row->detail, device->last_outcome.detail, sizeof row->detail);
 }
 
 static json_t *view_device_row(const struct device_row *row)
 {
     char id[13];
     device_id_text(row->device_id, id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s?, s:s}", "device_id", id,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s?, s:o}", "device_id", id,
                      "product", row->product, "chip", chip_name(row->chip_id), "version",
                      row->version, "slot", row->slot, "state", decision_reason_state(row->reason),
                      "on_trial", row->on_trial, "last_seen", (json_int_t)row->last_seen_s, "reason",
                      decision_reason_id(row->reason), "cause",
                      row->cause ? godwit_reason_id(row->cause) : NULL, "sentence",
-                     decision_reason_sentence(row->reason));
+                     view_sentence(row->detail, row->sentence));
 }
 
 json_t *view_device(const struct app *app, const struct device *device)

@@ -87,6 +87,10 @@ static void change_head(const struct wire *wire, struct godwit_reply *reply)
     reply->range_from ^= turn->changes.range_from;
     reply->range_total ^= turn->changes.range_total;
     reply->is_other ^= turn->changes.is_other;
+    for (size_t i = 0; i < GODWIT_REPLY_WORD_SIZE; i++) {
+        reply->content_type[i] ^= turn->changes.content_type[i];
+        reply->content_coding[i] ^= turn->changes.content_coding[i];
+    }
 }
 
 /* How many bytes may come now: up to a cut, to the end of a short range, one at a time. */

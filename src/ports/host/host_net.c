@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 30L
@@ -74,6 +75,15 @@ static bool is_tag(const char *header, const char *tag)
     return header[0] == '"' && !strncmp(header + 1, tag, size) && !strcmp(header + 1 + size, "\"");
 }
 
+/* Without parameters; "" where the header is not there. */
+static void word_read(const struct transfer *transfer, const char *name,
+                      char out[static GODWIT_REPLY_WORD_SIZE])
+{
+    const char *value = header_value(transfer, name);
+    snprintf(out, GODWIT_REPLY_WORD_SIZE, "%.*s", value ? (int)strcspn(value, "; \t") : 0,
+             value ? value : "");
+}
+
 static void head_read(struct transfer *transfer)
 {
     struct godwit_reply *reply = &transfer->reply;
@@ -89,6 +99,9 @@ static void head_read(struct transfer *transfer)
     if (status == 206 && range) content_range_parse(range, reply);
     const char *tag = header_value(transfer, "ETag"), *asked = transfer->request.if_range;
     reply->is_other = tag && asked && !is_tag(tag, asked);
+    word_read(transfer, "Content-Type", reply->content_type);
+    word_read(transfer, "Content-Encoding", reply->content_coding);
+    if (!strcasecmp(reply->content_coding, "identity")) reply->content_coding[0] = '\0';
     const char *location = header_value(transfer, "Location");
     transfer->is_moving =
         !strcmp(transfer->request.method, "GET") &&
@@ -265,6 +278,7 @@ static bool request_fill(struct transfer *transfer, bool is_to_server)
         snprintf(range, sizeof range, "%u-", (unsigned)request->range_from);
         is_good = is_good && header_add(transfer, "Range: bytes=", range);
     }
+    is_good = is_good && header_add(transfer, "Accept-Encoding: identity", "");
     if (request->if_range) is_good = is_good && tag_add(transfer, request->if_range);
     if (request->body) {
         is_good = is_good && header_add(transfer, "Content-Type: application/json", "");

@@ -304,6 +304,67 @@ static void an_image_flashed_by_cable_is_just_what_runs(void **state)
     end();
 }
 
+/* A flash that refuses reads from `unread` on, 8 KiB of them; the bootloader has still read it. */
+static uint32_t unread;
+static godwit_err read_or_fail(void *ctx, uint32_t offset, uint8_t *data, size_t size)
+{
+    if (unread && offset + size > unread && offset < unread + 0x2000) return GODWIT_ERR_IO;
+    return fixture.flash.read(ctx, offset, data, size);
+}
+
+static void boot_and_refuse_reads(uint32_t from)
+{
+    static struct godwit_flash faulty;
+    faulty = fixture.flash;
+    faulty.read = read_or_fail;
+    unread = from;
+    fixture_power_cycle(&fixture);
+    fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+    fixture.board.agent.config.flash = &faulty;
+}
+
+/* A boot choice that can not be read for hours: the device is known and says so, nothing is written
+ * over what may be the good image, and it goes on by itself when the flash comes round. */
+static void a_boot_choice_that_is_unreadable_for_hours(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    fixture.peer.file = NULL;
+    assert_true(fixture_run(&fixture, done_checked_in, 600));
+    boot_and_refuse_reads(0xE000);
+    fixture.peer.file = file.data;
+    fixture.peer.offers_always = true;
+    uint32_t claims = fixture.peer.claims, checkins = fixture.peer.checkins;
+    fixture_run(&fixture, NULL, 3 * 3600);
+    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_FLASH);
+    assert_int_equal(fixture.peer.outcomes, 1);
+    assert_in_range(fixture.peer.checkins - checkins, 100, 150); /* the third hour's */
+    assert_int_equal(fixture.peer.image_requests, 0);
+    assert_int_equal(fixture.peer.claims, claims); /* its token is as it was */
+    assert_int_equal(fixture_status(&fixture).boots, 2);
+    unread = 0;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    end();
+}
+
+/* Without its journal it says nothing at all, and claims nothing anew. */
+static void a_journal_that_is_unreadable_for_hours(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    fixture.peer.file = NULL;
+    assert_true(fixture_run(&fixture, done_checked_in, 600));
+    boot_and_refuse_reads(0x10000);
+    fixture.peer.file = file.data;
+    uint32_t claims = fixture.peer.claims, checkins = fixture.peer.checkins;
+    fixture_run(&fixture, NULL, 3 * 3600);
+    assert_int_equal(fixture.peer.checkins, checkins);
+    unread = 0;
+    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_int_equal(fixture.peer.claims, claims);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +378,8 @@ int main(void)
         cmocka_unit_test(goes_back_to_what_was_confirmed_without_a_check_in),
         cmocka_unit_test(a_lost_journal_is_made_anew_and_reported),
         cmocka_unit_test(an_image_flashed_by_cable_is_just_what_runs),
+        cmocka_unit_test(a_boot_choice_that_is_unreadable_for_hours),
+        cmocka_unit_test(a_journal_that_is_unreadable_for_hours),
         cmocka_unit_test(survives_a_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static void refuses_what_does_not_fit_the_chip_before_any_erase(void **state)
                    GODWIT_REASON_CHIP_REVISION);
     struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     file.data[0] = 0x7F;
-    assert_verdict(verdict_of(file), GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_NOT_AN_IMAGE);
+    assert_verdict(verdict_of(file), GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_BODY_DIFFERS);
 
     struct fixture fixture;
     fixture_begin(&fixture);

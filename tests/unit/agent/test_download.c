@@ -208,7 +208,7 @@ static void a_refusal_of_the_range_is_reported(void **state)
     fixture.link.drop_at = 30001;
     assert_true(fixture_run(&fixture, done_outcome, 600));
     assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(fixture.peer.outcome.detail, "status=416");
+    assert_string_equal(fixture.peer.outcome.detail, "status 416");
 }
 
 static void a_missing_file_is_reported(void **state)
@@ -217,7 +217,7 @@ static void a_missing_file_is_reported(void **state)
     fixture.peer.image_status = 404;
     assert_true(fixture_run(&fixture, done_outcome, 300));
     assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(fixture.peer.outcome.detail, "status=404");
+    assert_string_equal(fixture.peer.outcome.detail, "status 404");
     assert_int_equal(fixture.peer.outcome.rollout_id, 5);
 }
 

@@ -96,7 +96,7 @@ static void nobody_has_it(void **state)
     (void)state;
     turn_all((struct wire_turn){.status = 404});
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
-    assert_string_equal(fixture.peer.outcome.detail, "status=404");
+    assert_string_equal(fixture.peer.outcome.detail, "status 404");
     assert_requests(1, 1, 1);
 }
 
@@ -384,7 +384,7 @@ static void an_offer_that_is_refused_ends(void **state)
     fixture_run(&fixture, NULL, 30);
     assert_in_range(wire.requests[WIRE_IMAGE], 2, 5);
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 3600);
-    assert_string_equal(fixture.peer.outcome.detail, "status=409");
+    assert_string_equal(fixture.peer.outcome.detail, "status 409");
     assert_int_equal(wire.requests[WIRE_IMAGE], 11);
 }
 
