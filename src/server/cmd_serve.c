@@ -1,4 +1,5 @@
 /* `godwit serve`: open, listen, run until a signal, drain. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #define TICK_S 2
 #define DRAIN_MS 5000
+#define LARGE_BLOCK (1 << 20) /* from here memory goes back to the system at once: hashes, lists \
+                               */
 #define REPLY_MAX (64U << 20) /* all devices in one list: a quarter of a million */
 
 static int complain(const char *note)
@@ -149,6 +152,7 @@ int cmd_serve(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK); /* fixed: by default it grows with what was freed */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (log_writer_open(STDERR_FILENO, GODWIT_LOG_INFO, &clock_real, 1, &log_writer))
