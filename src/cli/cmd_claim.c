@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/file.h"
+#include "cli/names.h"
 #include "cli/remote.h"
 #include "formats/policy.h"
 
@@ -28,7 +29,11 @@ static int initial_policy(const struct remote *remote, const char *product, cons
     uint8_t data[GODWIT_POLICY_BYTES];
     struct godwit_policy policy;
     char path[512];
-    snprintf(path, sizeof path, "/api/v1/products/%s/initial-policy", product);
+    struct godwit_text text;
+    godwit_text_init(&text, path, sizeof path);
+    godwit_text_add(&text, "/api/v1/products/");
+    address_add(&text, product);
+    godwit_text_add(&text, "/initial-policy");
     if (!remote_download(remote, path, data, sizeof data)) return 1;
     if (godwit_policy_decode(data, true, &policy)) {
         fprintf(stderr, "godwit: %s sent no initial policy\n", remote->url);
@@ -40,12 +45,6 @@ static int initial_policy(const struct remote *remote, const char *product, cons
            policy.image_keys_count == 1 ? "" : "s", policy.deploy_keys_count,
            policy.deploy_keys_count == 1 ? "" : "s");
     return 0;
-}
-
-/* Product names travel in a path: what an image's project name may hold, less what a URL splits. */
-static bool is_plain_name(const char *name)
-{
-    return name[0] && strlen(name) <= 32 && !strpbrk(name, "/?#% \\");
 }
 
 int cmd_claim(int argc, char **argv)
@@ -77,7 +76,8 @@ int cmd_claim(int argc, char **argv)
     if (!product == !initial_product)
         return options_wrong(&options, "give --product or --initial-policy");
     const char *name = product ? product : initial_product;
-    if (!is_plain_name(name)) return options_wrong(&options, "'%s' is no product name", name);
+    status = name_check(&options, product ? "--product" : "--initial-policy", name);
+    if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
     status =

@@ -2,29 +2,20 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "cli/names.h"
 #include "cli/remote.h"
-
-/* "%XX" for all but what stands in a path as it is. */
-static void path_add(char *path, size_t size_max, const char *text)
-{
-    size_t at = strlen(path);
-    for (; *text && at + 4 < size_max; text++) {
-        bool is_plain =
-            strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", *text);
-        at += (size_t)snprintf(path + at, size_max - at, is_plain ? "%c" : "%%%02X",
-                               (unsigned)(unsigned char)*text);
-    }
-}
 
 static int delete_release(const struct remote *remote, const char **arguments, bool as_json)
 {
-    char path[300] = "/api/v1/releases/";
+    char path[300];
+    struct godwit_text text;
     json_t *reply;
-    path_add(path, sizeof path, arguments[0]);
-    snprintf(path + strlen(path), sizeof path - strlen(path), "/");
-    path_add(path, sizeof path, arguments[1]);
+    godwit_text_init(&text, path, sizeof path);
+    godwit_text_add(&text, "/api/v1/releases/");
+    address_add(&text, arguments[0]);
+    godwit_text_add(&text, "/");
+    address_add(&text, arguments[1]);
     if (!remote_call(remote, "DELETE", path, NULL, &reply)) return 1;
     bool is_good = !as_json || json_print(reply);
     unsigned long long files = json_number(reply, "files");
@@ -52,10 +43,9 @@ int cmd_delete(int argc, char **argv)
                                     2};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    for (int i = 0; i < 2; i++)
-        if (!arguments[i][0] || strlen(arguments[i]) > 32)
-            return options_wrong(&options, "'%s' is no %s", arguments[i],
-                                 i ? "version" : "product");
+    status = name_check(&options, "the product", arguments[0]);
+    if (status < 0) status = name_check(&options, "the version", arguments[1]);
+    if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
     status = delete_release(&remote, arguments, flags.json);

@@ -24,9 +24,9 @@ static int look(const struct options *options, const struct flash_request *reque
     const char *other = flash_not_a_dump(dump, size);
     if (other) {
         fprintf(stderr,
-                "godwit flash: %s: is no dump of a flash: %.*s; read one from a board with "
+                "godwit flash: %s: is no dump of a flash: %s; read one from a board with "
                 "`esptool read-flash 0 ALL dump.bin`\n",
-                path, (int)strcspn(other, ";"), other); /* the cure behind it is for uploads */
+                path, other);
         free(dump);
         free(report);
         return status;
@@ -37,7 +37,8 @@ static int look(const struct options *options, const struct flash_request *reque
         status = options_wrong(options, "there is no chip '%s'; try esp32, esp32s3, esp32c3 …",
                                request->chip_name);
     } else if (err == GODWIT_ERR_FORMAT) {
-        status = options_wrong(options, "--revision wants MAJOR.MINOR, such as 0.3");
+        status =
+            options_wrong(options, "--revision and --block-revision want MAJOR.MINOR, such as 0.3");
     } else if (err) {
         fprintf(stderr, "godwit flash: %s: %s\n", path, godwit_err_sentence(err));
     } else if (wants_json) {
@@ -45,10 +46,10 @@ static int look(const struct options *options, const struct flash_request *reque
         json_dumpf(json, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(json);
-        status = 0;
+        status = report->is_encrypted;
     } else {
         flash_report_print(report);
-        status = 0;
+        status = report->is_encrypted;
     }
     free(report);
     return status;
@@ -69,12 +70,18 @@ int cmd_flash(int argc, char **argv)
          "default: of the bootloader in the dump, else esp32c3"},
         {"--revision", OPTION_TEXT, &request.revision_text, "MAJOR.MINOR",
          "of the chip; default: 0.3 for a C3 without bootloader in the dump, else not checked"},
+        {"--block-revision", OPTION_TEXT, &request.block_revision_text, "MAJOR.MINOR",
+         "of the chip's eFuse blocks; default: not checked"},
+        {"--table", OPTION_NUMBER, &request.table_offset, "OFFSET",
+         "where the partition table stands; default: looked for at 0x8000 to 0xF000"},
     };
     const struct options options = {
         "flash",
-        "DUMP [--json] [--no-rollback] [--anti-rollback N] [--chip NAME] [--revision V]",
+        "DUMP [--json] [--no-rollback] [--anti-rollback N] [--chip NAME] [--revision V]\n"
+        "       [--block-revision V] [--table OFFSET]",
         "Says what a whole-flash dump holds, which slot the bootloader would boot and\n"
-        "why, and the otadata it would leave. The dump is not changed.",
+        "why, and the otadata it would leave. The dump is not changed. Exit status 1 where\n"
+        "flash encryption hides all of that.",
         rows,
         sizeof rows / sizeof *rows,
         &path,

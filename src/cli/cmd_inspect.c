@@ -45,5 +45,5 @@ int cmd_inspect(int argc, char **argv)
     } else {
         inspection_print(&inspection);
     }
-    return inspection.problems_count ? 1 : 0;
+    return inspection.check.problems_count ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "cli/names.h"
 #include "emu/pack.h"
 #include "formats/image.h"
 #include "options/options.h"
@@ -45,20 +46,12 @@ static int pack(const struct pack_options *pack, const char *path)
     return ok ? 0 : 1;
 }
 
-/* As `godwit claim` takes it: it will stand in addresses and in file names. */
-static bool is_product_name(const char *name)
-{
-    return name[0] && strlen(name) <= 31 && !strpbrk(name, "/?#% \\");
-}
-
 /* -1: go on. */
 static int check(const struct options *options, const struct pack_options *wanted)
 {
-    if (!is_product_name(wanted->project))
-        return options_wrong(options,
-                             "--project '%s' is no product name: 1 to 31 bytes without spaces and "
-                             "without / ? # %% \\",
-                             wanted->project);
+    int status = name_check(options, "--project", wanted->project);
+    if (status < 0) status = name_check(options, "--version", wanted->version);
+    if (status >= 0) return status;
     if (wanted->size < PACK_SIZE_MIN || wanted->size > GODWIT_IMAGE_SIZE_MAX)
         return options_wrong(options, "--size %u: it is %u to %u bytes (16 MiB)", wanted->size,
                              PACK_SIZE_MIN, GODWIT_IMAGE_SIZE_MAX);

@@ -27,17 +27,17 @@ static int refuse_place(const char *path, enum policy_place place)
 static int refuse_kind(const struct inspection *inspection)
 {
     fprintf(stderr, "godwit policy: %s: is %s, not an application image\n", inspection->path,
-            godwit_file_kind_sentence(inspection->kind));
+            godwit_file_kind_sentence(inspection->check.kind));
     return 1;
 }
 
 /* Status 0 only where a policy or its placeholder stands. */
 static int show(const struct inspection *inspection)
 {
-    if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
+    if (inspection->check.kind != GODWIT_FILE_APP) return refuse_kind(inspection);
     if (inspection->place == POLICY_PLACE_OTHER || inspection->place == POLICY_PLACE_SHORT)
         return refuse_place(inspection->path, inspection->place);
-    if (inspection->place == POLICY_PLACE_FILLED && !inspection->has_policy)
+    if (inspection->place == POLICY_PLACE_FILLED && !inspection->check.has_policy)
         return refuse(inspection->path, godwit_reason_sentence(GODWIT_REASON_POLICY_FORMAT));
     policy_print(inspection);
     return 0;
@@ -58,25 +58,25 @@ static void explain(const char *path, godwit_err err, enum godwit_reason reason,
 static int put(const struct policy_request *wanted, const struct inspection *inspection,
                uint8_t *data, const char *out)
 {
-    const struct godwit_image_info *info = &inspection->image.info;
+    const struct godwit_image_info *info = &inspection->check.image.info;
     uint8_t bytes[GODWIT_POLICY_BYTES];
     struct godwit_policy policy;
     enum godwit_reason reason;
-    if (inspection->kind != GODWIT_FILE_APP) return refuse_kind(inspection);
+    if (inspection->check.kind != GODWIT_FILE_APP) return refuse_kind(inspection);
     if (!info->has_description)
         return refuse(wanted->path, godwit_reason_sentence(GODWIT_REASON_NO_DESCRIPTION));
-    if (inspection->image.is_signed_size) {
+    if (inspection->check.image.is_signed_size) {
         explain(wanted->path, GODWIT_ERR_BUSY, GODWIT_REASON_NONE, inspection->place);
         return 1;
     }
     if (!policy_make(wanted, info->project, &policy)) return 1;
     godwit_policy_encode(&policy, bytes);
-    godwit_err err = image_put_policy(bytes, data, inspection->size, &reason);
+    godwit_err err = image_put_policy(bytes, data, inspection->check.size, &reason);
     if (err) {
         explain(wanted->path, err, reason, inspection->place);
         return 1;
     }
-    if (!file_write("policy", out, data, inspection->size)) return 1;
+    if (!file_write("policy", out, data, inspection->check.size)) return 1;
     fprintf(stderr,
             "policy put into %s: release counter %" PRIu32
             ", %u of %u image key%s must sign the next image; now sign this one\n",

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/names.h"
 #include "cli/remote.h"
+#include "files/shell_quote.h"
 #include "formats/chip.h"
 
 static void signatures_print(const json_t *signatures)
@@ -25,18 +27,18 @@ static void advice_print(const json_t *reply, const char *product, const char *v
     json_array_foreach(json_object_get(reply, "warnings"), index, one)
         printf("note: %s\n", json_string_value(one));
     if (json_is_false(json_object_get(reply, "deployable"))) return;
-    const char *quote = strpbrk(version, " '\"$&;()<>|*?") ? "'" : ""; /* Arduino's have spaces */
+    char product_word[SHELL_NAME_SIZE], version_word[SHELL_NAME_SIZE];
     bool needs_override = json_array_size(json_object_get(reply, "overrides"));
-    printf(needs_override ? "if that is meant, deploy it with: godwit deploy %s %s%s%s"
-                          : "deploy it with: godwit deploy %s %s%s%s",
-           product, quote, version, quote);
+    printf("%sdeploy it with: godwit deploy", needs_override ? "if that is meant, " : "");
     json_array_foreach(json_object_get(reply, "overrides"), index, one)
     {
         fputs(" --", stdout);
         for (const char *at = json_string_value(one); *at; at++)
             putchar(*at == '_' ? '-' : *at);
     }
-    putchar('\n');
+    printf("%s %s %s\n", *product == '-' || *version == '-' ? " --" : "",
+           shell_quote(product, product_word, sizeof product_word),
+           shell_quote(version, version_word, sizeof version_word));
 }
 
 static void understood_print(const json_t *reply)
@@ -55,41 +57,53 @@ static void understood_print(const json_t *reply)
     advice_print(reply, product, version);
 }
 
-/* False when the name is none that a query can carry. */
-static bool path_make(char *path, size_t size_max, const char *product, bool open)
+static void query_add(struct godwit_text *path, const char *name, const char *value)
 {
-    if (product && (strlen(product) > 32 || strpbrk(product, "&=/?#% \\"))) return false;
-    snprintf(path, size_max, "/api/v1/images%s", open ? "?open=1" : "");
-    size_t size = strlen(path);
-    if (product) snprintf(path + size, size_max - size, "%cproduct=%s", open ? '&' : '?', product);
-    return true;
+    if (!value) return;
+    godwit_text_add(path, strchr(path->data, '?') ? "&" : "?");
+    godwit_text_add(path, name);
+    address_add(path, value);
 }
 
 int cmd_upload(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *arguments[1] = {NULL}, *product = NULL;
-    bool open = false;
+    const char *arguments[1] = {NULL}, *product = NULL, *version = NULL;
+    bool open = false, other_project = false;
     const struct option_row rows[] = {
-        {"--product", OPTION_TEXT, &product, "NAME", "refuse a file of any other product"},
+        {"--product", OPTION_TEXT, &product, "NAME",
+         "the product that it is for, where the project inside is called otherwise"},
+        {"--version", OPTION_TEXT, &version, "VERSION",
+         "its version, where the one inside is that of a prebuilt core"},
+        {"--other-project", OPTION_FLAG, &other_project, NULL,
+         "take it although the product's images so far are of another project"},
         {"--open", OPTION_FLAG, &open, NULL,
          "take an unsigned first file; its product then asks for no signature"},
         REMOTE_ROWS(flags),
     };
-    const struct options options = {"upload",
-                                    "FILE [--product NAME] [--open] [--json]",
-                                    "Hands an image to the server; says what it is, and by whom "
-                                    "it is signed, or why it is refused.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    arguments,
-                                    1,
-                                    1};
+    const struct options options = {
+        "upload",
+        "FILE [--product NAME] [--version VERSION] [--other-project] [--open] [--json]",
+        "Hands an image to the server; says what it is, and by whom "
+        "it is signed, or why it is refused.",
+        rows,
+        sizeof rows / sizeof *rows,
+        arguments,
+        1,
+        1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    char path[128];
-    if (!path_make(path, sizeof path, product, open))
-        return options_wrong(&options, "'%s' is no product name", product);
+    status = name_check(&options, "--product", product);
+    if (status < 0) status = name_check(&options, "--version", version);
+    if (status >= 0) return status;
+    char path[512];
+    struct godwit_text text;
+    godwit_text_init(&text, path, sizeof path);
+    godwit_text_add(&text, "/api/v1/images");
+    query_add(&text, "open=1", open ? "" : NULL);
+    query_add(&text, "other_project=1", other_project ? "" : NULL);
+    query_add(&text, "product=", product);
+    query_add(&text, "version=", version);
 
     struct remote remote;
     json_t *reply;

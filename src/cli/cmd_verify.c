@@ -14,11 +14,11 @@
 static int check(const struct inspection *inspection, const uint8_t digest[static 32])
 {
     const char *path = inspection->path;
-    char hex[65];
+    char hex[65], sentence[1024];
     godwit_hex_encode(digest, 32, hex);
     const struct godwit_sigblock *bad = NULL;
-    for (size_t i = 0; i < inspection->signatures_count; i++) {
-        const struct godwit_sigblock *block = &inspection->signatures[i];
+    for (size_t i = 0; i < inspection->check.signatures_count; i++) {
+        const struct godwit_sigblock *block = &inspection->check.signatures[i];
         if (memcmp(block->key_digest, digest, 32) != 0) continue;
         if (block->reason == GODWIT_REASON_NONE) {
             printf("good: %s, block %zu, %s key %s\n", path, i + 1,
@@ -29,10 +29,11 @@ static int check(const struct inspection *inspection, const uint8_t digest[stati
     }
     if (bad)
         fprintf(stderr, "godwit verify: %s: %s\n", path, godwit_reason_sentence(bad->reason));
-    else if (inspection->signatures_count)
+    else if (inspection->check.signatures_count)
         fprintf(stderr, "godwit verify: %s: is signed, but not by key %s\n", path, hex);
-    else if (inspection->problems_count)
-        fprintf(stderr, "godwit verify: %s: %s\n", path, inspection->problems[0].message);
+    else if (inspection->check.problems_count)
+        fprintf(stderr, "godwit verify: %s: %s\n", path,
+                file_check_sentence(&inspection->check, sentence, sizeof sentence));
     else
         fprintf(stderr, "godwit verify: %s: %s\n", path,
                 godwit_reason_sentence(GODWIT_REASON_UNSIGNED));

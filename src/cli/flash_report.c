@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/inspect.h"
+#include "formats/name.h"
 
 #define EXPLANATION_SIZE 4096
 
@@ -55,11 +56,24 @@ static void half_the_scenario(const struct flash_report *report, char *out, size
 static const char *why(const struct flash_report *report, char explanation[static EXPLANATION_SIZE])
 {
     char raw[EXPLANATION_SIZE];
-    if (report->is_checked)
+    bool is_too_long = report->header_size && report->table_end > report->header_size;
+    if (report->is_encrypted)
+        snprintf(
+            raw, sizeof raw,
+            "can not be judged: there is noise where bootloader and partition table should be, "
+            "so flash encryption is on; read the flash through the running firmware, or judge "
+            "a dump from before it was switched on");
+    else if (is_too_long)
+        snprintf(raw, sizeof raw,
+                 "nothing boots, so the chip resets for ever: the partition table reaches to %llu "
+                 "MB, and the bootloader's header says %u MB of flash",
+                 (unsigned long long)(report->table_end + (1u << 20) - 1) >> 20,
+                 report->header_size >> 20);
+    else if (report->is_checked)
         boot_explain(&report->boot, raw, sizeof raw);
     else
         half_the_scenario(report, raw, sizeof raw);
-    return text_clean(raw, explanation);
+    return godwit_text_clean(raw, explanation);
 }
 
 static bool ends_early(const struct flash_report *report)
@@ -88,12 +102,12 @@ static void print_row(const struct flash_report *report, const struct flash_row 
 {
     const struct godwit_partition *p = &row->partition;
     char type[8], subtype[8], label[17], project[33], version[33];
-    printf("  %-16s  %-5s  %-9s  0x%06x  0x%06x", text_clean(p->label, label),
+    printf("  %-16s  %-5s  %-9s  0x%06x  0x%06x", godwit_text_clean(p->label, label),
            type_name(p->type, type), subtype_name(p->type, p->subtype, subtype), p->offset,
            p->size);
     if (row->info.has_description)
-        printf("  %s %s", text_clean(row->info.project, project),
-               text_clean(row->info.version, version));
+        printf("  %s %s", godwit_text_clean(row->info.project, project),
+               godwit_text_clean(row->info.version, version));
     if (row->is_app) print_verdict(report, row);
     putchar('\n');
 }
@@ -143,9 +157,10 @@ void flash_report_print(const struct flash_report *report)
            report->has_bootloader ? "" : " (assumed: no bootloader in the dump)",
            bootloader->has_rollback ? "with" : "without",
            bootloader->has_anti_rollback ? " and anti-rollback" : "");
-    if (report->rows_count == 0)
-        printf("no partition table at 0x8000 that the bootloader would take: is this a whole-flash "
-               "dump, and is flash encryption off?\n");
+    if (report->rows_count == 0 && !report->is_encrypted)
+        printf("no partition table at 0x%x that the bootloader would take: is this a whole-flash "
+               "dump? Name another place with --table\n",
+               report->table_offset);
     for (size_t i = 0; i < report->rows_count; i++)
         print_row(report, &report->rows[i]);
     if (ends_early(report))
@@ -154,6 +169,9 @@ void flash_report_print(const struct flash_report *report)
     if (bootloader->has_anti_rollback && report->is_checked)
         printf("\nsecure version in the eFuse after this boot: %u\n",
                report->efuses.secure_version);
+    char note[512];
+    for (size_t i = 0; flash_note(report, i, note); i++)
+        printf("%snote: %s\n", i ? "" : "\n", note);
     printf("\n%s\n", why(report, explanation));
 }
 
@@ -168,8 +186,10 @@ static json_t *image_json(const struct flash_row *row)
                              "message", godwit_reason_sentence(row->reason));
     if (!row->info.has_description) return json;
     json_object_set_new(json, "chip", chip ? json_string(chip->name) : json_null());
-    json_object_set_new(json, "project", json_string(text_clean(row->info.project, project)));
-    json_object_set_new(json, "version", json_string(text_clean(row->info.version, version)));
+    json_object_set_new(json, "project",
+                        json_string(godwit_text_clean(row->info.project, project)));
+    json_object_set_new(json, "version",
+                        json_string(godwit_text_clean(row->info.version, version)));
     json_object_set_new(json, "secure_version", json_integer(row->info.secure_version));
     return json;
 }
@@ -179,7 +199,7 @@ static json_t *row_json(const struct flash_row *row)
     const struct godwit_partition *p = &row->partition;
     char type[8], subtype[8], label[17];
     json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b}", "label",
-                             text_clean(p->label, label), "type", type_name(p->type, type),
+                             godwit_text_clean(p->label, label), "type", type_name(p->type, type),
                              "subtype", subtype_name(p->type, p->subtype, subtype), "offset",
                              (json_int_t)p->offset, "size", (json_int_t)p->size, "encrypted",
                              (p->flags & 1) != 0, "readonly", (p->flags & 2) != 0);
@@ -201,26 +221,34 @@ static json_t *boot_json(const struct flash_report *report)
 {
     char label[17], explanation[EXPLANATION_SIZE];
     if (!report->boot.boots || !report->is_checked) return json_null();
-    return json_pack("{s:s, s:I, s:s}", "label", text_clean(report->boot.partition.label, label),
-                     "offset", (json_int_t)report->boot.partition.offset, "reason",
-                     why(report, explanation));
+    return json_pack("{s:s, s:I, s:s}", "label",
+                     godwit_text_clean(report->boot.partition.label, label), "offset",
+                     (json_int_t)report->boot.partition.offset, "reason", why(report, explanation));
 }
 
 json_t *flash_report_json(const struct flash_report *report)
 {
     const struct bootloader *bootloader = &report->bootloader;
-    char explanation[EXPLANATION_SIZE];
-    json_t *rows = json_array();
+    char explanation[EXPLANATION_SIZE], note[512];
+    json_t *rows = json_array(), *notes = json_array();
+    for (size_t i = 0; flash_note(report, i, note); i++)
+        json_array_append_new(notes, json_string(note));
     for (size_t i = 0; i < report->rows_count; i++)
         json_array_append_new(rows, row_json(&report->rows[i]));
-    return json_pack("{s:s, s:b, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}",
-                     "chip", bootloader->chip->name, "has_bootloader", report->has_bootloader,
-                     "dump_size", (json_int_t)report->dump_size, "flash_size",
-                     (json_int_t)report->flash_size, "judged", report->is_checked, "rollback",
-                     bootloader->has_rollback, "anti_rollback", bootloader->has_anti_rollback,
-                     "partitions", rows, "boot", boot_json(report), "choice",
-                     boot_choice_id(report->boot.choice), "explanation", why(report, explanation),
-                     "otadata_before", entries_json(report, report->before), "otadata_after",
-                     entries_json(report, report->after), "secure_version_after",
-                     (json_int_t)report->efuses.secure_version);
+    json_t *json =
+        json_pack("{s:s, s:b, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s, s:o, s:o, s:I}", "chip",
+                  bootloader->chip->name, "has_bootloader", report->has_bootloader, "dump_size",
+                  (json_int_t)report->dump_size, "flash_size", (json_int_t)report->flash_size,
+                  "judged", report->is_checked, "rollback", bootloader->has_rollback,
+                  "anti_rollback", bootloader->has_anti_rollback, "partitions", rows, "boot",
+                  boot_json(report), "choice", boot_choice_id(report->boot.choice), "explanation",
+                  why(report, explanation), "otadata_before", entries_json(report, report->before),
+                  "otadata_after", entries_json(report, report->after), "secure_version_after",
+                  (json_int_t)report->efuses.secure_version);
+    json_object_set_new(json, "notes", notes);
+    json_object_set_new(json, "encrypted", json_boolean(report->is_encrypted));
+    json_object_set_new(json, "table_offset", json_integer(report->table_offset));
+    json_object_set_new(json, "header_flash_size",
+                        report->header_size ? json_integer(report->header_size) : json_null());
+    return json;
 }

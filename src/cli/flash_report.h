@@ -10,8 +10,10 @@
 
 /* What the command line said. */
 struct flash_request {
-    const char *chip_name;     /* NULL: from the bootloader in the dump, else esp32c3 */
-    const char *revision_text; /* "MAJOR.MINOR"; NULL: by the chip */
+    const char *chip_name;           /* NULL: from the bootloader in the dump, else esp32c3 */
+    const char *revision_text;       /* "MAJOR.MINOR"; NULL: by the chip */
+    const char *block_revision_text; /* of its eFuse blocks; NULL: not checked */
+    uint32_t table_offset;           /* 0: looked for */
     bool without_rollback, has_anti_rollback;
     uint32_t secure_version; /* programmed; with has_anti_rollback */
 };
@@ -28,7 +30,12 @@ struct flash_report {
     const char *path;
     uint32_t dump_size, flash_size; /* bytes; read as erased flash behind the end of a short dump */
     bool is_checked;                /* the boot rests on what is in the dump alone */
+    bool is_encrypted;              /* nothing in it can be read */
     bool has_bootloader;            /* in the dump, and it named the chip */
+    uint32_t header_size;           /* of the flash, by the bootloader's header; 0: not said */
+    uint32_t table_offset;
+    uint64_t table_end;     /* where the partition that reaches farthest ends */
+    const char *table_last; /* its label */
     struct bootloader bootloader;
     struct flash_row rows[GODWIT_PTABLE_ROWS_MAX];
     size_t rows_count;
@@ -38,6 +45,10 @@ struct flash_report {
     struct efuses efuses; /* afterwards */
     struct boot boot;
 };
+
+/* What a person should know besides: sizes that differ, partitions that overlap. The index-th
+ * sentence; NULL behind the last. */
+const char *flash_note(const struct flash_report *report, size_t index, char out[static 512]);
 
 /* What the file is, where it can not be a dump: words for "is …". NULL: it may be one. */
 const char *flash_not_a_dump(const uint8_t *dump, size_t size);

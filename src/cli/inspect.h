@@ -4,36 +4,17 @@
 
 #include <jansson.h>
 
-#include "formats/filekind.h"
-#include "formats/image.h"
-#include "formats/policy.h"
-#include "formats/sigblock.h"
+#include "files/file_check.h"
 #include "keys/keys.h"
-
-#define PROBLEMS_MAX 24
-
-struct problem {
-    enum godwit_reason reason; /* its id is the code */
-    const char *message;       /* static */
-};
 
 struct inspection {
     const char *path;
-    enum godwit_file_kind kind;
-    size_t size;
     uint8_t file_sha256[32];
-    bool has_header;           /* an image of some kind: chip and revisions are set */
-    struct godwit_image image; /* `info` is what the file says; digests where it was whole */
-    struct godwit_body384 body384;
+    bool has_header;         /* an image of some kind: chip and revisions are set */
+    struct file_check check; /* what the file is and all its problems */
     enum policy_place place; /* of an application image */
-    struct godwit_policy policy;
-    bool has_policy;       /* decoded */
-    bool has_behaviour;    /* a behaviour block of a test image stands at 0x268 */
-    uint8_t behaviour[16]; /* its bytes, else zero */
-    struct godwit_sigblock signatures[GODWIT_SIGBLOCKS_MAX];
-    size_t signatures_count;
-    struct problem problems[PROBLEMS_MAX];
-    size_t problems_count; /* 0: a sound application image */
+    bool has_behaviour;      /* a behaviour block of a test image stands at 0x268 */
+    uint8_t behaviour[16];   /* its bytes, else zero */
 };
 
 /* IO when the cryptography fails; otherwise OK, whatever the bytes. */
@@ -48,9 +29,6 @@ void policy_print(const struct inspection *inspection);
 __attribute__((format(printf, 2, 3))) void fact_print(const char *name, const char *format, ...);
 /* For programs. The caller owns the result. */
 json_t *inspection_json(const struct inspection *inspection);
-/* Text of a file made fit for a terminal and for JSON: control bytes, and whatever is no UTF-8,
- * become '?'. out holds at least strlen(text) + 1 bytes. */
-const char *text_clean(const char *text, char *out);
 /* Bit n of a policy's flags as a word, NULL behind the last. */
 const char *policy_flag_name(size_t bit);
 /* The same as words for people. */

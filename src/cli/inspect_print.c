@@ -6,6 +6,7 @@
 #include "cli/inspect.h"
 #include "emu/behaviour.h"
 #include "formats/chip.h"
+#include "formats/name.h"
 
 static const char *hex(const uint8_t *data, size_t size, char out[static 129])
 {
@@ -30,29 +31,46 @@ static void print_chip(const struct godwit_image_info *info)
 {
     const struct godwit_chip *chip = godwit_chip_by_id(info->chip_id);
     char max[16] = "";
+    uint16_t min = godwit_image_revision_min(info); /* the legacy byte counts too */
     if (info->revision_max != 0 && info->revision_max != 65535)
         snprintf(max, sizeof max, " to %u.%u", info->revision_max / 100u,
                  info->revision_max % 100u);
     fact_print("chip", "%s (id 0x%04x), revision %u.%u%s", chip ? chip->title : "unknown",
-               info->chip_id, info->revision_min / 100u, info->revision_min % 100u,
-               *max ? max : " and later");
+               info->chip_id, min / 100u, min % 100u, *max ? max : " and later");
 }
 
 static void print_description(const struct godwit_image_info *info)
 {
     char clean[64];
-    fact_print("project", "%s", text_clean(info->project, clean));
-    fact_print("version", "%s", text_clean(info->version, clean));
-    fact_print("built with", "%s", text_clean(info->idf_version, clean));
+    fact_print("project", "%s", godwit_text_clean(info->project, clean));
+    fact_print("version", "%s", godwit_text_clean(info->version, clean));
+    fact_print("built with", "%s", godwit_text_clean(info->idf_version, clean));
     fact_print("secure version", "%" PRIu32, info->secure_version);
+}
+
+/* What the bootloader asks of chip and flash besides. */
+static void print_limits(const struct godwit_image_info *info)
+{
+    char most[16] = "";
+    bool has_max = info->block_revision_max != 0 && info->block_revision_max != 65535;
+    if (has_max)
+        snprintf(most, sizeof most, " to %u.%u", info->block_revision_max / 100u,
+                 info->block_revision_max % 100u);
+    if (info->has_description)
+        fact_print("eFuse blocks", "revision %u.%u%s", info->block_revision_min / 100u,
+                   info->block_revision_min % 100u, has_max ? most : " and later");
+    if (info->has_description && info->mmu_page_log2)
+        fact_print("MMU page", "%u KiB", (1u << (info->mmu_page_log2 & 31)) / 1024);
+    fact_print("flash", "%u MiB, %s, as its header says", godwit_image_flash_size(info) >> 20,
+               godwit_flash_mode_name(info->flash_mode));
 }
 
 static void print_signatures(const struct inspection *inspection)
 {
     char text[129];
-    if (!inspection->signatures_count) fact_print("signatures", "none");
-    for (size_t i = 0; i < inspection->signatures_count; i++) {
-        const struct godwit_sigblock *block = &inspection->signatures[i];
+    if (!inspection->check.signatures_count) fact_print("signatures", "none");
+    for (size_t i = 0; i < inspection->check.signatures_count; i++) {
+        const struct godwit_sigblock *block = &inspection->check.signatures[i];
         fact_print(i ? "" : "signatures", "%s, %s", godwit_scheme_name(block->scheme),
                    block->reason ? godwit_reason_id(block->reason) : "good");
         fact_print("", "key %s", hex(block->key_digest, 32, text));
@@ -61,10 +79,11 @@ static void print_signatures(const struct inspection *inspection)
 
 static void print_app(const struct inspection *inspection)
 {
-    const struct godwit_image_info *info = &inspection->image.info;
+    const struct godwit_image_info *info = &inspection->check.image.info;
     struct behaviour behaviour = behaviour_decode(inspection->behaviour);
     char number[32], text[129];
     if (info->has_description) print_description(info);
+    print_limits(info);
     fact_print("segments", "%u, entry 0x%08" PRIx32, info->segment_count, info->entry);
     if (info->image_size) fact_print("image size", "%s bytes", bytes(info->image_size, number));
     if (info->image_size && info->hash_appended)
@@ -78,32 +97,32 @@ static void print_app(const struct inspection *inspection)
 
 static void print_problems(const struct inspection *inspection)
 {
-    size_t count = inspection->problems_count;
-    if (inspection->kind != GODWIT_FILE_APP) {
-        printf("\nNot an application image: this is %s.\n",
-               godwit_file_kind_sentence(inspection->kind));
+    const struct file_check *check = &inspection->check;
+    size_t count = check->problems_count;
+    if (check->kind != GODWIT_FILE_APP) {
+        printf("\nNot an application image: %s.\n", check->problems[0].message);
         return;
     }
-    if (!count) {
-        printf("\nSound: %s.\n", inspection->signatures_count ? "a signed application image"
-                                                              : "an application image, unsigned");
-        return;
-    }
-    putchar('\n');
+    char sentence[64];
+    if (count || check->notes_count) putchar('\n');
     for (size_t i = 0; i < count; i++)
-        fact_print(godwit_reason_id(inspection->problems[i].reason), "%s",
-                   inspection->problems[i].message);
-    printf("\nNot sound: %zu problem%s.\n", count, count == 1 ? "" : "s");
+        fact_print(godwit_reason_id(check->problems[i].reason), "%s", check->problems[i].message);
+    for (size_t i = 0; i < check->notes_count; i++)
+        fact_print("note", "%s", check->notes[i]);
+    if (count)
+        printf("\nNot sound: %zu problem%s.\n", count, count == 1 ? "" : "s");
+    else
+        printf("\nSound: %s.\n", file_check_sentence(check, sentence, sizeof sentence));
 }
 
 void inspection_print(const struct inspection *inspection)
 {
     char number[32], text[129];
     printf("%s\n\n", inspection->path);
-    fact_print("kind", "%s", godwit_file_kind_id(inspection->kind));
-    if (inspection->has_header) print_chip(&inspection->image.info);
-    fact_print("size", "%s bytes", bytes(inspection->size, number));
+    fact_print("kind", "%s", godwit_file_kind_id(inspection->check.kind));
+    if (inspection->has_header) print_chip(&inspection->check.image.info);
+    fact_print("size", "%s bytes", bytes(inspection->check.size, number));
     fact_print("file SHA-256", "%s", hex(inspection->file_sha256, 32, text));
-    if (inspection->kind == GODWIT_FILE_APP) print_app(inspection);
+    if (inspection->check.kind == GODWIT_FILE_APP) print_app(inspection);
     print_problems(inspection);
 }

@@ -56,11 +56,11 @@ static bool take_initial_policy(const struct policy_request *wanted, const char 
 /* What is wrong with it as the release that is out; NULL: nothing. */
 static const char *fault_of(const struct inspection *inspection)
 {
-    if (inspection->problems_count) return inspection->problems[0].message;
-    if (!inspection->has_policy)
+    if (inspection->check.problems_count) return inspection->check.problems[0].message;
+    if (!inspection->check.has_policy)
         return "carries no policy; name the newest release that has one, or begin with "
                "--from-initial";
-    if (!inspection->signatures_count)
+    if (!inspection->check.signatures_count)
         return "is not signed, so it is not the release that is out; name the signed file that "
                "was uploaded";
     return NULL;
@@ -77,7 +77,7 @@ static bool take_image(const struct policy_request *wanted, struct godwit_policy
     free(data);
     const char *fault = err ? godwit_err_sentence(err) : fault_of(&inspection);
     if (fault) return policy_refuse("--from-image %s: %s", wanted->image, fault);
-    *former_out = inspection.policy;
+    *former_out = inspection.check.policy;
     if (memcmp(former_out->product_id, policy->product_id, sizeof policy->product_id) != 0)
         return policy_refuse("--from-image %s: is of another product than %s; name the release of "
                              "this product that is out now",

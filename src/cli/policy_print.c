@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/inspect.h"
+#include "formats/name.h"
 
 void fact_print(const char *name, const char *format, ...)
 {
@@ -25,8 +26,8 @@ static const char *hex(const uint8_t *data, size_t size, char out[static 129])
 static void print_product(const struct inspection *inspection)
 {
     char clean[64], text[129];
-    const uint8_t *id = inspection->policy.product_id;
-    const char *project = text_clean(inspection->image.info.project, clean);
+    const uint8_t *id = inspection->check.policy.product_id;
+    const char *project = godwit_text_clean(inspection->check.image.info.project, clean);
     if (policy_is_of_project(inspection))
         fact_print("policy", "product %s (%s)", project, hex(id, 16, text));
     else
@@ -47,15 +48,15 @@ static void print_threshold(const struct godwit_policy *policy)
 /* Listed keys, then signers that the list does not hold: they count for nothing later. */
 static void print_keys(const struct inspection *inspection)
 {
-    const struct godwit_policy *policy = &inspection->policy;
+    const struct godwit_policy *policy = &inspection->check.policy;
     char text[129];
     for (size_t i = 0; i < policy->image_keys_count; i++) {
         bool is_signer = inspection_is_signed_by(inspection, policy->image_keys[i]);
         fact_print("", "image key %s%s", hex(policy->image_keys[i], 32, text),
                    is_signer ? ", signed this file" : "");
     }
-    for (size_t i = 0; i < inspection->signatures_count; i++) {
-        const struct godwit_sigblock *block = &inspection->signatures[i];
+    for (size_t i = 0; i < inspection->check.signatures_count; i++) {
+        const struct godwit_sigblock *block = &inspection->check.signatures[i];
         if (!block->reason && !godwit_policy_trusts(policy, block->key_digest))
             fact_print("", "not listed: %s, signed this file", hex(block->key_digest, 32, text));
     }
@@ -77,8 +78,8 @@ static void print_boards(uint32_t mask)
 
 void policy_print(const struct inspection *inspection)
 {
-    const struct godwit_policy *policy = &inspection->policy;
-    if (!inspection->has_policy) {
+    const struct godwit_policy *policy = &inspection->check.policy;
+    if (!inspection->check.has_policy) {
         fact_print("policy", "no policy%s",
                    inspection->place == POLICY_PLACE_EMPTY ? "; placeholder at 0x120" : "");
         return;

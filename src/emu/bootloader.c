@@ -52,8 +52,10 @@ static godwit_err layout_load(struct run *run)
     struct godwit_partition row;
     size_t count;
     const struct godwit_flash *flash = run->flash;
-    if (flash->size < GODWIT_PTABLE_OFFSET + sizeof table) return GODWIT_ERR_FORMAT;
-    godwit_err err = flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table);
+    uint32_t offset = run->bootloader->table_offset;
+    if (!offset) offset = GODWIT_PTABLE_OFFSET;
+    if (flash->size < sizeof table || flash->size - sizeof table < offset) return GODWIT_ERR_FORMAT;
+    godwit_err err = flash->read(flash->ctx, offset, table, sizeof table);
     if (!err) err = godwit_ptable_check(table, flash->size, &count);
     if (err) return err;
     for (size_t i = 0; !godwit_ptable_at(table, i, &row); i++)

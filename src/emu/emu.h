@@ -185,6 +185,7 @@ struct bootloader {
     uint16_t revision, block_revision;           /* major * 100 + minor */
     bool no_max_revision, no_max_block_revision; /* by eFuse, an image's highest is not asked */
     bool has_rollback, has_anti_rollback; /* what it was built with; the latter needs the former */
+    uint32_t table_offset; /* of the partition table, built in too; 0: GODWIT_PTABLE_OFFSET */
 };
 
 /* How it came to its first candidate. */

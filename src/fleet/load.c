@@ -89,6 +89,7 @@ static void load_image(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 8, image->file_sha256, 32);
     image->file_size = (uint32_t)db_column_int(rows, 9);
     image->release = release;
+    db_column_text(rows, 13, image->project, sizeof image->project);
     load_trust(&image->trust, rows);
     index_add(&fleet->catalogue.images_by_digest, image);
 }
@@ -137,7 +138,8 @@ static const struct {
     {"select product, key_digest from image_keys order by product, key_digest", load_key},
     {"select id, product, version, counter, frozen from releases order by id", load_release},
     {"select id, release, chip_id, revision_min, revision_max, hardware_mask, secure_version,"
-     " image_sha256, file_sha256, file_size, keys_count, keys, policy from images order by id",
+     " image_sha256, file_sha256, file_size, keys_count, keys, policy,"
+     " project from images order by id",
      load_image},
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",

@@ -9,6 +9,15 @@ struct product *product_find(const struct catalogue *catalogue, const char *name
     return product;
 }
 
+struct product *product_find_by_id(const struct catalogue *catalogue,
+                                   const uint8_t product_id[static 16])
+{
+    struct product *product = catalogue->products;
+    while (product && memcmp(product->product_id, product_id, 16) != 0)
+        product = product->next;
+    return product;
+}
+
 struct release *release_find(const struct catalogue *catalogue, const char *product,
                              const char *version)
 {

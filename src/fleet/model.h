@@ -42,6 +42,7 @@ struct image {
     uint8_t image_sha256[32];
     uint8_t file_sha256[32]; /* newest file of this image */
     uint32_t file_size;
+    char project[33]; /* in its descriptor, where the product is called otherwise; else "" */
     struct image_trust trust;
 };
 
@@ -141,6 +142,9 @@ struct catalogue {
 
 /* Look-ups; lock held, where the fleet is shared. */
 struct product *product_find(const struct catalogue *catalogue, const char *name);
+/* The product that a policy block is made for; NULL: none that is known. */
+struct product *product_find_by_id(const struct catalogue *catalogue,
+                                   const uint8_t product_id[static 16]);
 /* The highest counter of that version; NULL when there is none. */
 struct release *release_find(const struct catalogue *catalogue, const char *product,
                              const char *version);

@@ -148,20 +148,21 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
     godwit_err err = db_run_returning(
         db,
         "insert into images (org, release, chip_id, revision_min, revision_max, hardware_mask,"
-        " secure_version, image_sha256, file_sha256, file_size, keys_count, keys, policy)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        " secure_version, image_sha256, file_sha256, file_size, keys_count, keys, policy,"
+        " project) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
         " on conflict (release, chip_id, revision_min, revision_max, hardware_mask) do update set"
         " secure_version = excluded.secure_version, image_sha256 = excluded.image_sha256,"
         " file_sha256 = excluded.file_sha256, file_size = excluded.file_size,"
-        " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy"
-        " returning id",
+        " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy,"
+        " project = excluded.project returning id",
         DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(image->chip_id),
                 db_int(image->revision_min), db_int(image->revision_max),
                 db_int(image->hardware_mask), db_int(image->secure_version),
                 db_blob(image->image_sha256, 32), db_blob(image->file_sha256, 32),
                 db_int(image->file_size), db_int(trust->keys_count),
                 db_blob(trust->keys, sizeof trust->keys),
-                trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0}),
+                trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0},
+                db_text(image->project)),
         &image->id);
     if (err) return err;
     return db_run(db,
@@ -245,10 +246,37 @@ static struct upload_verdict check_trust(const struct fleet *fleet, const struct
     return verdict;
 }
 
+/* A file that names a project which no image of the product has was perhaps sent by mistake. A new
+ * product may be called as its maker likes. */
+static bool is_of_product(const struct fleet *fleet, const struct product *product,
+                          const struct upload *upload)
+{
+    bool has_images = false;
+    for (const struct release *release = fleet->catalogue.releases; release;
+         release = release->next) {
+        if (release->product != product) continue;
+        for (size_t i = 0; i < release->images_count; i++)
+            if (!strcmp(release->images[i].project, upload->image.project)) return true;
+        has_images = has_images || release->images_count > 0;
+    }
+    return !has_images;
+}
+
+/* By its keys and by the project that it names. */
+static struct upload_verdict check_origin(const struct fleet *fleet, const struct point *point,
+                                          const struct upload *upload)
+{
+    struct upload_verdict verdict = check_trust(fleet, point, upload);
+    bool is_asked = upload->image.project[0] && !upload->any_project && point->product;
+    if (verdict.result == UPLOAD_ADDED && is_asked && !is_of_product(fleet, point->product, upload))
+        verdict.result = UPLOAD_OTHER_PROJECT;
+    return verdict;
+}
+
 static struct upload_verdict check(const struct fleet *fleet, const struct point *point,
                                    const struct upload *upload)
 {
-    struct upload_verdict verdict = check_trust(fleet, point, upload);
+    struct upload_verdict verdict = check_origin(fleet, point, upload);
     if (verdict.result != UPLOAD_ADDED) return verdict;
     const struct release *other = release_find(&fleet->catalogue, upload->product, upload->version);
     if (!point->release && other) {
@@ -281,6 +309,8 @@ godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *
     godwit_err err = GODWIT_OK;
     struct image image = upload->image;
     image.id = point.image ? point.image->id : 0;
+    verdict_out->replaced = point.image && !point.same_image;
+    if (verdict_out->replaced) memcpy(verdict_out->replaced_image, point.image->image_sha256, 32);
     verdict_out->created = !point.product;
     if (!point.product) err = make_product(fleet, db, upload, now_s, &point.product);
     if (!err && !point.release)

@@ -7,6 +7,7 @@
 struct upload {
     const char *product; /* name */
     bool open;           /* make the product an open one where it is new */
+    bool any_project;    /* take it also where the product's images are of other projects */
     char version[33];
     uint32_t counter;
     struct image image; /* id and release unused */
@@ -19,6 +20,7 @@ enum upload_result {
     UPLOAD_FEWER_KEYS, /* of a frozen release's image; devices may stand on the key that is gone */
     UPLOAD_FROZEN,
     UPLOAD_OTHER_COUNTER, /* that version is there under another counter */
+    UPLOAD_OTHER_PROJECT, /* the product's images so far are of other projects */
     UPLOAD_FULL           /* FLEET_IMAGES_MAX */
 };
 
@@ -29,6 +31,8 @@ struct upload_verdict {
     bool created;              /* the product is new */
     uint32_t counter;          /* OTHER_COUNTER: which; is_frozen: and it was rolled out */
     bool is_frozen;
+    bool replaced; /* ADDED: a draft held another image for these chips until now … */
+    uint8_t replaced_image[32]; /* … with this image_sha256 */
 };
 
 /* Judges against the product and records. Writer. */

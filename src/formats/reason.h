@@ -67,6 +67,7 @@
     X(NO_SUCH_REVISION, 40, "no-such-revision",                                                    \
       "the image asks for a chip or eFuse block revision that no such chip has; correct it in "    \
       "the project's configuration and build again")                                               \
+    X(NAME, 49, "name", "the product's name or the version can not be used")                       \
     X(UNSIGNED, 50, "unsigned",                                                                    \
       "the file carries no signature; sign it with `godwit sign` or espsecure")                    \
     X(SIGNATURE_FORMAT, 51, "signature-format", "the signature sector is damaged")                 \

@@ -1,48 +1,28 @@
-/* Uploads: [limit] → [image] → [blob], judged when the last byte is there.
+/* Uploads: [limit] → [check] → [blob], judged when the last byte is there.
  *
- * The bytes pass the parser and go to a temporary file at the same time. At the first fault the
- * file is dropped and the rest of the body is read and forgotten, so that the client hears why
- * instead of a broken pipe. What remains at the end is judged by its signatures here, by what is
- * known of its product in release_add, and gets its name and its row in one transaction. */
+ * The bytes pass the check that every command shares (files/file_check.h) and go to a temporary
+ * file at the same time. At the first fault the file is dropped and the rest of the body is read
+ * and forgotten, so that the client hears why instead of a broken pipe. What is sound in itself is
+ * judged by what is known of its product in release_add, and gets its name and its row in one
+ * transaction. */
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/text.h"
-#include "fleet/override.h"
-#include "fleet/release.h"
-#include "fleet/upgrade_path.h"
-#include "formats/chip.h"
-#include "formats/filekind.h"
-#include "formats/image.h"
-#include "formats/sigblock.h"
+#include "formats/name.h"
 #include "server/handlers.h"
+#include "server/upload.h"
 #include "server/problem.h"
 
 #define FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
-
-struct job {
-    struct change change; /* first: a change is an upload */
-    struct godwit_image image;
-    struct godwit_body384 body384;
-    struct blob_writer blob;
-    uint64_t size;
-    godwit_err blob_err, image_err;
-    bool named; /* the blob has its name */
-    struct godwit_sigblock blocks[GODWIT_SIGBLOCKS_MAX];
-    size_t blocks_count, bad_block; /* bad_block: the first that is not good, 1 …; 0: none */
-    struct upload upload;
-    struct upload_verdict verdict;
-    size_t head_size;
-    uint8_t sector[GODWIT_SIGSECTOR_SIZE];
-    uint8_t head[GODWIT_FILE_HEAD_SIZE]; /* to say what a file is that is no image */
-};
 
 /* ---- refusals ---- */
 
 static void refuse(struct job *job, int status, const char *type, const char *detail)
 {
     blob_abort(&job->blob);
-    GODWIT_LOG(INFO, "upload_refused", "reason=%s size=%llu", type, (unsigned long long)job->size);
+    GODWIT_LOG(INFO, "upload_refused", "reason=%s size=%llu", type,
+               (unsigned long long)job->check.size);
     problem(job->change.request, status, type, detail, NULL);
 }
 
@@ -51,61 +31,47 @@ static const struct {
     enum godwit_reason reason;
     const char *sentence;
 } ADVICE[] = {
-    {GODWIT_REASON_WRONG_PRODUCT, "its policy block is not made for the project it names"},
-    {GODWIT_REASON_TRAILING_DATA, "send it just as the build or `godwit sign` wrote it"},
-    {GODWIT_REASON_SEGMENTS, "send the .bin just as the build wrote it"},
-    {GODWIT_REASON_IMAGE_DIGEST, "build or fetch it again"},
-    {GODWIT_REASON_NO_DESCRIPTION, "give the project a name and a version and build it again"},
-    {GODWIT_REASON_UNKNOWN_CHIP, "if the chip is a new one, a newer godwit may know it"},
-    {GODWIT_REASON_ALIGNMENT, "make the .bin with esptool's elf2image"},
-    {GODWIT_REASON_ENTRY, "build it again"},
-    {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin anew"},
     {GODWIT_REASON_POLICY_KEYS, "list a key that devices know, or set its flag trust reset"},
     {GODWIT_REASON_POLICY_ROLLBACK_FLOOR, "give it one that is not lower"},
-    {GODWIT_REASON_POLICY_FORMAT, "build it again with a valid policy, or without one"},
 };
 
 static void refuse_reason(struct job *job, enum godwit_reason reason)
 {
-    char detail[256], where[32] = "";
+    char detail[256];
     const char *advice = NULL;
     for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
         if (ADVICE[i].reason == reason) advice = ADVICE[i].sentence;
-    if (job->bad_block) snprintf(where, sizeof where, "block %zu: ", job->bad_block);
-    snprintf(detail, sizeof detail, "%s%s%s%s", where, godwit_reason_sentence(reason),
-             advice ? "; " : "", advice ? advice : "");
-    refuse(job, reason == GODWIT_REASON_TOO_LARGE ? 413 : 422, godwit_reason_id(reason), detail);
+    snprintf(detail, sizeof detail, "%s%s%s", godwit_reason_sentence(reason), advice ? "; " : "",
+             advice ? advice : "");
+    refuse(job, 422, godwit_reason_id(reason), detail);
 }
 
-/* ?product=NAME named another one. */
-static void refuse_product(struct job *job, const char *wanted)
+/* The file is not sound in itself. */
+static void refuse_file(struct job *job)
 {
-    char detail[256];
+    char detail[1024];
+    enum godwit_reason reason = job->check.problems[0].reason;
+    refuse(job, reason == GODWIT_REASON_TOO_LARGE ? 413 : 422, godwit_reason_id(reason),
+           file_check_sentence(&job->check, detail, sizeof detail));
+}
+
+/* Its project is another product here, or no image of the product is of it. */
+static void refuse_product(struct job *job)
+{
+    char detail[256], clean[64];
     snprintf(detail, sizeof detail,
-             "the file belongs to product %s, not %.32s; send the other file, or do not name a "
-             "product",
-             job->upload.product, wanted);
+             "the file belongs to product %s, not %s; send the other file, or say with "
+             "--other-project that the project is called otherwise now",
+             godwit_text_clean(job->check.image.info.project, clean), job->product);
     refuse(job, 422, godwit_reason_id(GODWIT_REASON_WRONG_PRODUCT), detail);
 }
 
-static void refuse_kind(struct job *job)
+/* Its policy is made for a product that is neither its project nor known here. */
+static void refuse_policy_product(struct job *job)
 {
-    char detail[256];
-    enum godwit_file_kind kind = godwit_file_kind(job->head, job->head_size, job->size);
-    if (kind == GODWIT_FILE_APP) {
-        refuse_reason(job, job->image.reason);
-        return;
-    }
-    snprintf(detail, sizeof detail, "this is %s; %s", godwit_file_kind_sentence(kind),
-             godwit_file_kind_advice(kind));
-    refuse(job, 422, godwit_reason_id(GODWIT_REASON_NOT_AN_IMAGE), detail);
-}
-
-static void refuse_size(struct job *job)
-{
-    refuse(job, 413, godwit_reason_id(GODWIT_REASON_TOO_LARGE),
-           "the file is larger than 16 MiB, more than any ESP32 slot holds; send the application "
-           ".bin, not a whole-flash image");
+    refuse(job, 422, godwit_reason_id(GODWIT_REASON_WRONG_PRODUCT),
+           "its policy block is not made for the project it names, nor for a product that is known "
+           "here; give the product that it is made for with --product");
 }
 
 static void refuse_disk(struct job *job)
@@ -118,14 +84,6 @@ static void refuse_disk(struct job *job)
 
 /* ---- judging the file ---- */
 
-static bool is_plain_text(const char *text)
-{
-    if (!*text) return false;
-    for (; *text; text++)
-        if (*text < 0x20 || *text > 0x7e) return false;
-    return true;
-}
-
 /* The same key twice is one signer. */
 static void take_key(struct image_trust *trust, const uint8_t key[static 32])
 {
@@ -134,186 +92,74 @@ static void take_key(struct image_trust *trust, const uint8_t key[static 32])
     memcpy(trust->keys[trust->keys_count++], key, 32);
 }
 
-/* Every block must be good; the distinct keys of all of them are taken. */
-static enum godwit_reason check_signatures(struct job *job)
+/* Every block is good; the distinct keys of all of them are taken. */
+static void take_signatures(struct job *job)
 {
-    const struct godwit_body_digests digests = {job->image.body_sha256, job->body384.digest};
-    if (!job->image.is_signed_size) return GODWIT_REASON_NONE;
-    size_t count = godwit_sigsector_count(job->sector);
-    if (count == 0 || !godwit_sigsector_is_tidy(job->sector)) return GODWIT_REASON_SIGNATURE_FORMAT;
-    for (size_t i = 0; i < count; i++) {
-        struct godwit_sigblock *block = &job->blocks[i];
-        const uint8_t *bytes = job->sector + i * GODWIT_SIGBLOCK_SIZE;
-        if (godwit_sigblock_check(bytes, &digests, block)) {
-            job->bad_block = i + 1;
-            return block->reason;
-        }
-        take_key(&job->upload.image.trust, block->key_digest);
+    for (size_t i = 0; i < job->check.signatures_count; i++)
+        take_key(&job->upload.image.trust, job->check.signatures[i].key_digest);
+}
+
+/* False after a refusal. The product is named by ?product, else by the policy block where that is
+ * of a product known here, else by the project. */
+static bool take_product(struct job *job, bool is_given)
+{
+    struct fleet *fleet = &job->change.app->fleet;
+    const struct file_check *check = &job->check;
+    const char *project = check->image.info.project;
+    fleet_lock(fleet);
+    const struct product *own = product_find(&fleet->catalogue, project);
+    const struct product *by_policy = NULL;
+    if (check->is_other_product)
+        by_policy = product_find_by_id(&fleet->catalogue, check->policy.product_id);
+    const char *name = by_policy ? by_policy->name : check->product;
+    snprintf(job->product, sizeof job->product, "%s", name);
+    job->upload.product = job->product;
+    fleet_unlock(fleet);
+    bool is_meant = check->is_common_name || http_query(job->change.request, "other_project");
+    if (is_given && own && !is_meant && strcmp(project, job->product) != 0) {
+        refuse_product(job);
+        return false;
     }
-    job->blocks_count = count;
-    return GODWIT_REASON_NONE;
+    if (check->is_other_product && !by_policy) refuse_policy_product(job);
+    return !check->is_other_product || by_policy;
 }
 
-/* The policy block inside: it must speak of the product that the descriptor names. */
-static enum godwit_reason check_policy(struct job *job)
+static void describe(struct job *job)
 {
-    const struct godwit_image_info *info = &job->image.info;
+    const struct file_check *check = &job->check;
+    const struct godwit_image_info *info = &check->image.info;
     struct upload *upload = &job->upload;
-    struct godwit_policy *policy = &upload->image.trust.policy;
-    uint8_t product_id[16];
-    upload->image.hardware_mask = UINT32_MAX;
-    upload->image.trust.is_known = true;
-    if (!info->has_policy) return GODWIT_REASON_NONE;
-    if (godwit_policy_decode(info->policy, false, policy)) return GODWIT_REASON_POLICY_FORMAT;
-    if (godwit_product_id(FLEET_ORG, info->project, product_id) ||
-        memcmp(product_id, policy->product_id, sizeof product_id))
-        return GODWIT_REASON_WRONG_PRODUCT;
-    upload->image.trust.has_policy = true;
-    upload->image.hardware_mask = policy->hardware_mask;
-    upload->counter = policy->counter;
-    return GODWIT_REASON_NONE;
-}
-
-static enum godwit_reason describe(struct job *job)
-{
-    const struct godwit_image_info *info = &job->image.info;
-    struct upload *upload = &job->upload;
-    if (!info->has_description || !is_plain_text(info->project) || !is_plain_text(info->version))
-        return GODWIT_REASON_NO_DESCRIPTION;
-    upload->product = info->project;
-    memcpy(upload->version, info->version, sizeof upload->version);
+    snprintf(upload->version, sizeof upload->version, "%s", check->version);
     upload->image.chip_id = info->chip_id;
     upload->image.revision_min = info->revision_min;
     upload->image.revision_max = info->revision_max;
     upload->image.secure_version = info->secure_version;
-    upload->image.file_size = job->image.file_size;
+    upload->image.file_size = check->image.file_size;
+    upload->image.hardware_mask = UINT32_MAX;
+    upload->image.trust.is_known = true;
     memcpy(upload->image.image_sha256, info->image_sha256, 32);
-    memcpy(upload->image.file_sha256, job->image.file_sha256, 32);
-    enum godwit_reason reason = check_policy(job);
-    return reason ? reason : check_signatures(job);
+    memcpy(upload->image.file_sha256, check->image.file_sha256, 32);
+    if (strcmp(info->project, job->product) != 0)
+        memcpy(upload->image.project, info->project, sizeof upload->image.project);
+    take_signatures(job);
+    if (!check->has_policy) return;
+    upload->image.trust.policy = check->policy;
+    upload->image.trust.has_policy = true;
+    upload->image.hardware_mask = check->policy.hardware_mask;
+    upload->counter = check->policy.counter;
 }
 
 /* ---- recording ---- */
-
-static json_t *signatures_json(const struct job *job)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < job->blocks_count; i++) {
-        char hex[65];
-        godwit_hex_encode(job->blocks[i].key_digest, 32, hex);
-        json_array_append_new(list, json_pack("{s:s, s:s}", "scheme",
-                                              godwit_scheme_name(job->blocks[i].scheme),
-                                              "key_digest", hex));
-    }
-    return list;
-}
-
-/* What leads devices to it that run the newest release and would refuse it. */
-static const struct {
-    enum godwit_reason reason;
-    const char *sentence;
-} CURES[] = {
-    {GODWIT_REASON_UNSIGNED, "sign it and upload it again"},
-    {GODWIT_REASON_SIGNATURE_KEY, "no key that it trusts signed the file; sign it with one and "
-                                  "upload it again, or deploy a bridge release first"},
-    {GODWIT_REASON_SIGNATURE_THRESHOLD,
-     "fewer keys that it trusts signed the file than its policy asks for; sign it with another one "
-     "(`godwit sign`) and upload it again"},
-    {GODWIT_REASON_POLICY_MISSING, "it obeys a policy and the file has none; put one in with "
-                                   "`godwit policy`, sign it and upload it again"},
-    {GODWIT_REASON_POLICY_ROLLBACK_FLOOR,
-     "the file's policy would lower the rollback floor; give it one that is not lower"},
-    {GODWIT_REASON_POLICY_KEYS, "the file's policy lists no key that it trusts; list one, or "
-                                "deploy a bridge release first"},
-};
-
-static const char *cure_of(enum godwit_reason reason)
-{
-    for (size_t i = 0; i < sizeof CURES / sizeof *CURES; i++)
-        if (CURES[i].reason == reason) return CURES[i].sentence;
-    return godwit_reason_sentence(reason);
-}
-
-static void add_warning(json_t *list, const char *format, const char *one, const char *two)
-{
-    char sentence[400];
-    snprintf(sentence, sizeof sentence, format, one, two);
-    json_array_append_new(list, json_string(sentence));
-}
-
-/* What its policy does that a person must mean, in words. */
-static void add_overrides(json_t *list, const struct overrides *overrides)
-{
-    char key[9] = "";
-    if (overrides->needs[OVERRIDE_TRUST_RESET])
-        add_warning(list,
-                    "its policy sets trust reset: it may drop every key that devices know%s%s", "",
-                    "");
-    if (overrides->needs[OVERRIDE_NO_DEPLOY_KEY])
-        add_warning(
-            list,
-            "its policy lists no deploy key: devices that run it take instructions unsigned, "
-            "from whoever stands in for this server; list one with `godwit policy "
-            "--from-initial` or --deploy-key%s%s",
-            "", "");
-    if (!overrides->needs[OVERRIDE_RETRUSTED_KEY]) return;
-    godwit_hex_encode(overrides->retrusted_key, 4, key);
-    add_warning(
-        list,
-        "its policy lists %s… again, which %s had dropped: if that key was stolen, the thief "
-        "is trusted again",
-        key, overrides->dropped_by->version);
-}
-
-/* What a person should know of a file that was taken, and what a deploy of it asks for. */
-static void add_notes(json_t *reply, const struct job *job)
-{
-    struct fleet *fleet = &job->change.app->fleet;
-    const struct image_trust *trust = &job->upload.image.trust;
-    enum godwit_reason reason = job->verdict.reason;
-    json_t *warnings = json_array(), *members = json_array();
-    fleet_lock(fleet);
-    bool is_in_reach = !trust->has_policy ||
-                       upgrade_policy_key(&fleet->catalogue, &trust->policy) != UPGRADE_KEY_NONE;
-    const struct image *image =
-        index_find(&fleet->catalogue.images_by_digest, job->upload.image.image_sha256);
-    fleet_unlock(fleet); /* a reply runs on the writer's thread: no other changes releases */
-    const struct overrides overrides =
-        image && is_in_reach ? overrides_of(fleet, image) : (struct overrides){0};
-    add_overrides(warnings, &overrides);
-    if (!is_in_reach)
-        add_warning(warnings,
-                    "its policy lists no deploy key of this server, so it can not be rolled out: a "
-                    "device that runs it would obey this server no more; list one with `godwit "
-                    "policy --from-initial` or --deploy-key%s%s",
-                    "", "");
-    if (is_in_reach && job->verdict.result == UPLOAD_ADDED && reason)
-        add_warning(warnings, "a device on the newest release would refuse it (%s): %s",
-                    godwit_reason_id(reason), cure_of(reason));
-    for (size_t i = 0; i < OVERRIDE_COUNT; i++)
-        if (overrides.needs[i]) json_array_append_new(members, json_string(override_id(i)));
-    json_object_set_new(reply, "deployable", json_boolean(is_in_reach));
-    json_object_set_new(reply, "overrides", members);
-    json_object_set_new(reply, "warnings", warnings);
-}
 
 static void reply_taken(struct job *job)
 {
     const struct upload *upload = &job->upload;
     bool already = job->verdict.result == UPLOAD_EXISTED;
-    char file_hex[65], image_hex[65];
-    godwit_hex_encode(upload->image.file_sha256, 32, file_hex);
-    godwit_hex_encode(upload->image.image_sha256, 32, image_hex);
-    GODWIT_LOG(INFO, "upload_taken", "product=\"%s\" version=\"%s\" file=%s existed=%d",
-               upload->product, upload->version, file_hex, already);
-    json_t *reply = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:o, s:b, s:b}", "product", upload->product, "version",
-        upload->version, "counter", (json_int_t)upload->counter, "chip",
-        godwit_chip_by_id(upload->image.chip_id)->name, "file_sha256", file_hex, "image_sha256",
-        image_hex, "size", (json_int_t)upload->image.file_size, "signatures", signatures_json(job),
-        "created_product", job->verdict.created, "existed", already);
-    add_notes(reply, job);
-    reply_json(job->change.request, already ? 200 : 201, reply);
+    char hex[65];
+    godwit_hex_encode(upload->image.file_sha256, 32, hex);
+    GODWIT_LOG(INFO, "upload_taken", "product=\"%s\" version=\"%s\" file=%s existed=%d replaced=%d",
+               upload->product, upload->version, hex, already, job->verdict.replaced);
+    reply_json(job->change.request, already ? 200 : 201, upload_reply_json(job));
 }
 
 static godwit_err upload_run(struct change *change)
@@ -351,6 +197,9 @@ static void refuse_result(struct job *job)
     switch (job->verdict.result) {
     case UPLOAD_REFUSED:
         refuse_reason(job, job->verdict.reason);
+        return;
+    case UPLOAD_OTHER_PROJECT:
+        refuse_product(job);
         return;
     case UPLOAD_FEWER_KEYS:
         snprintf(detail, sizeof detail,
@@ -412,63 +261,80 @@ static void upload_begin(struct http_request *request)
         problem_busy(request);
         return;
     }
-    memset(job, 0, sizeof *job - sizeof job->head);
+    memset(job, 0, offsetof(struct job, check));
     job->change.app = app;
     job->change.request = request;
     request->user = job;
-    const struct godwit_image_expect anything = {0};
-    godwit_image_init_any(&job->image, &anything, job->sector);
-    godwit_image_want_sha384(&job->image, &job->body384);
-    if (request->body_size != UINT64_MAX && request->body_size > FILE_MAX) {
-        job->size = request->body_size;
-        refuse_size(job);
-        return;
-    }
+    file_check_init(&job->check);
     job->blob_err = blob_begin(&app->blobs, &job->blob);
     if (job->blob_err) refuse_disk(job);
 }
 
-static void keep_head(struct job *job, const uint8_t *data, size_t size)
+/* A body that is too large by its length is named by its first bytes before it is refused. */
+static bool is_too_large(const struct job *job)
 {
-    size_t room = sizeof job->head - job->head_size;
-    size_t part = size < room ? size : room;
-    memcpy(job->head + job->head_size, data, part);
-    job->head_size += part;
+    const struct http_request *request = job->change.request;
+    bool is_announced = request->body_size != UINT64_MAX && request->body_size > FILE_MAX;
+    return job->check.size > (is_announced ? GODWIT_FILE_HEAD_SIZE : FILE_MAX);
+}
+
+static void refuse_size(struct job *job)
+{
+    char detail[FILE_SENTENCE_SIZE];
+    const struct file_check *check = &job->check;
+    enum godwit_file_kind kind = godwit_file_kind(check->head, check->head_size, FILE_MAX + 1);
+    bool is_named = kind != GODWIT_FILE_APP && kind != GODWIT_FILE_UNKNOWN;
+    if (is_named)
+        snprintf(detail, sizeof detail, "the file is larger than 16 MiB, and this is %s; %s",
+                 godwit_file_kind_sentence(kind), godwit_file_kind_advice(kind));
+    else
+        snprintf(detail, sizeof detail,
+                 "the file is larger than 16 MiB, more than any ESP32 slot holds; send the "
+                 "application .bin, not a whole-flash image");
+    refuse(job, 413, godwit_reason_id(GODWIT_REASON_TOO_LARGE), detail);
 }
 
 static void upload_write(struct http_request *request, const uint8_t *data, size_t size)
 {
     struct job *job = request->user;
-    job->size += size;
-    if (job->size > FILE_MAX) {
+    godwit_err err = godwit_sink_write(&job->check.sink, data, size);
+    if (is_too_large(job)) {
         refuse_size(job);
         return;
     }
-    keep_head(job, data, size);
-    if (job->image_err || job->blob_err) return;
-    job->image_err = godwit_sink_write(&job->image.sink, data, size);
-    if (!job->image_err) job->blob_err = godwit_sink_write(&job->blob.sink, data, size);
-    if (job->image_err || job->blob_err) blob_abort(&job->blob);
+    if (err) job->blob_err = err;
+    if (job->blob_err) return;
+    if (file_check_is_possible(&job->check))
+        job->blob_err = godwit_sink_write(&job->blob.sink, data, size);
+    if (job->blob_err || !file_check_is_possible(&job->check)) blob_abort(&job->blob);
+}
+
+/* ?product and ?version stand in for the names in the file; they are judged as those. */
+static godwit_err check_file(struct job *job)
+{
+    struct http_request *request = job->change.request;
+    job->check.product = http_query(request, "product");
+    job->check.version = http_query(request, "version");
+    return godwit_sink_finish(&job->check.sink);
 }
 
 static void upload_finish(struct http_request *request)
 {
     struct job *job = request->user;
-    const char *product = http_query(request, "product");
-    if (!job->blob_err && !job->image_err) job->image_err = godwit_sink_finish(&job->image.sink);
-    if (job->image_err) {
-        refuse_kind(job);
+    bool is_product_given = http_query(request, "product") != NULL;
+    if (check_file(job)) {
+        job->blob_err = GODWIT_ERR_IO;
+        refuse_disk(job);
         return;
     }
-    enum godwit_reason reason = describe(job);
-    if (reason) {
-        refuse_reason(job, reason);
+    if (job->check.problems_count) {
+        refuse_file(job);
         return;
     }
-    if (product && strcmp(product, job->upload.product)) {
-        refuse_product(job, product);
-        return;
-    }
+    if (!take_product(job, is_product_given)) return;
+    describe(job);
+    job->upload.any_project =
+        job->check.is_common_name || http_query(request, "other_project") != NULL;
     if (!job->blob_err) job->blob_err = godwit_sink_finish(&job->blob.sink);
     if (job->blob_err) {
         refuse_disk(job);

@@ -246,14 +246,14 @@ def end_cases(setting):
     for what, end, is_proper, make in rows:
         def write(tls, _, body, make=make, is_proper=is_proper):
             tls.sendall(make(body))
-            front.close notify(tls, is_proper)
+            front.close_notify(tls, is_proper)
         yield Case(f"answer {what}, {'with' if is_proper else 'without'} a close notify", end,
                    front.answers(setting.context, write), 2 if end == "refused" else EVERY)
 
     def write_bytes(tls, _, body):
         for byte in length(body) + body:
             tls.send(bytes([byte]))
-        front.close notify(tls, True)
+        front.close_notify(tls, True)
     yield Case("answer in TLS records of one byte", "answered",
                front.answers(setting.context, write_bytes), EVERY)
 

@@ -49,7 +49,7 @@ class Story:
         if tls:
             head, body = front.call_server(one, tls)
             tls.sendall(head + b"\r\n\r\n" + body)
-            front.close notify(tls, True)
+            front.close_notify(tls, True)
 
     def spoil_planting(self, one, sock, _):
         """The real chain and the real answers, with a CA of the thief's own put into them."""
@@ -61,7 +61,7 @@ class Story:
             body = json.dumps(reply).encode()
             tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
                         b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            front.close notify(tls, True)
+            front.close_notify(tls, True)
 
     def planted_digest(self):
         return tls_certs.spki_digest(self.planted.cert)

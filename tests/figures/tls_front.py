@@ -182,7 +182,7 @@ def call_server(front, tls):
     return answer.split(b"\r\n\r\n", 1)
 
 
-def close notify(tls, properly):
+def close_notify(tls, properly):
     """close_notify, or a bare FIN. The device's own close notify is not waited for long."""
     if properly:
         tls.settimeout(2)

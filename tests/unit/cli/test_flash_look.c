@@ -271,9 +271,107 @@ static void strange_otadata_offsets(void **state)
     }
 }
 
+static bool has_note(const char *words)
+{
+    char note[512];
+    for (size_t i = 0; flash_note(&report, i, note); i++)
+        if (strstr(note, words)) return true;
+    return false;
+}
+
+static void explanation_has(const char *words)
+{
+    json_t *json = flash_report_json(&report);
+    const char *text = json_string_value(json_object_get(json, "explanation"));
+    if (!strstr(text, words)) print_error("'%s' is not in '%s'\n", words, text);
+    assert_non_null(strstr(text, words));
+    json_decref(json);
+}
+
+static void a_table_may_be_moved(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    memmove(dump + 0xF000, dump + 0x8000, 0x1000); /* blank there */
+    memset(dump + 0x8000, 0xFF, 0x1000);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_int_equal(report.table_offset, 0xF000);
+    assert_true(report.boot.boots);
+    assert_true(has_note("CONFIG_PARTITION_TABLE_OFFSET=0xf000"));
+    const struct flash_request elsewhere = {.table_offset = 0x9000};
+    assert_int_equal(look(&elsewhere, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+    const struct flash_request there = {.table_offset = 0xF000};
+    assert_int_equal(look(&there, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+}
+
+static void a_header_that_is_too_small_stops_all(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    add_bootloader("esp32c3", 0); /* 1 MB, as the dump is */
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+    assert_false(has_note("header"));
+    struct godwit_partition rows[8];
+    size_t count = 0;
+    while (!godwit_ptable_at(dump + 0x8000, count, &rows[count]))
+        count++;
+    rows[count++] = (struct godwit_partition){
+        .type = 1, .subtype = 0x82, .offset = 0x100000, .size = 0x200000, .label = "storage"};
+    assert_int_equal(godwit_ptable_build(rows, count, dump + 0x8000), GODWIT_OK);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_false(report.boot.boots);
+    assert_int_equal(report.rows_count, count);
+    assert_true(has_note("says 1 MB of flash, and the partition table reaches to 0x300000"));
+    assert_true(has_note("--flash-size 3MB") || has_note("--flash-size 4MB"));
+    explanation_has("nothing boots");
+    add_bootloader("esp32c3", 2); /* 4 MB: all fits, and the dump is short */
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.boot.boots);
+    assert_true(has_note("the dump is short"));
+    assert_true(has_note("or the header is wrong"));
+}
+
+static void an_encrypted_dump_is_not_judged(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; i < DUMP_SIZE; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        dump[i] = (uint8_t)(x >> 24);
+    }
+    assert_null(flash_not_a_dump(dump, DUMP_SIZE));
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(report.is_encrypted);
+    assert_false(report.is_checked);
+    explanation_has("can not be judged");
+}
+
+static void overlapping_partitions_are_named(void **state)
+{
+    (void)state;
+    make_dump("esp32c3", 0);
+    struct godwit_partition rows[8];
+    size_t count = 0;
+    while (!godwit_ptable_at(dump + 0x8000, count, &rows[count]))
+        count++;
+    rows[0].size = 0x8000;
+    assert_int_equal(godwit_ptable_build(rows, count, dump + 0x8000), GODWIT_OK);
+    assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
+    assert_true(has_note("overlap"));
+    assert_true(has_note(rows[0].label));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_may_be_moved),
+        cmocka_unit_test(a_header_that_is_too_small_stops_all),
+        cmocka_unit_test(an_encrypted_dump_is_not_judged),
+        cmocka_unit_test(overlapping_partitions_are_named),
         cmocka_unit_test(says_what_boots_and_what_it_leaves),
         cmocka_unit_test(nothing_to_boot_is_a_result),
         cmocka_unit_test(short_dumps_are_erased_flash_behind),

@@ -10,14 +10,15 @@
 #include "base/text.h"
 #include "emu/pack.h"
 #include "formats/chip.h"
+#include "formats/name.h"
 #include "support/golden.h"
 
 static struct inspection inspection;
 
 static bool has_problem(enum godwit_reason reason)
 {
-    for (size_t i = 0; i < inspection.problems_count; i++)
-        if (inspection.problems[i].reason == reason) return true;
+    for (size_t i = 0; i < inspection.check.problems_count; i++)
+        if (inspection.check.problems[i].reason == reason) return true;
     return false;
 }
 
@@ -72,9 +73,9 @@ static void test_every_problem_is_reported(void **state)
     assert_true(has_problem(GODWIT_REASON_IMAGE_DIGEST));
     assert_true(has_problem(GODWIT_REASON_SIGNATURE_FORMAT));
     assert_true(has_problem(GODWIT_REASON_SIGNATURE_DIGEST));
-    assert_int_equal(inspection.problems_count, 6); /* two blocks are of other bytes */
-    assert_int_equal(inspection.signatures_count, 3);
-    assert_string_equal(inspection.image.info.version, "1.0.0");
+    assert_int_equal(inspection.check.problems_count, 6); /* two blocks are of other bytes */
+    assert_int_equal(inspection.check.signatures_count, 3);
+    assert_string_equal(inspection.check.image.info.version, "1.0.0");
     free(data);
 }
 
@@ -108,12 +109,12 @@ static void test_secure_boot_v1_has_its_own_words(void **state)
     memcpy(file, data, size);
     memset(file + size + 4, 0x5A, 64);
     look(file, size + 68);
-    assert_int_equal(inspection.problems_count, 1);
-    assert_int_equal(inspection.problems[0].reason, GODWIT_REASON_TRAILING_DATA);
-    assert_non_null(strstr(inspection.problems[0].message, "Secure Boot v1"));
+    assert_int_equal(inspection.check.problems_count, 1);
+    assert_int_equal(inspection.check.problems[0].reason, GODWIT_REASON_TRAILING_DATA);
+    assert_non_null(strstr(inspection.check.problems[0].message, "Secure Boot v1"));
     file[size] = 1; /* not version 0: just bytes */
     look(file, size + 68);
-    assert_null(strstr(inspection.problems[0].message, "Secure Boot v1"));
+    assert_null(strstr(inspection.check.problems[0].message, "Secure Boot v1"));
     free(file), free(data);
 }
 
@@ -134,7 +135,7 @@ static void test_policy(void **state)
     assert_int_equal(pack_image(&options, &data, &size), GODWIT_OK);
     look(data, size);
     free(data);
-    assert_int_equal(inspection.problems_count, 0);
+    assert_int_equal(inspection.check.problems_count, 0);
     json_t *json = inspection_json(&inspection), *shown = json_object_get(json, "policy");
     assert_int_equal(json_integer_value(json_object_get(shown, "counter")), UINT32_MAX);
     assert_int_equal(json_array_size(json_object_get(shown, "flags")), 1);
@@ -206,7 +207,7 @@ static void test_texts_can_not_harm(void **state)
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         char out[64];
-        assert_string_equal(text_clean(ROWS[i][0], out), ROWS[i][1]);
+        assert_string_equal(godwit_text_clean(ROWS[i][0], out), ROWS[i][1]);
     }
 }
 

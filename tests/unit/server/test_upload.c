@@ -149,16 +149,94 @@ static void oversize_is_refused(void **state)
     data[0] = 0xE9;
     live_upload(live, "", data, size);
     expect_refused(live, 413, "too-large", "16 MiB");
+    memcpy(data, "\177ELF", 4); /* what it is comes first, also where it is not read whole */
+    live_upload(live, "", data, size);
+    expect_refused(live, 413, "too-large", "an ELF file; send the .bin");
     free(data);
 }
 
+/* A file whose project is another product here was sent by mistake. */
 static void wrong_product_is_refused(void **state)
 {
     struct live *live = *state;
-    struct bytes file = live_image("thermostat", "1.0.0", live->key);
+    live_release(live, "1.0.0");
+    struct bytes file = live_image("thermostat", "1.1.0", live->key);
     live_upload(live, "?product=kettle", file.data, file.size);
     expect_refused(live, 422, "wrong-product", "product thermostat, not kettle");
+    assert_int_equal(live_count(live, "select count(*) from products"), 1);
     free(file.data);
+    file = live_image("kettle", "1.0.0", live->key); /* no product, and no image is of it */
+    live_upload(live, "?product=thermostat", file.data, file.size);
+    expect_refused(live, 422, "wrong-product", "product kettle, not thermostat");
+    live_upload(live, "?product=thermostat&other_project=1&version=2.0", file.data, file.size);
+    assert_int_equal(live->status, 201);
+    live_upload(live, "?product=thermostat&version=2.1", file.data, file.size); /* known by now */
+    assert_int_equal(live->status, 201);
+    free(file.data);
+}
+
+/* As of a prebuilt core, which writes its own names into every firmware. */
+static void names_may_come_from_outside(void **state)
+{
+    struct live *live = *state;
+    struct bytes file = live_image("arduino-lib-builder", "esp-idf: v4.4.6", live->key);
+    live_upload(live, "?product=Ger%C3%A4t%20%231&version=2.0%20beta", file.data, file.size);
+    assert_int_equal(live->status, 201);
+    assert_string_equal(live_text(live, "product"), "Ger\xC3\xA4t #1");
+    assert_string_equal(live_text(live, "version"), "2.0 beta");
+    assert_string_equal(live_text(live, "project"), "arduino-lib-builder");
+    static const char *const BAD[] = {"?product=a%2Fb", "?product=",      "?product=%1B%5B31m",
+                                      "?version=%20",   "?version=a%0Ab", "?product=.."};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        live_upload(live, BAD[i], file.data, file.size);
+        expect_refused(live, 422, "name", BAD[i][1] == 'p' ? "project name" : "version");
+    }
+    assert_int_equal(live_count(live, "select count(*) from products"), 1);
+    free(file.data);
+}
+
+static bool warns(struct live *live, const char *words)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(json_object_get(live->json, "warnings"), index,
+                       one) if (strstr(json_string_value(one), words)) return true;
+    return false;
+}
+
+static struct bytes draft(struct live *live, uint64_t seed)
+{
+    struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
+                                   .project = "arduino-lib-builder",
+                                   .version = "1.0.0",
+                                   .seed = seed};
+    struct bytes plain, file;
+    enum godwit_reason reason;
+    assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
+    assert_int_equal(image_sign(live->key, plain.data, plain.size, &file.data, &file.size, &reason),
+                     GODWIT_OK);
+    free(plain.data);
+    return file;
+}
+
+static void a_replaced_draft_is_said(void **state)
+{
+    struct live *live = *state;
+    char old[65];
+    struct bytes first = draft(live, 1), second = draft(live, 2);
+    live_upload(live, "", first.data, first.size);
+    assert_true(json_is_false(json_object_get(live->json, "replaced")));
+    assert_true(warns(live, "looks like one product"));
+    snprintf(old, sizeof old, "%s", live_text(live, "image_sha256"));
+    live_upload(live, "", second.data, second.size);
+    assert_int_equal(live->status, 201);
+    assert_true(json_is_true(json_object_get(live->json, "replaced")));
+    assert_string_equal(live_text(live, "replaced_image_sha256"), old);
+    assert_true(warns(live, "replaces the image that draft 1.0.0 held for ESP32-C3"));
+    live_upload(live, "?version=1.0.1", first.data, first.size); /* beside it */
+    assert_true(json_is_false(json_object_get(live->json, "replaced")));
+    assert_int_equal(live_count(live, "select count(*) from releases"), 2);
+    free(first.data), free(second.data);
 }
 
 /* A policy block inside that speaks of another product than the descriptor does. */
@@ -185,12 +263,42 @@ static void a_policy_of_another_product_is_refused(void **state)
             image_sign(live->key, plain.data, plain.size, &file.data, &file.size, &reason),
             GODWIT_OK);
         live_upload(live, "", file.data, file.size);
-        if (!right) expect_refused(live, 422, "wrong-product", "another product");
+        if (!right) expect_refused(live, 422, "wrong-product", "not made for the project");
+        if (!right) live_upload(live, "?product=toaster", file.data, file.size);
+        if (!right) expect_refused(live, 422, "wrong-product", "another product than 'toaster'");
         free(plain.data);
         free(file.data);
     }
     assert_int_equal(live->status, 201);
     assert_int_equal(live_number(live, "counter"), 4);
+}
+
+/* A policy can be made for a product that the project is not called after; it then says whose the
+ * file is, the first time by --product, later by itself. */
+static void a_policy_names_the_product(void **state)
+{
+    struct live *live = *state;
+    struct godwit_policy policy = {.threshold = 1, .image_keys_count = 1};
+    uint8_t bytes[GODWIT_POLICY_BYTES];
+    assert_int_equal(key_digest(live->key, policy.image_keys[0]), GODWIT_OK);
+    assert_int_equal(godwit_product_id("default", "lamp", policy.product_id), GODWIT_OK);
+    for (policy.counter = 1; policy.counter < 3; policy.counter++) {
+        godwit_policy_encode(&policy, bytes);
+        struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
+                                       .project = "arduino-lib-builder",
+                                       .version = policy.counter == 1 ? "1" : "2",
+                                       .policy = bytes};
+        struct bytes plain, file;
+        enum godwit_reason reason;
+        assert_int_equal(pack_image(&options, &plain.data, &plain.size), GODWIT_OK);
+        assert_int_equal(
+            image_sign(live->key, plain.data, plain.size, &file.data, &file.size, &reason),
+            GODWIT_OK);
+        live_upload(live, policy.counter == 1 ? "?product=lamp" : "", file.data, file.size);
+        assert_int_equal(live->status, 201);
+        assert_string_equal(live_text(live, "product"), "lamp");
+        free(plain.data), free(file.data);
+    }
 }
 
 static void a_frozen_release_takes_no_other_image(void **state)
@@ -267,6 +375,9 @@ int main(void)
         LIVE(other_files_are_called_by_their_name),
         LIVE(oversize_is_refused),
         LIVE(wrong_product_is_refused),
+        LIVE(names_may_come_from_outside),
+        LIVE(a_replaced_draft_is_said),
+        LIVE(a_policy_names_the_product),
         LIVE(a_policy_of_another_product_is_refused),
         LIVE(a_frozen_release_takes_no_other_image),
         LIVE(a_full_disk_is_said_and_nothing_is_kept),

@@ -1,0 +1,12 @@
+/* Products and versions named on the command line: judged by the one rule (formats/name.h), and
+ * written into addresses. */
+#pragma once
+
+#include "base/text.h"
+#include "options/options.h"
+
+/* -1: a name, or not given (NULL); else the exit status after a line that says what is wrong.
+ * what: "--product", "the version". */
+int name_check(const struct options *options, const char *what, const char *name);
+/* The text in a path or a query: "%XX" for all bytes that could mean something there. */
+void address_add(struct godwit_text *address, const char *text);

@@ -1,0 +1,23 @@
+/* One upload while it is taken; a part of upload.c. */
+#pragma once
+
+#include <jansson.h>
+
+#include "files/file_check.h"
+#include "fleet/release.h"
+#include "server/app.h"
+
+struct job {
+    struct change change; /* first: a change is an upload */
+    struct blob_writer blob;
+    godwit_err blob_err;
+    bool named; /* the blob has its name */
+    char product[sizeof((struct product *)0)->name];
+    struct upload upload; /* its product is the one above */
+    struct upload_verdict verdict;
+    struct file_check check; /* last: its end is not cleared */
+};
+
+/* What the server understood of a file that was taken, what to know of it, and what a deploy of it
+ * asks for. The caller owns the result. */
+json_t *upload_reply_json(const struct job *job);
