@@ -84,28 +84,12 @@ static bool make_room(struct loop *loop, const uint8_t *address)
 
 /* --- counting ------------------------------------------------------------------------------ */
 
-/* IPv4 as it is, also where it comes inside IPv6; of IPv6 the /64, which is what one customer gets.
- * The last byte tells them apart. */
-static void address_key(const struct sockaddr_storage *peer, uint8_t key_out[static 16])
-{
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-    memset(key_out, 0, 16);
-    if (peer->ss_family != AF_INET6) {
-        memcpy(key_out, &((const struct sockaddr_in *)peer)->sin_addr, 4);
-    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        memcpy(key_out, v6->sin6_addr.s6_addr + 12, 4);
-    } else {
-        memcpy(key_out, &v6->sin6_addr, 8);
-        key_out[15] = 6;
-    }
-}
-
 static void conn_address(struct conn *conn)
 {
     struct sockaddr_storage peer = {0};
     int size = sizeof peer;
     if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &size)) return;
-    address_key(&peer, conn->address);
+    peers_key((const struct sockaddr *)&peer, conn->address);
     if (peer.ss_family == AF_INET6)
         uv_ip6_name((const struct sockaddr_in6 *)&peer, conn->peer, sizeof conn->peer);
     else

@@ -152,8 +152,8 @@ struct http_limits {
     unsigned address_max;
     /* Connections that have not authenticated. Where these are full, the oldest of a crowding
      * address is closed for a new one, so that who sits idle locks nobody out. */
-    unsigned unauthenticated_max;         /* 2048, at most half of connections_max */
-    unsigned address_unauthenticated_max; /* 256 from one address, at most half of that */
+    unsigned unauthenticated_max;         /* 4096, at most half of connections_max */
+    unsigned address_unauthenticated_max; /* 1024 from one address, at most half of that */
     unsigned unauthenticated_body_max;    /* 64 KiB: 413 */
     size_t input_max;  /* 64 MiB of input held for all connections, a quarter of it for those that
                           have not authenticated: 503 */

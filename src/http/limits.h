@@ -2,6 +2,7 @@
  * of input, peers.c counts connections by address. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 
 #include "http/http.h"
@@ -33,7 +34,9 @@ GODWIT_MUST_USE bool budget_hold(struct budget *budget, struct holding *holding,
 struct peers;
 struct peer; /* one address */
 
-/* Counts connections per address. */
+/* What counts as one address: IPv4 as it is, also where it comes inside IPv6; of IPv6 the /64,
+ * which is what one customer gets. */
+void peers_key(const struct sockaddr *address, uint8_t key_out[static 16]);
 struct peers *peers_open(void);
 void peers_close(struct peers *peers);
 /* One more of this address, unauthenticated; else the name of the limit that it would pass. */

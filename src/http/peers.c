@@ -30,6 +30,20 @@ static struct peer **peer_find(struct peers *peers, const uint8_t address[16])
     return at;
 }
 
+void peers_key(const struct sockaddr *address, uint8_t key_out[static 16])
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+    memset(key_out, 0, 16);
+    if (address->sa_family != AF_INET6) {
+        memcpy(key_out, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        memcpy(key_out, v6->sin6_addr.s6_addr + 12, 4);
+    } else {
+        memcpy(key_out, &v6->sin6_addr, 8);
+        key_out[15] = 6; /* no IPv4 address looks like that */
+    }
+}
+
 struct peers *peers_open(void)
 {
     struct peers *peers = calloc(1, sizeof *peers);

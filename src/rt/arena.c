@@ -42,7 +42,7 @@ static bool arena_grow(struct arena *arena, size_t size)
     if (block_size > arena->size_max - arena->size) block_size = arena->size_max - arena->size;
     if (block_size < size + sizeof(struct arena_block)) return false;
     struct arena_block *block = malloc(block_size);
-    if (!block) abort();
+    if (!block) return false;
     *block = (struct arena_block){arena->blocks, block_size};
     arena->blocks = block;
     arena->next = (uint8_t *)(block + 1);

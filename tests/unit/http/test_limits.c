@@ -18,7 +18,7 @@ static void test_fit(void **state)
         uint64_t files;
         unsigned connections, address, unauthenticated, address_unauthenticated;
     } rows[] = {
-        {{0}, 1048576, 20000, 10000, 2048, 256},
+        {{0}, 1048576, 20000, 10000, 4096, 1024},
         {{0}, 1024, 840, 420, 420, 210},
         {{0}, 64, 56, 28, 28, 14},
         {{0}, 0, 56, 28, 28, 14},
