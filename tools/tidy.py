@@ -23,16 +23,16 @@ from c_source import NotFound, find_code, functions, strip_comments
 
 # Who may include whom. An entry with a slash and ".h" is that one header, not its folder.
 DEPENDENCIES = {
-    "base": "",
+    "base": "godwit_types.h",
     "formats": "base",
-    "agent": "formats base",
+    "agent": "godwit.h godwit_port.h formats base",
     "options": "",
-    "emu": "agent/port.h formats base",
+    "emu": "godwit_port.h formats base",
     "board": "agent emu formats base",
     "ports/openssl": "base",
-    "ports/psa": "agent formats base",
-    "ports/esp_idf": "agent formats base",
-    "ports/host": "board emu rt agent formats options base",
+    "ports/psa": "godwit_port.h formats base",
+    "ports/esp_idf": "godwit.h godwit_port.h formats base",
+    "ports/host": "godwit_port.h board emu rt agent formats options base",
     "files": "formats base",
     "keys": "formats base",
     "rt": "base",
@@ -45,7 +45,8 @@ DEPENDENCIES = {
     "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h",
 }
 DEVICE = ("base", "formats", "agent")
-DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "string.h", "assert.h"}
+DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "string.h",
+                  "assert.h"}
 # What decides; see rule_pure.
 PURE = [f"src/fleet/{name}.c" for name in "model decision_reason fit bridge decide".split()]
 # Libraries: header (or its folder) → who may use it.
@@ -291,7 +292,7 @@ def rule_header_alone(tree):
         name = re.sub(r"^(src|tests)/", "", path)
         run = subprocess.run(
             ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
-             "-Isrc", "-Itests", "-Itests/support", *flags, "-isystem",
+             "-Isrc", "-Iinclude", "-Itests", "-Itests/support", *flags, "-isystem",
              "/usr/share/include/llhttp", "-xc", "-"],
             input=f'#include "{name}"\n', cwd=tree.root, capture_output=True, text=True,
             check=False)
@@ -387,7 +388,7 @@ BAD = {  # rule → files of which exactly this rule must complain
 MUTATED = ("/* A. */\nstatic int f(int x)\n{\n    x++;\n    max = 1;\n    x++;\n"
            "    if (x > /* why */\n        2) return 0;\n}\n")
 MORE_BAD = [  # further cases of the same rules
-    ("dependencies", {"src/emu/a.c": '/* A. */\n#include "agent/agent.h"\n'}),
+    ("dependencies", {"src/emu/a.c": '/* A. */\n#include "godwit.h"\n'}),
     ("dependencies", {"src/new/a.c": "/* A. */\n"}),
     ("pure", {"src/fleet/fit.c": "/* A. */\n#include <time.h>\n"}),
     ("brackets", {"src/cli/a.c": "/* A. */\n#include <sqlite3.h>\n"}),
@@ -406,8 +407,8 @@ GOOD = {  # near misses that no rule may complain of
     "src/base/json.c": '/* strcpy() in words, /home in words. */\n#include "base/json.h"\n'
                        "static const char *a = \"sprintf(\";\n",
     "src/base/json.h": "/* J. */\n#pragma once\n#include <stdint.h>\n",
-    "src/emu/a.c": '/* A. */\n#include "agent/port.h"\n#include <stdio.h>\n',
-    "src/agent/port.h": "/* P. */\n#pragma once\n",
+    "src/emu/a.c": '/* A. */\n#include "godwit_port.h"\n#include <stdio.h>\n',
+    "include/godwit_port.h": "/* P. */\n#pragma once\n",
     "src/cli/a.c": "/* A. */\nint f(struct s *x)\n{\n    return x->system(1) + operand(2);\n}\n",
 }
 

@@ -14,6 +14,9 @@
 
 _Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
                "the RAM that we promise on a 32-bit chip");
+static_assert(sizeof(struct godwit_agent) <= sizeof(struct godwit_agent_memory) &&
+                  _Alignof(struct godwit_agent) <= _Alignof(struct godwit_agent_memory),
+              "GODWIT_AGENT_SIZE in godwit.h is large enough");
 
 static enum godwit_state state_idle(struct godwit_agent *agent)
 {
@@ -145,7 +148,7 @@ bool godwit_agent_is_past(const struct godwit_agent *agent, uint32_t time_ms)
     return (int32_t)(agent->now_ms - time_ms) >= 0;
 }
 
-void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_config *config)
+void godwit_agent_setup(struct godwit_agent *agent, const struct godwit_agent_config *config)
 {
     memset(agent, 0, sizeof *agent);
     agent->config = *config;
@@ -153,6 +156,14 @@ void godwit_agent_init(struct godwit_agent *agent, const struct godwit_agent_con
     if (!agent->config.health_s) agent->config.health_s = HEALTH_DEFAULT_S;
     if (agent->config.health_s > HEALTH_MAX_S) agent->config.health_s = HEALTH_MAX_S;
     agent->state = GODWIT_STATE_BOOT;
+}
+
+struct godwit_agent *godwit_agent_init(struct godwit_agent_memory *memory,
+                                       const struct godwit_agent_config *config)
+{
+    struct godwit_agent *agent = (struct godwit_agent *)memory;
+    godwit_agent_setup(agent, config);
+    return agent;
 }
 
 /* The agent's own time goes on by what has passed since the last step. It knows when it asked to be
@@ -175,10 +186,13 @@ static void pass_time(struct godwit_agent *agent, uint32_t caller_ms)
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
 {
     pass_time(agent, (uint32_t)now_ms);
-    bool is_woken = agent->is_woken && agent->state == GODWIT_STATE_IDLE;
+    bool is_woken = agent->state == GODWIT_STATE_IDLE &&
+                    atomic_load_explicit(&agent->is_woken, memory_order_acquire);
     if (!godwit_agent_is_past(agent, agent->wake_ms) && !is_woken)
         return now_ms + (agent->wake_ms - agent->now_ms);
-    if (agent->state == GODWIT_STATE_IDLE) agent->is_woken = false;
+    /* Before the work: a wake from now on is for another check-in. */
+    if (agent->state == GODWIT_STATE_IDLE)
+        atomic_store_explicit(&agent->is_woken, false, memory_order_relaxed);
     agent->wake_ms = agent->now_ms;
     enum godwit_state next = table[agent->state].work(agent);
     assert(table[agent->state].next & 1u << next);
@@ -192,15 +206,15 @@ uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
 
 void godwit_agent_wake(struct godwit_agent *agent)
 {
-    agent->is_woken = true;
+    atomic_store_explicit(&agent->is_woken, true, memory_order_release);
 }
 
 void godwit_agent_confirm(struct godwit_agent *agent)
 {
-    agent->is_app_confirmed = true;
+    atomic_store_explicit(&agent->is_app_confirmed, true, memory_order_release);
 }
 
-void godwit_agent_status(const struct godwit_agent *agent, struct godwit_agent_status *out)
+void godwit_agent_get_status(const struct godwit_agent *agent, struct godwit_agent_status *out)
 {
     const struct godwit_journal *journal = &agent->journal;
     memset(out, 0, sizeof *out);

@@ -114,7 +114,7 @@ static godwit_err test_self(const struct godwit_agent *agent)
 {
     const struct godwit_system *system = agent->config.system;
     godwit_err err = GODWIT_OK;
-    if (agent->is_app_confirmed) return GODWIT_OK;
+    if (atomic_load_explicit(&agent->is_app_confirmed, memory_order_acquire)) return GODWIT_OK;
     if (system->self_test) err = system->self_test(system->ctx);
     uint32_t healthy_ms = agent->start_ms + agent->config.health_s * 1000;
     return err || godwit_agent_is_past(agent, healthy_ms) ? err : GODWIT_ERR_BUSY;

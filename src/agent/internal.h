@@ -1,17 +1,22 @@
-/* Types shared by the agent's own files; outside, only sizeof(struct godwit_agent) matters.
+/* Types shared by the agent's own files; outside is only godwit.h.
  * Memory: one sector buffer that every state uses for its own end, one union of what no two states
  * need at once, and the journal, kept in RAM exactly as it lies in flash. */
 #pragma once
 
-#include "agent/agent.h"
+#include "godwit.h"
+#include "godwit_port.h"
+
 #include "agent/journal.h"
 #include "base/log.h"
+#include "formats/checkin.h"
+#include "formats/chip.h"
 #include "formats/image.h"
 #include "formats/otadata.h"
 #include "formats/policy.h"
 #include "formats/ptable.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #define GODWIT_AGENT_VERSION "0.1.0"
 
@@ -65,7 +70,10 @@ struct godwit_agent {
     uint8_t source;       /* of the present offer, see sources.c: index of the present one */
     uint8_t sources_used; /* … a bit for each */
     uint8_t penalties[GODWIT_SOURCES_MAX + 1]; /* … the server's own first */
-    bool nonce_is_open, is_woken, is_app_confirmed, on_trial, link_is_up;
+    /* Set by wake and confirm, from any task. A byte's load and store are whole on every chip, also
+     * without atomic instructions, and the step sees what was written before them. */
+    atomic_bool is_woken, is_app_confirmed;
+    bool nonce_is_open, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last reply came by the next CA */
     bool is_claiming;                 /* the token was not taken: the claim is shown again */
     bool is_alone;                    /* only one of the two sectors holds a journal that counts */
@@ -95,6 +103,8 @@ typedef enum godwit_state godwit_state_fn(struct godwit_agent *agent);
 godwit_state_fn godwit_state_boot, godwit_state_checkin, godwit_state_fetch, godwit_state_verify,
     godwit_state_switch, godwit_state_trial, godwit_state_rollback;
 
+/* agent.c: what godwit_agent_init does, for who has the memory as what it is. */
+void godwit_agent_setup(struct godwit_agent *agent, const struct godwit_agent_config *config);
 /* agent.c: notes how the install ended, for REPORT to keep. Always GODWIT_STATE_REPORT. */
 enum godwit_state godwit_fail(struct godwit_agent *agent, enum godwit_stage stage, uint32_t reason);
 /* The outcome's detail: "text/html" ", " 18 " bytes". Without a word the joint's first two bytes

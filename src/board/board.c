@@ -168,7 +168,7 @@ static void start_agent(struct board *board)
                                                .initial_policy = board->options.initial_policy,
                                                .claim_token = board->options.claim_token,
                                                .interval_s = board->options.interval_s};
-    godwit_agent_init(&board->agent, &config);
+    godwit_agent_setup(&board->agent, &config);
 }
 
 /* From reset to the app: whoever the bootloader chooses, with the behaviour that it carries. */
@@ -245,7 +245,7 @@ static void note_times(struct board *board)
 {
     struct godwit_agent_status status;
     if (board->step_ms == NEVER) board->step_ms = board->now_ms;
-    godwit_agent_status(&board->agent, &status);
+    godwit_agent_get_status(&board->agent, &status);
     if (board->confirmed_ms == NEVER && status.state != GODWIT_STATE_BOOT && !status.on_trial)
         board->confirmed_ms = board->now_ms;
 }
@@ -272,5 +272,5 @@ uint64_t board_step(struct board *board, uint64_t now_ms)
 void board_status(const struct board *board, struct godwit_agent_status *out)
 {
     *out = (struct godwit_agent_status){0};
-    if (board->is_started) godwit_agent_status(&board->agent, out);
+    if (board->is_started) godwit_agent_get_status(&board->agent, out);
 }

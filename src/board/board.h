@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "agent/agent.h"
+#include "agent/internal.h"
 #include "emu/emu.h"
 
 struct board_options {

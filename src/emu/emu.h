@@ -1,10 +1,10 @@
 /* The hardware of a make-believe ESP32: flash in memory or in a file, a power-cut injector that
  * cuts power, a fault that fails, the second-stage bootloader, and a link that loses. Each wraps or
- * fills the structs of agent/port.h, so that the agent can not tell. Host only; one thread per
+ * fills the structs of godwit_port.h, so that the agent can not tell. Host only; one thread per
  * object. */
 #pragma once
 
-#include "agent/port.h"
+#include "godwit_port.h"
 #include "emu/behaviour.h"
 #include "formats/chip.h"
 #include "formats/image.h"

@@ -14,17 +14,6 @@
 #define GODWIT_SOURCES_MAX 2  /* besides the server itself */
 #define GODWIT_SOURCE_SIZE 80 /* bytes, NUL included */
 
-enum godwit_reset { /* order is fixed: these names stand in JSON */
-                    GODWIT_RESET_UNKNOWN,
-                    GODWIT_RESET_POWER_ON,
-                    GODWIT_RESET_BROWN_OUT,
-                    GODWIT_RESET_SOFTWARE,
-                    GODWIT_RESET_PANIC,
-                    GODWIT_RESET_WATCHDOG,
-                    GODWIT_RESET_DEEP_SLEEP,
-                    GODWIT_RESET_COUNT
-};
-
 enum godwit_stage { /* how far the install came that an outcome speaks of */
                     GODWIT_STAGE_NONE,
                     GODWIT_STAGE_CHECKIN,

@@ -6,19 +6,19 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "riscv64-unknown-elf-"
-FOLDERS = ("base", "formats", "agent")
+SOURCES = ROOT / "src" / "device_sources.txt"
 # -msave-restore: registers are saved by a shared routine, as ESP-IDF offers for size
 # (CONFIG_COMPILER_SAVE_RESTORE_LIBCALLS).
 TARGET = ["-march=rv32imc", "-mabi=ilp32", "-Os", "-msave-restore", "-mtune=size"]
 # Only errors are logged on a device; section per function, so that the linker can drop the rest.
 FLAGS = ["-std=gnu17", "--specs=picolibc.specs", "-Wall", "-Wextra", "-Werror",
          "-ffunction-sections", "-fdata-sections", "-DGODWIT_LOG_LEVEL=GODWIT_LOG_ERROR",
-         "-Itests/device/include"]
+         "-Itests/device/include", "-Iinclude"]
 PLAIN = ["-fcallgraph-info=su"]
 LTO = PLAIN + ["-flto"]  # optimised as one program when it is linked
 # What a program calls: everything else must be reachable from these or is dropped.
 ENTRIES = ["godwit_agent_init", "godwit_agent_step", "godwit_agent_wake", "godwit_agent_confirm",
-           "godwit_agent_status", "godwit_state_name"]
+           "godwit_agent_get_status", "godwit_state_name"]
 
 # All that the device half may need of its surroundings.
 ALLOWED = {
@@ -48,12 +48,11 @@ def tool(name, *args):
 def compile_all(folder, how=PLAIN):
     """One object per source; returns [(source, object)]. how: PLAIN or LTO."""
     objects = []
-    for part in FOLDERS:
-        for source in sorted((ROOT / "src" / part).glob("*.c")):
-            obj = pathlib.Path(folder, f"{part}_{source.stem}.o")
-            tool("gcc", *TARGET, *FLAGS, *how, "-Isrc", "-c", source.relative_to(ROOT), "-o",
-                 obj)
-            objects.append((source, obj))
+    for name in SOURCES.read_text().split():
+        source = ROOT / name
+        obj = pathlib.Path(folder, f"{source.parent.name}_{source.stem}.o")
+        tool("gcc", *TARGET, *FLAGS, *how, "-Isrc", "-c", name, "-o", obj)
+        objects.append((source, obj))
     return objects
 
 

@@ -86,10 +86,10 @@ def deepest(title, frames, graph, is_exact, path=()):
 
 def agent_size(folder):
     source = pathlib.Path(folder, "sizeof.c")
-    source.write_text('#include "agent/agent.h"\nchar agent[sizeof(struct godwit_agent)];\n')
+    source.write_text('#include "agent/internal.h"\nchar agent[sizeof(struct godwit_agent)];\n')
     obj = source.with_suffix(".o")
     device_build.tool("gcc", *device_build.TARGET, "-std=gnu17", "--specs=picolibc.specs", "-Isrc",
-                      "-c", source, "-o", obj)
+                      "-Iinclude", "-c", source, "-o", obj)
     return device_build.section_sizes(obj)["bss"]
 
 

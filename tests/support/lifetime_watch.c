@@ -3,7 +3,7 @@
  * that the server heard. */
 #include <stdlib.h>
 
-#include "agent/agent.h"
+#include "agent/internal.h"
 #include "lifetime.h"
 
 static FILE *to;

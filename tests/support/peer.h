@@ -7,7 +7,7 @@
  * more: what power did to a trial is no failure, and the device does not report it as one. */
 #pragma once
 
-#include "agent/port.h"
+#include "godwit_port.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
 #include "keys/keys.h"

@@ -2,7 +2,7 @@
  * answers as told, for the server's check-ins, its images and each mirror on its own. */
 #pragma once
 
-#include "agent/port.h"
+#include "godwit_port.h"
 #include "formats/checkin.h"
 
 enum wire_place { WIRE_IMAGE, WIRE_MIRROR_1, WIRE_MIRROR_2, WIRE_CHECKIN, WIRE_PLACES };

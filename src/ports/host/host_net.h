@@ -4,7 +4,7 @@
  * and TCP holds the server back. */
 #pragma once
 
-#include "agent/port.h"
+#include "godwit_port.h"
 #include "ports/host/host_trust.h"
 
 #define HOST_FAILURE_SIZE 512 /* two sentences with a path */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/port.h"
+#include "godwit_port.h"
 
 static bool is_same_part(CURLU *one, CURLU *other, CURLUPart part)
 {

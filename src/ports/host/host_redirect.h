@@ -1,4 +1,4 @@
-/* Where a redirected download may go: the rules of agent/port.h, without a network. */
+/* Where a redirected download may go: the rules of godwit_port.h, without a network. */
 #pragma once
 
 #include <stdbool.h>

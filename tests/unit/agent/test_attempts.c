@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/agent.h"
+#include "agent/internal.h"
 
 static struct godwit_journal journal;
 static uint8_t files[5][32];

@@ -310,7 +310,7 @@ static void a_new_image_runs_for_a_while_first(void **state)
     struct godwit_agent *agent = calloc(1, sizeof *agent);
     struct godwit_agent_config config = {.health_s = UINT32_MAX};
     assert_non_null(agent);
-    godwit_agent_init(agent, &config);
+    godwit_agent_setup(agent, &config);
     assert_int_equal(agent->config.health_s, 300);
     free(agent);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/port.h"
+#include "godwit_port.h"
 #include "ports/host/host_redirect.h"
 
 #define SERVER "https://ota.example:8443"

@@ -1,11 +1,21 @@
-/* What a port gives the agent: flash, network, system. Function tables with a context, so that a
- * test can wrap one in another and ten thousand devices can live in one process. */
+/* What a port gives the agent (godwit.h): flash, network, system. For whoever brings the agent to a
+ * board; an application with a ready port needs godwit.h alone. C and C++.
+ *
+ * Each is a table of functions with a context, so that a test can wrap one in another and ten
+ * thousand devices can live in one process. All are called from the task that steps the agent, out
+ * of godwit_agent_step, and from no other. The cryptography that a port brings too is
+ * base/crypto.h. */
 #pragma once
 
-#include "base/err.h"
-#include "base/span.h"
-#include "formats/checkin.h"
-#include "formats/chip.h"
+#include "godwit_types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Flash by absolute offset. erase wants whole sectors of erase_size; write only over erased bytes,
  * offset and size multiples of write_size (4, 16 with flash encryption, 32). Sizes in bytes. */
@@ -22,7 +32,7 @@ struct godwit_flash {
 struct godwit_request {
     const char *method; /* "GET", "POST" */
     const char *path;   /* "/v1/checkin" */
-    const char *base;   /* NULL: the server; else "https://mirror/x", which path is put behind: no
+    const char *base;   /* NULL: the server; else "https://mirror/x", to which the path is added: no
                            bearer goes there, and any certificate of a public CA will do */
     const char *bearer; /* sent as "Authorization: Bearer …"; NULL: none */
     const char *body;   /* NULL for none; JSON otherwise */
@@ -48,18 +58,22 @@ struct godwit_reply {
     char content_coding[GODWIT_REPLY_WORD_SIZE]; /* Content-Encoding; "" for "identity" */
 };
 
-/* No call blocks over 100 ms; one request at a time.
- *   start  begin a request, with "Accept-Encoding: identity"; NET when it can not even begin: the
- *          link is down (a trial then has ten minutes; while requests begin and no reply comes,
- *          it has an hour)
+/* One request at a time.
+ *   start  begins a request, with "Accept-Encoding: identity". NET: there is no network (no link,
+ *          no address); a trial that has none rolls back after ten minutes. Where there is one and
+ *          the server does not answer (refused, timed out, not trusted) start is OK and read says
+ *          NET: then a trial has an hour.
  *   read   0 bytes with OK: none yet, ask later; END: the reply is complete; NET: it broke.
- *          *answer is filled from the first byte of the body or END on, at the latest.
+ *          *reply is filled from the first byte of the body or END on, at the latest.
  *   close  any time, also without start; the connection itself may be kept for the next start
  *   trust  whom to believe from now on: SHA-256 of the public keys of the present and of the next
  *          CA; the first zero: as the port was built, the second zero: none. May be NULL.
+ * No call blocks: the agent goes on counting time in the meantime, and takes a step that lasts over
+ * ten seconds for a clock that was set. A client that blocks while it connects (esp_http_client)
+ * belongs into a task of its own, with a mailbox of one request.
  * Redirects of a GET are the port's: at most GODWIT_REDIRECTS_MAX, never from https to http, never
- * with the bearer to another host; a check-in is never redirected. What it does not follow it
- * hands on as the reply. */
+ * with the bearer to another host; a check-in is never redirected. A redirect that the port does
+ * not follow is handed on as the reply. */
 #define GODWIT_REDIRECTS_MAX 3
 struct godwit_net {
     void *ctx;
@@ -70,10 +84,15 @@ struct godwit_net {
     void (*trust)(void *ctx, const uint8_t ca_sha256[2][32]);
 };
 
+/* One chip of the agent's table; NULL when the id is unknown. The id is esp_chip_id_t, which
+ * ESP-IDF has as CONFIG_IDF_FIRMWARE_CHIP_ID. */
+struct godwit_chip;
+const struct godwit_chip *godwit_chip_by_id(uint16_t id);
+
 /* Facts that stay while the device runs. */
 struct godwit_device_facts {
     uint8_t device_id[16];
-    const struct godwit_chip *chip; /* a row of formats/chip.h, or like one */
+    const struct godwit_chip *chip; /* never NULL */
     uint16_t chip_revision;         /* major * 100 + minor, as esp_chip_info() gives it */
     uint16_t block_revision;        /* efuse_hal_blk_version() */
     bool no_max_revision;           /* eFuse DISABLE_WAFER_VERSION_MAJOR is programmed */
@@ -90,12 +109,16 @@ struct godwit_system {
     void (*facts)(void *ctx, struct godwit_device_facts *out);
     godwit_err (*random)(void *ctx, uint8_t *out, size_t size); /* cryptographic */
     uint32_t (*free_heap)(void *ctx);
-    /* Restarts the chip and does not return to the agent's step in life; an emulator notes the wish
-     * and the runner stops stepping. The reset cause becomes SOFTWARE. */
+    /* Restarts the chip and does not return to the agent's step. An emulator may return: it notes
+     * the wish, and its runner stops stepping. The reset cause becomes SOFTWARE. */
     void (*restart)(void *ctx);
     /* May an update go on now (battery, consent, maintenance)? NULL: always. */
     bool (*may_update)(void *ctx);
-    /* The app's own self-test during a trial: OK passed, BUSY not finished, else failed. NULL:
-     * passed. */
+    /* The application's own self-test during a trial: OK passed, BUSY not finished, else failed.
+     * NULL: passed. */
     godwit_err (*self_test)(void *ctx);
 };
+
+#ifdef __cplusplus
+}
+#endif
