@@ -70,7 +70,17 @@ static void others_print(const json_t *rollout)
     if (up_to_date) printf("  %zu ran it already\n", up_to_date);
 }
 
-/* Polls until the rollout is done or timeout_s is over; the last reply, or NULL. */
+/* Whether a device may still be heard of soon that has not decided; an older server does not say.
+ */
+static bool is_expecting(const json_t *rollout)
+{
+    const json_t *expected = json_object_get(rollout, "expected");
+    if (strcmp(json_text(rollout, "state"), "running")) return false;
+    return !expected || json_integer_value(expected) > 0;
+}
+
+/* Polls until all that can happen soon has happened or timeout_s is over; the last reply, or NULL.
+ */
 static json_t *rollout_follow(const struct remote *remote, unsigned long long rollout_id,
                               uint32_t timeout_s, bool is_quiet)
 {
@@ -81,8 +91,7 @@ static json_t *rollout_follow(const struct remote *remote, unsigned long long ro
     for (;;) {
         json_t *rollout;
         if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
-        bool is_over =
-            strcmp(json_text(rollout, "state"), "running") || (timeout_s && time(NULL) >= until);
+        bool is_over = !is_expecting(rollout) || (timeout_s && time(NULL) >= until);
         line_make(rollout, is_over || time(NULL) - begun >= NOT_SEEN_AFTER_S, line, sizeof line);
         if (!is_quiet && strcmp(line, shown)) {
             printf(in_place ? "\r\033[K%s" : "%s\n", line);
@@ -98,19 +107,33 @@ static json_t *rollout_follow(const struct remote *remote, unsigned long long ro
     }
 }
 
+/* For whom it did not wait, and why; they are told when they check in. */
+static void missing_print(const json_t *rollout)
+{
+    unsigned long long not_seen = json_number(rollout, "not_seen");
+    const char *has = not_seen == 1 ? "has" : "have", *it = not_seen == 1 ? "it does" : "they do";
+    if (not_seen && !is_expecting(rollout))
+        fprintf(stderr,
+                "godwit: not waiting for %llu device%s that %s not checked in for long; the "
+                "release is offered when %s (`godwit devices` shows when each was seen)\n",
+                not_seen, not_seen == 1 ? "" : "s", has, it);
+    else if (not_seen)
+        fprintf(stderr,
+                "godwit: not all devices have decided yet; %llu %s not checked in since the "
+                "rollout began (`godwit devices` shows when each was seen); `godwit status` shows "
+                "how it goes on\n",
+                not_seen, has);
+    else
+        fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
+              stderr);
+}
+
 static int result_print(const json_t *rollout, bool as_json)
 {
     if (as_json && !json_print(rollout)) return 1;
     if (!as_json) others_print(rollout);
     if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
-    unsigned long long not_seen = json_number(rollout, "not_seen");
-    fputs("godwit: not all devices have decided yet", stderr);
-    if (not_seen)
-        fprintf(stderr,
-                "; %llu %s not asked since the rollout began and will be told when %s (`godwit "
-                "devices` shows when each was seen)",
-                not_seen, not_seen == 1 ? "has" : "have", not_seen == 1 ? "it does" : "they do");
-    fputs("; `godwit status` shows how it goes on\n", stderr);
+    missing_print(rollout);
     return 1;
 }
 
@@ -164,7 +187,7 @@ struct deploy_flags {
 #define DEPLOY_ROWS(flags)                                                                      \
     {"--to", OPTION_LIST, &(flags).to, "DEVICE", "only this device; again for more, or A,B,C"}, \
         {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                            \
-         "stay until all have decided; exit 1 unless all confirm it"},                          \
+         "stay until all have decided that still check in; exit 1 unless all confirm it"},      \
         {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                                   \
          "with --wait: give up after S seconds"},                                               \
         REMOTE_ROWS((flags).remote)
@@ -179,8 +202,10 @@ int cmd_deploy(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
     const char *arguments[2] = {NULL, NULL};
-    bool allow_downgrade = false, trust_reset = false, no_deploy_key = false, retrusted_key = false;
+    bool allow_downgrade = false, again = false, trust_reset = false, no_deploy_key = false,
+         retrusted_key = false;
     const struct option_row rows[] = {
+        {"--again", OPTION_FLAG, &again, NULL, "also to devices on which this image failed before"},
         {"--allow-downgrade", OPTION_FLAG, &allow_downgrade, NULL,
          "also to devices that run a higher release counter, down to their rollback floor"},
         {"--trust-reset", OPTION_FLAG, &trust_reset, NULL,
@@ -205,9 +230,9 @@ int cmd_deploy(int argc, char **argv)
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
     json_t *body =
-        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
-                  arguments[1], "allow_downgrade", allow_downgrade, "trust_reset", trust_reset,
-                  "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
+        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
+                  arguments[1], "again", again, "allow_downgrade", allow_downgrade, "trust_reset",
+                  trust_reset, "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
     status = deploy_to(&remote, body, &flags);
     remote_close(&remote);
     return status;

@@ -85,6 +85,16 @@ static void status_print(const struct remote *remote, const json_t *status)
     printf("devices  %llu, %llu in progress, %llu on trial, %llu pending\n",
            json_number(devices, "total"), json_number(devices, "in_progress"),
            json_number(devices, "on_trial"), json_number(devices, "pending"));
+    unsigned long long unknown = json_number(devices, "unknown_release"),
+                       turned_away = json_number(devices, "turned_away");
+    if (unknown)
+        printf("         %llu run%s a release that this server does not know: uploaded after the "
+               "backup that was restored, or never\n",
+               unknown, unknown == 1 ? "s" : "");
+    if (turned_away)
+        printf("         under %llu id%s more ask to join than are kept; reject those that are not "
+               "yours\n",
+               turned_away, turned_away == 1 ? "" : "s");
     pending_print(json_object_get(status, "pending"));
 }
 

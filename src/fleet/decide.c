@@ -70,7 +70,7 @@ static enum decision_reason check(const struct device *device, const struct cata
     enum decision_reason reason = check_counter(&here, rollout, target);
     if (reason == DECISION_OFFERED) reason = check_trust(device, catalogue, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
-    if (fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
+    if (!rollout->again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_IN_PROGRESS) return reason;
     return rollout->in_progress_count < FLEET_IN_PROGRESS_MAX ? reason : DECISION_QUEUED;

@@ -41,7 +41,8 @@
       "no key that it trusts signed the release, and no other release hands one on; "            \
       "sign with one, or deploy a bridge release first")                                         \
     X(FAILED_BEFORE, "failed-before", "failed",                                                  \
-      "this image failed on this device and is not offered to it again; roll out a better one")  \
+      "this image failed on this device and is not offered to it again; roll out a better one, " \
+      "or deploy with --again")                                                                  \
     X(QUEUED, "queued", "queued",                                                                \
       "ten devices of the rollout are in progress; its turn comes when one has decided")         \
     X(BRIDGE, "bridge", "in-progress",                                                           \

@@ -13,6 +13,9 @@
 #include "base/text.h"
 #include "fleet/event.h"
 #include "fleet/memory.h"
+#include "fleet/rollout.h"
+
+#define USUAL_GAP_MAX_S 86400
 
 struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16])
 {
@@ -91,15 +94,40 @@ static struct member *proven_member(const struct device *device)
     return NULL;
 }
 
-bool device_take(struct fleet *fleet, struct device *device, const struct godwit_checkin *checkin,
-                 int64_t now_s)
+bool device_may_record(struct device *device, int64_t now_s)
 {
+    int64_t minute = now_s / 60;
+    if (device->recorded_minute != minute) {
+        device->recorded_minute = minute;
+        device->recorded_count = 0;
+    }
+    if (device->recorded_count >= DEVICE_RECORDS_MAX) return false;
+    device->recorded_count++;
+    return true;
+}
+
+/* One long absence does not make a device slow for long. */
+static void learn_gap(struct device *device, int64_t now_s)
+{
+    int64_t gap_s = now_s - device->facts.last_seen_s;
+    if (device->facts.last_seen_s == 0 || gap_s < 0) return;
+    if (gap_s > USUAL_GAP_MAX_S) gap_s = USUAL_GAP_MAX_S;
+    device->usual_gap_s = (3 * device->usual_gap_s + (uint32_t)gap_s) / 4;
+}
+
+enum take_result device_take(struct fleet *fleet, struct device *device,
+                             const struct godwit_checkin *checkin, int64_t now_s)
+{
+    learn_gap(device, now_s);
     take_facts(&device->facts, checkin, now_s);
     fleet_mark_dirty(fleet, device);
+    device_is_back(device);
     const struct decision decision = decide(device, &fleet->catalogue);
-    return device->changed_in > fleet->committed || is_new_outcome(device, &checkin->outcome) ||
-           is_new_image(device) || proven_member(device) || decision.must_offer ||
-           decision.must_note;
+    if (is_new_outcome(device, &checkin->outcome) || is_new_image(device))
+        return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;
+    bool must_record = device->changed_in > fleet->committed || proven_member(device) ||
+                       decision.must_offer || decision.must_note;
+    return must_record ? TAKE_RECORD : TAKE_DONE;
 }
 
 bool device_may_download(const struct fleet *fleet, const struct device *device,

@@ -8,11 +8,22 @@ struct device *device_find(const struct fleet *fleet, const uint8_t device_id[st
 /* NULL for an unknown token; the comparison takes constant time. Lock held. */
 struct device *device_find_by_token(const struct fleet *fleet,
                                     const uint8_t token_sha256[static 32]);
+#define DEVICE_RECORDS_MAX 30 /* changes of one device that are recorded in a minute */
+
+enum take_result {
+    TAKE_DONE,    /* it can be replied to at once */
+    TAKE_RECORD,  /* device_record must be committed first */
+    TAKE_TOO_MANY /* it reports more in a minute than is recorded; it must report again later */
+};
+
 /* Keeps what the device says of itself, and answers whether the check-in changes anything that must
  * be committed before it is answered (an outcome, a proof, another image, an offer to be told), or
  * stands on something uncommitted. Lock held. */
-bool device_take(struct fleet *fleet, struct device *device, const struct godwit_checkin *checkin,
-                 int64_t now_s);
+enum take_result device_take(struct fleet *fleet, struct device *device,
+                             const struct godwit_checkin *checkin, int64_t now_s);
+/* Counts a change of its record that the device (or who claims its id) causes; false: it had its
+ * share of this minute. Lock held. */
+bool device_may_record(struct device *device, int64_t now_s);
 /* Records what the check-in changes and tells the offer, if one is due. Writer. */
 GODWIT_MUST_USE godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                                          const struct godwit_checkin *checkin, int64_t now_s);
@@ -29,11 +40,20 @@ enum claim_result {
     CLAIM_USED_UP
 };
 
-/* Enrols; *device_out is set where ACCEPTED. Writer. */
+/* Who asks to join: with which claim, under which token of its own, as what. */
+struct claim_ask {
+    const uint8_t *claim_sha256, *token_sha256; /* 32 bytes each */
+    const struct godwit_checkin *checkin;
+};
+
+/* What a claim comes to as things stand; must_write_out: only after device_claim. A device that is
+ * known and comes back with its token is ACCEPTED and asks for nothing new. Counts who is turned
+ * away, for its operator. Lock held. */
+enum claim_result device_claim_check(struct fleet *fleet, const struct claim_ask *ask,
+                                     int64_t now_s, bool *must_write_out);
+/* Enrols, or keeps the token for an operator; *device_out is set where ACCEPTED. Writer. */
 GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
-                                        const uint8_t claim_sha256[static 32],
-                                        const uint8_t token_sha256[static 32],
-                                        const struct godwit_checkin *checkin, int64_t now_s,
+                                        const struct claim_ask *ask, int64_t now_s,
                                         enum claim_result *result_out, struct device **device_out);
 /* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,

@@ -1,6 +1,7 @@
 /* How devices join, are kept, and are read again at start. */
 #include <stdlib.h>
 
+#include "fleet/account.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
 #include "fleet/memory.h"
@@ -37,17 +38,6 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
     return err ? err : event_add(db, *id_out, checkin->device_id, &event);
 }
 
-/* The device is known with another token: this one waits for an operator. */
-static godwit_err note_candidate(struct fleet *fleet, struct db *db, struct device *device,
-                                 const struct pending_token *candidate,
-                                 enum claim_result *result_out)
-{
-    bool is_rejected;
-    godwit_err err = pending_note(fleet, db, device, candidate, &is_rejected);
-    *result_out = is_rejected ? CLAIM_REJECTED : CLAIM_PENDING;
-    return err;
-}
-
 static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
                         const uint8_t token_sha256[static 32], const struct godwit_checkin *checkin,
                         int64_t now_s, struct device **device_out)
@@ -70,32 +60,70 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     return GODWIT_OK;
 }
 
-godwit_err device_claim(struct fleet *fleet, struct db *db, const uint8_t claim_sha256[static 32],
-                        const uint8_t token_sha256[static 32], const struct godwit_checkin *checkin,
+static struct pending_token token_of(const struct claim_ask *note_candidate,
+                                     const struct claim *claim, int64_t now_s)
+{
+    struct pending_token token = {.product = claim->product, .requested_s = now_s};
+    memcpy(token.token_sha256, note_candidate->token_sha256, sizeof token.token_sha256);
+    memcpy(token.claim_sha256, note_candidate->claim_sha256, sizeof token.claim_sha256);
+    device_plain_text(token.version, note_candidate->checkin->version, sizeof token.version);
+    return token;
+}
+
+static enum claim_result result_of(enum pending_place point)
+{
+    return point == PENDING_REJECTED ? CLAIM_REJECTED : CLAIM_PENDING;
+}
+
+enum claim_result device_claim_check(struct fleet *fleet, const struct claim_ask *note_candidate,
+                                     int64_t now_s, bool *must_write_out)
+{
+    const struct claim *claim = claim_find(fleet, note_candidate->claim_sha256);
+    struct device *device = device_find(fleet, note_candidate->checkin->device_id);
+    *must_write_out = false;
+    if (!claim) return CLAIM_UNKNOWN;
+    if (device && fleet_same_secret(device->token_sha256, note_candidate->token_sha256))
+        return CLAIM_ACCEPTED;
+    if (device_find_by_token(fleet, note_candidate->token_sha256)) return CLAIM_TOKEN_TAKEN;
+    if (!device && claim->used_count >= claim->count_max) return CLAIM_USED_UP;
+    *must_write_out = !device;
+    if (!device) return CLAIM_ACCEPTED;
+    const struct pending_token token = token_of(note_candidate, claim, now_s);
+    enum pending_place point = pending_place(device, &token);
+    *must_write_out = point == PENDING_ROOM && device_may_record(device, now_s);
+    bool is_away = point == PENDING_FULL || (point == PENDING_ROOM && !*must_write_out);
+    device->turned_away_count += is_away;
+    if (is_away) device->turned_away_s = now_s;
+    return result_of(point);
+}
+
+godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_ask *note_candidate,
                         int64_t now_s, enum claim_result *result_out, struct device **device_out)
 {
-    struct claim *claim = index_find(&fleet->claims_by_digest, claim_sha256);
+    struct claim *claim = claim_find(fleet, note_candidate->claim_sha256);
+    struct device *device = device_find(fleet, note_candidate->checkin->device_id);
     *result_out = CLAIM_UNKNOWN;
     *device_out = NULL;
-    if (!claim || !fleet_same_secret(claim->claim_sha256, claim_sha256)) return GODWIT_OK;
-    struct device *device = device_find(fleet, checkin->device_id);
-    if (device && fleet_same_secret(device->token_sha256, token_sha256)) {
+    if (!claim) return GODWIT_OK;
+    if (device && fleet_same_secret(device->token_sha256, note_candidate->token_sha256)) {
         *result_out = CLAIM_ACCEPTED;
         *device_out = device;
         return GODWIT_OK;
     }
     *result_out = CLAIM_TOKEN_TAKEN;
-    if (device_find_by_token(fleet, token_sha256)) return GODWIT_OK;
+    if (device_find_by_token(fleet, note_candidate->token_sha256)) return GODWIT_OK;
     if (device) {
-        struct pending_token candidate = {.product = claim->product, .requested_s = now_s};
-        memcpy(candidate.token_sha256, token_sha256, sizeof candidate.token_sha256);
-        device_plain_text(candidate.version, checkin->version, sizeof candidate.version);
-        return note_candidate(fleet, db, device, &candidate, result_out);
+        const struct pending_token token = token_of(note_candidate, claim, now_s);
+        enum pending_place point;
+        godwit_err err = pending_note(fleet, db, device, &token, &point);
+        *result_out = result_of(point);
+        return err;
     }
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
     *result_out = CLAIM_ACCEPTED;
-    return enrol(fleet, db, claim, token_sha256, checkin, now_s, device_out);
+    return enrol(fleet, db, claim, note_candidate->token_sha256, note_candidate->checkin, now_s,
+                 device_out);
 }
 
 /* ---- facts to and from the database ---- */

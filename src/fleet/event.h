@@ -1,4 +1,5 @@
-/* The history of each device: what happened to it, kept in SQL alone. */
+/* The history of each device: what happened to it, kept in SQL alone. The newest lines are kept,
+ * and how many there ever were. */
 #pragma once
 
 #include "formats/checkin.h"
@@ -19,6 +20,8 @@
     X(ACCEPTED, "accepted", "an operator let another token in; the one before is void")     \
     X(REJECTED, "rejected", "an operator sent another token away")                          \
     X(NOT_OFFERED, "not-offered", "it is not told to install this version")
+
+#define EVENTS_KEPT 200 /* of one device */
 
 #define EVENT_KIND_ENUM(name, id, sentence) EVENT_##name,
 enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
@@ -46,3 +49,5 @@ GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
 /* Newest first; any connection. */
 GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, struct event *out,
                                       size_t count_max, size_t *count_out);
+/* How many lines the device's history ever had; any connection. */
+GODWIT_MUST_USE godwit_err event_total(struct db *db, int64_t device, int64_t *total_out);

@@ -1,15 +1,17 @@
-/* Open addressing with linear probing, at most half full. The hash is FNV-1a over the key: the keys
- * are digests and MAC addresses of enrolled devices, so no stranger chooses them freely (a device
- * id is taken in only against a claim token). */
+/* Open addressing with linear probing, at most half full. The hash is keyed and seeded for each
+ * index: whoever holds a claim chooses device ids as it likes, and must not be able to make all of
+ * them meet in one place. */
 #include "fleet/index.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SLOTS_MIN 64
 
 void index_init(struct index *index, size_t key_offset, size_t key_size)
 {
-    *index = (struct index){.key_offset = key_offset, .key_size = key_size};
+    *index = (struct index){
+        .key_offset = key_offset, .key_size = key_size, .initial_policy = siphash_seed_make()};
 }
 
 void index_deinit(struct index *index, bool free_values)
@@ -18,14 +20,6 @@ void index_deinit(struct index *index, bool free_values)
         free(index->slots[i]);
     free(index->slots);
     index_init(index, index->key_offset, index->key_size);
-}
-
-static uint64_t hash_of(const uint8_t *key, size_t size)
-{
-    uint64_t hash = 14695981039346656037U;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ key[i]) * 1099511628211U;
-    return hash ^ hash >> 32;
 }
 
 static const uint8_t *key_of(const struct index *index, const void *value)
@@ -37,7 +31,7 @@ static const uint8_t *key_of(const struct index *index, const void *value)
 static size_t slot_of(const struct index *index, const uint8_t *key)
 {
     size_t mask = index->slots_count - 1;
-    size_t slot = (size_t)hash_of(key, index->key_size) & mask;
+    size_t slot = (size_t)siphash(&index->initial_policy, key, index->key_size) & mask;
     while (index->slots[slot] && memcmp(key_of(index, index->slots[slot]), key, index->key_size))
         slot = (slot + 1) & mask;
     return slot;

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "base/span.h"
+#include "rt/siphash.h"
 
 struct index {
     /* private from here */
     void **slots;
     size_t slots_count, count;
     size_t key_offset, key_size; /* of the key inside each value */
+    struct siphash_seed initial_policy;
 };
 
 void index_init(struct index *index, size_t key_offset, size_t key_size);

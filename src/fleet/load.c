@@ -112,6 +112,7 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->is_targeted = db_column_int(rows, 2);
     rollout->created_s = db_column_int(rows, 3);
     rollout->allow_downgrade = db_column_int(rows, 4);
+    rollout->again = db_column_int(rows, 5);
     rollout_link(fleet, rollout);
 }
 
@@ -144,7 +145,7 @@ static const struct {
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",
      load_file},
-    {"select id, release, is_targeted, created, allow_downgrade from rollouts order by id",
+    {"select id, release, is_targeted, created, allow_downgrade, again from rollouts order by id",
      load_rollout},
     {DEVICE_LOAD_SQL, device_load},
     {PENDING_LOAD_SQL, pending_load},

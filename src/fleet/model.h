@@ -63,6 +63,8 @@ struct rollout {
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
+    bool again;          /* also to devices on which the image failed before */
+    uint32_t away_count; /* in progress and not seen; they hold no place */
     uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
     struct rollout *next; /* newest first, so by falling id */
 };
@@ -81,6 +83,7 @@ struct member {
     struct rollout *rollout;
     uint32_t offer_number; /* 1 …; 0: not told */
     enum member_state state;
+    bool is_away;        /* UNDECIDED, and not seen: counted in away_count alone. Soft */
     uint32_t reason;     /* godwit_reason of a failure */
     struct member *next; /* newest rollout first, so by falling id */
 };
@@ -114,6 +117,11 @@ struct device {
     uint32_t
         not_offered_rollout; /* its history says why it is incompatible for this one; 0: none */
     uint64_t changed_in;     /* transaction that last touched it */
+    uint32_t usual_gap_s;    /* between two check-ins, smoothed; soft, 0: not known */
+    int64_t recorded_minute; /* in which it had so many changes recorded; soft */
+    uint32_t recorded_count;
+    uint32_t turned_away_count; /* that asked to join under its id and found no place; soft */
+    int64_t turned_away_s;      /* the last of them */
     /* what it was answered last, since the start; for the log alone */
     bool is_answered;
     uint32_t answered_reason, answered_rollout;

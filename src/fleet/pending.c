@@ -48,44 +48,69 @@ static godwit_err add_event(struct db *db, const struct device *device, enum eve
 
 /* ---- asking ---- */
 
-/* Whether there is a place; the oldest token gives up its own where it is old enough. */
-static godwit_err make_room(struct fleet *fleet, struct db *db, struct device *device,
-                            int64_t now_s, bool *has_room_out)
+/* The token whose place is taken first: the oldest that was rejected, else the oldest of those that
+ * the new one may push out. count_out: all; NULL where none gives way. */
+static struct pending_token *gives_way(const struct device *device, int64_t now_s)
 {
-    struct pending_token **last = NULL;
+    struct pending_token *oldest = NULL, *rejected = NULL;
+    for (struct pending_token *token = device->pending; token; token = token->next) {
+        oldest = token;
+        if (token->is_rejected) rejected = token;
+    }
+    if (rejected) return rejected;
+    return oldest && oldest->requested_s + PENDING_KEEP_S <= now_s ? oldest : NULL;
+}
+
+enum pending_place pending_place(const struct device *device, const struct pending_token *candidate)
+{
+    const struct pending_token *known = find(device, candidate->token_sha256);
+    size_t count = 0, same_claim = 0;
+    if (known) return known->is_rejected ? PENDING_REJECTED : PENDING_KNOWN;
+    for (const struct pending_token *token = device->pending; token; token = token->next, count++)
+        same_claim += !token->is_rejected &&
+                      token->requested_s + PENDING_KEEP_S > candidate->requested_s &&
+                      !memcmp(token->claim_sha256, candidate->claim_sha256, 32);
+    if (same_claim >= PENDING_CLAIM_MAX) return PENDING_FULL;
+    bool has_room = count < PENDING_MAX || gives_way(device, candidate->requested_s);
+    return has_room ? PENDING_ROOM : PENDING_FULL;
+}
+
+static godwit_err make_room(struct fleet *fleet, struct db *db, struct device *device,
+                            int64_t now_s)
+{
     size_t count = 0;
-    for (struct pending_token **at = &device->pending; *at; at = &(*at)->next, count++)
-        last = at;
-    *has_room_out = count < PENDING_MAX || (*last)->requested_s + PENDING_KEEP_S <= now_s;
-    if (count < PENDING_MAX || !*has_room_out) return GODWIT_OK;
-    struct pending_token *oldest = *last;
+    for (const struct pending_token *token = device->pending; token; token = token->next)
+        count++;
+    struct pending_token *old = gives_way(device, now_s);
+    if (count < PENDING_MAX || !old) return GODWIT_OK;
     godwit_err err =
-        db_run(db, "delete from pending_tokens where id = $1", DB_ARGS(db_int(oldest->id)));
+        db_run(db, "delete from pending_tokens where id = $1", DB_ARGS(db_int(old->id)));
     if (err) return err;
     fleet_lock(fleet);
-    *last = NULL;
+    struct pending_token **at = &device->pending;
+    while (*at != old)
+        at = &(*at)->next;
+    *at = old->next;
     fleet_unlock(fleet);
-    free(oldest);
+    free(old);
     return GODWIT_OK;
 }
 
 godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
-                        const struct pending_token *candidate, bool *is_rejected_out)
+                        const struct pending_token *candidate, enum pending_place *place_out)
 {
-    const struct pending_token *known = find(device, candidate->token_sha256);
-    *is_rejected_out = known && known->is_rejected;
-    if (known) return GODWIT_OK;
-    bool has_room;
-    godwit_err err = make_room(fleet, db, device, candidate->requested_s, &has_room);
-    if (err || !has_room) return err;
     int64_t id;
+    *place_out = pending_place(device, candidate);
+    if (*place_out != PENDING_ROOM) return GODWIT_OK;
+    godwit_err err = make_room(fleet, db, device, candidate->requested_s);
+    if (err) return err;
     err = db_run_returning(
         db,
-        "insert into pending_tokens (org, device, product, token_sha256, requested, version)"
-        " values ($1, $2, $3, $4, $5, $6) returning id",
+        "insert into pending_tokens (org, device, product, token_sha256, requested, version,"
+        " claim_sha256) values ($1, $2, $3, $4, $5, $6, $7) returning id",
         DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(candidate->product->id),
                 db_blob(candidate->token_sha256, 32), db_int(candidate->requested_s),
-                db_text(candidate->version)),
+                db_text(candidate->version), db_blob(candidate->claim_sha256, 32)),
         &id);
     if (!err) err = add_event(db, device, EVENT_CONFLICT, candidate, candidate->requested_s);
     if (err) return err;
@@ -240,6 +265,7 @@ void pending_load(struct fleet *fleet, const struct db_rows *rows)
     token->requested_s = db_column_int(rows, 4);
     db_column_text(rows, 5, token->version, sizeof token->version);
     token->is_rejected = db_column_int(rows, 6);
+    db_column_blob(rows, 7, token->claim_sha256, sizeof token->claim_sha256);
     token->next = device->pending;
     device->pending = token;
 }

@@ -5,15 +5,16 @@
 #include "fleet/fleet.h"
 
 #define PENDING_MAX 8        /* tokens kept for one device, rejected ones too */
+#define PENDING_CLAIM_MAX 4  /* of them that wait with the same claim, so that another gets in */
 #define PENDING_KEEP_S 86400 /* a full list takes a new one in the place of one that is older */
 #define PENDING_MARK_SIZE 8  /* first bytes of its SHA-256: how people and the API name a token */
 
 struct pending_token {
     int64_t id;
-    uint8_t token_sha256[32];
-    struct product *product; /* of the claim that it came with */
-    int64_t requested_s;     /* for the first time */
-    char version[33];        /* what it said it runs */
+    uint8_t token_sha256[32], claim_sha256[32]; /* the claim that it came with; zero: not known */
+    struct product *product;                    /* of that claim */
+    int64_t requested_s;                        /* for the first time */
+    char version[33];                           /* what it said it runs */
     bool is_rejected;
     struct pending_token *next; /* who asked last comes first */
 };
@@ -22,11 +23,24 @@ struct pending_token {
 const struct pending_token *pending_newest(const struct device *device);
 const struct pending_token *pending_next(const struct pending_token *token);
 
-/* Keeps a token that is new, with a line in the device's history; a full list, and a token that is
- * known, change nothing. is_rejected_out: an operator has sent it away. Writer. */
+/* How a token that asks stands. */
+enum pending_place {
+    PENDING_KNOWN,    /* it waits already */
+    PENDING_REJECTED, /* an operator has sent it away */
+    PENDING_ROOM,     /* it is new, and there is a place: a free one, a rejected token's, or an old
+                       * one's
+                       */
+    PENDING_FULL      /* it is new, and there is none */
+};
+
+/* Lock held. */
+enum pending_place pending_place(const struct device *device,
+                                 const struct pending_token *candidate);
+/* Keeps a token that is new and finds room, with a line in the device's history; else changes
+ * nothing. place_out: how it stood. Writer. */
 GODWIT_MUST_USE godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *device,
                                         const struct pending_token *candidate,
-                                        bool *is_rejected_out);
+                                        enum pending_place *place_out);
 
 enum pending_result {
     PENDING_DONE,
@@ -46,8 +60,9 @@ GODWIT_MUST_USE godwit_err pending_reject(struct fleet *fleet, struct db *db, st
                                           int64_t now_s, enum pending_result *result_out);
 
 /* Reading at start, and the end. */
-#define PENDING_LOAD_SQL                                                                         \
-    "select d.device_id, p.id, p.product, p.token_sha256, p.requested, p.version, p.is_rejected" \
+#define PENDING_LOAD_SQL                                                                          \
+    "select d.device_id, p.id, p.product, p.token_sha256, p.requested, p.version, p.is_rejected," \
+    " p.claim_sha256"                                                                             \
     " from pending_tokens p join devices d on d.id = p.device order by p.id"
 void pending_load(struct fleet *fleet, const struct db_rows *rows);
 void pending_free(struct device *device);

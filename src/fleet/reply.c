@@ -2,6 +2,7 @@
 #include "fleet/reply.h"
 
 #include "fleet/device.h"
+#include "fleet/fit.h"
 #include "fleet/upgrade_path.h"
 
 #define VALID_S 3600
@@ -22,10 +23,15 @@ static int key_for(const struct device *device, const struct fleet *fleet)
     return key < 0 ? 0 : key;
 }
 
-static void order_install(struct godwit_instruction *out, const struct decision *decision)
+/* A device keeps an image that failed on it in quarantine too; the person who offers it again says
+ * so to the device as well. */
+static void order_install(struct godwit_instruction *out, const struct device *device,
+                          const struct decision *decision)
 {
     const struct image *image = decision->image;
     out->flags = GODWIT_INSTRUCTION_INSTALL;
+    if (decision->rollout->again && fit_failed_before(device, image))
+        out->flags |= GODWIT_INSTRUCTION_FORCE_NOW;
     if (decision->rollout->allow_downgrade) out->flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
     out->file_size = image->file_size;
     memcpy(out->file_sha256, image->file_sha256, 32);
@@ -51,6 +57,6 @@ bool device_reply_compose(struct fleet *fleet, struct device *device,
     memcpy(instruction->product_id, device->product->product_id, 16);
     if (instruction->sequence == 0) return false;
     note_decision(out, device, &decision);
-    if (decision.kind == DECIDE_INSTALL) order_install(instruction, &decision);
+    if (decision.kind == DECIDE_INSTALL) order_install(instruction, device, &decision);
     return true;
 }

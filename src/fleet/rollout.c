@@ -8,11 +8,13 @@
 #include "fleet/device.h"
 #include "fleet/memory.h"
 
-static uint32_t *count_of(struct rollout *rollout, enum member_state state)
+#define SILENT_INTERVALS 3
+
+static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
 {
     switch (state) {
     case MEMBER_IN_PROGRESS:
-        return &rollout->in_progress_count;
+        return is_away ? &rollout->away_count : &rollout->in_progress_count;
     case MEMBER_SUCCEEDED:
         return &rollout->succeeded_count;
     case MEMBER_FAILED:
@@ -24,10 +26,11 @@ static uint32_t *count_of(struct rollout *rollout, enum member_state state)
 
 void member_set(struct member *member, enum member_state state, uint32_t reason)
 {
-    uint32_t *from = count_of(member->rollout, member->state);
-    uint32_t *to = count_of(member->rollout, state);
+    uint32_t *from = count_of(member->rollout, member->state, member->is_away);
+    uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
+    member->is_away = false;
     member->state = state;
     member->reason = reason;
 }
@@ -80,10 +83,10 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
     if (!err)
         err = db_run_returning(
             db,
-            "insert into rollouts (org, release, is_targeted, created, allow_downgrade)"
-            " values ($1, $2, $3, $4, $5) returning id",
+            "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again)"
+            " values ($1, $2, $3, $4, $5, $6) returning id",
             DB_ARGS(db_text(FLEET_ORG), db_int(wanted->release->id), db_int(devices != NULL),
-                    db_int(now_s), db_int(wanted->allow_downgrade)),
+                    db_int(now_s), db_int(wanted->allow_downgrade), db_int(wanted->again)),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
@@ -105,7 +108,8 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
                                 .release = wanted->release,
                                 .created_s = now_s,
                                 .is_targeted = wanted->devices != NULL,
-                                .allow_downgrade = wanted->allow_downgrade};
+                                .allow_downgrade = wanted->allow_downgrade,
+                                .again = wanted->again};
     fleet_lock(fleet);
     wanted->release->frozen = true;
     for (size_t i = 0; i < wanted->devices_count; i++)
@@ -132,4 +136,63 @@ godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t 
     }
     *more_out = fleet->unnoted_from < fleet->devices_count;
     return err;
+}
+
+/* ---- devices that fall silent ---- */
+
+bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
+{
+    uint32_t usual_s = device->usual_gap_s > interval_s ? device->usual_gap_s : interval_s;
+    return now_s - device->facts.last_seen_s > SILENT_INTERVALS * (int64_t)usual_s;
+}
+
+static struct member *member_in_progress(const struct device *device)
+{
+    const struct rollout *rollout = device_rollout(device);
+    struct member *member = rollout ? device_member(device, rollout) : NULL;
+    return member && member->state == MEMBER_IN_PROGRESS ? member : NULL;
+}
+
+/* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
+ */
+static bool may_have_switched(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct decision decision = decide(device, catalogue);
+    return device->facts.on_trial || decision.kind != DECIDE_INSTALL ||
+           !memcmp(device->facts.staged_file_sha256, decision.image->file_sha256, 32);
+}
+
+static void set_away(struct member *member, bool is_away)
+{
+    struct rollout *rollout = member->rollout;
+    if (member->is_away == is_away) return;
+    --*count_of(rollout, member->state, member->is_away);
+    ++*count_of(rollout, member->state, is_away);
+    member->is_away = is_away;
+}
+
+struct away_walk {
+    const struct catalogue *catalogue;
+    uint32_t interval_s;
+    int64_t now_s;
+};
+
+static void find_away(void *ctx, struct device *device)
+{
+    const struct away_walk *walk = ctx;
+    if (!device->members || !device_is_silent(device, walk->interval_s, walk->now_s)) return;
+    struct member *member = member_in_progress(device);
+    if (member && !may_have_switched(device, walk->catalogue)) set_away(member, true);
+}
+
+void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
+{
+    struct away_walk walk = {&fleet->catalogue, interval_s, now_s};
+    fleet_each_device(fleet, find_away, &walk);
+}
+
+void device_is_back(struct device *device)
+{
+    struct member *member = member_in_progress(device);
+    if (member) set_away(member, false);
 }

@@ -8,6 +8,7 @@ struct rollout_request {
     struct device *const *devices; /* NULL: all of the product */
     size_t devices_count;
     bool allow_downgrade;
+    bool again; /* also to devices on which the image failed before */
 };
 
 /* Freezes the release. Devices that can not take it are noted by and by, see below. Writer. */
@@ -21,3 +22,13 @@ GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
 GODWIT_MUST_USE godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db,
                                                      size_t count_max, int64_t now_s,
                                                      bool *more_out);
+
+/* Devices in progress that were not seen for three of their intervals, and had not verified the
+ * release then, so that they can not have switched to it: each gives its place back until its next
+ * check-in, so that no number of them stops a rollout. interval_s: what devices are told. Takes the
+ * lock itself, for a few devices at a time; any thread. */
+void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
+/* Whether the device was not seen for three of its intervals. Lock held. */
+bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s);
+/* A device that is in progress is seen again, and has its place again. Lock held. */
+void device_is_back(struct device *device);

@@ -6,7 +6,7 @@
 #include "server/problem.h"
 #include "server/views.h"
 
-#define EVENTS_MAX 200
+#define EVENTS_MAX EVENTS_KEPT
 
 void handle_devices(struct http_request *request)
 {
@@ -82,6 +82,7 @@ void handle_device(struct http_request *request)
         json_object_set_new(view, "facts", view_facts(&device->facts));
         json_object_set_new(view, "offer", view_offer(app, device));
         json_object_set_new(view, "pending", view_pending(device));
+        json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));
     }
     fleet_unlock(&app->fleet);
     if (view)
@@ -105,7 +106,9 @@ static void reply_events(struct http_request *request, int64_t device)
     struct event *events = arena_alloc(request->arena, EVENTS_MAX * sizeof *events);
     struct db *db = events ? app_reader_take(app) : NULL;
     size_t count = 0;
+    int64_t total = 0;
     godwit_err err = db ? event_list(db, device, events, EVENTS_MAX, &count) : GODWIT_ERR_IO;
+    if (!err) err = event_total(db, device, &total);
     if (db) app_reader_give(app, db);
     if (err) {
         problem_of_error(request, err);
@@ -114,7 +117,7 @@ static void reply_events(struct http_request *request, int64_t device)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, view_event(&events[i]));
-    reply_json(request, 200, json_pack("{s:o}", "events", list));
+    reply_json(request, 200, json_pack("{s:o, s:I}", "events", list, "total", (json_int_t)total));
 }
 
 void handle_events(struct http_request *request)

@@ -53,7 +53,7 @@ enum deploy_fault {
 struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
-    bool targets, allow_downgrade, overrides[OVERRIDE_COUNT];
+    bool targets, allow_downgrade, again, overrides[OVERRIDE_COUNT];
     size_t ids_count;
     uint8_t (*ids)[16];
     struct device **devices;
@@ -117,7 +117,8 @@ static godwit_err deploy_run(struct change *change)
     const struct rollout_request wanted = {.release = release,
                                            .devices = deploy->targets ? deploy->devices : NULL,
                                            .devices_count = deploy->ids_count,
-                                           .allow_downgrade = deploy->allow_downgrade};
+                                           .allow_downgrade = deploy->allow_downgrade,
+                                           .again = deploy->again};
     return rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
                           &deploy->rollout_id);
 }
@@ -256,6 +257,7 @@ void handle_deploy(struct http_request *request)
     }
     bool good = version && read_targets(deploy, json_object_get(body, "devices")) &&
                 read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
+                read_flag(request, body, "again", &deploy->again) &&
                 read_overrides(request, body, deploy->overrides);
     json_decref(body);
     if (good) change_submit(&deploy->change, NULL);

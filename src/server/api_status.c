@@ -44,11 +44,12 @@ static json_t *view_devices(struct app *app, const struct counts *counts)
     fleet_lock(&app->fleet);
     const struct rollout *rollout = app->fleet.catalogue.rollouts;
     for (; rollout; rollout = rollout->next)
-        in_progress += rollout->in_progress_count;
+        in_progress += rollout->in_progress_count + rollout->away_count;
     fleet_unlock(&app->fleet);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)counts->devices, "on_trial",
-                     (json_int_t)counts->on_trial, "in_progress", in_progress, "pending",
-                     (json_int_t)counts->pending, "unknown_release",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)counts->devices,
+                     "on_trial", (json_int_t)counts->on_trial, "in_progress", in_progress,
+                     "pending", (json_int_t)counts->pending, "turned_away",
+                     (json_int_t)counts->turned_away, "unknown_release",
                      (json_int_t)counts->unknown_release);
 }
 

@@ -30,6 +30,8 @@
 #define WORKER_JOBS_MAX 4096
 #define FLUSH_COUNT 1000
 #define NOTE_COUNT 1000
+#define COLLECT_EVERY_S 3600
+#define COLLECT_AFTER_S 3600
 
 /* ---- the writer's frame ---- */
 
@@ -145,8 +147,30 @@ static void flush_done(struct writer_job *job, godwit_err err)
     atomic_store(&app->flushing, false);
 }
 
+static bool keeps_blob(void *ctx, const uint8_t sha256[static 32])
+{
+    struct app *app = ctx;
+    fleet_lock(&app->fleet);
+    bool is_named = file_find(&app->fleet.catalogue, sha256) != NULL;
+    fleet_unlock(&app->fleet);
+    return is_named;
+}
+
+/* Files whose row was never committed, or went without them, as by a kill between the two. One that
+ * was named within the hour may belong to an upload that the writer has not committed yet. */
+static void collect_blobs(struct app *app)
+{
+    int64_t now_s = clock_unix_s(&clock_real);
+    if (now_s - app->collected_s < COLLECT_EVERY_S) return;
+    app->collected_s = now_s;
+    size_t count = blobs_collect(&app->blobs, now_s - COLLECT_AFTER_S, keeps_blob, app);
+    if (count) GODWIT_LOG(INFO, "blobs_collected", "count=%zu", count);
+}
+
 void app_tick(struct app *app)
 {
+    collect_blobs(app);
+    rollout_find_away(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     if (atomic_exchange(&app->flushing, true)) return;
     app->flush_job = (struct writer_job){.run = flush_run, .done = flush_done};
     if (writer_submit(app->writer, &app->flush_job)) atomic_store(&app->flushing, false);
@@ -283,6 +307,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     app->started_s = clock_unix_s(app->clock);
     pthread_mutex_init(&app->readers_lock, NULL);
     fleet_init(&app->fleet);
+    address_queue_init(&app->queued);
     password_out[0] = 0;
     godwit_err err = open_storage(app, note_out, note_size);
     if (!err) err = data_open_keys(app, note_out, note_size);

@@ -5,6 +5,7 @@
 
 #include "fleet/fleet.h"
 #include "http/http.h"
+#include "server/address_queue.h"
 #include "server/deploy_keys.h"
 #include "server/given_chain.h"
 #include "server/server.h"
@@ -35,11 +36,13 @@ struct app {
     int lock_fd;
     bool is_data_open; /* others can look into the data directory */
     int64_t started_s;
+    struct address_queue queued; /* check-ins that wait for the writer */
     struct logins *logins;
     /* private: app.c */
-    bool is_changed; /* more than soft facts, in the open transaction */
-    bool is_ailing;  /* the last one was not written, see probe() */
-    bool flushes_on; /* the last flush left some */
+    int64_t collected_s; /* when orphaned files were looked for; 0: not since the start */
+    bool is_changed;     /* more than soft facts, in the open transaction */
+    bool is_ailing;      /* the last one was not written, see probe() */
+    bool flushes_on;     /* the last flush left some */
     pthread_mutex_t readers_lock;
     struct db *readers[APP_READERS_MAX];
     size_t readers_count;

@@ -6,6 +6,7 @@
 
 #include "fleet/decide.h"
 #include "fleet/pending.h"
+#include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
 
 #define SPARE 16 /* for those that are made while room is made */
@@ -35,20 +36,32 @@ const struct rollout_counts *counts_rollout(const struct counts *counts, uint32_
     return find_rollout(counts, id);
 }
 
+struct walk {
+    const struct catalogue *catalogue;
+    struct counts *counts;
+    uint32_t interval_s;
+    int64_t now_s;
+};
+
 /* Of one device, for the rollout that speaks to it. A device that was seen in the second in which
  * the rollout began may have checked in before: only its next check-in tells. */
-static void count_rollout(struct rollout_counts *counts, const struct device *device,
-                          const struct decision *decision)
+static void count_rollout(const struct walk *walk, struct rollout_counts *counts,
+                          const struct device *device, const struct decision *decision)
 {
     const struct rollout *rollout = decision->rollout;
     const struct member *member = device_member(device, rollout);
     bool is_offered = member && member->state != MEMBER_SELECTED;
+    bool is_in_progress = member && member->state == MEMBER_IN_PROGRESS;
+    bool is_queued = !is_offered && counts_awaits(decision);
     counts->incompatible_count += !strcmp(decision_reason_state(decision->reason), "incompatible");
     counts->refused_count +=
         decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
-    if (is_offered || !counts_awaits(decision)) return;
-    counts->is_awaited = true;
-    counts->not_seen_count += device->facts.last_seen_s <= rollout->created_s;
+    counts->is_awaited |= is_queued || is_in_progress;
+    if (!is_queued && !is_in_progress) return;
+    bool is_silent = device_is_silent(device, walk->interval_s, walk->now_s);
+    counts->expected_count += !is_silent;
+    counts->not_seen_count +=
+        is_silent || (is_queued && device->facts.last_seen_s <= rollout->created_s);
 }
 
 static void count_key(struct product_counts *counts, const uint8_t key[static 32])
@@ -73,11 +86,6 @@ static void count_trust(struct counts *counts, const struct device *device,
         count_key(&counts->products[at], policy->image_keys[i]);
 }
 
-struct walk {
-    const struct catalogue *catalogue;
-    struct counts *counts;
-};
-
 static void count_device(void *ctx, struct device *device)
 {
     const struct walk *walk = ctx;
@@ -85,13 +93,14 @@ static void count_device(void *ctx, struct device *device)
     const struct decision decision = decide(device, walk->catalogue);
     struct rollout_counts *rollout =
         decision.rollout ? find_rollout(counts, decision.rollout->id) : NULL;
-    if (rollout) count_rollout(rollout, device, &decision);
+    if (rollout) count_rollout(walk, rollout, device, &decision);
     count_trust(counts, device, walk->catalogue);
     int key = upgrade_deploy_key(device, walk->catalogue);
     if (key >= 0) counts->deploy_keys[key]++;
     counts->devices++;
     counts->on_trial += device->facts.on_trial;
     counts->pending += pending_newest(device) != NULL;
+    counts->turned_away += device->turned_away_count > 0;
     counts->unknown_release +=
         !godwit_all(device->facts.image_sha256, 32, 0) &&
         !index_find(&walk->catalogue->images_by_digest, device->facts.image_sha256);
@@ -130,7 +139,10 @@ static void take_catalogue(const struct catalogue *catalogue, struct counts *cou
 struct counts counts_make(struct app *app)
 {
     struct counts counts = {0};
-    struct walk walk = {&app->fleet.catalogue, &counts};
+    struct walk walk = {.catalogue = &app->fleet.catalogue,
+                        .counts = &counts,
+                        .interval_s = app->settings->interval_s,
+                        .now_s = clock_unix_s(app->clock)};
     size_t products_max;
     fleet_lock(&app->fleet);
     size_t rollouts_max = SPARE + count_catalogue(walk.catalogue, &products_max);

@@ -11,8 +11,9 @@ struct rollout_counts {
     uint32_t id;
     bool is_awaited;             /* by some device */
     uint32_t incompatible_count; /* a gate is closed */
-    uint32_t not_seen_count;     /* queued, and not seen since it began */
-    uint32_t refused_count;      /* failed on it before, so not offered */
+    uint32_t not_seen_count; /* queued or in progress, and not seen since it began or for long */
+    uint32_t expected_count; /* queued or in progress, and may be heard of any time */
+    uint32_t refused_count;  /* failed on it before, so not offered */
 };
 
 /* Of one product: how many devices obey each image key; who drops the old one looks here before. */
@@ -29,6 +30,7 @@ struct counts {
     struct product_counts *products;
     size_t products_count;
     uint32_t devices, on_trial, pending;
+    uint32_t turned_away;     /* under their ids more asked to join than are kept */
     uint32_t unknown_release; /* they run an image that was never uploaded here */
     uint32_t deploy_keys[FLEET_DEPLOY_KEYS_MAX]; /* devices that are answered by each */
 };

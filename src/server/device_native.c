@@ -22,6 +22,7 @@ struct pending {
     struct godwit_checkin checkin;
     bool is_claim;
     uint8_t claim_sha256[32], token_sha256[32];
+    unsigned place; /* in the queue of its address */
     enum claim_result claim;
     bool is_known; /* there is a device with the token */
 };
@@ -93,16 +94,21 @@ static void send_unknown(struct http_request *request)
 
 /* ---- through the writer ---- */
 
+static struct claim_ask ask_of(const struct pending *pending)
+{
+    return (struct claim_ask){pending->claim_sha256, pending->token_sha256, &pending->checkin};
+}
+
 static godwit_err pending_run(struct change *change)
 {
     struct pending *pending = (struct pending *)change;
     struct app *app = change->app;
     int64_t now_s = clock_unix_s(app->clock);
+    const struct claim_ask ask = ask_of(pending);
     godwit_err err = GODWIT_OK;
     struct device *device = NULL;
     if (pending->is_claim)
-        err = device_claim(&app->fleet, app->db, pending->claim_sha256, pending->token_sha256,
-                           &pending->checkin, now_s, &pending->claim, &device);
+        err = device_claim(&app->fleet, app->db, &ask, now_s, &pending->claim, &device);
     else
         device = device_find_by_token(&app->fleet, pending->token_sha256);
     pending->is_known = device != NULL;
@@ -127,77 +133,124 @@ static void reply_device(struct pending *pending)
         problem_busy(pending->change.request);
 }
 
-static void pending_reply(struct change *change, godwit_err err)
+/* Of a claim that brings no device in. */
+static void send_turned_down(struct http_request *request, enum claim_result result)
 {
-    struct pending *pending = (struct pending *)change;
     const struct godwit_checkin_reply wait = {.pending = true, .interval_s = PENDING_INTERVAL_S};
-    if (err)
-        problem_busy(change->request);
-    else if (pending->is_known)
-        reply_device(pending);
-    else if (pending->is_claim && pending->claim == CLAIM_PENDING)
-        send_reply(change->request, &wait);
-    else if (pending->is_claim && pending->claim == CLAIM_REJECTED)
-        problem(change->request, 401, "rejected",
+    if (result == CLAIM_PENDING)
+        send_reply(request, &wait);
+    else if (result == CLAIM_REJECTED)
+        problem(request, 401, "rejected",
                 "an operator sent this device away; erase its flash, and it asks anew with another "
                 "token",
                 NULL);
-    else if (pending->is_claim && pending->claim == CLAIM_USED_UP)
-        problem(change->request, 401, "claim-used-up",
+    else if (result == CLAIM_USED_UP)
+        problem(request, 401, "claim-used-up",
                 "this claim token has enrolled as many devices as it may; make another with "
                 "`godwit claim`",
                 NULL);
-    else if (pending->is_claim && pending->claim == CLAIM_TOKEN_TAKEN)
-        problem(change->request, 401, "token-taken",
+    else if (result == CLAIM_TOKEN_TAKEN)
+        problem(request, 401, "token-taken",
                 "another device has this token, as when a flash was cloned; erase the flash of "
                 "this one so that it makes its own",
                 NULL);
     else
+        send_unknown(request);
+}
+
+static void pending_reply(struct change *change, godwit_err err)
+{
+    struct pending *pending = (struct pending *)change;
+    address_queue_leave(&change->app->queued, pending->place);
+    if (err)
+        problem_busy(change->request);
+    else if (pending->is_known)
+        reply_device(pending);
+    else if (pending->is_claim)
+        send_turned_down(change->request, pending->claim);
+    else
         send_unknown(change->request);
+}
+
+static void pending_abandon(struct change *change)
+{
+    address_queue_leave(&change->app->queued, ((struct pending *)change)->place);
 }
 
 static void submit(struct http_request *request, const struct pending *template)
 {
+    struct app *app = request->app;
     struct pending *pending = arena_alloc(request->arena, sizeof *pending);
-    if (!pending) {
+    unsigned place;
+    if (!pending || !address_queue_enter(&app->queued, request->peer_network, &place)) {
         problem_busy(request);
         return;
     }
     *pending = *template;
+    pending->place = place;
     pending->change.app = request->app;
     pending->change.request = request;
     pending->change.run = pending_run;
     pending->change.reply = pending_reply;
-    change_submit(&pending->change, NULL);
+    change_submit(&pending->change, pending_abandon);
 }
 
 /* ---- on the loop ---- */
+
+/* It says more than is written down of one device: the same report is taken later. */
+static void send_too_many(struct http_request *request, int64_t now_s)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", (int)(60 - now_s % 60));
+    http_reply_header(request, "Retry-After", seconds);
+    problem(request, 429, "too-many-reports",
+            "this device reports more changes in a minute than are written down; report again "
+            "later",
+            NULL);
+}
 
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
     struct device_reply device_reply;
     const struct godwit_checkin *checkin = &pending->checkin;
+    enum take_result taken = TAKE_DONE;
+    int64_t now_s = clock_unix_s(app->clock);
     bool ready = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
-    if (device && !device_take(&app->fleet, device, checkin, clock_unix_s(app->clock)))
-        ready = compose(app, device, checkin, &device_reply);
+    if (device) taken = device_take(&app->fleet, device, checkin, now_s);
+    if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
     if (!device)
         send_unknown(request);
+    else if (taken == TAKE_TOO_MANY)
+        send_too_many(request, now_s);
     else if (ready)
         send_instruction(request, &device_reply, checkin->outcome.id);
     else
         submit(request, pending);
 }
 
+/* Only what adds a row goes to the writer; what a claim comes to else is said at once. */
 static void claim(struct http_request *request, struct pending *pending)
 {
-    pending->is_claim = true;
+    struct app *app = request->app;
+    bool must_write;
     secret_sha256(pending->checkin.token, sizeof pending->checkin.token, pending->token_sha256);
-    submit(request, pending);
+    const struct claim_ask ask = ask_of(pending);
+    fleet_lock(&app->fleet);
+    enum claim_result result =
+        device_claim_check(&app->fleet, &ask, clock_unix_s(app->clock), &must_write);
+    fleet_unlock(&app->fleet);
+    pending->is_claim = must_write;
+    if (must_write)
+        submit(request, pending);
+    else if (result == CLAIM_ACCEPTED)
+        check_in(request, pending);
+    else
+        send_turned_down(request, result);
 }
 
 void handle_checkin(struct http_request *request)

@@ -137,20 +137,22 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
 /* counted: NULL for a rollout that is newer than the count. Lock held. */
 static json_t *view_counts(const struct rollout *rollout, const struct rollout_counts *counted)
 {
-    static const struct rollout_counts NEW = {.is_awaited = true};
+    static const struct rollout_counts NEW = {.is_awaited = true, .expected_count = 1};
     const struct rollout_counts *counts = counted ? counted : &NEW;
     uint64_t selected =
         rollout->is_targeted ? rollout->members_count : rollout->release->product->devices_count;
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "rollout_id",
+        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}",
+        "rollout_id",
         (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
         rollout->release->version, "state", counts->is_awaited ? "running" : "done", "selected",
         (json_int_t)selected, "offered", (json_int_t)rollout->offered_count, "succeeded",
         (json_int_t)rollout->succeeded_count, "failed",
         (json_int_t)rollout->failed_count + counts->refused_count, "in_progress",
-        (json_int_t)rollout->in_progress_count, "incompatible",
+        (json_int_t)rollout->in_progress_count + rollout->away_count, "incompatible",
         (json_int_t)counts->incompatible_count, "not_seen", (json_int_t)counts->not_seen_count,
-        "created", (json_int_t)rollout->created_s, "allow_downgrade", rollout->allow_downgrade);
+        "expected", (json_int_t)counts->expected_count, "created", (json_int_t)rollout->created_s,
+        "allow_downgrade", rollout->allow_downgrade, "again", rollout->again);
 }
 
 json_t *view_rollouts(struct app *app, const struct counts *counts)

@@ -145,6 +145,29 @@ godwit_err blob_open(const struct blobs *blobs, const uint8_t sha256[static 32],
     return GODWIT_OK;
 }
 
+static bool is_older(int dir_fd, const char *name, int64_t than_s)
+{
+    struct stat stat;
+    return !fstatat(dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW) && stat.st_ctime < than_s;
+}
+
+size_t blobs_collect(struct blobs *blobs, int64_t older_than_s, blob_keep *keep, void *ctx)
+{
+    size_t count = 0;
+    uint8_t sha256[32];
+    int copy = openat(blobs->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    if (!dir) return 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        size_t size = strlen(entry->d_name);
+        if (godwit_hex_decode(entry->d_name, size, sha256, sizeof sha256)) continue;
+        if (!is_older(blobs->dir_fd, entry->d_name, older_than_s) || keep(ctx, sha256)) continue;
+        count += !unlinkat(blobs->dir_fd, entry->d_name, 0);
+    }
+    closedir(dir);
+    return count;
+}
+
 godwit_err blob_drop(struct blobs *blobs, const uint8_t sha256[static 32])
 {
     char name[65];

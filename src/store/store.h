@@ -119,6 +119,11 @@ void blob_abort(struct blob_writer *writer);
 /* A descriptor to read from; the caller closes it. MISSING. */
 GODWIT_MUST_USE godwit_err blob_open(const struct blobs *blobs, const uint8_t sha256[static 32],
                                      int *fd_out, uint64_t *size_out);
+/* Drops the blobs that nobody keeps. keep is asked for each that was given its name before
+ * older_than_s (Unix time): an upload may have named one whose row is not committed yet. Returns
+ * how many were dropped. */
+typedef bool blob_keep(void *ctx, const uint8_t sha256[static 32]);
+size_t blobs_collect(struct blobs *blobs, int64_t older_than_s, blob_keep *keep, void *ctx);
 GODWIT_MUST_USE godwit_err blob_drop(struct blobs *blobs, const uint8_t sha256[static 32]);
 
 /* ---- one program per data directory ---- */

@@ -1,7 +1,8 @@
--- The first schema. Every table carries org; ids and digests are blobs, times Unix seconds.
+-- The first schema. Every table carries org; ids and digests are blobs, times Unix seconds. An id is
+-- never given twice, also after its row went: devices and people have been told of it.
 
 create table products (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     name text not null,
     product_id blob not null,
@@ -18,7 +19,7 @@ create table image_keys (
 );
 
 create table releases (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     product integer not null references products (id),
     version text not null,
@@ -29,7 +30,7 @@ create table releases (
 );
 
 create table images (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     release integer not null references releases (id),
     chip_id integer not null,
@@ -54,7 +55,7 @@ create table files (
 );
 
 create table rollouts (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     release integer not null references releases (id),
     is_targeted integer not null,
@@ -62,7 +63,7 @@ create table rollouts (
 );
 
 create table devices (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     device_id blob not null,
     token_sha256 blob not null,
@@ -114,7 +115,7 @@ create table members (
 
 -- The loop guard: images that failed on a device are not offered to it again.
 create table failed_images (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     device integer not null references devices (id),
     image_sha256 blob not null,
@@ -122,7 +123,7 @@ create table failed_images (
 );
 
 create table events (
-    id integer primary key,
+    id integer primary key autoincrement,
     org text not null,
     device integer not null references devices (id),
     time integer not null,

@@ -132,20 +132,28 @@ static inline enum upload_result fixture_upload(struct fixture *fixture,
     return fixture_check(fixture, upload).result;
 }
 
-static inline struct rollout *fixture_deploy(struct fixture *fixture, const char *version,
-                                             struct device *const *devices, size_t count)
+static inline struct rollout *fixture_roll_out(struct fixture *fixture, const char *version,
+                                               struct device *const *devices, size_t count,
+                                               bool again)
 {
     uint32_t id = 0;
     bool more;
     struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", version);
     assert_non_null(release);
-    const struct rollout_request wanted = {release, devices, count, false};
+    const struct rollout_request wanted = {
+        .release = release, .devices = devices, .devices_count = count, .again = again};
     fixture_begin(fixture);
     assert_int_equal(rollout_create(&fixture->fleet, fixture->db, &wanted, NOW_S, &id), GODWIT_OK);
     assert_int_equal(
         rollout_note_incompatible(&fixture->fleet, fixture->db, SIZE_MAX, NOW_S, &more), GODWIT_OK);
     fixture_commit(fixture);
     return rollout_find(&fixture->fleet.catalogue, id);
+}
+
+static inline struct rollout *fixture_deploy(struct fixture *fixture, const char *version,
+                                             struct device *const *devices, size_t count)
+{
+    return fixture_roll_out(fixture, version, devices, count, false);
 }
 
 /* What device number n says when all is well and it runs the image `name`. */
@@ -162,32 +170,45 @@ static inline struct godwit_checkin checkin_of(uint8_t n, uint8_t name)
     return checkin;
 }
 
-static inline enum claim_result fixture_claim(struct fixture *fixture,
-                                              const struct godwit_checkin *checkin, uint8_t token,
-                                              struct device **device_out)
+/* With the claim that is filled with `claim`. */
+static inline enum claim_result fixture_claim_by(struct fixture *fixture, uint8_t claim,
+                                                 const struct godwit_checkin *checkin,
+                                                 uint8_t token, struct device **device_out)
 {
     uint8_t claim_sha256[32], token_sha256[32];
     enum claim_result result;
-    memset(claim_sha256, 0xC1, 32);
+    memset(claim_sha256, claim, 32);
     memset(token_sha256, token, 32);
     fixture_begin(fixture);
-    assert_int_equal(device_claim(&fixture->fleet, fixture->db, claim_sha256, token_sha256, checkin,
-                                  NOW_S, &result, device_out),
+    const struct claim_ask ask = {claim_sha256, token_sha256, checkin};
+    assert_int_equal(device_claim(&fixture->fleet, fixture->db, &ask, NOW_S, &result, device_out),
                      GODWIT_OK);
     fixture_commit(fixture);
     return result;
 }
 
-static inline void fixture_allow(struct fixture *fixture, uint32_t count)
+static inline enum claim_result fixture_claim(struct fixture *fixture,
+                                              const struct godwit_checkin *checkin, uint8_t token,
+                                              struct device **device_out)
+{
+    return fixture_claim_by(fixture, 0xC1, checkin, token, device_out);
+}
+
+static inline void fixture_allow_by(struct fixture *fixture, uint8_t claim, uint32_t count)
 {
     uint8_t claim_sha256[32];
-    memset(claim_sha256, 0xC1, 32);
+    memset(claim_sha256, claim, 32);
     fixture_begin(fixture);
     assert_int_equal(claim_create(&fixture->fleet, fixture->db,
                                   product_find(&fixture->fleet.catalogue, "thermostat"), count,
                                   claim_sha256, NOW_S),
                      GODWIT_OK);
     fixture_commit(fixture);
+}
+
+static inline void fixture_allow(struct fixture *fixture, uint32_t count)
+{
+    fixture_allow_by(fixture, 0xC1, count);
 }
 
 /* One whole check-in, through the writer where it is needed. */

@@ -81,22 +81,60 @@ static void a_check_in_changes_nothing(void **state)
     }
 }
 
-/* A token each time: a day takes so many, and no more. */
+/* A token each time: a day takes so many, and no more; half of the places for one claim. */
 static void a_flood_is_not_written_down(void **state)
 {
     struct fixture *fixture = *state;
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device;
     begin(fixture);
-    for (uint8_t n = 0; n < 40; n++)
-        assert_int_equal(ask(fixture, 100 + n), CLAIM_PENDING);
-    assert_int_equal(lines(fixture, EVENT_CONFLICT), PENDING_MAX);
+    for (uint8_t claim = 0xC2; claim < 0xC6; claim++)
+        fixture_allow_by(fixture, claim, 1);
+    for (int day = 1; day <= 2; day++) {
+        for (uint8_t n = 0; n < 40; n++)
+            assert_int_equal(ask(fixture, (uint8_t)(60 * day + n)), CLAIM_PENDING);
+        assert_int_equal(lines(fixture, EVENT_CONFLICT),
+                         PENDING_MAX * (day - 1) + PENDING_CLAIM_MAX);
+        for (uint8_t claim = 0xC2; claim < 0xC6; claim++)
+            for (uint8_t n = 0; n < 3; n++)
+                fixture_claim_by(fixture, claim, &checkin,
+                                 (uint8_t)(60 * day + 45 + 3 * (claim - 0xC2) + n), &device);
+        assert_int_equal(lines(fixture, EVENT_CONFLICT), day * PENDING_MAX);
+        assert_int_equal(fixture_count(fixture, "select count(*) from pending_tokens"),
+                         PENDING_MAX);
+        device = by_token(fixture, TOKEN);
+        for (struct pending_token *token = device->pending; token; token = token->next)
+            token->requested_s -= PENDING_KEEP_S;
+    }
+}
+
+/* A claim that is out in the world fills no list: the device that lost its flash gets in with
+ * another one, and what was sent away gives its place first. */
+static void a_lost_device_finds_a_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device;
+    begin(fixture);
+    for (uint8_t claim = 0xC2; claim < 0xC4; claim++)
+        fixture_allow_by(fixture, claim, 1);
+    for (uint8_t n = 0; n < PENDING_MAX; n++)
+        ask(fixture, (uint8_t)(100 + n));
+    assert_int_equal(fixture_claim_by(fixture, 0xC2, &checkin, LOST, &device), CLAIM_PENDING);
+    assert_int_equal(choose(fixture, LOST, true), PENDING_DONE);
+    assert_non_null(by_token(fixture, LOST));
+    /* both claims are out: eight wait; one that is sent away makes room, though it is new */
+    for (uint8_t n = 0; n < PENDING_CLAIM_MAX; n++) {
+        ask(fixture, (uint8_t)(150 + n));
+        fixture_claim_by(fixture, 0xC2, &checkin, (uint8_t)(160 + n), &device);
+    }
+    fixture_claim_by(fixture, 0xC3, &checkin, UNKNOWN, &device);
     assert_int_equal(fixture_count(fixture, "select count(*) from pending_tokens"), PENDING_MAX);
-    struct device *device = by_token(fixture, TOKEN);
-    for (struct pending_token *token = device->pending; token; token = token->next)
-        token->requested_s -= PENDING_KEEP_S;
-    for (uint8_t n = 0; n < 40; n++)
-        assert_int_equal(ask(fixture, 150 + n), CLAIM_PENDING);
-    assert_int_equal(lines(fixture, EVENT_CONFLICT), 2 * PENDING_MAX);
-    assert_int_equal(fixture_count(fixture, "select count(*) from pending_tokens"), PENDING_MAX);
+    assert_int_equal(choose(fixture, UNKNOWN, true), PENDING_NONE);
+    assert_int_equal(choose(fixture, 152, false), PENDING_DONE);
+    fixture_claim_by(fixture, 0xC3, &checkin, UNKNOWN, &device);
+    assert_int_equal(choose(fixture, UNKNOWN, true), PENDING_DONE);
+    assert_non_null(by_token(fixture, UNKNOWN));
 }
 
 static void only_the_newest_request_is_let_in(void **state)
@@ -203,6 +241,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_check_in_changes_nothing, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_flood_is_not_written_down, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_lost_device_finds_a_place, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(only_the_newest_request_is_let_in, fixture_setup,
                                         fixture_teardown),
