@@ -3,16 +3,15 @@
  * these numbers. */
 #include <sys/resource.h>
 
-#include "base/log.h"
 #include "http/internal.h"
 
+#define CONNECTIONS_MAX 20000U
 #define FILES_RESERVED 64U /* database, log, listeners, loops and what libraries open */
 
 #define DEFAULT(field, value) limits->field = limits->field ? limits->field : (value)
 
 static void limits_default(struct http_limits *limits)
 {
-    DEFAULT(connections_max, 20000);
     DEFAULT(address_max, limits->connections_max / 2);
     DEFAULT(unauthenticated_max, 4096);
     DEFAULT(address_unauthenticated_max, 1024);
@@ -56,14 +55,9 @@ static void at_most(unsigned *value, unsigned max)
 
 void limits_fit(struct http_limits *limits, uint64_t files)
 {
-    unsigned wanted = limits->connections_max ? limits->connections_max : 20000;
-    unsigned room = connections_fit(files);
-    limits->connections_max = wanted;
-    at_most(&limits->connections_max, room);
+    if (!limits->connections_max) limits->connections_max = CONNECTIONS_MAX;
+    at_most(&limits->connections_max, connections_fit(files));
     limits_default(limits);
-    if (wanted > room)
-        GODWIT_LOG(WARN, "http_connections_fitted", "connections_max=%u files=%llu", room,
-                   (unsigned long long)files);
     /* Who authenticates always finds room, and no address takes all that strangers have. */
     at_most(&limits->address_max, limits->connections_max);
     at_most(&limits->unauthenticated_max, limits->connections_max / 2);

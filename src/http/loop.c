@@ -291,6 +291,9 @@ godwit_err http_open(const struct http_options *options, char *note_out, size_t 
         }
         loop->has_thread = true;
     }
+    const struct http_limits *limits = &server->options.limits;
+    GODWIT_LOG(INFO, "http_limits", "connections_max=%u unauthenticated_max=%u",
+               limits->connections_max, limits->unauthenticated_max);
     *server_out = server;
     return GODWIT_OK;
 }
