@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/err.h>
 
 #include "http/internal.h"
 
@@ -47,6 +48,13 @@ static void echo(struct http_request *request)
     http_reply(request, 200, "text/plain", request->body.data, request->body.size);
 }
 
+/* Leaves an error behind, as any other user of OpenSSL on the loop's thread may. */
+static void spoil(struct http_request *request)
+{
+    ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+    http_reply(request, 200, "text/plain", "spoilt", 6);
+}
+
 static void upload_begin(struct http_request *request)
 {
     request->user = arena_zalloc(request->arena, sizeof(uint64_t));
@@ -75,6 +83,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/file", HTTP_WORKER, 0, file_handler, NULL, NULL},
     {HTTP_METHOD_POST, "/echo", HTTP_INLINE, 1 << 20, echo, NULL, NULL},
     {HTTP_METHOD_PUT, "/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, NULL},
+    {HTTP_METHOD_GET, "/spoil", HTTP_INLINE, 0, spoil, NULL, NULL},
 };
 
 static struct work_pool *pool;
@@ -107,7 +116,7 @@ static int open_fixture(void **state)
                                    .certificate = certificate,
                                    .key = key,
                                    .routes = routes,
-                                   .routes_count = 3,
+                                   .routes_count = sizeof routes / sizeof *routes,
                                    .workers = pool,
                                    .clock = &test_clock};
     if (http_open(&options, note, sizeof note, &server)) fail_msg("%s", note);
@@ -192,6 +201,16 @@ static void test_uploads(void **state)
         0);
 }
 
+/* Somebody else's error is not this connection's: it goes on. */
+static void test_foreign_error(void **state)
+{
+    (void)state;
+    assert_int_equal(run(CURL "-o seen -w '%%{num_connects} ' %s/spoil -o seen %s/spoil > counts; "
+                              "grep -qx '1 0 ' counts",
+                         url(), url()),
+                     0);
+}
+
 static uint64_t resumed(void)
 {
     struct http_stats stats;
@@ -270,8 +289,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),    cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_uploads),     cmocka_unit_test(test_resumption),
-        cmocka_unit_test(test_ticket_keys), cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_uploads),     cmocka_unit_test(test_foreign_error),
+        cmocka_unit_test(test_resumption),  cmocka_unit_test(test_ticket_keys),
+        cmocka_unit_test(test_wrong_files),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }
