@@ -68,9 +68,10 @@ show upload "$work/thermostat-1.0.0.bin"
 
 tell "Five emulated ESP32s join; each has its own flash, bootloader and agent."
 "$godwit" claim --initial-policy thermostat --out "$work/seed" >/dev/null
+"$godwit" claim --product thermostat --count 5 --out "$work/claim" >/dev/null
 url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$GODWIT_DATA/server.json")
 "$godwit" fleet --count 5 --dir "$work/devices" --mac 02:67:77:00:00:01 --server "$url" \
-    --claim "$("$godwit" claim --product thermostat --count 5)" --initial-policy "$work/seed" \
+    --claim "@$work/claim" --initial-policy "$work/seed" \
     --image "$work/thermostat-1.0.0.bin" --interval 1 >"$work/fleet.log" 2>&1 &
 fleet_pid=$!
 wait_for 15 "five devices run 1.0.0" all_run 1.0.0

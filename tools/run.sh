@@ -59,7 +59,7 @@ enrol() { # what the five devices need; the token is kept, for it may be used ag
     "$godwit" upload "$examples/thermostat-1.0.0.bin" >/dev/null
     "$godwit" claim --initial-policy thermostat --out "$examples/thermostat.policy" >/dev/null
     if ! [ -s "$examples/claim-token" ]; then
-        (umask 077 && "$godwit" claim --product thermostat --count 5 >"$examples/claim-token")
+        "$godwit" claim --product thermostat --count 5 --out "$examples/claim-token" >/dev/null
     fi
 }
 
@@ -89,7 +89,7 @@ pack 1.2.0 --behaviour crash-at-boot
 enrol
 next_commands
 "$godwit" fleet --count 5 --dir "$data/devices" --mac 02:67:77:00:00:01 --server "$(url)" \
-    --claim "$(cat "$examples/claim-token")" --initial-policy "$examples/thermostat.policy" \
+    --claim "@$examples/claim-token" --initial-policy "$examples/thermostat.policy" \
     --image "$examples/thermostat-1.0.0.bin" --interval 2 &
 fleet_pid=$!
 wait "$fleet_pid" || echo "the emulated devices ended early" >&2

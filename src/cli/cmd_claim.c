@@ -9,15 +9,27 @@
 #include "cli/remote.h"
 #include "formats/policy.h"
 
-static int claim(const struct remote *remote, const char *product, uint32_t count, bool as_json)
+/* For `--claim @FILE` of a device: readable by its owner alone. */
+static bool token_write(const char *path, const char *token, uint32_t count)
+{
+    char line[OPTION_SECRET_MAX + 1];
+    int size = snprintf(line, sizeof line, "%s\n", token);
+    if (!file_write_secret("claim", path, (const uint8_t *)line, (size_t)size)) return false;
+    printf("%s: lets %u device%s join\n", path, count, count == 1 ? "" : "s");
+    return true;
+}
+
+static int claim(const struct remote *remote, const char *product, uint32_t count, const char *out)
 {
     json_t *body = json_pack("{s:s, s:I}", "product", product, "count", (json_int_t)count);
     json_t *reply;
     bool is_good = body && remote_call(remote, "POST", "/api/v1/claims", body, &reply);
     json_decref(body);
     if (!is_good) return 1;
-    if (as_json)
+    if (remote->is_raw)
         is_good = json_print(reply);
+    else if (out)
+        is_good = token_write(out, json_text(reply, "token"), count);
     else
         puts(json_text(reply, "token"));
     json_decref(reply);
@@ -58,12 +70,14 @@ int cmd_claim(int argc, char **argv)
         {"--initial-policy", OPTION_TEXT, &initial_product, "PRODUCT",
          "write this product's initial policy"},
         {"--out", OPTION_TEXT, &out, "FILE",
-         "where to write the initial policy (default PRODUCT.policy)"},
+         "where to write the token (default: standard output) or the initial policy (default "
+         "PRODUCT.policy)"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {
         "claim",
-        "--product PRODUCT [--count N] | --initial-policy PRODUCT [--out FILE]",
+        "--product PRODUCT [--count N] [--out FILE] | --initial-policy PRODUCT "
+        "[--out FILE]",
         "Lets devices join: the token goes into a device's first "
         "check-in, the initial policy (328 bytes) into its agent.",
         rows,
@@ -80,8 +94,7 @@ int cmd_claim(int argc, char **argv)
     if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status =
-        product ? claim(&remote, product, count, flags.json) : initial_policy(&remote, name, out);
+    status = product ? claim(&remote, product, count, out) : initial_policy(&remote, name, out);
     remote_close(&remote);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "cli/pending.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 static int by_id(const void *left, const void *right)
 {
@@ -33,10 +34,14 @@ static const char *why(const json_t *device, const json_t *pending)
     return strcmp(json_text(device, "state"), "up-to-date") ? json_text(device, "sentence") : "";
 }
 
-static void table_print(const json_t *reply)
+static void list_print(const json_t *reply)
 {
-    static const char FORMAT[] = "%-12s  %-16s %-8s %-10s %-7s %-9s ";
+    static const char *const HEADS[] = {"DEVICE", "PRODUCT", "CHIP", "VERSION",
+                                        "SLOT",   "STATE",   "SEEN", "WHY"};
+    static const char *const MEMBERS[] = {"device_id", "product", "chip",
+                                          "version",   "slot",    "state"};
     char ago[32];
+    struct table table;
     const json_t *devices = json_object_get(reply, "devices"),
                  *pending = json_object_get(reply, "pending");
     size_t count = json_array_size(devices);
@@ -45,18 +50,18 @@ static void table_print(const json_t *reply)
         puts("no devices yet; `godwit claim --product NAME` lets them join");
         return;
     }
-    printf(FORMAT, "DEVICE", "PRODUCT", "CHIP", "VERSION", "SLOT", "STATE");
-    puts("SEEN      WHY");
+    table_init(&table, sizeof HEADS / sizeof *HEADS);
+    for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS; i++)
+        table_add(&table, HEADS[i]);
     for (size_t i = 0; i < count; i++) {
         const json_t *device = sorted[i];
-        printf(FORMAT, json_text(device, "device_id"), json_text(device, "product"),
-               json_text(device, "chip"), json_text(device, "version"), json_text(device, "slot"),
-               json_text(device, "state"));
-        ago_text(json_number(device, "last_seen"), ago, sizeof ago);
+        for (size_t k = 0; k < sizeof MEMBERS / sizeof *MEMBERS; k++)
+            table_add(&table, json_text(device, MEMBERS[k]));
+        table_add(&table, ago_text(json_number(device, "last_seen"), ago, sizeof ago));
         const char *arguments = why(device, pending), *cause = json_text(device, "cause");
-        printf(*arguments ? "%-9s %s%s%s\n" : "%s%s%s%s\n", ago, cause, *cause ? ": " : "",
-               arguments);
+        table_addf(&table, "%s%s%s", cause, *cause ? ": " : "", arguments);
     }
+    table_print(&table);
     free(sorted);
     pending_print(pending);
 }
@@ -123,7 +128,7 @@ static bool list_show(const struct remote *remote, bool as_json)
     if (as_json)
         is_good = json_print(reply);
     else
-        table_print(reply);
+        list_print(reply);
     json_decref(reply);
     return is_good;
 }

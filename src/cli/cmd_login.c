@@ -1,45 +1,69 @@
 /* Asks for the password without echo, trades it for a token, keeps the session. */
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "cli/remote.h"
 
-/* The password from GODWIT_PASSWORD, the terminal, or the first line of stdin. */
-static bool password_prompt(const char *user, char *password, int size_max)
+/* ── the terminal ──────────────────────────────────────────────────────────────────────────── */
+
+static struct termios kept; /* as it was before the echo was turned off; for the handler */
+
+/* Ctrl-C and its like: the echo comes back first, then the signal does what it always does. */
+static void on_signal(int number)
 {
-    const char *given = getenv("GODWIT_PASSWORD");
-    if (given) return snprintf(password, (size_t)size_max, "%s", given) < size_max;
-    struct termios kept, quiet;
-    bool is_terminal = !tcgetattr(0, &kept);
-    if (is_terminal) {
-        fprintf(stderr, "password of %s: ", user);
-        quiet = kept;
-        quiet.c_lflag &= (tcflag_t)~ECHO;
-        tcsetattr(0, TCSAFLUSH, &quiet);
-    }
-    bool is_read = fgets(password, size_max, stdin);
-    if (is_terminal) {
-        tcsetattr(0, TCSAFLUSH, &kept);
-        fputc('\n', stderr);
-    }
-    if (is_read) password[strcspn(password, "\r\n")] = '\0';
+    tcsetattr(STDIN_FILENO, TCSANOW, &kept);
+    raise(number); /* SA_RESETHAND: no longer ours */
+}
+
+static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+#define SIGNALS_COUNT (sizeof SIGNALS / sizeof *SIGNALS)
+
+/* One line without echo. A stop (Ctrl-Z) has to wait: it would leave the terminal mute. */
+static bool read_quietly(char *line, int size_max)
+{
+    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
+                     before[SIGNALS_COUNT];
+    struct termios quiet = kept;
+    quiet.c_lflag &= (tcflag_t)~ECHO;
+    for (size_t i = 0; i < SIGNALS_COUNT; i++)
+        sigaction(SIGNALS[i], &ours, &before[i]);
+    void (*stop)(int) = signal(SIGTSTP, SIG_IGN);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    bool is_read = fgets(line, size_max, stdin);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &kept);
+    signal(SIGTSTP, stop);
+    for (size_t i = 0; i < SIGNALS_COUNT; i++)
+        sigaction(SIGNALS[i], &before[i], NULL);
+    fputc('\n', stderr);
     return is_read;
 }
 
-static int login(struct remote *remote, const char *user)
+/* From the terminal, or the first line of what stands in its place. */
+static bool password_prompt(const char *user, char *password, int size_max)
 {
-    char password[256];
-    if (!password_prompt(user, password, sizeof password)) {
-        fputs("godwit: no password was given; type it, or set GODWIT_PASSWORD\n", stderr);
+    bool is_terminal = !tcgetattr(STDIN_FILENO, &kept);
+    if (is_terminal) fprintf(stderr, "password of %s: ", user);
+    bool is_read =
+        is_terminal ? read_quietly(password, size_max) : fgets(password, size_max, stdin) != NULL;
+    if (is_read) password[strcspn(password, "\r\n")] = '\0';
+    return is_read && password[0];
+}
+
+/* ── the session ───────────────────────────────────────────────────────────────────────────── */
+
+static int login(struct remote *remote, const char *user, struct option_secret *password)
+{
+    if (!password->text[0] && !password_prompt(user, password->text, sizeof password->text)) {
+        fputs("godwit: no password was given; type it, or give it with --password @FILE\n", stderr);
         return 1;
     }
-    json_t *body = json_pack("{s:s, s:s}", "user", user, "password", password), *reply;
-    memset(password, 0, sizeof password);
+    json_t *body = json_pack("{s:s, s:s}", "user", user, "password", password->text), *reply;
+    explicit_bzero(password, sizeof *password);
     remote->token[0] = '\0';
     bool is_good = body && remote_call(remote, "POST", "/api/v1/login", body, &reply);
     json_decref(body);
@@ -55,15 +79,18 @@ int cmd_login(int argc, char **argv)
 {
     struct remote_flags flags = {0};
     const char *user = "admin", *arguments[1] = {NULL};
+    struct option_secret password = {0};
     const struct option_row rows[] = {
         {"--user", OPTION_TEXT, &user, "NAME", "who you are there (default admin)"},
+        {"--password", OPTION_SECRET, &password, "@FILE",
+         "the file's first line; - for standard input; or GODWIT_PASSWORD"},
         {"--ca", OPTION_TEXT, &flags.ca, "FILE",
          "PEM certificate that the server's is signed by (its data directory has tls/ca.pem)"},
     };
     const struct options options = {"login",
-                                    "URL [--user NAME] [--ca FILE]",
+                                    "URL [--user NAME] [--password @FILE] [--ca FILE]",
                                     "Keeps a session with a server for the next commands. The "
-                                    "password is asked for, or taken from GODWIT_PASSWORD.",
+                                    "password is asked for where it is not given.",
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,
@@ -74,7 +101,7 @@ int cmd_login(int argc, char **argv)
     flags.server = arguments[0];
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = login(&remote, user);
+    status = login(&remote, user, &password);
     remote_close(&remote);
     return status;
 }

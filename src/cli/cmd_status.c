@@ -5,50 +5,75 @@
 
 #include "cli/pending.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 /* Said once there is more than one: then keys are being changed. */
-static void trust_print(const json_t *product)
+static void trust_add(struct table *table, const json_t *product)
 {
     size_t index;
     json_t *key;
     const json_t *trust = json_object_get(product, "trust");
     if (json_array_size(trust) < 2) return;
     json_array_foreach(trust, index, key)
-        printf("           %.8s… trusted by %llu of %llu devices\n", json_text(key, "key"),
-               json_number(key, "devices"), json_number(product, "devices"));
+    {
+        table_add(table, "");
+        table_add(table, "");
+        table_addf(table, "%.8s… trusted by %llu of %llu devices", json_text(key, "key"),
+                   json_number(key, "devices"), json_number(product, "devices"));
+    }
 }
 
 static void products_print(const json_t *status)
 {
     size_t index;
     json_t *product;
+    struct table table;
+    table_init(&table, 3);
     json_array_foreach(json_object_get(status, "products"), index, product)
     {
         size_t keys = json_array_size(json_object_get(product, "image_keys"));
-        bool open = json_is_true(json_object_get(product, "open"));
-        printf("product  %-24s ", json_text(product, "name"));
-        if (open)
-            puts("OPEN: takes unsigned files");
+        table_add(&table, "product");
+        table_add(&table, json_text(product, "name"));
+        if (json_is_true(json_object_get(product, "open")))
+            table_add(&table, "OPEN: takes unsigned files");
         else
-            printf("signed, %zu trusted key%s\n", keys, keys == 1 ? "" : "s");
-        trust_print(product);
+            table_addf(&table, "signed, %zu trusted key%s", keys, keys == 1 ? "" : "s");
+        trust_add(&table, product);
     }
+    table_print(&table);
+}
+
+/* "ESP32-C3, ESP32-S3, counter 2" */
+static void images_add(struct table *table, const json_t *release)
+{
+    char text[256];
+    size_t index, used = 0;
+    json_t *image;
+    text[0] = '\0';
+    json_array_foreach(json_object_get(release, "images"), index, image) if (used < sizeof text)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", index ? ", " : "",
+                                 json_text(image, "chip"));
+    unsigned long long counter = json_number(release, "counter");
+    if (counter && used < sizeof text)
+        snprintf(text + used, sizeof text - used, ", counter %llu", counter);
+    table_add(table, text);
 }
 
 static void releases_print(const json_t *status)
 {
-    size_t index, image_index;
-    json_t *release, *image;
+    static const char *const MEMBERS[] = {"product", "version", "state"};
+    size_t index;
+    json_t *release;
+    struct table table;
+    table_init(&table, 5);
     json_array_foreach(json_object_get(status, "releases"), index, release)
     {
-        printf("release  %s %-12s %-7s", json_text(release, "product"),
-               json_text(release, "version"), json_text(release, "state"));
-        json_array_foreach(json_object_get(release, "images"), image_index, image)
-            printf("%s %s", image_index ? "," : "", json_text(image, "chip"));
-        unsigned long long counter = json_number(release, "counter");
-        if (counter) printf(", counter %llu", counter);
-        putchar('\n');
+        table_add(&table, "release");
+        for (size_t i = 0; i < sizeof MEMBERS / sizeof *MEMBERS; i++)
+            table_add(&table, json_text(release, MEMBERS[i]));
+        images_add(&table, release);
     }
+    table_print(&table);
 }
 
 static void rollouts_print(const json_t *status)

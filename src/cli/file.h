@@ -15,3 +15,5 @@ bool file_read(const char *command, const char *path, size_t size_max, uint8_t *
 /* Through a temporary file beside it and a rename; an old file of that name is replaced. "-" is
  * standard output. */
 bool file_write(const char *command, const char *path, const uint8_t *data, size_t size);
+/* The same, readable by its owner alone. */
+bool file_write_secret(const char *command, const char *path, const uint8_t *data, size_t size);

@@ -4,12 +4,15 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "cli/table.h"
 
 #define REPLY_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_S 10L
@@ -84,8 +87,71 @@ void complain_ca(const char *file)
             file);
 }
 
-static void complain_transport(const struct remote *remote, CURLcode code, const char *error)
+static const char *host_of(const struct remote *remote, char out[static 256])
 {
+    const char *host = strstr(remote->url, "://");
+    host = host ? host + 3 : remote->url;
+    size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    snprintf(out, 256, "%.*s", (int)size, host);
+    return out;
+}
+
+/* The alternative names of the certificate that was shown, as OpenSSL writes them. */
+static void names_of(CURL *easy, char *out, size_t size_max)
+{
+    static const char LABEL[] = "X509v3 Subject Alternative Name:";
+    struct curl_certinfo *info = NULL;
+    snprintf(out, size_max, "no name at all");
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) || !info) return;
+    if (info->num_of_certs < 1) return;
+    for (struct curl_slist *line = info->certinfo[0]; line; line = line->next)
+        if (!strncmp(line->data, LABEL, sizeof LABEL - 1)) {
+            char *shown = shown_text(line->data + sizeof LABEL - 1);
+            snprintf(out, size_max, "%s", shown);
+            free(shown);
+        }
+}
+
+/* Which of a certificate's faults it is: each has a cure of its own. */
+static void complain_certificate(const struct remote *remote, CURL *easy, const char *error)
+{
+    long fault = X509_V_OK;
+    char host[256], names[512];
+    host_of(remote, host);
+    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &fault);
+    switch (fault) {
+    case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED: /* what libcurl leaves where OpenSSL was content: no name fits */
+        names_of(easy, names, sizeof names);
+        fprintf(stderr,
+                "godwit: the certificate of %s is for %s, and not for %s; use one of those names, "
+                "or start it with `godwit serve --name %s`\n",
+                remote->url, names, host, host);
+        return;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        fprintf(stderr,
+                "godwit: the certificate of %s is over by this computer's clock; set the clock, or "
+                "renew the file of --tls-cert there (`godwit serve` renews its own)\n",
+                remote->url);
+        return;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        fprintf(stderr,
+                "godwit: the certificate of %s begins later than this computer's clock says; set "
+                "the clock\n",
+                remote->url);
+        return;
+    default:
+        fprintf(stderr,
+                "godwit: %s does not prove to be the trusted server (%s); "
+                "give its own CA with --ca FILE\n",
+                remote->url, error);
+    }
+}
+
+static void complain_transport(const struct remote *remote, CURL *easy, CURLcode code,
+                               const char *error)
+{
+    if (!error[0]) error = curl_easy_strerror(code);
     switch (code) {
     case CURLE_COULDNT_CONNECT:
         fprintf(stderr, "godwit: nothing answers at %s; is `godwit serve` running there?\n",
@@ -95,10 +161,7 @@ static void complain_transport(const struct remote *remote, CURLcode code, const
         fprintf(stderr, "godwit: no computer has the name in %s; check the address\n", remote->url);
         return;
     case CURLE_PEER_FAILED_VERIFICATION:
-        fprintf(stderr,
-                "godwit: %s does not prove to be the trusted server (%s); "
-                "give its own CA with --ca FILE\n",
-                remote->url, error[0] ? error : curl_easy_strerror(code));
+        complain_certificate(remote, easy, error);
         return;
     case CURLE_SSL_CACERT_BADFILE:
         complain_ca(remote->ca_file);
@@ -107,9 +170,23 @@ static void complain_transport(const struct remote *remote, CURLcode code, const
         fprintf(stderr, "godwit: %s took too long to answer; try again\n", remote->url);
         return;
     default:
-        fprintf(stderr, "godwit: talking to %s failed: %s\n", remote->url,
-                error[0] ? error : curl_easy_strerror(code));
+        fprintf(stderr, "godwit: talking to %s failed: %s\n", remote->url, error);
     }
+}
+
+/* Every text of a reply, in its place. */
+static void texts_make_shown(json_t *json)
+{
+    size_t index;
+    json_t *member;
+    const char *name;
+    if (json_is_string(json)) {
+        char *shown = shown_text(json_string_value(json));
+        json_string_set_nocheck(json, shown);
+        free(shown);
+    }
+    json_array_foreach(json, index, member) texts_make_shown(member);
+    if (json_is_object(json)) json_object_foreach(json, name, member) texts_make_shown(member);
 }
 
 static void complain_status(const struct remote *remote, const struct exchange *exchange)
@@ -117,6 +194,7 @@ static void complain_status(const struct remote *remote, const struct exchange *
     json_t *problem = exchange->reply.data
                           ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
                           : NULL;
+    texts_make_shown(problem);
     const char *detail = json_text(problem, "detail");
     if (!detail[0]) detail = json_text(problem, "title");
     if (exchange->status == 401 && strcmp(exchange->path, "/api/v1/login"))
@@ -153,6 +231,7 @@ static CURLcode trust_set(CURL *easy, const struct remote *remote)
 {
     CURLcode bad = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
     bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    bad |= curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     if (!remote->ca_pem) return bad;
     struct curl_blob pem = {remote->ca_pem, strlen(remote->ca_pem), CURL_BLOB_NOCOPY};
     bad |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL); /* this CA and no other */
@@ -177,8 +256,13 @@ static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct
 {
     char url[sizeof remote->url + 256];
     snprintf(url, sizeof url, "%s%s", remote->url, exchange->path);
-    struct curl_slist *headers = headers_make(remote, exchange);
+    struct curl_slist *headers = headers_make(remote, exchange), *connect = NULL;
     CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, url);
+    if (remote->connect[0]) {
+        snprintf(url, sizeof url, "::%s", remote->connect);
+        connect = curl_slist_append(NULL, url);
+        bad |= curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect);
+    }
     bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, reply_arrived);
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
@@ -191,6 +275,7 @@ static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct
     if (!bad) bad = curl_easy_perform(easy);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &exchange->status);
     curl_slist_free_all(headers);
+    curl_slist_free_all(connect);
     return bad;
 }
 
@@ -201,14 +286,12 @@ static bool exchange_run(const struct remote *remote, struct exchange *exchange)
     exchange->shown_percent = -1;
     CURL *easy = curl_easy_init();
     CURLcode code = easy ? exchange_perform(remote, easy, exchange) : CURLE_OUT_OF_MEMORY;
-    curl_easy_cleanup(easy);
     if (exchange->shown_percent >= 0) fputs("\r\033[K", stderr);
     /* A server that refuses an upload early may close while we still send: its reply counts. */
-    bool is_refused = exchange->status >= 400 && exchange->reply.size;
-    if (code && !is_refused) {
-        complain_transport(remote, code, exchange->error);
-        return false;
-    }
+    bool is_lost = code && !(exchange->status >= 400 && exchange->reply.size);
+    if (is_lost) complain_transport(remote, easy, code, exchange->error);
+    curl_easy_cleanup(easy);
+    if (is_lost) return false;
     if (exchange->status < 200 || exchange->status > 299) {
         complain_status(remote, exchange);
         return false;
@@ -228,6 +311,7 @@ static bool exchange_json(const struct remote *remote, struct exchange *exchange
             fprintf(stderr, "godwit: what answers at %s is not a Godwit server\n", remote->url);
             is_good = false;
         }
+        if (!remote->is_raw) texts_make_shown(*reply_out);
     }
     free(exchange->reply.data);
     return is_good;
@@ -288,8 +372,9 @@ bool remote_download(const struct remote *remote, const char *path, uint8_t *dat
 
 bool json_print(const json_t *json)
 {
-    if (!json_dumpf(json, stdout, JSON_INDENT(2)) && putchar('\n') != EOF && !fflush(stdout))
-        return true;
+    /* A terminal obeys some characters beyond ASCII; a program that reads this gets them all. */
+    size_t flags = JSON_INDENT(2) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
+    if (!json_dumpf(json, stdout, flags) && putchar('\n') != EOF && !fflush(stdout)) return true;
     perror("godwit: writing the reply");
     return false;
 }

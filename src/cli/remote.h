@@ -28,6 +28,8 @@ struct remote_flags {
 struct remote {
     char url[256];      /* "https://host:port", no slash at the end */
     char token[256];    /* "": none */
+    char connect[96];   /* "127.0.0.1:8443": dialled in place of the url's; "": the url's */
+    bool is_raw;        /* answers are kept as they came, for --json */
     char *ca_pem;       /* malloc'ed; NULL: the system's own certificates */
     char ca_file[4096]; /* where it was read, for messages */
 };
@@ -38,7 +40,8 @@ void complain_ca(const char *file);
 bool remote_open(struct remote *remote, const struct remote_flags *flags);
 void remote_close(struct remote *remote);
 
-/* One request; body may be NULL. On 2xx the parsed answer goes to *reply_out (the caller's). */
+/* One request; body may be NULL. On 2xx the parsed answer goes to *reply_out (the caller's); its
+ * texts are as they may be shown on a terminal, but with --json. */
 bool remote_call(const struct remote *remote, const char *method, const char *path,
                  const json_t *body, json_t **reply_out);
 /* A file as the body, with a progress line on a terminal once it takes over two seconds. */

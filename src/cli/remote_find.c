@@ -10,18 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk/disk.h"
+
 #define TEXT_FILE_MAX (256u << 10)
 
-/* The whole of a small text file, NUL-terminated and malloc'ed; NULL when it can not be read. */
+/* The whole of a small text file, malloc'ed; NULL when it can not be read. */
 static char *text_read(const char *path)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    char *text = malloc(TEXT_FILE_MAX + 1);
-    size_t size = text ? fread(text, 1, TEXT_FILE_MAX, file) : 0;
-    fclose(file);
-    if (text) text[size] = '\0';
-    return text;
+    uint8_t *text;
+    size_t size;
+    return disk_read(path, TEXT_FILE_MAX, &text, &size) ? NULL : (char *)text;
 }
 
 static void url_set(struct remote *remote, const char *url)
@@ -69,6 +67,7 @@ static enum find find_local(struct remote *remote, bool is_quiet)
                                "it anew, or name the server with --server URL");
     if (!server) return result;
     url_set(remote, json_text(server, "url"));
+    snprintf(remote->connect, sizeof remote->connect, "%s", json_text(server, "connect"));
     const char *ca = json_text(server, "ca");
     snprintf(path, sizeof path, "%s%s%s", ca[0] == '/' ? "" : data, ca[0] == '/' ? "" : "/", ca);
     remote->ca_pem = ca[0] ? text_read(path) : NULL;
@@ -166,6 +165,7 @@ bool remote_open(struct remote *remote, const struct remote_flags *flags)
         find_known(remote, flags->server);
     else if (!find_default(remote))
         return false;
+    remote->is_raw = flags->json;
     bool is_good = !strncmp(remote->url, "https://", 8);
     if (!is_good)
         fprintf(stderr, "godwit: '%s': the server's address must begin with https://\n",

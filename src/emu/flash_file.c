@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk/disk.h"
 #include "emu/nor.h"
 
 static godwit_err file_read(void *ctx, uint32_t offset, uint8_t *data, size_t size)
@@ -36,21 +37,6 @@ static godwit_err file_erase(void *ctx, uint32_t offset, size_t size)
     return GODWIT_OK;
 }
 
-static godwit_err error_of(int number)
-{
-    switch (number) {
-    case ENOENT:
-        return GODWIT_ERR_MISSING;
-    case ENOSPC:
-    case EFBIG:
-        return GODWIT_ERR_SPACE;
-    case EWOULDBLOCK:
-        return GODWIT_ERR_BUSY;
-    default:
-        return GODWIT_ERR_IO;
-    }
-}
-
 /* Size as found, or as asked for a file that we have just made. */
 static godwit_err resolve_size(struct flash_file *file, int fd, bool is_new)
 {
@@ -58,9 +44,9 @@ static godwit_err resolve_size(struct flash_file *file, int fd, bool is_new)
     if (is_new) {
         int number = posix_fallocate(fd, 0, file->size);
         if (number) errno = number;
-        return number ? error_of(number) : GODWIT_OK;
+        return number ? disk_error(number) : GODWIT_OK;
     }
-    if (fstat(fd, &st)) return error_of(errno);
+    if (fstat(fd, &st)) return disk_error(errno);
     if (st.st_size <= 0 || st.st_size > INT32_MAX || st.st_size % FLASH_ERASE_SIZE)
         return GODWIT_ERR_FORMAT;
     if (file->size && st.st_size != file->size) return GODWIT_ERR_FORMAT;
@@ -70,11 +56,11 @@ static godwit_err resolve_size(struct flash_file *file, int fd, bool is_new)
 
 static godwit_err map(struct flash_file *file, int fd, bool is_new)
 {
-    if (flock(fd, LOCK_EX | LOCK_NB)) return error_of(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB)) return disk_error(errno);
     godwit_err err = resolve_size(file, fd, is_new);
     if (err) return err;
     void *bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED) return error_of(errno);
+    if (bytes == MAP_FAILED) return disk_error(errno);
     file->bytes = bytes;
     if (is_new) memset(file->bytes, 0xFF, file->size);
     return GODWIT_OK;
@@ -91,7 +77,7 @@ godwit_err flash_file_open(struct flash_file *file, const char *path, uint32_t s
         /* A device keeps its token in it: for its owner alone. */
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     }
-    if (fd < 0) return error_of(errno);
+    if (fd < 0) return disk_error(errno);
     godwit_err err = map(file, fd, is_new);
     file->fd = fd; /* held for its lock */
     if (!err) return GODWIT_OK;

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "disk/disk.h"
 #include "keys/internal.h"
 
 #define PEM_SIZE_MAX 65536
@@ -31,28 +33,14 @@ static struct key *parse(const char *text, size_t size)
 godwit_err key_open(const char *path, struct key **key_out)
 {
     *key_out = NULL;
-    FILE *file = fopen(path, "rbe");
-    if (!file) return errno == ENOENT || errno == ENOTDIR ? GODWIT_ERR_MISSING : GODWIT_ERR_IO;
-    char text[PEM_SIZE_MAX];
-    size_t size = fread(text, 1, sizeof text, file);
-    bool failed = ferror(file);
-    fclose(file);
-    if (failed) return GODWIT_ERR_IO;
-    *key_out = parse(text, size);
+    uint8_t *text;
+    size_t size;
+    godwit_err err = disk_read(path, PEM_SIZE_MAX, &text, &size);
+    if (err) return err == GODWIT_ERR_SPACE ? GODWIT_ERR_FORMAT : err;
+    *key_out = parse((const char *)text, size);
     OPENSSL_cleanse(text, size);
+    free(text);
     return *key_out ? GODWIT_OK : GODWIT_ERR_FORMAT;
-}
-
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t done = write(fd, data, size);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return false;
-        data += done;
-        size -= (size_t)done;
-    }
-    return true;
 }
 
 godwit_err key_save(const struct key *key, const char *path)
@@ -65,7 +53,7 @@ godwit_err key_save(const struct key *key, const char *path)
     int fd = ok ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
     godwit_err err = fd < 0 && errno == EEXIST ? GODWIT_ERR_BUSY : GODWIT_ERR_IO;
     if (fd >= 0) {
-        ok = write_all(fd, text, (size_t)size) && fsync(fd) == 0;
+        ok = !disk_write_all(fd, text, (size_t)size) && fsync(fd) == 0;
         int fault = errno;
         ok = close(fd) == 0 && ok;
         if (ok) err = GODWIT_OK;

@@ -2,6 +2,8 @@
  * complaints are not ours, and help and table would be written twice. */
 #include "options/options.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,8 @@ static bool row_store(const struct option_row *row, const char *value)
         return true;
     case OPTION_NUMBER:
         return number_store(value, row->out);
+    case OPTION_SECRET: /* has errors of its own: secret_take */
+        return false;
     case OPTION_LIST:
         if (list->count == OPTION_LIST_MAX) return false;
         list->items[list->count++] = value;
@@ -73,6 +77,76 @@ static bool row_store(const struct option_row *row, const char *value)
     }
     return false;
 }
+
+/* ── secrets ───────────────────────────────────────────────────────────────────────────────── */
+
+/* The first line, which must fit; errno says why not, 0 that it is empty or too long. */
+static bool line_read(FILE *file, char out[static OPTION_SECRET_MAX])
+{
+    errno = 0;
+    bool is_read = fgets(out, OPTION_SECRET_MAX, file);
+    size_t size = is_read ? strcspn(out, "\r\n") : 0;
+    int next = is_read && !out[size] ? getc(file) : '\n';
+    out[size] = '\0';
+    return size && (next == EOF || next == '\r' || next == '\n');
+}
+
+static int secret_wrong(const struct options *options, const char *name, const char *from,
+                        int fault)
+{
+    return options_wrong(options, "%s: %s %s", name, from,
+                         fault ? strerror(fault) : "has no first line of 1 to 256 bytes");
+}
+
+static int secret_take(const struct options *options, const struct option_row *row,
+                       const char *value)
+{
+    struct option_secret *secret = row->out;
+    if (!strcmp(value, "-")) {
+        if (line_read(stdin, secret->text)) return -1;
+        return secret_wrong(options, row->name, "standard input", errno);
+    }
+    if (value[0] == '@') {
+        FILE *file = fopen(value + 1, "re");
+        bool is_good = file && line_read(file, secret->text);
+        int fault = errno;
+        if (file) fclose(file);
+        return is_good ? -1 : secret_wrong(options, row->name, value + 1, fault);
+    }
+    if (!value[0] || strlen(value) >= sizeof secret->text)
+        return secret_wrong(options, row->name, "the value", 0);
+    snprintf(secret->text, sizeof secret->text, "%s", value);
+    return -1;
+}
+
+/* "--claim" → "GODWIT_CLAIM" */
+static void variable_of(const char *option, char out[static 64])
+{
+    size_t used = (size_t)snprintf(out, 64, "GODWIT_");
+    for (const char *at = option + strspn(option, "-"); *at && used < 63; at++)
+        out[used++] = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    out[used] = '\0';
+}
+
+/* For each secret that was not given. */
+static int secrets_from_environment(const struct options *options)
+{
+    for (size_t i = 0; i < options->rows_count; i++) {
+        const struct option_row *row = &options->rows[i];
+        struct option_secret *secret = row->out;
+        char variable[64];
+        if (row->kind != OPTION_SECRET || secret->text[0]) continue;
+        variable_of(row->name, variable);
+        const char *value = getenv(variable);
+        if (!value) continue;
+        if (!value[0] || strlen(value) >= sizeof secret->text)
+            return secret_wrong(options, row->name, variable, 0);
+        snprintf(secret->text, sizeof secret->text, "%s", value);
+    }
+    return -1;
+}
+
+/* ── the line ──────────────────────────────────────────────────────────────────────────────── */
 
 /* One word that is an option, with its value; *index moves on when that is the next word. */
 static int option_take(const struct options *options, int argc, char **argv, int *index)
@@ -88,6 +162,7 @@ static int option_take(const struct options *options, int argc, char **argv, int
         if (*index + 1 >= argc) return options_wrong(options, "%s wants a value", row->name);
         value = argv[++*index];
     }
+    if (row->kind == OPTION_SECRET) return secret_take(options, row, value);
     if (row_store(row, value)) return -1;
     if (row->kind == OPTION_NUMBER)
         return options_wrong(options, "%s is a number from 0 to %u, not '%s'", row->name,
@@ -125,5 +200,5 @@ int options_parse(const struct options *options, int argc, char **argv, size_t *
     if (arguments_count < options->arguments_min)
         return options_wrong(options, "something is missing");
     if (arguments_count_out) *arguments_count_out = arguments_count;
-    return -1;
+    return secrets_from_environment(options);
 }

@@ -9,6 +9,11 @@
  *     const struct options options = {"sign", "--key FILE IN OUT", "…", rows, 2, words, 2, 2};
  *     int status = options_parse(&options, argc, argv, NULL);
  *     if (status >= 0) return status;
+ *
+ * A secret is an option of its own kind, with one rule for all of them: "@FILE" is the first line
+ * of that file, "-" the first line of standard input, and where the option is not given the
+ * environment may hold it (--claim: GODWIT_CLAIM). It can also be typed as it is, and then
+ * everybody on the machine can read it in the list of processes.
  */
 #pragma once
 
@@ -17,17 +22,23 @@
 #include <stdint.h>
 
 #define OPTION_LIST_MAX 256
+#define OPTION_SECRET_MAX 257
 
 enum option_kind {
     OPTION_FLAG,   /* bool: set true */
     OPTION_TEXT,   /* const char *: the last one given */
     OPTION_NUMBER, /* uint32_t: plain decimal or 0x…; UINT32_MAX is the caller's "not given" */
     OPTION_LIST,   /* struct option_list: each one given */
+    OPTION_SECRET, /* struct option_secret, zeroed before */
 };
 
 struct option_list {
     const char *items[OPTION_LIST_MAX];
     size_t count;
+};
+
+struct option_secret {
+    char text[OPTION_SECRET_MAX]; /* "": not given */
 };
 
 struct option_row {

@@ -100,7 +100,10 @@ static void check(struct logins *logins, struct login *login)
     }
     if (err == GODWIT_ERR_TRUST) {
         GODWIT_LOG(WARN, "login_refused", "peer=%s", request->peer);
-        problem(request, 401, "wrong-password", "user or password is wrong", NULL);
+        problem(request, 401, "wrong-password",
+                "user or password is wrong; type both again, or use the server's own machine, "
+                "where admin-token in its data directory lets the command line in",
+                NULL);
     } else if (err || !make_session(login)) {
         problem_of_error(request, GODWIT_ERR_IO);
     } else {

@@ -9,6 +9,7 @@
 #include "server/deploy_keys.h"
 #include "server/given_chain.h"
 #include "server/server.h"
+#include "server/shown_certificate.h"
 
 #define APP_READERS_MAX 4
 #define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
@@ -32,6 +33,7 @@ struct app {
     uint8_t ca_sha256[32];          /* of the CA's SubjectPublicKeyInfo */
     uint8_t next_ca[32]; /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
+    struct shown_certificate shown;
     struct given_chain chain; /* of --tls-cert; zero: our own is shown */
     int lock_fd;
     bool is_data_open; /* others can look into the data directory */

@@ -203,16 +203,16 @@ static godwit_err write_key(const char *folder, const char *name, EVP_PKEY *key)
     return write_pem(folder, name, pem, good, 0600);
 }
 
-/* behind: a file of the folder whose certificates follow in the same file, or NULL. */
+/* followed_by: a file of the folder whose certificates come next in the same file, or NULL. */
 static godwit_err write_certificates(const char *folder, const char *name, X509 *certificate,
-                                     const char *behind)
+                                     const char *followed_by)
 {
     BIO *pem = BIO_new(BIO_s_mem());
     bool good = pem && PEM_write_bio_X509(pem, certificate);
     char path[600];
-    path_of(folder, behind ? behind : "", path);
-    FILE *file = behind ? fopen(path, "r") : NULL;
-    if (behind && !file) good = false;
+    path_of(folder, followed_by ? followed_by : "", path);
+    FILE *file = followed_by ? fopen(path, "r") : NULL;
+    if (followed_by && !file) good = false;
     for (X509 *next; file && (next = PEM_read_X509(file, NULL, NULL, NULL)); X509_free(next))
         good = good && PEM_write_bio_X509(pem, next);
     if (file) fclose(file);
@@ -239,7 +239,7 @@ static bool has_file(const char *folder, const char *name)
     return path_exists(path);
 }
 
-/* What the server sends behind its own certificate. */
+/* What the server sends after its own certificate. */
 static const char *chain_of(const char *folder)
 {
     return has_file(folder, "chain.pem") ? "chain.pem" : "ca.pem";
@@ -321,7 +321,7 @@ static X509 *read_first(const char *folder, const char *name)
     return pair.certificate;
 }
 
-/* The cross in front of what is sent now; not twice, where a cut came behind it. */
+/* The cross in front of what is sent now; not twice, where the power was lost after it. */
 static godwit_err lengthen_chain(const char *folder)
 {
     X509 *cross = read_first(folder, "next-ca-cross.pem");

@@ -6,20 +6,20 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* tls/ca.pem, ca-key.pem, server.pem (with what leads to the CA behind it), server-key.pem in
- * `folder`. Made
- * where missing; the server's is made anew when it does not cover `names` (comma-separated, or
- * NULL) or ends within 30 days. They start a day early, for devices with a slow clock. MISSING: a
- * new server certificate is due, but ca-key.pem is gone. */
+/* Makes ca.pem, ca-key.pem, server.pem (followed by what leads to the CA) and server-key.pem in
+ * `folder` where they are missing. The server's certificate lasts a year; it is made anew when it
+ * does not cover `names` (comma-separated, or NULL) or ends within 30 days. Certificates begin a
+ * day early, for devices with a slow clock. MISSING: a new server certificate is due, but
+ * ca-key.pem is gone. */
 GODWIT_MUST_USE godwit_err certificate_ensure(const char *folder, const char *names);
 /* Prepares the CA that shall follow: next-ca.pem, next-ca-key.pem and next-ca-cross.pem. POLICY:
  * one is prepared already; MISSING: there is no CA, or its key is gone. */
 GODWIT_MUST_USE godwit_err certificate_next(const char *folder);
 /* Makes the prepared CA the present one; the former one's key is gone then, its certificate stays
- * in chain.pem. The next certificate_ensure makes the server's own under it. Called again behind a
- * cut it goes on. MISSING: none is prepared. */
+ * in chain.pem. The next certificate_ensure makes the server's own under it. Called again after a
+ * power loss it continues. MISSING: none is prepared. */
 GODWIT_MUST_USE godwit_err certificate_switch(const char *folder);
-/* The CA that devices are told to take as their next: the prepared one, or behind a switch the
+/* The CA that devices are told to take as their next: the prepared one, or after a switch the
  * present one, for those that slept; else zero. */
 GODWIT_MUST_USE godwit_err certificate_announced(const char *folder, uint8_t digest_out[static 32]);
 /* SHA-256 of a certificate's SubjectPublicKeyInfo: what devices know a CA by. */

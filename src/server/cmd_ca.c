@@ -1,9 +1,9 @@
 /* `godwit ca`: the CA of a data directory, by hand: to see it, to prepare the next, to change. The
  * service reads the files when it starts, so a restart makes each step count. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
+#include "options/options.h"
 #include "server/certificate.h"
 #include "server/secret_files.h"
 #include "server/server.h"
@@ -14,53 +14,39 @@ struct arguments {
     bool prepares, switches;
 };
 
-static int wrong(const char *argument, const char *what)
-{
-    fprintf(stderr, "godwit ca: %s %s; `godwit ca --help` lists the options\n", argument, what);
-    return 2;
-}
-
 static int complain(const char *note, const char *folder)
 {
     fprintf(stderr, "godwit ca: %s (%s)\n", note, folder);
     return 1;
 }
 
-static void help(void)
-{
-    puts(
-        "usage: godwit ca [--data DIR] [--next | --switch]\n"
-        "Shows the CA that devices trust as their server's, or changes it in two steps; a restart\n"
-        "of `godwit serve` makes each count.\n\n"
-        "  --data DIR             the service's data directory (default ./godwit-data)\n"
-        "  --next                 prepare the next CA; devices are told of it when they ask\n"
-        "  --switch               make the prepared CA the present one; the former one's key is\n"
-        "                         deleted. Devices that were asleep follow when they ask");
-}
-
 /* -1: go on. */
 static int parse(int argc, char **argv, struct arguments *out)
 {
     *out = (struct arguments){.data = "./godwit-data"};
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
-            help();
-            return 0;
-        }
-        if (!strcmp(argument, "--next"))
-            out->prepares = true;
-        else if (!strcmp(argument, "--switch"))
-            out->switches = true;
-        else if (!strncmp(argument, "--data=", 7))
-            out->data = argument + 7;
-        else if (strcmp(argument, "--data"))
-            return wrong(argument, "is no option");
-        else if (!(out->data = argv[++i]))
-            return wrong("--data", "wants a value");
-    }
-    if (out->prepares && out->switches) return wrong("--switch", "does not go with --next");
-    return -1;
+    const struct option_row rows[] = {
+        {"--data", OPTION_TEXT, &out->data, "DIR",
+         "the service's data directory (default ./godwit-data)"},
+        {"--next", OPTION_FLAG, &out->prepares, NULL,
+         "prepare the next CA; devices are told of it when they check in"},
+        {"--switch", OPTION_FLAG, &out->switches, NULL,
+         "make the prepared CA the present one; the former one's key is deleted. Devices that were "
+         "asleep follow when they check in"},
+    };
+    const struct options options = {
+        "ca",
+        "[--data DIR] [--next | --switch]",
+        "Shows the CA that devices trust as their server's, or changes it in two steps; a restart "
+        "of `godwit serve` makes each count.",
+        rows,
+        sizeof rows / sizeof *rows,
+        NULL,
+        0,
+        0};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status < 0 && out->prepares && out->switches)
+        status = options_wrong(&options, "--switch does not go with --next");
+    return status;
 }
 
 /* The digest of a CA in the folder, as text; false: there is none. */

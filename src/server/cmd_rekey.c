@@ -1,37 +1,18 @@
 /* `godwit rekey`: the deploy keys of a data directory, by hand: to see them, to make the next. The
  * service reads the files when it starts, so a restart makes it count. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
+#include "options/options.h"
 #include "server/deploy_keys.h"
 #include "server/secret_files.h"
 #include "server/server.h"
 #include "server/text_file.h"
 
-static int wrong(const char *argument, const char *what)
-{
-    fprintf(stderr, "godwit rekey: %s %s; `godwit rekey --help` lists the options\n", argument,
-            what);
-    return 2;
-}
-
 static int complain(const char *note)
 {
     fprintf(stderr, "godwit rekey: %s\n", note);
     return 1;
-}
-
-static void help(void)
-{
-    puts("usage: godwit rekey [--data DIR] [--next|--public]\n"
-         "Shows the keys by which the service commands devices, newest first, or makes the next.\n"
-         "A device obeys those that its image lists, and is answered by the newest of them.\n\n"
-         "  --data DIR             the service's data directory (default ./godwit-data)\n"
-         "  --public               print the newest key's public half (PEM), for `godwit policy\n"
-         "                         --deploy-key`; the private one stays where it is\n"
-         "  --next                 make a new key; the one before stays as deploy-N.pem. Restart\n"
-         "                         `godwit serve`, then roll out an image that lists both");
 }
 
 struct wanted {
@@ -43,26 +24,30 @@ struct wanted {
 static int parse(int argc, char **argv, struct wanted *out)
 {
     out->data = "./godwit-data";
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
-            help();
-            return 0;
-        }
-        if (!strcmp(argument, "--next"))
-            out->makes_next = true;
-        else if (!strcmp(argument, "--public"))
-            out->wants_public = true;
-        else if (!strncmp(argument, "--data=", 7))
-            out->data = argument + 7;
-        else if (strcmp(argument, "--data"))
-            return wrong(argument, "is no option");
-        else if (!(out->data = argv[++i]))
-            return wrong("--data", "wants a value");
-    }
-    if (out->makes_next && out->wants_public)
-        return wrong("--next and --public", "are two steps: first the one, then the other");
-    return -1;
+    const struct option_row rows[] = {
+        {"--data", OPTION_TEXT, &out->data, "DIR",
+         "the service's data directory (default ./godwit-data)"},
+        {"--public", OPTION_FLAG, &out->wants_public, NULL,
+         "print the newest key's public half (PEM), for `godwit policy --deploy-key`"},
+        {"--next", OPTION_FLAG, &out->makes_next, NULL,
+         "make a new key; the one before stays. Restart `godwit serve`, then roll out an image "
+         "that lists both"},
+    };
+    const struct options options = {
+        "rekey",
+        "[--data DIR] [--next|--public]",
+        "Shows the keys by which the service commands devices, newest first, or makes the next. A "
+        "device obeys those that its image lists, and is answered by the newest of them.",
+        rows,
+        sizeof rows / sizeof *rows,
+        NULL,
+        0,
+        0};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status < 0 && out->makes_next && out->wants_public)
+        status = options_wrong(&options,
+                               "--next and --public are two steps: first the one, then the other");
+    return status;
 }
 
 static int make_next(const char *data)

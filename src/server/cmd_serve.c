@@ -51,12 +51,11 @@ static void greet(const struct app *app, const char *url, const char *password)
 static void wait_for_signal(struct app *app, struct http_server *server, const sigset_t *signals)
 {
     const struct timespec tick = {.tv_sec = TICK_S};
-    struct shown_certificate shown = {0};
     for (;;) {
         int signal_number = sigtimedwait(signals, NULL, &tick);
         if (signal_number == SIGINT || signal_number == SIGTERM) return;
         app_tick(app);
-        shown_certificate_tick(&shown, app, server, signal_number == SIGHUP);
+        shown_certificate_tick(app, server, signal_number == SIGHUP);
         http_tick(server);
     }
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "server/app.h"
 #include "server/certificate.h"
 #include "server/certificate_names.h"
 #include "server/secret_files.h"
@@ -24,6 +25,22 @@ static void listen_address(const struct app *app, char out[static 64])
 static void tls_folder(const struct app *app, char out[static FILE_PATH_MAX - 32])
 {
     folder_path(app->settings->data, "tls", out, FILE_PATH_MAX - 32);
+}
+
+/* Whether a file is another than when it was last looked at. */
+static bool has_changed(struct app *app)
+{
+    const char *const paths[] = {app->cert_path, app->key_path, app->ca_path};
+    bool changed = false;
+    for (size_t i = 0; i < 3; i++) {
+        struct stat found = {0}, *before = &app->shown.files[i];
+        (void)!stat(paths[i], &found);
+        changed = changed || found.st_ino != before->st_ino || found.st_size != before->st_size ||
+                  found.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+                  found.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+        *before = found;
+    }
+    return changed;
 }
 
 /* ---- ours ---- */
@@ -52,6 +69,7 @@ static godwit_err open_own(struct app *app, bool has_account, char *note, size_t
     folder_path(folder, "server-key.pem", app->key_path, sizeof app->key_path);
     bool is_lost = has_account && !path_exists(app->ca_path);
     godwit_err err = is_lost ? GODWIT_ERR_MISSING : ensure_own(app);
+    (void)has_changed(app);
     if (!err) err = certificate_announced(folder, app->next_ca);
     if (!err) err = certificate_ca_digest(app->ca_path, app->ca_sha256);
     if (err == GODWIT_ERR_MISSING)
@@ -74,6 +92,7 @@ static godwit_err open_given(struct app *app, char *note, size_t note_size)
     snprintf(app->key_path, sizeof app->key_path, "%s", settings->tls_key);
     snprintf(app->ca_path, sizeof app->ca_path, "%s",
              settings->ca ? settings->ca : settings->tls_cert);
+    (void)has_changed(app); /* before they are read: what changes meanwhile is read again */
     godwit_err err = given_chain_load(app->cert_path, settings->ca, &app->chain, note, note_size);
     memcpy(app->ca_sha256, app->chain.ca_sha256, sizeof app->ca_sha256);
     return err;
@@ -82,6 +101,7 @@ static godwit_err open_given(struct app *app, char *note, size_t note_size)
 godwit_err shown_certificate_open(struct app *app, bool has_account, char *note_out,
                                   size_t note_size)
 {
+    app->shown.renew_ms = clock_now_ms(app->clock) + RENEW_EVERY_MS;
     return app->settings->tls_cert ? open_given(app, note_out, note_size)
                                    : open_own(app, has_account, note_out, note_size);
 }
@@ -101,29 +121,13 @@ static bool is_same_ca(const struct app *app)
            !memcmp(digest, app->ca_sha256, sizeof digest);
 }
 
-static void renew(struct shown_certificate *shown, struct app *app)
+static void renew(struct app *app)
 {
     godwit_err err = is_same_ca(app) ? ensure_own(app) : GODWIT_OK;
-    if (err && err != shown->renew_err)
+    if (err && err != app->shown.renew_err)
         GODWIT_LOG(ERROR, "certificate_not_renewed", "file=\"%s\" error=%s", app->cert_path,
                    godwit_err_name(err));
-    shown->renew_err = err;
-}
-
-/* Whether a file is another than when it was last looked at. */
-static bool has_changed(struct shown_certificate *shown, const struct app *app)
-{
-    const char *const paths[] = {app->cert_path, app->key_path, app->ca_path};
-    bool changed = false;
-    for (size_t i = 0; i < 3; i++) {
-        struct stat found = {0}, *before = &shown->files[i];
-        (void)!stat(paths[i], &found);
-        changed = changed || found.st_ino != before->st_ino || found.st_size != before->st_size ||
-                  found.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-                  found.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
-        *before = found;
-    }
-    return changed;
+    app->shown.renew_err = err;
 }
 
 static godwit_err load_given(struct app *app, struct given_chain *chain, char *note,
@@ -159,15 +163,14 @@ static void reload(struct app *app, struct http_server *server)
     app->chain = chain;
 }
 
-void shown_certificate_tick(struct shown_certificate *shown, struct app *app,
-                            struct http_server *server, bool is_asked)
+void shown_certificate_tick(struct app *app, struct http_server *server, bool is_asked)
 {
     uint64_t now_ms = clock_now_ms(app->clock);
-    bool is_first = shown->renew_ms == 0, is_due = is_asked || now_ms >= shown->renew_ms;
-    if (is_due && !is_first && !app->settings->tls_cert) renew(shown, app);
-    if (is_due) shown->renew_ms = now_ms + RENEW_EVERY_MS;
-    bool changed = has_changed(shown, app);
-    if (is_asked || (changed && !is_first)) reload(app, server);
+    if (!app->settings->tls_cert && (is_asked || now_ms >= app->shown.renew_ms)) {
+        app->shown.renew_ms = now_ms + RENEW_EVERY_MS;
+        renew(app);
+    }
+    if (has_changed(app) || is_asked) reload(app, server);
 }
 
 /* ---- its address ---- */

@@ -2,13 +2,19 @@
  * connection being dropped. */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
-#include "server/app.h"
+#include "base/err.h"
+
+struct app;
+struct http_server;
 
 struct shown_certificate {
-    /* private; zeroed is the start */
-    struct stat files[3];
+    /* private */
+    struct stat files[3];  /* as they were when they were read last */
     uint64_t renew_ms; /* when to look next whether ours is due */
     godwit_err renew_err;
 };
@@ -20,8 +26,7 @@ GODWIT_MUST_USE godwit_err shown_certificate_open(struct app *app, bool has_acco
 /* What to give http_open and http_certificate: a file's path, or the text of a given chain. */
 const char *shown_certificate_pem(const struct app *app);
 /* Every few seconds while serving. is_asked: as on SIGHUP, whether or not a file has changed. */
-void shown_certificate_tick(struct shown_certificate *shown, struct app *app,
-                            struct http_server *server, bool is_asked);
+void shown_certificate_tick(struct app *app, struct http_server *server, bool is_asked);
 /* The address to announce, one that the certificate is for; connect_out: where to dial instead of
  * looking the name up, or "". */
 void shown_certificate_url(const struct app *app, uint16_t port, char url_out[static 320],

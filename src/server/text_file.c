@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "disk/disk.h"
 
 void folder_path(const char *folder, const char *name, char *out, size_t size_max)
 {
@@ -38,47 +41,28 @@ bool path_has_room(const char *path, uint64_t size)
     return has_files && (uint64_t)disk.f_bavail * disk.f_frsize >= size;
 }
 
-static godwit_err last_error(void)
-{
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return GODWIT_ERR_SPACE;
-    return errno == ENOENT ? GODWIT_ERR_MISSING : GODWIT_ERR_IO;
-}
-
-static godwit_err write_all(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t taken = write(fd, text, size);
-        if (taken < 0 && errno == EINTR) continue;
-        if (taken < 0) return last_error();
-        text += taken;
-        size -= (size_t)taken;
-    }
-    return fsync(fd) ? last_error() : GODWIT_OK;
-}
-
 godwit_err text_file_write(const char *path, const char *text, unsigned mode)
 {
     char temporary[FILE_PATH_MAX + 128];
     snprintf(temporary, sizeof temporary, "%s.new", path);
     unlink(temporary);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0) return last_error();
-    godwit_err err = write_all(fd, text, strlen(text));
-    if (close(fd) && !err) err = last_error();
-    if (!err && rename(temporary, path)) err = last_error();
+    if (fd < 0) return disk_error(errno);
+    godwit_err err = disk_write_all(fd, text, strlen(text));
+    if (!err && fsync(fd)) err = disk_error(errno);
+    if (close(fd) && !err) err = disk_error(errno);
+    if (!err && rename(temporary, path)) err = disk_error(errno);
     if (err) unlink(temporary);
     return err;
 }
 
 godwit_err text_file_read(const char *path, char *out, size_t size_max)
 {
-    FILE *file = fopen(path, "r");
-    if (!file) return last_error();
-    size_t size = fread(out, 1, size_max, file);
-    bool good = !ferror(file);
-    fclose(file);
-    if (!good) return GODWIT_ERR_IO;
-    if (size == size_max) return GODWIT_ERR_SPACE;
-    out[size] = 0;
+    uint8_t *text;
+    size_t size;
+    godwit_err err = disk_read(path, size_max - 1, &text, &size);
+    if (err) return err;
+    memcpy(out, text, size + 1);
+    free(text);
     return GODWIT_OK;
 }

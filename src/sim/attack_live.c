@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "disk/disk.h"
 #include "server/certificate.h"
 #include "server/settings.h"
 #include "sim/attack_listen.h"
@@ -217,12 +218,8 @@ static int play_all(struct live *live)
 
 static uint8_t *read_image(const char *path, size_t *size_out)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    uint8_t *data = malloc(GODWIT_IMAGE_SIZE_MAX);
-    *size_out = data ? fread(data, 1, GODWIT_IMAGE_SIZE_MAX, file) : 0;
-    fclose(file);
-    return data;
+    uint8_t *data;
+    return disk_read(path, GODWIT_IMAGE_SIZE_MAX, &data, size_out) ? NULL : data;
 }
 
 static int complain(struct live *live, const char *note)

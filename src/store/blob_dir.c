@@ -11,25 +11,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "disk/disk.h"
 #include "store/store.h"
 
 #define TEMPORARY "new-"
-
-static godwit_err error_of(int number)
-{
-    switch (number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return GODWIT_ERR_SPACE;
-    case ENOENT:
-        return GODWIT_ERR_MISSING;
-    case EWOULDBLOCK:
-        return GODWIT_ERR_BUSY;
-    default:
-        return GODWIT_ERR_IO;
-    }
-}
 
 static void clear_leftovers(int dir_fd)
 {
@@ -45,9 +30,9 @@ static void clear_leftovers(int dir_fd)
 godwit_err blobs_open(struct blobs *blobs, const char *path)
 {
     blobs->dir_fd = -1;
-    if (mkdir(path, 0700) && errno != EEXIST) return error_of(errno);
+    if (mkdir(path, 0700) && errno != EEXIST) return disk_error(errno);
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return error_of(errno);
+    if (fd < 0) return disk_error(errno);
     clear_leftovers(fd);
     blobs->dir_fd = fd;
     return GODWIT_OK;
@@ -64,20 +49,13 @@ static godwit_err writer_write(struct godwit_sink *sink, const uint8_t *data, si
     struct blob_writer *writer = (struct blob_writer *)sink;
     godwit_hash_update(&writer->hash, data, size);
     writer->size += size;
-    while (size > 0) {
-        ssize_t taken = write(writer->fd, data, size);
-        if (taken < 0 && errno == EINTR) continue;
-        if (taken < 0) return error_of(errno);
-        data += taken;
-        size -= (size_t)taken;
-    }
-    return GODWIT_OK;
+    return disk_write_all(writer->fd, data, size);
 }
 
 static godwit_err writer_finish(struct godwit_sink *sink)
 {
     struct blob_writer *writer = (struct blob_writer *)sink;
-    return fsync(writer->fd) ? error_of(errno) : GODWIT_OK;
+    return fsync(writer->fd) ? disk_error(errno) : GODWIT_OK;
 }
 
 static void writer_abort(struct godwit_sink *sink)
@@ -97,7 +75,7 @@ godwit_err blob_begin(struct blobs *blobs, struct blob_writer *writer)
     godwit_hex_encode(random, sizeof random, hex);
     snprintf(writer->name, sizeof writer->name, TEMPORARY "%s", hex);
     writer->fd = openat(blobs->dir_fd, writer->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return writer->fd < 0 ? error_of(errno) : GODWIT_OK;
+    return writer->fd < 0 ? disk_error(errno) : GODWIT_OK;
 }
 
 static void blob_name(const uint8_t sha256[static 32], char name_out[static 65])
@@ -113,11 +91,11 @@ godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]
     if (writer->is_named) return GODWIT_OK;
     blob_name(sha256_out, name);
     int dir_fd = writer->blobs->dir_fd;
-    if (renameat(dir_fd, writer->name, dir_fd, name)) return error_of(errno);
+    if (renameat(dir_fd, writer->name, dir_fd, name)) return disk_error(errno);
     close(writer->fd);
     writer->fd = -1;
     writer->is_named = true;
-    return fsync(dir_fd) ? error_of(errno) : GODWIT_OK;
+    return fsync(dir_fd) ? disk_error(errno) : GODWIT_OK;
 }
 
 void blob_abort(struct blob_writer *writer)
@@ -135,7 +113,7 @@ godwit_err blob_open(const struct blobs *blobs, const uint8_t sha256[static 32],
     struct stat stat;
     blob_name(sha256, name);
     int fd = openat(blobs->dir_fd, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error_of(errno);
+    if (fd < 0) return disk_error(errno);
     if (fstat(fd, &stat)) {
         close(fd);
         return GODWIT_ERR_IO;
@@ -172,15 +150,15 @@ godwit_err blob_drop(struct blobs *blobs, const uint8_t sha256[static 32])
 {
     char name[65];
     blob_name(sha256, name);
-    return unlinkat(blobs->dir_fd, name, 0) ? error_of(errno) : GODWIT_OK;
+    return unlinkat(blobs->dir_fd, name, 0) ? disk_error(errno) : GODWIT_OK;
 }
 
 godwit_err lock_file(const char *path, int *fd_out)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return error_of(errno);
+    if (fd < 0) return disk_error(errno);
     if (flock(fd, LOCK_EX | LOCK_NB)) {
-        godwit_err err = error_of(errno);
+        godwit_err err = disk_error(errno);
         close(fd);
         return err;
     }

@@ -1,17 +1,22 @@
 """What must be refused, and that each refusal is one line that says what to do."""
 
+import fcntl
 import functools
 import hashlib
 import http.client
+import http.server
 import json
 import operator
+import os
 import pathlib
+import pty
 import re
 import resource
 import signal
 import socket
 import ssl
 import subprocess
+import termios
 import threading
 import time
 
@@ -538,6 +543,141 @@ def test_login():
         one.serve(log="second.log")
         assert password not in one.text("second.log"), "the password is printed once only"
 
+def test_interrupted_password():
+    """Ctrl-C at the password leaves a terminal that echoes, and ends the command."""
+    with fixture() as one:
+        one.serve()
+        for key, number in ((b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT),
+                            (b"\x1a\x03", signal.SIGINT)):
+            controller, terminal = pty.openpty()
+            process = subprocess.Popen(
+                [GODWIT, "login", one.url, "--ca", one.data / "tls" / "ca.pem"], stdin=terminal,
+                stdout=terminal, stderr=terminal, env=one.environment, start_new_session=True,
+                preexec_fn=lambda: (fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                                    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))))
+
+            def echoes(terminal=terminal):
+                return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+            wait_until(lambda: not echoes(), what="a prompt without echo")
+            os.write(controller, key)
+            assert process.wait(60) == -number, process.returncode
+            assert echoes(), "the terminal was left mute"
+            os.close(controller)
+            os.close(terminal)
+
+
+def test_secrets_are_not_arguments():
+    """One rule for all: @FILE, - and the environment; and what is no secret is said so."""
+    with fixture() as one:
+        one.serve()
+        image = one.pack("1.0.0")
+        one.run("upload", image)
+        claim = one.folder / "claim"
+        assert one.run("claim", "--product", "thermostat", "--count", 3, "--out", claim) == (
+            f"{claim}: lets 3 devices join\n")
+        assert claim.stat().st_mode & 0o777 == 0o600
+        join = one.enrolment()
+        at = join.index("--claim")
+        bare = join[:at] + join[at + 2:]
+
+        def joins(number, *words, **environment):
+            flash = one.folder / f"02677700000{number}.bin"
+            kept = dict(one.environment)
+            one.environment.update(environment)
+            process = one.start("device", "--flash", flash, "--image", image, *bare, *words,
+                                log=f"{number}.log")
+            one.environment = kept
+            one.wait_for(f"02677700000{number}", "1.0.0")
+            secret = claim.read_text().split(".")[1]
+            for process_file in ("cmdline",):
+                shown = pathlib.Path(f"/proc/{process.pid}/{process_file}").read_bytes()
+                assert secret.encode() not in shown
+            one.end(process)
+
+        joins(1, "--claim", f"@{claim}")
+        joins(2, GODWIT_CLAIM=claim.read_text().strip())
+        for words, said in ((["--claim", "@/nowhere"], "/nowhere No such file"),
+                            (["--claim", f"@{written(one, 'void', b'')}"], "no first line"),
+                            (["--claim", f"@{written(one, 'long', b'x' * 300)}"], "no first line"),
+                            (["--claim", "-"], "standard input has no first line")):
+            line = one.refusal("device", "--flash", one.folder / "x.bin", *bare, *words, status=2,
+                               stdin=subprocess.DEVNULL)
+            assert said in line, line
+        password = re.search(r"password +(\S+)", one.text("serve.log"))[1]
+        login = ["login", one.url, "--ca", one.data / "tls" / "ca.pem"]
+        kept = written(one, "password", f"{password}\n".encode())
+        one.run(*login, "--password", f"@{kept}")
+        one.run(*login, "--password", "-", input=f"{password}\n")
+        one.environment["GODWIT_PASSWORD"] = password
+        one.run(*login)
+        one.environment["GODWIT_PASSWORD"] = "wrong"
+        assert "password is wrong" in one.refusal(*login)
+        one.run(*login, "--password", f"@{kept}")
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """A server whose every text is a command to the terminal."""
+
+    EVIL = "\x1b[2J\x1b]0;owned\x07\u202e\u009b31m\r\n"
+
+    def do_GET(self):
+        one = {name: name + self.EVIL for name in (
+            "device_id", "product", "chip", "version", "slot", "state", "sentence", "cause",
+            "reason", "name", "kind", "stage", "detail", "title", "token")}
+        body = {**one, "devices": [one], "pending": [one], "events": [one], "products": [one],
+                "releases": [dict(one, images=[one])], "rollouts": [one], "facts": one,
+                "server": one}
+        self.answer(500 if "status" in self.path and self.server.fails else 200, body)
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *words):
+        pass
+
+
+def test_texts_that_command_a_terminal():
+    """From a server that was taken over: no command shows what a terminal would obey."""
+    with fixture() as one:
+        one.end(one.serve())
+        server = http.server.HTTPServer(("127.0.0.1", 0), Liar)
+        server.fails = False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(one.data / "tls" / "server.pem",
+                                one.data / "tls" / "server-key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        there = ["--server", f"https://127.0.0.1:{server.server_port}", "--ca",
+                 one.data / "tls" / "ca.pem"]
+        said = [one.run(*words, *there) for words in
+                (["status"], ["devices"], ["devices", "026777000001"])]
+        server.fails = True
+        said.append(one.refusal("status", *there))
+        for text in said:
+            assert "[2J" in text, text
+            assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
+        assert "\x1b" in json.loads(one.run("devices", *there, "--json"))["product"]
+        server.shutdown()
+
+
+def test_wide_names_keep_the_columns():
+    with fixture() as one:
+        one.serve()
+        long = "1.0.0-" + "x" * 25
+        image = one.pack(long)
+        one.run("upload", image)
+        one.start("device", "--flash", one.folder / "026777000001.bin", "--image", image,
+                  *one.enrolment(), log="device.log")
+        one.wait_for("026777000001", long)
+        head, row = one.run("devices").splitlines()
+        assert head.index("SLOT") == row.index("ota_0"), (head, row)
+        assert head.index("SEEN") == row.index(next(word for word in row.split()[6:])), (head, row)
+
 
 class Guesser(threading.Thread):
     """One connection that tries a wrong password again and again."""
@@ -552,20 +692,27 @@ class Guesser(threading.Thread):
         self.statuses, self.over = [], False
 
     def run(self):
-        while not self.over:
+        while not self.over and 429 not in self.statuses:
             self.line.request("POST", "/api/v1/login", self.body)
             answer = self.line.getresponse()
             answer.read()
             self.statuses.append(answer.status)
 
 
+def source_of(number):
+    """An address of this machine: of its own many, or every fourth time one that others see."""
+    done = subprocess.run(["hostname", "-I"], capture_output=True, text=True)
+    seen = [one for one in done.stdout.split() if "." in one]
+    return seen[0] if seen and number % 4 == 0 else f"127.0.0.{2 + number % 20}"
+
+
 def test_crowded_logins():
     """Forty connections that guess passwords keep nobody from logging in."""
     with fixture() as one:
-        one.serve()
+        one.serve("--listen", "0.0.0.0:0")
         password = re.search(r"password +(\S+)", one.text("serve.log"))[1]
         ca, url = one.data / "tls" / "ca.pem", one.url
-        crowd = [Guesser(one, f"127.0.0.{2 + number % 20}", number) for number in range(40)]
+        crowd = [Guesser(one, source_of(number), number) for number in range(40)]
         for guesser in crowd:
             guesser.start()
         wait_until(lambda: all(guesser.statuses for guesser in crowd), 120, "a crowd")
@@ -580,7 +727,7 @@ def test_crowded_logins():
             guesser.join(60)
         said = [status for guesser in crowd for status in guesser.statuses]
         print(f"  {len(said)} guesses; the slowest login took {slowest:.1f} s")
-        assert set(said) == {401}, set(said)
+        assert set(said) <= {401, 429, 503}, set(said)
 
 
 def test_restart_keeps():

@@ -88,6 +88,9 @@ def test_lost_keys_are_named():
 
 def test_cannot_start():
     with fixture() as one:
+        rubbish = one.folder / "rubbish.pem"
+        rubbish.write_text("rubbish")
+        rubbish.chmod(0o600)
         rows = [
             (["--listen", "nonsense"], 2, "ADDRESS:PORT"),
             (["--listen", "1.2.3:8443"], 1, "is not an IP address"),
@@ -95,7 +98,8 @@ def test_cannot_start():
             (["--tls-key", "/nowhere.pem"], 2, "give both"),
             (["--data", ""], 2, "--data"),
             (["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"], 1, "/nowhere.pem"),
-            (["--tls-cert", GODWIT, "--tls-key", GODWIT], 1, "certificate"),
+            (["--tls-cert", rubbish, "--tls-key", rubbish], 1, "holds no certificate"),
+            (["--tls-cert", GODWIT, "--tls-key", GODWIT], 1, "chmod 600"),
             (["--data", one.folder / "file"], 1, "is a file"),
             (["--data", "/proc/nowhere"], 1, "--data"),
         ]

@@ -169,7 +169,7 @@ int cmd_device(int argc, char **argv)
     };
     const struct options usage = {
         "device",
-        "--flash FILE --server URL --claim TOKEN --initial-policy FILE [--image FIRST.bin]",
+        "--flash FILE --server URL --claim @FILE --initial-policy FILE [--image FIRST.bin]",
         "Runs one emulated ESP32 until Ctrl-C; its flash is a file that `godwit flash` and\n"
         "esptool read, and a second run goes on where the first was cut.",
         rows,

@@ -301,7 +301,7 @@ int cmd_fleet(int argc, char **argv)
     };
     const struct options usage = {
         "fleet",
-        "--count N --dir DIR|none --server URL --claim TOKEN --initial-policy FILE [--image "
+        "--count N --dir DIR|none --server URL --claim @FILE --initial-policy FILE [--image "
         "FIRST.bin]",
         "Runs many emulated ESP32s in one process until Ctrl-C, with a live line.",
         rows,

@@ -9,7 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "disk/disk.h"
 #include "formats/policy.h"
+
+#define SEED_FILE_MAX 65536
 
 static volatile sig_atomic_t is_stopping;
 
@@ -43,16 +46,18 @@ static int complain(const char *command, const char *path, const char *sentence)
 
 static int initial_policy_read(struct host_setup *setup, const char *path, const char *command)
 {
-    uint8_t data[GODWIT_POLICY_SIZE + 1];
+    uint8_t *data;
+    size_t size;
     struct godwit_policy policy;
-    FILE *file = fopen(path, "rb");
-    if (!file) return complain(command, path, strerror(errno));
-    size_t size = fread(data, 1, sizeof data, file);
-    fclose(file);
-    if (size != GODWIT_POLICY_SIZE || godwit_policy_decode(data, true, &policy))
+    godwit_err err = disk_read(path, SEED_FILE_MAX, &data, &size);
+    if (err && err != GODWIT_ERR_SPACE) return complain(command, path, strerror(errno));
+    bool is_initial =
+        !err && size == GODWIT_POLICY_SIZE && !godwit_policy_decode(data, true, &policy);
+    if (is_initial) memcpy(setup->initial_policy, data, sizeof setup->initial_policy);
+    free(data);
+    if (!is_initial)
         return complain(command, path,
                         "this is no initial policy; get it by `godwit claim --initial-policy P`");
-    memcpy(setup->initial_policy, data, sizeof setup->initial_policy);
     setup->options.first.initial_policy = setup->initial_policy;
     return -1;
 }
@@ -60,16 +65,14 @@ static int initial_policy_read(struct host_setup *setup, const char *path, const
 static int image_read(struct host_setup *setup, const char *path, const char *command)
 {
     size_t size_max = GODWIT_IMAGE_SIZE_MAX + GODWIT_SECTOR_SIZE;
-    FILE *file = fopen(path, "rb");
-    if (!file) return complain(command, path, strerror(errno));
-    setup->image = malloc(size_max);
-    size_t size = setup->image ? fread(setup->image, 1, size_max, file) : 0;
-    fclose(file);
+    size_t size;
+    if (disk_read(path, size_max, &setup->image, &size))
+        return complain(command, path, strerror(errno));
     setup->options.first.image = setup->image;
     setup->options.first.image_size = size;
     char why[512];
-    if (!setup->image || !host_image_check(&setup->options.first, why, sizeof why))
-        return complain(command, path, setup->image ? why : "there is no memory for it");
+    if (!host_image_check(&setup->options.first, why, sizeof why))
+        return complain(command, path, why);
     if (!setup->options.first.chip)
         setup->options.first.chip = godwit_chip_by_id(godwit_load16(setup->image + 12));
     return -1;
@@ -85,7 +88,8 @@ static int chip_find(struct host_setup *setup, const char *name, const struct op
 static int net_open(struct host_setup *setup, const struct host_flags *flags,
                     const struct options *usage)
 {
-    if (flags->claim && host_trust_from_token(&setup->net.trust, flags->claim))
+    bool has_claim = flags->claim.text[0];
+    if (has_claim && host_trust_from_token(&setup->net.trust, flags->claim.text))
         return options_wrong(usage, "this is no claim token (gw1.….…)");
     if (flags->ca && access(flags->ca, R_OK))
         return complain(usage->command, flags->ca, strerror(errno));
@@ -93,7 +97,7 @@ static int net_open(struct host_setup *setup, const struct host_flags *flags,
     setup->net.trust.ca_path = flags->ca;
     if (flags->ca) /* instead of the token's, as its help says */
         memset(setup->net.trust.ca_sha256, 0, sizeof setup->net.trust.ca_sha256);
-    setup->options.claim_token = flags->claim;
+    setup->options.claim_token = has_claim ? flags->claim.text : NULL;
     setup->options.pool = host_net_pool_open(&setup->net);
     if (setup->options.pool) return -1;
     return complain(usage->command, flags->server, "libcurl refuses to start");
@@ -107,7 +111,8 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
     if (strncmp(flags->server, "https://", 8))
         return options_wrong(usage, "--server '%s': the address must begin with https://",
                              flags->server);
-    if (!flags->claim && !flags->ca) return options_wrong(usage, "--claim TOKEN is missing");
+    if (!flags->claim.text[0] && !flags->ca)
+        return options_wrong(usage, "--claim @FILE is missing");
     if (!flags->initial_policy) return options_wrong(usage, "--initial-policy FILE is missing");
     setup->net.connections_max = connections_max;
     setup->options.interval_s = flags->interval_s;

@@ -5,13 +5,14 @@
 #include "ports/host/host_device.h"
 
 struct host_flags {
-    const char *server, *claim, *initial_policy, *ca, *chip, *image;
+    const char *server, *initial_policy, *ca, *chip, *image;
+    struct option_secret claim;
     uint32_t interval_s;
 };
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
-        {"--claim", OPTION_TEXT, &(flags).claim, "TOKEN",                                          \
-         "from `godwit claim`: lets it join, says whom to trust"},                                 \
+        {"--claim", OPTION_SECRET, &(flags).claim, "@FILE",                                        \
+         "from `godwit claim`: lets it join, says whom to trust; or GODWIT_CLAIM"},                \
         {"--initial-policy", OPTION_TEXT, &(flags).initial_policy, "FILE",                         \
          "initial policy, from `godwit claim --initial-policy`"},                                  \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \

@@ -5,6 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "options/options.h"
 
@@ -12,6 +16,7 @@ static bool json;
 static const char *key;
 static uint32_t count;
 static struct option_list to;
+static struct option_secret secret;
 static const char *arguments[2];
 static size_t arguments_count;
 
@@ -20,13 +25,15 @@ static const struct option_row ROWS[] = {
     {"--key", OPTION_TEXT, &key, "FILE", "a key"},
     {"--count", OPTION_NUMBER, &count, "N", "how many"},
     {"--to", OPTION_LIST, &to, "DEVICE", "a device"},
+    {"--my-secret", OPTION_SECRET, &secret, "@FILE", "a secret"},
 };
-static const struct options OPTIONS = {"try", "A [B]", "Tries.", ROWS, 4, arguments, 1, 2};
+static const struct options OPTIONS = {"try", "A [B]", "Tries.", ROWS, 5, arguments, 1, 2};
 
 static int parse(int argc, const char **argv)
 {
     json = false;
     key = NULL;
+    secret.text[0] = '\0';
     count = 7;
     to.count = arguments_count = 0;
     return options_parse(&OPTIONS, argc, (char **)argv, &arguments_count);
@@ -80,11 +87,57 @@ static void test_help(void **state)
     assert_int_equal(PARSE("a", "--", "-h"), -1);
 }
 
+static const char *file_of(const char *content)
+{
+    static char argument[64];
+    snprintf(argument, sizeof argument, "@/tmp/godwit-secret-%d", (int)getpid());
+    FILE *file = fopen(argument + 1, "w");
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+    return argument;
+}
+
+/* From a file, standard input, the environment; the line's own word counts first. */
+static void test_secrets(void **state)
+{
+    (void)state;
+    char longest[OPTION_SECRET_MAX + 1];
+    memset(longest, 'x', sizeof longest);
+    longest[OPTION_SECRET_MAX - 1] = '\0';
+    unsetenv("GODWIT_MY_SECRET");
+    assert_int_equal(PARSE("a"), -1);
+    assert_string_equal(secret.text, "");
+    assert_int_equal(PARSE("a", "--my-secret", file_of("hush\r\nmore")), -1);
+    assert_string_equal(secret.text, "hush");
+    assert_int_equal(PARSE("a", "--my-secret", file_of("no end")), -1);
+    assert_string_equal(secret.text, "no end");
+    assert_int_equal(PARSE("a", "--my-secret", file_of(longest)), -1);
+    assert_string_equal(secret.text, longest);
+    longest[OPTION_SECRET_MAX - 1] = 'x', longest[OPTION_SECRET_MAX] = '\0';
+    assert_int_equal(PARSE("a", "--my-secret", file_of(longest)), 2);
+    assert_int_equal(PARSE("a", "--my-secret", file_of("")), 2);
+    assert_int_equal(PARSE("a", "--my-secret", file_of("\nsecond line")), 2);
+    unlink(file_of("") + 1);
+    assert_int_equal(PARSE("a", "--my-secret", "@/nowhere"), 2);
+    setenv("GODWIT_MY_SECRET", "of the environment", 1);
+    assert_int_equal(PARSE("a"), -1);
+    assert_string_equal(secret.text, "of the environment");
+    assert_int_equal(PARSE("a", "--my-secret", "typed"), -1);
+    assert_string_equal(secret.text, "typed");
+    setenv("GODWIT_MY_SECRET", "", 1);
+    assert_int_equal(PARSE("a"), 2);
+    unsetenv("GODWIT_MY_SECRET");
+    assert_non_null(freopen("/dev/null", "r", stdin));
+    assert_int_equal(PARSE("a", "--my-secret", "-"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
