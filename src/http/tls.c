@@ -286,7 +286,6 @@ bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
 {
     size_t written;
     if (!size) return true;
-    ERR_clear_error();
     if (SSL_write_ex(tls->ssl, data, size, &written) == 1 && written == size) return true;
     ERR_clear_error();
     return false;
