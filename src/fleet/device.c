@@ -121,7 +121,7 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
     learn_gap(device, now_s);
     take_facts(&device->facts, checkin, now_s);
     fleet_mark_dirty(fleet, device);
-    device_is_back(device);
+    device_is_back(device, &fleet->catalogue);
     const struct decision decision = decide(device, &fleet->catalogue);
     if (is_new_outcome(device, &checkin->outcome) || is_new_image(device))
         return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;

@@ -64,7 +64,7 @@ struct rollout {
     bool is_targeted; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
     bool again;          /* also to devices on which the image failed before */
-    uint32_t away_count; /* in progress and not seen; they hold no place */
+    uint32_t away_count; /* in progress, not seen or held up by their line: without a place */
     uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
     struct rollout *next; /* newest first, so by falling id */
 };
@@ -83,7 +83,7 @@ struct member {
     struct rollout *rollout;
     uint32_t offer_number; /* 1 …; 0: not told */
     enum member_state state;
-    bool is_away;        /* UNDECIDED, and not seen: counted in away_count alone. Soft */
+    bool is_away;        /* IN_PROGRESS, and counted in away_count alone. Soft */
     uint32_t reason;     /* godwit_reason of a failure */
     struct member *next; /* newest rollout first, so by falling id */
 };

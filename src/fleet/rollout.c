@@ -191,8 +191,18 @@ void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
     fleet_each_device(fleet, find_away, &walk);
 }
 
-void device_is_back(struct device *device)
+/* Whether the line spoils what it is offered, and it waits for its next try: before the switch, so
+ * that nothing is known of the release and nothing can be broken by it. */
+static bool is_held_up(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct decision decision = decide(device, catalogue);
+    return decide_is_retried(device, &decision) &&
+           device->last_outcome.stage < GODWIT_STAGE_SWITCH &&
+           !may_have_switched(device, catalogue);
+}
+
+void device_is_back(struct device *device, const struct catalogue *catalogue)
 {
     struct member *member = member_in_progress(device);
-    if (member) set_away(member, false);
+    if (member) set_away(member, is_held_up(device, catalogue));
 }

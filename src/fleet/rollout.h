@@ -30,5 +30,6 @@ GODWIT_MUST_USE godwit_err rollout_note_incompatible(struct fleet *fleet, struct
 void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
 /* Whether the device was not seen for three of its intervals. Lock held. */
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s);
-/* A device that is in progress is seen again, and has its place again. Lock held. */
-void device_is_back(struct device *device);
+/* A device that is in progress is seen, and has its place (again), unless its line holds it up.
+ * Lock held. */
+void device_is_back(struct device *device, const struct catalogue *catalogue);

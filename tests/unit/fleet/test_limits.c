@@ -100,6 +100,52 @@ static void silent_devices_give_their_place_back(void **state)
     assert_int_equal(rollout->away_count, 8);
 }
 
+static struct godwit_checkin spoilt(uint8_t n, const struct rollout *rollout,
+                                    enum godwit_stage stage, enum godwit_reason reason)
+{
+    struct godwit_checkin checkin = checkin_of(n, OLD);
+    checkin.outcome = (struct godwit_outcome){
+        .id = 1, .rollout_id = rollout->id, .stage = stage, .reason = reason};
+    memset(checkin.outcome.file_sha256, NEW + 100, 32);
+    return checkin;
+}
+
+/* Ten devices behind a captive portal, which check in as ever: the others do not wait for them. */
+static void devices_held_up_by_their_line_give_their_place_back(void **state)
+{
+    struct fixture *fixture = begin(state, DEVICES);
+    struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
+    for (uint8_t n = 1; n <= 10; n++) {
+        struct godwit_checkin checkin = checkin_of(n, OLD);
+        take(fixture, &checkin, NOW_S + 1);
+        checkin = spoilt(n, rollout, GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_BODY_DIFFERS);
+        take(fixture, &checkin, NOW_S + 60);
+        assert_int_equal(take(fixture, &checkin, NOW_S + 120), TAKE_DONE);
+    }
+    assert_int_equal(rollout->in_progress_count, 0);
+    assert_int_equal(rollout->failed_count, 0);
+    assert_int_equal(reason_of(fixture, 1), DECISION_OFFERED);
+    assert_int_equal(reason_of(fixture, 11), DECISION_OFFERED);
+    /* the line is repaired: what it holds now may be switched to, and counts */
+    struct godwit_checkin verified = checkin_of(1, OLD);
+    memset(verified.staged_file_sha256, NEW + 100, 32);
+    take(fixture, &verified, NOW_S + 180);
+    assert_int_equal(rollout->in_progress_count, 1);
+}
+
+/* … but one that lost its network to the new image keeps its place: the next would lose it too. */
+static void a_trial_without_contact_keeps_its_place(void **state)
+{
+    struct fixture *fixture = begin(state, DEVICES);
+    struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    take(fixture, &checkin, NOW_S + 1);
+    checkin = spoilt(1, rollout, GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NO_CONTACT);
+    take(fixture, &checkin, NOW_S + 60);
+    take(fixture, &checkin, NOW_S + 120);
+    assert_int_equal(rollout->in_progress_count, 1);
+}
+
 /* It may be on its way into the new image, or stuck in it: that holds the rollout. */
 static void silence_after_the_switch_was_allowed_counts(void **state)
 {
@@ -220,6 +266,10 @@ static void a_number_is_never_given_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(devices_held_up_by_their_line_give_their_place_back,
+                                        fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_trial_without_contact_keeps_its_place, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(silent_devices_give_their_place_back, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(silence_after_the_switch_was_allowed_counts, fixture_setup,
