@@ -10,8 +10,8 @@
 
 void index_init(struct index *index, size_t key_offset, size_t key_size)
 {
-    *index = (struct index){
-        .key_offset = key_offset, .key_size = key_size, .initial_policy = siphash_seed_make()};
+    *index =
+        (struct index){.key_offset = key_offset, .key_size = key_size, .seed = siphash_seed_make()};
 }
 
 void index_deinit(struct index *index, bool free_values)
@@ -31,7 +31,7 @@ static const uint8_t *key_of(const struct index *index, const void *value)
 static size_t slot_of(const struct index *index, const uint8_t *key)
 {
     size_t mask = index->slots_count - 1;
-    size_t slot = (size_t)siphash(&index->initial_policy, key, index->key_size) & mask;
+    size_t slot = (size_t)siphash(&index->seed, key, index->key_size) & mask;
     while (index->slots[slot] && memcmp(key_of(index, index->slots[slot]), key, index->key_size))
         slot = (slot + 1) & mask;
     return slot;

@@ -10,7 +10,7 @@ struct index {
     void **slots;
     size_t slots_count, count;
     size_t key_offset, key_size; /* of the key inside each value */
-    struct siphash_seed initial_policy;
+    struct siphash_seed seed;
 };
 
 void index_init(struct index *index, size_t key_offset, size_t key_size);

@@ -155,6 +155,7 @@ static void conn_take_tls(struct conn *conn)
         if (state == TLS_DATA) {
             size_t used = conn_take_plain(conn, loop->plain, size);
             input_keep(conn, &conn->plain, loop->plain + used, size - used);
+            if (conn->phase == PHASE_CLOSING || !tls_has_input(&conn->tls)) return;
         } else if (state == TLS_ENDED) {
             conn->eof = true;
         } else if (state == TLS_BROKEN) {

@@ -282,6 +282,11 @@ enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, siz
     return code == SSL_ERROR_ZERO_RETURN ? TLS_ENDED : TLS_BROKEN;
 }
 
+bool tls_has_input(const struct tls *tls)
+{
+    return tls->in_size > 0 || SSL_has_pending(tls->ssl);
+}
+
 bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
 {
     size_t written;

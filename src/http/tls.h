@@ -43,6 +43,8 @@ enum tls_state { TLS_DATA, TLS_MORE, TLS_ENDED, TLS_BROKEN };
 /* DATA: size_out bytes of plaintext. MORE: all network bytes are taken. ENDED: the peer sent
  * its close notify. BROKEN: an alert is in out; close. The handshake happens inside. */
 enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, size_t *size_out);
+/* Whether tls_read may find more in what was given to it; false spares the call. */
+bool tls_has_input(const struct tls *tls);
 /* False: the connection is broken. */
 bool tls_write(struct tls *tls, const uint8_t *data, size_t size);
 /* Puts the close notify into out. */

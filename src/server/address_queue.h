@@ -11,7 +11,7 @@
 #define ADDRESS_PLACES 4096
 
 struct address_queue {
-    struct siphash_seed initial_policy;
+    struct siphash_seed seed;
     atomic_uint waiting[ADDRESS_PLACES];
 };
 
