@@ -2,7 +2,7 @@
 # `make help` prints the lines that carry two hashes.
 
 BUILD ?= build
-FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush size idle attack siege fuzz
+FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush size idle attack siege field fuzz
 
 # What takes minutes: everything that `make test` tells a sample of, each with its bar.
 LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack siege

@@ -129,7 +129,7 @@ int cmd_policy(int argc, char **argv)
         {"--hardware", OPTION_TEXT, &wanted.hardware, "LIST",
          "board revisions that it runs on, such as 0,2,5 (default any)"},
         {"--product", OPTION_TEXT, &wanted.product, "NAME",
-         "must be the image's project; said only to be sure"},
+         "the product, where the project inside is called otherwise"},
         {"--require-instruction", OPTION_FLAG, &wanted.require_instruction, NULL,
          "install by a signed deploy instruction only"},
         {"--require-secure-boot", OPTION_FLAG, &wanted.require_secure_boot, NULL,

@@ -8,20 +8,33 @@
 
 #include "base/text.h"
 #include "cli/file.h"
+#include "files/shell_quote.h"
+#include "formats/name.h"
 
 #define DIGITS_MIN 16 /* of a listed key, as `inspect` shows a deploy key */
 
 /* ---- the beginning ---- */
 
+static const char *product_of(const struct policy_request *wanted, const char *project)
+{
+    return wanted->product ? wanted->product : project;
+}
+
+/* A product may be called otherwise than the project where something shows that it is meant: the
+ * policy it begins with is the product's, or the project's name says nothing. */
 static bool take_product(const struct policy_request *wanted, const char *project,
                          struct godwit_policy *policy)
 {
-    if (wanted->product && strcmp(wanted->product, project) != 0)
+    const char *product = product_of(wanted, project);
+    bool is_shown = wanted->initial_policy || wanted->image || file_name_is_common(project);
+    enum godwit_name_fault fault = godwit_name_check(product);
+    if (fault) return policy_refuse("--product: the name %s", godwit_name_fault_words(fault));
+    if (strcmp(product, project) != 0 && !is_shown)
         return policy_refuse("--product is %s, but %s names project %s, and a device takes only "
-                             "its own product; leave --product out, or build the project under "
-                             "that name",
-                             wanted->product, wanted->path, project);
-    godwit_err err = godwit_product_id(GODWIT_ORG, project, policy->product_id);
+                             "its own product; leave --product out, or begin with that product's "
+                             "--from-initial or --from-image",
+                             product, wanted->path, project);
+    godwit_err err = godwit_product_id(GODWIT_ORG, product, policy->product_id);
     return err ? policy_refuse("%s", godwit_err_sentence(err)) : true;
 }
 
@@ -29,8 +42,10 @@ static bool take_initial_policy(const struct policy_request *wanted, const char 
                                 struct godwit_policy *policy)
 {
     struct godwit_policy initial_policy;
+    char name[SHELL_NAME_SIZE];
     uint8_t *data;
     size_t size;
+    shell_quote(product_of(wanted, project), name, sizeof name);
     if (!file_read("policy", wanted->initial_policy, FILE_SIZE_MAX, &data, &size)) return false;
     bool is_initial = size == GODWIT_POLICY_BYTES &&
                       godwit_policy_decode(data, true, &initial_policy) == GODWIT_OK;
@@ -38,13 +53,13 @@ static bool take_initial_policy(const struct policy_request *wanted, const char 
     if (!is_initial)
         return policy_refuse(
             "%s: is no initial policy; `godwit claim --initial-policy %s` writes one",
-            wanted->initial_policy, project);
+            wanted->initial_policy, name);
     if (memcmp(initial_policy.product_id, policy->product_id, sizeof initial_policy.product_id) !=
         0)
         return policy_refuse(
             "%s: is the initial policy of another product than %s; `godwit claim --initial-policy "
             "%s` writes the right one",
-            wanted->initial_policy, project, project);
+            wanted->initial_policy, name, name);
     memcpy(policy->image_keys, initial_policy.image_keys, sizeof policy->image_keys);
     memcpy(policy->deploy_keys, initial_policy.deploy_keys, sizeof policy->deploy_keys);
     policy->image_keys_count = initial_policy.image_keys_count;

@@ -2,7 +2,7 @@
  * out now; and the keys and flags that are left out of it. */
 #pragma once
 
-#include "cli/policy_make.h"
+#include "cli/policy_request.h"
 
 /* Product and, where a file was named, all that its policy says but the counter and a trust reset.
  * former_out: the policy in the image named by --from-image, else all zero. False after a printed

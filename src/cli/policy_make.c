@@ -4,7 +4,6 @@
 #include "cli/policy_make.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,17 +13,6 @@
 #include "cli/policy_base.h"
 
 #define GIVEN(number) ((number) != UINT32_MAX)
-
-bool policy_refuse(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("godwit policy: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return false;
-}
 
 bool hardware_parse(const char *text, uint32_t *mask_out)
 {

@@ -83,7 +83,7 @@ static void check_kind(struct file_check *check)
     bool is_inside = app > 0 && app < check->head_size && check->kind != GODWIT_FILE_MERGED;
     if (is_inside)
         add_problem(check, GODWIT_REASON_NOT_AN_IMAGE,
-                    "this is %s; %s (it begins at byte %zu of this one)", words, advice, app);
+                    "this is %s; %s (the image begins at byte %zu)", words, advice, app);
     else
         add_problem(check, GODWIT_REASON_NOT_AN_IMAGE, "this is %s; %s", words, advice);
 }
@@ -125,19 +125,29 @@ static void check_name(struct file_check *check, const char *what, const char *n
                     what, godwit_text_clean(name, clean), godwit_name_fault_words(fault), option);
 }
 
+/* Who gives that name to projects of anybody; NULL: nobody is known to. */
+static const char *origin_of(const char *project)
+{
+    if (!*project) return "nobody gave";
+    for (size_t i = 0; i < sizeof COMMON_NAMES / sizeof *COMMON_NAMES; i++)
+        if (!strcmp(project, COMMON_NAMES[i].name)) return COMMON_NAMES[i].origin;
+    return NULL;
+}
+
+bool file_name_is_common(const char *project)
+{
+    return origin_of(project) != NULL;
+}
+
 static void note_common_names(struct file_check *check, bool has_product, bool has_version)
 {
     const char *project = check->image.info.project, *version = check->image.info.version;
-    check->is_common_name = !*project;
-    for (size_t i = 0; i < sizeof COMMON_NAMES / sizeof *COMMON_NAMES; i++) {
-        if (strcmp(project, COMMON_NAMES[i].name) != 0) continue;
-        check->is_common_name = true;
-        if (!has_product)
-            add_note(check,
-                     "the project name '%s' is one that %s: all such firmware looks like one "
-                     "product; give its own name with --product on upload",
-                     project, COMMON_NAMES[i].origin);
-    }
+    const char *origin = origin_of(project);
+    if (origin && *project && !has_product)
+        add_note(check,
+                 "the project name '%s' is one that %s: all such firmware looks like one product; "
+                 "give its own name with --product on upload",
+                 project, origin);
     if (!has_version && !strncmp(version, "esp-idf: ", 9))
         add_note(check,
                  "the version '%s' is that of the prebuilt core, not of this firmware; give "

@@ -32,7 +32,6 @@ struct file_check {
     struct godwit_body384 body384;
     struct godwit_policy policy;
     bool has_policy;       /* decoded */
-    bool is_common_name;   /* the project's name says nothing: prebuilt, an example's, or missing */
     bool is_other_product; /* its policy is made for another product than `product` */
     struct godwit_sigblock signatures[GODWIT_SIGBLOCKS_MAX];
     size_t signatures_count;
@@ -54,6 +53,8 @@ bool file_check_is_possible(const struct file_check *check);
 /* What the file is or what is wrong with it, for a person: all problems as one sentence, cut at
  * size; "a signed application image" where there is none. After finish; gives out. */
 const char *file_check_sentence(const struct file_check *check, char *out, size_t size);
+/* Whether a project of that name may be anybody's: a prebuilt library writes it, or a template. */
+bool file_name_is_common(const char *project);
 /* The whole judgement of bytes in memory. */
 GODWIT_MUST_USE godwit_err file_check_bytes(struct file_check *check, const uint8_t *data,
                                             size_t size);

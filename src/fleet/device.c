@@ -14,6 +14,7 @@
 #include "fleet/event.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
+#include "formats/name.h"
 
 #define USUAL_GAP_MAX_S 86400
 
@@ -33,9 +34,14 @@ struct device *device_find_by_token(const struct fleet *fleet,
 
 void device_plain_text(char *out, const char *text, size_t size)
 {
-    size_t at = 0;
-    for (; at + 1 < size && text[at]; at++)
-        out[at] = text[at] >= 0x20 && text[at] < 0x7f ? text[at] : '?';
+    char clean[GODWIT_DETAIL_MAX] = "", cut[GODWIT_DETAIL_MAX];
+    size_t at = 0, part;
+    snprintf(cut, sizeof cut, "%s", text);
+    godwit_text_clean(cut, clean);
+    while (clean[at] && (part = godwit_utf8_size(clean + at, strlen(clean + at))) != 0 &&
+           at + part < size)
+        at += part; /* whole characters only */
+    memcpy(out, clean, at);
     memset(out + at, 0, size - at);
 }
 
@@ -335,7 +341,7 @@ static godwit_err record_image(struct record *record)
     fleet_lock(record->fleet);
     bool is_new = is_new_image(device);
     memcpy(image, device->facts.image_sha256, sizeof image);
-    memcpy(version, device->facts.version, sizeof version);
+    memcpy(version, device_version(&record->fleet->catalogue, device), sizeof version);
     fleet_unlock(record->fleet);
     if (!is_new) return GODWIT_OK;
     bool first = godwit_all(device->known_image, 32, 0);

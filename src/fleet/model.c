@@ -9,6 +9,14 @@ struct product *product_find(const struct catalogue *catalogue, const char *name
     return product;
 }
 
+const char *device_version(const struct catalogue *catalogue, const struct device *device)
+{
+    const struct image *image =
+        index_find(&catalogue->images_by_digest, device->facts.image_sha256);
+    bool is_own = image && image->release->product == device->product;
+    return is_own ? image->release->version : device->facts.version;
+}
+
 struct product *product_find_by_id(const struct catalogue *catalogue,
                                    const uint8_t product_id[static 16])
 {

@@ -150,6 +150,9 @@ struct catalogue {
 
 /* Look-ups; lock held, where the fleet is shared. */
 struct product *product_find(const struct catalogue *catalogue, const char *name);
+/* The version that the device runs: its release's, where the image is known by its digest, for an
+ * upload may have named it otherwise; else what its image says. */
+const char *device_version(const struct catalogue *catalogue, const struct device *device);
 /* The product that a policy block is made for; NULL: none that is known. */
 struct product *product_find_by_id(const struct catalogue *catalogue,
                                    const uint8_t product_id[static 16]);

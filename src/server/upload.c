@@ -11,8 +11,8 @@
 #include "base/text.h"
 #include "formats/name.h"
 #include "server/handlers.h"
-#include "server/upload.h"
 #include "server/problem.h"
+#include "server/upload.h"
 
 #define FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
 
@@ -115,7 +115,8 @@ static bool take_product(struct job *job, bool is_given)
     snprintf(job->product, sizeof job->product, "%s", name);
     job->upload.product = job->product;
     fleet_unlock(fleet);
-    bool is_meant = check->is_common_name || http_query(job->change.request, "other_project");
+    bool is_meant =
+        file_name_is_common(project) || http_query(job->change.request, "other_project");
     if (is_given && own && !is_meant && strcmp(project, job->product) != 0) {
         refuse_product(job);
         return false;
@@ -333,8 +334,8 @@ static void upload_finish(struct http_request *request)
     }
     if (!take_product(job, is_product_given)) return;
     describe(job);
-    job->upload.any_project =
-        job->check.is_common_name || http_query(request, "other_project") != NULL;
+    job->upload.any_project = file_name_is_common(job->check.image.info.project) ||
+                              http_query(request, "other_project") != NULL;
     if (!job->blob_err) job->blob_err = godwit_sink_finish(&job->blob.sink);
     if (job->blob_err) {
         refuse_disk(job);

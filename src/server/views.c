@@ -296,7 +296,7 @@ static void take_device(const struct catalogue *catalogue, const struct device *
     const struct device_facts *facts = &device->facts;
     memcpy(row->device_id, device->device_id, sizeof row->device_id);
     memcpy(row->product, device->product->name, sizeof row->product);
-    memcpy(row->version, facts->version, sizeof row->version);
+    memcpy(row->version, device_version(catalogue, device), sizeof row->version);
     memcpy(row->slot, facts->slot, sizeof row->slot);
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;

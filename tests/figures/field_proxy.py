@@ -181,7 +181,6 @@ STRIPS = {
     "strip-range": ("range", "if-range"), "gzip": ("range", "if-range"),
     "strip-authorization": ("authorization",),
 }
-HARMLESS = ("plain", "chunked", "strip-range")  # an update goes through all the same
 
 
 class Proxy:

@@ -327,6 +327,13 @@ static void a_header_that_is_too_small_stops_all(void **state)
     assert_true(has_note("says 1 MB of flash, and the partition table reaches to 0x300000"));
     assert_true(has_note("--flash-size 3MB") || has_note("--flash-size 4MB"));
     explanation_has("nothing boots");
+    static uint8_t large[4 * DUMP_SIZE]; /* the flash is there; the bootloader does not know */
+    memset(large, 0xFF, sizeof large);
+    memcpy(large, dump, DUMP_SIZE);
+    assert_int_equal(flash_look(&PLAIN, "dump.bin", large, sizeof large, &report), GODWIT_OK);
+    assert_false(report.boot.boots);
+    assert_true(has_note("says 1 MB of flash, and the dump holds 4096 KiB"));
+    explanation_has("nothing boots");
     add_bootloader("esp32c3", 2); /* 4 MB: all fits, and the dump is short */
     assert_int_equal(look(&PLAIN, DUMP_SIZE), GODWIT_OK);
     assert_true(report.boot.boots);

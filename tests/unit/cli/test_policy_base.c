@@ -1,5 +1,6 @@
 /* Policies that go on from the release that is out, and what can be left out of them. */
 #include "cli/policy_base.h"
+#include "cli/policy_make.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -92,6 +92,27 @@ static void write_initial_policy(const char *path, const struct godwit_policy *s
     fclose(file);
 }
 
+/* Firmware on a prebuilt core, or on any project where the product's own policy is the beginning,
+ * may be of a product that is called otherwise. */
+static void a_product_may_be_called_otherwise(void **state)
+{
+    (void)state;
+    struct policy_request wanted = {.path = "x.bin",
+                                    .product = "My Lamp",
+                                    .counter = 1,
+                                    NOT_GIVEN,
+                                    .keys = {{DIGEST_A}, 1},
+                                    NO_DEPLOY};
+    struct godwit_policy policy;
+    uint8_t id[16];
+    assert_int_equal(godwit_product_id("default", "My Lamp", id), GODWIT_OK);
+    assert_true(policy_make(&wanted, "arduino-lib-builder", &policy));
+    assert_memory_equal(policy.product_id, id, 16);
+    assert_false(policy_make(&wanted, "thermostat", &policy)); /* nothing shows that it is meant */
+    wanted.product = "a/b";
+    assert_false(policy_make(&wanted, "arduino-lib-builder", &policy));
+}
+
 static void test_seeds(void **state)
 {
     (void)state;
@@ -167,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_boards),
         cmocka_unit_test(test_wanted),
+        cmocka_unit_test(a_product_may_be_called_otherwise),
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_unsound_requests),
     };

@@ -104,6 +104,14 @@ static void common_names_are_noted(void **state)
     free(file);
 }
 
+static void common_names_are_known(void **state)
+{
+    (void)state;
+    assert_true(file_name_is_common("arduino-lib-builder"));
+    assert_true(file_name_is_common(""));
+    assert_false(file_name_is_common("thermostat"));
+}
+
 static void all_problems_are_one_sentence(void **state)
 {
     (void)state;
@@ -130,7 +138,7 @@ static void other_kinds_say_what_to_do(void **state)
     memcpy(matter + 136, file, size);
     look(matter, size + 136, NULL, NULL);
     assert_string_equal(sentence, "this is a Matter OTA container; take the application .bin out "
-                                  "of it and send that (it begins at byte 136 of this one)");
+                                  "of it and send that (the image begins at byte 136)");
     assert_int_equal(check.problems[0].reason, GODWIT_REASON_NOT_AN_IMAGE);
     memcpy(matter, "????", 4);
     look(matter, size + 136, NULL, NULL);
@@ -165,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_checked_where_they_count),
         cmocka_unit_test(common_names_are_noted),
+        cmocka_unit_test(common_names_are_known),
         cmocka_unit_test(all_problems_are_one_sentence),
         cmocka_unit_test(other_kinds_say_what_to_do),
         cmocka_unit_test(it_is_possible_until_the_first_fault),
