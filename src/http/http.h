@@ -1,16 +1,16 @@
-/* A small HTTPS server: requests and replies, nothing of firmware.
+/* A small HTTPS server. It knows requests and replies, and nothing of firmware.
  *
  * N event loops, each with its own SO_REUSEPORT listener; TLS 1.2 and 1.3; HTTP/1.1 and 1.0.
  * A route says where its handler runs:
  *
- *   HTTP_INLINE  on the loop, whole body there. Must not block: memory and arithmetic only.
- *   HTTP_WORKER  on a worker thread, whole body there. May block (SQL, files).
- *   HTTP_UPLOAD  on a worker thread, body in pieces, at most HTTP_UPLOAD_WINDOW held.
+ *   HTTP_INLINE  on the loop, with the whole body. It must not block: memory and arithmetic only.
+ *   HTTP_WORKER  on a worker thread, with the whole body. It may block (SQL, files).
+ *   HTTP_UPLOAD  on a worker thread, with the body in pieces; at most HTTP_UPLOAD_WINDOW is held.
  *
- * Every request is answered exactly once by one of the http_reply functions, from any thread, now
- * or later. Until then the request and its arena live, also when the client has left; from the
- * reply on the handler must not touch them. Only one thread at a time may touch a request. HEAD is
- * routed to GET's handler, and the body of the reply is left out. */
+ * A handler replies exactly once, by one of the http_reply functions, from any thread, now or
+ * later. The request and its arena stay valid until then, even when the client has gone; after the
+ * reply the handler must not touch them. Only one thread at a time may touch a request. HEAD is
+ * routed to the handler of GET, and the body of its reply is left out. */
 #pragma once
 
 #include <stdbool.h>
@@ -77,9 +77,9 @@ const char *http_status_title(int status);
 /* --- reply -------------------------------------------------------------------------------- */
 
 /* Adds a header to the coming reply. Both texts are copied; a value with CR or LF is dropped whole.
- * Date, Content-Length and Connection are the engine's and must not be given. */
+ * The engine itself writes Date, Content-Length, Connection and X-Content-Type-Options. */
 void http_reply_header(struct http_request *request, const char *name, const char *value);
-/* data is NOT copied: static, or in the request's arena, or otherwise alive for long enough.
+/* data is NOT copied: it is static, in the request's arena, or otherwise valid until it is sent.
  * content_type NULL: no body, no such header. */
 void http_reply(struct http_request *request, int status, const char *content_type,
                 const void *data, size_t size);
@@ -143,8 +143,8 @@ struct http_route {
 
 /* --- server ------------------------------------------------------------------------------- */
 
-/* Zero means the default written behind. Passing a limit is answered with a named problem where the
- * client can still be answered, else the connection closes and the event is logged. */
+/* Zero means the default that the comment names. Where a limit is passed, the client gets a problem
+ * with a name if it can still get a reply; else the connection is closed, and the log says so. */
 struct http_limits {
     unsigned connections_max; /* 20000, all loops together; fewer where fewer files may be open */
     /* Half of that: connections of one address (IPv6: one /64) that have authenticated. What is
@@ -198,8 +198,8 @@ GODWIT_MUST_USE godwit_err http_open(const struct http_options *options, char *n
 GODWIT_MUST_USE godwit_err http_certificate(struct http_server *server, const char *certificate,
                                             const char *key, char *note_out, size_t note_size);
 uint16_t http_port(const struct http_server *server);
-/* Drains: no new connections, idle ones close, running requests are answered, at most drain_ms;
- * then closes what is left, ends the loops and frees the server. NULL is fine. */
+/* Drains for at most drain_ms: takes no new connections, closes idle ones, finishes requests that
+ * are running. Then it closes what is left, ends the loops and frees the server. NULL is fine. */
 void http_close(struct http_server *server, unsigned drain_ms);
 
 /* For a thread that may wait, every few seconds: gives memory that a flood has left with the
