@@ -1,35 +1,7 @@
-/* The operator API: login, status, rollouts, devices, claims and seeds, and their refusals. */
+/* The operator API: status, rollouts, devices, claims and seeds, and their refusals. */
 #include "fake_device.h"
 
 #include "server/secret.h"
-
-static void login(struct live *live, const char *user, const char *password)
-{
-    char body[128];
-    struct call call = {"POST", "/api/v1/login", NULL, NULL, body, 0};
-    call.body_size = (size_t)snprintf(body, sizeof body, "{\"user\":\"%s\",\"password\":\"%s\"}",
-                                      user, password);
-    live_call(live, &call);
-}
-
-static void logging_in(void **state)
-{
-    struct live *live = *state;
-    login(live, "admin", "wrong");
-    assert_int_equal(live->status, 401);
-    assert_string_equal(live_text(live, "type"), "wrong-password");
-    login(live, "nobody", live->password);
-    assert_int_equal(live->status, 401);
-    login(live, "admin", live->password);
-    assert_int_equal(live->status, 200);
-    char token[80];
-    snprintf(token, sizeof token, "%s", live_text(live, "token"));
-    assert_true(live_number(live, "expires") > live->app.started_s + 3600);
-    struct call call = {"GET", "/api/v1/status", token, NULL, NULL, 0};
-    assert_int_equal(live_call(live, &call), 200);
-    token[10] ^= 1;
-    assert_int_equal(live_call(live, &call), 401);
-}
 
 static void expect_problem(struct live *live, const char *method, const char *path,
                            const char *body, long status, const char *type)
@@ -156,8 +128,10 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(logging_in), LIVE(refusals_have_their_type), LIVE(picked_devices_and_their_views),
-        LIVE(seeds),      cmocka_unit_test(secrets),
+        LIVE(refusals_have_their_type),
+        LIVE(picked_devices_and_their_views),
+        LIVE(seeds),
+        cmocka_unit_test(secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
