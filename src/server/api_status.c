@@ -32,8 +32,9 @@ static json_t *view_products(struct app *app, const struct counts *counts)
         const struct product *product = app->fleet.catalogue.products;
         while (product && product->id != counts->products[i].id)
             product = product->next;
-        if (product) json_array_append_new(list, view_product(product, &counts->products[i]));
+        const struct product copy = product ? *product : (struct product){0};
         fleet_unlock(&app->fleet);
+        if (product) json_array_append_new(list, view_product(&copy, &counts->products[i]));
     }
     return list;
 }

@@ -10,7 +10,6 @@
 #include "formats/chip.h"
 
 #define ROWS_SPARE 64 /* for devices that join while room is made */
-#define LIST_BATCH 16 /* releases or rollouts that are written under one hold of the lock */
 
 void device_id_text(const uint8_t device_id[static 6], char out[static 13])
 {
@@ -37,7 +36,7 @@ static const char *chip_name(uint16_t id)
     return chip ? chip->name : "unknown";
 }
 
-json_t *view_release(const struct release *release)
+static json_t *view_release(const struct release *release, const char *product)
 {
     json_t *images = json_array();
     for (size_t i = 0; i < release->images_count; i++) {
@@ -48,8 +47,8 @@ json_t *view_release(const struct release *release)
                                         "image_sha256", view_digest(image->image_sha256), "size",
                                         (json_int_t)image->file_size));
     }
-    return json_pack("{s:s, s:s, s:I, s:s, s:o}", "product", release->product->name, "version",
-                     release->version, "counter", (json_int_t)release->counter, "state",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o}", "product", product, "version", release->version,
+                     "counter", (json_int_t)release->counter, "state",
                      release->frozen ? "frozen" : "draft", "images", images);
 }
 
@@ -134,21 +133,42 @@ static bool is_selected(const struct rollout *rollout, const struct device *devi
     return !rollout->is_targeted || device_member(device, rollout);
 }
 
-/* counted: NULL for a rollout that is newer than the count. Lock held. */
-static json_t *view_counts(const struct rollout *rollout, const struct rollout_counts *counted)
+/* A rollout, copied: JSON is made without the lock, for the heap may tidy all of itself at any
+ * time.
+ */
+struct rollout_row {
+    struct rollout rollout;
+    char product[33], version[33];
+    uint64_t selected;
+};
+
+static bool take_rollout(struct app *app, uint32_t id, struct rollout_row *row)
+{
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, id);
+    if (rollout) {
+        const struct product *product = rollout->release->product;
+        row->rollout = *rollout;
+        memcpy(row->product, product->name, sizeof row->product);
+        memcpy(row->version, rollout->release->version, sizeof row->version);
+        row->selected = rollout->is_targeted ? rollout->members_count : product->devices_count;
+    }
+    fleet_unlock(&app->fleet);
+    return rollout != NULL;
+}
+
+/* counted: NULL for a rollout that is newer than the count. */
+static json_t *view_counts(const struct rollout_row *row, const struct rollout_counts *counted)
 {
     static const struct rollout_counts NEW = {.is_awaited = true, .expected_count = 1};
     const struct rollout_counts *counts = counted ? counted : &NEW;
-    uint64_t selected =
-        rollout->is_targeted ? rollout->members_count : rollout->release->product->devices_count;
+    const struct rollout *rollout = &row->rollout;
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}",
-        "rollout_id",
-        (json_int_t)rollout->id, "product", rollout->release->product->name, "version",
-        rollout->release->version, "state", counts->is_awaited ? "running" : "done", "selected",
-        (json_int_t)selected, "offered", (json_int_t)rollout->offered_count, "succeeded",
-        (json_int_t)rollout->succeeded_count, "failed",
-        (json_int_t)rollout->failed_count + counts->refused_count, "in_progress",
+        "{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "rollout_id",
+        (json_int_t)rollout->id, "product", row->product, "version", row->version, "state",
+        counts->is_awaited ? "running" : "done", "selected", (json_int_t)row->selected, "offered",
+        (json_int_t)rollout->offered_count, "succeeded", (json_int_t)rollout->succeeded_count,
+        "failed", (json_int_t)rollout->failed_count + counts->refused_count, "in_progress",
         (json_int_t)rollout->in_progress_count + rollout->away_count, "incompatible",
         (json_int_t)counts->incompatible_count, "not_seen", (json_int_t)counts->not_seen_count,
         "expected", (json_int_t)counts->expected_count, "created", (json_int_t)rollout->created_s,
@@ -158,34 +178,38 @@ static json_t *view_counts(const struct rollout *rollout, const struct rollout_c
 json_t *view_rollouts(struct app *app, const struct counts *counts)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < counts->rollouts_count;) {
-        fleet_lock(&app->fleet);
-        for (size_t end = i + LIST_BATCH; i < end && i < counts->rollouts_count; i++) {
-            const struct rollout *rollout =
-                rollout_find(&app->fleet.catalogue, counts->rollouts[i].id);
-            if (rollout) json_array_append_new(list, view_counts(rollout, &counts->rollouts[i]));
-        }
-        fleet_unlock(&app->fleet);
-    }
+    struct rollout_row row;
+    for (size_t i = 0; i < counts->rollouts_count; i++)
+        if (take_rollout(app, counts->rollouts[i].id, &row))
+            json_array_append_new(list, view_counts(&row, &counts->rollouts[i]));
     return list;
+}
+
+/* The newest of those with a lower id. */
+static bool take_release(struct app *app, int64_t before, struct release *copy_out,
+                         char product_out[static 33])
+{
+    fleet_lock(&app->fleet);
+    const struct release *release = app->fleet.catalogue.releases;
+    while (release && release->id >= before)
+        release = release->next;
+    if (release) {
+        *copy_out = *release;
+        memcpy(product_out, release->product->name, 33);
+    }
+    fleet_unlock(&app->fleet);
+    return release != NULL;
 }
 
 json_t *view_releases(struct app *app)
 {
     json_t *list = json_array();
-    int64_t before = INT64_MAX;
-    for (bool more = true; more;) {
-        fleet_lock(&app->fleet);
-        const struct release *release = app->fleet.catalogue.releases;
-        while (release && release->id >= before)
-            release = release->next;
-        for (size_t i = 0; i < LIST_BATCH && release; i++, release = release->next) {
-            json_array_append_new(list, view_release(release));
-            before = release->id;
-        }
-        more = release != NULL;
-        fleet_unlock(&app->fleet);
-    }
+    struct release *copy = malloc(sizeof *copy);
+    char product[33];
+    if (!copy) abort();
+    for (int64_t before = INT64_MAX; take_release(app, before, copy, product); before = copy->id)
+        json_array_append_new(list, view_release(copy, product));
+    free(copy);
     return list;
 }
 
@@ -244,10 +268,9 @@ static json_t *view_rows(const struct row *rows, size_t count)
 json_t *view_rollout_counts(struct app *app, uint32_t rollout_id)
 {
     struct counts counts = counts_make(app);
-    fleet_lock(&app->fleet);
-    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, rollout_id);
-    json_t *view = rollout ? view_counts(rollout, counts_rollout(&counts, rollout_id)) : NULL;
-    fleet_unlock(&app->fleet);
+    struct rollout_row row;
+    bool is_there = take_rollout(app, rollout_id, &row);
+    json_t *view = is_there ? view_counts(&row, counts_rollout(&counts, rollout_id)) : NULL;
     counts_free(&counts);
     return view;
 }

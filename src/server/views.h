@@ -7,7 +7,6 @@
 #include "server/counts.h"
 
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
-json_t *view_release(const struct release *release);
 /* All, without their devices, and all releases; both take the lock themselves. */
 json_t *view_rollouts(struct app *app, const struct counts *counts);
 json_t *view_releases(struct app *app);

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -136,6 +137,32 @@ static void unknown_is_missing(void **state)
     assert_int_equal(blob_open(&blobs, digest, &fd, &size), GODWIT_ERR_MISSING);
 }
 
+static bool is_the_one(void *ctx, const uint8_t sha256[static 32])
+{
+    return !memcmp(ctx, sha256, 32);
+}
+
+/* Neither what a row names, nor what was named a moment ago, nor what is being uploaded. */
+static void only_old_orphans_are_collected(void **state)
+{
+    (void)state;
+    uint8_t kept[32], orphan[32];
+    struct blob_writer writer;
+    assert_int_equal(put("kept", 4, kept), GODWIT_OK);
+    assert_int_equal(put("orphan", 6, orphan), GODWIT_OK);
+    assert_int_equal(blob_begin(&blobs, &writer), GODWIT_OK);
+    assert_int_equal(blobs_collect(&blobs, time(NULL) - 10, is_the_one, kept), 0);
+    assert_int_equal(files_count(), 3);
+    assert_int_equal(blobs_collect(&blobs, time(NULL) + 10, is_the_one, kept), 1);
+    assert_int_equal(files_count(), 2);
+    assert_int_equal(blobs_collect(&blobs, time(NULL) + 10, is_the_one, kept), 0);
+    blob_abort(&writer);
+    uint64_t size;
+    int fd;
+    assert_int_equal(blob_open(&blobs, kept, &fd, &size), GODWIT_OK);
+    close(fd);
+}
+
 static void lock_is_exclusive(void **state)
 {
     (void)state;
@@ -158,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_is_cleared_at_the_next_start, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_is_said_and_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_old_orphans_are_collected, setup, teardown),
         cmocka_unit_test_setup_teardown(lock_is_exclusive, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

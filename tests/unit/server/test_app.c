@@ -1,0 +1,123 @@
+/* A disk that fills up, and what one device or claim may ask of the writer. */
+#include "fake_device.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+static void fill_disk(bool is_full)
+{
+    static struct rlimit before;
+    if (is_full) {
+        struct rlimit tight;
+        getrlimit(RLIMIT_FSIZE, &before);
+        tight = (struct rlimit){4096, before.rlim_max};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &tight);
+    } else {
+        setrlimit(RLIMIT_FSIZE, &before);
+    }
+}
+
+/* Changes are refused, devices that have nothing new are served, memory keeps what was committed,
+ * and with the first free byte all goes on without a restart. */
+static void a_full_disk_passes(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    live_release(live, "1.0.0");
+    live_claim(live, 3, claim);
+    struct fake_device first = fake_make(1), second = fake_make(2);
+    fake_enrol(live, &first, claim);
+    fill_disk(true);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fake_checkin(live, &second, claim) >= 500);
+        assert_int_equal(fake_checkin(live, &first, first.bearer), 200);
+        assert_true(live_request(live, "POST", "/api/v1/rollouts",
+                                 "{\"product\":\"thermostat\",\"version\":\"1.0.0\"}") >= 500);
+        app_tick(&live->app);
+    }
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "rollouts")), 0);
+    fill_disk(false);
+    fake_enrol(live, &second, claim);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                  "{\"product\":\"thermostat\",\"version\":\"1.0.0\"}"),
+                     201);
+    assert_int_equal(live_number(live, "selected"), 2);
+    live_stop(live);
+    live_start(live);
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "rollouts")), 1);
+    assert_int_equal(live_count(live, "select count(*) from devices"), 2);
+}
+
+/* What adds no row is answered on the loop: then the writer may stand still. */
+static void a_used_up_claim_asks_nothing_of_the_writer(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    live_release(live, "1.0.0");
+    live_claim(live, 1, claim);
+    struct fake_device first = fake_make(1), second = fake_make(2);
+    fake_enrol(live, &first, claim);
+    fill_disk(true);
+    assert_int_equal(fake_checkin(live, &second, claim), 401);
+    assert_string_equal(live_text(live, "type"), "claim-used-up");
+    first.checkin.has_token = true; /* it comes back: it is known, and asks for nothing new */
+    assert_int_equal(fake_checkin(live, &first, claim), 200);
+    assert_true(first.reply.has_instruction);
+    fill_disk(false);
+    /* with another token it asks to be let in, though the claim is used up */
+    first.checkin.token[0] ^= 1;
+    assert_int_equal(fake_checkin(live, &first, claim), 200);
+    assert_true(first.reply.pending);
+}
+
+static void one_device_reports_so_often_a_minute(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    live_release(live, "1.0.0");
+    live_claim(live, 1, claim);
+    struct fake_device fake = fake_make(1);
+    fake_enrol(live, &fake, claim);
+    long status = 200;
+    int count = 0;
+    for (; count < 10 * DEVICE_RECORDS_MAX && status == 200; count++) {
+        fake.checkin.image_sha256[0]++;
+        status = fake_checkin(live, &fake, fake.bearer);
+    }
+    assert_int_equal(status, 429);
+    assert_true(count >= DEVICE_RECORDS_MAX);
+    assert_true(strtol(live->retry, NULL, 10) >= 1 && strtol(live->retry, NULL, 10) <= 60);
+}
+
+/* A queue's bound is one address's alone. */
+static void an_address_has_its_share_of_the_queue(void **state)
+{
+    (void)state;
+    static struct address_queue queue;
+    uint8_t flood[16] = {10, 0, 0, 1}, other[16] = {10, 0, 0, 2};
+    unsigned place, last = 0;
+    address_queue_init(&queue);
+    for (int i = 0; i < ADDRESS_QUEUED_MAX; i++)
+        assert_true(address_queue_enter(&queue, flood, &last));
+    assert_false(address_queue_enter(&queue, flood, &place));
+    while (address_queue_enter(&queue, other, &place) == false) /* they met in one place */
+        other[4]++;
+    address_queue_leave(&queue, last);
+    assert_true(address_queue_enter(&queue, flood, &place));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_full_disk_passes, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(a_used_up_claim_asks_nothing_of_the_writer, live_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,
+                                        live_teardown),
+        cmocka_unit_test(an_address_has_its_share_of_the_queue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
