@@ -40,8 +40,8 @@ enum claim_result {
     CLAIM_USED_UP
 };
 
-/* Who asks to join: with which claim, under which token of its own, as what. */
-struct claim_ask {
+/* Who requests to join: with which claim, under which token of its own, as what. */
+struct claim_request {
     const uint8_t *claim_sha256, *token_sha256; /* 32 bytes each */
     const struct godwit_checkin *checkin;
 };
@@ -49,11 +49,11 @@ struct claim_ask {
 /* What a claim comes to as things stand; must_write_out: only after device_claim. A device that is
  * known and comes back with its token is ACCEPTED and asks for nothing new. Counts who is turned
  * away, for its operator. Lock held. */
-enum claim_result device_claim_check(struct fleet *fleet, const struct claim_ask *ask,
+enum claim_result device_claim_check(struct fleet *fleet, const struct claim_request *request,
                                      int64_t now_s, bool *must_write_out);
 /* Enrols, or keeps the token for an operator; *device_out is set where ACCEPTED. Writer. */
 GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
-                                        const struct claim_ask *ask, int64_t now_s,
+                                        const struct claim_request *request, int64_t now_s,
                                         enum claim_result *result_out, struct device **device_out);
 /* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,

@@ -60,70 +60,69 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     return GODWIT_OK;
 }
 
-static struct pending_token token_of(const struct claim_ask *note_candidate,
-                                     const struct claim *claim, int64_t now_s)
+static struct pending_token token_of(const struct claim_request *request, const struct claim *claim,
+                                     int64_t now_s)
 {
     struct pending_token token = {.product = claim->product, .requested_s = now_s};
-    memcpy(token.token_sha256, note_candidate->token_sha256, sizeof token.token_sha256);
-    memcpy(token.claim_sha256, note_candidate->claim_sha256, sizeof token.claim_sha256);
-    device_plain_text(token.version, note_candidate->checkin->version, sizeof token.version);
+    memcpy(token.token_sha256, request->token_sha256, sizeof token.token_sha256);
+    memcpy(token.claim_sha256, request->claim_sha256, sizeof token.claim_sha256);
+    device_plain_text(token.version, request->checkin->version, sizeof token.version);
     return token;
 }
 
-static enum claim_result result_of(enum pending_place point)
+static enum claim_result result_of(enum pending_place place)
 {
-    return point == PENDING_REJECTED ? CLAIM_REJECTED : CLAIM_PENDING;
+    return place == PENDING_REJECTED ? CLAIM_REJECTED : CLAIM_PENDING;
 }
 
-enum claim_result device_claim_check(struct fleet *fleet, const struct claim_ask *note_candidate,
+enum claim_result device_claim_check(struct fleet *fleet, const struct claim_request *request,
                                      int64_t now_s, bool *must_write_out)
 {
-    const struct claim *claim = claim_find(fleet, note_candidate->claim_sha256);
-    struct device *device = device_find(fleet, note_candidate->checkin->device_id);
+    const struct claim *claim = claim_find(fleet, request->claim_sha256);
+    struct device *device = device_find(fleet, request->checkin->device_id);
     *must_write_out = false;
     if (!claim) return CLAIM_UNKNOWN;
-    if (device && fleet_same_secret(device->token_sha256, note_candidate->token_sha256))
+    if (device && fleet_same_secret(device->token_sha256, request->token_sha256))
         return CLAIM_ACCEPTED;
-    if (device_find_by_token(fleet, note_candidate->token_sha256)) return CLAIM_TOKEN_TAKEN;
+    if (device_find_by_token(fleet, request->token_sha256)) return CLAIM_TOKEN_TAKEN;
     if (!device && claim->used_count >= claim->count_max) return CLAIM_USED_UP;
     *must_write_out = !device;
     if (!device) return CLAIM_ACCEPTED;
-    const struct pending_token token = token_of(note_candidate, claim, now_s);
-    enum pending_place point = pending_place(device, &token);
-    *must_write_out = point == PENDING_ROOM && device_may_record(device, now_s);
-    bool is_away = point == PENDING_FULL || (point == PENDING_ROOM && !*must_write_out);
+    const struct pending_token token = token_of(request, claim, now_s);
+    enum pending_place place = pending_place(device, &token);
+    *must_write_out = place == PENDING_ROOM && device_may_record(device, now_s);
+    bool is_away = place == PENDING_FULL || (place == PENDING_ROOM && !*must_write_out);
     device->turned_away_count += is_away;
     if (is_away) device->turned_away_s = now_s;
-    return result_of(point);
+    return result_of(place);
 }
 
-godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_ask *note_candidate,
+godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_request *request,
                         int64_t now_s, enum claim_result *result_out, struct device **device_out)
 {
-    struct claim *claim = claim_find(fleet, note_candidate->claim_sha256);
-    struct device *device = device_find(fleet, note_candidate->checkin->device_id);
+    struct claim *claim = claim_find(fleet, request->claim_sha256);
+    struct device *device = device_find(fleet, request->checkin->device_id);
     *result_out = CLAIM_UNKNOWN;
     *device_out = NULL;
     if (!claim) return GODWIT_OK;
-    if (device && fleet_same_secret(device->token_sha256, note_candidate->token_sha256)) {
+    if (device && fleet_same_secret(device->token_sha256, request->token_sha256)) {
         *result_out = CLAIM_ACCEPTED;
         *device_out = device;
         return GODWIT_OK;
     }
     *result_out = CLAIM_TOKEN_TAKEN;
-    if (device_find_by_token(fleet, note_candidate->token_sha256)) return GODWIT_OK;
+    if (device_find_by_token(fleet, request->token_sha256)) return GODWIT_OK;
     if (device) {
-        const struct pending_token token = token_of(note_candidate, claim, now_s);
-        enum pending_place point;
-        godwit_err err = pending_note(fleet, db, device, &token, &point);
-        *result_out = result_of(point);
+        const struct pending_token token = token_of(request, claim, now_s);
+        enum pending_place place;
+        godwit_err err = pending_note(fleet, db, device, &token, &place);
+        *result_out = result_of(place);
         return err;
     }
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
     *result_out = CLAIM_ACCEPTED;
-    return enrol(fleet, db, claim, note_candidate->token_sha256, note_candidate->checkin, now_s,
-                 device_out);
+    return enrol(fleet, db, claim, request->token_sha256, request->checkin, now_s, device_out);
 }
 
 /* ---- facts to and from the database ---- */

@@ -94,9 +94,9 @@ static void send_unknown(struct http_request *request)
 
 /* ---- through the writer ---- */
 
-static struct claim_ask ask_of(const struct pending *pending)
+static struct claim_request claim_request_of(const struct pending *pending)
 {
-    return (struct claim_ask){pending->claim_sha256, pending->token_sha256, &pending->checkin};
+    return (struct claim_request){pending->claim_sha256, pending->token_sha256, &pending->checkin};
 }
 
 static godwit_err pending_run(struct change *change)
@@ -104,11 +104,11 @@ static godwit_err pending_run(struct change *change)
     struct pending *pending = (struct pending *)change;
     struct app *app = change->app;
     int64_t now_s = clock_unix_s(app->clock);
-    const struct claim_ask ask = ask_of(pending);
+    const struct claim_request wanted = claim_request_of(pending);
     godwit_err err = GODWIT_OK;
     struct device *device = NULL;
     if (pending->is_claim)
-        err = device_claim(&app->fleet, app->db, &ask, now_s, &pending->claim, &device);
+        err = device_claim(&app->fleet, app->db, &wanted, now_s, &pending->claim, &device);
     else
         device = device_find_by_token(&app->fleet, pending->token_sha256);
     pending->is_known = device != NULL;
@@ -239,10 +239,10 @@ static void claim(struct http_request *request, struct pending *pending)
     struct app *app = request->app;
     bool must_write;
     secret_sha256(pending->checkin.token, sizeof pending->checkin.token, pending->token_sha256);
-    const struct claim_ask ask = ask_of(pending);
+    const struct claim_request wanted = claim_request_of(pending);
     fleet_lock(&app->fleet);
     enum claim_result result =
-        device_claim_check(&app->fleet, &ask, clock_unix_s(app->clock), &must_write);
+        device_claim_check(&app->fleet, &wanted, clock_unix_s(app->clock), &must_write);
     fleet_unlock(&app->fleet);
     pending->is_claim = must_write;
     if (must_write)

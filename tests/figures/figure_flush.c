@@ -105,8 +105,9 @@ static void enrol(uint32_t n, const uint8_t claim[static 32], int64_t now_s)
     const struct godwit_checkin checkin = checkin_of(n, 0);
     secret_of(n, secret);
     secret_sha256(secret, sizeof secret, digest);
-    const struct claim_ask ask = {claim, digest, &checkin};
-    must(!device_claim(&app.fleet, app.db, &ask, now_s, &result, &device) && device, "enrolling");
+    const struct claim_request wanted = {claim, digest, &checkin};
+    must(!device_claim(&app.fleet, app.db, &wanted, now_s, &result, &device) && device,
+         "enrolling");
     must(!device_record(&app.fleet, app.db, device, &checkin, now_s), "a record");
 }
 

@@ -230,8 +230,8 @@ static struct device *enrol(struct drill_server *server, const struct godwit_che
     secret_sha256(CLAIM, strlen(CLAIM), claim);
     secret_sha256(checkin->token, sizeof checkin->token, token);
     begin(server);
-    const struct claim_ask ask = {claim, token, checkin};
-    must(!device_claim(&server->fleet, server->db, &ask, now_s(server), &result, &device),
+    const struct claim_request wanted = {claim, token, checkin};
+    must(!device_claim(&server->fleet, server->db, &wanted, now_s(server), &result, &device),
          "enrolling");
     if (device)
         must(!device_record(&server->fleet, server->db, device, checkin, now_s(server)),

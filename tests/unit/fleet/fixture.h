@@ -180,9 +180,9 @@ static inline enum claim_result fixture_claim_by(struct fixture *fixture, uint8_
     memset(claim_sha256, claim, 32);
     memset(token_sha256, token, 32);
     fixture_begin(fixture);
-    const struct claim_ask ask = {claim_sha256, token_sha256, checkin};
-    assert_int_equal(device_claim(&fixture->fleet, fixture->db, &ask, NOW_S, &result, device_out),
-                     GODWIT_OK);
+    const struct claim_request wanted = {claim_sha256, token_sha256, checkin};
+    assert_int_equal(
+        device_claim(&fixture->fleet, fixture->db, &wanted, NOW_S, &result, device_out), GODWIT_OK);
     fixture_commit(fixture);
     return result;
 }

@@ -403,8 +403,8 @@ static void claims(void **state)
     assert_int_equal(fixture_claim(fixture, &other, 2, &device), CLAIM_USED_UP);
     uint8_t stranger[32] = {1}, token[32] = {2};
     enum claim_result result;
-    const struct claim_ask ask = {stranger, token, &other};
-    assert_int_equal(device_claim(&fixture->fleet, fixture->db, &ask, NOW_S, &result, &device),
+    const struct claim_request wanted = {stranger, token, &other};
+    assert_int_equal(device_claim(&fixture->fleet, fixture->db, &wanted, NOW_S, &result, &device),
                      GODWIT_OK);
     assert_int_equal(result, CLAIM_UNKNOWN);
 }

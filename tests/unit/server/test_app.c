@@ -52,7 +52,7 @@ static void a_full_disk_passes(void **state)
 }
 
 /* What adds no row is answered on the loop: then the writer may stand still. */
-static void a_used_up_claim_asks_nothing_of_the_writer(void **state)
+static void a_used_up_claim_needs_no_writer(void **state)
 {
     struct live *live = *state;
     char claim[128];
@@ -113,8 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_disk_passes, live_setup, live_teardown),
-        cmocka_unit_test_setup_teardown(a_used_up_claim_asks_nothing_of_the_writer, live_setup,
-                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_used_up_claim_needs_no_writer, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,
                                         live_teardown),
         cmocka_unit_test(an_address_has_its_share_of_the_queue),
