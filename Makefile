@@ -2,15 +2,16 @@
 # `make help` prints the lines that carry two hashes.
 
 BUILD ?= build
+PREFIX ?= /usr/local
 FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush size idle attack siege field fuzz
 
 # What takes minutes: everything that `make test` tells a sample of, each with its bar.
 LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack siege
 
 .DEFAULT_GOAL := all
-.PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format install clean
+.PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format deps install clean
 
-all: ## build build/godwit (needs the packages that `make install` installs)
+all: ## build build/godwit (needs the packages that `make deps` installs)
 	@tools/build.sh $(BUILD)
 
 run: ## install what is missing, build, start the service with five emulated ESP32s
@@ -51,11 +52,14 @@ tidy: ## check the rules of the house (arrows, lengths, banned functions)
 format: ## clang-format all C
 	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'examples/*.[ch]' | xargs clang-format-14 -i
 
-install: ## install every Debian package that building and testing need
+deps: ## install the Debian packages that building and testing need
 	@tools/install.sh test
 
+install: all ## install the program: make install PREFIX=/usr DESTDIR=/tmp/package
+	@cmake --install $(BUILD) --prefix $(PREFIX) --strip
+
 clean: ## remove what was built
-	rm -rf build build-asan build-cov build-fuzz
+	rm -rf build build-asan build-tsan build-clang build-release build-cov build-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z$$(].*## /{sub(/\$$\(.*/, "figure-NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' Makefile

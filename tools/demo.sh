@@ -59,7 +59,7 @@ pack() { # pack VERSION [option…]
 tell "A service; a signing key that it never sees; three releases of a thermostat."
 "$godwit" serve --data "$GODWIT_DATA" --listen 127.0.0.1:0 --interval 1 >"$work/serve.log" 2>&1 &
 serve_pid=$!
-wait_for 10 "the service starts" answers
+wait_for 120 "the service starts" answers
 "$godwit" keygen --scheme ecdsa256 "$work/key.pem" >/dev/null
 pack 1.0.0
 pack 1.1.0
@@ -74,7 +74,7 @@ url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$GODWIT_DATA/server.json")
     --claim "@$work/claim" --initial-policy "$work/seed" \
     --image "$work/thermostat-1.0.0.bin" --interval 1 >"$work/fleet.log" 2>&1 &
 fleet_pid=$!
-wait_for 15 "five devices run 1.0.0" all_run 1.0.0
+wait_for 120 "five devices run 1.0.0" all_run 1.0.0
 show devices
 
 tell "A good release: 1.1.0 to all five."
@@ -96,9 +96,9 @@ grep -q '"reason": "trial-panic"' "$work/device.json" || fail "the reason is tri
 tell "No device is lost: all five still check in, and run 1.1.0."
 for device in 1 2 3 4 5; do
     before=$(checkins 02677700000$device)
-    wait_for 10 "device $device checks in again" checked_in_since 02677700000$device "$before"
+    wait_for 120 "device $device checks in again" checked_in_since 02677700000$device "$before"
 done
-wait_for 10 "all five run 1.1.0" all_run 1.1.0
+wait_for 120 "all five run 1.1.0" all_run 1.1.0
 kill -0 "$fleet_pid" 2>/dev/null || fail "the devices are alive"
 show devices
 tell "All as told, in $(($(date +%s) - begun)) s."

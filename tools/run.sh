@@ -36,7 +36,7 @@ serve() {
     until "$godwit" status >/dev/null 2>&1; do
         served
         tries=$((tries + 1))
-        [ "$tries" -lt 100 ] || { echo "the service does not answer at $listen" >&2; exit 1; }
+        [ "$tries" -lt 1200 ] || { echo "the service does not answer at $listen" >&2; exit 1; }
         sleep 0.1
     done
     sleep 0.3 # another server on this data would have answered for ours

@@ -43,7 +43,7 @@ DEPENDENCIES = {
     "server": "fleet store http keys files rt formats disk options base",
     "cli": "emu keys files formats disk options base",
     "sim": "board server http fleet store rt keys agent emu formats disk options base",
-    "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h",
+    "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h base",
 }
 DEVICE = ("base", "formats", "agent")
 DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "string.h",

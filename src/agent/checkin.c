@@ -6,6 +6,7 @@
 #include "agent/internal.h"
 #include "agent/sources.h"
 #include "base/text.h"
+#include "base/version.h"
 
 #define POLL_MS 20u
 #define REPLY_TIMEOUT_MS 30000u
@@ -88,7 +89,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
     checkin->has_token = (!journal->is_enrolled || agent->is_claiming) && agent->config.claim_token;
     if (checkin->has_token) memcpy(checkin->token, journal->token, sizeof checkin->token);
-    memcpy(checkin->agent_version, GODWIT_AGENT_VERSION, sizeof GODWIT_AGENT_VERSION);
+    memcpy(checkin->agent_version, GODWIT_VERSION, sizeof GODWIT_VERSION);
     memcpy(checkin->image_sha256, runs->image_sha256, 32);
     memcpy(checkin->file_sha256, runs->file_sha256, 32);
     checkin->on_trial = agent->on_trial;

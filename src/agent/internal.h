@@ -18,8 +18,6 @@
 #include <assert.h>
 #include <stdatomic.h>
 
-#define GODWIT_AGENT_VERSION "0.1.0"
-
 struct godwit_region {
     uint32_t offset, size; /* bytes in flash; size 0: there is none */
 };

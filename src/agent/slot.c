@@ -104,7 +104,8 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
     memset(digest_out, 0, 32);
     godwit_err err = godwit_flash_read(agent, region->offset, head, sizeof head);
     if (err) return err;
-    if (head[0] != 0xE9 || head[1] > GODWIT_IMAGE_SEGMENTS_MAX) return GODWIT_ERR_FORMAT;
+    if (head[0] != GODWIT_IMAGE_MAGIC || head[1] > GODWIT_IMAGE_SEGMENTS_MAX)
+        return GODWIT_ERR_FORMAT;
     uint32_t at = sizeof head;
     for (uint8_t i = 0; i < head[1]; i++) {
         if (at + sizeof segment > region->size) return GODWIT_ERR_FORMAT;

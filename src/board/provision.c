@@ -37,7 +37,7 @@ static uint8_t size_log2(uint32_t flash_size)
 
 static godwit_err put_bootloader(const struct godwit_flash *flash, const struct godwit_chip *chip)
 {
-    uint8_t stub[STUB_SIZE] = {0xE9, 1 /* segment */, 2 /* DIO */}, checksum = 0xEF;
+    uint8_t stub[STUB_SIZE] = {GODWIT_IMAGE_MAGIC, 1 /* segment */, 2 /* DIO */}, checksum = 0xEF;
     stub[3] = (uint8_t)(size_log2(flash->size) << 4 | 0x0F); /* fastest clock */
     godwit_store32(stub + 4, STUB_LOAD);
     stub[8] = 0xEE; /* no write-protect pin */

@@ -42,7 +42,7 @@ static const struct godwit_chip *chip_of_dump(const uint8_t *dump, size_t size)
     const struct godwit_chip *chip;
     for (size_t i = 0; (chip = godwit_chip_at(i)); i++) {
         uint32_t at = chip->bootloader_offset;
-        if (size < at + GODWIT_IMAGE_HEADER_SIZE || dump[at] != 0xE9) continue;
+        if (size < at + GODWIT_IMAGE_HEADER_SIZE || dump[at] != GODWIT_IMAGE_MAGIC) continue;
         bool has_segments = dump[at + 1] > 0 && dump[at + 1] <= GODWIT_IMAGE_SEGMENTS_MAX;
         if (has_segments && godwit_load16(dump + at + 12) == chip->id) return chip;
     }

@@ -6,7 +6,6 @@
 #include "base/crypto.h"
 #include "formats/sigblock.h"
 
-#define DESCRIPTION_MAGIC 0xABCD5432u
 #define PIECE_SIZE 4096u
 
 struct view {
@@ -29,7 +28,7 @@ godwit_err boot_image_secure_version(const struct godwit_flash *flash,
     uint8_t head[8];
     godwit_err err = view_read(&view, GODWIT_APP_DESC_OFFSET, head, sizeof head);
     if (err) return err;
-    if (godwit_load32(head) != DESCRIPTION_MAGIC) return GODWIT_ERR_MISSING;
+    if (godwit_load32(head) != GODWIT_APP_DESC_MAGIC) return GODWIT_ERR_MISSING;
     *version_out = godwit_load32(head + 4);
     return GODWIT_OK;
 }

@@ -21,7 +21,7 @@ static bool is_text(const char *text)
 static void put_header(uint8_t *file, const struct pack_options *options, uint32_t load,
                        uint32_t data_size)
 {
-    file[0] = 0xE9;
+    file[0] = GODWIT_IMAGE_MAGIC;
     file[1] = 1;    /* segment */
     file[2] = 2;    /* DIO */
     file[3] = 0x2F; /* 4 MB of flash, fastest clock */
@@ -37,7 +37,7 @@ static void put_header(uint8_t *file, const struct pack_options *options, uint32
 
 static void put_description(uint8_t *desc, const struct pack_options *options)
 {
-    godwit_store32(desc, 0xABCD5432);
+    godwit_store32(desc, GODWIT_APP_DESC_MAGIC);
     godwit_store32(desc + 4, options->secure_version);
     memcpy(desc + 16, options->version, strlen(options->version));
     memcpy(desc + 48, options->project, strlen(options->project));

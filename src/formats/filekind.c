@@ -8,18 +8,13 @@
  * size is a guess, but both are refused all the same, and only the word differs. */
 #include "formats/chip.h"
 #include "formats/filekind_text.h"
+#include "formats/image.h"
 #include "formats/otadata.h"
 
-#define IMAGE_MAGIC 0xE9
-#define APP_DESC_MAGIC 0xABCD5432u
 #define BOOTLOADER_DESC_MAGIC 0x50
 #define BOOTLOADER_SIZE_MAX 0xF000u
-#define DESC_OFFSET 32
 #define CHIP_ID_OFFSET 12
-#define HEADER_SIZE 24
 #define SEGMENT_HEADER_SIZE 8
-#define SEGMENT_SIZE_MAX (16u << 20)
-#define SEGMENTS_MAX 16
 #define TABLE_FIRST 0x8000u
 #define TABLE_LAST 0xF000u
 #define TABLE_ROW_SIZE 32
@@ -69,15 +64,17 @@ bool godwit_file_has_at(struct godwit_span file, size_t offset, const void *byte
 
 static bool has_app_desc(struct godwit_span file)
 {
-    return file.size >= DESC_OFFSET + 4 && godwit_load32(file.data + DESC_OFFSET) == APP_DESC_MAGIC;
+    return file.size >= GODWIT_APP_DESC_OFFSET + 4 &&
+           godwit_load32(file.data + GODWIT_APP_DESC_OFFSET) == GODWIT_APP_DESC_MAGIC;
 }
 
 /* The version text that esp_bootloader_desc_t keeps at 8: printable, ended, like "v5.2-dev". */
 static bool has_bootloader_desc(struct godwit_span file)
 {
-    if (file.size < DESC_OFFSET + 40 || file.data[DESC_OFFSET] != BOOTLOADER_DESC_MAGIC)
+    if (file.size < GODWIT_APP_DESC_OFFSET + 40 ||
+        file.data[GODWIT_APP_DESC_OFFSET] != BOOTLOADER_DESC_MAGIC)
         return false;
-    const uint8_t *text = file.data + DESC_OFFSET + 8;
+    const uint8_t *text = file.data + GODWIT_APP_DESC_OFFSET + 8;
     size_t size = 0;
     while (size < 32 && text[size] >= 0x20 && text[size] < 0x7F)
         size++;
@@ -104,11 +101,11 @@ static bool is_mangled(struct godwit_span file)
     for (size_t i = 0; i < sizeof SPELLINGS / sizeof *SPELLINGS; i++) {
         size_t size = strlen(SPELLINGS[i]);
         if (godwit_file_has_at(file, 0, SPELLINGS[i], size) && file.size > size &&
-            file.data[size] > 0 && file.data[size] <= SEGMENTS_MAX)
+            file.data[size] > 0 && file.data[size] <= GODWIT_IMAGE_SEGMENTS_MAX)
             return true;
     }
-    return file.size >= 128 && file.data[0] == IMAGE_MAGIC && file.data[1] > 0 &&
-           file.data[1] <= SEGMENTS_MAX && !memchr(file.data, 0, 128);
+    return file.size >= 128 && file.data[0] == GODWIT_IMAGE_MAGIC && file.data[1] > 0 &&
+           file.data[1] <= GODWIT_IMAGE_SEGMENTS_MAX && !memchr(file.data, 0, 128);
 }
 
 /* For a chip that is not known: mapped on any chip. */
@@ -123,15 +120,16 @@ static bool is_mapped(const struct godwit_chip *chip, uint32_t address)
 /* An image without any descriptor, by where its segments load to (those that can be seen). */
 static enum godwit_file_kind bare_image_kind(struct godwit_span file, uint64_t file_size)
 {
-    size_t count = file.size > 1 ? file.data[1] : 0, offset = HEADER_SIZE;
-    if (count == 0 || count > SEGMENTS_MAX) return GODWIT_FILE_UNKNOWN;
-    if (file.size < DESC_OFFSET + 4) return GODWIT_FILE_APP; /* cut short: the parser says so */
+    size_t count = file.size > 1 ? file.data[1] : 0, offset = GODWIT_IMAGE_HEADER_SIZE;
+    if (count == 0 || count > GODWIT_IMAGE_SEGMENTS_MAX) return GODWIT_FILE_UNKNOWN;
+    if (file.size < GODWIT_APP_DESC_OFFSET + 4)
+        return GODWIT_FILE_APP; /* cut short: the parser says so */
     const struct godwit_chip *chip = godwit_chip_by_id(godwit_load16(file.data + CHIP_ID_OFFSET));
     for (size_t i = 0; i < count; i++) {
         if (offset > file.size || file.size - offset < SEGMENT_HEADER_SIZE) break;
         uint32_t length = godwit_load32(file.data + offset + 4);
         if (is_mapped(chip, godwit_load32(file.data + offset))) return GODWIT_FILE_APP;
-        if (length > SEGMENT_SIZE_MAX) return GODWIT_FILE_UNKNOWN;
+        if (length > GODWIT_IMAGE_SIZE_MAX) return GODWIT_FILE_UNKNOWN;
         offset += SEGMENT_HEADER_SIZE + length;
     }
     return file_size <= BOOTLOADER_SIZE_MAX ? GODWIT_FILE_BOOTLOADER : GODWIT_FILE_RAM_APP;
@@ -158,7 +156,7 @@ static bool is_merged(struct godwit_span file)
 
 static enum godwit_file_kind image_kind(struct godwit_span file, uint64_t file_size)
 {
-    bool is_image = file.data[0] == IMAGE_MAGIC;
+    bool is_image = file.data[0] == GODWIT_IMAGE_MAGIC;
     if (is_image && has_app_desc(file)) return GODWIT_FILE_APP;
     if (is_merged(file)) return GODWIT_FILE_MERGED;
     if (is_mangled(file)) return GODWIT_FILE_MANGLED;
@@ -257,10 +255,10 @@ static bool is_otadata(struct godwit_span file, uint64_t file_size)
 size_t godwit_file_find_app(const uint8_t *head, size_t size)
 {
     struct godwit_span file = {head, size};
-    for (size_t at = 0; at + DESC_OFFSET + 4 <= size; at++) {
+    for (size_t at = 0; at + GODWIT_APP_DESC_OFFSET + 4 <= size; at++) {
         struct godwit_span rest = {file.data + at, file.size - at};
-        if (rest.data[0] == IMAGE_MAGIC && rest.data[1] > 0 && rest.data[1] <= SEGMENTS_MAX &&
-            has_app_desc(rest))
+        if (rest.data[0] == GODWIT_IMAGE_MAGIC && rest.data[1] > 0 &&
+            rest.data[1] <= GODWIT_IMAGE_SEGMENTS_MAX && has_app_desc(rest))
             return at;
     }
     return size;

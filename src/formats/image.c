@@ -20,12 +20,10 @@
 
 #include "formats/chip.h"
 #include "formats/policy.h"
+#include "formats/sigblock.h"
 
-#define MAGIC 0xE9
 #define SEGMENT_HEADER_SIZE 8
-#define APP_DESC_MAGIC 0xABCD5432u
 #define CHECKSUM_SEED 0xEF
-#define SIGBLOCK_MAGIC 0xE7
 #define MMU_PAGE_LOG2_DEFAULT 16
 #define LOAD_ADDRESS_MIN 0x10000000u /* below: a padding segment, loaded nowhere */
 #define FLASH_SIZE_CODE_MAX 7        /* 128 MiB */
@@ -177,7 +175,7 @@ static void end_description(struct godwit_image *image)
 {
     struct godwit_image_info *info = &image->info;
     const uint8_t *desc = info->policy;
-    if (godwit_load32(desc) == APP_DESC_MAGIC) {
+    if (godwit_load32(desc) == GODWIT_APP_DESC_MAGIC) {
         info->has_description = true;
         info->secure_version = godwit_load32(desc + 4);
         memcpy(info->version, desc + 16, 32);
@@ -296,7 +294,7 @@ static void take(struct godwit_image *image, const uint8_t *data, uint32_t size)
     uint8_t *keep = NULL; /* the part, where it is looked at as a whole */
     switch ((enum part)image->part) {
     case PART_HEADER:
-        check(image, at > 0 || data[0] == MAGIC, GODWIT_REASON_NOT_AN_IMAGE);
+        check(image, at > 0 || data[0] == GODWIT_IMAGE_MAGIC, GODWIT_REASON_NOT_AN_IMAGE);
         __attribute__((fallthrough));
     case PART_SEGMENT_HEADER:
     case PART_CHECKSUM:
@@ -315,7 +313,7 @@ static void take(struct godwit_image *image, const uint8_t *data, uint32_t size)
         break;
     case PART_SECTOR:
         keep = image->sector;
-        check(image, at > 0 || data[0] == SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
+        check(image, at > 0 || data[0] == GODWIT_SIGBLOCK_MAGIC, GODWIT_REASON_TRAILING_DATA);
         break;
     case PART_BEHIND:
         check(image, false, GODWIT_REASON_TRAILING_DATA);

@@ -18,11 +18,13 @@
 #include "base/sink.h"
 #include "formats/reason.h"
 
+#define GODWIT_IMAGE_MAGIC 0xE9
 #define GODWIT_IMAGE_HEADER_SIZE 24
 #define GODWIT_IMAGE_SEGMENTS_MAX 16
 #define GODWIT_IMAGE_SIZE_MAX (16u << 20) /* bytes; also of one segment */
 #define GODWIT_APP_DESC_OFFSET 32
 #define GODWIT_APP_DESC_SIZE 256
+#define GODWIT_APP_DESC_MAGIC 0xABCD5432u
 #define GODWIT_POLICY_OFFSET 288 /* 0x120 */
 #define GODWIT_POLICY_SIZE 328
 #define GODWIT_SECTOR_SIZE 4096

@@ -12,7 +12,6 @@
 #include "base/crc.h"
 #include "base/crypto.h"
 
-#define MAGIC 0xE7
 #define CRC_OFFSET 1196
 
 /* Sizes in bytes. Digest, key field and signature stand one behind the other from byte 4 on. The
@@ -23,7 +22,7 @@ struct layout {
     uint8_t curve;  /* 0: RSA */
     uint16_t digest_size, key_size, signature_size;
 };
-#define HEAD(version, digest_kind) (MAGIC | (version) << 8 | (digest_kind) << 16)
+#define HEAD(version, digest_kind) (GODWIT_SIGBLOCK_MAGIC | (version) << 8 | (digest_kind) << 16)
 #define DIGEST_OFFSET 4
 
 static const struct layout LAYOUTS[] = {
@@ -84,7 +83,8 @@ static bool tail_is_zero(const uint8_t *block, const struct layout *row)
 size_t godwit_sigsector_count(const uint8_t sector[static GODWIT_SIGSECTOR_SIZE])
 {
     size_t count = 0;
-    while (count < GODWIT_SIGBLOCKS_MAX && sector[count * GODWIT_SIGBLOCK_SIZE] == MAGIC)
+    while (count < GODWIT_SIGBLOCKS_MAX &&
+           sector[count * GODWIT_SIGBLOCK_SIZE] == GODWIT_SIGBLOCK_MAGIC)
         count++;
     return count;
 }
@@ -105,7 +105,7 @@ bool godwit_sigsector_has_sha384(const uint8_t sector[static GODWIT_SIGSECTOR_SI
 {
     for (size_t i = 0; i < GODWIT_SIGBLOCKS_MAX; i++) {
         const uint8_t *block = sector + i * GODWIT_SIGBLOCK_SIZE;
-        if (block[0] != MAGIC) break;
+        if (block[0] != GODWIT_SIGBLOCK_MAGIC) break;
         const struct layout *row = layout_of_block(block);
         if (row && row->digest_size == GODWIT_SHA384_SIZE) return true;
     }

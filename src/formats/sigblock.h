@@ -7,6 +7,7 @@
 #include "base/span.h"
 #include "formats/reason.h"
 
+#define GODWIT_SIGBLOCK_MAGIC 0xE7
 #define GODWIT_SIGBLOCK_SIZE 1216
 #define GODWIT_SIGBLOCKS_MAX 3
 #define GODWIT_SIGSECTOR_SIZE 4096

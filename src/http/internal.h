@@ -186,7 +186,7 @@ void conn_leave(struct conn *conn);
 extern const struct proto_events conn_events;
 /* The end of every event: nobody walks the input any more. */
 void conn_advance(struct conn *conn);
-void conn_event(struct exchange *exchange, unsigned events);
+void conn_event(struct exchange *exchange, unsigned posted);
 /* Closes now if between requests; else after the reply. */
 void conn_drain(struct conn *conn);
 void conn_abort(struct conn *conn);

@@ -9,20 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "godwit sign", "godwit-attack": what was typed. */
+static void print_name(FILE *out, const struct options *options)
+{
+    bool is_program = !strncmp(options->command, "godwit-", 7);
+    fprintf(out, "%s%s", is_program ? "" : "godwit ", options->command);
+}
+
 int options_wrong(const struct options *options, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "godwit %s: ", options->command);
+    print_name(stderr, options);
+    fputs(": ", stderr);
     vfprintf(stderr, format, args);
-    fprintf(stderr, "; usage: godwit %s %s\n", options->command, options->usage);
+    fputs("; usage: ", stderr);
+    print_name(stderr, options);
+    fprintf(stderr, " %s\n", options->usage);
     va_end(args);
     return 2;
 }
 
 static int help(const struct options *options)
 {
-    printf("usage: godwit %s %s\n\n%s\n", options->command, options->usage, options->sentence);
+    fputs("usage: ", stdout);
+    print_name(stdout, options);
+    printf(" %s\n\n%s\n", options->usage, options->sentence);
     if (options->rows_count) putchar('\n');
     for (size_t i = 0; i < options->rows_count; i++) {
         const struct option_row *row = &options->rows[i];

@@ -50,7 +50,7 @@ struct option_row {
 };
 
 struct options {
-    const char *command;  /* "sign" */
+    const char *command;  /* "sign"; "godwit-attack" where a program is one command */
     const char *usage;    /* "--key FILE IN OUT" */
     const char *sentence; /* what the command does */
     const struct option_row *rows;

@@ -1,13 +1,12 @@
-/* The command table of the one program, and its help. Nothing else lives here: a command is a row
- * and a file. */
-#include <errno.h>
+/* The command table of the program `godwit`, and its help. Nothing else lives here: a command is a
+ * row and a file. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "ports/host/host.h"
+#include "program/program.h"
 #include "server/server.h"
-#include "sim/sim.h"
 
 struct command {
     const char *name; /* NULL: a heading of the help, in `sentence` */
@@ -43,7 +42,6 @@ static const struct command COMMANDS[] = {
     {"pack", cmd_pack, "[--version V] [--behaviour B] OUT", "make a small image for them"},
     {"device", cmd_device, "--flash FILE.bin", "run one, its flash in a file"},
     {"fleet", cmd_fleet, "--count N", "run many in one process"},
-    {"attack", cmd_attack, "[--case NAME] [--listen ADDR:PORT]", "play a hostile server"},
 };
 #define COMMANDS_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 
@@ -61,20 +59,12 @@ static void help(FILE *out)
     }
 }
 
-/* A result that could not be written is no result: a full disk behind `godwit … > file`. */
-static int finish(int status)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
-    fprintf(stderr, "godwit: standard output could not be written: %s\n", strerror(errno));
-    return status ? status : 1;
-}
-
 /* argv[0] is the command's name. */
 static int command_run(int argc, char **argv)
 {
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         if (COMMANDS[i].name && !strcmp(argv[0], COMMANDS[i].name))
-            return finish(COMMANDS[i].run(argc, argv));
+            return program_finish("godwit", COMMANDS[i].run(argc, argv));
     fprintf(stderr, "godwit: no command '%s'; `godwit help` lists them\n", argv[0]);
     return 2;
 }
@@ -86,15 +76,12 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *argument = argv[1];
-    if (!strcmp(argument, "--version")) {
-        puts("godwit " GODWIT_VERSION);
-        return finish(0);
-    }
+    if (!strcmp(argument, "--version")) return program_version("godwit");
     if (!strcmp(argument, "help") && argc > 2)
         return command_run(2, (char *[]){argv[2], "--help", NULL});
     if (!strcmp(argument, "help") || !strcmp(argument, "--help") || !strcmp(argument, "-h")) {
         help(stdout);
-        return finish(0);
+        return program_finish("godwit", 0);
     }
     return command_run(argc - 1, argv + 1);
 }

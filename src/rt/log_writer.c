@@ -219,7 +219,7 @@ void log_writer_flush(struct log_writer *writer)
 {
     struct timespec deadline;
     deadline_in(PATIENCE_S, &deadline);
-    pthread_mutex_lock(&writer->mutex);
+    if (pthread_mutex_timedlock(&writer->mutex, &deadline)) return; /* an abort under it */
     while (writer->has_thread && (writer->filling.size || writer->busy))
         if (pthread_cond_timedwait(&writer->written, &writer->mutex, &deadline)) break;
     pthread_mutex_unlock(&writer->mutex);

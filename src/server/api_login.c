@@ -60,7 +60,7 @@ static void login_reply(struct change *change, godwit_err err)
     change->request->authenticated = true;
     reply_json(change->request, 200,
                json_pack("{s:s, s:I}", "token", login->token, "expires",
-                         (json_int_t)(login->now_s + SESSION_S)));
+                         (json_int_t)login->now_s + SESSION_S));
 }
 
 static bool make_session(struct login *login)

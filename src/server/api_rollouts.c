@@ -235,7 +235,7 @@ static bool read_flag(struct http_request *request, const json_t *body, const ch
 static bool read_overrides(struct http_request *request, const json_t *body,
                            bool out[static OVERRIDE_COUNT])
 {
-    for (size_t i = 0; i < OVERRIDE_COUNT; i++)
+    for (enum override i = 0; i < OVERRIDE_COUNT; i++)
         if (!read_flag(request, body, override_id(i), &out[i])) return false;
     return true;
 }

@@ -1,5 +1,6 @@
 /* Everything at a glance, and whether the server lives. */
 #include "base/text.h"
+#include "base/version.h"
 #include "server/handlers.h"
 #include "server/problem.h"
 #include "server/views.h"

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "rt/log_writer.h"
 #include "server/secret_files.h"
 #include "server/server.h"
@@ -136,7 +137,7 @@ static struct log_writer *log_writer;
 static void on_abort(int number)
 {
     (void)number;
-    log_writer_flush(log_writer);
+    log_writer_flush(log_writer); /* NOLINT(bugprone-signal-handler): bounded, and then we die */
 }
 
 int cmd_serve(int argc, char **argv)

@@ -122,7 +122,7 @@ static void add_notes(json_t *reply, const struct job *job)
     if (is_in_reach && job->verdict.result == UPLOAD_ADDED && reason)
         add_warning(warnings, "a device on the newest release would refuse it (%s): %s",
                     godwit_reason_id(reason), cure_of(reason));
-    for (size_t i = 0; i < OVERRIDE_COUNT; i++)
+    for (enum override i = 0; i < OVERRIDE_COUNT; i++)
         if (overrides.needs[i]) json_array_append_new(members, json_string(override_id(i)));
     json_object_set_new(reply, "deployable", json_boolean(is_in_reach));
     json_object_set_new(reply, "overrides", members);

@@ -1,4 +1,4 @@
-/* `godwit attack`: a hostile server against a real agent, one case at a time.
+/* `godwit-attack`: a hostile server against a real agent, one case at a time.
  *
  * A case is a row: who the thief is, which keys he holds, how he bends what an honest server would
  * say, and what must come of it. The server knows no transport: a request goes in with its time, an

@@ -18,7 +18,7 @@
 void attack_must(bool condition, const char *what)
 {
     if (condition) return;
-    fprintf(stderr, "godwit attack: %s failed\n", what);
+    fprintf(stderr, "godwit-attack: %s failed\n", what);
     abort();
 }
 

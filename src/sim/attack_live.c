@@ -196,7 +196,7 @@ static int play_all(struct live *live)
 {
     greet(live);
     if (!join(live)) {
-        fprintf(stderr, "godwit attack: no board has come and taken its first update\n");
+        fprintf(stderr, "godwit-attack: no board has come and taken its first update\n");
         return 1;
     }
     printf("the board has joined and runs %s\n", live->state.current.version);
@@ -210,7 +210,7 @@ static int play_all(struct live *live)
                result->why);
         fflush(stdout);
     }
-    if (is_stopping) fprintf(stderr, "godwit attack: stopped before the last case\n");
+    if (is_stopping) fprintf(stderr, "godwit-attack: stopped before the last case\n");
     return is_stopping ? 1 : 0;
 }
 
@@ -224,7 +224,7 @@ static uint8_t *read_image(const char *path, size_t *size_out)
 
 static int complain(struct live *live, const char *note)
 {
-    fprintf(stderr, "godwit attack: %s\n", note);
+    fprintf(stderr, "godwit-attack: %s\n", note);
     attack_fixture_close(&live->fixture);
     return 1;
 }

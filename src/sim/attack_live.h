@@ -12,4 +12,4 @@ struct attack_live {
 
 /* Writes what the board's build needs into the folder, prints it, waits for the board and plays the
  * cases on it. 0, or the exit status after a line on stderr. */
-int attack_live_play(const struct attack_live *live);
+int attack_live_play(const struct attack_live *options);

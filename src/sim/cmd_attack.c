@@ -1,4 +1,4 @@
-/* `godwit attack`: plays the cases, prints the table. Each case lives in a process of its own, so
+/* `godwit-attack`: plays the cases, prints the table. Each case lives in a process of its own, so
  * that one that crashes or hangs is a line in the table and not its end. */
 #include <errno.h>
 #include <signal.h>
@@ -118,7 +118,7 @@ static int play_medleys(struct run *run)
         accepted += result.verdict == ATTACK_ACCEPTED;
         failed += result.verdict == ATTACK_FAILED;
         if (result.verdict == ATTACK_HELD) continue;
-        printf("%s: %s; see godwit attack --medley 1 --seed %u\n",
+        printf("%s: %s; see godwit-attack --medley 1 --seed %u\n",
                attack_verdict_name(result.verdict), result.why, seed);
     }
     printf("medleys=%u accepted=%u failed=%u\n", run->medleys, accepted, failed);
@@ -225,7 +225,7 @@ static int run_cases(struct run *run, const struct options *usage)
         if (status) return status;
     } else {
         if (!attack_fixture_open(&run->fixture, NULL, 0)) {
-            fprintf(stderr, "godwit attack: %s\n", run->fixture.note);
+            fprintf(stderr, "godwit-attack: %s\n", run->fixture.note);
             return 1;
         }
         if (run->medleys) {
@@ -290,7 +290,7 @@ int cmd_attack(int argc, char **argv)
         {"--host", OPTION_TEXT, &run.host, "NAME", "as the board will call this computer"},
     };
     const struct options usage = {
-        "attack",
+        "godwit-attack",
         "[--case NAME | --attack N | --medley COUNT] [--json] [--listen ADDR:PORT --dir DIR]",
         "Plays a hostile server against the agent: ours in an emulated board, or with --listen "
         "any\n"

@@ -1,4 +1,4 @@
-/* Godwit played against itself: one command so far. */
+/* Godwit played against itself: the program `godwit-attack`. */
 #pragma once
 
 int cmd_attack(int argc, char **argv);

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Figure attack: a hostile server against the agent in an emulated board (`godwit attack`).
+# Figure attack: a hostile server against the agent in an emulated board (`godwit-attack`).
 # Bars: attacks >= 80, negatives >= 60, accepted = 0, and no case fails otherwise; the same of 1,000
 # medleys, which are random sequences of cases on one board.
-# `godwit attack --case NAME` and `--medley 1 --seed N` replay one with its whole scenario.
+# `godwit-attack --case NAME` and `--medley 1 --seed N` replay one with its whole scenario.
 set -u
 cd "$(dirname "$0")/../.."
 log=$(mktemp)
 trap 'rm -f "$log" "$log.medley"' EXIT
-"${GODWIT:-build/godwit}" attack > "$log"
+attack=${GODWIT:-build/godwit}-attack
+"$attack" > "$log"
 status=$?
-"${GODWIT:-build/godwit}" attack --medley 1000 > "$log.medley" || status=1
+"$attack" --medley 1000 > "$log.medley" || status=1
 grep -E '^(ACCEPTED|FAILED): ' "$log.medley"
 medleys=$(tail -1 "$log.medley")
 grep -A1 -E '^  (ACCEPTED|FAILED) ' "$log"

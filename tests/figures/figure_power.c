@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cache.h"
+#include "crypto_wrap.h"
 #include "power.h"
 
 #define WORKERS 2

@@ -111,7 +111,7 @@ class Story:
         self.world.end(self.server)
         self.tickets.server_port = 0  # it trusts everybody, and must not count as fooled
         one = front.Front(0, front.shows(context), EVERY, port=self.port)
-        wait_until(lambda: one.connections >= 2 * len(roles), 60, "two tries of each device")
+        wait_until(lambda: one.connections >= 2 * len(roles), what="two tries of each device")
         handshakes, requests = one.handshakes, one.requests
         one.close()
         time.sleep(0.1)
@@ -142,7 +142,7 @@ class Story:
         paths[1].write_bytes(leaf.key_pem)
         self.plant_context = front.server_context(*map(str, paths))
         handshakes, connections = self.planter.handshakes, self.planter.connections
-        wait_until(lambda: self.planter.connections >= connections + 2, 40, "two more tries")
+        wait_until(lambda: self.planter.connections >= connections + 2, what="two more tries")
         assert self.planter.handshakes <= handshakes + 1  # one may have been under way
         requests = self.planter.requests
         time.sleep(1)
@@ -151,7 +151,7 @@ class Story:
 
     @step("CA change: sessions are resumed before it")
     def resuming(self):
-        wait_until(lambda: self.tickets.resumed >= 2, 40, "a resumed session")
+        wait_until(lambda: self.tickets.resumed >= 2, what="a resumed session")
         self.first_context = self.context
 
     @step("CA change: the next one is announced and kept")
@@ -215,7 +215,7 @@ class Story:
         self.come_in("ticket")
         before = self.tickets.resumed, self.tickets.requests, self.tickets.connections
         self.context = self.first_context  # the thief has its ticket keys too
-        wait_until(lambda: self.tickets.connections >= before[2] + 3, 40, "three tries")
+        wait_until(lambda: self.tickets.connections >= before[2] + 3, what="three tries")
         requests = self.tickets.requests
         assert requests <= before[1] + 1, "a request came by the former CA"
         time.sleep(2)

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 build=${FUZZ_BUILD:-build-fuzz}
 clang=$(command -v clang-14 || command -v clang || true)
 if [ -z "$clang" ]; then
-    echo "clang is not installed: run make install" >&2
+    echo "clang is not installed: run: make deps" >&2
     exit 1
 fi
 mkdir -p "$build"

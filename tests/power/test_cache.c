@@ -9,7 +9,8 @@
 #include <cmocka.h>
 
 #include "base/crypto.h"
-#include "cache.h"
+#include "case.h"
+#include "crypto_wrap.h"
 #include "keys/keys.h"
 
 struct triple {
@@ -69,6 +70,7 @@ static void a_flipped_input_is_checked_anew_and_refused(void **state)
         {t.key.point, t.key_size}, {t.digest, t.digest_size}, {t.signature, t.signature_size}};
     for (size_t i = 0; i < 3; i++)
         for (size_t at = 0; at < inputs[i].size; at++) {
+            CASE(at);
             assert_int_equal(verify(&t), GODWIT_OK);
             uint64_t real = cache_counts().real;
             inputs[i].bytes[at] ^= 1;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "power.h"
 
 static int setup(void **state)
@@ -36,6 +37,7 @@ static void a_sample_survives(void **state)
     struct power_counts counts = {0};
     (void)state;
     for (uint32_t task = 0; task < power_tasks_count(); task += 13) {
+        CASE(task);
         power_play_task(task, &scope, stderr, 5, &counts);
         assert_int_equal(counts.ends[LIFETIME_FINISHED] + counts.ends[LIFETIME_STATELESS],
                          counts.cases);

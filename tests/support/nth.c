@@ -2,7 +2,7 @@
  * (into the make-believe server) stops the counting until it returns. */
 #include "nth.h"
 
-#include "crypto_fault.h"
+#include "crypto_wrap.h"
 
 static struct nth *present; /* whose board calls for randomness: its context is the board */
 static godwit_err (*board_random)(void *ctx, uint8_t *out, size_t size);

@@ -1,4 +1,4 @@
-"""`godwit attack --listen` against a board that comes over the network: `godwit device` plays it.
+"""`godwit-attack --listen` against a board that comes over the network: `godwit device` plays it.
 Then the same with a board whose agent has a guard out, which must be found out over the network
 too."""
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from fixture import GODWIT, ROOT, free_port, main, wait_until
+from fixture import ATTACK, GODWIT, HANG_S, ROOT, free_port, main, wait_until
 
 sys.path.insert(0, str(ROOT / "tests" / "tool"))
 import test_attack_guards as guards  # pylint: disable=wrong-import-position
@@ -26,7 +26,7 @@ def attack(folder, cases, device=GODWIT):
     words = [word for case in cases for word in ("--case", case)]
     out = folder / "attack.txt"
     with out.open("w") as log, (folder / "device.txt").open("w") as device_log:
-        listener = subprocess.Popen([GODWIT, "attack", "--listen", "127.0.0.1:0", "--dir",
+        listener = subprocess.Popen([ATTACK, "--listen", "127.0.0.1:0", "--dir",
                                      folder / "join", *words], stdout=log, stderr=log)
         board = None
         try:
@@ -43,14 +43,14 @@ def attack(folder, cases, device=GODWIT):
             for process in filter(None, (board, listener)):
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
-                process.wait(20)
+                process.wait(HANG_S)
 
 
 def test_own_device_holds():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         with attack(folder, CASES) as (listener, out):
-            status = listener.wait(240)
+            status = listener.wait(HANG_S)
         text = out.read_text()
         assert status == 0, text
         assert "the board has joined and runs 1.0.0" in text, text
@@ -82,21 +82,20 @@ def test_the_page_as_it_stands():
                         ["bash", "-c", "exec " + line.replace("9443", port)], stdout=log,
                         stderr=log, cwd=folder, env=dict(os.environ, PATH=path)))
                 wait_until(lambda: "waiting for the board" in out.read_text(), what="a listener")
-            assert processes[0].wait(120) == 0, out.read_text()
+            assert processes[0].wait(HANG_S) == 0, out.read_text()
             assert out.read_text().count("  held ") >= 2, out.read_text()
         finally:
             for process in processes:
                 process.terminate()
-                process.wait(20)
+                process.wait(HANG_S)
 
 
 def test_guard_out_is_caught():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        file, _, words, instead, _ = guards.GUARDS["signatures"]
-        mutant = guards.build_mutant(folder, file, words, instead)
+        mutant = guards.build_mutant(folder, "signatures", "godwit")
         with attack(folder, ["code-own-key"], mutant) as (listener, out):
-            status = listener.wait(240)
+            status = listener.wait(HANG_S)
         text = out.read_text()
         assert status == 1 and re.search(r"^  ACCEPTED +code-own-key ", text, re.M), text
 
@@ -113,12 +112,12 @@ def test_refuses_to_begin():
                         (["--dir", "x"], "are for --listen"),
                         (["--host", "x"], "are for --listen"),
                         (["--image", "x"], "are for --listen")):
-        done = subprocess.run([GODWIT, "attack", *words], capture_output=True, text=True)
+        done = subprocess.run([ATTACK, *words], capture_output=True, text=True)
         assert done.returncode == 2 and said in done.stderr, done.stderr
     with tempfile.TemporaryDirectory() as folder:
         image = pathlib.Path(folder) / "image.bin"
         image.write_bytes(b"\x7fELF" + bytes(8192))
-        done = subprocess.run([GODWIT, "attack", "--listen", "127.0.0.1:0", "--dir",
+        done = subprocess.run([ATTACK, "--listen", "127.0.0.1:0", "--dir",
                                f"{folder}/join", "--image", image], capture_output=True, text=True)
         assert done.returncode == 1 and "not an ESP32 application image" in done.stderr, done.stderr
 

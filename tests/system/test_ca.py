@@ -1,6 +1,6 @@
 """The CA of a running service is changed; a device follows, and the command says what to do."""
 
-from fixture import main, wait_until, fixture
+from fixture import HANG_S, fixture, main, wait_until
 
 DEVICE = "026777000001"
 
@@ -39,7 +39,7 @@ def test_a_device_follows():
         record = (one.folder / f"{DEVICE}.bin").read_bytes()[0x10000:0x12000]
         assert bytes.fromhex(following) in record
         one.run("upload", one.pack("1.1.0"))
-        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 40)
+        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", HANG_S)
 
 
 def test_refusals():
@@ -53,7 +53,7 @@ def test_refusals():
         line = one.refusal("ca", "--data", one.data, "--next")
         assert "prepared already" in line, line
         for words, says in ((["--next", "--switch"], "does not go with"), (["--data"], "a value"),
-                            (["--nxt"], "is no option")):
+                            (["--nxt"], "there is no option '--nxt'")):
             line = one.refusal("ca", *words, status=2)
             assert says in line, line
         (one.data / "tls" / "ca-key.pem").unlink()

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from fixture import GODWIT, ROOT, main, wait_until, fixture
+from fixture import GODWIT, HANG_S, ROOT, fixture, main, wait_until
 
 MAC = "026777000007"
 
@@ -39,7 +39,7 @@ def page_commands():
 def type_line(one, line):
     path = f"{pathlib.Path(GODWIT).resolve().parent}:" + os.environ["PATH"]
     line = line.replace("godwit rekey", f"godwit rekey --data {one.data}")
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=90,
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=HANG_S,
                           env=dict(one.environment, PATH=path), cwd=one.folder, check=False)
     assert done.returncode == 0, (line, done.stdout, done.stderr)
     return done.stdout
@@ -157,7 +157,7 @@ def test_asleep_through_both_changes():
 
         # It wakes, and comes in by itself.
         one.start("device", "--flash", flash, *join, "--server", one.url, log="second.log")
-        one.wait_for(MAC, "3.0.0", 60)
+        one.wait_for(MAC, "3.0.0")
         wait_until(lambda: kinds(one)[-1] == "confirmed", what="the proof")
         assert kinds(one) == ["enrolled", "offered", "bridged", "confirmed"], kinds(one)
         text = one.text("second.log")
@@ -197,17 +197,17 @@ def test_back_again():
                            *one.enrolment(), log="device.log")
         one.wait_for(MAC, "1.0.0")
         one.run("deploy", "thermostat", "1.0.0", "--wait")
-        one.run("deploy", "thermostat", "2.0.0", "--wait", "--timeout", 40)
-        one.run("undo", "thermostat", "--wait", "--timeout", 40)
+        one.run("deploy", "thermostat", "2.0.0", "--wait", "--timeout", HANG_S)
+        one.run("undo", "thermostat", "--wait", "--timeout", HANG_S)
         assert one.wait_for(MAC, "1.0.0")
         assert device.poll() is None
         # The rollback floor of what it runs next ends that.
         high = release(one, "3.0.0", 3, ["maker"], ["maker"], *keys, "--rollback-floor", 3)
         one.run("upload", high)
-        one.run("deploy", "thermostat", "3.0.0", "--wait", "--timeout", 40)
-        undo = subprocess.run([GODWIT, "undo", "thermostat", "--wait", "--timeout", "20"],
+        one.run("deploy", "thermostat", "3.0.0", "--wait", "--timeout", HANG_S)
+        undo = subprocess.run([GODWIT, "undo", "thermostat", "--wait", "--timeout", str(HANG_S)],
                               capture_output=True, text=True, env=one.environment, cwd=one.folder,
-                              timeout=60, check=False)
+                              timeout=HANG_S, check=False)
         assert undo.returncode == 1 and "below-rollback-floor" in undo.stdout, undo
         assert one.json("devices", MAC)["facts"]["rollback_floor"] == 3
         # Deleted, its files go; what is not there can not go twice.
@@ -219,7 +219,7 @@ def test_back_again():
                         "--trust-reset", "--rollback-floor", 3)
         one.run("upload", clean)
         assert "--trust-reset" in one.refusal("deploy", "thermostat", "4.0.0")
-        one.run("deploy", "thermostat", "4.0.0", "--trust-reset", "--wait", "--timeout", 40)
+        one.run("deploy", "thermostat", "4.0.0", "--trust-reset", "--wait", "--timeout", HANG_S)
         assert one.wait_for(MAC, "4.0.0")
 
 

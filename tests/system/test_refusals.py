@@ -20,7 +20,7 @@ import termios
 import threading
 import time
 
-from fixture import GODWIT, free_port, main, wait_until, fixture
+from fixture import GODWIT, HANG_S, fixture, free_port, main, wait_until
 
 
 def blobs(one):
@@ -178,7 +178,7 @@ def test_open_product():
                   *one.enrolment(), log="device.log")
         one.wait_for("026777000001", "1.0.0")
         one.run("upload", one.pack("1.1.0", key=None))
-        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30)
+        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", HANG_S)
         one.wait_for("026777000001", "1.1.0")
 
 
@@ -283,7 +283,7 @@ def test_rollout_that_stands():
         time.sleep(1.1)
         done = subprocess.run([GODWIT, "deploy", "thermostat", "1.1.0", "--wait", "--timeout", "1"],
                               capture_output=True, text=True, env=one.environment, cwd=one.folder,
-                              timeout=60, check=False)
+                              timeout=HANG_S, check=False)
         assert done.returncode == 1 and "1 has not asked since the rollout" in done.stderr, done
         assert "0 failed, 1 not heard of since it began" in done.stdout, done
         assert "1 not heard of since it began" in one.run("status")
@@ -351,7 +351,7 @@ def test_lost_flash():
         assert not one.json("devices")["pending"]
         one.end(started, signal.SIGINT)  # else it asks again after a minute
         device("fourth.log")
-        one.wait_for(mac, "1.1.0", 40)
+        one.wait_for(mac, "1.1.0")
         assert one.json("status")["rollouts"][0]["succeeded"] == 1
         device("former.log", kept)
         wait_until(lambda: "no reply: 401" in one.text("former.log"), what="the former one's end")
@@ -455,7 +455,7 @@ def test_replies_are_reported():
         wait_until(lambda: re.search(r"no reply: .*\n(.*check-in.*\n)+.*no reply\n",
                                      one.text("device.log")), 60, "two requests without a reply")
         one.serve("--listen", f"127.0.0.1:{port}")
-        wait_until(lambda: "answered again" in one.text("device.log"), 60, "a reply")
+        wait_until(lambda: "answered again" in one.text("device.log"), what="a reply")
         # The same device with a flash of its own: the server knows it under another token.
         twin = one.folder / "twin.bin"
         one.start("device", "--flash", twin, "--mac", "026777000005", "--image", good, *join,
@@ -686,7 +686,7 @@ class Guesser(threading.Thread):
         super().__init__(daemon=True)
         context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
         host, port = one.url.removeprefix("https://").split(":")
-        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=120,
+        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=HANG_S,
                                                 source_address=(source, 0))
         self.body = json.dumps({"user": "admin", "password": f"guess {number}"})
         self.statuses, self.over = [], False
@@ -715,7 +715,7 @@ def test_crowded_logins():
         crowd = [Guesser(one, source_of(number), number) for number in range(40)]
         for guesser in crowd:
             guesser.start()
-        wait_until(lambda: all(guesser.statuses for guesser in crowd), 120, "a crowd")
+        wait_until(lambda: all(guesser.statuses for guesser in crowd), what="a crowd")
         slowest = 0
         for _ in range(5):
             begun = time.monotonic()
@@ -746,7 +746,7 @@ def test_restart_keeps():
         one.run("upload", one.pack("1.1.0"))
         wait_until(lambda: one.devices()["026777000001"]["last_seen"] >= begun,
                    what="a check-in after the restart")
-        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 40)
+        one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", HANG_S)
         one.wait_for("026777000001", "1.1.0")
 
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from fixture import GODWIT, ROOT, main, wait_until
+from fixture import GODWIT, HANG_S, ROOT, main, wait_until
 
 
 def session_of(pid):
@@ -50,11 +50,11 @@ class Run:
         """As Ctrl-C in a terminal does it: to the whole foreground group."""
         session = self.process.pid
         os.killpg(session, number)
-        self.process.wait(20)
-        wait_until(lambda: not left_in(session), 5, "the end of every process")
+        self.process.wait(HANG_S)
+        wait_until(lambda: not left_in(session), what="the end of every process")
 
     def type(self, command):
-        return subprocess.run(command, shell=True, cwd=ROOT, env=self.environment, timeout=90,
+        return subprocess.run(command, shell=True, cwd=ROOT, env=self.environment, timeout=HANG_S,
                               capture_output=True, text=True)
 
 
@@ -106,7 +106,7 @@ def test_second_run_on_the_same_data():
         try:
             run.commands()
             second = Run(folder)
-            assert second.process.wait(30) == 1
+            assert second.process.wait(HANG_S) == 1
             assert not left_in(second.process.pid)
             check(run.type(f"{GODWIT} status"))
         finally:
@@ -127,7 +127,7 @@ def test_demo():
         demo = subprocess.Popen(["tools/demo.sh"], cwd=ROOT, env=environment, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True)
-        out, _ = demo.communicate(timeout=120)
+        out, _ = demo.communicate(timeout=HANG_S)
         assert demo.returncode == 0, out
         assert not left_in(demo.pid)
         assert not os.listdir(folder), "its data directory is gone"
@@ -144,7 +144,7 @@ def test_demo_can_fail():
         liar.write_text(f'#!/bin/sh\nfor w; do shift; case $w in --behaviour|crash-at-boot) ;; '
                         f'*) set -- "$@" "$w" ;; esac; done\nexec {GODWIT} "$@"\n')
         liar.chmod(0o755)
-        done = subprocess.run(["tools/demo.sh"], cwd=ROOT, timeout=120, capture_output=True,
+        done = subprocess.run(["tools/demo.sh"], cwd=ROOT, timeout=HANG_S, capture_output=True,
                               text=True, env=dict(os.environ, GODWIT=str(liar), TMPDIR=folder))
         assert done.returncode == 1, done.stdout + done.stderr
         assert "not as told" in done.stderr

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from fixture import GODWIT, main, fixture
+from fixture import GODWIT, HANG_S, fixture, main
 
 
 class Device:
@@ -24,7 +24,7 @@ class Device:
         self.token = f"{number:064x}"
         context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
         host, port = one.url.removeprefix("https://").split(":")
-        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=10)
+        self.line = http.client.HTTPSConnection(host, int(port), context=context, timeout=HANG_S)
 
     def ask(self, bearer=None, **members):
         body = {"protocol": 1, "device_id": f"7cdfa1{self.number:06x}",
@@ -178,7 +178,7 @@ def asked_with(one, token):
     """The status that a token gets."""
     context = ssl.create_default_context(cafile=str(one.data / "tls" / "ca.pem"))
     host, port = one.url.removeprefix("https://").split(":")
-    line = http.client.HTTPSConnection(host, int(port), context=context, timeout=60)
+    line = http.client.HTTPSConnection(host, int(port), context=context, timeout=HANG_S)
     line.request("GET", "/api/v1/status", headers={"Authorization": f"Bearer {token}"})
     return line.getresponse().status
 
@@ -370,7 +370,8 @@ def in_small_disk(one, script, *words):
     can = subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
     prefix = ["unshare", "-m"] if can else ["unshare", "-rm"]
     words = ["bash", "-c", script, "bash", small, GODWIT, *words]
-    done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True,
+                          timeout=HANG_S)
     if done.returncode == 77 or "unshare" in done.stderr:
         print("  skipped: no mount namespace here")
         return None

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from fixture import GODWIT, ROOT, free_port, main, wait_until, fixture
+from fixture import GODWIT, HANG_S, ROOT, fixture, free_port, main, wait_until
 
 STAYING = ("godwit serve", "godwit device ", "godwit fleet ")
 
@@ -59,13 +59,13 @@ class Tour:
         self.one.processes.append(process)
         self.background.append(process)
         wanted = shown[-1] if "godwit fleet" in command else shown[0]
-        wait_until(lambda: shape(wanted) in map(shape, log.read_text().splitlines()), 120, wanted)
+        wait_until(lambda: shape(wanted) in map(shape, log.read_text().splitlines()), what=wanted)
         if "godwit serve" in command:
             time.sleep(0.2)
 
     def type(self, command, shown):
         done = subprocess.run(["bash", "-c", self.place(command)], capture_output=True, text=True,
-                              env=self.environment, timeout=60,
+                              env=self.environment, timeout=HANG_S,
                               cwd=self.folder if self.folder.exists() else ROOT)
         fails = any(line.startswith("godwit: ") or " failed: " in line for line in shown)
         said = done.stdout + done.stderr

@@ -4,7 +4,7 @@ import json
 import re
 import signal
 
-from fixture import main, percents, wait_until, fixture
+from fixture import HANG_S, fixture, main, percents, wait_until
 
 MAC = "026777000001"
 CHIPS = ("esp32", "esp32s2", "esp32c3", "esp32s3", "esp32c2", "esp32c6", "esp32h2", "esp32p4",
@@ -26,7 +26,7 @@ def test_update_and_dump():
                            log="device.log")
         assert one.wait_for(MAC, "1.0.0")["slot"] == "ota_0"
         one.run("upload", one.pack("1.1.0"))
-        rollout = one.json("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30)
+        rollout = one.json("deploy", "thermostat", "1.1.0", "--wait", "--timeout", HANG_S)
         assert rollout["state"] == "done" and rollout["succeeded"] == 1 and rollout["failed"] == 0
         there = one.wait_for(MAC, "1.1.0")
         assert there["slot"] == "ota_1", there
@@ -88,7 +88,7 @@ def test_killed_in_download():
         assert flash_of(one, flash)["boot"]["label"] == "ota_0"
 
         one.start("device", "--flash", flash, *join, log="second.log")
-        one.wait_for(MAC, "1.1.0", 30)
+        one.wait_for(MAC, "1.1.0")
         resumed = percents(one.text("second.log"))[0]
         assert resumed >= reached - 1, f"reached {reached} %, but went on at {resumed} %"
 
@@ -104,7 +104,7 @@ def test_rolls_back():
                            log="device.log")
         one.wait_for(MAC, "1.0.0")
         one.run("upload", one.pack("1.1.0", "--behaviour", "crash-at-boot"))
-        out = one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", 30, status=1)
+        out = one.run("deploy", "thermostat", "1.1.0", "--wait", "--timeout", HANG_S, status=1)
         assert f"{MAC} failed:" in out and "crashed before it was confirmed" in out, out
         one.wait_for(MAC, "1.0.0")
         failed = one.json("devices", MAC)["events"][0]
@@ -113,7 +113,7 @@ def test_rolls_back():
         assert "rolled back: the new image crashed" in one.text("device.log")
 
         one.run("upload", one.pack("1.1.1"))
-        one.run("deploy", "thermostat", "1.1.1", "--wait", "--timeout", 30)
+        one.run("deploy", "thermostat", "1.1.1", "--wait", "--timeout", HANG_S)
         one.wait_for(MAC, "1.1.1")
         life = [(event["kind"], event["version"], event["stage"], event["reason"])
                 for event in reversed(one.json("devices", MAC)["events"])]
@@ -144,7 +144,8 @@ def test_deploy_to_one():
                           "--image", first, *one.enrolment(4), log="fleet.log")
         wait_until(lambda: len(one.devices()) == 4, what="four devices")
         one.run("upload", one.pack("1.1.0"))
-        one.run("deploy", "thermostat", "1.1.0", "--to", "026777000003", "--wait", "--timeout", 30)
+        one.run("deploy", "thermostat", "1.1.0", "--to", "026777000003", "--wait",
+                "--timeout", HANG_S)
         one.wait_for("026777000003", "1.1.0")
         seen = one.json("devices", MAC)["facts"]["checkins"]
         wait_until(lambda: one.json("devices", MAC)["facts"]["checkins"] >= seen + 2,
@@ -166,10 +167,10 @@ def test_nobody_confirms():
         flash = one.folder / f"{MAC}.bin"
         device = one.start("device", "--flash", flash, "--image", first, *join, log="device.log")
         one.wait_for(MAC, "1.0.0")
-        out = one.run("deploy", "thermostat", "1.0.0", "--wait", "--timeout", 30)
+        out = one.run("deploy", "thermostat", "1.0.0", "--wait", "--timeout", HANG_S)
         assert "1 ran it already" in out, out
         one.run("upload", one.pack("1.1.0", chip="esp32s3"))
-        deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", 30)
+        deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", HANG_S)
         out = one.run(*deploy, status=1)
         assert f"{MAC} incompatible: the release has no image for this chip" in out, out
         rollout = json.loads(one.run(*deploy, "--json", status=1))
@@ -179,11 +180,11 @@ def test_nobody_confirms():
         one.end(device)
         for version in ("1.2.0", "1.3.0"):
             one.run("upload", one.pack(version))
-        old = one.start("deploy", "thermostat", "1.2.0", "--wait", "--timeout", 30,
+        old = one.start("deploy", "thermostat", "1.2.0", "--wait", "--timeout", HANG_S,
                         log="deploy.log")
         wait_until(lambda: "0 of 1 confirmed" in one.text("deploy.log"), what="a rollout")
         one.run("deploy", "thermostat", "1.3.0")
-        assert old.wait(30) == 1
+        assert old.wait(HANG_S) == 1
         assert (f"{MAC} superseded: a newer rollout took it over (superseded)"
                 in one.text("deploy.log")), one.text("deploy.log")
 

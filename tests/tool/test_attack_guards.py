@@ -1,4 +1,4 @@
-"""`godwit attack` must catch an agent with a guard out. Each mutant is the program with one guard
+"""`godwit-attack` must catch an agent with a guard out. Each mutant is the program with one guard
 of the agent taken out, and it must accept what the named cases try; the program as it is holds them
 all. A guard is named as in a mutants.txt: by its function and a piece of the code of it.
 
@@ -6,15 +6,14 @@ all. A guard is named as in a mutants.txt: by its function and a piece of the co
     test_attack_guards.py rollback floor …      some, by name"""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-from mutant import ROOT, changed_source, compile_copy, link
+from mutant import BUILD, changed_source, compile_copy, link
 
-GODWIT = pathlib.Path(os.environ.get("GODWIT", ROOT / "build" / "godwit"))
+ATTACK = BUILD / "godwit-attack"
 
 # name: (function, check, code, what stands there instead, cases)
 GUARDS = {
@@ -95,20 +94,20 @@ def run(command, **more):
     return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
-def build_mutant(folder, name):
-    """The program with one guard taken out."""
+def build_mutant(folder, name, target="godwit-attack"):
+    """A program with one guard taken out."""
     function, _, code, instead, _ = GUARDS[name]
     source, text = changed_source(function, code, instead)
-    copy, obj, program = (folder / end for end in ("mutant.c", "mutant.o", "godwit"))
+    copy, obj, program = (folder / end for end in ("mutant.c", "mutant.o", target))
     copy.write_text(text)
     compile_copy(source, copy, obj)
-    link("godwit", [obj], program)
+    link(target, [obj], program)
     return program
 
 
 def verdicts(program, cases):
     words = [word for case in cases for word in ("--case", case)]
-    played = run([str(program), "attack", "--json", *words])
+    played = run([str(program), "--json", *words])
     rows = json.loads(played.stdout)["cases"]
     assert sorted(row["name"] for row in rows) == sorted(cases), rows
     return {row["name"]: row["verdict"] for row in rows}, played.returncode
@@ -118,7 +117,7 @@ def medley_is_caught():
     """Random sequences of cases find a board that asks for no signature, too."""
     with tempfile.TemporaryDirectory() as folder:
         mutant = build_mutant(pathlib.Path(folder), "signatures")
-        played = run([str(mutant), "attack", "--medley", "40"])
+        played = run([str(mutant), "--medley", "40"])
     last = played.stdout.splitlines()[-1]
     print(f"medley without signatures: {last}")
     return played.returncode == 1 and "accepted=0" not in last and "--seed" in played.stdout
@@ -128,7 +127,7 @@ def main(names):
     unknown = set(names) - set(GUARDS)
     assert not unknown, f"no guard is called {unknown}"
     cases = sorted({case for row in GUARDS.values() for case in row[4]})
-    held, status = verdicts(GODWIT, cases)
+    held, status = verdicts(ATTACK, cases)
     assert set(held.values()) == {"held"} and status == 0, held
     failed = 0
     for name in names or GUARDS:
@@ -140,7 +139,7 @@ def main(names):
         failed += not is_caught
         print(f"{'ok' if is_caught else 'FAILED':7} check {check:2} without {name}: {found}")
     failed += not names and not medley_is_caught()
-    print(f"{len(names or GUARDS)} guards taken out, {failed} not missed by godwit attack")
+    print(f"{len(names or GUARDS)} guards taken out, {failed} not missed by godwit-attack")
     return 1 if failed else 0
 
 

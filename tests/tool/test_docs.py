@@ -30,11 +30,15 @@ def commands():
 
 def command_page():
     """docs/COMMANDS.md as it should be."""
+    attack = subprocess.run([GODWIT + "-attack", "--help"], capture_output=True, text=True,
+                            check=True).stdout
     parts = ["# Commands\n\nWhat `godwit help` and `godwit COMMAND --help` print. Exit status: 0 "
              "done, 1 refused or failed (one line\non standard error says why and what to do), 2 "
              "not understood.\n\n```\n" + command_help("help") + "```\n"]
     for name in commands():
         parts.append(f"\n## {name}\n\n```\n{command_help(name, '--help')}```\n")
+    parts.append("\n## godwit-attack\n\nA program of its own: `build/godwit-attack`.\n\n"
+                 f"```\n{attack}```\n")
     return "".join(parts)
 
 
@@ -86,6 +90,7 @@ def test_commands():
     assert len(commands()) > 10
     for name in commands():
         assert re.search(rf"`(godwit )?{name}[` ]", readme), f"README.md: command {name}"
+    assert "`godwit-attack`" in readme, "README.md: godwit-attack"
     page = text_of("docs/COMMANDS.md")
     assert page.split() == command_page().split(), \
         "docs/COMMANDS.md is not what the program prints; tests/tool/test_docs.py --write mends it"

@@ -10,7 +10,6 @@
 #include "formats/policy.h"
 
 #define WRITE_SIZE 4u
-#define DESC_MAGIC 0xABCD5432u
 #define VERSION_AT 16 /* in the descriptor */
 #define PROJECT_AT 48
 #define NAME_SIZE 32
@@ -48,7 +47,7 @@ void host_names_read(const struct godwit_flash *flash, uint32_t offset, struct h
     uint8_t desc[PROJECT_AT + NAME_SIZE];
     memset(out, 0, sizeof *out);
     if (flash->read(flash->ctx, offset + GODWIT_APP_DESC_OFFSET, desc, sizeof desc)) return;
-    if (godwit_load32(desc) != DESC_MAGIC) return;
+    if (godwit_load32(desc) != GODWIT_APP_DESC_MAGIC) return;
     memcpy(out->version, desc + VERSION_AT, NAME_SIZE);
     memcpy(out->project, desc + PROJECT_AT, NAME_SIZE);
     host_text_tame(out->version);
@@ -155,7 +154,7 @@ const struct godwit_chip *host_flash_chip(const struct godwit_flash *flash)
     for (size_t i = 0; !godwit_ptable_at(table, i, &row); i++) {
         if (row.type != GODWIT_PTYPE_APP) continue;
         if (flash->read(flash->ctx, row.offset, head, sizeof head)) return NULL;
-        if (head[0] == 0xE9) return godwit_chip_by_id(godwit_load16(head + 12));
+        if (head[0] == GODWIT_IMAGE_MAGIC) return godwit_chip_by_id(godwit_load16(head + 12));
     }
     return NULL;
 }

@@ -1,4 +1,5 @@
 /* The whole table from outside: a device that joins, updates, proves itself and goes back. */
+#include "case.h"
 #include "fixture.h"
 
 static void joins_and_rests(void **state)
@@ -176,6 +177,7 @@ static void leaps_of_the_clock_do_not_stop_it(void **state)
     static const int64_t leaps_ms[] = {-100000, 3 * 86400000ll};
     (void)state;
     for (size_t i = 0; i < sizeof leaps_ms / sizeof *leaps_ms; i++) {
+        CASE(i);
         struct fixture fixture;
         fixture_begin(&fixture);
         assert_true(fixture_run(&fixture, done_checked_in, 60));

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/internal.h"
+#include "case.h"
 
 static struct godwit_journal journal;
 static uint8_t files[5][32];
@@ -24,7 +25,9 @@ static void counts_up_to_the_limit(void **state)
 {
     (void)state;
     assert_int_equal(godwit_attempts(&journal, files[0]), 0);
-    for (int i = 1; i <= 300; i++) { /* the count does not wrap */
+    for (int i = 1; i <= 300; i++) {
+        CASE(i);
+        /* the count does not wrap */
         godwit_attempts_add(&journal, files[0], GODWIT_REASON_TRIAL_NO_CONTACT, false);
         int expected = i < GODWIT_ATTEMPTS_MAX ? i : GODWIT_ATTEMPTS_MAX;
         assert_int_equal(godwit_attempts(&journal, files[0]), expected);

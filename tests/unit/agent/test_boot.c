@@ -1,5 +1,6 @@
 /* Where a boot finds itself: every kind of rollback, and every place where power can be lost
  * between the choice and the proof. */
+#include "case.h"
 #include "fixture.h"
 
 static bool done_on_first_again(const struct fixture *fixture)
@@ -127,7 +128,9 @@ static void survives_a_cut_anywhere(void **state)
     uint32_t cases = 0, operations = 0;
     file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     for (uint32_t cut_at = 0; cut_at <= operations; cut_at++) {
+        CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++, cases++) {
+            CASE(kind);
             struct power_cut power_cut;
             fixture_init(&fixture, fixture_key(0));
             power_cut_init(&power_cut, &fixture.flash);
@@ -200,7 +203,9 @@ static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
     (void)state;
     uint32_t trials = 0;
     for (uint32_t operation = 1; operation <= 6; operation++) {
+        CASE(operation);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++) {
+            CASE(kind);
             struct power_cut power_cut;
             struct godwit_flash port;
             begin_before_switch(&power_cut, &port);

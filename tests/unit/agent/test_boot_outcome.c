@@ -1,5 +1,6 @@
 /* Where a boot finds itself after power, crashes, another updater or a cable: what uses a trial up
  * and what does not, and whose image it is that runs. More in test_boot.c. */
+#include "case.h"
 #include "four_files.h"
 
 static bool is_on_trial(const struct device *d)
@@ -34,6 +35,7 @@ static void cut_trials(uint32_t times, bool is_unwatched)
 static void eight_power_cuts_use_no_trial_up(void **state)
 {
     for (uint32_t cuts = 0; cuts <= GODWIT_POWER_RESETS_MAX; cuts++) {
+        CASE(cuts);
         for (int is_unwatched = 0; is_unwatched < 2; is_unwatched++) {
             cut_trials(cuts, is_unwatched);
             assert_true(device_run(&device, device_is_done, HOUR_S));
@@ -94,6 +96,7 @@ static void an_unwatched_image_that_crashes_is_left_at_once(void **state)
     } rows[] = {{GODWIT_RESET_PANIC, GODWIT_REASON_TRIAL_PANIC},
                 {GODWIT_RESET_WATCHDOG, GODWIT_REASON_TRIAL_WATCHDOG}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         if (i) end(state);
         cut_trials(0, true);
         assert_true(device_run(&device, is_on_trial, HOUR_S));
@@ -101,8 +104,10 @@ static void an_unwatched_image_that_crashes_is_left_at_once(void **state)
         uint32_t restarts = device.board.counters.restarts;
         assert_true(device_step(&device)); /* boots */
         assert_string_equal(device.board.running.label, "ota_1");
-        for (int steps = 0; steps < 2 && device.board.counters.restarts == restarts; steps++)
+        for (int steps = 0; steps < 2 && device.board.counters.restarts == restarts; steps++) {
+            CASE(steps);
             assert_true(device_step(&device));
+        }
         assert_int_equal(device.board.counters.restarts, restarts + 1);
         assert_entry(1, 2, GODWIT_OTA_INVALID);
         run_for(100);
@@ -185,6 +190,7 @@ static void the_reason_is_kept_before_the_way_is_open(void **state)
 {
     uint32_t cases = 0;
     for (uint32_t operations = 1; operations <= 6; operations++) {
+        CASE(operations);
         for (int is_unwatched = 0; is_unwatched < 2; is_unwatched++) {
             if (cases++) end(state);
             begin_with(&two, &first);
@@ -313,8 +319,10 @@ static struct firmware make_ruled(const char *version, uint32_t counter, struct 
     assert_int_equal(godwit_policy_decode(peer_seed(&device.peer), true, &policy), GODWIT_OK);
     policy.counter = counter;
     policy.image_keys_count = (uint8_t)(counter == 1 ? 2 : 1);
-    for (uint32_t i = 0; i < policy.image_keys_count; i++)
+    for (uint32_t i = 0; i < policy.image_keys_count; i++) {
+        CASE(i);
         assert_int_equal(key_digest(keys[1 - i], policy.image_keys[i]), GODWIT_OK);
+    }
     return firmware_make_ruled(version, (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE,
                                keys[counter - 1], &policy);
 }

@@ -1,5 +1,6 @@
 /* The change of the CA: what a reply may plant, when the next becomes the present, and that every
  * cut leaves one pair or the other. */
+#include "case.h"
 #include "fixture.h"
 
 #define JOURNAL_OFFSET 0x4000u
@@ -88,6 +89,7 @@ static void each_reply_changes_the_pair_as_the_table_says(void **state)
         {"ab", 'x', 'b', true, "b-", 1},  /* … the change that was under way goes on */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct bench bench;
         uint8_t expected[2][32];
         bench_begin(&bench, rows[i].before);
@@ -111,6 +113,7 @@ static void a_cut_change_leaves_one_pair_or_the_other(void **state)
     uint32_t cuts = 0;
     for (uint32_t at = 1; at <= 2; at++) /* an erase and a write */
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            CASE(k);
             struct bench bench;
             uint8_t before[2][32], after[2][32];
             bench_begin(&bench, "ab");

@@ -1,6 +1,7 @@
 /* Checks 8 and 10–12: files that must not run, each refused with its own reason. */
 #include "fixture.h"
 
+#include "case.h"
 #include "formats/sigblock.h"
 
 struct verdict {
@@ -93,6 +94,7 @@ static void counts_distinct_keys_against_the_threshold(void **state)
         {{2, 1, 0}, 3, GODWIT_REASON_NONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct fixture fixture;
         struct godwit_policy policy;
         uint8_t seed[GODWIT_POLICY_BYTES];
@@ -353,6 +355,7 @@ static void quarantines_a_file_after_three_refusals(void **state)
     fixture.peer.offers_always = true;
     peer_offer(&fixture.peer, file.data, file.size, 5);
     for (uint32_t i = 1; i <= GODWIT_ATTEMPTS_MAX; i++) {
+        CASE(i);
         while (fixture.peer.image_requests < i)
             assert_true(fixture_run(&fixture, done_verifying, 900));
         fixture_power_cycle(&fixture); /* the slot is read again, not the network */
@@ -380,6 +383,7 @@ static void counts_refusals_that_no_one_hears(void **state)
     fixture.peer.offers_always = fixture.peer.is_deaf = true;
     peer_offer(&fixture.peer, file.data, file.size, 5);
     for (uint32_t i = 1; i <= GODWIT_ATTEMPTS_MAX; i++) {
+        CASE(i);
         while (fixture.peer.image_requests < i)
             assert_true(fixture_run(&fixture, done_verifying, 900));
         fixture.peer.checkins = 0;

@@ -1,6 +1,7 @@
 /* Checks 1–6 on whole devices: each lie of a server is refused with its own reason, and nothing is
  * written to the slot. Instructions are signed by the real deploy key unless the test is about
  * that. */
+#include "case.h"
 #include "fixture.h"
 
 static struct {
@@ -294,6 +295,7 @@ static void counts_sequences_for_each_deploy_key(void **state)
     } steps[] = {{false, 700, false}, {false, 600, true}, {true, 500, false}, {true, 400, true},
                  {false, 650, true},  {false, 0, false},  {false, 900, true}, {true, 1500, false}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        CASE(i);
         uint64_t sequence = steps[i].sequence ? steps[i].sequence : end;
         enum godwit_reason reason =
             verdict_of_sequence(&fixture, steps[i].by_other ? other : own, sequence, &file);

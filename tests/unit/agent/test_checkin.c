@@ -1,4 +1,5 @@
 /* ASK: first contact, silence, busy servers, answers that are none, and a change of mind. */
+#include "case.h"
 #include "fixture.h"
 #include "wire.h"
 
@@ -160,6 +161,7 @@ static void replies_that_are_none_are_refused_and_reported(void **state)
     assert_true(fixture_run(&fixture, done_checked_in, 60));
     inner = fixture.board.options.net;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CASE(i);
         fixture.board.options.net = inner;
         fixture.board.options.net.read = reads_a_text;
         reply_text = texts[i];

@@ -3,6 +3,7 @@
  *
  * The table has a row for each way to fail a check. Every row alone gives its own reason, and of
  * every two rows of different checks the earlier one's, so nothing later is believed before. */
+#include "case.h"
 #include "fixture.h"
 
 enum wrong {
@@ -227,6 +228,7 @@ static void names_each_fault(void **state)
 {
     (void)state;
     for (enum wrong i = 0; i < FAULTS_COUNT; i++) {
+        CASE(i);
         faults = UINT64_C(1) << i;
         assert_outcome(i);
     }
@@ -235,12 +237,15 @@ static void names_each_fault(void **state)
 static void names_the_earlier_of_two_faults(void **state)
 {
     (void)state;
-    for (enum wrong i = 0; i < FAULTS_COUNT; i++)
+    for (enum wrong i = 0; i < FAULTS_COUNT; i++) {
+        CASE(i);
         for (enum wrong k = i + 1; k < FAULTS_COUNT; k++) {
+            CASE(k);
             if (rows[i].check == rows[k].check) continue;
             faults = UINT64_C(1) << i | UINT64_C(1) << k;
             assert_outcome(i);
         }
+    }
 }
 
 int main(void)

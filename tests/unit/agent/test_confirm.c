@@ -1,4 +1,5 @@
 /* TRIAL and RETURN: self-test, contact, deadlines, and the fallback image. */
+#include "case.h"
 #include "fixture.h"
 
 static struct fixture fixture;
@@ -90,6 +91,7 @@ static void any_http_status_is_contact(void **state)
     (void)state;
     static const int statuses[] = {503, 401, 500, 404};
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        CASE(i);
         begin(BEHAVIOUR_HEALTHY);
         assert_true(fixture_run(&fixture, done_on_trial, 300));
         fixture.peer.status = statuses[i];
@@ -257,7 +259,9 @@ static void rolls_back_over_every_cut(void **state)
     uint32_t operations = 0;
     file = fixture_file("1.1.0", BEHAVIOUR_NO_NETWORK, 0);
     for (uint32_t cut_at = 0; cut_at <= operations; cut_at++) {
+        CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++) {
+            CASE(kind);
             struct power_cut power_cut;
             fixture_init(&fixture, fixture_key(0));
             struct godwit_flash ram = fixture.flash;
@@ -296,6 +300,7 @@ static void a_new_image_runs_for_a_while_first(void **state)
     static const uint32_t healths_s[] = {10, 60};
     (void)state;
     for (size_t i = 0; i < sizeof healths_s / sizeof *healths_s; i++) {
+        CASE(i);
         begin(BEHAVIOUR_HEALTHY);
         assert_true(fixture_run(&fixture, done_on_trial, 300));
         if (i) fixture.board.agent.config.health_s = healths_s[i]; /* 10 without a word */

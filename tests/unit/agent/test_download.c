@@ -1,4 +1,5 @@
 /* FETCH: resume after drops and resets, answers that must not be stitched, and giving up. */
+#include "case.h"
 #include "fixture.h"
 
 static struct fixture fixture;
@@ -28,6 +29,7 @@ static void drops_cost_not_one_byte(void **state)
     (void)state;
     static const uint64_t points[] = {0, 1, 4095, 4096, 4097, 30000, 65535, 65536, 65537, 69631};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        CASE(i);
         struct pack_options options = fixture_pack("1.2.0");
         options.seed = 100 + i; /* a file that no slot holds yet */
         struct file other = fixture_sign(fixture_image(&options), 0);

@@ -1,4 +1,5 @@
 /* The journal under cuts: whatever is torn, what is read back is a state that was written whole. */
+#include "case.h"
 #include "fixture.h"
 
 #define JOURNAL_OFFSET 0x4000u
@@ -63,8 +64,10 @@ static void cuts_leave_the_old_or_the_new(void **state)
     static const uint32_t units[] = {4, 16, 32};
     for (size_t u = 0; u < 3; u++) {
         for (uint32_t cut_at = 1; cut_at <= 290; cut_at++) {
+            CASE(cut_at);
             /* A weak one may be there now and gone at the next reading: figure power. */
             for (int kind = 0; kind < POWER_CUT_UNSTABLE; kind++) {
+                CASE(kind);
                 struct bench bench;
                 bench_begin(&bench, units[u]);
                 (void)!reload(&bench);
@@ -113,6 +116,7 @@ static void an_unstable_journal_is_decided_once(void **state)
     uint32_t taken[2] = {0, 0};
     for (uint32_t operation = 1; operation <= 3; operation++) { /* erase, record, seal */
         for (uint32_t seed = 0; seed < 400; seed++) {
+            CASE(seed);
             struct bench bench;
             bench_begin(&bench, 4);
             (void)!reload(&bench);
@@ -133,6 +137,7 @@ static void an_unstable_journal_is_decided_once(void **state)
             taken[boots - 2]++;
             assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_STEP, 2), GODWIT_OK);
             for (int again = 0; again < 16; again++) {
+                CASE(again);
                 assert_int_equal(reload(&bench), GODWIT_OK);
                 assert_int_equal(bench.agent.journal.boots, boots);
                 assert_int_equal(bench.agent.journal.install_step, 2);
@@ -151,9 +156,11 @@ static void make_unstable(struct bench *bench, int which, uint32_t offset)
     const uint8_t byte[4] = {0xFE, 0xFF, 0xFF, 0xFF};
     assert_int_equal(bench->inner.write(bench->inner.ctx, offset, byte, sizeof byte), GODWIT_OK);
     for (uint64_t seed = 0; seed < 1000; seed++) {
+        CASE(seed);
         uint32_t blank = 0;
         bench->power_cut.unstable[which] = (struct unstable_bits){offset, 1, seed};
         for (int i = 0; i < 64; i++) {
+            CASE(i);
             uint8_t read[4];
             assert_int_equal(flash->read(flash->ctx, offset, read, sizeof read), GODWIT_OK);
             blank += read[0] == 0xFF;
@@ -185,6 +192,7 @@ static void an_unstable_marker_is_decided_once(void **state)
     (void)state;
     uint32_t taken[2] = {0, 0};
     for (uint32_t turn = 0; turn < 32; turn++) {
+        CASE(turn);
         struct bench bench;
         begin_with_unstable_marker(&bench, turn);
         uint32_t boots = bench.agent.journal.boots;
@@ -192,6 +200,7 @@ static void an_unstable_marker_is_decided_once(void **state)
         taken[boots - 2]++;
         assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_STEP, 2), GODWIT_OK);
         for (int again = 0; again < 16; again++) {
+            CASE(again);
             assert_int_equal(reload(&bench), GODWIT_OK);
             assert_int_equal(bench.agent.journal.boots, boots);
         }
@@ -207,6 +216,7 @@ static void any_entry_proves_a_journal(void **state)
     (void)state;
     uint32_t told = 0;
     for (uint32_t turn = 0; turn < 64; turn++) {
+        CASE(turn);
         struct bench bench;
         begin_with_unstable_marker(&bench, turn);
         if (bench.agent.journal.checkins == 3) {
@@ -223,6 +233,7 @@ static void any_entry_proves_a_journal(void **state)
         if (is_seen)
             assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_BOOTS, 5), 0);
         for (int again = 0; is_seen && again < 32; again++) {
+            CASE(again);
             assert_int_equal(reload(&bench), GODWIT_OK);
             assert_int_equal(bench.agent.journal.checkins, 3);
         }
@@ -266,6 +277,7 @@ static void a_dead_sector_does_not_stop_the_other(void **state)
     bench.flash.erase = dead_sector_erase;
     assert_int_equal(godwit_journal_commit(&bench.agent), GODWIT_ERR_IO);
     for (uint32_t boots = 1; boots <= 20; boots++) {
+        CASE(boots);
         assert_int_equal(reload(&bench), GODWIT_OK);
         dead_erases = 0;
         assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_BOOTS, boots), GODWIT_OK);
@@ -287,6 +299,7 @@ static void a_full_sector_of_entries_moves_on(void **state)
     assert_int_equal(godwit_journal_commit(&bench.agent), GODWIT_OK); /* both sectors are sound */
     uint32_t operations = bench.power_cut.operations;
     for (uint32_t i = 1; i <= 300; i++) {
+        CASE(i);
         assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_SECTORS, i), GODWIT_OK);
         assert_int_equal(reload(&bench), GODWIT_OK);
         assert_int_equal(bench.agent.journal.install_sectors, i);
@@ -320,6 +333,7 @@ static void a_failing_flash_leaves_the_last_good_journal(void **state)
     static const unsigned sorts[] = {FAULT_WRITE, FAULT_ERASE, FAULT_WRITE | FAULT_ERASE};
     (void)state;
     for (uint32_t i = 0; i < 6; i++) {
+        CASE(i);
         struct bench bench;
         struct fault fault;
         bench_begin(&bench, 4);

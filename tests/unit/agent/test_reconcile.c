@@ -1,6 +1,7 @@
 /* What BOOT does when no trial goes on: a confirmed image that crashes again and again, an otadata
  * that is not as it was noted, an image that somebody else brought. The corners that the bootloader
  * itself makes are in test_surprises.c. */
+#include "case.h"
 #include "four_files.h"
 #include "wear.h"
 
@@ -166,6 +167,7 @@ static void damaged_otadata_is_rewritten(void **state)
     struct godwit_ota_entry before[2], damaged[2], after[2];
     device_entries(&device, before);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         memcpy(damaged, before, sizeof damaged);
         ((uint8_t *)&damaged[rows[i].index])[rows[i].byte] ^= 1; /* VALID → INVALID in byte 24 */
         device_put_entries(&device, damaged);

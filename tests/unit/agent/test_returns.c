@@ -3,7 +3,8 @@
  * those that are still missing. */
 #include "fixture.h"
 
-#include "crypto_fault.h"
+#include "case.h"
+#include "crypto_wrap.h"
 
 #define OTADATA_OFFSET 0xE000u
 #define SLOT_0 0x20000u
@@ -153,6 +154,7 @@ static void nine_power_cuts_on_trial(void **state)
     begin(BEHAVIOUR_NEVER_CONFIRM, 0);
     fixture_start(&fixture);
     for (int cuts = 0; cuts < 9; cuts++) {
+        CASE(cuts);
         assert_true(fixture_run(&fixture, done_on_trial, 3600));
         assert_int_equal(fixture.peer.outcomes, 0);
         fixture_power_cycle(&fixture);
@@ -170,6 +172,7 @@ static void leaves_what_has_failed_before(void **state)
 {
     (void)state;
     for (uint32_t cut = 1; cut <= 6; cut++) {
+        CASE(cut);
         struct power_cut power_cut;
         begin(BEHAVIOUR_WRONG_CONFIG, 1);
         power_cut_init(&power_cut, &fixture.flash);

@@ -1,5 +1,6 @@
 /* The boot choice written: what a flash that lies does to it, and that a cut leaves no entry
  * without its state. */
+#include "case.h"
 #include "surprises.h"
 
 static struct firmware first, second;
@@ -95,6 +96,7 @@ static void the_journal_comes_before_the_choice(void **state)
 {
     uint32_t trials = 0;
     for (uint32_t operation = 1; operation <= 6; operation++) {
+        CASE(operation);
         if (operation > 1) end(state);
         begin_with(&two, &first);
         device.board.options.bootloader.has_rollback = false;
@@ -137,7 +139,9 @@ static void the_followed_entry_is_repaired_last(void **state)
 {
     uint32_t erased = 0, cuts = 0;
     for (int followed = 0; followed < 2; followed++) {
-        for (uint32_t operations = 1; operations <= 7; operations++) { /* the boot's mark first */
+        for (uint32_t operations = 1; operations <= 7; operations++) {
+            CASE(operations);
+            /* the boot's mark first */
             if (cuts++) end(state);
             erased += cut_a_repair(followed, operations);
         }

@@ -1,4 +1,5 @@
 /* Which slot is idle, by the partition table; what an image in it says of itself; otadata. */
+#include "case.h"
 #include "fixture.h"
 
 static struct flash_ram ram;
@@ -68,6 +69,7 @@ static void the_next_slot_is_inactive_and_never_the_running_one(void **state)
         {{0x10, 0x12, 0xFF}, 0, -1, 0}, /* behind a gap the bootloader finds nothing */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct godwit_partition table[6] = {OTADATA, RECORD};
         size_t count = 2;
         for (size_t k = 0; k < 4 && rows[i].subtypes[k] != 0xFF; k++)

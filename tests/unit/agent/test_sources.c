@@ -1,5 +1,6 @@
 /* Several sources for one digest: who is asked, who is penalised, who is dropped, and that no bad
  * byte of one of them costs the update. */
+#include "case.h"
 #include "fixture.h"
 #include "wire.h"
 
@@ -75,6 +76,7 @@ static void one_that_refuses_is_dropped(void **state)
     static const int statuses[] = {404, 403, 302, 304, 400, 416, 204, 100};
     turn(WIRE_MIRROR_1)->status = 401; /* a mirror's 401 is a refusal like any other */
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        CASE(i);
         struct pack_options options = fixture_pack("1.2.0");
         options.seed = 900 + i;
         struct file other = fixture_sign(fixture_image(&options), 0);
@@ -137,6 +139,7 @@ static void two_of_three_corrupt(void **state)
 {
     (void)state;
     for (int good = WIRE_IMAGE; good < WIRE_CHECKIN; good++) {
+        CASE(good);
         struct pack_options options = fixture_pack("1.2.0");
         options.seed = 700 + (uint64_t)good;
         struct file other = fixture_sign(fixture_image(&options), 0);
@@ -251,6 +254,7 @@ static void wrong_ranges_move_on_without_a_byte_lost(void **state)
                                              {.is_other = true},
                                              {.lies_about_ranges = true}};
     for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        CASE(i);
         struct pack_options options = fixture_pack("1.2.0");
         options.seed = 800 + i;
         struct file other = fixture_sign(fixture_image(&options), 0);

@@ -3,6 +3,7 @@
  * the agent makes of it. Where no agent can do anything, the test shows that it survives or says
  * so. Numbers as in docs/decisions and the golden rows: those with
  * anti-rollback are in test_antirollback.c. */
+#include "case.h"
 #include "four_files.h"
 #include "wear.h"
 
@@ -235,6 +236,7 @@ static void surprise_9_unknown_states_boot(void **state)
     begin(&two);
     device_install(&device, &second, 1);
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        CASE(i);
         put(entry(1, GODWIT_OTA_VALID), entry(2, states[i]));
         boot_only("ota_1");
         assert_entry(1, 2, states[i]);

@@ -1,5 +1,6 @@
 /* The policy that rules, and what may follow it. The device of most of these tests came with a P1:
  * release 5, rollback floor 3, one deploy key, one image key. */
+#include "case.h"
 #include "fixture.h"
 
 /* ---- which policy rules ---- */
@@ -258,6 +259,7 @@ static void checks_the_second_instruction_as_the_first(void **state)
         {turns_to_another_device, GODWIT_STAGE_CHECKIN, GODWIT_REASON_INSTRUCTION_DEVICE},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        CASE(i);
         struct fixture fixture;
         begin(&fixture);
         fixture.peer.tamper = lies[i].tamper;

@@ -1,6 +1,7 @@
 /* What the reader takes and refuses (RFC 8259 and our limits), and what each value reader answers.
  */
 #include "base/json.h"
+#include "case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,6 +50,7 @@ static void takes_what_rfc_8259_allows(void **state)
         "{\"a\":1,\"a\":2}",
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        CASE(i);
         if (parse(good[i]) != GODWIT_OK) fail_msg("refused: %s", good[i]);
     }
 }
@@ -123,6 +125,7 @@ static void refuses_what_is_no_json(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CASE(i);
         godwit_err err = parse(bad[i]);
         if (err != GODWIT_ERR_FORMAT) fail_msg("%s: %s", godwit_err_name(err), bad[i]);
     }
@@ -136,8 +139,10 @@ static void refuses_every_truncation(void **state)
     (void)state;
     static const char text[] = "{\"a\":[1,{\"b\":\"\\u00e9\\n\"},true],\"c\":-0.5e2}";
     assert_int_equal(parse(text), GODWIT_OK);
-    for (size_t size = 0; size < sizeof text - 1; size++)
+    for (size_t size = 0; size < sizeof text - 1; size++) {
+        CASE(size);
         assert_int_equal(parse_bytes(text, size), GODWIT_ERR_FORMAT);
+    }
 }
 
 /* Keys and values come in the text's order; what is skipped is skipped whole. */
@@ -227,6 +232,7 @@ static void refuses_escapes_that_are_no_character(void **state)
                                         "[\"\\uDE00\"]",  "[\"a\\uDE00\\uDE00\"]"};
     char out[16];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CASE(i);
         assert_int_equal(parse(texts[i]), GODWIT_OK);
         assert_int_equal(string_of(texts[i], out, sizeof out), GODWIT_ERR_FORMAT);
     }
@@ -273,6 +279,7 @@ static void reads_integers_and_booleans(void **state)
         {"[[1]]", GODWIT_ERR_FORMAT, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         uint32_t value = 77;
         if (number_of(rows[i].text, &value) != rows[i].err) fail_msg("%s", rows[i].text);
         if (!rows[i].err) assert_int_equal(value, rows[i].value);

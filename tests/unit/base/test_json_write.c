@@ -1,6 +1,7 @@
 /* The writer's text to the byte, that the reader takes it, and that no size too small is overrun.
  */
 #include "base/json.h"
+#include "case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,6 +57,7 @@ static void says_space_at_every_size_too_small(void **state)
     assert_int_equal(godwit_json_writer_finish(&writer, &whole), GODWIT_OK);
     memcpy(expected, out, sizeof out);
     for (size_t size_max = 0; size_max < sizeof out; size_max++) {
+        CASE(size_max);
         memset(out, 0x55, sizeof out);
         godwit_json_writer_init(&writer, out, size_max);
         write_all(&writer);

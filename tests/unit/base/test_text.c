@@ -1,6 +1,7 @@
 /* Bounded append at every size, the codecs against RFC 4648's vectors, UTF-8's borders, and the
  * order of versions, shown total. */
 #include "base/text.h"
+#include "case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@ static void appends_within_bounds(void **state)
     char data[64];
     struct godwit_text text;
     for (size_t size_max = 0; size_max <= sizeof data; size_max++) {
+        CASE(size_max);
         memset(data, 0x55, sizeof data);
         godwit_text_init(&text, data, size_max);
         build(&text);
@@ -71,6 +73,7 @@ static void hex_goes_both_ways(void **state)
     assert_int_equal(godwit_hex_decode("a", 1, back, 1), GODWIT_ERR_FORMAT);
     static const char near[] = "/:@G`g \0";
     for (size_t i = 0; i < sizeof near; i++) {
+        CASE(i);
         char pair[2] = {'0', near[i]};
         assert_int_equal(godwit_hex_decode(pair, 2, back, 1), GODWIT_ERR_FORMAT);
         char other[2] = {near[i], '0'};
@@ -95,6 +98,7 @@ static void base64_agrees_with_rfc_4648(void **state)
     uint8_t back[16];
     size_t size;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         size_t plain_size = strlen(rows[i][0]);
         godwit_base64_encode((const uint8_t *)rows[i][0], plain_size, text);
         assert_string_equal(text, rows[i][1]);
@@ -118,6 +122,7 @@ static void base64_has_one_spelling(void **state)
     uint8_t out[16];
     size_t size;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CASE(i);
         if (godwit_base64_decode(bad[i], strlen(bad[i]), out, sizeof out, &size) !=
             GODWIT_ERR_FORMAT)
             fail_msg("taken: %s", bad[i]);
@@ -153,8 +158,10 @@ static void utf8_borders(void **state)
         {"\xE2\x82\xAC", 2, 0}, /* cut */
         {"", 0, 0},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         assert_int_equal(godwit_utf8_size(rows[i].bytes, rows[i].size), rows[i].expected);
+    }
 }
 
 /* In ascending order, from SemVer 2.0 section 11 and from what versions look like in the field. */
@@ -190,12 +197,15 @@ static void versions_are_ordered_and_the_order_is_total(void **state)
 {
     (void)state;
     const int count = sizeof versions / sizeof versions[0];
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        CASE(i);
         for (int k = 0; k < count; k++) {
+            CASE(k);
             int order = godwit_version_compare(versions[i], versions[k]);
             int expected = (i > k) - (i < k);
             if (order != expected) fail_msg("%s against %s: %d", versions[i], versions[k], order);
         }
+    }
 }
 
 static void versions_equal_in_meaning_still_differ(void **state)
@@ -204,6 +214,7 @@ static void versions_equal_in_meaning_still_differ(void **state)
     static const char *const pairs[][2] = {
         {"v1.0.0", "1.0.0"}, {"1.00.0", "1.0.0"}, {"1.0.0+a", "1.0.0+b"}, {"1.0.0-01", "1.0.0-1"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        CASE(i);
         int order = godwit_version_compare(pairs[i][0], pairs[i][1]);
         assert_int_not_equal(order, 0);
         assert_int_equal(godwit_version_compare(pairs[i][1], pairs[i][0]), -order);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "device.h"
 
 static struct flash_ram ram;
@@ -39,7 +40,8 @@ static void every_layout_boots(void **state)
     const struct bootloader bootloader = {.chip = godwit_chip_by_name("esp32c3"),
                                           .has_rollback = true};
     (void)state;
-    for (uint32_t slots = 1; slots <= 16; slots++)
+    for (uint32_t slots = 1; slots <= 16; slots++) {
+        CASE(slots);
         for (int factory = 0; factory < 2; factory++) {
             const struct board_layout layout = {.slots = slots, .has_factory = factory};
             struct efuses efuses = {0};
@@ -55,6 +57,7 @@ static void every_layout_boots(void **state)
             assert_string_equal(boot.partition.label, factory ? "factory" : "ota_0");
             flash_ram_deinit(&ram);
         }
+    }
 }
 
 static void two_digit_slots_are_named(void **state)
@@ -80,6 +83,7 @@ static void bootloader_is_a_sound_image(void **state)
     const struct godwit_chip *chip;
     (void)state;
     for (size_t i = 0; (chip = godwit_chip_at(i)); i++) {
+        CASE(i);
         const struct godwit_partition room = {0, 0, chip->bootloader_offset, 0x6000, "", 0};
         const struct bootloader bootloader = {.chip = chip};
         struct efuses efuses = {0};

@@ -1,4 +1,5 @@
 /* Files whole or not at all. */
+#include "case.h"
 #include "cli/file.h"
 
 #include <setjmp.h>
@@ -39,6 +40,7 @@ static void test_round_trip_and_limit(void **state)
         data[i] = (uint8_t)(i * 31);
     static const size_t SIZES[] = {0, 1, 65535, 65536, 65537, 200000};
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        CASE(i);
         assert_true(file_write("test", path, data, SIZES[i]));
         assert_true(file_read("test", path, 200000, &got, &size));
         assert_int_equal(size, SIZES[i]);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "cli/flash_report.h"
 #include "device.h"
 #include "emu/pack.h"
@@ -114,6 +115,7 @@ static void short_dumps_are_erased_flash_behind(void **state)
     (void)state;
     make_dump("esp32c3", 0);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        CASE(i);
         assert_int_equal(look(&PLAIN, sizes[i]), GODWIT_OK);
         assert_int_equal(report.boot.boots, sizes[i] == 0x23000);
     }
@@ -136,6 +138,7 @@ static void short_dumps_are_checked_by_what_they_hold(void **state)
     (void)state;
     make_dump("esp32c3", 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         assert_int_equal(look(&PLAIN, rows[i].size), GODWIT_OK);
         assert_int_equal(report.is_checked, rows[i].is_checked);
         json_t *json = flash_report_json(&report);
@@ -203,6 +206,7 @@ static void emulated_flash_tells_its_chip(void **state)
     const struct godwit_chip *chip;
     (void)state;
     for (size_t i = 0; (chip = godwit_chip_at(i)); i++) {
+        CASE(i);
         make_dump(chip->name, 0);
         for (int is_broken = 0; is_broken < 2; is_broken++) {
             if (is_broken) dump[SLOT_0] = 0;
@@ -236,6 +240,7 @@ static void revision_has_its_default(void **state)
     static const char *const wrong[] = {"",     "3",    "0.",   ".3",   "0.100", "0.3x",
                                         "-1.0", "0.-1", " 0.3", "-0.3", "+0.3"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CASE(i);
         request.revision_text = wrong[i];
         assert_int_equal(look(&request, DUMP_SIZE), GODWIT_ERR_FORMAT);
     }
@@ -263,6 +268,7 @@ static void strange_otadata_offsets(void **state)
     (void)state;
     make_dump("esp32c3", 0);
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        CASE(i);
         rows[1].offset = offsets[i];
         rows[1].size = offsets[i] > 0xFE000 ? DUMP_SIZE - offsets[i] : 0x2000;
         assert_int_equal(godwit_ptable_build(rows, 2, dump + GODWIT_PTABLE_OFFSET), GODWIT_OK);

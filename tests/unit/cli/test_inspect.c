@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "case.h"
 #include "emu/pack.h"
 #include "formats/chip.h"
 #include "formats/name.h"
@@ -90,6 +91,7 @@ static void test_what_is_no_app(void **state)
                  "elf"},
                 {"<!DOCTYPE html>", "html"}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         look((const uint8_t *)ROWS[i].bytes, strlen(ROWS[i].bytes));
         json_t *json = inspection_json(&inspection);
         assert_string_equal(member(json, "kind"), ROWS[i].kind);
@@ -206,6 +208,7 @@ static void test_texts_can_not_harm(void **state)
         {"\x7f", "?"},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         char out[64];
         assert_string_equal(godwit_text_clean(ROWS[i][0], out), ROWS[i][1]);
     }

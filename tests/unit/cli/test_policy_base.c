@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "case.h"
 #include "emu/pack.h"
 #include "support/temp_dir.h"
 
@@ -166,6 +167,7 @@ static void drops_that_can_not_be(void **state)
     static const char *const strangers[] = {"nowhere.pem", "abcd", "require-secure-boot", "",
                                             "00112233445566778899aabbccddeeff"};
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        CASE(i);
         struct policy_request wanted = next_wanted();
         wanted.drops = (struct option_list){{strangers[i]}, 1};
         assert_false(policy_make(&wanted, "thermostat", &policy));

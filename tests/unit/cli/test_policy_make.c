@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "case.h"
 #include "support/temp_dir.h"
 
 /* Most rows are about something else than deploy keys. */
@@ -30,6 +31,7 @@ static void test_boards(void **state)
         {"0x1", false, 0}, {"1;2", false, 0}, {"any,1", false, 0}, {"4294967296", false, 0},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         uint32_t mask;
         assert_int_equal(hardware_parse(ROWS[i].text, &mask), ROWS[i].is_good);
         if (ROWS[i].is_good) assert_int_equal(mask, ROWS[i].mask);
@@ -177,6 +179,7 @@ static void test_unsound_requests(void **state)
     };
     struct godwit_policy policy;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         struct policy_request wanted = ROWS[i];
         wanted.path = "x.bin";
         assert_false(policy_make(&wanted, "thermostat", &policy));

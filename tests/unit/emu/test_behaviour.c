@@ -1,4 +1,5 @@
 /* The behaviour block there and back, to the byte, and that nonsense means healthy. */
+#include "case.h"
 #include "emu/behaviour.h"
 
 #include <setjmp.h>
@@ -10,6 +11,7 @@ static void test_round_trip(void **state)
 {
     (void)state;
     for (int kind = 0; kind < BEHAVIOUR_COUNT; kind++) {
+        CASE(kind);
         struct behaviour in = {(enum behaviour_kind)kind, 0x01020304u * (uint32_t)kind}, out;
         uint8_t data[BEHAVIOUR_SIZE];
         enum behaviour_kind named;
@@ -41,6 +43,7 @@ static void test_anything_else_is_healthy(void **state)
     const struct behaviour hang = {BEHAVIOUR_HANG, 300};
     uint8_t data[BEHAVIOUR_SIZE];
     for (size_t i = 0; i < BEHAVIOUR_SIZE; i++) {
+        CASE(i);
         if (i >= 8 && i < 12) continue; /* the delay may be any number */
         behaviour_encode(&hang, data);
         data[i] = 0x77;

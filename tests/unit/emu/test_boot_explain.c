@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "emu/emu.h"
 
 static struct boot example(void)
@@ -42,6 +43,7 @@ static void is_cut_where_it_must_be(void **state)
     char scenario[512];
     (void)state;
     for (size_t size = 1; size < 200; size++) {
+        CASE(size);
         memset(scenario, '#', sizeof scenario);
         boot_explain(&boot, scenario, size);
         assert_non_null(memchr(scenario, 0, size));
@@ -53,6 +55,7 @@ static void every_choice_has_its_words(void **state)
 {
     (void)state;
     for (int i = 0; i < BOOT_CHOICES_COUNT; i++) {
+        CASE(i);
         assert_true(strlen(boot_choice_id((enum boot_choice)i)) > 3);
         assert_true(strlen(boot_choice_sentence((enum boot_choice)i)) > 10);
     }

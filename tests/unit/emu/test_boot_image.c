@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "emu/emu.h"
 #include "emu/pack.h"
 #include "keys/keys.h"
@@ -67,6 +68,7 @@ static void flash_signed(const char *chip, struct key *const keys[], size_t coun
     enum godwit_reason reason;
     assert_int_equal(pack_image(&options, &file, &size), GODWIT_OK);
     for (size_t i = 0; i < count; i++) {
+        CASE(i);
         assert_int_equal(image_sign(keys[i], file, size, &signed_file, &size, &reason), GODWIT_OK);
         free(file);
         file = signed_file;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "case.h"
 #include "emu/emu.h"
 #include "truth.h"
 
@@ -186,6 +187,7 @@ static void rules_in_words(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
+        CASE(i);
         char name[32];
         snprintf(name, sizeof name, "rule %zu", i);
         check_row(&RULES[i], name);

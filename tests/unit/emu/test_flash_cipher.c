@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "emu/emu.h"
 
 #define SIZE 0x10000u
@@ -52,7 +53,9 @@ static void reads_what_was_written_at_any_offset_and_length(void **state)
     assert_int_equal(flash.write(flash.ctx, 0x1000, data, sizeof data), GODWIT_OK);
     assert_int_equal(ram.violations, 0);
     for (uint32_t from = 0; from < 40; from++) {
+        CASE(from);
         for (uint32_t size = 0; size < 600; size += 1 + size / 7) {
+            CASE(size);
             memset(back, 0xA5, sizeof back);
             assert_int_equal(flash.read(flash.ctx, 0x1000 + from, back, size), GODWIT_OK);
             assert_memory_equal(back, data + from, size);
@@ -93,6 +96,7 @@ static void a_flipped_bit_costs_its_block(void **state)
     assert_int_equal(flash.write(flash.ctx, 0x1000, data, sizeof data), GODWIT_OK);
     assert_int_equal(chip.read(chip.ctx, 0x1020, bytes, 16), GODWIT_OK);
     for (int bit = 0; bit < 128; bit++) {
+        CASE(bit);
         if (!(bytes[bit / 8] >> bit % 8 & 1)) continue; /* a bit can only fall */
         struct flash_ram copy;
         assert_int_equal(flash_ram_clone(&ram, &copy), GODWIT_OK);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "emu/emu.h"
 
 #define SIZE 0x4000u
@@ -118,6 +119,7 @@ static void rot_flips_so_many_bits(void **state)
     uint8_t sector[FLASH_ERASE_SIZE];
     (void)state;
     for (uint32_t bits = 1; bits <= 4096; bits *= 8) {
+        CASE(bits);
         uint32_t flipped = 0;
         assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
         assert_int_equal(flash_rot(&bare, FLASH_ERASE_SIZE, bits, bits), GODWIT_OK);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "emu/emu.h"
 
 #define SIZE 0x10000u
@@ -87,6 +88,7 @@ static void torn_write_leaves_a_prefix(void **state)
     (void)state;
     memset(data, 0x5A, sizeof data);
     for (uint64_t seed = 0; seed < 200; seed++) {
+        CASE(seed);
         assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
         power_cut_power_on(&power_cut);
         power_cut.seed = seed;
@@ -98,8 +100,10 @@ static void torn_write_leaves_a_prefix(void **state)
         while (whole < 64 && godwit_all(after + 32 + whole, 16, 0x5A))
             whole += 16;
         assert_true(whole < 64); /* else it were "after" */
-        for (uint32_t i = 0; i < 16; i++)
+        for (uint32_t i = 0; i < 16; i++) {
+            CASE(i);
             assert_int_equal(after[32 + whole + i] & 0x5A, 0x5A);
+        }
         assert_true(godwit_all(after + 32 + whole + 16, 48 - whole, 0xFF));
         power_cut_none |= whole == 0;
         power_cut_some |= whole > 0;
@@ -115,6 +119,7 @@ static void torn_erase_leaves_one_sector_between(void **state)
     bool power_cut_raised = false, power_cut_prefix = false;
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
+        CASE(seed);
         assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
         fill(0, SIZE);
         power_cut_power_on(&power_cut);
@@ -129,7 +134,10 @@ static void torn_erase_leaves_one_sector_between(void **state)
         assert_true(at < 4 * 4096);
         assert_memory_not_equal(after + at, before + at, 4096);
         for (uint32_t i = 0; i < 4096; i++) /* an erase only sets bits */
+        {
+            CASE(i);
             assert_int_equal(after[at + i] & before[at + i], before[at + i]);
+        }
         assert_memory_equal(after + at + 4096, before + at + 4096, SIZE - at - 4096);
         assert_memory_equal(after, before, 4096);
         bool is_prefix = !memcmp(after + at + 4000, before + at + 4000, 96);
@@ -183,6 +191,7 @@ static void suffix_leaves_the_far_end(void **state)
     bool power_cut_some = false;
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
+        CASE(seed);
         torn_zeroes(POWER_CUT_SUFFIX, seed);
         uint32_t whole = 0;
         while (whole < 64 && godwit_all(after + 96 - whole - 16, 16, 0))
@@ -201,6 +210,7 @@ static void bits_and_words_in_any_order(void **state)
     uint32_t words_seen = 0, words_missed = 0;
     (void)state;
     for (uint64_t seed = 0; seed < 200; seed++) {
+        CASE(seed);
         torn_zeroes(POWER_CUT_BITS, seed);
         unsigned left = bits_set(after + 32, 64);
         assert_true(left > 0 && left < 512);
@@ -209,6 +219,7 @@ static void bits_and_words_in_any_order(void **state)
         power_cut_few |= left > 350;
         torn_zeroes(POWER_CUT_HOLES, seed);
         for (uint32_t i = 0; i < 16; i++) {
+            CASE(i);
             const uint8_t *word = after + 32 + 4 * i;
             assert_true(godwit_all(word, 4, 0) || godwit_all(word, 4, 0xFF));
             words_seen |= (uint32_t)(word[0] == 0) << i;
@@ -225,6 +236,7 @@ static bool wavers(void)
     uint8_t first[4096], second[4096];
     assert_int_equal(flash.read(flash.ctx, 0, first, sizeof first), GODWIT_OK);
     for (int i = 0; i < 20; i++) {
+        CASE(i);
         assert_int_equal(flash.read(flash.ctx, 0, second, sizeof second), GODWIT_OK);
         if (memcmp(first, second, sizeof first) != 0) return true;
     }
@@ -237,6 +249,7 @@ static void unstable_bits_stay_until_written_or_erased(void **state)
     unsigned wavering = 0;
     (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
+        CASE(seed);
         torn_zeroes(POWER_CUT_UNSTABLE, seed);
         power_cut_power_on(&power_cut);
         wavering += wavers();
@@ -257,6 +270,7 @@ static void unstable_erase_is_unstable(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
+        CASE(seed);
         power_cut_init(&power_cut, &bare);
         assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
         memset(before, 0, SIZE);
@@ -276,6 +290,7 @@ static void bits_of_an_erase(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 40; seed++) {
+        CASE(seed);
         power_cut_init(&power_cut, &bare);
         assert_int_equal(bare.erase(bare.ctx, 0, SIZE), GODWIT_OK);
         fill(0, SIZE);
@@ -285,9 +300,12 @@ static void bits_of_an_erase(void **state)
         assert_int_equal(flash.erase(flash.ctx, 0, 3 * 4096), GODWIT_ERR_IO);
         content(after);
         for (uint32_t at = 0; at < 3 * 4096; at += 4096) {
+            CASE(at);
             assert_memory_not_equal(after + at, before + at, 4096);
-            for (uint32_t i = at; i < at + 4096; i++)
+            for (uint32_t i = at; i < at + 4096; i++) {
+                CASE(i);
                 assert_int_equal(after[i] & before[i], before[i]);
+            }
         }
         assert_memory_equal(after + 3 * 4096, before + 3 * 4096, SIZE - 3 * 4096);
     }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "case.h"
 #include "formats/image.h"
 
 static struct pack_options options_for(const struct godwit_chip *chip)
@@ -30,6 +31,7 @@ static void test_sizes(void **state)
                                        {69632, 69632}, {1 << 24, 1 << 24}};
     struct pack_options options = options_for(godwit_chip_by_name("esp32c3"));
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         struct godwit_image image;
         uint8_t *data;
         size_t size;

@@ -1,4 +1,5 @@
 /* Tokens: each way to end one ends it in memory and in the database, and nothing revives it. */
+#include "case.h"
 #include "fixture.h"
 
 static const uint8_t ONE[32] = {1}, TWO[32] = {2}, MACHINE[32] = {3};
@@ -87,6 +88,7 @@ static void the_oldest_gives_its_place(void **state)
     fill(fixture);
     fixture_begin(fixture);
     for (int i = 0; i < ACCOUNT_TOKENS_MAX; i++) {
+        CASE(i);
         token[0] = 9, token[1] = (uint8_t)i;
         assert_int_equal(
             account_add_token(&fixture->fleet, fixture->db, "admin", token, 101 + i, 1000),

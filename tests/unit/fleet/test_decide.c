@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "case.h"
 #include "exhaust.h"
 #include "fleet/decide.h"
 
@@ -283,8 +284,10 @@ static void every_small_fixture(void **state)
     }
     index_deinit(&fixture.catalogue.images_by_digest, false);
     print_message("%lu worlds, %lu installs\n", fixtures, installs);
-    for (unsigned reason = 0; reason < DECISION_REASON_COUNT; reason++)
+    for (unsigned reason = 0; reason < DECISION_REASON_COUNT; reason++) {
+        CASE(reason);
         assert_true(seen[reason] > 0);
+    }
 }
 
 static void no_rollout_means_no_update(void **state)
@@ -327,6 +330,7 @@ static void the_right_image_of_several(void **state)
         int64_t image;
     } cases[] = {{0, 300, 1}, {5, 0, 2}, {5, 99, 2}, {5, 100, 3}, {5, 300, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CASE(i);
         device.facts.chip_id = cases[i].chip_id;
         device.facts.chip_revision = cases[i].revision;
         struct decision decision = decide(&device, &catalogue);
@@ -360,6 +364,7 @@ static void a_mask_without_bits_allows_every_board(void **state)
         {UINT32_MAX, 31, DECISION_OFFERED}, {UINT32_MAX, 32, DECISION_HARDWARE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CASE(i);
         release.images[0].hardware_mask = cases[i].mask;
         device.facts.hardware_revision = cases[i].revision;
         assert_int_equal(decide(&device, &catalogue).reason, cases[i].reason);
@@ -393,8 +398,10 @@ static void every_reason_has_its_verdict(void **state)
 {
     (void)state;
     static const uint32_t ALL[] = {GODWIT_REASONS(REASON_NUMBER) 4242 /* of a newer agent */};
-    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++)
+    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+        CASE(i);
         for (unsigned stage = 0; stage < GODWIT_STAGE_COUNT; stage++) {
+            CASE(stage);
             const struct godwit_outcome outcome = {
                 .id = 1, .reason = ALL[i], .stage = (enum godwit_stage)stage};
             enum verdict expected = verdict_expected(ALL[i], outcome.stage);
@@ -402,6 +409,7 @@ static void every_reason_has_its_verdict(void **state)
                 fail_msg("reason %u at stage %u", (unsigned)ALL[i], stage);
             assert_int_equal(decide_is_notice(&outcome), expected == VERDICT_NOTHING && ALL[i]);
         }
+    }
 }
 
 /* Of the reasons that speak of a file, none that was seen on its way only is the file's own. */
@@ -409,6 +417,7 @@ static void nothing_that_came_over_the_line_fails_a_release(void **state)
 {
     (void)state;
     for (uint32_t reason = 1; reason < 100; reason++) {
+        CASE(reason);
         const struct godwit_outcome outcome = {
             .id = 1, .reason = reason, .stage = GODWIT_STAGE_DOWNLOAD};
         assert_in_range(decide_outcome(&outcome), VERDICT_NOTHING, VERDICT_AGAIN);

@@ -1,4 +1,5 @@
 /* Devices through whole scenarios: told, good, failed, cut by power; and how they join. */
+#include "case.h"
 #include "fixture.h"
 
 #define OLD 1
@@ -15,6 +16,7 @@ static struct fixture *begin(void **state, uint8_t devices)
     assert_int_equal(fixture_upload(fixture, &third), UPLOAD_ADDED);
     fixture_allow(fixture, devices);
     for (uint8_t n = 1; n <= devices; n++) {
+        CASE(n);
         struct godwit_checkin checkin = checkin_of(n, OLD);
         struct device *device;
         assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
@@ -43,6 +45,7 @@ static void at_most_ten_in_progress(void **state)
     struct fixture *fixture = begin(state, 13);
     struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
     for (uint8_t n = 1; n <= 13; n++) {
+        CASE(n);
         struct godwit_checkin checkin = checkin_of(n, OLD);
         struct decision decision = fixture_checkin(fixture, &checkin);
         assert_int_equal(decision.reason, n <= 10 ? DECISION_OFFERED : DECISION_QUEUED);
@@ -216,6 +219,7 @@ static void a_notice_is_an_event(void **state)
     struct godwit_checkin checkin = checkin_of(1, OLD);
     fixture_checkin(fixture, &checkin);
     for (size_t i = 0; i < sizeof NOTICES / sizeof *NOTICES; i++) {
+        CASE(i);
         struct godwit_checkin notice =
             outcome_of(1, OLD, 0, rollout->id, GODWIT_STAGE_NONE, NOTICES[i]);
         memset(notice.outcome.file_sha256, 0, 32);
@@ -417,6 +421,7 @@ static void a_token_is_all_its_bytes(void **state)
     memset(token, 1, 32);
     assert_non_null(device_find_by_token(&fixture->fleet, token));
     for (size_t i = 0; i < 32; i++) {
+        CASE(i);
         token[i] ^= 0x80;
         assert_null(device_find_by_token(&fixture->fleet, token));
         token[i] ^= 0x80;

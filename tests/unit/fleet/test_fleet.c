@@ -1,4 +1,5 @@
 /* The sequence of instructions: never back, never above what is committed; and accounts. */
+#include "case.h"
 #include "fixture.h"
 
 static void raise(struct fixture *fixture, uint64_t now_ms)
@@ -58,13 +59,16 @@ static void index_finds_what_was_added(void **state)
     struct index index;
     index_init(&index, offsetof(__typeof__(items[0]), key), 6);
     for (uint32_t i = 0; i < COUNT; i++) {
+        CASE(i);
         items[i].value = i;
         memcpy(items[i].key, &i, 4);
         assert_null(index_find(&index, items[i].key));
         index_add(&index, &items[i]);
     }
-    for (uint32_t i = 0; i < COUNT; i++)
+    for (uint32_t i = 0; i < COUNT; i++) {
+        CASE(i);
         assert_ptr_equal(index_find(&index, items[i].key), &items[i]);
+    }
     index_deinit(&index, false);
     assert_null(index_find(&index, items[0].key));
 }

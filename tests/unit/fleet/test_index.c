@@ -6,6 +6,7 @@
 /* cmocka wants the three above first */
 #include <cmocka.h>
 
+#include "case.h"
 #include "exhaust.h"
 #include "fleet/index.h"
 
@@ -20,6 +21,7 @@ static void check(const struct index *index, struct value *values, const bool *i
 {
     size_t count = 0;
     for (size_t i = 0; i < VALUES; i++) {
+        CASE(i);
         assert_ptr_equal(index_find(index, values[i].key), is_in[i] ? &values[i] : NULL);
         count += is_in[i];
     }
@@ -57,6 +59,7 @@ static void any_order(void **state)
         bool is_in[VALUES] = {false};
         index_init(&index, 0, sizeof values->key);
         for (int step = 0; step < STEPS; step++) {
+            CASE(step);
             size_t i = exhaust_pick(&walk, VALUES);
             if (is_in[i])
                 index_remove(&index, &values[i]);

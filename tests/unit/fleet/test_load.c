@@ -1,5 +1,6 @@
 /* Soft facts on their way to the database, and memory that is read anew after a change that failed.
  */
+#include "case.h"
 #include "fixture.h"
 
 enum { MANY = 70, BATCH = 16 };
@@ -10,6 +11,7 @@ static void enrol(struct fixture *fixture, uint8_t count)
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
     fixture_allow(fixture, count);
     for (uint8_t n = 1; n <= count; n++) {
+        CASE(n);
         struct device *device;
         const struct godwit_checkin checkin = checkin_of(n, 1);
         assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
@@ -53,13 +55,19 @@ static void the_oldest_facts_are_written_first(void **state)
     enrol(fixture, MANY);
     while (flush(fixture, MANY)) {
     }
-    for (uint8_t n = 1; n <= MANY; n++)
+    for (uint8_t n = 1; n <= MANY; n++) {
+        CASE(n);
         say(fixture, n, NOW_S + 100);
+    }
     for (int i = 0; i < MANY / BATCH; i++) {
+        CASE(i);
         assert_true(flush(fixture, BATCH));
         assert_int_equal(unwritten(fixture, NOW_S + 100), MANY - (i + 1) * BATCH);
         for (uint8_t n = 1; n <= BATCH; n++) /* those behind them do not come in between */
+        {
+            CASE(n);
             say(fixture, n, NOW_S + 200);
+        }
     }
     flush(fixture, BATCH);
     assert_int_equal(unwritten(fixture, NOW_S + 100), 0);
@@ -73,8 +81,10 @@ static void what_was_not_written_stays_dirty(void **state)
     enrol(fixture, BATCH);
     while (flush(fixture, BATCH)) {
     }
-    for (uint8_t n = 1; n <= BATCH; n++)
+    for (uint8_t n = 1; n <= BATCH; n++) {
+        CASE(n);
         say(fixture, n, NOW_S + 100);
+    }
     for (int i = 0; i < 3; i++) {
         fixture_begin(fixture);
         assert_int_equal(device_flush(&fixture->fleet, fixture->db, BATCH / 2, &more), GODWIT_OK);

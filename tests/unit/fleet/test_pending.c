@@ -1,6 +1,7 @@
 /* Tokens that ask for an id that is known: who asks changes nothing, who is let in starts anew. */
 #include "fleet/pending.h"
 
+#include "case.h"
 #include "fixture.h"
 
 enum { OLD = 1, NEW = 2, TOKEN = 1, LOST = 0x51, UNKNOWN = 0x52 };
@@ -91,8 +92,10 @@ static void a_flood_is_not_written_down(void **state)
     for (uint8_t claim = 0xC2; claim < 0xC6; claim++)
         fixture_allow_by(fixture, claim, 1);
     for (int day = 1; day <= 2; day++) {
-        for (uint8_t n = 0; n < 40; n++)
+        for (uint8_t n = 0; n < 40; n++) {
+            CASE(n);
             assert_int_equal(ask(fixture, (uint8_t)(60 * day + n)), CLAIM_PENDING);
+        }
         assert_int_equal(lines(fixture, EVENT_CONFLICT),
                          PENDING_MAX * (day - 1) + PENDING_CLAIM_MAX);
         for (uint8_t claim = 0xC2; claim < 0xC6; claim++)
@@ -118,13 +121,16 @@ static void a_lost_device_finds_a_place(void **state)
     begin(fixture);
     for (uint8_t claim = 0xC2; claim < 0xC4; claim++)
         fixture_allow_by(fixture, claim, 1);
-    for (uint8_t n = 0; n < PENDING_MAX; n++)
+    for (uint8_t n = 0; n < PENDING_MAX; n++) {
+        CASE(n);
         ask(fixture, (uint8_t)(100 + n));
+    }
     assert_int_equal(fixture_claim_by(fixture, 0xC2, &checkin, LOST, &device), CLAIM_PENDING);
     assert_int_equal(choose(fixture, LOST, true), PENDING_DONE);
     assert_non_null(by_token(fixture, LOST));
     /* both claims are out: eight wait; one that is sent away makes room, though it is new */
     for (uint8_t n = 0; n < PENDING_CLAIM_MAX; n++) {
+        CASE(n);
         ask(fixture, (uint8_t)(150 + n));
         fixture_claim_by(fixture, 0xC2, &checkin, (uint8_t)(160 + n), &device);
     }

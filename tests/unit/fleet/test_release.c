@@ -1,5 +1,6 @@
 /* What an upload adds: products made by their first file, drafts that freeze, keys that are listed.
  */
+#include "case.h"
 #include "fixture.h"
 
 static void the_first_signed_file_makes_the_product(void **state)
@@ -174,6 +175,7 @@ static void a_release_holds_so_many_images(void **state)
 {
     struct fixture *fixture = *state;
     for (int i = 0; i <= FLEET_IMAGES_MAX; i++) {
+        CASE(i);
         struct upload upload = upload_of("1.0.0", (uint8_t)i);
         upload.image.revision_min = (uint16_t)i;
         assert_int_equal(fixture_upload(fixture, &upload),

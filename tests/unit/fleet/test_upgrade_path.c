@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "case.h"
 #include "exhaust.h"
 #include "fleet/upgrade_path.h"
 
@@ -180,8 +181,10 @@ static void every_hand_over(void **state)
     }
     print_message("chains of 1: %lu, 2: %lu, 3: %lu, none: %lu\n", seen[1], seen[2], seen[3],
                   seen[0]);
-    for (int i = 0; i < RELEASES; i++)
+    for (int i = 0; i < RELEASES; i++) {
+        CASE(i);
         assert_true(seen[i] > 0);
+    }
     close_fixture(&fixture);
 }
 
@@ -207,8 +210,10 @@ static void every_gate(void **state)
         }
         compare(&fixture, models, seen);
     }
-    for (int i = 0; i < RELEASES; i++)
+    for (int i = 0; i < RELEASES; i++) {
+        CASE(i);
         assert_true(seen[i] > 0);
+    }
     close_fixture(&fixture);
 }
 
@@ -276,6 +281,7 @@ static void what_takes_a_bridge_away(void **state)
     static struct fixture fixture;
     const struct image *first;
     for (unsigned fault = 0; fault <= 10; fault++) {
+        CASE(fault);
         hand_over(&fixture);
         struct upgrade_query query = {.device = &fixture.device, .target = image_of(&fixture, 3)};
         bool is_good = fault == 0 || fault == 9;

@@ -1,5 +1,6 @@
 /* The message both ways: what a round trip keeps, how large it can get, what it tolerates from a
  * newer device, and each malformed text refused. */
+#include "case.h"
 #include "formats/checkin.h"
 #include "formats/reason.h"
 
@@ -75,6 +76,7 @@ static void the_largest_fits_and_comes_back(void **state)
     assert_int_equal(back.flash_mode, UINT8_MAX);
 
     for (size_t less = 0; less <= size; less++) {
+        CASE(less);
         size_t size_short;
         assert_int_equal(godwit_checkin_encode(&checkin, text, less, &size_short),
                          GODWIT_ERR_SPACE);
@@ -176,6 +178,7 @@ static void refuses_what_is_malformed(void **state)
     };
     struct godwit_checkin out;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CASE(i);
         godwit_err err = decode(bad[i], &out);
         if (err != GODWIT_ERR_FORMAT) fail_msg("%s: %s", godwit_err_name(err), bad[i]);
         assert_int_equal(out.project[0], 0);
@@ -192,6 +195,7 @@ static void refuses_without_a_required_member(void **state)
                                         "version",  "image_sha", "chip_id"};
     struct godwit_checkin out;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CASE(i);
         char text[] = "{" MINIMAL "}", quoted[32];
         snprintf(quoted, sizeof quoted, "\"%s", names[i]);
         strstr(text, quoted)[1] = '_';
@@ -281,6 +285,7 @@ static void refuses_malformed_replies(void **state)
     };
     struct godwit_checkin_reply out;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CASE(i);
         godwit_err err = reply_decode(bad[i], &out);
         if (err != GODWIT_ERR_FORMAT) fail_msg("%s: %s", godwit_err_name(err), bad[i]);
         assert_int_equal(out.interval_s, 0);
@@ -305,22 +310,32 @@ static void refuses_to_write_a_reply_no_device_would_take(void **state)
     };
     char text[GODWIT_CHECKIN_REPLY_MAX];
     size_t size;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CASE(i);
         assert_int_equal(godwit_checkin_reply_encode(&bad[i], text, sizeof text, &size),
                          GODWIT_ERR_FORMAT);
+    }
 }
 
 static void every_reset_and_stage_has_a_name_of_its_own(void **state)
 {
     (void)state;
-    for (int i = 0; i < GODWIT_RESET_COUNT; i++)
-        for (int k = 0; k < i; k++)
+    for (int i = 0; i < GODWIT_RESET_COUNT; i++) {
+        CASE(i);
+        for (int k = 0; k < i; k++) {
+            CASE(k);
             assert_string_not_equal(godwit_reset_name((enum godwit_reset)i),
                                     godwit_reset_name((enum godwit_reset)k));
-    for (int i = 0; i < GODWIT_STAGE_COUNT; i++)
-        for (int k = 0; k < i; k++)
+        }
+    }
+    for (int i = 0; i < GODWIT_STAGE_COUNT; i++) {
+        CASE(i);
+        for (int k = 0; k < i; k++) {
+            CASE(k);
             assert_string_not_equal(godwit_stage_name((enum godwit_stage)i),
                                     godwit_stage_name((enum godwit_stage)k));
+        }
+    }
     assert_string_equal(godwit_reset_name(GODWIT_RESET_COUNT), "unknown");
     assert_string_equal(godwit_stage_name((enum godwit_stage) - 1), "none");
 }

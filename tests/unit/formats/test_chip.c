@@ -1,4 +1,5 @@
 /* The chip table against what the field's tools say of each chip, and its own consistency. */
+#include "case.h"
 #include "formats/chip.h"
 
 #include <setjmp.h>
@@ -24,6 +25,7 @@ static void holds_every_chip_once(void **state)
     };
     const size_t count = sizeof expected / sizeof expected[0];
     for (size_t i = 0; i < count; i++) {
+        CASE(i);
         const struct godwit_chip *chip = godwit_chip_by_id(expected[i].id);
         assert_non_null(chip);
         assert_string_equal(chip->name, expected[i].name);
@@ -38,11 +40,15 @@ static void holds_every_chip_once(void **state)
     assert_null(godwit_chip_by_name("esp8266"));
     const struct godwit_chip *c3 = godwit_chip_by_name("esp32c3");
     static const char *const same[] = {"ESP32C3", "ESP32-C3", "esp32-c3", "Esp32-c3"};
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        CASE(i);
         assert_ptr_equal(godwit_chip_by_name(same[i]), c3);
+    }
     static const char *const others[] = {"", "esp32-", "esp32-c", "esp32-c33", "esp32c3 ", "-c3"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        CASE(i);
         assert_null(godwit_chip_by_name(others[i]));
+    }
 }
 
 static void titles_are_names_as_people_write_them(void **state)
@@ -50,6 +56,7 @@ static void titles_are_names_as_people_write_them(void **state)
     (void)state;
     const struct godwit_chip *chip;
     for (size_t i = 0; (chip = godwit_chip_at(i)) != NULL; i++) {
+        CASE(i);
         assert_memory_equal(chip->title, "ESP32", 5);
         assert_true(strlen(chip->title) == strlen(chip->name) + (chip->id != 0));
         assert_true((chip->schemes == 0) == (chip->key_count == 0));
@@ -75,9 +82,11 @@ static void knows_flash_addresses(void **state)
         {0x12, 0x40000020, true},  {0x12, 0x48000000, true},  {0x12, 0x4FF00000, false},
         {0x20, 0x50000000, true},  {0x20, 0x44000000, false}, {0x05, 0, false},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         assert_true(godwit_chip_is_mapped(godwit_chip_by_id(rows[i].id), rows[i].address) ==
                     rows[i].is_mapped);
+    }
 }
 
 static void knows_what_secure_boot_takes(void **state)

@@ -1,5 +1,6 @@
 /* Each kind from a file made here, each near miss, and the rule that nothing beyond the given bytes
  * is looked at. */
+#include "case.h"
 #include "formats/chip.h"
 #include "formats/filekind.h"
 #include "formats/otadata.h"
@@ -91,6 +92,7 @@ static void knows_each_magic(void **state)
         {"\xE9", 1, GODWIT_FILE_UNKNOWN}, /* 0x11 segments */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         put(0, rows[i].bytes, rows[i].size);
         assert_kind(600, rows[i].kind);
     }
@@ -115,6 +117,7 @@ static void knows_text_and_blanks(void **state)
         {"plain words", GODWIT_FILE_TEXT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         put(0, rows[i].text, strlen(rows[i].text));
         assert_kind(strlen(rows[i].text), rows[i].kind);
     }
@@ -196,7 +199,9 @@ static void knows_a_merged_file_at_every_place(void **state)
     (void)state;
     const struct godwit_chip *chip;
     for (size_t i = 0; (chip = godwit_chip_at(i)) != NULL; i++) {
+        CASE(i);
         for (size_t table = 0x8000; table <= 0xF000; table += 0x1000) {
+            CASE(table);
             memset(file, 0xFF, sizeof file);
             put_image(chip->bootloader_offset, chip->id, 0x4038C000);
             memcpy(file + table, "\xAA\x50\x01\x02", 4);
@@ -329,6 +334,7 @@ static void every_kind_has_words(void **state)
 {
     (void)state;
     for (int i = 0; i <= GODWIT_FILE_KIND_COUNT; i++) {
+        CASE(i);
         assert_true(strlen(godwit_file_kind_id((enum godwit_file_kind)i)) > 0);
         assert_true(strlen(godwit_file_kind_sentence((enum godwit_file_kind)i)) > 0);
         bool is_app = i == GODWIT_FILE_APP;

@@ -1,4 +1,5 @@
 /* Texts that came where an image was expected: each kind, and near misses. */
+#include "case.h"
 #include "formats/filekind_text.h"
 
 #include <setjmp.h>
@@ -66,6 +67,7 @@ static void each_text_has_its_kind(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         const char *kind = godwit_file_kind_id(kind_of(ROWS[i].text, strlen(ROWS[i].text)));
         if (strcmp(kind, godwit_file_kind_id(ROWS[i].kind))) print_error("'%s'\n", ROWS[i].text);
         assert_string_equal(kind, godwit_file_kind_id(ROWS[i].kind));

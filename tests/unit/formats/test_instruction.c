@@ -1,6 +1,7 @@
 /* I1 against bytes and a signature made by an independent program (Python: struct, hashlib,
  * cryptography); each fault refused; and the rule for policies without a deploy key. */
 #include "base/text.h"
+#include "case.h"
 #include "formats/instruction.h"
 
 #include <setjmp.h>
@@ -126,6 +127,7 @@ static void refuses_each_fault(void **state)
     };
     struct godwit_instruction back;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         uint8_t data[GODWIT_INSTRUCTION_BODY_SIZE];
         unhex(body_hex, data, sizeof data);
         data[rows[i].offset] = rows[i].value;
@@ -185,6 +187,7 @@ static void refuses_a_flip_of_every_byte(void **state)
     uint32_t key_index;
     signed_sample(data, &policy);
     for (size_t i = 0; i < sizeof data; i++) {
+        CASE(i);
         data[i] ^= 0x01;
         assert_int_equal(godwit_instruction_verify(data, &policy, &key_index), GODWIT_ERR_TRUST);
         data[i] ^= 0x01;

@@ -1,4 +1,5 @@
 /* Names that may be given, names that may not and why, and what of a text is shown. */
+#include "case.h"
 #include "formats/name.h"
 
 #include <setjmp.h>
@@ -49,6 +50,7 @@ static void names_and_what_is_wrong_with_them(void **state)
         {"\xC0\xAF", GODWIT_NAME_NOT_UTF8}, /* a slash, overlong */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         enum godwit_name_fault fault = godwit_name_check(rows[i].name);
         if (fault != rows[i].fault) print_error("row %zu: '%s'\n", i, rows[i].name);
         assert_int_equal(fault, rows[i].fault);
@@ -78,6 +80,7 @@ static void texts_are_shown_without_what_steers(void **state)
         {"a\r\nb", "a??b"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         char out[64];
         assert_string_equal(godwit_text_clean(rows[i].text, out), rows[i].shown);
     }

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "case.h"
 #include "formats/otadata.h"
 
 static void crc_is_the_roms(void **state)
@@ -24,8 +25,10 @@ static void crc_is_the_roms(void **state)
         {0x7FFFFFFF, 0xCCFC5C3C}, {0xFFFFFFFE, 0x99F8B879}, {0xFFFFFFFF, 0x2144DF1C},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         assert_int_equal(godwit_ota_crc(rows[i].seq), rows[i].crc);
+    }
 }
 
 static struct godwit_ota_entry entry(uint32_t seq, uint32_t state)
@@ -129,8 +132,10 @@ static void choice(void **state)
         {{entry(5, 0x80000000), entry(4, 2)}, 0}, /* unknown states boot */
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         assert_int_equal(godwit_ota_active(rows[i].entries), rows[i].active);
+    }
     assert_true(godwit_ota_is_blank(&bad_crc));
     assert_false(godwit_ota_is_unusable(&bad_crc));
     assert_int_equal(godwit_ota_slot(0, 2), 1);
@@ -146,13 +151,16 @@ static void selected_slot_wins(void **state)
     enum { SEQS = sizeof seqs / sizeof *seqs, STATES = sizeof states / sizeof *states };
     (void)state;
     for (unsigned fixture = 0; fixture < SEQS * SEQS * STATES * STATES; fixture++) {
+        CASE(fixture);
         unsigned w = fixture;
         uint32_t a = seqs[w % SEQS], b = seqs[w / SEQS % SEQS];
         w /= SEQS * SEQS;
         struct godwit_ota_entry before[2] = {entry(a, states[w % STATES]),
                                              entry(b, states[w / STATES])};
-        for (uint32_t slots = 1; slots <= GODWIT_OTA_SLOTS_MAX; slots++)
+        for (uint32_t slots = 1; slots <= GODWIT_OTA_SLOTS_MAX; slots++) {
+            CASE(slots);
             for (uint32_t slot = 0; slot < slots; slot++) {
+                CASE(slot);
                 struct godwit_ota_entry after[2] = {before[0], before[1]};
                 select_slot(after, slot, slots);
                 int active = godwit_ota_active(after);
@@ -160,6 +168,7 @@ static void selected_slot_wins(void **state)
                 assert_int_equal(godwit_ota_slot(after[active].seq, slots), slot);
                 assert_int_equal(after[active].state, GODWIT_OTA_NEW);
             }
+        }
     }
 }
 

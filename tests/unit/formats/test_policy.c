@@ -1,5 +1,6 @@
 /* P1: the offsets of the trust chapter, what a round trip keeps, and each single thing that makes
  * a policy refused. */
+#include "case.h"
 #include "formats/policy.h"
 
 #include <setjmp.h>
@@ -84,6 +85,7 @@ static void refuses_each_fault(void **state)
     };
     struct godwit_policy policy = sample(), back;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         uint8_t data[GODWIT_POLICY_BYTES];
         godwit_policy_encode(&policy, data);
         data[rows[i].offset] = rows[i].value;

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "case.h"
 #include "formats/ptable.h"
 
 #define FLASH_SIZE 0x400000u
@@ -64,6 +65,7 @@ static void rows_come_back(void **state)
     assert_int_equal(godwit_ptable_check(table, FLASH_SIZE, &count), GODWIT_OK);
     assert_int_equal(count, 5);
     for (size_t i = 0; i < count; i++) {
+        CASE(i);
         assert_int_equal(godwit_ptable_at(table, i, &row), GODWIT_OK);
         assert_string_equal(row.label, TWO_OTA_LARGE[i].label);
         assert_int_equal(row.offset, TWO_OTA_LARGE[i].offset);

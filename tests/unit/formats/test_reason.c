@@ -1,5 +1,6 @@
 /* The list of reasons keeps its promises: numbers and ids are unique, ids are of one shape, and a
  * sentence stands behind each. */
+#include "case.h"
 #include "formats/reason.h"
 
 #include <setjmp.h>
@@ -20,11 +21,13 @@ static void every_reason_is_found_by_its_number(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CASE(i);
         assert_string_equal(godwit_reason_id(rows[i].number), rows[i].id);
         assert_string_equal(godwit_reason_sentence(rows[i].number), rows[i].sentence);
         assert_true(strlen(rows[i].sentence) > 5);
         assert_int_equal(strspn(rows[i].id, "abcdefghijklmnopqrstuvwxyz-"), strlen(rows[i].id));
         for (size_t k = 0; k < i; k++) {
+            CASE(k);
             assert_true(rows[k].number < rows[i].number);
             assert_string_not_equal(rows[k].id, rows[i].id);
         }

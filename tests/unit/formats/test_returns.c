@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "crypto_fault.h"
+#include "case.h"
+#include "crypto_wrap.h"
 #include "formats/checkin.h"
 #include "formats/image.h"
 #include "formats/policy.h"
@@ -98,9 +99,11 @@ static void a_reply_whose_list_is_broken(void **state)
         "{\"protocol\":1,\"pending\":true,\"interval_s\":60,\"sources\":7}",
     };
     struct godwit_checkin_reply reply;
-    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        CASE(i);
         assert_int_not_equal(godwit_checkin_reply_decode(broken[i], strlen(broken[i]), &reply),
                              GODWIT_OK);
+    }
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 #include "base/crc.h"
 #include "base/crypto.h"
 #include "base/text.h"
+#include "case.h"
 #include "support/golden.h"
 
 struct signed_file {
@@ -63,6 +64,7 @@ static void test_reads_espsecure(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SCHEMES_COUNT; i++) {
+        CASE(i);
         struct signed_file file;
         struct godwit_sigblock block;
         uint8_t digest[32], again[32];
@@ -117,12 +119,14 @@ static void test_every_byte_counts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SCHEMES_COUNT; i++) {
+        CASE(i);
         struct signed_file file;
         struct godwit_sigblock block;
         uint8_t digest[32];
         file_open(&file, SCHEMES[i].file);
         key_digest_of(SCHEMES[i].name, digest);
         for (size_t at = 0; at < GODWIT_SIGSECTOR_SIZE; at++) {
+            CASE(at);
             file.sector[at] ^= 0x10;
             bool good = godwit_sigblock_check(file.sector, &file.digests, &block) == GODWIT_OK;
             assert_false(good && godwit_sigsector_is_tidy(file.sector));
@@ -131,6 +135,7 @@ static void test_every_byte_counts(void **state)
         }
         uint32_t crc = godwit_load32(file.sector + 1196);
         for (size_t at = 0; at < 1196; at++) {
+            CASE(at);
             file.sector[at] ^= 0x10;
             godwit_store32(file.sector + 1196, godwit_crc32(0, file.sector, 1196));
             bool good = godwit_sigblock_check(file.sector, &file.digests, &block) == GODWIT_OK;

@@ -1,5 +1,6 @@
 /* Connections over real sockets: framing, pipelining, deadlines, limits, endings. curl as the
  * peer is in test_tls.c. */
+#include "case.h"
 #include "unit/http/fixture.h"
 #include "unit/http/framing_rows.h"
 
@@ -45,6 +46,7 @@ static void test_framing(void **state)
     (void)state;
     struct fixture fixture = fixture_open((struct http_limits){0});
     for (size_t i = 0; i < framing_rows_count; i++) {
+        CASE(i);
         row_play(&fixture, &framing_rows[i], 4096);
         row_play(&fixture, &framing_rows[i], 7);
     }
@@ -66,7 +68,9 @@ static void test_pipeline(void **state)
     peer_text(fd, all);
     peer_read(fd, reply, sizeof reply, "\r\n\r\n0099");
     char *at = reply;
-    for (unsigned i = 0; i < 100; i++) { /* in order, whoever answered them */
+    for (unsigned i = 0; i < 100; i++) {
+        CASE(i);
+        /* in order, whoever answered them */
         snprintf(request, sizeof request, "\r\n\r\n%04u", i);
         at = strstr(at, request);
         assert_non_null(at);
@@ -97,6 +101,7 @@ static void test_refused_behind(void **state)
     char rest[6000], *reply = malloc(4000000);
     memset(rest, 'y', sizeof rest);
     for (unsigned i = 0; i < 5 * sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         size_t row = i % (sizeof rows / sizeof *rows), size = strlen(rows[row].first);
         char all[8192];
         memcpy(all, rows[row].first, size);
@@ -185,6 +190,7 @@ static void test_deadlines(void **state)
     };
     struct fixture fixture = fixture_open(quick);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         char reply[1024];
         int fd = peer_open(&fixture);
         peer_text(fd, rows[i].text);
@@ -239,6 +245,7 @@ static void test_connections_max(void **state)
     for (unsigned round = 0; round < 2; round++) { /* there is room again */
         int fds[6];
         for (unsigned i = 0; i < 6; i++) {
+            CASE(i);
             fds[i] = peer_open(&fixture);
             assert_int_equal(peer_is_served(fds[i], AUTHENTICATED), i < 3);
         }
@@ -286,6 +293,7 @@ static void test_crowding_address(void **state)
     int first = peer_open_from(&fixture, "127.0.0.1"), crowd[7];
     assert_true(peer_is_served(first, UNAUTHENTICATED));
     for (unsigned i = 0; i < 7; i++) {
+        CASE(i);
         crowd[i] = peer_open_from(&fixture, i < 4 ? "127.0.0.2" : "127.0.0.3");
         assert_true(peer_is_served(crowd[i], UNAUTHENTICATED));
     }
@@ -319,12 +327,15 @@ static void test_displaced(void **state)
         while (i == 0 && !held)
             usleep(1000);
         for (unsigned at = 0; at < 12; at++) {
+            CASE(at);
             idle[at] = peer_open(&fixture);
             assert_true(peer_is_served(idle[at], UNAUTHENTICATED));
         }
         room -= i == 0; /* the one that waits has a place too */
-        for (unsigned at = 0; at < 12; at++)
+        for (unsigned at = 0; at < 12; at++) {
+            CASE(at);
             assert_int_equal(peer_is_served(idle[at], UNAUTHENTICATED), at >= 12 - room);
+        }
         assert_true(peer_is_served(known, AUTHENTICATED));
         struct http_stats stats;
         http_stats(fixture.server, &stats);

@@ -1,4 +1,5 @@
 /* Requests that outlast a moment: answers that come later, large ones, and uploads. */
+#include "case.h"
 #include "unit/http/fixture.h"
 
 /* --- handlers that reply later --- */
@@ -120,6 +121,7 @@ static void test_upload_refused(void **state)
     };
     struct fixture fixture = fixture_open((struct http_limits){0});
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         char reply[1024];
         int fd = peer_open(&fixture);
         aborted = 0;
@@ -153,6 +155,7 @@ static void test_gate(void **state)
     };
     struct fixture fixture = fixture_open((struct http_limits){0});
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         char reply[1024];
         int fd = peer_open(&fixture);
         aborted = finished = 0;

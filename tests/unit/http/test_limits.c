@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "http/internal.h"
 
 /* Whatever may be opened, whoever authenticates finds room, and no address takes all of the rest.
@@ -26,6 +27,7 @@ static void test_fit(void **state)
         {{.connections_max = 100, .unauthenticated_max = 90}, 1024, 100, 50, 50, 25},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct http_limits limits = rows[i].wanted;
         limits_fit(&limits, rows[i].files);
         assert_int_equal(limits.connections_max, rows[i].connections);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "http/proto.h"
 #include "unit/http/framing_rows.h"
 
@@ -55,6 +56,7 @@ static struct seen feed(const char *data, size_t size, size_t piece)
     proto_init(&proto, &limits, &events, &seen);
     proto_next(&proto, &arena);
     for (size_t at = 0; at < size && !seen.status;) {
+        CASE(at);
         size_t given = size - at < piece ? size - at : piece, used;
         enum proto_state state = proto_feed(&proto, (const uint8_t *)data + at, given, &used);
         assert_true(used <= given);
@@ -78,8 +80,10 @@ static void test_rows(void **state)
     (void)state;
     unsigned wrong = 0;
     for (size_t i = 0; i < framing_rows_count; i++) {
+        CASE(i);
         const struct framing_row *row = &framing_rows[i];
         for (size_t piece = 1; piece <= row->size; piece += piece < 8 ? 1 : row->size - piece + 1) {
+            CASE(piece);
             struct seen seen = feed(row->data, row->size, piece);
             if (seen.status != row->status || seen.done != row->requests ||
                 (row->reason && strcmp(seen.reason, row->reason) != 0))
@@ -98,6 +102,7 @@ static void test_bodies(void **state)
         "POST /x?a=1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         "3\r\nabc\r\nA;ext=1\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n";
     for (size_t piece = 1; piece <= sizeof chunked - 1; piece++) {
+        CASE(piece);
         struct seen seen = feed(chunked, sizeof chunked - 1, piece);
         assert_int_equal(seen.status, 0);
         assert_int_equal(seen.done, 1);
@@ -115,6 +120,7 @@ static void test_head(void **state)
         "\r\nPUT http://other:81/p HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n"
         "Content-Length: 1\r\nX-Y: \t a b \t\r\n\r\nz";
     for (size_t piece = 1; piece <= sizeof text - 1; piece++) {
+        CASE(piece);
         struct seen seen = feed(text, sizeof text - 1, piece);
         assert_int_equal(seen.done, 1);
         assert_string_equal(seen.target, "/p");
@@ -137,6 +143,7 @@ static void test_keep_alive(void **state)
         {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct seen seen = feed(rows[i].text, strlen(rows[i].text), 1000);
         assert_int_equal(seen.done, 1);
         assert_int_equal(seen.keep_alive, rows[i].keep);
@@ -152,6 +159,7 @@ static void limit_row(const char *before, char filler, size_t count, const char 
     memcpy(text + size + count, after, strlen(after));
     size += count + strlen(after);
     for (size_t piece = 1; piece <= size; piece += 37) {
+        CASE(piece);
         struct seen seen = feed(text, size, piece);
         assert_int_equal(seen.status, status);
         assert_int_equal(seen.done, status ? 0 : 1);
@@ -181,6 +189,7 @@ static void test_limits(void **state)
     limit_row(extension, 'a', 4097, after, 400);
     static const char header[] = "A: b\r\n";
     for (unsigned count = 7; count <= 8; count++) {
+        CASE(count);
         char text[256] = "GET / HTTP/1.1\r\nHost: h\r\n";
         for (unsigned i = 0; i < count; i++)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%s", header);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "http/internal.h"
 
 static void test_ranges(void **state)
@@ -40,6 +41,7 @@ static void test_ranges(void **state)
         {"", 10, RANGE_WHOLE, 0, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         uint64_t first = 0, last = 0;
         enum range_kind kind = range_parse(rows[i].value, rows[i].size, &first, &last);
         if (kind != rows[i].kind || first != rows[i].first || last != rows[i].last)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
+#include "case.h"
 #include "http/internal.h"
 
 static char folder[] = "/tmp/godwit-tls-XXXXXX";
@@ -171,6 +172,7 @@ static void test_ranges(void **state)
         {"-r 0-9 -D -", "grep -q 'Content-Range: bytes 0-9/3000000' out"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         int status = run("rm -f out; status=$(" CURL "%s -o out -w '%%{http_code}' %s/file"
                          " | tail -c 3); touch out; %s",
                          rows[i].options, url(), rows[i].check);
@@ -231,13 +233,15 @@ static void resume(const char *version)
             version, to),
         0);
     assert_int_equal(resumed(), before);
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 6; i++) {
+        CASE(i);
         assert_int_equal(
             run("printf 'HEAD /file HTTP/1.0\\r\\n\\r\\n' | openssl s_client %s -CAfile "
                 "cert.pem -connect %s -sess_in session -ign_eof > seen && "
                 "grep -q Reused seen",
                 version, to),
             0);
+    }
     assert_int_equal(resumed(), before + 6);
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "case.h"
 #include "emu/pack.h"
 #include "formats/image.h"
 #include "formats/policy.h"
@@ -87,8 +88,10 @@ static void test_keeps_what_stands_behind(void **state)
     memcpy(padded, data, size);
     put(policy, padded, 8192, GODWIT_OK, GODWIT_REASON_NONE);
     assert_memory_equal(padded, same, size);
-    for (size_t i = size; i < 8192; i++)
+    for (size_t i = size; i < 8192; i++) {
+        CASE(i);
         assert_int_equal(padded[i], 0xFF);
+    }
     free(data), free(same), free(padded);
 }
 
@@ -111,6 +114,7 @@ static void test_refuses_other_bytes(void **state)
     make_policy(7, policy);
     static const size_t PLACES[] = {0, 4, 200, 327};
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
+        CASE(i);
         other[PLACES[i]] = 1;
         uint8_t *data = packed(other, &size);
         assert_int_equal(policy_place(data, size), POLICY_PLACE_OTHER);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/crypto.h"
+#include "case.h"
 #include "formats/image.h"
 #include "support/golden.h"
 
@@ -49,10 +50,12 @@ static void check_signed(const uint8_t *data, size_t size, size_t count,
     assert_true(godwit_sigsector_is_tidy(sector));
     assert_int_equal(godwit_sigsector_count(sector), count);
     const struct godwit_body_digests digests = {image.body_sha256, body384.digest};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        CASE(i);
         assert_int_equal(
             godwit_sigblock_check(sector + i * GODWIT_SIGBLOCK_SIZE, &digests, &blocks[i]),
             GODWIT_OK);
+    }
 }
 
 static void test_signs_digests(void **state)
@@ -91,6 +94,7 @@ static void test_other_salts_do_not_verify(void **state)
         key_public(keys[i], &public);
         bool is_rsa = SCHEMES[i] == GODWIT_SCHEME_RSA3072;
         for (int salt = 0; salt <= 64; salt += 16) {
+            CASE(salt);
             godwit_err err = key_sign_salted(keys[i], digest, salt, signature);
             assert_int_equal(err, is_rsa ? GODWIT_OK : GODWIT_ERR_FORMAT);
             if (!is_rsa) continue;
@@ -114,13 +118,16 @@ static void test_signs_images_up_to_three_times(void **state)
         if (i > 0) assert_memory_equal(file, data, 4096 + i * GODWIT_SIGBLOCK_SIZE);
         check_signed(file, signed_size, i + 1, blocks);
         for (size_t k = 0; k <= i; k++) {
+            CASE(k);
             assert_int_equal(blocks[k].scheme, SCHEMES[k]);
             assert_int_equal(key_digest(keys[k], digest), GODWIT_OK);
             assert_memory_equal(blocks[k].key_digest, digest, 32);
         }
         free(data);
         data = file, size = signed_size;
-        for (size_t k = 0; k <= i; k++) { /* never twice by one key */
+        for (size_t k = 0; k <= i; k++) {
+            CASE(k);
+            /* never twice by one key */
             assert_int_equal(image_sign(keys[k], data, size, &file, &signed_size, &reason),
                              GODWIT_ERR_BUSY);
             assert_null(file);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "rt/arena.h"
 
 static void test_pieces(void **state)
@@ -14,13 +15,16 @@ static void test_pieces(void **state)
     arena_init(&arena, 1 << 20);
     uint8_t *pieces[200];
     for (size_t i = 0; i < 200; i++) {
+        CASE(i);
         pieces[i] = arena_alloc(&arena, 1 + i * 7);
         assert_non_null(pieces[i]);
         assert_int_equal((uintptr_t)pieces[i] % 16, 0);
         memset(pieces[i], (int)i, 1 + i * 7);
     }
-    for (size_t i = 0; i < 200; i++)
+    for (size_t i = 0; i < 200; i++) {
+        CASE(i);
         assert_true(godwit_all(pieces[i], 1 + i * 7, (uint8_t)i));
+    }
     assert_non_null(arena_alloc(&arena, 0));
     uint8_t *zero = arena_zalloc(&arena, 5000);
     assert_true(godwit_all(zero, 5000, 0));

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "rt/log_line.h"
 
 static char out[64];
@@ -50,6 +51,7 @@ static void test_values_stay_in_place(void **state)
         {"", "v=\"\"", "v=\"\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         assert_string_equal(line("v=\"%s\"", rows[i].value), rows[i].quoted);
         assert_string_equal(line("v=%s", rows[i].value), rows[i].bare);
     }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "rt/log_writer.h"
 
 struct fixture {
@@ -123,6 +124,7 @@ static void test_nobody_waits(void **state)
     const char *end = NULL;
     char *all = calloc(1, 4 * TEXT_MAX);
     for (size_t at = 0; !end;) {
+        CASE(at);
         ssize_t got = read(fixture.read_fd, all + at, 4 * TEXT_MAX - 1 - at);
         assert_true(got > 0); /* the count comes, or the test's own time limit */
         at += (size_t)got;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "rt/work.h"
 
 /* --- pool --- */
@@ -63,6 +64,7 @@ static void test_pool_threads(void **state)
     ran = 0;
     assert_int_equal(work_pool_open(3, 1000, &pool), GODWIT_OK);
     for (size_t i = 0; i < 1000; i++) {
+        CASE(i);
         jobs[i].run = run_count;
         assert_int_equal(work_pool_submit(pool, &jobs[i]), GODWIT_OK);
     }

@@ -1,5 +1,6 @@
 /* Over the wire: what a policy inside a release asks of a person, bridges, undo, what may be
  * deleted, whose key signs a reply, and where else a file may be had. */
+#include "case.h"
 #include "fake_device.h"
 
 static struct key *other_key;
@@ -38,9 +39,11 @@ static void upload(struct live *live, const struct wanted *wanted, long status)
     struct bytes plain, file;
     enum godwit_reason reason;
     assert_int_equal(godwit_product_id("default", "thermostat", policy.product_id), GODWIT_OK);
-    for (size_t i = 0; i < 2 && wanted->lists[i]; i++)
+    for (size_t i = 0; i < 2 && wanted->lists[i]; i++) {
+        CASE(i);
         assert_int_equal(key_digest(wanted->lists[i], policy.image_keys[policy.image_keys_count++]),
                          GODWIT_OK);
+    }
     memcpy(policy.deploy_keys[0], live->app.deploy_keys.points[0], 64);
     policy.deploy_keys[0][0] ^= wanted->foreign_deploy_key;
     if (wanted->no_deploy_key) {
@@ -173,6 +176,7 @@ static void undo_and_rollback_floor(void **state)
 static const json_t *wait_for_event(struct live *live, const char *kind)
 {
     for (int i = 0; i < 60000; i++) {
+        CASE(i);
         assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL),
                          200);
         const json_t *event = json_array_get(json_object_get(live->json, "events"), 0);

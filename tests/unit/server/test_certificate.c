@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "server/certificate.h"
 #include "temp_dir.h"
 
@@ -226,6 +227,7 @@ static void whoever_knows_a_former_ca_comes_in(void **state)
         digests(present, announced);
         assert_memory_equal(present, announced, 32); /* for devices that slept */
         for (int known = 0; known <= i; known++) {
+            CASE(known);
             assert_true(is_believed(generations[known], NULL));
             /* only the newest could do without the cross that was made last */
             if (known < i) assert_false(is_believed(generations[known], cross));

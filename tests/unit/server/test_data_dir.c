@@ -1,4 +1,5 @@
 /* What a start makes of the files that it finds. */
+#include "case.h"
 #include "live.h"
 
 #include <unistd.h>
@@ -25,6 +26,7 @@ static void the_former_admin_token_is_void(void **state)
         "gwa.0011\n"};
     folder_path(live->data, "admin-token", path, sizeof path);
     for (size_t i = 0; i < sizeof CONTENTS / sizeof *CONTENTS; i++) {
+        CASE(i);
         memcpy(former, live->admin, sizeof former);
         assert_int_equal(status_of(live, former), 200);
         assert_int_equal(unlink(path), 0);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "server/deploy_keys.h"
 #include "server/text_file.h"
 #include "temp_dir.h"
@@ -60,10 +61,13 @@ static void newest_first_up_to_eight(void **state)
     uint8_t points[FLEET_DEPLOY_KEYS_MAX + 1][64];
     struct deploy_keys keys = open_all(true);
     for (size_t i = 0; i < FLEET_DEPLOY_KEYS_MAX; i++) {
+        CASE(i);
         assert_int_equal(keys.count, i + 1);
         memcpy(points[i], keys.points[0], 64);
-        for (size_t k = 0; k <= i; k++)
+        for (size_t k = 0; k <= i; k++) {
+            CASE(k);
             assert_memory_equal(keys.points[k], points[i - k], 64);
+        }
         deploy_keys_close(&keys);
         bool is_last = i + 1 == FLEET_DEPLOY_KEYS_MAX;
         assert_int_equal(deploy_keys_next(folder), is_last ? GODWIT_ERR_SPACE : GODWIT_OK);
@@ -75,8 +79,10 @@ static void newest_first_up_to_eight(void **state)
     assert_int_equal(deploy_keys_next(folder), GODWIT_OK);
     keys = open_all(false);
     assert_int_equal(keys.count, FLEET_DEPLOY_KEYS_MAX);
-    for (size_t k = 1; k < keys.count; k++)
+    for (size_t k = 1; k < keys.count; k++) {
+        CASE(k);
         assert_memory_equal(keys.points[k], points[FLEET_DEPLOY_KEYS_MAX - k], 64);
+    }
     deploy_keys_close(&keys);
 }
 

@@ -1,5 +1,6 @@
 /* Check-ins over the wire: joining, being told, fetching, proving, rolling back; and every way of
  * asking wrongly, which changes nothing. */
+#include "case.h"
 #include "fake_device.h"
 
 static struct bytes latest; /* the file of 1.1.0 */
@@ -177,6 +178,7 @@ static void malformed_gets_400_and_changes_nothing(void **state)
         "{\"device_id\":1,\"nonce\":2}",
     };
     for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++) {
+        CASE(i);
         struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, BODIES[i], strlen(BODIES[i])};
         assert_int_equal(live_call(live, &call), 400);
         assert_string_equal(live_text(live, "type"), "malformed");
@@ -186,6 +188,7 @@ static void malformed_gets_400_and_changes_nothing(void **state)
     size_t size;
     assert_int_equal(godwit_checkin_encode(&fake.checkin, text, sizeof text, &size), GODWIT_OK);
     for (size_t cut = 1; cut < size; cut++) {
+        CASE(cut);
         struct call call = {"POST", "/v1/checkin", fake.bearer, NULL, text, cut};
         assert_int_equal(live_call(live, &call), 400);
     }
@@ -273,6 +276,7 @@ static void unknown_callers_get_401_and_change_nothing(void **state)
     char wrong[65];
     memcpy(wrong, fake.bearer, sizeof wrong);
     for (size_t i = 0; i < 64; i += 7) {
+        CASE(i);
         char before = wrong[i];
         wrong[i] = before == '0' ? '1' : '0';
         assert_int_equal(fake_checkin(live, &fake, wrong), 401);
@@ -295,8 +299,10 @@ static void an_idle_checkin_touches_no_sql(void **state)
     struct fake_device fake = begin(live);
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     uint64_t before = live->app.fleet.transaction;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
+        CASE(i);
         assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    }
     assert_int_equal(live->app.fleet.transaction, before);
     assert_true(live->body_size < 600);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "case.h"
 #include "server/login_queue.h"
 
 static struct login_queue queue;
@@ -96,9 +97,12 @@ static void addresses(void **state)
 static void wrong_ones_have_to_pause(void **state)
 {
     (void)state;
-    for (int i = 0; i < LOGIN_FREE_TRIES; i++)
+    for (int i = 0; i < LOGIN_FREE_TRIES; i++) {
+        CASE(i);
         assert_int_equal(try("192.0.2.1", false), LOGIN_WAITS);
+    }
     for (unsigned wait_s = 1; wait_s <= 64; wait_s *= 2) {
+        CASE(wait_s);
         unsigned expected_s = wait_s < 60 ? wait_s : 60;
         assert_int_equal(try("192.0.2.1", true), LOGIN_PAUSES);
         assert_int_equal(pause_s, expected_s);
@@ -115,24 +119,30 @@ static void wrong_ones_have_to_pause(void **state)
     for (int i = 0; i < LOGIN_FREE_TRIES; i++)
         try("192.0.2.9", false);
     now_ms += 1000 + LOGIN_FORGET_MS;
-    for (int i = 0; i < LOGIN_FREE_TRIES; i++)
+    for (int i = 0; i < LOGIN_FREE_TRIES; i++) {
+        CASE(i);
         assert_int_equal(try("192.0.2.9", false), LOGIN_WAITS);
+    }
 }
 
 /* Its wrong passwords delay nobody: this machine always gets in. */
 static void this_machine_never_pauses(void **state)
 {
     (void)state;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
+        CASE(i);
         assert_int_equal(try("127.0.0.1", false), LOGIN_WAITS);
+    }
     assert_int_equal(try("::1", true), LOGIN_WAITS);
 }
 
 static void one_address_takes_few_places(void **state)
 {
     (void)state;
-    for (int i = 0; i < LOGIN_ADDRESS_MAX; i++)
+    for (int i = 0; i < LOGIN_ADDRESS_MAX; i++) {
+        CASE(i);
         assert_int_equal(come("192.0.2.1", "admin"), LOGIN_WAITS);
+    }
     assert_int_equal(come("192.0.2.1", "bob"), LOGIN_FULL);
     assert_null(displaced);
     assert_int_equal(come("192.0.2.2", "admin"), LOGIN_WAITS);
@@ -198,6 +208,7 @@ static void a_known_address_outlives_a_crowd(void **state)
     (void)state;
     try("192.0.2.7", true);
     for (int i = 0; i < LOGIN_ADDRESSES_MAX + 50; i++) {
+        CASE(i);
         char address[32];
         tickets_count = 0;
         snprintf(address, sizeof address, "10.%d.%d.1", i / 250, i % 250);

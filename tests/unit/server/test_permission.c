@@ -2,6 +2,7 @@
  * row which lets in too many is seen. */
 #include "fake_device.h"
 
+#include "case.h"
 #include "fleet/account.h"
 #include "server/secret.h"
 
@@ -85,8 +86,10 @@ static void each_route_by_everybody(void **state)
 {
     struct live *live = *state;
     make_bearers(live);
-    for (size_t i = 0; i < ROUTES_COUNT; i++)
+    for (size_t i = 0; i < ROUTES_COUNT; i++) {
+        CASE(i);
         for (unsigned caller = 0; caller < CALLERS_COUNT; caller++) {
+            CASE(caller);
             char path[128];
             const struct http_route *route = &ROUTES[i];
             path_of(route->pattern, path);
@@ -104,6 +107,7 @@ static void each_route_by_everybody(void **state)
             assert_int_equal(is_in, was_in);
             if (!is_in) assert_true(strlen(live_text(live, "detail")) > 20);
         }
+    }
 }
 
 /* A session that was good a moment ago is out at once. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "server/secret_files.h"
 #include "server/text_file.h"
 #include "temp_dir.h"
@@ -51,14 +52,16 @@ static void each_secret_by_the_same_rule(void **state)
 {
     (void)state;
     static const char *const NAMES[] = {
-        "deploy.pem",     "deploy-1.pem",        "deploy-7.pem",       "deploy-next.pem",
-        "admin-token",    "tls/ca-key.pem",      "tls/next-ca-key.pem", "tls/server-key.pem",
-        "given/other.key"};
+        "deploy.pem",          "deploy-1.pem",       "deploy-7.pem",
+        "deploy-next.pem",     "admin-token",        "tls/ca-key.pem",
+        "tls/next-ca-key.pem", "tls/server-key.pem", "given/other.key"};
     assert_int_equal(mkdir(path_of("given"), 0755), 0);
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        CASE(i);
         char given[128];
         snprintf(given, sizeof given, "%s", path_of("given/other.key"));
         for (unsigned bit = 1; bit < 0100; bit <<= 1) {
+            CASE(bit);
             put(NAMES[i], 0600 | bit);
             assert_int_equal(secret_files_check(dir, given, note, sizeof note), GODWIT_ERR_POLICY);
             assert_non_null(strstr(note, NAMES[i]));
@@ -77,6 +80,7 @@ static void nobody_else_writes_into_the_directory(void **state)
     assert_int_equal(chmod(dir, 0755), 0);
     assert_int_equal(secret_files_check(dir, NULL, note, sizeof note), GODWIT_OK);
     for (unsigned bit = 02; bit <= 020; bit <<= 3) {
+        CASE(bit);
         assert_int_equal(chmod(dir, 0700 | bit), 0);
         assert_int_equal(secret_files_check(dir, NULL, note, sizeof note), GODWIT_ERR_POLICY);
         assert_non_null(strstr(note, "chmod 700"));

@@ -5,6 +5,7 @@
 /* cmocka wants the three above first */
 #include <cmocka.h>
 
+#include "case.h"
 #include "server/settings.h"
 
 static int parse(struct settings *out, const char *words)
@@ -56,11 +57,13 @@ static void wrong_words(void **state)
         "--mirror https://x/",
         "--mirror https://x?y",
         "--mirror https://a --mirror https://b --mirror https://c",
-        "--mirror "
-        "https://0123456789012345678901234567890123456789012345678901234567890123456789abcdefghij",
+        ("--mirror https://0123456789012345678901234567890123456789"
+         "012345678901234567890123456789abcdefghij"),
     };
-    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++)
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        CASE(i);
         assert_int_equal(parse(&settings, WRONG[i]), 2);
+    }
     assert_int_equal(parse(&settings, "--help"), 0);
 }
 
@@ -80,9 +83,11 @@ static void addresses(void **state)
         assert_string_equal(address, good[i].address);
         assert_int_equal(port, good[i].port);
     }
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        CASE(i);
         assert_int_equal(settings_listen(BAD[i], address, sizeof address, &port),
                          GODWIT_ERR_FORMAT);
+    }
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/crc.h"
+#include "case.h"
 
 #define SIGNATURE_AT 101 /* in an ECDSA P-256 block */
 #define CRC_AT 1196
@@ -83,6 +84,7 @@ static void damaged_files_are_refused_by_name(void **state)
         {0, "not-an-image"},
     };
     for (size_t i = 0; i < sizeof flips / sizeof *flips; i++) {
+        CASE(i);
         file.data[flips[i].at] ^= 0x40;
         live_upload(live, "", file.data, file.size);
         file.data[flips[i].at] ^= 0x40;
@@ -136,6 +138,7 @@ static void other_files_are_called_by_their_name(void **state)
         {"just a text", "a text; send the application .bin"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        CASE(i);
         live_upload(live, "", files[i].bytes, strlen(files[i].bytes));
         expect_refused(live, 422, "not-an-image", files[i].words);
     }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "sim/attack_board.h"
 
 static struct attack_fixture fixture;
@@ -56,6 +57,7 @@ static void each_way_to_hold(void **state)
                                         "depend-packages", "listen-claim",      "block-crc-only"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CASE(i);
         struct attack_case row = named(names[i]);
         struct attack_result result = play(&row);
         assert_string_equal(result.why, "");
@@ -112,6 +114,7 @@ static void medleys_can_be_replayed(void **state)
     struct attack_result first, again;
     (void)state;
     for (uint32_t seed = 1; seed <= 8; seed++) {
+        CASE(seed);
         attack_board_medley(&fixture, seed, false, &first);
         attack_board_medley(&fixture, seed, false, &again);
         assert_string_equal(first.why, "");

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "sim/attack.h"
 
 static void names_are_names(void **state)
@@ -13,6 +14,7 @@ static void names_are_names(void **state)
     const struct attack_case *row;
     (void)state;
     for (size_t i = 0; (row = attack_case_at(i)); i++) {
+        CASE(i);
         assert_ptr_equal(attack_case_named(row->name), row); /* the first of its name */
         assert_true(row->sentence && strlen(row->sentence) > 4 && row->who && *row->who);
         assert_true(strlen(row->name) <= 26 && row->number <= 15);
@@ -25,11 +27,14 @@ static void each_says_what_must_happen(void **state)
     const struct attack_case *row;
     (void)state;
     for (size_t i = 0; (row = attack_case_at(i)); i++) {
+        CASE(i);
         assert_int_equal(row->end == ATTACK_REFUSED, row->reasons[0] != 0);
         /* A control ends in an install, or in something else that is looked for. */
         if (row->flags & ATTACK_IS_CONTROL) assert_true(row->end == ATTACK_INSTALLED || row->check);
-        for (size_t k = 0; k < 4 && row->reasons[k]; k++)
+        for (size_t k = 0; k < 4 && row->reasons[k]; k++) {
+            CASE(k);
             assert_string_not_equal(godwit_reason_id(row->reasons[k]), "unknown");
+        }
     }
 }
 
@@ -45,6 +50,7 @@ static void every_attack_is_there(void **state)
         attacks += !is_control && row->number;
     }
     for (int number = 0; number < 16; number++) {
+        CASE(number);
         assert_true(cases[number] > 0);
         bool is_control_itself = number == 14; /* each of its cases ends in an install */
         assert_true(controls[number] > 0 || is_control_itself);

@@ -7,6 +7,7 @@
 /* cmocka wants the three above first */
 #include <cmocka.h>
 
+#include "case.h"
 #include "store/store.h"
 #include "temp_dir.h"
 
@@ -163,6 +164,7 @@ static void more_statements_than_are_kept(void **state)
     assert_int_equal(db_next(&outer), GODWIT_OK); /* in use while the others come and go */
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < COUNT; i++) {
+            CASE(i);
             int64_t number = 0;
             snprintf(texts[i], sizeof texts[i], "select %d + $1", i);
             assert_int_equal(db_run_returning(db, texts[i], DB_ARGS(db_int(1000)), &number),

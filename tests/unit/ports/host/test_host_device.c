@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "emu/pack.h"
 #include "ports/host/host_device.h"
 
@@ -50,8 +51,10 @@ static void test_mac(void **state)
     assert_memory_equal(mac, MAC, 6);
     static const char *const BAD[] = {"",  "0267770000",   "02677700000100", "02:67:77:00:00:0g",
                                       ":", "0:26777000001"};
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        CASE(i);
         assert_int_equal(host_mac_parse(BAD[i], mac), GODWIT_ERR_FORMAT);
+    }
 
     host_mac_of_file("some/where/026777000001.bin", mac);
     assert_memory_equal(mac, MAC, 6);
@@ -73,8 +76,7 @@ static void test_flash_file(void **state)
 {
     (void)state;
     static struct host_device device, second;
-    const struct host_device_options fresh = {
-        .first = {.image = image, .image_size = image_size}};
+    const struct host_device_options fresh = {.first = {.image = image, .image_size = image_size}};
     const struct host_device_options plain = {.on_event = NULL};
 
     assert_false(try_open(&device, &plain));
@@ -113,10 +115,9 @@ static void test_nothing_boots(void **state)
     (void)state;
     static struct host_device device;
     int events[HOST_BRICKED + 1] = {0};
-    struct host_device_options options = {
-        .first = {.image = image, .image_size = image_size},
-        .on_event = count_event,
-        .on_event_ctx = events};
+    struct host_device_options options = {.first = {.image = image, .image_size = image_size},
+                                          .on_event = count_event,
+                                          .on_event_ctx = events};
     unlink(path);
     assert_true(try_open(&device, &options));
     assert_true(device.is_new);
@@ -135,8 +136,7 @@ static void test_other_files(void **state)
 {
     (void)state;
     static struct host_device device;
-    const struct host_device_options fresh = {
-        .first = {.image = image, .image_size = image_size}};
+    const struct host_device_options fresh = {.first = {.image = image, .image_size = image_size}};
     static uint8_t bytes[0x40000], after[0x40000];
     memset(bytes, 0xFF, sizeof bytes);
     memcpy(bytes, image, image_size < 0x7000 ? image_size : 0x7000); /* 0xFF at the table */
@@ -174,8 +174,7 @@ static void test_image_too_large(void **state)
     (void)state;
     static struct host_device device;
     unlink(path);
-    struct host_device_options options = {
-        .first = {.image = image, .image_size = image_size}};
+    struct host_device_options options = {.first = {.image = image, .image_size = image_size}};
     options.first.flash_size = 128u << 10; /* no room for two slots */
     assert_false(try_open(&device, &options));
     assert_non_null(strstr(why, "does not fit"));

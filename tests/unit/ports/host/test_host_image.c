@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "case.h"
 #include "emu/pack.h"
 #include "formats/policy.h"
 
@@ -119,6 +120,7 @@ static void files_that_are_no_flash_are_refused(void **state)
     (void)state;
     static const uint32_t sizes[] = {4096, 0x8000, 0x9000, 0x40000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        CASE(i);
         struct flash_ram ram;
         assert_int_equal(flash_ram_init(&ram, sizes[i], 4, NULL), GODWIT_OK);
         struct godwit_flash flash = flash_ram_port(&ram);

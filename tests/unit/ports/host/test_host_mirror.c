@@ -1,5 +1,6 @@
 /* Redirects, mirrors and entity tags, against a real nginx; the rules row by row are
  * test_host_redirect.c's. */
+#include "case.h"
 #include "nginx.h"
 
 static const char *got_from(struct client *client, const struct godwit_request *request,
@@ -65,6 +66,7 @@ static void test_entity_tags(void **state)
     struct client client;
     client_open(&client, GOOD, &trust);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct godwit_request request = {
             .method = "GET", .path = rows[i].path, .if_range = rows[i].tag};
         struct godwit_reply reply;

@@ -1,4 +1,5 @@
 /* The network port against a real nginx over TLS: trust, framing, ranges and back pressure. */
+#include "case.h"
 #include "nginx.h"
 
 static void test_trust_by_spki(void **state)
@@ -14,6 +15,7 @@ static void test_trust_by_spki(void **state)
         {ELSEWHERE, "ours", false}, {GOOD, "good", false}, /* the leaf's key is no CA's */
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         struct host_trust trust = trust_by_spki(ROWS[i].known);
         int status;
         godwit_err err = status_of(ROWS[i].site, &trust, &status);
@@ -134,8 +136,10 @@ static void test_back_pressure(void **state)
         size_t size;
         err = net->read(net->ctx, data, sizeof data, &size, &reply);
         assert_int_equal(size % 4, 0);
-        for (size_t i = 0; i < size; i += 4)
+        for (size_t i = 0; i < size; i += 4) {
+            CASE(i);
             if (godwit_load32(data + i) != expected++) fail_msg("byte %u differs", expected * 4);
+        }
         if (!err && !size) host_net_pool_run(client.pool, 100);
     }
     assert_int_equal(err, GODWIT_ERR_END);
@@ -184,8 +188,10 @@ static void test_token(void **state)
     struct host_trust trust;
     static const char GOOD_TOKEN[] = "gw1.x.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     assert_int_equal(host_trust_from_token(&trust, GOOD_TOKEN), GODWIT_OK);
-    for (uint8_t i = 0; i < 32; i++)
+    for (uint8_t i = 0; i < 32; i++) {
+        CASE(i);
         assert_int_equal(trust.ca_sha256[0][i], i);
+    }
     static const char *const BAD[] = {"",
                                       "gw1",
                                       "gw1.",
@@ -194,8 +200,10 @@ static void test_token(void **state)
                                       "gw1.x.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
                                       "gw1.x.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh88",
                                       "gw1.x.+AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"};
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        CASE(i);
         assert_int_equal(host_trust_from_token(&trust, BAD[i]), GODWIT_ERR_FORMAT);
+    }
 }
 
 int main(void)

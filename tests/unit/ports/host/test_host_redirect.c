@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "case.h"
 #include "godwit_port.h"
 #include "ports/host/host_redirect.h"
 
@@ -56,6 +57,7 @@ static void which_redirects_are_followed(void **state)
         {"", 302, "https://cdn.example/x", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         char to[HOST_URL_SIZE] = "";
         bool goes = host_redirect(rows[i].from, rows[i].status, rows[i].location, 0, to);
         if (goes != (rows[i].to != NULL)) fail_msg("row %zu: %d, \"%s\"", i, goes, to);
@@ -67,8 +69,10 @@ static void a_chain_of_redirects_ends(void **state)
 {
     (void)state;
     char at[HOST_URL_SIZE] = FROM;
-    for (unsigned hops = 0; hops < 10; hops++)
+    for (unsigned hops = 0; hops < 10; hops++) {
+        CASE(hops);
         assert_int_equal(host_redirect(at, 302, "/again", hops, at), hops < GODWIT_REDIRECTS_MAX);
+    }
 }
 
 static void an_address_that_is_too_long_is_not_followed(void **state)
@@ -97,10 +101,14 @@ static void the_token_goes_to_one_origin(void **state)
                                          "https://evil/ota.example:8443",
                                          "",
                                          "ota.example:8443"};
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        CASE(i);
         assert_true(host_is_same_origin(same[i], SERVER));
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        CASE(i);
         assert_false(host_is_same_origin(others[i], SERVER));
+    }
     assert_true(host_is_same_origin("https://a.example", "https://a.example:443/x"));
 }
 

@@ -1,5 +1,6 @@
 /* Each rule of trust against a TLS server in a thread of this process, with certificates and a
  * clock made for the row. */
+#include "case.h"
 #include "fixture.h"
 
 /* One row: who is known is always the CA. */
@@ -48,6 +49,7 @@ static void each_rule_holds(void **state)
     struct site site;
     site_open(&site, 0);
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CASE(i);
         struct wanted wanted = ROWS[i].ca;
         struct client client;
         struct host_trust trust = {0};
@@ -106,6 +108,7 @@ static void only_the_known_key_is_the_ca(void **state)
     pin(trust.ca_sha256[0], &ca);
     site_open(&site, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         show(&site, rows[i].leaf, rows[i].chain);
         client_open(&client, &site, "127.0.0.1", &trust, NOW_S);
         if (ask(&client, NULL) != rows[i].is_believed)
@@ -135,6 +138,7 @@ static void the_known_key_may_be_the_leafs(void **state)
     struct site site;
     site_open(&site, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct client client;
         struct host_trust trust = {0};
         struct identity leaf = make(&(struct wanted){
@@ -176,6 +180,7 @@ static void the_next_ca_is_noticed(void **state)
     };
     site_open(&site, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct client client;
         bool is_by_next;
         show(&site, rows[i].leaf, rows[i].chain);
@@ -280,6 +285,7 @@ static void weak_protocols_are_refused(void **state)
     struct host_trust trust = {0};
     pin(trust.ca_sha256[0], &ca);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct site site;
         struct client client;
         site_open(&site, rows[i].version);
@@ -336,6 +342,7 @@ static void a_reply_without_a_length_is_a_break(void **state)
     struct host_trust trust = {0};
     pin(trust.ca_sha256[0], &ca);
     for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        CASE(i);
         struct site site;
         struct client client;
         site_open(&site, 0);

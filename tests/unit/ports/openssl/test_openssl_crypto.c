@@ -1,6 +1,7 @@
 /* Known answers: FIPS 180-4 and RFC 1321 examples, RFC 6979 A.2.5 and A.2.6 (ECDSA, "sample").
  * RSA-PSS has its answers in tests/unit/keys, against OpenSSL's signer, and in the golden files. */
 #include "base/crypto.h"
+#include "case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,10 +50,12 @@ static void test_hash_peek_and_copy(void **state)
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)(i * 7);
     for (int kind = GODWIT_SHA256; kind <= GODWIT_SHA384; kind++) {
+        CASE(kind);
         struct godwit_hash hash, copy = {0};
         size_t size = kind == GODWIT_SHA384 ? 48 : 32;
         godwit_hash_init(&hash, (enum godwit_hash_kind)kind);
         for (size_t i = 0; i < sizeof data; i++) {
+            CASE(i);
             if (i == 100) copy = hash;
             godwit_hash_update(&hash, data + i, 1);
             assert_int_equal(godwit_hash_peek(&hash, got), GODWIT_OK);
@@ -81,6 +84,7 @@ static void test_verify_p256(void **state)
     SHA256((const uint8_t *)"sample", 6, digest);
     assert_int_equal(godwit_verify_p256(key, digest, signature), GODWIT_OK);
     for (size_t bit = 0; bit < 8 * sizeof signature; bit += 5) {
+        CASE(bit);
         signature[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_int_equal(godwit_verify_p256(key, digest, signature), GODWIT_ERR_TRUST);
         signature[bit / 8] ^= (uint8_t)(1 << bit % 8);

@@ -1,7 +1,9 @@
-/* A table with one place for each value of the first bits of the inputs' digest: what comes later
- * takes the place of what stood there and is checked anew when it is asked again. Never a wrong
- * answer, so no need to grow. */
-#include "cache.h"
+/* Each function is asked in this order: the hook, whether it fails; the cache; the real one.
+ *
+ * The cache is a table with one place for each value of the first bits of the inputs' digest: what
+ * comes later takes the place of what was there and is checked anew when it is asked again. Never a
+ * wrong reply, so no need to grow. */
+#include "crypto_wrap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,14 @@ struct signature {
 static struct verdict verdicts[PLACES_COUNT];
 static struct signature signatures[PLACES_COUNT / 16];
 static struct cache_counts counts;
+static crypto_fault_fn *hook_fn;
+static void *hook_ctx;
+static struct {
+    enum crypto_call call;
+    unsigned left;
+} countdown;
 
+godwit_err __real_godwit_hash_peek(const struct godwit_hash *hash, uint8_t *digest_out);
 godwit_err __real_godwit_verify_rsa3072(const uint8_t modulus[static 384], uint32_t exponent,
                                         const uint8_t digest[static 32],
                                         const uint8_t signature[static 384]);
@@ -42,6 +51,7 @@ godwit_err __real_godwit_verify_p384(const uint8_t key[static 96], const uint8_t
                                      const uint8_t signature[static 96]);
 godwit_err __real_key_sign(const struct key *key, const uint8_t *digest, size_t digest_size,
                            uint8_t *signature_out, size_t *size_out);
+godwit_err __wrap_godwit_hash_peek(const struct godwit_hash *hash, uint8_t *digest_out);
 godwit_err __wrap_godwit_verify_rsa3072(const uint8_t modulus[static 384], uint32_t exponent,
                                         const uint8_t digest[static 32],
                                         const uint8_t signature[static 384]);
@@ -51,6 +61,39 @@ godwit_err __wrap_godwit_verify_p384(const uint8_t key[static 96], const uint8_t
                                      const uint8_t signature[static 96]);
 godwit_err __wrap_key_sign(const struct key *key, const uint8_t *digest, size_t digest_size,
                            uint8_t *signature_out, size_t *size_out);
+
+/* ---- the fault ---- */
+
+void crypto_fault_set(crypto_fault_fn *hook, void *ctx)
+{
+    hook_fn = hook;
+    hook_ctx = ctx;
+}
+
+static bool count_down(void *ctx, enum crypto_call call)
+{
+    (void)ctx;
+    return call == countdown.call && countdown.left && --countdown.left == 0;
+}
+
+void crypto_fault_at(enum crypto_call call, unsigned n)
+{
+    countdown.call = call;
+    countdown.left = n;
+    crypto_fault_set(n ? count_down : NULL, NULL);
+}
+
+static bool fails(enum crypto_call call)
+{
+    return hook_fn && hook_fn(hook_ctx, call);
+}
+
+godwit_err __wrap_godwit_hash_peek(const struct godwit_hash *hash, uint8_t *digest_out)
+{
+    return fails(CRYPTO_HASH) ? GODWIT_ERR_IO : __real_godwit_hash_peek(hash, digest_out);
+}
+
+/* ---- the cache ---- */
 
 struct cache_counts cache_counts(void)
 {
@@ -68,7 +111,7 @@ static struct godwit_hash begin(enum request request)
 
 static void end(const struct godwit_hash *hash, struct inputs *out)
 {
-    if (godwit_hash_peek(hash, out->digest)) abort();
+    if (__real_godwit_hash_peek(hash, out->digest)) abort();
 }
 
 /* The place of these inputs; *knows: it holds their verdict. */
@@ -89,6 +132,7 @@ godwit_err __wrap_godwit_verify_rsa3072(const uint8_t modulus[static 384], uint3
                                         const uint8_t digest[static 32],
                                         const uint8_t signature[static 384])
 {
+    if (fails(CRYPTO_VERIFY)) return GODWIT_ERR_IO;
     struct godwit_hash hash = begin(REQUEST_RSA3072);
     uint8_t number[4];
     bool knows;
@@ -105,6 +149,7 @@ godwit_err __wrap_godwit_verify_rsa3072(const uint8_t modulus[static 384], uint3
 godwit_err __wrap_godwit_verify_p256(const uint8_t key[static 64], const uint8_t digest[static 32],
                                      const uint8_t signature[static 64])
 {
+    if (fails(CRYPTO_VERIFY)) return GODWIT_ERR_IO;
     struct godwit_hash hash = begin(REQUEST_P256);
     bool knows;
     godwit_hash_update(&hash, key, 64);
@@ -118,6 +163,7 @@ godwit_err __wrap_godwit_verify_p256(const uint8_t key[static 64], const uint8_t
 godwit_err __wrap_godwit_verify_p384(const uint8_t key[static 96], const uint8_t digest[static 48],
                                      const uint8_t signature[static 96])
 {
+    if (fails(CRYPTO_VERIFY)) return GODWIT_ERR_IO;
     struct godwit_hash hash = begin(REQUEST_P384);
     bool knows;
     godwit_hash_update(&hash, key, 96);
