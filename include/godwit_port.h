@@ -112,7 +112,7 @@ struct godwit_system {
     /* Restarts the chip and does not return to the agent's step. An emulator may return: it notes
      * the wish, and its runner stops stepping. The reset cause becomes SOFTWARE. */
     void (*restart)(void *ctx);
-    /* May an update go on now (battery, consent, maintenance)? NULL: always. */
+    /* May an update go on now (battery, the owner, maintenance)? NULL: always. */
     bool (*may_update)(void *ctx);
     /* The application's own self-test during a trial: OK passed, BUSY not finished, else failed.
      * NULL: passed. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # demo.sh: the tour in a terminal, unattended, in a temporary data directory on a free port. Each
-# step is checked by what the server says (JSON); the first that is not as told ends it with 1.
+# step is checked by what the server says (JSON); the first that is not as expected ends it with 1.
 set -eu
 cd "$(dirname "$0")/.."
 godwit=${GODWIT:-build/godwit}
@@ -26,7 +26,7 @@ show() { # a command as one would type it, then its output
     "$godwit" "$@"
 }
 fail() {
-    echo "demo: not as told: $*" >&2
+    echo "demo: not as expected: $*" >&2
     tail -n 5 "$work"/*.log >&2 || true
     exit 1
 }
@@ -101,4 +101,4 @@ done
 wait_for 120 "all five run 1.1.0" all_run 1.1.0
 kill -0 "$fleet_pid" 2>/dev/null || fail "the devices are alive"
 show devices
-tell "All as told, in $(($(date +%s) - begun)) s."
+tell "All as expected, in $(($(date +%s) - begun)) s."

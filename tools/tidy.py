@@ -49,7 +49,7 @@ DEVICE = ("base", "formats", "agent")
 DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "string.h",
                   "assert.h"}
 # What decides; see rule_pure.
-PURE = [f"src/fleet/{name}.c" for name in "model decision_reason fit bridge decide".split()]
+PURE = [f"src/fleet/{name}.c" for name in "model decision_reason fit upgrade_path decide".split()]
 PURE_HEADERS = {"src/rt/siphash.h"}
 # Libraries: header (or its folder) → who may use it.
 LIBRARIES = {
@@ -89,6 +89,13 @@ BANNED_ON_DEVICE |= {name: "GODWIT_LOG" for name in "printf fprintf puts putchar
 
 FILE_MAX, HEADER_MAX, FUNCTION_MAX, LINE_MAX = 500, 300, 70, 100
 COMPLEXITY_AIM, COMPLEXITY_MAX = 10, 15  # pmccabe's modified McCabe number: a switch counts once
+# Words of our own that have no ordinary use; docs/GLOSSARY.md has what replaced them.
+OLD_WORDS = re.compile(
+    r"(?<![a-z])(fl(y|ies|ew|own|ying)[ _-]?backs?|way[ _-]back|vouch(es|ed)?|nudged?|farewell|"
+    r"dialects?|intake|clean[ _-]break|relisted|undecided|unfit|seed[ _-]polic(y|ies)|burnt|"
+    r"sets?[ _-]aside|trades?[ _-]places|strangers?|wavering|idle[ _-]slot|consents?|godwit_record|"
+    r"told_number|must_tell|not[_-]told|mouse|mice)(?![a-z])", re.I)
+OLD_WORDS_IN = ("src/", "include/", "docs/", "ui/")
 # Written so that this very line is no hit.
 FOREIGN_PATHS = re.compile(r"(?<![\w.])/(home|Users|roo[t]|wor[k]|far[m])/[\w.]")
 HEAD_COMMENT = {".c": ("/*", "//"), ".h": ("/*", "//"), ".py": ('"""', "#"), ".sh": ("#",),
@@ -325,6 +332,17 @@ def rule_foreign_paths(tree):
                 yield path, number, "an absolute path of somebody's machine"
 
 
+def rule_old_words(tree):
+    for path, text in tree.text.items():
+        if not path.startswith(OLD_WORDS_IN):
+            text = path if path.startswith("tests/") else ""
+        if path == "docs/GLOSSARY.md":
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for found in OLD_WORDS.finditer(line):
+                yield path, number, f"'{found.group()}' has another word now: docs/GLOSSARY.md"
+
+
 def rule_mutants(tree):
     """Negative controls (tests/tool/test_mutants.py) name code that occurs once in a function."""
     sources = {path: tree.text[path] for path in tree.c_files("src") if path.endswith(".c")}
@@ -385,6 +403,7 @@ BAD = {  # rule → files of which exactly this rule must complain
              "src/store/store.h": '/* S. */\n#pragma once\n'},
     "header_alone": {"src/base/a.h": "/* A. */\n#pragma once\nextern size_t a;\n"},
     "head_comment": {"src/base/a.c": "int a;\n"},
+    "old_words": {"docs/a.md": "an image that " + "flew back\n"},
     "foreign_paths": {"docs/a.md": "see /home/" + "me/notes\n"},
     "mutants": {"tests/unit/x/mutants.txt": "in f\ncode if (is_bad) return;\n"},
 }
@@ -402,6 +421,8 @@ MORE_BAD = [  # further cases of the same rules
     ("length", {"tools/a.py": "# " + "a" * LINE_MAX + "\n"}),
     ("mutants", {"tests/unit/x/mutants.txt": "in f\ncode ++;\n", "src/rt/x.c": MUTATED}),
     ("mutants", {"tests/unit/x/mutants.txt": "in f\ncode x = 1;\n", "src/rt/x.c": MUTATED}),
+    ("old_words", {"src/fleet/a.c": "/* A. */\nint " + "undecided_count;\n"}),
+    ("old_words", {"tests/unit/a/test_" + "intake.c": "/* A. */\n"}),
     ("head_comment", {"tools/a.sh": "#!/bin/sh\necho\n"}),
 ]
 GOOD = {  # near misses that no rule may complain of
@@ -409,6 +430,7 @@ GOOD = {  # near misses that no rule may complain of
     "tests/unit/x/mutants.txt": "in f\ncode if (x>2) return 0;\n",
     "src/base/json.c": '/* strcpy() in words, /home in words. */\n#include "base/json.h"\n'
                        "static const char *a = \"sprintf(\";\n",
+    "docs/b.md": "good, cut and judge may stand in a sentence\n",
     "src/base/json.h": "/* J. */\n#pragma once\n#include <stdint.h>\n",
     "src/emu/a.c": '/* A. */\n#include "godwit_port.h"\n#include <stdio.h>\n',
     "include/godwit_port.h": "/* P. */\n#pragma once\n",

@@ -122,7 +122,7 @@ static bool runs_install(const struct godwit_agent *agent)
 }
 
 /* An image on trial that another updater selected is watched all the same: the journal takes it in.
- * The one that ran before is no stranger: damage has put it there. */
+ * The one that ran before is not adopted: it is known, and only damage can have put it there. */
 static void adopt_sideloaded(struct godwit_agent *agent,
                              const struct godwit_ota_entry entries[static 2])
 {

@@ -1,6 +1,7 @@
-/* VERIFY: the slot is read back and judged as if it came from a stranger; nothing that the download
- * saw is trusted. Checks 10 to 13: the whole file's digest, the signatures of distinct trusted
- * keys, the image as the bootloader will parse it, its policy. Reading is one sector a step.
+/* VERIFY: the slot is read back and checked as if nothing were known of it; nothing that the
+ * download saw is trusted. Checks 10 to 13: the whole file's digest, the signatures of distinct
+ * trusted keys, the image as the bootloader will parse it, its policy. Reading is one sector a
+ * step.
  *
  * One reading serves the parser and both digests. Only where the parser finds a fault the file is
  * hashed again without it, so that the fault counts in its turn: a file that nobody signed, or that

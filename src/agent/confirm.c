@@ -2,8 +2,9 @@
  *
  * Confirming: the journal first, then otadata. A cut between the two, or while the entry is being
  * rewritten, may boot the old image once; its BOOT sees "confirmed" and switches again.
- * Flying back: the reason into the journal first, then our own entry INVALID, and before either the
- * other image is read through as the bootloader will: one that would not boot is no fallback image.
+ * Rolling back: the reason into the journal first, then our own entry INVALID, and before either
+ * the other image is read through as the bootloader will: one that would not boot is no fallback
+ * image.
  */
 #include "agent/internal.h"
 

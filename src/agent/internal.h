@@ -183,7 +183,8 @@ enum godwit_entry_kind {
 GODWIT_MUST_USE godwit_err godwit_journal_load(struct godwit_agent *agent);
 /* Writes the whole journal into the sector that is not in use. */
 GODWIT_MUST_USE godwit_err godwit_journal_commit(struct godwit_agent *agent);
-/* The install is what runs, what ran is what the other slot holds; the same way back. */
+/* The journal's two files change places: what was installed runs, what ran is in the other slot.
+ * Called twice, all is as before. */
 void godwit_swap_slots(struct godwit_journal *journal);
 /* Changes one number, in RAM and with 32 bytes in flash. */
 GODWIT_MUST_USE godwit_err godwit_journal_append(struct godwit_agent *agent,

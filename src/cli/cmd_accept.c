@@ -38,7 +38,7 @@ static int choose(const struct options *options, const struct remote_flags *flag
         printf("%s is let in with token %s; the token before is void\n", arguments[0],
                arguments[1]);
     else
-        printf("token %s is sent away; %s goes on with the token it has\n", arguments[1],
+        printf("token %s is rejected; %s continues with the token it has\n", arguments[1],
                arguments[0]);
     json_decref(reply);
     return is_good ? 0 : 1;
@@ -68,7 +68,7 @@ int cmd_reject(int argc, char **argv)
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"reject",
                                     "DEVICE TOKEN [--json]",
-                                    "Sends a token away that asks to join under the id of a device "
+                                    "Rejects a token that asks to join under the id of a device "
                                     "that is known; that device is not touched.",
                                     rows,
                                     sizeof rows / sizeof *rows,

@@ -31,16 +31,17 @@ int cmd_delete(int argc, char **argv)
     struct remote_flags flags = {0};
     const char *arguments[2] = {NULL, NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    const struct options options = {"delete",
-                                    "PRODUCT VERSION [--json]",
-                                    "Takes a release and its files away, with the rollouts of it "
-                                    "that are over. Refused while devices run it or are told to, "
-                                    "and for a bridge release, which late devices need.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    arguments,
-                                    2,
-                                    2};
+    const struct options options = {
+        "delete",
+        "PRODUCT VERSION [--json]",
+        "Takes a release and its files away, with the rollouts of it "
+        "that are over. Refused while devices run it or are offered it, "
+        "and for a bridge release, which late devices need.",
+        rows,
+        sizeof rows / sizeof *rows,
+        arguments,
+        2,
+        2};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     status = name_check(&options, "the product", arguments[0]);

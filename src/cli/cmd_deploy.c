@@ -24,14 +24,14 @@ static void line_make(const json_t *rollout, bool names_not_seen, char *line, si
     bool is_done = !strcmp(json_text(rollout, "state"), "done");
     unsigned long long finished = is_done ? selected - incompatible : succeeded + failed;
     size_t filled = selected ? (size_t)(finished * 20 / selected) : 20;
-    snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu under way, %llu failed",
+    snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu in progress, %llu failed",
              (int)filled, "####################", (int)(20 - filled), "....................",
              succeeded, selected, json_number(rollout, "in_progress"), failed);
     size_t size = strlen(line);
     if (incompatible)
         size += (size_t)snprintf(line + size, size_max - size, ", %llu incompatible", incompatible);
     if (not_seen && names_not_seen)
-        snprintf(line + size, size_max - size, ", %llu not heard of since it began", not_seen);
+        snprintf(line + size, size_max - size, ", %llu not seen since it began", not_seen);
 }
 
 static bool is_under_way(const char *state)
@@ -119,12 +119,12 @@ static void missing_print(const json_t *rollout)
                 not_seen, not_seen == 1 ? "" : "s", has, it);
     else if (not_seen)
         fprintf(stderr,
-                "godwit: not all devices have decided yet; %llu %s not checked in since the "
+                "godwit: not all devices have finished yet; %llu %s not checked in since the "
                 "rollout began (`godwit devices` shows when each was seen); `godwit status` shows "
                 "how it goes on\n",
                 not_seen, has);
     else
-        fputs("godwit: not all devices have decided yet; `godwit status` shows how it goes on\n",
+        fputs("godwit: not all devices have finished yet; `godwit status` shows how it continues\n",
               stderr);
 }
 

@@ -109,7 +109,7 @@ static void events_print(const json_t *reply)
         time_t at = (time_t)json_number(event, "time");
         if (localtime_r(&at, &local)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
         const char *kind = json_text(event, "kind"), *stage = json_text(event, "stage");
-        printf("  %s  %-9s", when, kind);
+        printf("  %s  %-11s", when, kind);
         if (json_text(event, "version")[0]) printf(" %s", json_text(event, "version"));
         if (strcmp(stage, "none") && strcmp(stage, kind)) printf(" %s", stage);
         const char *reason = json_text(event, "reason");

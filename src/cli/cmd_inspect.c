@@ -17,7 +17,7 @@ int cmd_inspect(int argc, char **argv)
     const struct options options = {
         "inspect",
         "FILE [--json]",
-        "Says what a file is, what it says of itself, who signed it and what is wrong with it.\n"
+        "Says what a file is, what its descriptor says, who signed it and what is wrong with it.\n"
         "Exit status 0 only for a sound application image.",
         rows,
         1,

@@ -17,10 +17,10 @@ static int refuse_place(const char *path, enum policy_place place)
 {
     return refuse(path, place == POLICY_PLACE_SHORT
                             ? "has no placeholder: its first segment ends before 0x268; reserve "
-                              "328 zero bytes behind the application descriptor, as "
+                              "328 zero bytes after the application descriptor, as "
                               "examples/minimal does"
-                            : "has no placeholder: other bytes stand at 0x120; reserve 328 zero "
-                              "bytes there, behind the application descriptor, as "
+                            : "has no placeholder: other bytes are at 0x120; reserve 328 zero "
+                              "bytes there, after the application descriptor, as "
                               "examples/minimal does");
 }
 

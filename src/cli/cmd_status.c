@@ -84,16 +84,16 @@ static void rollouts_print(const json_t *status)
     {
         unsigned long long selected = json_number(rollout, "selected"),
                            offered = json_number(rollout, "offered");
-        printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu under way, %llu failed",
+        printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu in progress, %llu failed",
                json_number(rollout, "rollout_id"), json_text(rollout, "product"),
                json_text(rollout, "version"), json_text(rollout, "state"),
                json_number(rollout, "succeeded"), selected, json_number(rollout, "in_progress"),
                json_number(rollout, "failed"));
         unsigned long long incompatible = json_number(rollout, "incompatible"),
                            not_seen = json_number(rollout, "not_seen");
-        if (selected > offered) printf(", %llu not told", selected - offered);
+        if (selected > offered) printf(", %llu not offered yet", selected - offered);
         if (incompatible) printf(", %llu incompatible", incompatible);
-        if (not_seen) printf(", %llu not heard of since it began", not_seen);
+        if (not_seen) printf(", %llu not seen since it began", not_seen);
         putchar('\n');
     }
 }

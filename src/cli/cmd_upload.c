@@ -53,7 +53,7 @@ static void understood_print(const json_t *reply)
     if (json_is_true(json_object_get(reply, "created_product")))
         printf("%s is a new product; from now on %s\n", product,
                is_signed ? "only files with these signing keys are taken"
-                         : "it is OPEN: who reaches the server decides what its devices run");
+                         : "it is OPEN: whoever reaches the server decides what its devices run");
     advice_print(reply, product, version);
 }
 
@@ -78,13 +78,13 @@ int cmd_upload(int argc, char **argv)
         {"--other-project", OPTION_FLAG, &other_project, NULL,
          "take it although the product's images so far are of another project"},
         {"--open", OPTION_FLAG, &open, NULL,
-         "take an unsigned first file; its product then asks for no signature"},
+         "take an unsigned first file; its product then needs no signature"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {
         "upload",
         "FILE [--product NAME] [--version VERSION] [--other-project] [--open] [--json]",
-        "Hands an image to the server; says what it is, and by whom "
+        "Uploads an image; says what it is, and by whom "
         "it is signed, or why it is refused.",
         rows,
         sizeof rows / sizeof *rows,

@@ -164,7 +164,7 @@ void flash_report_print(const struct flash_report *report)
     for (size_t i = 0; i < report->rows_count; i++)
         print_row(report, &report->rows[i]);
     if (ends_early(report))
-        printf("\nthe dump ends at 0x%06x: what lies behind is not known\n", report->dump_size);
+        printf("\nthe dump ends at 0x%06x: what comes after it is not known\n", report->dump_size);
     print_entries(report);
     if (bootloader->has_anti_rollback && report->is_checked)
         printf("\nsecure version in the eFuse after this boot: %u\n",

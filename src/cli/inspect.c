@@ -65,7 +65,7 @@ const char *policy_flag_sentence(size_t bit)
         "runs only where the chip's Secure Boot is on",
         "images may be pushed over the local network",
         "a trust reset: needs no key in common with the release before",
-        "open: no image signature is asked",
+        "open: no image signature is needed",
     };
     return bit < sizeof WORDS / sizeof *WORDS ? WORDS[bit] : NULL;
 }

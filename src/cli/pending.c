@@ -22,7 +22,7 @@ static void commands_print(const json_t *token, bool is_last)
     if (is_last)
         printf("         let it in: godwit accept %s %s\n", device, mark);
     else
-        puts("         it can be let in when those that asked later are sent away");
+        puts("         it can be let in when those that came later are rejected");
     printf("         send it away: godwit reject %s %s\n", device, mark);
 }
 
@@ -38,12 +38,12 @@ void pending_print(const json_t *pending)
         bool is_last = strcmp(device, before) != 0;
         before = device;
         ago_text(json_number(token, "requested"), ago, sizeof ago);
-        printf("pending  %s asks to join as %s %s with another token, %s (asked first %s)\n",
-               device, json_text(token, "product"), json_text(token, "version"),
-               json_text(token, "token"), ago);
+        printf("pending  %s asks to join as %s %s with another token, %s (first seen %s)\n", device,
+               json_text(token, "product"), json_text(token, "version"), json_text(token, "token"),
+               ago);
         if (is_last)
-            puts("         its flash or record was lost, or it is a stranger who knows the id; "
-                 "the device with the former token goes on meanwhile");
+            puts("         its flash or journal was lost, or somebody else knows its id; "
+                 "the device with the former token continues meanwhile");
         commands_print(token, is_last);
     }
 }

@@ -308,7 +308,7 @@ static bool exchange_json(const struct remote *remote, struct exchange *exchange
                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
                          : NULL;
         if (!*reply_out) {
-            fprintf(stderr, "godwit: what answers at %s is not a Godwit server\n", remote->url);
+            fprintf(stderr, "godwit: the server at %s is not a Godwit server\n", remote->url);
             is_good = false;
         }
         if (!remote->is_raw) texts_make_shown(*reply_out);

@@ -107,7 +107,7 @@ static enum find find_session(struct remote *remote, bool is_quiet)
     if (!session_path(path, sizeof path, false)) return FIND_NONE;
     json_t *session = file_load(path, &result);
     if (result == FIND_DAMAGED && !is_quiet)
-        complain_damaged(path, "log in again with `godwit login URL`, which writes it anew");
+        complain_damaged(path, "log in again with `godwit login URL`, which writes it again");
     if (!session) return result;
     url_set(remote, json_text(session, "url"));
     snprintf(remote->token, sizeof remote->token, "%s", json_text(session, "token"));

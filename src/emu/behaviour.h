@@ -1,5 +1,5 @@
-/* What a test image does once it boots, carried inside the image so that a bad release is a bad
- * file, exactly as in life: 16 bytes at file offset 0x268, behind the policy block.
+/* What a test image does once it boots, inside the image, so that a bad release is a bad file
+ * as in real life: 16 bytes at file offset 0x268, after the policy block.
  *   0 magic "GWB1"   4 kind u8   5 zero 3   8 delay u32 (seconds)   12 zero 4; absent: healthy */
 #pragma once
 
@@ -16,16 +16,16 @@ enum behaviour_kind {
     BEHAVIOUR_NO_NETWORK,          /* every request fails */
     BEHAVIOUR_CRASH_AFTER_CONFIRM, /* panic, delay seconds after it was confirmed */
     BEHAVIOUR_CRASH_AFTER_STEP,    /* panic, delay seconds after the agent's first step */
-    BEHAVIOUR_HANG_AFTER_CONTACT,  /* the agent stands still from the first reply on; watchdog
+    BEHAVIOUR_HANG_AFTER_CONTACT,  /* the agent stops at its first reply; watchdog
                                       reset, delay seconds (at least 1) later */
-    BEHAVIOUR_DEADLOCK,       /* the agent stands still delay seconds after start; watchdog reset,
-                                 5 s later */
-    BEHAVIOUR_STACK_OVERFLOW, /* panic, delay seconds after its first request */
+    BEHAVIOUR_DEADLOCK,            /* the agent stops, delay seconds after start; watchdog reset,
+                                      5 s later */
+    BEHAVIOUR_STACK_OVERFLOW,      /* panic, delay seconds after its first request */
     BEHAVIOUR_LEAK,         /* the free heap falls; panic, delay seconds (at least 1) after start */
     BEHAVIOUR_WRONG_CONFIG, /* the self-test fails, delay seconds after start */
     BEHAVIOUR_NEVER_CONFIRM, /* the self-test never ends */
     BEHAVIOUR_SELF_RESET,    /* restarts itself, delay seconds after start, until confirmed */
-    BEHAVIOUR_NO_REPLY,      /* every request begins and none is answered */
+    BEHAVIOUR_NO_REPLY,      /* every request begins and no reply comes */
     BEHAVIOUR_COUNT
 };
 

@@ -1,4 +1,4 @@
-/* Judging one image in flash; private to the bootloader model. */
+/* Reads one image in flash; private to the bootloader model. */
 #pragma once
 
 #include "emu/emu.h"

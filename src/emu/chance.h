@@ -1,4 +1,4 @@
-/* The emulator's only source of chance, so that whatever happened can be played again. */
+/* The emulator's only source of chance, so that each run can be replayed. */
 #pragma once
 
 #include <stdint.h>

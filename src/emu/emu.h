@@ -4,22 +4,22 @@
  * object. */
 #pragma once
 
-#include "godwit_port.h"
 #include "emu/behaviour.h"
 #include "formats/chip.h"
 #include "formats/image.h"
 #include "formats/otadata.h"
 #include "formats/ptable.h"
+#include "godwit_port.h"
 
 /* ---- flash ------------------------------------------------------------------------------------
  * NOR: an erase sets whole 4 KiB sectors to 0xFF, a write only clears bits. A write that is not
  * aligned to write_size or leaves the chip asserts. A write over bytes that are not erased is done
  * as the silicon does it (AND) and counted: flash encryption would make garbage of it, so any
- * count above 0 is a bug of whoever wrote. */
+ * count above 0 is a bug of the caller. */
 #define FLASH_ERASE_SIZE 4096u
 
-/* Sectors of equal content, shared between many chips: a fleet on one image needs it once.
- * Zero-initialise; outlives its chips; NULL is allowed wherever a pool is taken. */
+/* Sectors of equal content, shared by many chips: a fleet on one image stores it once.
+ * Zero-initialise it; it outlives its chips; NULL is allowed wherever a pool is expected. */
 struct flash_pool {
     struct flash_sector **buckets;
     uint32_t buckets_count, sectors_count;
@@ -54,7 +54,7 @@ struct flash_file {
 /* Opens the file; makes an erased one of that size, for its owner alone, where there is none
  * (size 0: it must exist and its own size counts). MISSING: no such file; SPACE: disk full; FORMAT:
  * another size than asked, or not a multiple of 4 KiB; BUSY: another process has it open; IO
- * otherwise, errno tells. */
+ * otherwise, see errno. */
 GODWIT_MUST_USE godwit_err flash_file_open(struct flash_file *file, const char *path, uint32_t size,
                                            uint32_t write_size);
 void flash_file_close(struct flash_file *file);
@@ -96,19 +96,19 @@ enum power_cut_kind {
     POWER_CUT_KINDS_COUNT
 };
 
-/* Bytes some of whose bits have no firm value. */
+/* Bytes of which some bits read differently at each read. */
 struct unstable_bits {
     uint32_t offset, size; /* size 0: none */
-    uint64_t seed;         /* tells which */
+    uint64_t seed;         /* chooses the bits */
 };
 #define UNSTABLE_BITS_MAX 4
 
 struct power_cut {
     struct godwit_flash inner;
-    uint32_t operations; /* writes and erases begun, over all of the power-cut injector's life */
+    uint32_t operations; /* writes and erases begun, since init */
     uint32_t cut_at;     /* cuts when operations reaches it (1: the very first); 0: never */
     enum power_cut_kind kind;
-    uint64_t seed;       /* chooses where inside an operation it tears */
+    uint64_t seed;       /* chooses where inside an operation power is lost */
     bool is_off;         /* power is gone */
     uint32_t cut_offset; /* of the operation that was cut last */
     bool cut_is_erase;
@@ -120,37 +120,38 @@ struct power_cut {
 const char *power_cut_kind_name(enum power_cut_kind kind);
 void power_cut_init(struct power_cut *power_cut, const struct godwit_flash *inner);
 struct godwit_flash power_cut_port(struct power_cut *power_cut);
-/* Power is back, and nothing more is cut until cut_at is set anew. */
+/* Power is back, and is not lost again until cut_at is set. */
 void power_cut_power_on(struct power_cut *power_cut);
 
-/* ---- the fault --------------------------------------------------------------------------------
- * Wraps a flash that fails without losing power: its n-th operation of the chosen sorts answers IO,
- * or says OK and does nothing (a read then gives 0xFF, as a silent bus does), once or from there on
- * always. Counts the erases of each sector. */
+/* ---- the fault injector -----------------------------------------------------------------------
+ * Wraps a flash that fails without losing power: its n-th operation of the chosen sorts returns IO,
+ * or returns OK and does nothing (a read then gives 0xFF, as a silent bus does), once or always
+ * from there on. Counts the erases of each sector. */
 enum fault_sort { FAULT_READ = 1, FAULT_WRITE = 2, FAULT_ERASE = 4, FAULT_ANY = 7 };
 
 struct fault {
     struct godwit_flash inner;
     unsigned sorts;      /* of fault_sort: which operations are counted and fail */
-    uint32_t operations; /* of these sorts, over all of the fault's life */
+    uint32_t operations; /* of these sorts, since init */
     uint32_t fail_at;    /* fails when operations reaches it (1: the very first); 0: never */
-    bool is_silent;      /* does nothing and says OK */
-    bool lasts;          /* every one from fail_at on */
+    bool is_silent;      /* does nothing and returns OK */
+    bool lasts;          /* every operation from fail_at on fails */
     uint32_t fails;      /* operations that failed */
     uint32_t *erases;    /* of each sector, inner.size / FLASH_ERASE_SIZE numbers; or NULL */
 };
 void fault_init(struct fault *fault, const struct godwit_flash *inner);
 struct godwit_flash fault_port(struct fault *fault);
-/* The flash is sound again. */
+/* The flash works again. */
 void fault_clear(struct fault *fault);
 /* Rot: flips `bits` different bits of one sector, chosen by seed, in either direction, as cells
- * that lose their charge and read amplifiers that age do. Past the counters; IO as the flash says.
- */
+ * that lose their charge and read amplifiers that age do. Not counted. IO: the
+ * flash failed. */
 GODWIT_MUST_USE godwit_err flash_rot(const struct godwit_flash *flash, uint32_t sector_offset,
                                      uint32_t bits, uint64_t seed);
 
 /* ---- the link ---------------------------------------------------------------------------------
- * Wraps a net and loses. Counts the bytes of the answers to GET requests: the image downloads. */
+ * Wraps a net that loses connections. Counts the bytes of replies to GET requests, which are the
+ * image downloads. */
 struct link {
     struct godwit_net inner;
     bool is_down;       /* every start fails, an open reply breaks */
@@ -158,7 +159,7 @@ struct link {
     bool is_cutting;    /* break the connection once, when `received` reaches drop_at */
     bool ends_early;    /* … by a false END instead of a broken connection */
     uint64_t drop_at;
-    uint64_t received; /* body bytes of GET answers handed on, over all of the link's life */
+    uint64_t received; /* body bytes of replies to GET, since init */
     uint32_t starts, drops;
     /* private */
     bool is_get, is_broken;
@@ -167,7 +168,7 @@ void link_init(struct link *link, const struct godwit_net *inner);
 struct godwit_net link_port(struct link *link);
 
 /* ---- the second-stage bootloader --------------------------------------------------------------
- * ESP-IDF's own choice, to the letter, its flaws included (v5.1 … v6.1 agree). */
+ * ESP-IDF's own choice, exactly, flaws included (v5.1 … v6.1 agree). */
 #define SECURE_BOOT_KEYS_MAX 3
 #define BOOT_TRIES_MAX 19 /* 16 OTA slots, factory, test, and one to spare */
 
@@ -188,7 +189,7 @@ struct bootloader {
     uint32_t table_offset; /* of the partition table, built in too; 0: GODWIT_PTABLE_OFFSET */
 };
 
-/* How it came to its first candidate. */
+/* How it chose its first candidate. */
 #define BOOT_CHOICES(X)                                                                   \
     X(BAD_TABLE, "bad-table", "the partition table is damaged")                           \
     X(SMALL_OTADATA, "small-otadata", "the otadata partition is smaller than 0x2000")     \
@@ -203,7 +204,7 @@ struct bootloader {
 enum boot_choice { BOOT_CHOICES(BOOT_CHOICE_ENUM) BOOT_CHOICES_COUNT };
 #undef BOOT_CHOICE_ENUM
 
-/* One image looked at on the way. */
+/* One image that it tried. */
 struct boot_try {
     struct godwit_partition partition;
     enum godwit_reason reason; /* NONE: this one boots */
@@ -225,7 +226,7 @@ struct boot {
 GODWIT_MUST_USE godwit_err bootloader_run(const struct bootloader *bootloader,
                                           const struct godwit_flash *flash, struct efuses *efuses,
                                           struct boot *out);
-/* Judges one image in flash as the bootloader does, Secure Boot included; info_out may be NULL. */
+/* Checks one image in flash as the bootloader does, Secure Boot included; info_out may be NULL. */
 GODWIT_MUST_USE godwit_err bootloader_verify(const struct bootloader *bootloader,
                                              const struct godwit_flash *flash,
                                              const struct efuses *efuses,
@@ -239,5 +240,5 @@ GODWIT_MUST_USE godwit_err bootloader_finds_nothing(const struct godwit_flash *f
 /* "first-boot", and the sentence; static. */
 const char *boot_choice_id(enum boot_choice choice);
 const char *boot_choice_sentence(enum boot_choice choice);
-/* The whole scenario of one boot in a sentence or two, NUL-terminated, cut at size_max. */
+/* Explains one boot in a sentence or two, NUL-terminated, truncated at size_max. */
 void boot_explain(const struct boot *boot, char *out, size_t size_max);

@@ -1,11 +1,11 @@
-/* What every emulated flash chip does alike: the rules of NOR, checked and carried out. */
+/* The rules of NOR flash, which every emulated chip checks and follows. */
 #pragma once
 
 #include <assert.h>
 
 #include "emu/emu.h"
 
-/* A caller outside the chip or between its units is our own bug, never input. */
+/* A caller outside the chip or between its units is a bug of ours, never bad input. */
 static inline void nor_check(uint32_t chip_size, uint32_t offset, size_t size, uint32_t unit)
 {
     assert(offset <= chip_size && size <= chip_size - offset);

@@ -21,7 +21,7 @@ static const struct {
     {GODWIT_REASON_UNKNOWN_CHIP, "if the chip is a new one, a newer godwit may know it"},
     {GODWIT_REASON_ALIGNMENT, "make the .bin with esptool's elf2image"},
     {GODWIT_REASON_ENTRY, "build it again"},
-    {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin anew"},
+    {GODWIT_REASON_SIGNATURE_FORMAT, "sign the unsigned .bin again"},
     {GODWIT_REASON_POLICY_FORMAT, "build it again with a valid policy, or without one"},
 };
 

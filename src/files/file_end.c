@@ -36,7 +36,7 @@ static uint64_t right_end(const struct godwit_image *image)
 static const char *mark(const struct file_end *end, uint64_t behind)
 {
     if (behind == V1_SIGNATURE_SIZE && godwit_all(last(end, V1_SIGNATURE_SIZE), 4, 0))
-        return "a Secure Boot v1 signature stands behind the image; only version 2 is taken here, "
+        return "a Secure Boot v1 signature follows the image; only version 2 is taken here, "
                "sign the unsigned .bin with `godwit sign`";
     if (behind == DFU_SUFFIX_SIZE && !memcmp(last(end, 8), "UFD\x10", 4))
         return "a DFU suffix stands behind the image; take it off (`dfu-suffix --delete`) or send "
@@ -80,7 +80,7 @@ enum godwit_reason file_end_explain(const struct file_end *end, const struct god
     if (!is_cut_sector) return explain_rest(end, right_end(image), out, size);
     snprintf(out, size,
              "the signature sector is cut: %llu of its 4,096 bytes are there; send the file whole, "
-             "or sign the unsigned .bin anew",
+             "or sign the unsigned .bin again",
              (unsigned long long)(end->size - image->body_size));
     return GODWIT_REASON_TRUNCATED;
 }

@@ -12,20 +12,20 @@ struct decision {
     enum decision_reason reason;
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
     const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
-    bool must_offer; /* INSTALL: not told yet; commit its number before the reply leaves */
+    bool must_offer; /* INSTALL: not offered yet; commit its number before the reply leaves */
     bool must_note;  /* STAY: incompatible, and its history does not say so yet of this rollout */
 };
 
 /* What one outcome means for the rollout it belongs to. */
 enum verdict {
-    VERDICT_NOTHING, /* an install that is told by its proof, or a notice */
+    VERDICT_NOTHING, /* an install that its proof reports, or a notice */
     VERDICT_AGAIN,   /* not the file's fault: it stays in progress and is offered again */
     VERDICT_REFUSED, /* the device did not take it and may under another policy or server */
     VERDICT_FAILED,  /* the file is not offered to it again */
     VERDICT_COUNT
 };
 
-/* The device's members say where it was told. Lock held, where the fleet is shared. */
+/* The device's members say what it was offered. Lock held, where the fleet is shared. */
 struct decision decide(const struct device *device, const struct catalogue *catalogue);
 enum verdict decide_outcome(const struct godwit_outcome *outcome);
 /* Whether what the decision offers has ended for no fault of its own last time and is tried again:

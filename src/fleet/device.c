@@ -315,7 +315,7 @@ static godwit_err record_outcome(struct record *record)
     bool is_bad = verdict == VERDICT_REFUSED || verdict == VERDICT_FAILED;
     if (!err && is_bad) err = record_failure(record, file, member);
     if (err) return err;
-    /* A confirmed install is told by its proof, below; the bare word of it is no event. */
+    /* The proof below reports a confirmed install; the device's mere statement is no event. */
     bool good = outcome->stage == GODWIT_STAGE_CONFIRMED && verdict == VERDICT_NOTHING;
     if (good && proven_now(record)) return GODWIT_OK;
     enum event_kind kind = kind_of(outcome, verdict, member);
@@ -355,7 +355,7 @@ static godwit_err record_image(struct record *record)
     return GODWIT_OK;
 }
 
-/* A device has one offer: being told a newer one ends what older ones still waited for. */
+/* A device has one offer: a newer one ends what older ones still waited for. */
 static godwit_err supersede(struct record *record)
 {
     godwit_err err = GODWIT_OK;
@@ -368,11 +368,11 @@ static godwit_err supersede(struct record *record)
 /* The detail names the release on the way, where there is one. */
 static godwit_err report_event(struct record *record, const struct decision *decision)
 {
-    struct godwit_outcome told = {0};
+    struct godwit_outcome offer = {0};
     const struct release *first = decision->image->release;
     if (first != decision->rollout->release)
-        snprintf(told.detail, sizeof told.detail, "over %s", first->version);
-    return add_event(record, EVENT_OFFERED, decision->rollout->release->version, &told);
+        snprintf(offer.detail, sizeof offer.detail, "over %s", first->version);
+    return add_event(record, EVENT_OFFERED, decision->rollout->release->version, &offer);
 }
 
 godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,

@@ -17,7 +17,7 @@ enum take_result {
 };
 
 /* Keeps what the device says of itself, and answers whether the check-in changes anything that must
- * be committed before it is answered (an outcome, a proof, another image, an offer to be told), or
+ * be committed before it is answered (an outcome, a proof, another image, an offer to be made), or
  * stands on something uncommitted. Lock held. */
 enum take_result device_take(struct fleet *fleet, struct device *device,
                              const struct godwit_checkin *checkin, int64_t now_s);
@@ -62,7 +62,7 @@ GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size
 /* For the log: whether the device was answered otherwise last time, or not at all since
  * the start; remembers this reply. Lock held. */
 bool device_is_news(struct device *device, const struct decision *decision);
-/* A line in its history that says why it is not told to install what the rollout brings. Writer. */
+/* A line in its history that says why the rollout's release is not offered to it. Writer. */
 GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
                                                    struct device *device,
                                                    const struct decision *decision, int64_t now_s);

@@ -8,18 +8,19 @@
 /* name, text id (JSON, CLI), what happened where no reason says more. The order stands in SQL. */
 #define EVENT_KINDS(X)                                                                      \
     X(ENROLLED, "enrolled", "it joined with a claim token")                                 \
-    X(OFFERED, "offered", "it is told to install this version")                             \
+    X(OFFERED, "offered", "it is offered this version")                                     \
     X(CONFIRMED, "confirmed", "it runs this version and has confirmed it")                  \
-    X(FAILED, "failed", "it did not take this version")                                     \
-    X(AGAIN, "again", "it did not take this version yet and is offered it again")           \
-    X(REPORTED, "reported", "it reports an install that no rollout waits for")              \
-    X(CHANGED, "changed", "it runs this version, which no rollout told it to install")      \
+    X(FAILED, "failed", "it did not install this version")                                  \
+    X(AGAIN, "again", "it did not install this version yet and is offered it again")        \
+    X(REPORTED, "reported", "it reports an install that belongs to no rollout in progress") \
+    X(CHANGED, "changed", "it runs this version, which no rollout offered to it")           \
     X(CONFLICT, "conflict", "another token asked to join under this id and was not let in") \
-    X(BRIDGED, "bridged", "it runs this version, a stop on the way to the one rolled out")  \
-    X(NOTICE, "notice", "it noticed something that is no install")                          \
-    X(ACCEPTED, "accepted", "an operator let another token in; the one before is void")     \
-    X(REJECTED, "rejected", "an operator sent another token away")                          \
-    X(NOT_OFFERED, "not-offered", "it is not told to install this version")
+    X(BRIDGED, "bridged",                                                                   \
+      "it runs this version, a bridge release on the way to the one rolled out")            \
+    X(NOTICE, "notice", "it reports something that is no install")                          \
+    X(ACCEPTED, "accepted", "an operator accepted another token; the one before is void")   \
+    X(REJECTED, "rejected", "an operator rejected another token")                           \
+    X(NOT_OFFERED, "not-offered", "it is not offered this version")
 
 #define EVENTS_KEPT 200 /* of one device */
 

@@ -8,7 +8,7 @@
 #include "formats/policy.h"
 #include "formats/sigblock.h"
 
-#define FLEET_IN_PROGRESS_MAX 10   /* devices of one rollout told and not decided */
+#define FLEET_IN_PROGRESS_MAX 10   /* devices of one rollout offered it and not finished */
 #define FLEET_IMAGES_MAX 64        /* of one release */
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_DEPLOY_KEYS_MAX 8
@@ -70,7 +70,7 @@ struct rollout {
 };
 
 enum member_state {
-    MEMBER_SELECTED, /* on the list, not told */
+    MEMBER_SELECTED, /* on the list, not offered it yet */
     MEMBER_IN_PROGRESS,
     MEMBER_SUCCEEDED,
     MEMBER_FAILED,
@@ -81,7 +81,7 @@ enum member_state {
 /* One device in one rollout. */
 struct member {
     struct rollout *rollout;
-    uint32_t offer_number; /* 1 …; 0: not told */
+    uint32_t offer_number; /* 1 …; 0: not offered */
     enum member_state state;
     bool is_away;        /* IN_PROGRESS, and counted in away_count alone. Soft */
     uint32_t reason;     /* godwit_reason of a failure */

@@ -1,8 +1,8 @@
-/* A stranger who knows an id and holds a claim may ask as often as he likes, each time with another
- * token: so a device keeps a handful of them, and a full list takes one new token a day for each
- * place. Whoever asks is only written down here; the device with the old token works on, and its
- * facts are its own. Rejected: one place for the token that asked last; two that ask in turn would
- * then fill the history, and no operator could be sure which one is being let in. */
+/* Anybody who knows an id and holds a claim may ask to join as often as they like, each time with
+ * another token: so a device keeps a handful of them, and a full list takes one new token a day for
+ * each place. Whoever asks is only written down here; the device with the old token works on, and
+ * its facts are its own. Rejected: one place for the token that asked last; two that ask in turn
+ * would then fill the history, and no operator could be sure which one is being let in. */
 #include "fleet/pending.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Tokens that ask to join under the id of a device that joined with another token: its own after a
- * lost flash, or a stranger's. None changes anything until an operator accepts it. */
+ * lost flash, or somebody else's. None changes anything until an operator accepts it. */
 #pragma once
 
 #include "fleet/fleet.h"
@@ -49,8 +49,8 @@ enum pending_result {
     PENDING_TAKEN  /* it is another device's by now */
 };
 
-/* The device is from now on the one with the token of this mark. What its predecessor said and was
- * told is void: rollouts start anew from what it says. Writer. */
+/* The device is from now on the one with the token of this mark. What its predecessor reported and
+ * was offered is void: rollouts start anew from what it reports. Writer. */
 GODWIT_MUST_USE godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *device,
                                           const uint8_t mark[static PENDING_MARK_SIZE],
                                           int64_t now_s, enum pending_result *result_out);

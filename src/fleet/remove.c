@@ -73,7 +73,7 @@ static const struct release *newest_for_all(const struct product *product)
     return product->rollout ? product->rollout->release : NULL;
 }
 
-/* Devices that join are told what the newest rollout of all their product says. */
+/* Devices that join are offered what the newest rollout of all their product brings. */
 static bool speaks_to_newcomers(const struct release *release)
 {
     return newest_for_all(release->product) == release;
@@ -118,7 +118,7 @@ static bool is_needed_to(const struct fleet *fleet, const struct release *releas
     return false;
 }
 
-/* Devices that may stand on it unheard: told and not heard of since, or that ran it once. */
+/* Devices that may stand on it unheard: offered it and not seen since, or that ran it once. */
 static godwit_err count_takers(struct db *db, const struct release *release, int64_t *count_out)
 {
     struct db_rows rows;

@@ -17,27 +17,28 @@
     X(INSTRUCTION_DEVICE, 4, "instruction-device",                                                 \
       "the deploy instruction was made for another device")                                        \
     X(INSTRUCTION_NONCE, 5, "instruction-nonce",                                                   \
-      "the deploy instruction does not answer this device's request (old or replayed)")            \
+      "the deploy instruction does not belong to this device's request (old or replayed)")         \
     X(INSTRUCTION_SEQUENCE, 6, "instruction-sequence",                                             \
       "the deploy instruction is older than one this device has already seen")                     \
-    X(NOT_NOW, 7, "not-now", "the device is on trial or its owner said not now")                   \
+    X(NOT_NOW, 7, "not-now", "the device is on trial, or its application said not now")            \
     X(WRONG_PRODUCT, 8, "wrong-product", "the file belongs to another product")                    \
     X(SECURE_VERSION, 9, "secure-version",                                                         \
       "the image's secure version is below the one programmed into the chip")                      \
     X(DOWNGRADE, 10, "downgrade", "the release counter is below what this device may go back to")  \
     X(WITHDRAWN, 11, "withdrawn", "the server withdrew the release before the switch")             \
-    X(ON_TRIAL, 12, "on-trial", "the device is on trial with another image and decides first")     \
+    X(ON_TRIAL, 12, "on-trial",                                                                    \
+      "the device is on trial with another image, which it confirms or rolls back first")          \
     X(BELOW_ROLLBACK_FLOOR, 13, "below-rollback-floor",                                            \
       "the release counter is below the rollback floor that signed firmware has set; nothing "     \
       "goes below")                                                                                \
     X(QUARANTINED, 14, "quarantined",                                                              \
       "this file failed on this device before and is not tried again; deploy a better one")        \
-    X(DELTA, 15, "delta", "the instruction asks for a delta, which this agent does not take")      \
+    X(DELTA, 15, "delta", "the instruction offers a delta, which this agent does not support")     \
     X(NOT_AN_IMAGE, 20, "not-an-image",                                                            \
       "this is not an ESP32 application image; send the project's .bin from its build folder")     \
     X(TRUNCATED, 21, "truncated", "the file ends before the image does; send it whole")            \
     X(TRAILING_DATA, 22, "trailing-data",                                                          \
-      "bytes stand behind the image that are not a signature sector")                              \
+      "bytes follow the image that are not a signature sector")                                    \
     X(SEGMENTS, 23, "segments", "the segment table is not one that the bootloader would load")     \
     X(CHECKSUM, 24, "checksum", "the image's checksum byte is wrong; build it again")              \
     X(IMAGE_DIGEST, 25, "image-digest", "the appended SHA-256 does not match: a damaged file")     \
@@ -51,7 +52,7 @@
     X(TOO_LARGE, 31, "too-large", "the image is larger than the slot it must fit")                 \
     X(ALIGNMENT, 32, "alignment",                                                                  \
       "a flash-mapped segment is not aligned to the MMU page; the chip could not run it")          \
-    X(ENTRY, 33, "entry", "the entry address lies in no segment")                                  \
+    X(ENTRY, 33, "entry", "the entry address is in no segment")                                    \
     X(BODY_DIFFERS, 34, "body-differs",                                                            \
       "a captive portal or proxy? what came is not the file announced; it is tried again")         \
     X(FILE_DIGEST, 35, "file-digest",                                                              \
@@ -77,7 +78,7 @@
     X(SIGNATURE_KEY, 54, "signature-key",                                                          \
       "the file is not signed by a key that is trusted here; sign it with the product's key")      \
     X(SIGNATURE_THRESHOLD, 55, "signature-threshold",                                              \
-      "fewer distinct trusted keys signed the file than the policy asks for; sign with another")   \
+      "fewer distinct trusted keys signed the file than the policy needs; sign with another")      \
     X(POLICY_FORMAT, 56, "policy-format", "the policy block is malformed")                         \
     X(POLICY_MISSING, 57, "policy-missing",                                                        \
       "the running image has a policy, so one without is refused; put one in: `godwit policy`")    \
@@ -86,17 +87,18 @@
     X(POLICY_KEYS, 59, "policy-keys",                                                              \
       "the image's policy shares no image key with the present one; ship a bridge release first")  \
     X(SECURE_BOOT, 60, "secure-boot",                                                              \
-      "the image asks for hardware Secure Boot, which this chip has not switched on")              \
+      "the image needs hardware Secure Boot, which is not enabled on this chip")                   \
     X(DOWNLOAD, 70, "download",                                                                    \
       "the download failed ten times in a row without progress; it is tried again")                \
     X(DOWNLOAD_REFUSED, 71, "download-refused",                                                    \
       "a captive portal or proxy? the file was refused on its way; it is tried again")             \
     X(FLASH, 72, "flash", "the flash refused a read, write or erase")                              \
-    X(JOURNAL_LOST, 73, "journal-lost", "the agent's journal was unreadable and was made anew")    \
+    X(JOURNAL_LOST, 73, "journal-lost",                                                            \
+      "the agent's journal was unreadable and has been made again")                                \
     X(NO_SLOT, 74, "no-slot", "the partition table has no inactive slot to write to")              \
     X(SLOW_SOURCE, 75, "slow-source", "every source sends too slowly; what came is kept")          \
     X(OTADATA_REPAIRED, 76, "otadata-repaired",                                                    \
-      "the boot choice in flash was damaged and has been written anew")                            \
+      "the boot choice in flash was damaged and has been repaired")                                \
     X(IMAGE_DAMAGED, 77, "image-damaged",                                                          \
       "the confirmed image no longer boots; the device runs an older one until it is updated")     \
     X(REJECTED_RUNS, 78, "rejected-runs",                                                          \

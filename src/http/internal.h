@@ -3,7 +3,8 @@
  *   server ── loops ── connections ── at most one exchange each (a request and its reply)
  *
  * A connection belongs to its loop's thread. An exchange too, except while a handler has it; it
- * outlives its connection when the client leaves early. exchange_post is the one way back. */
+ * outlives its connection when the client leaves early. exchange_post alone hands it to its loop
+ * again. */
 #pragma once
 
 #include <pthread.h>

@@ -58,7 +58,8 @@ void limits_fit(struct http_limits *limits, uint64_t files)
     if (!limits->connections_max) limits->connections_max = CONNECTIONS_MAX;
     at_most(&limits->connections_max, connections_fit(files));
     limits_default(limits);
-    /* Who authenticates always finds room, and no address takes all that strangers have. */
+    /* Who authenticates always finds room, and no address takes all the room of the
+     * unauthenticated. */
     at_most(&limits->address_max, limits->connections_max);
     at_most(&limits->unauthenticated_max, limits->connections_max / 2);
     at_most(&limits->address_unauthenticated_max, limits->unauthenticated_max / 2);

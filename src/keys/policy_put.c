@@ -1,6 +1,6 @@
 /* P1 put into an image that the maker has built and not yet signed.
  *
- * The build reserves 328 zero bytes behind the application descriptor, because bytes can not be
+ * The build reserves 328 zero bytes after the application descriptor, because bytes can not be
  * added later: every address behind them would be wrong. What changes besides is what the image
  * says of its own bytes: the checksum byte, which is an XOR and so is corrected by the difference,
  * and the appended digest. */

@@ -205,7 +205,7 @@ int options_parse(const struct options *options, int argc, char **argv, size_t *
             if (status >= 0) return status;
         } else {
             if (arguments_count == options->arguments_max)
-                return options_wrong(options, "'%s' is one word too many", argument);
+                return options_wrong(options, "'%s' is one argument too many", argument);
             options->arguments[arguments_count++] = argument;
         }
     }

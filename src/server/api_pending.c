@@ -34,7 +34,7 @@ static void reply_refused(struct http_request *request, enum pending_result resu
 {
     if (result == PENDING_OLDER)
         problem(request, 409, "other-token",
-                "another token has asked since; look with `godwit devices DEVICE`, and accept that "
+                "another token has come since; look with `godwit devices DEVICE`, and accept that "
                 "one or reject it first",
                 "token");
     else if (result == PENDING_TAKEN)

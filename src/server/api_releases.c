@@ -53,16 +53,16 @@ static void refuse_removal(const struct removal *removal)
     char detail[320], id[13];
     device_id_text(verdict->device_id, id);
     if (verdict->result == REMOVE_IN_USE && verdict->devices_count) {
-        snprintf(detail, sizeof detail,
-                 "%zu device%s run%s %s %s or are told to, %s among them; roll another release out "
-                 "first",
-                 verdict->devices_count, verdict->devices_count == 1 ? "" : "s",
-                 verdict->devices_count == 1 ? "s" : "", removal->product, removal->version, id);
+        snprintf(
+            detail, sizeof detail,
+            "%zu device%s run%s %s %s or are offered it, %s among them; roll another release out "
+            "first",
+            verdict->devices_count, verdict->devices_count == 1 ? "" : "s",
+            verdict->devices_count == 1 ? "s" : "", removal->product, removal->version, id);
         problem(request, 409, "in-use", detail, "version");
     } else if (verdict->result == REMOVE_IN_USE) {
         problem(request, 409, "in-use",
-                "devices that join are told to install it; roll another release out first",
-                "version");
+                "devices that join are offered it; roll another release out first", "version");
     } else if (verdict->result == REMOVE_NEEDED) {
         snprintf(detail, sizeof detail,
                  "%zu device%s, %s among them, come%s to what is rolled out by way of %s %s alone; "

@@ -85,7 +85,7 @@ static int prepare(const char *folder)
                         folder);
     if (err) return complain(godwit_err_sentence(err), folder);
     show(folder);
-    puts("restart `godwit serve`: from then on every device that asks is told of it");
+    puts("restart `godwit serve`: from then on each device learns of it when it checks in");
     return 0;
 }
 
@@ -93,8 +93,8 @@ static int change(const char *folder)
 {
     godwit_err err = certificate_switch(folder);
     if (err == GODWIT_ERR_MISSING)
-        return complain("no next CA is prepared; do that with --next, and let devices ask once",
-                        folder);
+        return complain(
+            "no next CA is prepared; do that with --next, and let devices check in once", folder);
     if (err) return complain(godwit_err_sentence(err), folder);
     show(folder);
     puts("restart `godwit serve`: from then on it shows a certificate by this CA; keep a backup\n"

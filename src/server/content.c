@@ -66,6 +66,6 @@ void handle_image(struct http_request *request)
         return;
     case ACCESS_NOT_OFFERED:
         problem(request, 409, "not-offered",
-                "this is not what the device is told to install now; check in again", NULL);
+                "this is not what the device is offered now; check in again", NULL);
     }
 }

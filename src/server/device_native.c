@@ -1,4 +1,4 @@
-/* The check-in in Godwit's own dialect: the hot path.
+/* The protocol adapter for Godwit's own check-in: the hot path.
  *
  * On the loop: decode → find the device → take its facts → decide → sign → encode; no SQL. Only
  * what must be committed first (device_take says so) goes through the writer, and is answered
@@ -140,10 +140,11 @@ static void send_turned_down(struct http_request *request, enum claim_result res
     if (result == CLAIM_PENDING)
         send_reply(request, &wait);
     else if (result == CLAIM_REJECTED)
-        problem(request, 401, "rejected",
-                "an operator sent this device away; erase its flash, and it asks anew with another "
-                "token",
-                NULL);
+        problem(
+            request, 401, "rejected",
+            "an operator sent this device away; erase its flash, and it joins again with another "
+            "token",
+            NULL);
     else if (result == CLAIM_USED_UP)
         problem(request, 401, "claim-used-up",
                 "this claim token has enrolled as many devices as it may; make another with "

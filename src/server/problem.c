@@ -27,7 +27,7 @@ void problem(struct http_request *request, int status, const char *type, const c
 
 void problem_busy(struct http_request *request)
 {
-    problem(request, 503, "busy", "the server has more to write than it can; ask again in a second",
+    problem(request, 503, "busy", "the server has more to write than it can; try again in a second",
             NULL);
 }
 

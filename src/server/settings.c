@@ -31,7 +31,7 @@ static const struct row ROWS[] = {
     {"--mirror", MIRROR, offsetof(struct settings, mirrors), "URL", NULL, 0, 0,
      "where devices find files too, as URL/SHA256; at most twice"},
     {"--interval", NUMBER, offsetof(struct settings, interval_s), "SECONDS", "60", 1,
-     GODWIT_INTERVAL_MAX_S, "how often devices ask"},
+     GODWIT_INTERVAL_MAX_S, "how often devices check in"},
     {"--loops", NUMBER, offsetof(struct settings, loops), "N", "0", 0, 64,
      "event loops; 0: one for each CPU"},
 };

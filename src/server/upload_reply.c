@@ -30,7 +30,7 @@ static const struct {
     {GODWIT_REASON_SIGNATURE_KEY, "no key that it trusts signed the file; sign it with one and "
                                   "upload it again, or deploy a bridge release first"},
     {GODWIT_REASON_SIGNATURE_THRESHOLD,
-     "fewer keys that it trusts signed the file than its policy asks for; sign it with another one "
+     "fewer keys that it trusts signed the file than its policy needs; sign it with another one "
      "(`godwit sign`) and upload it again"},
     {GODWIT_REASON_POLICY_MISSING, "it obeys a policy and the file has none; put one in with "
                                    "`godwit policy`, sign it and upload it again"},

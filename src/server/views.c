@@ -1,5 +1,6 @@
 /* JSON views of the fleet. What a rollout says of a device comes from its member, or where the
- * device was not told yet from decide itself: the page and the device hear the same reason. */
+ * device was not offered it yet from decide itself: the page and the device hear the same reason.
+ */
 #include "server/views.h"
 
 #include <stdlib.h>
@@ -84,7 +85,7 @@ static struct standing standing_superseded(void)
     return (struct standing){"superseded", "superseded", "a newer rollout took it over", ""};
 }
 
-/* Of a device that was not told: only the rollout that speaks to it may still tell it. */
+/* Of a device that was not offered it: only the rollout that speaks to it may still offer it. */
 static struct standing standing_by_decision(const struct catalogue *catalogue,
                                             const struct device *device,
                                             const struct rollout *rollout)

@@ -1,11 +1,11 @@
-/* Storage that knows nothing of firmware: SQL on SQLite, and blobs named by their SHA-256.
- * A `struct db` is one connection and belongs to one thread at a time. */
+/* Storage: SQL on SQLite, and blobs named by their SHA-256. It knows nothing of firmware.
+ * A `struct db` is one connection; one thread at a time uses it. */
 #pragma once
 
 #include "base/crypto.h"
 #include "base/sink.h"
 
-/* ---- SQL: text with $1, $2 …; bound by that name, never by position ---- */
+/* ---- SQL: its text has $1, $2 …, which are bound by that name and never by position ---- */
 
 struct db;
 
@@ -38,15 +38,15 @@ static inline struct db_value db_blob(const void *data, size_t size)
     (const struct db_value[]){__VA_ARGS__}, \
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
 
-/* WAL, every commit on disk, foreign keys on. The note says why it failed. */
+/* Opens with WAL, each commit synced to disk, foreign keys on. note: why it failed. */
 GODWIT_MUST_USE godwit_err db_open(const char *path, bool read_only, struct db **db_out, char *note,
                                    size_t note_size);
 void db_close(struct db *db);
-/* What the engine said last; static until the next call. */
+/* SQLite's last error message; valid until the next call. */
 const char *db_note(const struct db *db);
 
 /* A statement without rows. SPACE: the disk is full; POLICY: a constraint; BUSY; else IO. The text
- * must be a literal: statements are kept by its address. */
+ * must be a literal: prepared statements are cached by its address. */
 GODWIT_MUST_USE godwit_err db_run(struct db *db, const char *sql, const struct db_value *values,
                                   size_t count);
 /* Several statements without values, as in a migration. */
@@ -60,7 +60,7 @@ GODWIT_MUST_USE godwit_err db_run_returning(struct db *db, const char *sql,
 GODWIT_MUST_USE godwit_err db_begin(struct db *db);
 GODWIT_MUST_USE godwit_err db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* Rows of one query; close always, also after an error. */
+/* Rows of one query; always close them, also after an error. */
 struct db_rows {
     void *statement;
     struct db *db;
@@ -72,9 +72,9 @@ GODWIT_MUST_USE godwit_err db_query(struct db *db, struct db_rows *rows, const c
 GODWIT_MUST_USE godwit_err db_next(struct db_rows *rows);
 void db_rows_close(struct db_rows *rows);
 int64_t db_column_int(const struct db_rows *rows, int column);
-/* Copied and NUL-terminated, cut at size_max. */
+/* Copies the text, NUL-terminated; longer text is truncated at size_max. */
 void db_column_text(const struct db_rows *rows, int column, char *out, size_t size_max);
-/* Exactly size bytes; anything else leaves zeros. */
+/* Copies exactly size bytes; a value of another size gives zeros. */
 void db_column_blob(const struct db_rows *rows, int column, uint8_t *out, size_t size);
 
 /* ---- migrations: numbered scripts, each with its number in one transaction ---- */
@@ -84,20 +84,20 @@ struct migration {
     const char *name, *sql;
 };
 
-/* A cut leaves the version before. POLICY: the database is newer than this program. */
+/* Power loss leaves the version before. POLICY: the database is newer than this program. */
 GODWIT_MUST_USE godwit_err db_migrate(struct db *db, const struct migration *migrations,
                                       size_t count);
 /* 0 for an empty database. */
 GODWIT_MUST_USE godwit_err db_version(struct db *db, int *version_out);
 
-/* ---- blobs: written under a temporary name, fsynced, renamed, the folder fsynced ---- */
+/* ---- blobs: written under a temporary name, fsynced, renamed; then the folder is fsynced ---- */
 
 struct blobs {
     int dir_fd;
 };
 
 struct blob_writer {
-    struct godwit_sink sink; /* write pieces here; finish makes them durable, without a name yet */
+    struct godwit_sink sink; /* write pieces here; finish makes them durable, still unnamed */
     /* private from here */
     struct blobs *blobs;
     int fd;
@@ -107,16 +107,16 @@ struct blob_writer {
     char name[40];
 };
 
-/* Makes the folder where it is missing and clears what a cut left behind. */
+/* Makes the folder where it is missing, and removes what an interrupted write left in it. */
 GODWIT_MUST_USE godwit_err blobs_open(struct blobs *blobs, const char *path);
 void blobs_close(struct blobs *blobs);
 GODWIT_MUST_USE godwit_err blob_begin(struct blobs *blobs, struct blob_writer *writer);
-/* Gives the bytes their name; the same bytes twice are fine, and so is the same writer again, for a
- * transaction that is run anew. SPACE: the disk is full. */
+/* Gives the bytes their name. The same bytes may come twice, and one writer may commit twice, as
+ * when a transaction runs again. SPACE: the disk is full. */
 GODWIT_MUST_USE godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]);
-/* Leaves nothing; safe on a zeroed or committed writer. */
+/* Removes what was written; does nothing to a zeroed or committed writer. */
 void blob_abort(struct blob_writer *writer);
-/* A descriptor to read from; the caller closes it. MISSING. */
+/* Gives a descriptor to read from; the caller closes it. MISSING: no such blob. */
 GODWIT_MUST_USE godwit_err blob_open(const struct blobs *blobs, const uint8_t sha256[static 32],
                                      int *fd_out, uint64_t *size_out);
 /* Drops the blobs that nobody keeps. keep is asked for each that was given its name before
@@ -128,5 +128,5 @@ GODWIT_MUST_USE godwit_err blob_drop(struct blobs *blobs, const uint8_t sha256[s
 
 /* ---- one program per data directory ---- */
 
-/* Holds until the descriptor is closed. BUSY: another program has it. */
+/* Locks the file until the descriptor is closed. BUSY: another program holds the lock. */
 GODWIT_MUST_USE godwit_err lock_file(const char *path, int *fd_out);

@@ -69,7 +69,7 @@ def test_uploads():
             ("oversize", written(one, "o.bin", data + bytes(17 << 20)), "16"),
             ("bytes behind", written(one, "b.bin", data + b"more"), "send it just as"),
             ("a damaged second block", flipped(one, twice, size - 4096 + 1216 + 900, "w.bin"),
-             "sign the unsigned .bin anew"),
+             "sign the unsigned .bin again"),
             ("a UF2", written(one, "u.uf2", b"UF2\nWQ]\x9e" + bytes(504)), "UF2"),
             ("a zip", written(one, "z.zip", b"PK\x03\x04" + bytes(9000)), "zip"),
             ("an ELF", pathlib.Path("/bin/true"), "ELF"),
@@ -284,9 +284,10 @@ def test_rollout_that_stands():
         done = subprocess.run([GODWIT, "deploy", "thermostat", "1.1.0", "--wait", "--timeout", "1"],
                               capture_output=True, text=True, env=one.environment, cwd=one.folder,
                               timeout=HANG_S, check=False)
-        assert done.returncode == 1 and "1 has not asked since the rollout" in done.stderr, done
-        assert "0 failed, 1 not heard of since it began" in done.stdout, done
-        assert "1 not heard of since it began" in one.run("status")
+        assert done.returncode == 1, done
+        assert "1 has not checked in since the rollout" in done.stderr, done
+        assert "0 failed, 1 not seen since it began" in done.stdout, done
+        assert "1 not seen since it began" in one.run("status")
         one.run("upload", one.pack("1.2.0", chip="esp32s3"))
         one.run("deploy", "thermostat", "1.2.0")
         assert "1 incompatible" in one.run("status")
@@ -344,7 +345,7 @@ def test_lost_flash():
         # A stranger asks as well: who asked last must be seen before anybody is let in.
         stranger = device("third.log", one.folder / "third.bin")
         wait_until(lambda: len(one.json("devices")["pending"]) == 2, what="the stranger")
-        assert "another token has asked since" in one.refusal("accept", mac, token)
+        assert "another token has come since" in one.refusal("accept", mac, token)
         one.end(stranger, signal.SIGINT)
         one.run("reject", mac, one.json("devices")["pending"][0]["token"])
         one.run("accept", mac, token)
@@ -455,7 +456,7 @@ def test_replies_are_reported():
         wait_until(lambda: re.search(r"no reply: .*\n(.*check-in.*\n)+.*no reply\n",
                                      one.text("device.log")), 60, "two requests without a reply")
         one.serve("--listen", f"127.0.0.1:{port}")
-        wait_until(lambda: "answered again" in one.text("device.log"), what="a reply")
+        wait_until(lambda: "the server replies again" in one.text("device.log"), what="a reply")
         # The same device with a flash of its own: the server knows it under another token.
         twin = one.folder / "twin.bin"
         one.start("device", "--flash", twin, "--mac", "026777000005", "--image", good, *join,

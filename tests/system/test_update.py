@@ -122,12 +122,12 @@ def test_rolls_back():
                         ("offered", "1.1.1", "none", "none"),
                         ("confirmed", "1.1.1", "confirmed", "none")], life
         shown = one.run("devices", MAC).split("history, newest first:\n")[1].splitlines()
-        said = ["confirmed 1.1.1: it runs this version and has confirmed it",
-                "offered   1.1.1: it is told to install this version",
-                "failed    1.1.0 rolled-back: the new image crashed before it was confirmed "
+        said = ["confirmed   1.1.1: it runs this version and has confirmed it",
+                "offered     1.1.1: it is offered this version",
+                "failed      1.1.0 rolled-back: the new image crashed before it was confirmed "
                 "(trial-panic)",
-                "offered   1.1.0: it is told to install this version",
-                "enrolled  1.0.0: it joined with a claim token"]
+                "offered     1.1.0: it is offered this version",
+                "enrolled    1.0.0: it joined with a claim token"]
         assert [line[23:] for line in shown] == said, shown
         assert all(re.match(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", line) for line in shown)
         one.end(device)

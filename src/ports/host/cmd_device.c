@@ -116,7 +116,7 @@ static void told(void *ctx, const struct host_device *device, enum host_event ev
         break;
     case HOST_ANSWERED:
         reporter->failure[0] = '\0';
-        print_line(reporter, "answered again", "");
+        print_line(reporter, "the server replies again", "");
         break;
     case HOST_PENDING:
         print_line(reporter,
@@ -171,7 +171,7 @@ int cmd_device(int argc, char **argv)
         "device",
         "--flash FILE --server URL --claim @FILE --initial-policy FILE [--image FIRST.bin]",
         "Runs one emulated ESP32 until Ctrl-C; its flash is a file that `godwit flash` and\n"
-        "esptool read, and a second run goes on where the first was cut.",
+        "esptool read, and a second run continues where the first stopped.",
         rows,
         sizeof rows / sizeof *rows,
         NULL,

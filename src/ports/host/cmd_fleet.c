@@ -99,7 +99,7 @@ struct tally {
         const char *version;
         uint32_t count;
     } versions[VERSIONS_MAX];
-    uint32_t versions_count, off, others, downloading, verifying, on_trial, strangers, rollbacks,
+    uint32_t versions_count, off, others, downloading, verifying, on_trial, unknown, rollbacks,
         unanswered, bricked;
 };
 
@@ -125,7 +125,7 @@ static void tally_device(struct tally *tally, const struct host_device *device)
         tally->bricked++;
         return;
     }
-    tally->strangers += state != GODWIT_STATE_BOOT && !device->status.enrolled;
+    tally->unknown += state != GODWIT_STATE_BOOT && !device->status.enrolled;
     tally->unanswered += device->net.failure[0] != '\0';
     tally->on_trial += device->status.on_trial;
     tally->downloading += state == GODWIT_STATE_FETCH;
@@ -160,7 +160,7 @@ static void line_make(const struct fleet_run *fleet, char *line, size_t size_max
     }
     part_add(&text, ", ", tally.others, " on others");
     part_add(&text, tally.versions_count ? ", " : " ", tally.off, " off");
-    part_add(&text, " · ", tally.strangers, " not enrolled");
+    part_add(&text, " · ", tally.unknown, " not enrolled");
     part_add(&text, " · ", tally.downloading, " downloading");
     part_add(&text, " · ", tally.verifying, " verifying");
     part_add(&text, " · ", tally.on_trial, " on trial");

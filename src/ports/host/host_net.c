@@ -161,7 +161,7 @@ static void failure_put(struct host_net *net, const struct transfer *transfer)
         snprintf(net->failure, sizeof net->failure,
                  "401, the server knows neither this device nor the claim, or it is used up");
     else if (status >= 400)
-        snprintf(net->failure, sizeof net->failure, "the server answered %d", status);
+        snprintf(net->failure, sizeof net->failure, "the server replied %d", status);
     *(net->failure[0] ? &net->failures : &net->replies) += 1;
 }
 

@@ -12,7 +12,7 @@ struct host_flags {
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
         {"--claim", OPTION_SECRET, &(flags).claim, "@FILE",                                        \
-         "from `godwit claim`: lets it join, says whom to trust; or GODWIT_CLAIM"},                \
+         "from `godwit claim`: lets it join, names the server to trust; or GODWIT_CLAIM"},         \
         {"--initial-policy", OPTION_TEXT, &(flags).initial_policy, "FILE",                         \
          "initial policy, from `godwit claim --initial-policy`"},                                  \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \

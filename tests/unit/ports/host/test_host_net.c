@@ -72,7 +72,7 @@ static void test_request_and_reply(void **state)
     assert_int_equal(client_call(&client, &busy, data, sizeof data, &size, &reply), GODWIT_ERR_END);
     assert_int_equal(reply.status, 503);
     assert_int_equal(reply.retry_after_s, 7);
-    assert_string_equal(client.net.failure, "the server answered 503");
+    assert_string_equal(client.net.failure, "the server replied 503");
 
     const struct godwit_request torn = {.method = "GET", .path = "/torn"};
     assert_int_equal(client_call(&client, &torn, data, sizeof data, &size, &reply), GODWIT_ERR_NET);
