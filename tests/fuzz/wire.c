@@ -448,6 +448,11 @@ enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, siz
     return TLS_DATA;
 }
 
+bool tls_has_input(const struct tls *tls)
+{
+    return tls->in_size > 0;
+}
+
 bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
 {
     return bytes_add(tls->out, data, size);
