@@ -58,8 +58,7 @@ static void fill_facts(const struct godwit_agent *agent, struct godwit_checkin *
     checkin->chip_id = facts->chip->id;
     checkin->chip_revision = facts->chip_revision;
     checkin->block_revision = facts->block_revision;
-    checkin->no_max_revision = facts->no_max_revision;
-    checkin->no_max_block_revision = facts->no_max_block_revision;
+    checkin->no_max = (uint8_t)(facts->no_max_revision | facts->no_max_block_revision << 1);
     checkin->flash_size = agent->config.flash->size;
     checkin->slot_size = agent->slots.inactive.size;
     checkin->free_heap = system->free_heap(system->ctx);

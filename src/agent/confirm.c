@@ -216,7 +216,8 @@ enum godwit_state godwit_state_rollback(struct godwit_agent *agent)
         bool is_engine = err == GODWIT_ERR_FORMAT && !agent->work.image.reason;
         if (err == GODWIT_ERR_IO || is_engine) return try_again(agent);
         bool is_too_old = agent->work.image.info.secure_version < agent->facts.secure_version;
-        if (err != GODWIT_ERR_END || is_too_old) return stay_here(agent);
+        bool can_run = agent->work.image.can_start && !is_too_old;
+        if (err != GODWIT_ERR_END || !can_run) return stay_here(agent);
         agent->phase = RETURN_LEAVE;
         return GODWIT_STATE_ROLLBACK;
     }

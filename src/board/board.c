@@ -142,6 +142,7 @@ void board_power_on(struct board *board, enum godwit_reset cause)
 {
     board->is_on = true;
     board->is_bricked = false;
+    board->aborts = 0;
     board->reset = cause;
 }
 
@@ -180,8 +181,11 @@ static uint64_t boot(struct board *board, uint64_t now_ms)
     if (bootloader_run(&board->options.bootloader, flash, &board->efuses, &result))
         return now_ms + RESET_MS; /* the flash does not answer: the chip tries again */
     board->counters.boots++;
+    if (result.loaded && !result.boots && board->aborts++ < BOOT_RESETS_MAX)
+        return reset(board, GODWIT_RESET_PANIC, &board->counters.panics, now_ms);
     board->is_bricked = !result.boots;
     if (board->is_bricked) return NEVER;
+    board->aborts = 0;
     board->running = result.partition;
     if (flash->read(flash->ctx, result.partition.offset + BEHAVIOUR_OFFSET, block, sizeof block))
         return now_ms + RESET_MS;

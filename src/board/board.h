@@ -40,6 +40,7 @@ struct board {
     uint64_t clock_ahead_ms;
     /* private */
     bool is_started, wants_restart;
+    unsigned aborts; /* boots in a row that loaded an image which can not start */
     struct behaviour behaviour;
     uint64_t now_ms, random_state;
     /* When these things happened in this boot; UINT64_MAX: not yet. */

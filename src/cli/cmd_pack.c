@@ -52,9 +52,10 @@ static int check(const struct options *options, const struct pack_options *wante
     int status = name_check(options, "--project", wanted->project);
     if (status < 0) status = name_check(options, "--version", wanted->version);
     if (status >= 0) return status;
-    if (wanted->size < PACK_SIZE_MIN || wanted->size > GODWIT_IMAGE_SIZE_MAX)
-        return options_wrong(options, "--size %u: it is %u to %u bytes (16 MiB)", wanted->size,
-                             PACK_SIZE_MIN, GODWIT_IMAGE_SIZE_MAX);
+    uint32_t size_max = pack_size_max(wanted->chip);
+    if (wanted->size < PACK_SIZE_MIN || wanted->size > size_max)
+        return options_wrong(options, "--size %u: for an %s it is %u to %u bytes", wanted->size,
+                             wanted->chip->title, PACK_SIZE_MIN, size_max);
     return -1;
 }
 
@@ -72,7 +73,7 @@ int cmd_pack(int argc, char **argv)
         {"--secure-version", OPTION_NUMBER, &secure_version, "N",
          "anti-rollback number (default 0)"},
         {"--size", OPTION_NUMBER, &size, "BYTES",
-         "size before signing, 672 to 16777216 (default 65536)"},
+         "size before signing, 688 to some MiB, by chip (default 65536)"},
         {"--seed", OPTION_NUMBER, &seed, "N", "another seed, another payload (default 1)"},
         {"--behaviour", OPTION_TEXT, &behaviour, "NAME",
          "what it does once it runs: healthy, crash-at-boot, hang,\n"

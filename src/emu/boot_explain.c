@@ -28,7 +28,10 @@ static void add_tries(const struct boot *boot, struct godwit_text *text)
         if (!attempt->reason) continue;
         godwit_text_add(text, "; ");
         godwit_text_add(text, attempt->partition.label);
-        godwit_text_add(text, attempt->is_erased ? " is erased" : " is refused: ");
+        bool is_loaded = attempt->reason == GODWIT_REASON_FLASH_SEGMENTS;
+        godwit_text_add(text, attempt->is_erased ? " is erased"
+                              : is_loaded        ? " is loaded and can not start: "
+                                                 : " is refused: ");
         if (attempt->is_erased) continue;
         const char *sentence = godwit_reason_sentence(attempt->reason);
         godwit_text_add_bytes(text, sentence, strcspn(sentence, ";")); /* the fault, not the cure */
@@ -47,7 +50,8 @@ void boot_explain(const struct boot *boot, char *out, size_t size_max)
         godwit_text_add_u32(&text, boot->slot);
     }
     add_tries(boot, &text);
-    godwit_text_add(&text,
-                    boot->boots ? "; boots " : "; nothing can boot, so the chip resets for ever");
+    godwit_text_add(&text, boot->boots    ? "; boots "
+                           : boot->loaded ? "; so the chip resets"
+                                          : "; nothing can boot, so the chip resets for ever");
     if (boot->boots) godwit_text_add(&text, boot->partition.label);
 }

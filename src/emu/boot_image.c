@@ -166,13 +166,15 @@ godwit_err bootloader_verify(const struct bootloader *bootloader, const struct g
                                                    bootloader->no_max_block_revision,
                                                .as_bootloader_does = true};
     struct godwit_image image;
-    godwit_image_init(&image, &expect, NULL);
+    godwit_image_init_any(&image, &expect, NULL);
     godwit_err err = parse(&view, &image);
     if (err) return err;
     if (info_out) *info_out = image.info;
     *reason_out = image.reason;
     if (image.reason) return GODWIT_OK;
     if (is_too_old(bootloader, &view, efuses)) *reason_out = GODWIT_REASON_SECURE_VERSION;
-    if (*reason_out || !efuses->has_secure_boot) return GODWIT_OK;
-    return secure_boot_check(bootloader, &view, efuses, image.info.image_size, reason_out);
+    if (!*reason_out && efuses->has_secure_boot)
+        err = secure_boot_check(bootloader, &view, efuses, image.info.image_size, reason_out);
+    if (!err && !*reason_out && !image.can_start) *reason_out = GODWIT_REASON_FLASH_SEGMENTS;
+    return err;
 }

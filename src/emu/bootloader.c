@@ -198,12 +198,12 @@ static godwit_err choose(struct run *run, int *index_out)
 
 /* ---- the walk over the images ---- */
 
-/* Looks at one partition; *boots_out says whether it is the one. */
+/* Looks at one partition; *loads_out says whether it is the one. */
 static godwit_err try_partition(struct run *run, const struct godwit_partition *partition,
-                                bool *boots_out)
+                                bool *loads_out)
 {
     struct boot *out = run->out;
-    *boots_out = false;
+    *loads_out = false;
     if (partition->size == 0 || out->tries_count == BOOT_TRIES_MAX) return GODWIT_OK;
     struct boot_try *attempt = &out->tries[out->tries_count++];
     attempt->partition = *partition;
@@ -212,8 +212,9 @@ static godwit_err try_partition(struct run *run, const struct godwit_partition *
         err = bootloader_verify(run->bootloader, run->flash, run->efuses, partition, NULL,
                                 &attempt->reason);
     if (err) return err;
-    *boots_out = out->boots = attempt->reason == GODWIT_REASON_NONE;
-    if (out->boots) out->partition = *partition;
+    out->boots = attempt->reason == GODWIT_REASON_NONE;
+    *loads_out = out->loaded = out->boots || attempt->reason == GODWIT_REASON_FLASH_SEGMENTS;
+    if (out->loaded) out->partition = *partition;
     return GODWIT_OK;
 }
 
@@ -242,24 +243,24 @@ static struct godwit_partition partition_at(const struct run *run, int index)
     return (struct godwit_partition){0};
 }
 
-static godwit_err try_index(struct run *run, int index, bool *boots_out)
+static godwit_err try_index(struct run *run, int index, bool *loads_out)
 {
     struct godwit_partition partition = partition_at(run, index);
-    godwit_err err = try_partition(run, &partition, boots_out);
-    return err || !*boots_out ? err : record_first_boot(run, index);
+    godwit_err err = try_partition(run, &partition, loads_out);
+    return err || !*loads_out ? err : record_first_boot(run, index);
 }
 
 /* From the chosen one down to factory, then up from behind it, then the test partition. */
 static godwit_err walk(struct run *run, int chosen)
 {
-    bool boots = false;
+    bool loads = false;
     godwit_err err = GODWIT_OK;
-    for (int i = chosen; i >= INDEX_FACTORY && !err && !boots; i--)
-        err = try_index(run, i, &boots);
-    for (int i = chosen + 1; i < (int)run->layout.slots_count && !err && !boots; i++)
-        err = try_index(run, i, &boots);
-    if (err || boots) return err;
-    return try_partition(run, &run->layout.test, &boots);
+    for (int i = chosen; i >= INDEX_FACTORY && !err && !loads; i--)
+        err = try_index(run, i, &loads);
+    for (int i = chosen + 1; i < (int)run->layout.slots_count && !err && !loads; i++)
+        err = try_index(run, i, &loads);
+    if (err || loads) return err;
+    return try_partition(run, &run->layout.test, &loads);
 }
 
 godwit_err bootloader_run(const struct bootloader *bootloader, const struct godwit_flash *flash,
@@ -273,4 +274,15 @@ godwit_err bootloader_run(const struct bootloader *bootloader, const struct godw
     err = choose(&run, &chosen);
     if (err || chosen == INDEX_NONE) return err;
     return walk(&run, chosen);
+}
+
+godwit_err bootloader_run_on(const struct bootloader *bootloader, const struct godwit_flash *flash,
+                             struct efuses *efuses, struct boot *out, unsigned *resets_out)
+{
+    godwit_err err = bootloader_run(bootloader, flash, efuses, out);
+    for (*resets_out = 0; !err && out->loaded && !out->boots; ++*resets_out) {
+        if (*resets_out == BOOT_RESETS_MAX) break;
+        err = bootloader_run(bootloader, flash, efuses, out);
+    }
+    return err;
 }

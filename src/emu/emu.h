@@ -207,13 +207,15 @@ enum boot_choice { BOOT_CHOICES(BOOT_CHOICE_ENUM) BOOT_CHOICES_COUNT };
 /* One image that it tried. */
 struct boot_try {
     struct godwit_partition partition;
-    enum godwit_reason reason; /* NONE: this one boots */
+    enum godwit_reason reason; /* NONE: this one boots; FLASH_SEGMENTS: loaded, can not start */
     bool is_erased;            /* nothing there: 0xFF where the header should be */
 };
 
 struct boot {
-    bool boots; /* false: the chip resets for ever */
-    struct godwit_partition partition;
+    bool boots;  /* an image runs; false: the chip resets */
+    bool loaded; /* an image was loaded: it runs, or the MMU's set-up aborts (flash-segments) and
+                    the next boot finds the otadata that this one has written */
+    struct godwit_partition partition; /* where loaded */
     enum boot_choice choice;
     int entry;     /* otadata entry that decided, or -1 */
     uint32_t slot; /* … and the slot it names */
@@ -226,7 +228,16 @@ struct boot {
 GODWIT_MUST_USE godwit_err bootloader_run(const struct bootloader *bootloader,
                                           const struct godwit_flash *flash, struct efuses *efuses,
                                           struct boot *out);
-/* Checks one image in flash as the bootloader does, Secure Boot included; info_out may be NULL. */
+/* Boots as long as what was loaded can not start: each reset leads to another choice, at most
+ * BOOT_RESETS_MAX of them. resets_out: how many images were loaded in vain. Where `boots` is still
+ * false, the chip resets for ever. */
+#define BOOT_RESETS_MAX 4
+GODWIT_MUST_USE godwit_err bootloader_run_on(const struct bootloader *bootloader,
+                                             const struct godwit_flash *flash,
+                                             struct efuses *efuses, struct boot *out,
+                                             unsigned *resets_out);
+/* Checks one image in flash as the bootloader does, Secure Boot included; info_out may be NULL.
+ * FLASH_SEGMENTS: the bootloader would load it, and then abort. */
 GODWIT_MUST_USE godwit_err bootloader_verify(const struct bootloader *bootloader,
                                              const struct godwit_flash *flash,
                                              const struct efuses *efuses,

@@ -47,7 +47,15 @@
     X(QUEUED, "queued", "queued",                                                                  \
       "ten devices of the rollout are in progress; its offer comes when one of them has finished") \
     X(BRIDGE, "bridge", "in-progress",                                                             \
-      "it is offered a bridge release first, which hands on the keys that it needs")
+      "it is offered a bridge release first, which hands on the keys that it needs")               \
+    X(BLOCK_REVISION, "block-revision", "incompatible",                                            \
+      "no image of the release allows this chip's eFuse block revision")                           \
+    X(FLASH_SIZE, "flash-size", "incompatible",                                                    \
+      "the image was built for a larger flash than the device has; build it for the smallest")     \
+    X(FLASH_MODE, "flash-mode", "incompatible",                                                    \
+      "the image was built for another flash mode (QIO, DIO …) than what the device runs")         \
+    X(MMU_PAGE, "mmu-page", "incompatible",                                                        \
+      "the image was built for another MMU page size than what the device runs")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

@@ -60,6 +60,11 @@ static void take_facts(struct device_facts *facts, const struct godwit_checkin *
     facts->progress = checkin->progress;
     facts->chip_id = checkin->chip_id;
     facts->chip_revision = checkin->chip_revision;
+    facts->block_revision = checkin->block_revision;
+    facts->no_max_revision = checkin->no_max & 1;
+    facts->no_max_block_revision = checkin->no_max >> 1 & 1;
+    facts->flash_mode = checkin->flash_mode;
+    facts->mmu_page_log2 = checkin->mmu_page_log2;
     facts->flash_size = checkin->flash_size;
     facts->slot_size = checkin->slot_size;
     facts->free_heap = checkin->free_heap;

@@ -137,7 +137,8 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
         " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
         " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
         " fresh_age = $22, reset = $23, on_trial = $24, rollback_floor = $25, deploy_keys = $26,"
-        " unwatched = $27 where id = $1",
+        " unwatched = $27, block_revision = $28, no_max_revision = $29,"
+        " no_max_block_revision = $30, flash_mode = $31, mmu_page_log2 = $32 where id = $1",
         DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(facts->agent_version),
                 db_text(facts->project), db_text(facts->version), db_text(facts->idf_version),
                 db_text(facts->slot), db_blob(facts->image_sha256, 32),
@@ -148,7 +149,9 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
                 db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
                 db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
                 db_int(facts->rollback_floor), db_blob(facts->deploy_keys, 16),
-                db_int(facts->unwatched)));
+                db_int(facts->unwatched), db_int(facts->block_revision),
+                db_int(facts->no_max_revision), db_int(facts->no_max_block_revision),
+                db_int(facts->flash_mode), db_int(facts->mmu_page_log2)));
 }
 
 /* What one device says, copied: rows are written without the lock. */
@@ -234,6 +237,11 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 34, facts->deploy_keys, 16);
     facts->unwatched = db_column_int(rows, 35);
     db_column_text(rows, 36, device->last_outcome.detail, sizeof device->last_outcome.detail);
+    facts->block_revision = (uint16_t)db_column_int(rows, 37);
+    facts->no_max_revision = db_column_int(rows, 38);
+    facts->no_max_block_revision = db_column_int(rows, 39);
+    facts->flash_mode = (uint8_t)db_column_int(rows, 40);
+    facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
     fleet_reserve_device(fleet);
     device_link(fleet, device);
 }

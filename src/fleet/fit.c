@@ -2,33 +2,87 @@
  */
 #include "fleet/fit.h"
 
-static bool allows_revision(const struct image *image, uint16_t revision)
+#include "formats/chip.h"
+
+static bool is_inside(uint16_t revision, uint16_t min, uint16_t max, bool no_max)
 {
-    bool bounded = image->revision_max != 0 && image->revision_max != UINT16_MAX;
-    return revision >= image->revision_min && (!bounded || revision <= image->revision_max);
+    bool is_bounded = max != 0 && max != UINT16_MAX && !no_max;
+    return revision >= min && (!is_bounded || revision <= max);
+}
+
+static bool allows_chip(const struct image *image, const struct device_facts *facts)
+{
+    return image->chip_id == facts->chip_id;
+}
+
+static bool allows_revision(const struct image *image, const struct device_facts *facts)
+{
+    return is_inside(facts->chip_revision, image->revision_min, image->revision_max,
+                     facts->no_max_revision);
+}
+
+/* Not asked of a chip that has no eFuse for it. */
+static bool allows_block_revision(const struct image *image, const struct device_facts *facts)
+{
+    const struct godwit_chip *chip = godwit_chip_by_id(image->chip_id);
+    return (chip && !chip->block_revision_max) ||
+           is_inside(facts->block_revision, image->block_revision_min, image->block_revision_max,
+                     facts->no_max_block_revision);
+}
+
+/* Two that say which; what one of the two does not say, fits. */
+static bool is_same(uint8_t image, uint8_t device)
+{
+    return image == 0 || device == 0 || image == device;
+}
+
+static bool allows_flash_size(const struct image *image, const struct device_facts *facts)
+{
+    return facts->flash_size == 0 || image->flash_size <= facts->flash_size;
+}
+
+static bool allows_flash_mode(const struct image *image, const struct device_facts *facts)
+{
+    return is_same(image->flash_mode, facts->flash_mode);
+}
+
+static bool allows_mmu_page(const struct image *image, const struct device_facts *facts)
+{
+    return is_same(image->mmu_page_log2, facts->mmu_page_log2);
 }
 
 /* A mask without any bit names no board and allows all. */
-static bool allows_hardware(const struct image *image, uint32_t revision)
+static bool allows_hardware(const struct image *image, const struct device_facts *facts)
 {
     if (image->hardware_mask == 0) return true;
-    return revision < 32 && (image->hardware_mask >> revision & 1U);
+    return facts->hardware_revision < 32 && (image->hardware_mask >> facts->hardware_revision & 1U);
 }
+
+/* In order: the later one closes, the closer the image came to fitting. */
+static const struct {
+    bool (*allows)(const struct image *image, const struct device_facts *facts);
+    enum decision_reason reason;
+} GATES[] = {
+    {allows_chip, DECISION_NO_IMAGE_FOR_CHIP},       {allows_revision, DECISION_CHIP_REVISION},
+    {allows_block_revision, DECISION_BLOCK_REVISION}, {allows_flash_size, DECISION_FLASH_SIZE},
+    {allows_flash_mode, DECISION_FLASH_MODE},        {allows_mmu_page, DECISION_MMU_PAGE},
+    {allows_hardware, DECISION_HARDWARE},
+};
+#define GATES_COUNT (sizeof GATES / sizeof *GATES)
 
 const struct image *fit_image(const struct release *release, const struct device_facts *facts,
                               enum decision_reason *reason_out)
 {
-    *reason_out = DECISION_NO_IMAGE_FOR_CHIP;
+    size_t closest = 0;
     for (size_t i = 0; i < release->images_count; i++) {
         const struct image *image = &release->images[i];
-        if (image->chip_id != facts->chip_id) continue;
-        if (!allows_revision(image, facts->chip_revision)) {
-            if (*reason_out == DECISION_NO_IMAGE_FOR_CHIP) *reason_out = DECISION_CHIP_REVISION;
-            continue;
-        }
-        if (allows_hardware(image, facts->hardware_revision)) return image;
-        *reason_out = DECISION_HARDWARE;
+        size_t passed = 0;
+        while (passed < GATES_COUNT && GATES[passed].allows(image, facts))
+            passed++;
+        if (passed == GATES_COUNT) return image;
+        if (passed > closest) closest = passed;
     }
+    *reason_out = GATES[closest].reason;
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Which image of a release fits a device: chip, revisions and hardware. Pure; trust is
+/* Which image of a release fits a device: chip, revisions, flash and hardware. Pure; trust is
  * upgrade_path.h. */
 #pragma once
 

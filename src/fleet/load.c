@@ -88,6 +88,11 @@ static void load_image(struct fleet *fleet, const struct db_rows *rows)
     db_column_blob(rows, 7, image->image_sha256, 32);
     db_column_blob(rows, 8, image->file_sha256, 32);
     image->file_size = (uint32_t)db_column_int(rows, 9);
+    image->block_revision_min = (uint16_t)db_column_int(rows, 14);
+    image->block_revision_max = (uint16_t)db_column_int(rows, 15);
+    image->flash_size = (uint32_t)db_column_int(rows, 16);
+    image->flash_mode = (uint8_t)db_column_int(rows, 17);
+    image->mmu_page_log2 = (uint8_t)db_column_int(rows, 18);
     image->release = release;
     db_column_text(rows, 13, image->project, sizeof image->project);
     load_trust(&image->trust, rows);
@@ -140,7 +145,8 @@ static const struct {
     {"select id, product, version, counter, frozen from releases order by id", load_release},
     {"select id, release, chip_id, revision_min, revision_max, hardware_mask, secure_version,"
      " image_sha256, file_sha256, file_size, keys_count, keys, policy,"
-     " project from images order by id",
+     " project, block_revision_min, block_revision_max, flash_size, flash_mode, mmu_page_log2"
+     " from images order by id",
      load_image},
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",

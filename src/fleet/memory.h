@@ -17,7 +17,8 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
     " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \
     " hardware_revision, checkins, boots, fresh_age, reset, on_trial, rollback_floor, "           \
     "deploy_keys,"                                                                                \
-    " unwatched, outcome_detail from devices order by id"
+    " unwatched, outcome_detail, block_revision, no_max_revision, no_max_block_revision,"         \
+    " flash_mode, mmu_page_log2 from devices order by id"
 
 /* Room for one more device, made without the lock where it takes long. Writer. */
 void fleet_reserve_device(struct fleet *fleet);

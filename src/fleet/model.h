@@ -37,7 +37,10 @@ struct image_trust {
 struct image {
     int64_t id;
     struct release *release;
-    uint16_t chip_id, revision_min, revision_max; /* max 0 or 65535: no limit */
+    uint16_t chip_id, revision_min, revision_max;    /* max 0 or 65535: no limit */
+    uint16_t block_revision_min, block_revision_max; /* the same of the eFuse block */
+    uint32_t flash_size;                             /* bytes that it was built for; 0: unknown */
+    uint8_t flash_mode, mmu_page_log2;               /* 0: its descriptor does not say */
     uint32_t hardware_mask, secure_version;
     uint8_t image_sha256[32];
     uint8_t file_sha256[32]; /* newest file of this image */
@@ -93,7 +96,9 @@ struct device_facts {
     char agent_version[17], project[33], version[33], idf_version[33], slot[17];
     uint8_t image_sha256[32], file_sha256[32], staged_file_sha256[32];
     uint32_t counter, progress;
-    uint16_t chip_id, chip_revision;
+    uint16_t chip_id, chip_revision, block_revision;
+    bool no_max_revision, no_max_block_revision; /* by eFuse, the highest are not asked */
+    uint8_t flash_mode, mmu_page_log2;           /* of what it runs; 0: not said */
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
     uint32_t checkins, boots, fresh_age_s, rollback_floor;
     uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */

@@ -149,12 +149,16 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
         db,
         "insert into images (org, release, chip_id, revision_min, revision_max, hardware_mask,"
         " secure_version, image_sha256, file_sha256, file_size, keys_count, keys, policy,"
-        " project) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+        " project, block_revision_min, block_revision_max, flash_size, flash_mode, mmu_page_log2)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
+        " $19)"
         " on conflict (release, chip_id, revision_min, revision_max, hardware_mask) do update set"
         " secure_version = excluded.secure_version, image_sha256 = excluded.image_sha256,"
         " file_sha256 = excluded.file_sha256, file_size = excluded.file_size,"
         " keys_count = excluded.keys_count, keys = excluded.keys, policy = excluded.policy,"
-        " project = excluded.project returning id",
+        " project = excluded.project, block_revision_min = excluded.block_revision_min,"
+        " block_revision_max = excluded.block_revision_max, flash_size = excluded.flash_size,"
+        " flash_mode = excluded.flash_mode, mmu_page_log2 = excluded.mmu_page_log2 returning id",
         DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(image->chip_id),
                 db_int(image->revision_min), db_int(image->revision_max),
                 db_int(image->hardware_mask), db_int(image->secure_version),
@@ -162,7 +166,9 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
                 db_int(image->file_size), db_int(trust->keys_count),
                 db_blob(trust->keys, sizeof trust->keys),
                 trust->has_policy ? db_blob(policy, sizeof policy) : (struct db_value){0},
-                db_text(image->project)),
+                db_text(image->project), db_int(image->block_revision_min),
+                db_int(image->block_revision_max), db_int(image->flash_size),
+                db_int(image->flash_mode), db_int(image->mmu_page_log2)),
         &image->id);
     if (err) return err;
     return db_run(db,

@@ -91,6 +91,7 @@ static bool is_needed_from(const struct fleet *fleet, const struct release *rele
     const struct image *first;
     device.facts.chip_id = target->chip_id;
     device.facts.chip_revision = target->revision_min;
+    device.facts.block_revision = target->block_revision_min;
     device.facts.hardware_revision =
         target->hardware_mask ? (uint32_t)__builtin_ctz(target->hardware_mask) : 0;
     device.facts.slot_size = UINT32_MAX;

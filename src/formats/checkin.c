@@ -39,8 +39,7 @@ struct member {
     X(chip_id, NUMBER, true) /* 0 is a chip: it is always said */ \
     X(chip_revision, NUMBER, false)                               \
     X(block_revision, NUMBER, false)                              \
-    X(no_max_revision, BOOL, false)                               \
-    X(no_max_block_revision, BOOL, false)                         \
+    X(no_max, NUMBER, false)                                      \
     X(mmu_page_log2, NUMBER, false)                               \
     X(flash_mode, NUMBER, false)                                  \
     X(flash_size, NUMBER, false)                                  \

@@ -55,8 +55,8 @@ struct godwit_checkin {
     /* chip facts */
     uint16_t chip_id, chip_revision;
     uint16_t block_revision;    /* of the eFuses, major * 100 + minor */
-    bool no_max_revision;       /* an eFuse says that an image's highest chip revision … */
-    bool no_max_block_revision; /* … or highest eFuse block revision is not asked */
+    uint8_t no_max; /* eFuses say that an image's highest is not asked: 1 chip revision, 2 eFuse
+                       block revision, 3 both */
     uint8_t mmu_page_log2;      /* of the running image, and … */
     uint8_t flash_mode; /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
                            say */

@@ -25,9 +25,8 @@
 #define SEGMENT_HEADER_SIZE 8
 #define CHECKSUM_SEED 0xEF
 #define MMU_PAGE_LOG2_DEFAULT 16
+#define MMU_PAGE_DEFAULT (1u << MMU_PAGE_LOG2_DEFAULT)
 #define LOAD_ADDRESS_MIN 0x10000000u /* below: a padding segment, loaded nowhere */
-#define FLASH_SIZE_CODE_MAX 7        /* 128 MiB */
-#define CHIP_OF_MINOR_LEGACY 5       /* ESP32-C3 */
 #define UNLIMITED UINT32_MAX         /* the part has no end */
 
 enum part {
@@ -50,9 +49,11 @@ enum part {
 #define READABLE                                                                         \
     (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(UNKNOWN_CHIP) | BIT(WRONG_CHIP) |        \
      BIT(CHIP_REVISION) | BIT(TOO_LARGE) | BIT(ALIGNMENT) | BIT(ENTRY) | BIT(CHECKSUM) | \
-     BIT(IMAGE_DIGEST))
+     BIT(IMAGE_DIGEST) | BIT(FLASH_SEGMENTS) | BIT(BLOCK_REVISION) | BIT(NO_SUCH_REVISION))
 /* What ESP-IDF's bootloader does not ask (docs/FORMATS.md). */
-#define BOOTLOADER_ACCEPTS (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(ENTRY) | BIT(TRAILING_DATA))
+#define BOOTLOADER_ACCEPTS                                                    \
+    (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(ENTRY) | BIT(TRAILING_DATA) | \
+     BIT(FLASH_SEGMENTS) | BIT(NO_SUCH_REVISION))
 
 static void begin_part(struct godwit_image *image, enum part part, uint32_t size)
 {
@@ -72,6 +73,12 @@ static void check(struct godwit_image *image, bool is_good, enum godwit_reason r
     image->err = GODWIT_ERR_FORMAT;
 }
 
+/* Of a chip that ESP-IDF does not know, nobody can say what its bootloader asks. */
+static bool asks_mapped(const struct godwit_image *image)
+{
+    return image->chip->mmu != GODWIT_MMU_UNKNOWN;
+}
+
 static void peek_digest(struct godwit_image *image, const struct godwit_hash *hash, uint8_t *out)
 {
     if (!image->err) image->err = godwit_hash_peek(hash, out);
@@ -79,13 +86,13 @@ static void peek_digest(struct godwit_image *image, const struct godwit_hash *ha
 
 /* ---- the parts, in the order of the file ---- */
 
-/* 65535 as the highest is no limit by itself: no revision is larger. */
-static bool revision_fits(const struct godwit_image *image)
+/* 0 and 65535 are no highest: of the latter none is larger. */
+static __attribute__((noinline)) void check_revision(struct godwit_image *image, uint16_t revision,
+                                                     uint16_t min, uint16_t max,
+                                                     enum godwit_reason reason)
 {
-    const struct godwit_image_info *info = &image->info;
-    uint16_t revision = image->expect.revision;
-    bool is_over = info->revision_max != 0 && revision > info->revision_max;
-    return !image->expect.check_revision || (revision >= info->revision_min && !is_over);
+    bool fits = revision >= min && (max == 0 || revision <= max);
+    check(image, fits || !image->expect.check_revision, reason);
 }
 
 /* Zero padding and the checksum byte fill up to a multiple of 16. */
@@ -109,42 +116,40 @@ static void end_header(struct godwit_image *image)
     const uint8_t *header = image->gathered;
     struct godwit_image_info *info = &image->info;
     info->segment_count = header[1];
-    info->flash_mode = header[2];
-    info->flash_config = header[3];
-    info->revision_min_legacy = header[14];
     info->entry = godwit_load32(header + 4);
     info->chip_id = godwit_load16(header + 12);
     info->revision_min = godwit_load16(header + 15);
     info->revision_max = godwit_load16(header + 17);
     info->hash_appended = header[23] != 0;
-    if (image->find_chip) image->chip = image->find_chip(info->chip_id);
+    if (image->look_up) image->look_up(image, header);
 
     bool has_segments = info->segment_count > 0 || image->expect.as_bootloader_does;
     const struct godwit_chip *chip = image->expect.chip;
     check(image, has_segments && info->segment_count <= GODWIT_IMAGE_SEGMENTS_MAX,
           GODWIT_REASON_SEGMENTS);
-    check(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
     check(image, !chip || chip->id == info->chip_id, GODWIT_REASON_WRONG_CHIP);
-    check(image, revision_fits(image), GODWIT_REASON_CHIP_REVISION);
+    uint16_t max = image->expect.no_max_revision ? 0 : info->revision_max;
+    check_revision(image, image->expect.revision, info->revision_min, max,
+                   GODWIT_REASON_CHIP_REVISION);
     check(image, info->hash_appended, GODWIT_REASON_NO_DIGEST);
     begin_segment(image, 0);
 }
 
-/* The cache maps whole pages, so a flash address and the address it appears at must agree inside
- * a page. */
-static void check_alignment(struct godwit_image *image)
+/* The cache maps whole pages, so a flash address and the address it appears at must agree inside a
+ * page. */
+static void map_segment(struct godwit_image *image)
 {
-    if (!image->chip || !godwit_chip_is_mapped(image->chip, image->segment_load)) return;
+    uint32_t load = image->segment_load;
     uint32_t flash = image->expect.flash_offset + image->segment_start;
-    bool is_aligned = (flash - image->segment_load) % image->mmu_page == 0;
-    check(image, is_aligned, GODWIT_REASON_ALIGNMENT);
+    if (!godwit_image_map_add(&image->map, image->chip, load, image->segment_size)) return;
+    check(image, (flash - load) % image->mmu_page == 0, GODWIT_REASON_ALIGNMENT);
 }
 
 /* Only chips whose page can be chosen look at the descriptor's choice. */
 static void choose_mmu_page(struct godwit_image *image)
 {
     uint8_t log2 = image->info.mmu_page_log2;
-    uint8_t min = image->chip ? image->chip->mmu_page_log2_min : MMU_PAGE_LOG2_DEFAULT;
+    uint8_t min = image->chip->mmu_page_log2_min;
     bool is_possible = log2 == 0 || (log2 >= min && log2 <= MMU_PAGE_LOG2_DEFAULT);
     if (log2 != 0 && is_possible) image->mmu_page = 1u << log2;
     check(image, is_possible || image->expect.as_bootloader_does, GODWIT_REASON_ALIGNMENT);
@@ -167,7 +172,7 @@ static void end_segment_header(struct godwit_image *image)
         return; /* the descriptor says how large a page is */
     }
     check(image, image->segment_index > 0, GODWIT_REASON_NO_DESCRIPTION);
-    check_alignment(image);
+    map_segment(image);
     begin_part(image, PART_SEGMENT, size);
 }
 
@@ -178,17 +183,20 @@ static void end_description(struct godwit_image *image)
     if (godwit_load32(desc) == GODWIT_APP_DESC_MAGIC) {
         info->has_description = true;
         info->secure_version = godwit_load32(desc + 4);
-        memcpy(info->version, desc + 16, 32);
-        memcpy(info->project, desc + 48, 32);
-        memcpy(info->idf_version, desc + 112, 32);
         info->block_revision_min = godwit_load16(desc + 176);
+        if (info->block_revision_min == UINT16_MAX) info->block_revision_min = 0;
         info->block_revision_max = godwit_load16(desc + 178);
         info->mmu_page_log2 = desc[180];
-        info->app_flash_mode = desc[181];
     }
     check(image, info->has_description, GODWIT_REASON_NO_DESCRIPTION);
+    uint16_t max = image->expect.no_max_block_revision ? 0 : info->block_revision_max;
+    if (image->chip->block_revision_max) /* others have no eFuse for it */
+        check_revision(image, image->expect.block_revision, info->block_revision_min, max,
+                       GODWIT_REASON_BLOCK_REVISION);
+    if (image->look_up) image->look_up(image, desc);
+    check(image, info->segment_count > 1 || !asks_mapped(image), GODWIT_REASON_FLASH_SEGMENTS);
     choose_mmu_page(image);
-    check_alignment(image);
+    map_segment(image);
 
     uint32_t left = image->segment_size - GODWIT_APP_DESC_SIZE;
     memset(info->policy, 0, sizeof info->policy);
@@ -219,6 +227,10 @@ static void end_checksum(struct godwit_image *image)
     uint8_t written = image->gathered[image->part_size - 1];
     check(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
     check(image, image->entry_found, GODWIT_REASON_ENTRY);
+    image->can_start =
+        !asks_mapped(image) ||
+        godwit_image_map_can_start(&image->map, image->chip, image->mmu_page);
+    check(image, image->can_start, GODWIT_REASON_FLASH_SEGMENTS);
     if (image->info.hash_appended) {
         peek_digest(image, &image->sha256, image->info.image_sha256);
         begin_part(image, PART_DIGEST, GODWIT_SHA256_SIZE);
@@ -396,7 +408,7 @@ void godwit_image_init(struct godwit_image *image, const struct godwit_image_exp
     if (!expect->size_max) image->expect.size_max = GODWIT_IMAGE_SIZE_MAX + GODWIT_SECTOR_SIZE;
     image->sector = sector;
     image->checksum = CHECKSUM_SEED;
-    image->mmu_page = 1u << MMU_PAGE_LOG2_DEFAULT;
+    image->mmu_page = MMU_PAGE_DEFAULT;
     godwit_hash_init(&image->sha256, GODWIT_SHA256);
     image->part_size = GODWIT_IMAGE_HEADER_SIZE; /* the first part */
 }
@@ -408,34 +420,38 @@ void godwit_image_want_sha384(struct godwit_image *image, struct godwit_body384 
     image->body384 = body384;
 }
 
-uint32_t godwit_image_flash_size(const struct godwit_image_info *info)
-{
-    unsigned code = info->flash_config >> 4;
-    return code <= FLASH_SIZE_CODE_MAX ? 1u << (20 + code) : 0;
-}
-
-const char *godwit_flash_mode_name(uint8_t mode)
-{
-    static const char *const NAMES[] = {"QIO",       "QOUT",      "DIO", "DOUT",
-                                        "fast read", "slow read", "OPI"};
-    return mode < sizeof NAMES / sizeof *NAMES ? NAMES[mode] : "unknown";
-}
-
-uint16_t godwit_image_revision_min(const struct godwit_image_info *info)
-{
-    uint16_t step = info->chip_id == CHIP_OF_MINOR_LEGACY ? 1 : 100;
-    uint16_t legacy = (uint16_t)(info->revision_min_legacy * step);
-    return legacy > info->revision_min ? legacy : info->revision_min;
-}
-
 bool godwit_image_head_known(const struct godwit_image *image)
 {
     return !image->reason && (image->part > PART_POLICY || image->segment_index > 0);
+}
+
+/* What a device does not need, kept apart so that it carries none of it: after the header the chip
+ * by its id and what is only shown, after the descriptor its texts; both times whether such a chip
+ * can exist at all (fields that did not come yet are zero). */
+static void look_up(struct godwit_image *image, const uint8_t *part)
+{
+    static const struct godwit_chip UNKNOWN = {.mmu_page_log2_min = MMU_PAGE_LOG2_DEFAULT};
+    struct godwit_image_info *info = &image->info;
+    if (image->part == PART_HEADER) {
+        image->chip = godwit_chip_by_id(info->chip_id);
+        check(image, image->chip, GODWIT_REASON_UNKNOWN_CHIP);
+        if (!image->chip) image->chip = &UNKNOWN;
+        info->flash_mode = part[2];
+        info->flash_config = part[3];
+        info->revision_min_legacy = part[14];
+    } else if (info->has_description) {
+        memcpy(info->version, part + 16, 32);
+        memcpy(info->project, part + 48, 32);
+        memcpy(info->idf_version, part + 112, 32);
+        info->app_flash_mode = part[181];
+    }
+    bool is_possible = image->chip == &UNKNOWN || godwit_image_is_possible(info, image->chip);
+    check(image, is_possible, GODWIT_REASON_NO_SUCH_REVISION);
 }
 
 void godwit_image_init_any(struct godwit_image *image, const struct godwit_image_expect *expect,
                            uint8_t *sector)
 {
     godwit_image_init(image, expect, sector);
-    image->find_chip = godwit_chip_by_id;
+    image->look_up = look_up;
 }

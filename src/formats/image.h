@@ -16,6 +16,7 @@
 
 #include "base/crypto.h"
 #include "base/sink.h"
+#include "formats/image_map.h"
 #include "formats/reason.h"
 
 #define GODWIT_IMAGE_MAGIC 0xE9
@@ -45,7 +46,7 @@ struct godwit_image_info {
     bool has_description; /* the seven fields below are set */
     uint32_t secure_version;
     char version[33], project[33], idf_version[33];
-    uint16_t block_revision_min, block_revision_max; /* of the eFuses; 0 or 65535: no limit */
+    uint16_t block_revision_min, block_revision_max; /* of the eFuses; max 0 or 65535: no limit */
     uint8_t mmu_page_log2;  /* 0: not said, the bootloader's default (64 KiB, if not configured) */
     uint8_t app_flash_mode; /* as ESP-IDF 6.1 on writes it: flash_mode + 1, 5 OPI; 0: not said */
     bool has_policy;        /* policy holds the raw block; formats/policy.h reads it */
@@ -56,17 +57,19 @@ struct godwit_image_info {
 
 /* What a caller asks of the image; zero fields ask nothing. */
 struct godwit_image_expect {
-    const struct godwit_chip *chip; /* NULL only with godwit_image_init_any */
+    /* the first five as the device's facts have them (agent/check_image.c copies them in one) */
+    const struct godwit_chip *chip; /* NULL only with godwit_image_init_any: any that is known */
+    uint16_t revision;              /* of the chip, major * 100 + minor */
+    uint16_t block_revision;        /* of its eFuses; not asked on a chip without */
+    bool no_max_revision;           /* an eFuse says: the highest chip revision of an image is … */
+    bool no_max_block_revision;     /* … or its highest eFuse block revision is not asked */
+    bool check_revision;            /* the four above are known */
     uint32_t size_max;              /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
     uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
                                        slots are 64 KiB aligned, so 0 is right for any slot */
-    bool check_revision;     /* the next four are known */
-    bool no_max_revision;    /* an eFuse says: the highest chip revision of an image is … */
-    bool no_max_block_revision; /* … or its highest eFuse block revision is not asked */
-    uint16_t revision;       /* of the chip, major * 100 + minor */
-    uint16_t block_revision; /* of its eFuses; not asked on a chip without */
     bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no segments, no appended
-                                digest, no descriptor, any entry, anything behind the image */
+                                digest, no descriptor, any entry, anything behind the image, and
+                                what it can not start (can_start says so) */
     bool all_faults; /* go on behind a fault that leaves the next bytes readable, and collect every
                         fault in `faults`: for telling a person, never for a decision */
 };
@@ -88,6 +91,8 @@ struct godwit_image {
     uint32_t faults;     /* GODWIT_IMAGE_FAULT(reason) of each found; one bit unless all_faults */
     uint32_t file_size;  /* bytes written so far */
     uint32_t body_size;  /* where a signature sector starts (image rounded up to 4 KiB) */
+    bool can_start;      /* finish: the bootloader can map its code and constants; else it aborts,
+                            though it has loaded the image (GODWIT_REASON_FLASH_SEGMENTS) */
     bool is_signed_size; /* finish: a signature sector stands behind the body (4,096 bytes;
                             as_bootloader_does: whatever bytes) */
 
@@ -101,9 +106,10 @@ struct godwit_image {
     struct godwit_body384 *body384; /* caller's, or NULL */
     uint8_t *sector; /* caller's 4,096 bytes that receive the signature sector, or NULL */
     const struct godwit_chip *chip; /* the one asked for, else the one the file names */
-    const struct godwit_chip *(*find_chip)(uint16_t id);
+    void (*look_up)(struct godwit_image *image, const uint8_t *part); /* of init_any */
     struct godwit_image_expect expect;
     uint8_t gathered[32]; /* header, segment header, checksum or digest while it comes in */
+    struct godwit_image_map map;
     struct godwit_hash sha256;
 
     /* readable again */
@@ -116,8 +122,9 @@ struct godwit_image {
  * it again from flash). */
 void godwit_image_init(struct godwit_image *image, const struct godwit_image_expect *expect,
                        uint8_t *sector);
-/* The same where any known chip will do: finds the file's own in the chip table. A function apart,
- * so that a device, which knows its chip, does not carry the table. */
+/* The same for servers and tools: finds the file's own chip in the chip table, so that any known
+ * one will do, and fills in what is only shown (texts, flash, legacy revision). A function apart,
+ * so that a device carries none of that. */
 void godwit_image_init_any(struct godwit_image *image, const struct godwit_image_expect *expect,
                            uint8_t *sector);
 /* Right after init: hashes for P-384 blocks too, into the caller's memory. */
@@ -129,6 +136,8 @@ const char *godwit_flash_mode_name(uint8_t mode);
 /* The lowest chip revision that every bootloader accepts: revision_min, or what the legacy byte
  * asks where that is more. */
 uint16_t godwit_image_revision_min(const struct godwit_image_info *info);
+/* Whether a chip of the kind can exist whose revisions these limits allow. */
+bool godwit_image_is_possible(const struct godwit_image_info *info, const struct godwit_chip *chip);
 /* True once header, descriptor and policy block have passed (616 bytes): time for the caller's
  * own judgement before anything is erased. */
 bool godwit_image_head_known(const struct godwit_image *image);

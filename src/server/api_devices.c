@@ -29,6 +29,9 @@ static json_t *view_facts(const struct device_facts *facts)
         uint32_t value;
     } numbers[] = {
         {"chip_revision", facts->chip_revision},
+        {"block_revision", facts->block_revision},
+        {"flash_mode", facts->flash_mode},
+        {"mmu_page_log2", facts->mmu_page_log2},
         {"flash_size", facts->flash_size},
         {"slot_size", facts->slot_size},
         {"free_heap", facts->free_heap},

@@ -132,8 +132,13 @@ static void describe(struct job *job)
     struct upload *upload = &job->upload;
     snprintf(upload->version, sizeof upload->version, "%s", check->version);
     upload->image.chip_id = info->chip_id;
-    upload->image.revision_min = info->revision_min;
+    upload->image.revision_min = godwit_image_revision_min(info);
     upload->image.revision_max = info->revision_max;
+    upload->image.block_revision_min = info->block_revision_min;
+    upload->image.block_revision_max = info->block_revision_max;
+    upload->image.flash_size = godwit_image_flash_size(info);
+    upload->image.flash_mode = info->app_flash_mode;
+    upload->image.mmu_page_log2 = info->mmu_page_log2;
     upload->image.secure_version = info->secure_version;
     upload->image.file_size = check->image.file_size;
     upload->image.hardware_mask = UINT32_MAX;

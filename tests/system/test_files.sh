@@ -55,12 +55,12 @@ expect 2 "no chip 'esp99'" pack --chip esp99 x.bin
 expect 2 "no behaviour 'explode'" pack --behaviour explode x.bin
 expect 1 "1 to 31 bytes" pack --version "" x.bin
 for size in 99999999 16777217 671 10 0; do
-    expect 2 "672 to 16777216 bytes" pack --size $size x.bin
+    expect 2 "688 to 8323072 bytes" pack --size $size x.bin
 done
 for name in ../x a/b "a b" "" a?b "a%b" "$(printf 'a%.0s' {1..32})"; do
     expect 2 "is no product name" pack --project "$name" x.bin
 done
-expect 0 "" pack --size 672 x.bin
+expect 0 "" pack --size 688 x.bin
 rm -f x.bin
 
 expect 0 "Sound: an application image, unsigned" inspect app.bin

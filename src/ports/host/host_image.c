@@ -98,11 +98,12 @@ static enum godwit_reason fault_of(const struct host_flash_options *options,
                                                .as_bootloader_does = true,
                                                .check_revision = true,
                                                .revision = chip_revision(chip)};
-    godwit_image_init(image, &expect, NULL);
+    godwit_image_init_any(image, &expect, NULL);
     godwit_err err = godwit_sink_write(&image->sink, options->image, options->image_size);
     if (!err) err = godwit_sink_finish(&image->sink);
     if (err && !image->reason) return GODWIT_REASON_NOT_AN_IMAGE;
     if (!err && !image->info.has_description) return GODWIT_REASON_NO_DESCRIPTION;
+    if (!err && !image->can_start) return GODWIT_REASON_FLASH_SEGMENTS;
     return image->reason;
 }
 

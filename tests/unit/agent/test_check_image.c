@@ -232,6 +232,13 @@ static void refuses_what_does_not_fit_the_chip_before_any_erase(void **state)
     options.revision_min = 100;
     assert_verdict(verdict_of(fixture_sign(fixture_image(&options), 0)), GODWIT_STAGE_DOWNLOAD,
                    GODWIT_REASON_CHIP_REVISION);
+    options.revision_min = 0, options.block_revision_min = 1;
+    assert_verdict(verdict_of(fixture_sign(fixture_image(&options), 0)), GODWIT_STAGE_DOWNLOAD,
+                   GODWIT_REASON_BLOCK_REVISION);
+    struct file one = plain();
+    one.data[1] = 1; /* segment: it can not have both code and constants */
+    assert_verdict(verdict_of(fixture_sign_any(one, 0)), GODWIT_STAGE_DOWNLOAD,
+                   GODWIT_REASON_FLASH_SEGMENTS);
     struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
     file.data[0] = 0x7F;
     assert_verdict(verdict_of(file), GODWIT_STAGE_DOWNLOAD, GODWIT_REASON_BODY_DIFFERS);
@@ -250,6 +257,16 @@ static void refuses_what_does_not_fit_the_chip_before_any_erase(void **state)
     fixture_end(&fixture);
 }
 
+/* The digest made anew behind a change of the header, which the checksum byte does not cover. */
+static struct file fixture_resign(struct file file)
+{
+    struct godwit_hash hash;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, file.data, file.size - 32);
+    assert_int_equal(godwit_hash_peek(&hash, file.data + file.size - 32), GODWIT_OK);
+    return fixture_sign_any(file, 0);
+}
+
 /* Signed but unbootable; and what is not the announced file, or not signed, is called that first.
  */
 static void refuses_damaged_images(void **state)
@@ -263,6 +280,15 @@ static void refuses_damaged_images(void **state)
     file.data[file.size - 1] ^= 1; /* appended digest */
     assert_verdict(verdict_of(fixture_sign_any(file, 0)), GODWIT_STAGE_VERIFY,
                    GODWIT_REASON_IMAGE_DIGEST);
+    file = plain();
+    godwit_store32(file.data + file.size - 48, 0x40380000); /* code in RAM … */
+    godwit_store32(file.data + 4, 0x40380000);
+    assert_verdict(verdict_of(fixture_resign(file)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_FLASH_SEGMENTS);
+    file = plain();
+    godwit_store32(file.data + 24, 0x3C000020); /* … and constants in its MMU page */
+    assert_verdict(verdict_of(fixture_resign(file)), GODWIT_STAGE_VERIFY,
+                   GODWIT_REASON_FLASH_SEGMENTS);
     file = plain();
     file.size -= 8192;
     assert_verdict(verdict_of(fixture_sign_any(file, 0)), GODWIT_STAGE_VERIFY,

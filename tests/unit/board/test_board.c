@@ -251,6 +251,53 @@ static void power_is_lost_and_returns(void **state)
     assert_int_equal(device.peer.last.boots, 2);
 }
 
+/* Puts the image into ota_1 with its code outside of flash, and an entry that selects it. */
+static void select_what_can_not_start(uint32_t state)
+{
+    const struct godwit_flash *flash = &device.bare;
+    struct firmware bad =
+        firmware_make("2.0.0", (struct behaviour){BEHAVIOUR_HEALTHY, 0}, FILE_SIZE, NULL);
+    uint8_t table[GODWIT_PTABLE_SIZE], bytes[32];
+    struct godwit_partition slot, otadata;
+    assert_int_equal(flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
+    assert_int_equal(godwit_ptable_find(table, GODWIT_PTYPE_APP, GODWIT_APP_OTA_0 + 1, NULL, &slot),
+                     GODWIT_OK);
+    assert_int_equal(
+        godwit_ptable_find(table, GODWIT_PTYPE_DATA, GODWIT_DATA_OTADATA, NULL, &otadata),
+        GODWIT_OK);
+    godwit_store32(bad.data + bad.size - 48, 0x40380000);
+    struct godwit_hash hash;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, bad.data, bad.size - 32);
+    assert_int_equal(godwit_hash_peek(&hash, bad.data + bad.size - 32), GODWIT_OK);
+    assert_int_equal(flash_put(flash, slot.offset, bad.data, bad.size), GODWIT_OK);
+    free(bad.data);
+    struct godwit_ota_entry entries[2] = {{1, {0}, GODWIT_OTA_VALID, godwit_ota_crc(1)},
+                                          {2, {0}, state, godwit_ota_crc(2)}};
+    for (uint32_t i = 0; i < 2; i++) {
+        godwit_ota_entry_store(&entries[i], bytes);
+        assert_int_equal(flash_put(flash, otadata.offset + i * 0x1000, bytes, 32), GODWIT_OK);
+    }
+}
+
+/* The bootloader loads it, its MMU set-up aborts, and the next boot takes the other. */
+static void what_can_not_start_is_rolled_back(void **state)
+{
+    (void)state;
+    begin(BEHAVIOUR_HEALTHY, 0);
+    select_what_can_not_start(GODWIT_OTA_NEW);
+    run_for(30000);
+    assert_int_equal(device.board.counters.boots, 2);
+    assert_int_equal(device.board.counters.panics, 1);
+    assert_string_equal(device.board.running.label, "ota_0");
+    assert_int_equal(device.peer.last.reset, GODWIT_RESET_PANIC);
+    end(state);
+    begin(BEHAVIOUR_HEALTHY, 0); /* chosen for good: no reset chooses another */
+    select_what_can_not_start(GODWIT_OTA_VALID);
+    run_for(30000);
+    assert_true(device.board.is_bricked);
+}
+
 static void nothing_to_boot_is_a_brick(void **state)
 {
     (void)state;
@@ -303,6 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(begins_requests_that_nobody_replies, end),
         cmocka_unit_test_teardown(the_agents_clock_is_its_own, end),
         cmocka_unit_test_teardown(power_is_lost_and_returns, end),
+        cmocka_unit_test_teardown(what_can_not_start_is_rolled_back, end),
         cmocka_unit_test_teardown(nothing_to_boot_is_a_brick, end),
         cmocka_unit_test(chance_is_by_seed_and_mac),
     };

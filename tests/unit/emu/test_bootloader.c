@@ -181,6 +181,25 @@ static const struct truth_row RULES[] = {
      "ota_0",
      {BLANK, BLANK},
      {VALID_1, BLANK}},
+    /* what has no code in flash is loaded, recorded, and does not start: 480 of 480 boots */
+    {"rollback",
+     "two",
+     "ota_0=ok/ota_1=nocode",
+     false,
+     0,
+     0,
+     "none",
+     {VALID_1, NEW_2},
+     {VALID_1, PENDING_2}},
+    {"rollback",
+     "two",
+     "ota_0=nocode/ota_1=ok",
+     false,
+     0,
+     0,
+     "none",
+     {BLANK, BLANK},
+     {VALID_1, BLANK}},
 };
 
 static void rules_in_words(void **state)
@@ -191,6 +210,44 @@ static void rules_in_words(void **state)
         char name[32];
         snprintf(name, sizeof name, "rule %zu", i);
         check_row(&RULES[i], name);
+    }
+}
+
+/* Loaded and started are two things: what aborts has been chosen, and the next reset chooses again.
+ */
+static void what_aborts_is_chosen_until_it_is_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mode, *images, *in[2], *label;
+        unsigned resets;
+        bool boots;
+    } ROWS[] = {
+        {"rollback", "ota_0=ok/ota_1=ok", {VALID_1, NEW_2}, "ota_1", 0, true},
+        {"rollback", "ota_0=ok/ota_1=nocode", {VALID_1, NEW_2}, "ota_0", 1, true},
+        {"rollback", "ota_0=ok/ota_1=nocode", {VALID_1, UNDEFINED_2}, "ota_1", 4, false},
+        {"plain", "ota_0=ok/ota_1=nocode", {VALID_1, NEW_2}, "ota_1", 4, false},
+        {"rollback", "ota_0=data/ota_1=nocode", {BLANK, BLANK}, "ota_1", 4, false},
+        {"rollback", "ota_0=data/ota_1=data", {VALID_1, NEW_2}, "", 0, false},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct truth_row row = {.table = "two"};
+        snprintf(row.mode, sizeof row.mode, "%s", ROWS[i].mode);
+        snprintf(row.images, sizeof row.images, "%s", ROWS[i].images);
+        for (int e = 0; e < 2; e++)
+            snprintf(row.in[e], sizeof row.in[e], "%s", ROWS[i].in[e]);
+        struct bootloader bootloader = truth_bootloader(&row);
+        struct efuses efuses = {0};
+        struct boot boot;
+        unsigned resets;
+        assert_int_equal(flash.erase(flash.ctx, 0, TRUTH_FLASH_SIZE), GODWIT_OK);
+        truth_build(&row, &flash);
+        assert_int_equal(bootloader_run_on(&bootloader, &flash, &efuses, &boot, &resets),
+                         GODWIT_OK);
+        if (boot.boots != ROWS[i].boots || resets != ROWS[i].resets ||
+            strcmp(boot.partition.label, ROWS[i].label) != 0)
+            fail_msg("row %zu: %s after %u resets", i, boot.partition.label, resets);
+        assert_int_equal(boot.loaded, *ROWS[i].label != 0);
     }
 }
 
@@ -230,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(golden_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(rules_in_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_aborts_is_chosen_until_it_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_tables, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,6 @@ static struct godwit_checkin largest(void)
     checkin.has_token = true;
     checkin.on_trial = true;
     checkin.unwatched = true;
-    checkin.no_max_revision = checkin.no_max_block_revision = true;
     checkin.reset = GODWIT_RESET_DEEP_SLEEP;
     checkin.outcome.stage = GODWIT_STAGE_ROLLED_BACK;
     char *const texts[] = {checkin.agent_version, checkin.project, checkin.version,
@@ -161,7 +160,7 @@ static void refuses_what_is_malformed(void **state)
         "{" MINIMAL ",\"chip_revision\":65536}",
         "{" MINIMAL ",\"block_revision\":65536}",
         "{" MINIMAL ",\"flash_mode\":256}",
-        "{" MINIMAL ",\"no_max_revision\":1}",
+        "{" MINIMAL ",\"no_max\":true}",
         "{" MINIMAL ",\"on_trial\":1}",
         "{" MINIMAL ",\"on_trial\":null}",
         "{" MINIMAL ",\"slot\":5}",

@@ -51,7 +51,7 @@ static void a_block_is_begun_of_known_schemes_only(void **state)
 static void make_short(uint8_t head[static 32])
 {
     memset(head, 0, 32);
-    head[0] = 0xE9, head[1] = 1, head[12] = 5, head[23] = 1;
+    head[0] = 0xE9, head[1] = 2, head[12] = 5, head[23] = 1;
     godwit_store32(head + 24, 0x3C000020);
     godwit_store32(head + 28, 100);
 }

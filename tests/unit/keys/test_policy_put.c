@@ -147,10 +147,9 @@ static void test_refuses_a_short_segment(void **state)
     memcpy(file, whole, first);
     free(whole);
     file[1] = 2;
-    uint32_t load = godwit_load32(file + 24);
     godwit_store32(file + 28, 256 + 100);
-    godwit_store32(file + 4, load);
-    godwit_store32(file + first, 0x3FC80000);
+    godwit_store32(file + 4, 0x42000000 + (uint32_t)first + 8);
+    godwit_store32(file + first, 0x42000000 + (uint32_t)first + 8); /* code */
     godwit_store32(file + first + 4, 800);
     for (size_t i = 32; i < at; i++)
         if (i < first || i >= first + 8) checksum ^= file[i];
