@@ -141,10 +141,10 @@ def run_proxy(one, setting, number, mode):
     process = one.start("device", "--flash", one.folder / f"{device_id}.bin", "--image",
                         setting.first, *words, log=f"{mode}.log")
     try:
-        one.wait_for(device_id, "1.0.0", 300)
+        one.wait_for(device_id, "1.0.0")
         proxy.mode = mode
         one.run("deploy", "thermostat", "1.1.0", "--to", device_id)
-        wait_until(lambda: proxy.seen.get(mode), 300, "the first image request")
+        wait_until(lambda: proxy.seen.get(mode), what="the first image request")
         until, fault = time.monotonic() + SPOILED_S, None
         while time.monotonic() < until and not fault:
             _, state, reason = state_of(one, device_id)
@@ -153,7 +153,8 @@ def run_proxy(one, setting, number, mode):
             time.sleep(0.5)
         proxy.mode = "plain"
         try:
-            one.wait_for(device_id, "1.1.0", REPAIRED_S if not fault else 60)
+            wait_until(lambda: state_of(one, device_id)[0] == "1.1.0",
+                       60 if fault else REPAIRED_S)
         except AssertionError:
             return fault or f"stays on {state_of(one, device_id)}", True
         return fault, False
