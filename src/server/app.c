@@ -226,7 +226,8 @@ static godwit_err open_database(struct app *app, char *note, size_t note_size)
     err = db_migrate(app->db, SCHEMA, SCHEMA_COUNT);
     if (err == GODWIT_ERR_POLICY)
         return fail(err, note, note_size,
-                    "%s was written by a newer godwit; run that version, or restore a backup",
+                    "%s was written by a newer godwit, or by one from before the first release; "
+                    "run that version, or choose a new directory with --data",
                     path);
     if (!err) err = fleet_load(&app->fleet, app->db);
     if (err) return fail(err, note, note_size, "the database %s can not be read: %s", path);

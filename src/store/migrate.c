@@ -1,6 +1,7 @@
 /* Numbered scripts bring a database to the present schema. A script and its number go in one
- * transaction, so that a cut leaves the version before, never a half. The number is kept in a table
- * of our own rather than in SQLite's user_version, so that PostgreSQL keeps it the same way. */
+ * transaction, so that power loss leaves the version before, never a half. A database that ran
+ * other scripts under these numbers is refused. The number is kept in a table of our own rather
+ * than in SQLite's user_version, so that PostgreSQL keeps it the same way. */
 #include "store/store.h"
 
 #define VERSION_TABLE                                                                        \
@@ -33,12 +34,27 @@ static godwit_err apply(struct db *db, const struct migration *migration)
     return err;
 }
 
+/* POLICY: it ran a script that is not among ours. */
+static godwit_err check_history(struct db *db, const struct migration *migrations, size_t count)
+{
+    struct db_rows rows;
+    godwit_err err = db_query(db, &rows, "select number, name from schema_version", NULL, 0);
+    while (!err && !(err = db_next(&rows))) {
+        char name[64];
+        int64_t number = db_column_int(&rows, 0);
+        db_column_text(&rows, 1, name, sizeof name);
+        if (number < 1 || number > (int64_t)count || strcmp(name, migrations[number - 1].name) != 0)
+            err = GODWIT_ERR_POLICY;
+    }
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
 godwit_err db_migrate(struct db *db, const struct migration *migrations, size_t count)
 {
     int version = 0;
     godwit_err err = db_version(db, &version);
-    if (err) return err;
-    if (version > (int)count) return GODWIT_ERR_POLICY;
+    if (!err) err = check_history(db, migrations, count);
     for (size_t i = (size_t)version; i < count && !err; i++)
         err = apply(db, &migrations[i]);
     return err;

@@ -84,7 +84,8 @@ struct migration {
     const char *name, *sql;
 };
 
-/* Power loss leaves the version before. POLICY: the database is newer than this program. */
+/* Power loss leaves the version before. POLICY: the database ran scripts that
+ * this program does not have; a newer one wrote it, or one from before the first release. */
 GODWIT_MUST_USE godwit_err db_migrate(struct db *db, const struct migration *migrations,
                                       size_t count);
 /* 0 for an empty database. */

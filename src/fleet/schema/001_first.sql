@@ -41,6 +41,15 @@ create table images (
     image_sha256 blob not null,
     file_sha256 blob not null,
     file_size integer not null,
+    policy blob, -- P1, 328 bytes; null: none
+    keys blob, -- 3 x 32, zero after the last
+    keys_count integer not null default -1, -- -1: not looked at
+    project text not null default '',
+    block_revision_min integer not null default 0,
+    block_revision_max integer not null default 0,
+    flash_size integer not null default 0,
+    flash_mode integer not null default 0,
+    mmu_page_log2 integer not null default 0,
     unique (release, chip_id, revision_min, revision_max, hardware_mask)
 );
 
@@ -59,7 +68,9 @@ create table rollouts (
     org text not null,
     release integer not null references releases (id),
     is_targeted integer not null,
-    created integer not null
+    created integer not null,
+    allow_downgrade integer not null default 0,
+    again integer not null default 0 -- a failed image is offered again
 );
 
 create table devices (
@@ -98,11 +109,22 @@ create table devices (
     fresh_age integer not null default 0,
     reset integer not null default 0,
     on_trial integer not null default 0,
+    rollback_floor integer not null default 0,
+    deploy_keys blob,
+    unwatched integer not null default 0,
+    not_offered_rollout integer not null default 0, -- its history says why; 0: none
+    events_total integer not null default 0, -- lines that its history ever had
+    outcome_detail text not null default '', -- what it said of its last outcome
+    block_revision integer not null default 0,
+    no_max_revision integer not null default 0,
+    no_max_block_revision integer not null default 0,
+    flash_mode integer not null default 0,
+    mmu_page_log2 integer not null default 0,
     unique (org, device_id),
     unique (org, token_sha256)
 );
 
--- One device in one rollout: on its list, or told.
+-- One device in one rollout: on its list, or offered it.
 create table members (
     org text not null,
     rollout integer not null references rollouts (id),
@@ -166,4 +188,18 @@ create table tokens (
 create table sequence_mark (
     org text primary key,
     mark integer not null
+);
+
+-- Tokens that ask to join under an id that another token holds; an operator lets one in, or not.
+create table pending_tokens (
+    id integer primary key autoincrement,
+    org text not null,
+    device integer not null references devices (id),
+    product integer not null references products (id),
+    token_sha256 blob not null,
+    requested integer not null,
+    version text not null,
+    claim_sha256 blob, -- it came with
+    is_rejected integer not null default 0,
+    unique (device, token_sha256)
 );

@@ -73,9 +73,8 @@ static void index_finds_what_was_added(void **state)
     assert_null(index_find(&index, items[0].key));
 }
 
-/* A database of the first schema: who signed its images was not kept. They are offered as they were
- * then, and the device judges. */
-static void a_database_from_before_trust(void **state)
+/* Nobody looked who signed an image: it is offered all the same, and the device decides. */
+static void an_image_of_unknown_signers_is_offered(void **state)
 {
     struct fixture *fixture = *state;
     char note[256];
@@ -84,15 +83,18 @@ static void a_database_from_before_trust(void **state)
     temp_dir_make(fixture->dir);
     snprintf(fixture->path, sizeof fixture->path, "%s/godwit.db", fixture->dir);
     assert_int_equal(db_open(fixture->path, false, &fixture->db, note, sizeof note), GODWIT_OK);
-    assert_int_equal(db_migrate(fixture->db, SCHEMA, 1), GODWIT_OK);
+    assert_int_equal(db_migrate(fixture->db, SCHEMA, SCHEMA_COUNT), GODWIT_OK);
     assert_int_equal(
         db_script(fixture->db,
                   "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0);"
                   "insert into image_keys values ('default', 1, zeroblob(32));"
                   "insert into releases values (1, 'default', 1, '1.0.0', 0, 1, 0);"
-                  "insert into images values (1, 'default', 1, 5, 0, 0, 4294967295, 0,"
+                  "insert into images (id, org, release, chip_id, revision_min, revision_max,"
+                  " hardware_mask, secure_version, image_sha256, file_sha256, file_size)"
+                  " values (1, 'default', 1, 5, 0, 0, 4294967295, 0,"
                   " randomblob(32), randomblob(32), 8192);"
-                  "insert into rollouts values (1, 'default', 1, 0, 0);"
+                  "insert into rollouts (id, org, release, is_targeted, created)"
+                  " values (1, 'default', 1, 0, 0);"
                   "insert into devices (id, org, device_id, token_sha256, product, created,"
                   " last_seen, chip_id, slot_size) values (1, 'default', zeroblob(16),"
                   " randomblob(32), 1, 0, 0, 5, 65536);"),
@@ -117,7 +119,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_restart_does_not_go_back, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test(index_finds_what_was_added),
-        cmocka_unit_test_setup_teardown(a_database_from_before_trust, fixture_setup,
+        cmocka_unit_test_setup_teardown(an_image_of_unknown_signers_is_offered, fixture_setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,17 @@ static void a_newer_database_is_refused(void **state)
     db_close(db);
 }
 
+/* Under the same numbers, other scripts: what a program from before the first release wrote. */
+static void another_history_is_refused(void **state)
+{
+    (void)state;
+    const struct migration other[] = {GOOD[0], {2, "other", "create table c (x integer);"}};
+    struct db *db = open_db();
+    assert_int_equal(db_migrate(db, GOOD, 2), GODWIT_OK);
+    assert_int_equal(db_migrate(db, other, 2), GODWIT_ERR_POLICY);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +121,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_broken_one_leaves_the_version_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_leaves_the_version_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_database_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_history_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
