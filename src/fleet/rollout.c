@@ -9,6 +9,7 @@
 #include "fleet/memory.h"
 
 #define SILENT_INTERVALS 3
+#define SILENT_S_MIN 30
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
 {
@@ -143,7 +144,10 @@ godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t 
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
 {
     uint32_t usual_s = device->usual_gap_s > interval_s ? device->usual_gap_s : interval_s;
-    return now_s - device->facts.last_seen_s > SILENT_INTERVALS * (int64_t)usual_s;
+    int64_t silent_s = SILENT_INTERVALS * (int64_t)usual_s;
+    if (silent_s < SILENT_S_MIN)
+        silent_s = SILENT_S_MIN; /* short intervals: a restart takes time */
+    return now_s - device->facts.last_seen_s > silent_s;
 }
 
 static struct member *member_in_progress(const struct device *device)
@@ -205,4 +209,12 @@ void device_is_back(struct device *device, const struct catalogue *catalogue)
 {
     struct member *member = member_in_progress(device);
     if (member) set_away(member, is_held_up(device, catalogue));
+}
+
+void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)
+{
+    if (device->facts.last_seen_s >= now_s) return;
+    device->facts.last_seen_s = now_s;
+    fleet_mark_dirty(fleet, device);
+    device_is_back(device, &fleet->catalogue);
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/device.h"
+#include "fleet/rollout.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -15,7 +16,8 @@ static enum access check(struct app *app, const uint8_t token_sha256[static 32],
 {
     enum access access = ACCESS_ALLOWED;
     fleet_lock(&app->fleet);
-    const struct device *device = device_find_by_token(&app->fleet, token_sha256);
+    struct device *device = device_find_by_token(&app->fleet, token_sha256);
+    if (device) device_is_seen(&app->fleet, device, clock_unix_s(app->clock));
     if (!device)
         access = ACCESS_UNKNOWN;
     else if (!file_find(&app->fleet.catalogue, digest))

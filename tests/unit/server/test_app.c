@@ -92,6 +92,28 @@ static void one_device_reports_so_often_a_minute(void **state)
     assert_true(strtol(live->retry, NULL, 10) >= 1 && strtol(live->retry, NULL, 10) <= 60);
 }
 
+/* As after a restore: what it runs was uploaded when the backup was made already. */
+static void a_release_that_nobody_knows_is_told(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    live_release(live, "1.0.0");
+    live_claim(live, 1, claim);
+    struct fake_device fake = fake_make(1);
+    fake_enrol(live, &fake, claim);
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
+    const json_t *devices = json_object_get(live->json, "devices");
+    assert_int_equal(json_integer_value(json_object_get(devices, "unknown_release")), 1);
+    fleet_lock(&live->app.fleet);
+    memcpy(fake.checkin.image_sha256, live->app.fleet.catalogue.releases->images[0].image_sha256,
+           32);
+    fleet_unlock(&live->app.fleet);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
+    devices = json_object_get(live->json, "devices");
+    assert_int_equal(json_integer_value(json_object_get(devices, "unknown_release")), 0);
+}
+
 /* A queue's bound is one address's alone. */
 static void an_address_has_its_share_of_the_queue(void **state)
 {
@@ -115,6 +137,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_passes, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_used_up_claim_needs_no_writer, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_release_that_nobody_knows_is_told, live_setup,
                                         live_teardown),
         cmocka_unit_test(an_address_has_its_share_of_the_queue),
     };
