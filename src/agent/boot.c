@@ -81,8 +81,8 @@ static struct verdict check_other(const struct traces *traces)
 {
     uint8_t reason = reason_of(traces->reset);
     bool is_confirmed = traces->step == GODWIT_STEP_CONFIRMED;
-    /* Chosen, and yet another runs: it was refused before it started. Not so behind a cut: an entry
-     * half programmed may be read one way by the bootloader and another way here. */
+    /* Chosen, and yet another runs: it was refused before it started. Not so after a power loss: an
+     * entry half programmed may be read one way by the bootloader and another way here. */
     if (traces->is_active && !is_power(traces->reset))
         return (struct verdict){OUTCOME_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED, false};
     if (traces->has_failed) return (struct verdict){OUTCOME_ROLLED_BACK, reason, false};
@@ -157,10 +157,10 @@ static struct traces gather(struct godwit_agent *agent,
     return traces;
 }
 
-/* On trial. A bootloader with rollback has made NEW into PENDING; where NEW still stands there is
- * none, and the agent alone counts. An entry in any other state was torn, and one that a cut may
- * have left half programmed may waver from now on: it is written anew, and the bootloader watches.
- */
+/* On trial. A bootloader with rollback has made NEW into PENDING; where it is still NEW there is no
+ * rollback, and the agent alone counts. An entry in any other state was torn, and one that a power
+ * loss may have left half programmed may be unstable from now on: it is written anew, and the
+ * bootloader watches. */
 static enum godwit_state begin_trial(struct godwit_agent *agent, const struct traces *traces)
 {
     struct godwit_journal *journal = &agent->journal;

@@ -1,5 +1,5 @@
-/* ASK: the one request, and what its reply makes of us. Question and answer share the sector
- * buffer; no other state's bytes are in it then:
+/* CHECKIN: the one request, and what the device makes of its reply. Both share the sector buffer;
+ * no other state's bytes are in it then:
  *
  *     0      … 1792  the request's JSON, until the request is closed
  *     2048   … 3072  the reply's JSON */

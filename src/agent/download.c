@@ -1,6 +1,6 @@
 /* FETCH: the file by its digest, in ranges, into the inactive slot. The first 4,096 bytes wait in
  * the sector buffer until they are judged, so a refused image costs no erase. A broken connection
- * goes on at the exact byte, since the unfinished sector stays in RAM; a reset goes on behind the
+ * goes on at the exact byte, since the unfinished sector stays in RAM; a reset goes on after the
  * last whole sector. Two files are never stitched: the digest is asked for by name and as If-Range,
  * and a reply that starts elsewhere than asked is not taken.
  *
@@ -185,7 +185,7 @@ static enum godwit_state take_status(struct godwit_agent *agent, const struct go
     return drop_source(agent, GODWIT_REASON_DOWNLOAD_REFUSED, reply);
 }
 
-/* The head of a reply, with the first `got` bytes behind it already in the sector buffer at
+/* The head of a reply, with the first `got` bytes of the body already in the sector buffer at
  * `fill`: go on reading (true), or not. */
 static bool take_head(struct godwit_agent *agent, const struct godwit_reply *reply, uint32_t fill,
                       size_t got, enum godwit_state *next_out)

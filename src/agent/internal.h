@@ -41,7 +41,7 @@ struct godwit_agent_strings {
  * code. */
 struct godwit_agent {
     struct godwit_agent_config config;
-    uint32_t offset;           /* FETCH: bytes received; VERIFY, RETURN: bytes read back */
+    uint32_t offset;           /* FETCH: bytes received; VERIFY, ROLLBACK: bytes read back */
     uint32_t now_ms, wake_ms;  /* low 32 bits: compared by difference, so they may wrap round */
     uint32_t now_s, caller_ms; /* seconds gone; what the caller said last */
     uint32_t best_offset;      /* FETCH: furthest whole sector of this download */
@@ -56,15 +56,15 @@ struct godwit_agent {
     uint32_t interval_s;
     uint32_t fresh_s;              /* of the last fresh reply, or of the boot */
     uint32_t retry_s;              /* by now_s: retry.c lets the next try begin */
-    struct godwit_region fallback; /* RETURN: where to */
-    uint32_t size;                 /* RETURN: bytes of the slot that is looked at */
+    struct godwit_region fallback; /* ROLLBACK: where to */
+    uint32_t size;                 /* ROLLBACK: bytes of the slot that is looked at */
     uint16_t second_ms;            /* of the present second */
     uint8_t state, phase;          /* enum godwit_state; a state's own step, 0 when it is entered */
     uint8_t failures;              /* requests in a row without a reply */
     uint8_t refusals;              /* answers in a row that were refused */
     uint8_t tries;                 /* downloads in a row without a new sector */
     uint8_t clearing;              /* FETCH: steps done of those that clear a sector */
-    uint8_t trial_reason;          /* RETURN: why */
+    uint8_t trial_reason;          /* ROLLBACK: why */
     uint8_t source;       /* of the present offer, see sources.c: index of the present one */
     uint8_t sources_used; /* … a bit for each */
     uint8_t penalties[GODWIT_SOURCES_MAX + 1]; /* … the server's own first */
@@ -87,9 +87,9 @@ struct godwit_agent {
     struct godwit_agent_strings strings;
     char sources[GODWIT_SOURCES_MAX][GODWIT_SOURCE_SIZE]; /* of the present offer */
     union {
-        struct godwit_image image;         /* FETCH (the head), VERIFY, RETURN */
-        struct godwit_checkin checkin;     /* ASK, TRIAL: while the request is written */
-        struct godwit_checkin_reply reply; /* ASK: while the reply is judged */
+        struct godwit_image image;         /* FETCH (the head), VERIFY, ROLLBACK */
+        struct godwit_checkin checkin;     /* CHECKIN, TRIAL: while the request is written */
+        struct godwit_checkin_reply reply; /* CHECKIN: while the reply is checked */
         uint8_t digest[32];                /* BOOT: appended digest of the running image */
     } work;
     _Alignas(8) uint8_t sector[GODWIT_SECTOR_SIZE];
@@ -141,8 +141,7 @@ uint32_t godwit_random16(const struct godwit_agent *agent);
 void godwit_net_close(const struct godwit_agent *agent);
 
 /* checkin.c: one request. begin: NET when it could not begin. read: OK not answered yet, END
- * answered
- * (*status_out), NET no reply; text stands in the sector buffer at GODWIT_REPLY_OFFSET. */
+ * answered (*status_out), NET no reply; the text is in the sector buffer at GODWIT_REPLY_OFFSET. */
 #define GODWIT_REPLY_OFFSET 2048u
 GODWIT_MUST_USE godwit_err godwit_request_begin(struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,

@@ -1,16 +1,16 @@
 /* The journal: what survives a reset, in the two sectors of the partition "godwit".
  *
- *     0    480  struct godwit_journal, CRC-32 over everything behind the CRC field
- *     480   32  the seal: the journal's first bytes once more, written behind it
- *     512   32  a mark: CRC-32, the journal's number, kind, value, 0xFF …   (112 of them)
+ *     0    480  struct godwit_journal, CRC-32 over everything after the CRC field
+ *     480   32  the commit marker: the journal's first bytes once more, written after it
+ *     512   32  an entry: CRC-32, the journal's number, kind, value, 0xFF …   (112 of them)
  *
- * A journal is written whole into the sector that does not hold the newest one, so a cut leaves the
- * older; its number says which is newer. What changes often (a sector of the download, a boot, a
- * step) is a mark behind the newest record: 32 bytes of flash, no erase. Marks and record are
- * multiples of 32 bytes, the largest write unit, and a torn one fails its CRC.
- * Power lost in a write may leave bits that read now so, now so: a journal counts once something
- * stands behind it, for then its own write had ended; and where only one sector counts, the next
- * change overwrites the other.
+ * A journal is written whole into the sector that does not hold the newest one, so a power loss
+ * leaves the older one; its number says which is newer. What changes often (a sector of the
+ * download, a boot, a step) is an entry after the newest journal: 32 bytes of flash, no erase.
+ * Entries and journal are multiples of 32 bytes, the largest write unit, and a torn one fails its
+ * CRC. A power loss during a write may leave unstable bits: a journal counts once something is
+ * written after it, because its own write had ended then; and where only one sector counts, the
+ * next change overwrites the other.
  * Rejected: a log over both sectors (needs a walk and a copy at its end, for a few erases less). */
 #include "agent/internal.h"
 #include "base/crc.h"

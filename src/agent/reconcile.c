@@ -1,4 +1,4 @@
-/* What BOOT does once it knows where it landed, wherever no trial goes on: makes record, otadata
+/* What BOOT does once it knows its outcome, wherever no trial continues: it makes journal, otadata
  * and running image agree again.
  *
  * The journal is the truth about what was confirmed, the flash about what runs. Where otadata is

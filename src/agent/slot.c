@@ -1,4 +1,4 @@
-/* Slots: what the partition table offers, what lies in them, how bytes get into the idle one.
+/* Slots: what the partition table offers, what lies in them, how bytes get into the inactive one.
  *
  * A sector is erased, written, and then marked in the journal; the next one is not touched before.
  * After a cut the marks alone say how far we came: blank flash tells nothing, for a half erased
@@ -6,7 +6,7 @@
 #include "agent/internal.h"
 
 #define CLEARED 2    /* of agent->clearing */
-#define ENCRYPTED 1u /* a partition's flag: what stands behind a journal could not be seen */
+#define ENCRYPTED 1u /* a partition's flag: what is written after a journal could not be seen */
 
 static struct godwit_region region_of(const struct godwit_partition *row)
 {
