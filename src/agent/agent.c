@@ -14,9 +14,11 @@
 
 _Static_assert(sizeof(void *) > 4 || sizeof(struct godwit_agent) <= 6144,
                "the RAM that we promise on a 32-bit chip");
-static_assert(sizeof(struct godwit_agent) <= sizeof(struct godwit_agent_memory) &&
-                  _Alignof(struct godwit_agent) <= _Alignof(struct godwit_agent_memory),
+static_assert(sizeof(struct godwit_agent) <= sizeof(struct godwit_agent_memory),
               "GODWIT_AGENT_SIZE in godwit.h is large enough");
+/* NOLINTNEXTLINE(misc-redundant-expression): these are two types */
+static_assert(_Alignof(struct godwit_agent) <= _Alignof(struct godwit_agent_memory),
+              "struct godwit_agent_memory is aligned for it");
 
 static enum godwit_state state_idle(struct godwit_agent *agent)
 {

@@ -9,6 +9,8 @@
 #include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
 
+#define TRIAL_MAX_S 900 /* more than a trial boot may take, ten minutes */
+
 #define SPARE 16 /* for those that are made while room is made */
 
 bool counts_awaits(const struct decision *decision)
@@ -58,7 +60,10 @@ static void count_rollout(const struct walk *walk, struct rollout_counts *counts
         decision->reason == DECISION_FAILED_BEFORE && (!member || member->state != MEMBER_FAILED);
     counts->is_awaited |= is_queued || is_in_progress;
     if (!is_queued && !is_in_progress) return;
-    bool is_silent = device_is_silent(device, walk->interval_s, walk->now_s);
+    /* One that may have switched is silent while the new image boots and tests itself. */
+    bool may_be_on_trial = is_in_progress && !member->is_away &&
+                           walk->now_s - device->facts.last_seen_s <= TRIAL_MAX_S;
+    bool is_silent = !may_be_on_trial && device_is_silent(device, walk->interval_s, walk->now_s);
     counts->expected_count += !is_silent;
     counts->not_seen_count +=
         is_silent || (is_queued && device->facts.last_seen_s <= rollout->created_s);
