@@ -3,7 +3,7 @@ of the agent taken out, and it must accept what the named cases try; the program
 all. A guard is named as in a mutants.txt: by its function and a piece of the code of it.
 
     test_attack_guards.py              all of them
-    test_attack_guards.py rollback floor …      some, by name"""
+    test_attack_guards.py rollback_floor …      some, by name"""
 
 import json
 import pathlib
@@ -37,7 +37,7 @@ GUARDS = {
         "out->sequence <= agent->journal.sequences[*sequence_out].last",
         "false", ["forward-backward", "replay-sequence"]),
     "rollback_floor": (
-        "check_fit", 6, "if (install->counter < policy.rollback floor)", "if (false)",
+        "check_fit", 6, "if (install->counter < policy.rollback_floor)", "if (false)",
         ["older-7", "older-1", "older-raised", "keys-deploy-floor"]),
     "downgrade": (
         "check_fit", 6, "if (install->counter < policy.counter &&", "if (false &&",
