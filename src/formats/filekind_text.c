@@ -103,7 +103,8 @@ static bool is_of_line(uint8_t c)
 
 static bool is_of_form(uint8_t c)
 {
-    return is_word(c) || (c && strchr("-_.~+*%&=", c));
+    static const char marks[] = {'-', '_', '.', '~', '+', '*', '%', '&', '='};
+    return is_word(c) || memchr(marks, c, sizeof marks);
 }
 
 static bool is_path(struct godwit_span text)

@@ -69,7 +69,7 @@ def test_own_device_holds():
 def test_the_page_as_it_stands():
     """The two commands of docs/SECURITY.md, the second while the first waits."""
     page = (ROOT / "docs" / "SECURITY.md").read_text()
-    first, second = re.findall(r"^\$ (godwit .*)$", page, re.M)
+    first, second = re.findall(r"^\$ (godwit.*)$", page, re.M)
     with tempfile.TemporaryDirectory() as name:
         folder, port = pathlib.Path(name), str(free_port())
         path = f"{pathlib.Path(GODWIT).resolve().parent}:" + os.environ["PATH"]

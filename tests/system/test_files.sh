@@ -53,12 +53,16 @@ cmp -s app.bin title.bin || {
 rm -f title.bin
 expect 2 "no chip 'esp99'" pack --chip esp99 x.bin
 expect 2 "no behaviour 'explode'" pack --behaviour explode x.bin
-expect 1 "1 to 31 bytes" pack --version "" x.bin
+expect 2 "1 to 31 bytes" pack --version "" x.bin
 for size in 99999999 16777217 671 10 0; do
     expect 2 "688 to 8323072 bytes" pack --size $size x.bin
 done
-for name in ../x a/b "a b" "" a?b "a%b" "$(printf 'a%.0s' {1..32})"; do
-    expect 2 "is no product name" pack --project "$name" x.bin
+for name in ../x a/b; do expect 2 "holds a slash" pack --project "$name" x.bin; done
+expect 2 "1 to 31 bytes" pack --project "" x.bin
+expect 2 "longer than 31 bytes" pack --project "$(printf 'a%.0s' {1..32})" x.bin
+for name in "a b" a?b "a%b" "Gerät-Küche"; do
+    expect 0 "" pack --project "$name" x.bin
+    expect 0 "$name" inspect x.bin
 done
 expect 0 "" pack --size 688 x.bin
 rm -f x.bin
@@ -86,7 +90,7 @@ done
 expect 2 "--server https://HOST:PORT is missing" device --flash x.bin
 expect 1 "must begin with https://" status --server http://x
 expect 2 "something is missing" sign --key a.pem app.bin
-expect 1 "not an ESP32 application image" sign --key a.pem a.pem x.bin
+expect 1 "a key or certificate (PEM), not an image" sign --key a.pem a.pem x.bin
 openssl pkey -in a.pem -pubout -out public.pem
 expect 0 "good" verify --key public.pem signed.bin
 expect 1 "takes the private one" sign --key public.pem app.bin x.bin
@@ -170,7 +174,7 @@ expect 1 "ends before the image does" sign --key a.pem cut.bin x.bin
 expect 1 "an empty file" inspect empty.bin
 expect 1 "an ELF file" inspect "$godwit"
 expect 1 "No such file" inspect nowhere.bin
-for row in "empty.bin:an empty file" "a.pem:no kind of file" "app.bin:an ESP32 application"; do
+for row in "empty.bin:an empty file" "a.pem:a key or certificate (PEM)" "app.bin:an ESP32 application"; do
     expect 1 "is no dump of a flash: ${row#*:}" flash "${row%%:*}"
     expect 1 "esptool read-flash" flash "${row%%:*}" --json
 done
