@@ -55,12 +55,14 @@ static void a_full_disk_passes(void **state)
 static void a_used_up_claim_needs_no_writer(void **state)
 {
     struct live *live = *state;
-    char claim[128];
+    char claim[128], unused[128];
     live_release(live, "1.0.0");
     live_claim(live, 1, claim);
-    struct fake_device first = fake_make(1), second = fake_make(2);
+    live_claim(live, 1, unused);
+    struct fake_device first = fake_make(1), second = fake_make(2), third = fake_make(3);
     fake_enrol(live, &first, claim);
-    fill_disk(true);
+    fill_disk(true); /* a writer that has failed refuses all that reaches it */
+    assert_int_equal(fake_checkin(live, &third, unused), 503);
     assert_int_equal(fake_checkin(live, &second, claim), 401);
     assert_string_equal(live_text(live, "type"), "claim-used-up");
     first.checkin.has_token = true; /* it comes back: it is known, and asks for nothing new */
