@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "emu/pack.h"
-
 /* Where board_provision puts them. */
 #define OTADATA_OFFSET 0xE000u
 #define JOURNAL_OFFSET 0x10000u
 #define RECORD_SIZE 0x2000u
+#define OTA_0_OFFSET 0x20000u
 #define WRITE_SIZE_PLAIN 4u
 
 static void must(bool condition, const char *what)
@@ -17,34 +16,6 @@ static void must(bool condition, const char *what)
     if (condition) return;
     fprintf(stderr, "device: %s failed\n", what);
     abort();
-}
-
-struct firmware firmware_make(const char *version, struct behaviour behaviour, uint32_t size,
-                              const struct key *key)
-{
-    return firmware_make_ruled(version, behaviour, size, key, NULL);
-}
-
-struct firmware firmware_make_ruled(const char *version, struct behaviour behaviour, uint32_t size,
-                                    const struct key *key, const struct godwit_policy *policy)
-{
-    uint8_t block[GODWIT_POLICY_BYTES];
-    if (policy) godwit_policy_encode(policy, block);
-    const struct pack_options options = {.chip = godwit_chip_by_name("esp32c3"),
-                                         .project = PEER_PRODUCT,
-                                         .version = version,
-                                         .size = key ? size - GODWIT_SECTOR_SIZE : size,
-                                         .seed = godwit_load32((const uint8_t *)version),
-                                         .behaviour = behaviour,
-                                         .policy = policy ? block : NULL};
-    struct firmware plain, signed_file;
-    enum godwit_reason reason;
-    must(!pack_image(&options, &plain.data, &plain.size), "packing");
-    if (!key) return plain;
-    must(!image_sign(key, plain.data, plain.size, &signed_file.data, &signed_file.size, &reason),
-         "signing");
-    free(plain.data);
-    return signed_file;
 }
 
 static struct bootloader device_bootloader(void)
@@ -89,14 +60,14 @@ void device_open(struct device *device, const struct device_options *options)
     peer_init(&device->peer, options->key);
     struct godwit_net net = peer_port(&device->peer);
     link_init(&device->link, &net);
-    const struct board_options board = {.flash = &device->flash,
-                                        .net = link_port(&device->link),
-                                        .bootloader = bootloader,
-                                        .mac = {0x7C, 0xDF, 0xA1, 0, 0, 1},
-                                        .initial_policy = peer_seed(&device->peer),
-                                        .claim_token = peer_claim_token(),
-                                        .random_seed = 1};
-    board_init(&device->board, &board);
+    device->options = (struct board_options){.flash = &device->flash,
+                                             .net = link_port(&device->link),
+                                             .bootloader = bootloader,
+                                             .mac = {0x7C, 0xDF, 0xA1, 0, 0, 1},
+                                             .initial_policy = peer_seed(&device->peer),
+                                             .claim_token = peer_claim_token(),
+                                             .random_seed = 1};
+    board_init(&device->board, &device->options);
 }
 
 void device_init(struct device *device, const struct board_layout *layout,
@@ -112,12 +83,49 @@ void device_deinit(struct device *device)
     board_power_off(&device->board);
     peer_deinit(&device->peer);
     flash_ram_deinit(&device->ram);
+    free(device->first.data);
 }
 
 void device_power_on(struct device *device, enum godwit_reset cause)
 {
     power_cut_power_on(&device->power_cut);
     board_power_on(&device->board, cause);
+}
+
+void device_power_cycle(struct device *device)
+{
+    board_power_off(&device->board);
+    device_power_on(device, GODWIT_RESET_POWER_ON);
+}
+
+void device_prepare(struct device *device, const struct key *trusted)
+{
+    struct firmware first = firmware_signed("1.0.0", BEHAVIOUR_HEALTHY, 0);
+    const struct device_options options = {.layout = {.slot_size = DEVICE_SLOT_SIZE},
+                                           .first = first,
+                                           .key = trusted,
+                                           .write_size = WRITE_SIZE_PLAIN};
+    device_open(device, &options);
+    device->first = first;
+}
+
+void device_comes_with(struct device *device, struct firmware file)
+{
+    free(device->first.data);
+    device->first = file;
+    must(!flash_put(&device->bare, OTA_0_OFFSET, file.data, file.size), "writing the first image");
+}
+
+void device_start(struct device *device)
+{
+    board_init(&device->board, &device->options);
+    device_power_on(device, GODWIT_RESET_POWER_ON);
+}
+
+void device_begin(struct device *device)
+{
+    device_prepare(device, firmware_key(0));
+    device_start(device);
 }
 
 bool device_step(struct device *device)
@@ -127,6 +135,33 @@ bool device_step(struct device *device)
     if (device->power_cut.is_off || next_ms == UINT64_MAX) return false;
     if (next_ms > device->now_ms) device->now_ms = next_ms;
     return true;
+}
+
+bool device_run(struct device *device, device_done *done, uint32_t seconds)
+{
+    uint64_t end_ms = device->now_ms + (uint64_t)seconds * 1000, time_ms = device->now_ms;
+    for (uint32_t steps = 0; !done || !done(device); steps++) {
+        if (device->now_ms != time_ms) steps = 0, time_ms = device->now_ms;
+        if (steps > DEVICE_STEPS_MAX || !device_step(device)) return false;
+        if (device->now_ms <= end_ms) continue;
+        device->now_ms = end_ms; /* the board is asked again before it wanted to be */
+        return done && done(device);
+    }
+    return true;
+}
+
+struct godwit_agent_status device_status(const struct device *device)
+{
+    struct godwit_agent_status status;
+    board_status(&device->board, &status);
+    return status;
+}
+
+struct godwit_policy device_policy(const struct device *device, uint32_t counter)
+{
+    struct godwit_policy policy = peer_policy(&device->peer);
+    policy.counter = counter;
+    return policy;
 }
 
 bool device_holds(const struct device *device, const struct godwit_partition *partition,

@@ -1,25 +1,15 @@
 /* One emulated ESP32-C3 on a make-believe server, with a power-cut injector at its flash and a loss
- * on its link: what power-cut tests and figures share. Virtual time; aborts where a test could only
- * give up. */
+ * on its link: what the tests of the agent, power-cut tests and figures share. Virtual time; aborts
+ * where a test could only give up. */
 #pragma once
 
 #include "board/board.h"
+#include "firmware.h"
 #include "peer.h"
 
 #define DEVICE_FLASH_SIZE (1u << 20)
 #define DEVICE_FILE_SIZE_MAX 0x40000u
-
-struct firmware {
-    uint8_t *data;
-    size_t size;
-};
-
-/* A file of `size` bytes, signature sector included; the caller frees data. key NULL: unsigned. */
-struct firmware firmware_make(const char *version, struct behaviour behaviour, uint32_t size,
-                              const struct key *key);
-/* The same with a policy block inside; NULL: none. */
-struct firmware firmware_make_ruled(const char *version, struct behaviour behaviour, uint32_t size,
-                                    const struct key *key, const struct godwit_policy *policy);
+#define DEVICE_SLOT_SIZE 0x40000u /* after device_prepare */
 
 struct device {
     struct flash_ram ram;
@@ -29,7 +19,9 @@ struct device {
     struct power_cut power_cut;
     struct peer peer;
     struct link link;
+    struct board_options options; /* of the board; may be changed before device_start */
     struct board board;
+    struct firmware first; /* after device_prepare; device_deinit frees it */
     uint64_t now_ms;
 };
 
@@ -48,10 +40,29 @@ void device_init(struct device *device, const struct board_layout *layout,
                  const struct firmware *first, const struct key *key, uint32_t write_size);
 void device_deinit(struct device *device);
 void device_power_on(struct device *device, enum godwit_reset cause);
+void device_power_cycle(struct device *device);
+
+/* A device that has never booted, with two slots of DEVICE_SLOT_SIZE and in ota_0 a file of its
+ * own: "1.0.0", which key 0 signed. It trusts `trusted`. */
+void device_prepare(struct device *device, const struct key *trusted);
+/* After device_prepare: this file in ota_0 instead, which is the device's from then on. */
+void device_comes_with(struct device *device, struct firmware file);
+/* Power on, with `options` as they are by now. */
+void device_start(struct device *device);
+/* Prepared and started; it trusts key 0. */
+void device_begin(struct device *device);
 
 /* One step of the board, and time moves on. False when nothing more will happen: the power-cut
  * injector has cut (power is off then), or the chip resets for ever. */
 bool device_step(struct device *device);
+/* Steps until it is so; false: it was not within so many seconds, nothing more will happen, or time
+ * stands still: so many steps in one millisecond. done NULL: for so many seconds. */
+#define DEVICE_STEPS_MAX 100000u
+typedef bool device_done(const struct device *device);
+bool device_run(struct device *device, device_done *done, uint32_t seconds);
+struct godwit_agent_status device_status(const struct device *device);
+/* The initial policy as a P1 of a release. */
+struct godwit_policy device_policy(const struct device *device, uint32_t counter);
 /* Whether the bytes of `file` stand at the start of the partition that runs. */
 bool device_runs(const struct device *device, const struct firmware *file);
 /* What the bootloader would start if power returned now; nothing is changed. False: nothing. */

@@ -116,6 +116,14 @@ static bool wants_install(const struct peer *peer, const struct godwit_checkin *
     return !peer->withdraws || memcmp(checkin->staged_file_sha256, peer->file_sha256, 32) != 0;
 }
 
+void peer_sign(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE])
+{
+    uint8_t digest[32], *signature = instruction + GODWIT_INSTRUCTION_BODY_SIZE;
+    size_t size;
+    must(!godwit_instruction_digest(instruction, digest), "instruction digest");
+    must(!key_sign(peer->deploy_key, digest, 32, signature, &size), "signing an instruction");
+}
+
 static void write_instruction(struct peer *peer, const struct godwit_checkin *checkin,
                               uint8_t out[static GODWIT_INSTRUCTION_SIZE])
 {
@@ -123,8 +131,6 @@ static void write_instruction(struct peer *peer, const struct godwit_checkin *ch
                                              .sequence = ++peer->sequence,
                                              .server_time_ms = peer->sequence,
                                              .valid_s = 3600};
-    uint8_t digest[32];
-    size_t size;
     memcpy(instruction.device_id, checkin->device_id, sizeof instruction.device_id);
     memcpy(instruction.nonce, checkin->nonce, sizeof instruction.nonce);
     memcpy(instruction.next_ca, peer->next_ca, sizeof instruction.next_ca);
@@ -142,9 +148,7 @@ static void write_instruction(struct peer *peer, const struct godwit_checkin *ch
         instruction.rollout_id = peer->rollout_id;
     }
     godwit_instruction_encode(&instruction, out);
-    must(!godwit_instruction_digest(out, digest), "instruction digest");
-    must(!key_sign(peer->deploy_key, digest, 32, out + GODWIT_INSTRUCTION_BODY_SIZE, &size),
-         "signing an instruction");
+    peer_sign(peer, out);
     if (peer->tamper) peer->tamper(peer, out);
 }
 

@@ -74,3 +74,5 @@ const char *peer_claim_token(void);
 /* Offers a file (signed or not; any bytes): digests and chip are read from it. */
 void peer_offer(struct peer *peer, const uint8_t *file, size_t size, uint32_t rollout_id);
 struct godwit_net peer_port(struct peer *peer);
+/* The deploy key's signature anew, after a test has changed the instruction. */
+void peer_sign(struct peer *peer, uint8_t instruction[static GODWIT_INSTRUCTION_SIZE]);

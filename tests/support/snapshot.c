@@ -31,24 +31,6 @@ void snapshot_drop(struct snapshot *snapshot)
     flash_ram_deinit(&snapshot->device.ram);
 }
 
-bool device_run(struct device *device, device_done *done, uint32_t seconds)
-{
-    uint64_t end_ms = device->now_ms + (uint64_t)seconds * 1000, time_ms = device->now_ms;
-    for (uint32_t steps = 0; !done(device); steps++) {
-        if (device->now_ms != time_ms) steps = 0, time_ms = device->now_ms;
-        if (device->now_ms > end_ms || steps > DEVICE_STEPS_MAX || !device_step(device))
-            return false;
-    }
-    return true;
-}
-
-struct godwit_agent_status device_status(const struct device *device)
-{
-    struct godwit_agent_status status;
-    board_status(&device->board, &status);
-    return status;
-}
-
 bool device_is_idle(const struct device *device)
 {
     struct godwit_agent_status status = device_status(device);

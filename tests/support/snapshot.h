@@ -1,6 +1,6 @@
 /* One moment of a device's life, to be played on from as often as wanted: memory and flash are
  * copied back to where they lay, for the board points into itself. And what scenarios about flash
- * share: running until something is so, looking past the agent into the flash. */
+ * share: looking past the agent into the flash. */
 #pragma once
 
 #include "device.h"
@@ -15,17 +15,11 @@ void snapshot_take(struct snapshot *snapshot, const struct device *device);
 void snapshot_restore(const struct snapshot *snapshot, struct device *device);
 void snapshot_drop(struct snapshot *snapshot);
 
-/* Steps until it is so; false: it was not within so many seconds, nothing more will happen, or time
- * stands still: so many steps in one millisecond. */
-#define DEVICE_STEPS_MAX 100000u
-typedef bool device_done(const struct device *device);
-bool device_run(struct device *device, device_done *done, uint32_t seconds);
 bool device_is_idle(const struct device *device); /* and not on trial */
 /* The offered file runs, proven, and otadata says so. */
 bool device_is_done(const struct device *device);
 /* Offers the file and runs until device_is_done; aborts when that takes longer than a day. */
 void device_install(struct device *device, const struct firmware *file, uint32_t rollout_id);
-struct godwit_agent_status device_status(const struct device *device);
 /* Of data by its subtype, of an application by GODWIT_APP_…; size 0: there is none. */
 struct godwit_partition device_partition(const struct device *device, uint8_t type,
                                          uint8_t subtype);

@@ -2,14 +2,7 @@
  * what is looked at here is the boot, not the signature. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "emu/pack.h"
+#include "device_test.h"
 #include "snapshot.h"
 
 #define FILE_SIZE 0x5000u
@@ -51,12 +44,6 @@ static inline int end(void **state)
     (void)state;
     device_deinit(&device);
     return 0;
-}
-
-static inline void power_cycle(void)
-{
-    board_power_off(&device.board);
-    device_power_on(&device, GODWIT_RESET_POWER_ON);
 }
 
 static inline void run_for(uint32_t seconds)
@@ -111,8 +98,7 @@ static inline void assert_entry(int index, uint32_t seq, uint32_t state)
 /* One boot of the bootloader alone, as it leaves otadata; the agent has not run yet. */
 static inline void boot_only(const char *label)
 {
-    board_power_off(&device.board);
-    device_power_on(&device, GODWIT_RESET_POWER_ON);
+    device_power_cycle(&device);
     assert_true(device_step(&device));
     assert_string_equal(device.board.running.label, label);
 }

@@ -71,7 +71,7 @@ static void surprise_b_only_a_confirmed_image_raises_the_counter(void **state)
     assert_int_equal(device.board.efuses.secure_version, 0);
     device_install(&device, &old1, 2);
     assert_int_equal(device.board.efuses.secure_version, 0);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(100);
     assert_int_equal(device.board.efuses.secure_version, 1);
     assert_true(device_runs(&device, &old1));
@@ -90,7 +90,7 @@ static void surprise_c_a_fallback_that_is_too_old_is_none(void **state)
     assert_true(device_runs(&device, &failing1));
     assert_int_equal(device.board.counters.restarts, restarts); /* it did not even try */
     assert_heard(GODWIT_STAGE_TRIAL, GODWIT_REASON_TRIAL_SELF_TEST);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(300);
     assert_true(device_runs(&device, &failing1)); /* lives, and asks */
     device_install(&device, &new1, 2);
@@ -133,7 +133,7 @@ static void surprise_d_two_images_too_old_boot_nothing(void **state)
 
     begin(&old0);
     device_install(&device, &old1, 1);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(100);
     assert_int_equal(device.board.efuses.secure_version, 1);
     put(BLANK, BLANK);

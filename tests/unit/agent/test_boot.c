@@ -1,43 +1,43 @@
 /* Where a boot finds itself: every kind of rollback, and every place where power can be lost
  * between the choice and the proof. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
-static bool done_on_first_again(const struct fixture *fixture)
+static bool done_on_first_again(const struct device *device)
 {
-    return fixture->peer.outcomes > 0 && !strcmp(fixture->peer.last.version, "1.0.0");
+    return device->peer.outcomes > 0 && !strcmp(device->peer.last.version, "1.0.0");
 }
 
-static struct fixture fixture;
-static struct file file;
+static struct device device;
+static struct firmware file;
 
 static void begin(enum behaviour_kind kind, uint32_t delay_s)
 {
-    file = fixture_file("1.1.0", kind, delay_s);
-    fixture_begin(&fixture);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
+    file = firmware_signed("1.1.0", kind, delay_s);
+    device_begin(&device);
+    peer_offer(&device.peer, file.data, file.size, 5);
 }
 
 static void end(void)
 {
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void assert_rolled_back(enum godwit_reason reason)
 {
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
-    assert_string_equal(godwit_reason_id(fixture.peer.outcome.reason), godwit_reason_id(reason));
-    assert_int_equal(fixture.peer.outcome.rollout_id, 5);
-    assert_memory_equal(fixture.peer.outcome.file_sha256, fixture.peer.file_sha256, 32);
-    assert_string_equal(fixture.peer.last.version, "1.0.0");
-    fixture_run(&fixture, NULL, 600);
-    assert_int_equal(fixture.peer.outcomes, 1); /* said once, and never tried again by itself */
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
+    assert_string_equal(godwit_reason_id(device.peer.outcome.reason), godwit_reason_id(reason));
+    assert_int_equal(device.peer.outcome.rollout_id, 5);
+    assert_memory_equal(device.peer.outcome.file_sha256, device.peer.file_sha256, 32);
+    assert_string_equal(device.peer.last.version, "1.0.0");
+    device_run(&device, NULL, 600);
+    assert_int_equal(device.peer.outcomes, 1); /* said once, and never tried again by itself */
 }
 
 static uint32_t second_slot(void)
 {
-    const struct godwit_flash raw = flash_ram_port(&fixture.ram);
+    const struct godwit_flash raw = flash_ram_port(&device.ram);
     struct godwit_partition slot;
     uint8_t table[GODWIT_PTABLE_SIZE];
     assert_int_equal(raw.read(raw.ctx, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
@@ -50,7 +50,7 @@ static void tells_a_crash(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_CRASH_AT_BOOT, 0);
-    assert_true(fixture_run(&fixture, done_on_first_again, 900));
+    assert_true(device_run(&device, done_on_first_again, 900));
     assert_rolled_back(GODWIT_REASON_TRIAL_PANIC);
     end();
 }
@@ -59,7 +59,7 @@ static void tells_a_hang(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HANG, 0);
-    assert_true(fixture_run(&fixture, done_on_first_again, 900));
+    assert_true(device_run(&device, done_on_first_again, 900));
     assert_rolled_back(GODWIT_REASON_TRIAL_WATCHDOG);
     end();
 }
@@ -68,12 +68,12 @@ static void a_trial_cut_by_power_is_tried_again_without_a_download(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    fixture_power_cycle(&fixture);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    assert_int_equal(fixture.peer.outcomes, 1);
-    assert_int_equal(fixture.peer.image_requests, 1);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
+    assert_true(device_run(&device, done_on_trial, 300));
+    device_power_cycle(&device);
+    assert_true(device_run(&device, done_confirmed, 600));
+    assert_int_equal(device.peer.outcomes, 1);
+    assert_int_equal(device.peer.image_requests, 1);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
     end();
 }
 
@@ -81,10 +81,10 @@ static void tells_a_reset_of_its_own(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    board_power_off(&fixture.board);
-    board_power_on(&fixture.board, GODWIT_RESET_SOFTWARE);
-    assert_true(fixture_run(&fixture, done_on_first_again, 300));
+    assert_true(device_run(&device, done_on_trial, 300));
+    board_power_off(&device.board);
+    board_power_on(&device.board, GODWIT_RESET_SOFTWARE);
+    assert_true(device_run(&device, done_on_first_again, 300));
     assert_rolled_back(GODWIT_REASON_TRIAL_RESET);
     end();
 }
@@ -94,18 +94,18 @@ static void tells_an_image_that_was_never_booted(void **state)
 {
     (void)state;
     for (int rollback = 0; rollback < 2; rollback++) {
-        file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-        fixture_init(&fixture, fixture_key(0));
-        fixture.options.bootloader.has_rollback = rollback;
-        fixture_start(&fixture);
-        peer_offer(&fixture.peer, file.data, file.size, 5);
-        assert_true(fixture_run(&fixture, done_verifying, 300));
-        while (fixture.board.counters.restarts == 0)
-            fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+        file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+        device_prepare(&device, firmware_key(0));
+        device.options.bootloader.has_rollback = rollback;
+        device_start(&device);
+        peer_offer(&device.peer, file.data, file.size, 5);
+        assert_true(device_run(&device, done_verifying, 300));
+        while (device.board.counters.restarts == 0)
+            device.now_ms = board_step(&device.board, device.now_ms);
         uint32_t at = rollback ? 0x12000 : 0x12000;
         (void)at;
         uint8_t zeros[64] = {0}; /* the slot's image breaks behind the agent's back */
-        const struct godwit_flash raw = flash_ram_port(&fixture.ram);
+        const struct godwit_flash raw = flash_ram_port(&device.ram);
         struct godwit_partition slot;
         uint8_t table[GODWIT_PTABLE_SIZE];
         assert_int_equal(raw.read(raw.ctx, GODWIT_PTABLE_OFFSET, table, sizeof table), GODWIT_OK);
@@ -113,8 +113,8 @@ static void tells_an_image_that_was_never_booted(void **state)
             godwit_ptable_find(table, GODWIT_PTYPE_APP, GODWIT_APP_OTA_0 + 1, NULL, &slot),
             GODWIT_OK);
         assert_int_equal(raw.write(raw.ctx, slot.offset + 0x8000, zeros, sizeof zeros), GODWIT_OK);
-        fixture.ram.violations = 0;
-        assert_true(fixture_run(&fixture, done_on_first_again, 300));
+        device.ram.violations = 0;
+        assert_true(device_run(&device, done_on_first_again, 300));
         assert_rolled_back(GODWIT_REASON_TRIAL_NOT_BOOTED);
         end();
     }
@@ -126,39 +126,39 @@ static void survives_a_cut_anywhere(void **state)
 {
     (void)state;
     uint32_t cases = 0, operations = 0;
-    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     for (uint32_t cut_at = 0; cut_at <= operations; cut_at++) {
         CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++, cases++) {
             CASE(kind);
             struct power_cut power_cut;
-            fixture_init(&fixture, fixture_key(0));
-            power_cut_init(&power_cut, &fixture.flash);
+            device_prepare(&device, firmware_key(0));
+            power_cut_init(&power_cut, &device.flash);
             struct godwit_flash port = power_cut_port(&power_cut);
-            fixture.options.flash = &port;
-            fixture_start(&fixture);
-            peer_offer(&fixture.peer, file.data, file.size, 5);
+            device.options.flash = &port;
+            device_start(&device);
+            peer_offer(&device.peer, file.data, file.size, 5);
             power_cut.cut_at = cut_at;
             power_cut.kind = (enum power_cut_kind)kind;
             uint32_t boots = 0;
-            while (!done_confirmed(&fixture) && fixture.now_ms < 3600000) {
+            while (!done_confirmed(&device) && device.now_ms < 3600000) {
                 if (power_cut.is_off) {
-                    board_power_off(&fixture.board);
+                    board_power_off(&device.board);
                     power_cut_power_on(&power_cut);
-                    board_power_on(&fixture.board, GODWIT_RESET_POWER_ON);
+                    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
                 }
-                uint64_t next_ms = board_step(&fixture.board, fixture.now_ms);
-                assert_false(fixture.board.is_bricked);
-                fixture.now_ms = next_ms > fixture.now_ms ? next_ms : fixture.now_ms;
-                boots = fixture.board.counters.boots;
+                uint64_t next_ms = board_step(&device.board, device.now_ms);
+                assert_false(device.board.is_bricked);
+                device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
+                boots = device.board.counters.boots;
             }
-            assert_true(done_confirmed(&fixture));
+            assert_true(done_confirmed(&device));
             assert_in_range(boots, 2, 6);
             if (cut_at == 0) operations = power_cut.operations;
-            fixture_run(&fixture, NULL, 200);
-            assert_string_equal(fixture.peer.last.slot, "ota_1");
-            assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
-            fixture_end(&fixture);
+            device_run(&device, NULL, 200);
+            assert_string_equal(device.peer.last.slot, "ota_1");
+            assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
+            device_end(&device);
             if (cut_at == 0) break;
         }
     }
@@ -170,16 +170,16 @@ static void survives_a_cut_anywhere(void **state)
 /* A power-cut injector round the device's flash; runs up to the switch. */
 static void begin_before_switch(struct power_cut *power_cut, struct godwit_flash *port)
 {
-    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_init(&fixture, fixture_key(0));
-    power_cut_init(power_cut, &fixture.flash);
+    file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_prepare(&device, firmware_key(0));
+    power_cut_init(power_cut, &device.flash);
     *port = power_cut_port(power_cut);
-    fixture.options.flash = port;
-    fixture_start(&fixture);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_verifying, 300));
-    while (fixture_status(&fixture).state != GODWIT_STATE_SWITCH)
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+    device.options.flash = port;
+    device_start(&device);
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_verifying, 300));
+    while (device_status(&device).state != GODWIT_STATE_SWITCH)
+        device.now_ms = board_step(&device.board, device.now_ms);
 }
 
 static void cut_and_power_on(struct power_cut *power_cut, uint32_t operation,
@@ -188,12 +188,12 @@ static void cut_and_power_on(struct power_cut *power_cut, uint32_t operation,
     power_cut->cut_at = power_cut->operations + operation;
     power_cut->kind = kind;
     while (!power_cut->is_off) {
-        uint64_t next_ms = board_step(&fixture.board, fixture.now_ms);
-        fixture.now_ms = next_ms > fixture.now_ms ? next_ms : fixture.now_ms;
+        uint64_t next_ms = board_step(&device.board, device.now_ms);
+        device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
     }
-    board_power_off(&fixture.board);
+    board_power_off(&device.board);
     power_cut_power_on(power_cut);
-    board_power_on(&fixture.board, GODWIT_RESET_POWER_ON);
+    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
 }
 
 /* Record: erase, write, seal; otadata: erase, write, write the CRC. Whichever is cut: if the new
@@ -210,10 +210,10 @@ static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
             struct godwit_flash port;
             begin_before_switch(&power_cut, &port);
             cut_and_power_on(&power_cut, operation, (enum power_cut_kind)kind);
-            while (fixture_status(&fixture).state == GODWIT_STATE_BOOT)
-                fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
-            bool runs_new = !strcmp(fixture_status(&fixture).slot, "ota_1");
-            assert_int_equal(fixture_status(&fixture).on_trial, runs_new);
+            while (device_status(&device).state == GODWIT_STATE_BOOT)
+                device.now_ms = board_step(&device.board, device.now_ms);
+            bool runs_new = !strcmp(device_status(&device).slot, "ota_1");
+            assert_int_equal(device_status(&device).on_trial, runs_new);
             trials += runs_new;
             end();
         }
@@ -231,11 +231,11 @@ static void a_choice_that_never_reached_otadata_is_no_failure(void **state)
     struct godwit_flash port;
     begin_before_switch(&power_cut, &port);
     cut_and_power_on(&power_cut, 2, POWER_CUT_AFTER);
-    fixture.peer.outcomes = 0;
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    assert_int_equal(fixture.peer.outcomes, 1);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
-    assert_int_equal(fixture.peer.image_requests, 1);
+    device.peer.outcomes = 0;
+    assert_true(device_run(&device, done_confirmed, 600));
+    assert_int_equal(device.peer.outcomes, 1);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
+    assert_int_equal(device.peer.image_requests, 1);
     end();
 }
 
@@ -247,22 +247,22 @@ static void goes_back_to_what_was_confirmed_without_a_check_in(void **state)
     for (uint32_t operation = 1; operation <= 3; operation++) {
         begin(BEHAVIOUR_HEALTHY, 0);
         struct power_cut power_cut;
-        struct godwit_flash ram = flash_ram_port(&fixture.ram);
+        struct godwit_flash ram = flash_ram_port(&device.ram);
         power_cut_init(&power_cut, &ram);
-        fixture.flash =
+        device.flash =
             power_cut_port(&power_cut); /* the board reads its flash through this very struct */
-        assert_true(fixture_run(&fixture, done_on_trial, 300));
-        fixture.peer.status = 503; /* contact, but nothing that could be obeyed */
+        assert_true(device_run(&device, done_on_trial, 300));
+        device.peer.status = 503; /* contact, but nothing that could be obeyed */
         cut_and_power_on(&power_cut, operation, POWER_CUT_AFTER);
-        fixture.peer.status = 0;
-        fixture.peer.is_silent = true;
-        fixture_run(&fixture, NULL, 30);
-        assert_string_equal(fixture_status(&fixture).slot, "ota_1");
-        assert_false(fixture_status(&fixture).on_trial);
-        fixture.peer.is_silent = false;
-        assert_true(fixture_run(&fixture, done_outcome, 600));
-        assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
-        assert_int_equal(fixture.peer.image_requests, 1);
+        device.peer.status = 0;
+        device.peer.is_silent = true;
+        device_run(&device, NULL, 30);
+        assert_string_equal(device_status(&device).slot, "ota_1");
+        assert_false(device_status(&device).on_trial);
+        device.peer.is_silent = false;
+        assert_true(device_run(&device, done_outcome, 600));
+        assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
+        assert_int_equal(device.peer.image_requests, 1);
         end();
     }
 }
@@ -271,19 +271,19 @@ static void a_lost_journal_is_made_anew_and_reported(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    assert_true(device_run(&device, done_confirmed, 600));
     uint8_t zeros[8] = {0};
-    const struct godwit_flash raw = flash_ram_port(&fixture.ram);
-    uint32_t journal = fixture.board.agent.slots.journal.offset;
+    const struct godwit_flash raw = flash_ram_port(&device.ram);
+    uint32_t journal = device.board.agent.slots.journal.offset;
     assert_int_equal(raw.write(raw.ctx, journal, zeros, 8), GODWIT_OK);
     assert_int_equal(raw.write(raw.ctx, journal + 4096, zeros, 8), GODWIT_OK);
-    fixture.ram.violations = 0;
-    fixture_power_cycle(&fixture);
-    fixture_run(&fixture, NULL, 100);
+    device.ram.violations = 0;
+    device_power_cycle(&device);
+    device_run(&device, NULL, 100);
     /* another token now: a person must accept it, so nothing was heard of it yet */
-    assert_false(fixture_status(&fixture).enrolled);
-    assert_int_equal(fixture_status(&fixture).last_reason, GODWIT_REASON_JOURNAL_LOST);
-    assert_int_equal(fixture.board.agent.journal.outcome_reason, GODWIT_REASON_JOURNAL_LOST);
+    assert_false(device_status(&device).enrolled);
+    assert_int_equal(device_status(&device).last_reason, GODWIT_REASON_JOURNAL_LOST);
+    assert_int_equal(device.board.agent.journal.outcome_reason, GODWIT_REASON_JOURNAL_LOST);
     end();
 }
 
@@ -291,20 +291,20 @@ static void an_image_flashed_by_cable_is_just_what_runs(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    fixture_run(&fixture, NULL, 100);
-    board_power_off(&fixture.board);
-    fixture.peer.file = NULL;
-    struct file cable = fixture_file("3.0.0", BEHAVIOUR_HEALTHY, 0);
-    const struct godwit_flash raw = flash_ram_port(&fixture.ram);
+    assert_true(device_run(&device, done_confirmed, 600));
+    device_run(&device, NULL, 100);
+    board_power_off(&device.board);
+    device.peer.file = NULL;
+    struct firmware cable = firmware_signed("3.0.0", BEHAVIOUR_HEALTHY, 0);
+    const struct godwit_flash raw = flash_ram_port(&device.ram);
     assert_int_equal(flash_put(&raw, second_slot(), cable.data, cable.size), GODWIT_OK);
-    board_power_on(&fixture.board, GODWIT_RESET_POWER_ON);
-    uint32_t checkins = fixture.peer.checkins;
-    fixture_run(&fixture, NULL, 100);
-    assert_true(fixture.peer.checkins > checkins);
-    assert_string_equal(fixture.peer.last.version, "3.0.0");
-    assert_true(godwit_all(fixture.peer.last.file_sha256, 32, 0)); /* its file is not known */
-    assert_int_equal(fixture.peer.outcomes, 1);
+    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
+    uint32_t checkins = device.peer.checkins;
+    device_run(&device, NULL, 100);
+    assert_true(device.peer.checkins > checkins);
+    assert_string_equal(device.peer.last.version, "3.0.0");
+    assert_true(godwit_all(device.peer.last.file_sha256, 32, 0)); /* its file is not known */
+    assert_int_equal(device.peer.outcomes, 1);
     free(cable.data);
     end();
 }
@@ -314,18 +314,18 @@ static uint32_t unread;
 static godwit_err read_or_fail(void *ctx, uint32_t offset, uint8_t *data, size_t size)
 {
     if (unread && offset + size > unread && offset < unread + 0x2000) return GODWIT_ERR_IO;
-    return fixture.flash.read(ctx, offset, data, size);
+    return device.flash.read(ctx, offset, data, size);
 }
 
 static void boot_and_refuse_reads(uint32_t from)
 {
     static struct godwit_flash faulty;
-    faulty = fixture.flash;
+    faulty = device.flash;
     faulty.read = read_or_fail;
     unread = from;
-    fixture_power_cycle(&fixture);
-    fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
-    fixture.board.agent.config.flash = &faulty;
+    device_power_cycle(&device);
+    device.now_ms = board_step(&device.board, device.now_ms);
+    device.board.agent.config.flash = &faulty;
 }
 
 /* A boot choice that can not be read for hours: the device is known and says so, nothing is written
@@ -334,21 +334,21 @@ static void a_boot_choice_that_is_unreadable_for_hours(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    fixture.peer.file = NULL;
-    assert_true(fixture_run(&fixture, done_checked_in, 600));
+    device.peer.file = NULL;
+    assert_true(device_run(&device, done_checked_in, 600));
     boot_and_refuse_reads(0xE000);
-    fixture.peer.file = file.data;
-    fixture.peer.offers_always = true;
-    uint32_t claims = fixture.peer.claims, checkins = fixture.peer.checkins;
-    fixture_run(&fixture, NULL, 3 * 3600);
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_FLASH);
-    assert_int_equal(fixture.peer.outcomes, 1);
-    assert_in_range(fixture.peer.checkins - checkins, 100, 150); /* the third hour's */
-    assert_int_equal(fixture.peer.image_requests, 0);
-    assert_int_equal(fixture.peer.claims, claims); /* its token is as it was */
-    assert_int_equal(fixture_status(&fixture).boots, 2);
+    device.peer.file = file.data;
+    device.peer.offers_always = true;
+    uint32_t claims = device.peer.claims, checkins = device.peer.checkins;
+    device_run(&device, NULL, 3 * 3600);
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_FLASH);
+    assert_int_equal(device.peer.outcomes, 1);
+    assert_in_range(device.peer.checkins - checkins, 100, 150); /* the third hour's */
+    assert_int_equal(device.peer.image_requests, 0);
+    assert_int_equal(device.peer.claims, claims); /* its token is as it was */
+    assert_int_equal(device_status(&device).boots, 2);
     unread = 0;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    assert_true(device_run(&device, done_confirmed, 900));
     end();
 }
 
@@ -357,16 +357,16 @@ static void a_journal_that_is_unreadable_for_hours(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY, 0);
-    fixture.peer.file = NULL;
-    assert_true(fixture_run(&fixture, done_checked_in, 600));
+    device.peer.file = NULL;
+    assert_true(device_run(&device, done_checked_in, 600));
     boot_and_refuse_reads(0x10000);
-    fixture.peer.file = file.data;
-    uint32_t claims = fixture.peer.claims, checkins = fixture.peer.checkins;
-    fixture_run(&fixture, NULL, 3 * 3600);
-    assert_int_equal(fixture.peer.checkins, checkins);
+    device.peer.file = file.data;
+    uint32_t claims = device.peer.claims, checkins = device.peer.checkins;
+    device_run(&device, NULL, 3 * 3600);
+    assert_int_equal(device.peer.checkins, checkins);
     unread = 0;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_int_equal(fixture.peer.claims, claims);
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_int_equal(device.peer.claims, claims);
     end();
 }
 

@@ -81,7 +81,7 @@ static void each_install_has_its_own_power_cuts(void **state)
     for (int cuts = 0; cuts < 5; cuts++) {
         assert_true(device_run(&device, is_on_trial, HOUR_S));
         assert_true(device_runs(&device, &third));
-        power_cycle();
+        device_power_cycle(&device);
     }
     assert_true(device_run(&device, device_is_done, HOUR_S));
     assert_true(device_runs(&device, &third));
@@ -245,7 +245,7 @@ static void another_updaters_choice_stands(void **state)
         assert_true(device_runs(&device, &third));
         assert_false(device_status(&device).on_trial);
         assert_entry(0, 3, GODWIT_OTA_VALID);
-        power_cycle();
+        device_power_cycle(&device);
         run_for(100);
         assert_true(device_runs(&device, &third));
         assert_heard(GODWIT_STAGE_CONFIRMED, GODWIT_REASON_NONE);
@@ -305,7 +305,7 @@ static void what_a_cable_brings_is_followed(void **state)
         assert_int_equal(device.board.counters.restarts, restarts);
         assert_string_equal(device.peer.last.version, "3.0.0");
         assert_entry(0, 1, GODWIT_OTA_VALID);
-        power_cycle();
+        device_power_cycle(&device);
         run_for(200);
         assert_true(device_runs(&device, &third));
         device_install(&device, &second, 3);

@@ -1,7 +1,7 @@
 /* The change of the CA: what a reply may plant, when the next becomes the present, and that every
  * cut leaves one pair or the other. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
 #define JOURNAL_OFFSET 0x4000u
 
@@ -170,45 +170,45 @@ static void a_port_without_trust_is_left_alone(void **state)
 
 /* ---- a whole device ---- */
 
-static void check_in(struct fixture *fixture)
+static void check_in(struct device *device)
 {
-    uint32_t checkins = fixture->peer.checkins;
-    for (int i = 0; i < 200 && fixture->peer.checkins == checkins; i++)
-        (void)fixture_run(fixture, NULL, 5);
-    assert_int_not_equal(fixture->peer.checkins, checkins);
-    (void)fixture_run(fixture, done_checked_in, 10);
+    uint32_t checkins = device->peer.checkins;
+    for (int i = 0; i < 200 && device->peer.checkins == checkins; i++)
+        (void)device_run(device, NULL, 5);
+    assert_int_not_equal(device->peer.checkins, checkins);
+    (void)device_run(device, done_checked_in, 10);
 }
 
 static void a_device_follows_its_server_to_the_next_ca(void **state)
 {
     (void)state;
-    struct fixture fixture;
+    struct device device;
     uint8_t expected[2][32];
-    fixture_begin(&fixture);
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    device_begin(&device);
+    assert_true(device_run(&device, done_checked_in, 60));
     pair(expected, "--");
-    assert_int_equal(fixture.peer.trusts, 1); /* at boot */
-    assert_memory_equal(fixture.peer.trusted, expected, 64);
+    assert_int_equal(device.peer.trusts, 1); /* at boot */
+    assert_memory_equal(device.peer.trusted, expected, 64);
 
-    name(fixture.peer.next_ca, 'b');
-    check_in(&fixture);
+    name(device.peer.next_ca, 'b');
+    check_in(&device);
     pair(expected, "-b");
-    assert_memory_equal(fixture.peer.trusted, expected, 64);
-    fixture_power_cycle(&fixture);
-    check_in(&fixture);
-    assert_memory_equal(fixture.peer.trusted, expected, 64); /* kept over the reset */
+    assert_memory_equal(device.peer.trusted, expected, 64);
+    device_power_cycle(&device);
+    check_in(&device);
+    assert_memory_equal(device.peer.trusted, expected, 64); /* kept over the reset */
 
-    fixture.peer.by_next_ca = true;
-    check_in(&fixture);
+    device.peer.by_next_ca = true;
+    check_in(&device);
     pair(expected, "b-");
-    assert_memory_equal(fixture.peer.trusted, expected, 64);
-    fixture.peer.by_next_ca = false;
-    uint32_t trusts = fixture.peer.trusts;
-    fixture_power_cycle(&fixture);
-    check_in(&fixture);
-    assert_int_equal(fixture.peer.trusts, trusts + 1); /* at boot, and nothing since */
-    assert_memory_equal(fixture.peer.trusted, expected, 64);
-    fixture_end(&fixture);
+    assert_memory_equal(device.peer.trusted, expected, 64);
+    device.peer.by_next_ca = false;
+    uint32_t trusts = device.peer.trusts;
+    device_power_cycle(&device);
+    check_in(&device);
+    assert_int_equal(device.peer.trusts, trusts + 1); /* at boot, and nothing since */
+    assert_memory_equal(device.peer.trusted, expected, 64);
+    device_end(&device);
 }
 
 static void spoils_the_signature(struct peer *peer, uint8_t *data)
@@ -220,7 +220,7 @@ static void spoils_the_signature(struct peer *peer, uint8_t *data)
 static void names_another_ca(struct peer *peer, uint8_t *data)
 {
     memset(data + 184, 'c', 8);
-    fixture_sign_instruction(peer, data);
+    peer_sign(peer, data);
 }
 
 /* The thief of a TLS key: its chain is good, its announcement is not the deploy key's. */
@@ -230,27 +230,27 @@ static void a_reply_that_is_not_fresh_plants_nothing(void **state)
     static void (*const tampers[])(struct peer *, uint8_t *) = {spoils_the_signature,
                                                                 names_another_ca};
     for (size_t i = 0; i < 2; i++) {
-        struct fixture fixture;
+        struct device device;
         uint8_t expected[2][32];
-        fixture_begin(&fixture);
-        assert_true(fixture_run(&fixture, done_checked_in, 60));
+        device_begin(&device);
+        assert_true(device_run(&device, done_checked_in, 60));
         pair(expected, "--");
-        fixture.peer.tamper = tampers[i];
-        name(fixture.peer.next_ca, 'b');
-        check_in(&fixture);
-        assert_memory_equal(fixture.peer.trusted, expected, 64);
-        assert_memory_equal(fixture.board.agent.journal.ca_sha256, expected, 64);
+        device.peer.tamper = tampers[i];
+        name(device.peer.next_ca, 'b');
+        check_in(&device);
+        assert_memory_equal(device.peer.trusted, expected, 64);
+        assert_memory_equal(device.board.agent.journal.ca_sha256, expected, 64);
 
-        fixture.peer.tamper = NULL;
-        check_in(&fixture);
+        device.peer.tamper = NULL;
+        check_in(&device);
         pair(expected, "-b");
-        assert_memory_equal(fixture.peer.trusted, expected, 64);
+        assert_memory_equal(device.peer.trusted, expected, 64);
 
-        fixture.peer.tamper = spoils_the_signature;
-        fixture.peer.by_next_ca = true;
-        check_in(&fixture);
-        assert_memory_equal(fixture.peer.trusted, expected, 64); /* no promotion by it either */
-        fixture_end(&fixture);
+        device.peer.tamper = spoils_the_signature;
+        device.peer.by_next_ca = true;
+        check_in(&device);
+        assert_memory_equal(device.peer.trusted, expected, 64); /* no promotion by it either */
+        device_end(&device);
     }
 }
 

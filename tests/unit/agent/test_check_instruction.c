@@ -2,7 +2,7 @@
  * written to the slot. Instructions are signed by the real deploy key unless the test is about
  * that. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
 static struct {
     uint32_t offset;
@@ -14,7 +14,7 @@ static struct {
 static void tamper(struct peer *peer, uint8_t *data)
 {
     memcpy(data + change.offset, change.bytes, change.size);
-    if (change.sign) fixture_sign_instruction(peer, data);
+    if (change.sign) peer_sign(peer, data);
 }
 
 static uint8_t captured[GODWIT_INSTRUCTION_SIZE];
@@ -36,14 +36,14 @@ static void rewind_sequence(struct peer *peer, uint8_t *data)
     if (has_captured) memcpy(data + 40, captured + 40, 8);
     memcpy(captured, data, sizeof captured);
     has_captured = true;
-    fixture_sign_instruction(peer, data);
+    peer_sign(peer, data);
 }
 
 static void sign_with_another_key(struct peer *peer, uint8_t *data)
 {
     struct key *own = peer->deploy_key;
     peer->deploy_key = key_generate(GODWIT_SCHEME_ECDSA256);
-    fixture_sign_instruction(peer, data);
+    peer_sign(peer, data);
     key_close(peer->deploy_key);
     peer->deploy_key = own;
 }
@@ -55,32 +55,32 @@ static void sends_zeros_for_a_signature(struct peer *peer, uint8_t *data)
 }
 
 /* Runs an offer until its outcome; the inactive slot must stay blank. */
-static enum godwit_reason outcome_of(struct fixture *fixture, const struct file *file)
+static enum godwit_reason outcome_of(struct device *device, const struct firmware *file)
 {
     uint8_t first[16];
-    peer_offer(&fixture->peer, file->data, file->size, 5);
-    assert_true(fixture_run(fixture, done_outcome, 300));
-    assert_int_equal(fixture->peer.outcome.stage, GODWIT_STAGE_CHECKIN);
-    assert_int_equal(fixture_status(fixture).last_reason, fixture->peer.outcome.reason);
-    const struct godwit_flash *flash = &fixture->flash;
-    assert_int_equal(flash->read(flash->ctx, fixture->board.agent.slots.inactive.offset, first, 16),
+    peer_offer(&device->peer, file->data, file->size, 5);
+    assert_true(device_run(device, done_outcome, 300));
+    assert_int_equal(device->peer.outcome.stage, GODWIT_STAGE_CHECKIN);
+    assert_int_equal(device_status(device).last_reason, device->peer.outcome.reason);
+    const struct godwit_flash *flash = &device->flash;
+    assert_int_equal(flash->read(flash->ctx, device->board.agent.slots.inactive.offset, first, 16),
                      0);
     assert_true(godwit_all(first, 16, 0xFF));
-    return (enum godwit_reason)fixture->peer.outcome.reason;
+    return (enum godwit_reason)device->peer.outcome.reason;
 }
 
 static enum godwit_reason outcome_of_tamper(void (*how)(struct peer *, uint8_t *))
 {
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     has_captured = false;
-    fixture_begin(&fixture);
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    fixture.peer.tamper = how;
-    enum godwit_reason reason = outcome_of(&fixture, &file);
-    assert_int_equal(fixture.peer.image_requests, 0);
+    device_begin(&device);
+    assert_true(device_run(&device, done_checked_in, 60));
+    device.peer.tamper = how;
+    enum godwit_reason reason = outcome_of(&device, &file);
+    assert_int_equal(device.peer.image_requests, 0);
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
     return reason;
 }
 
@@ -96,16 +96,16 @@ static enum godwit_reason outcome_of_change(uint32_t offset, const void *bytes, 
 static void control_is_accepted(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_begin(&fixture);
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_begin(&device);
     change.size = 0;
     change.sign = true;
-    fixture.peer.tamper = tamper;
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    device.peer.tamper = tamper;
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_confirmed, 600));
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void refuses_foreign_deploy_keys(void **state)
@@ -154,88 +154,88 @@ static void refuses_another_product_chip_or_size(void **state)
 static void refuses_a_replayed_instruction(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     has_captured = false;
-    fixture_begin(&fixture);
-    fixture.peer.tamper = replay;
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_outcome, 300)); /* the request before the switch */
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_NONCE);
-    assert_int_equal(fixture.board.counters.boots, 1);
+    device_begin(&device);
+    device.peer.tamper = replay;
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_outcome, 300)); /* the request before the switch */
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_NONCE);
+    assert_int_equal(device.board.counters.boots, 1);
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void refuses_an_old_sequence(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     has_captured = false;
-    fixture_begin(&fixture);
-    fixture.peer.tamper = rewind_sequence;
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
-    assert_int_equal(fixture.board.counters.boots, 1);
+    device_begin(&device);
+    device.peer.tamper = rewind_sequence;
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
+    assert_int_equal(device.board.counters.boots, 1);
     /* and not after a reset either: the sequence is in the journal */
-    fixture_power_cycle(&fixture);
-    fixture.peer.outcomes = 0;
-    fixture.peer.offers_always = true;
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
-    assert_int_equal(fixture.board.counters.boots, 2);
+    device_power_cycle(&device);
+    device.peer.outcomes = 0;
+    device.peer.offers_always = true;
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_INSTRUCTION_SEQUENCE);
+    assert_int_equal(device.board.counters.boots, 2);
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void refuses_versions_that_the_chip_or_policy_forbids(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_init(&fixture, fixture_key(0));
-    fixture.options.efuses.secure_version = 2;
-    fixture_start(&fixture);
-    assert_int_equal(outcome_of(&fixture, &file), GODWIT_REASON_SECURE_VERSION);
-    fixture_end(&fixture);
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_prepare(&device, firmware_key(0));
+    device.options.efuses.secure_version = 2;
+    device_start(&device);
+    assert_int_equal(outcome_of(&device, &file), GODWIT_REASON_SECURE_VERSION);
+    device_end(&device);
 
     struct godwit_policy policy;
     uint8_t seed[GODWIT_POLICY_BYTES];
-    fixture_init(&fixture, fixture_key(0));
-    assert_int_equal(godwit_policy_decode(peer_seed(&fixture.peer), true, &policy), GODWIT_OK);
+    device_prepare(&device, firmware_key(0));
+    assert_int_equal(godwit_policy_decode(peer_seed(&device.peer), true, &policy), GODWIT_OK);
     policy.rollback_floor = policy.counter = 3;
     godwit_policy_encode(&policy, seed);
-    fixture.options.initial_policy = seed;
-    fixture_start(&fixture);
-    assert_int_equal(outcome_of(&fixture, &file), GODWIT_REASON_BELOW_ROLLBACK_FLOOR);
-    fixture_end(&fixture);
+    device.options.initial_policy = seed;
+    device_start(&device);
+    assert_int_equal(outcome_of(&device, &file), GODWIT_REASON_BELOW_ROLLBACK_FLOOR);
+    device_end(&device);
     free(file.data);
 }
 
 static void goes_below_the_running_counter_only_when_allowed(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    fixture_begin(&fixture);
-    struct godwit_policy policy = fixture_policy(&fixture, 7);
-    struct file file = fixture_file_with("1.1.0", &policy);
+    struct device device;
+    device_begin(&device);
+    struct godwit_policy policy = device_policy(&device, 7);
+    struct firmware file = firmware_ruled("1.1.0", &policy);
     policy.counter = 6;
-    struct file older = fixture_file_with("1.0.5", &policy);
-    peer_offer(&fixture.peer, file.data, file.size, 1);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    fixture.peer.outcomes = 0;
-    peer_offer(&fixture.peer, older.data, older.size, 2);
-    assert_true(fixture_run(&fixture, done_outcome, 600));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNGRADE);
-    assert_int_equal(fixture.peer.outcome.rollout_id, 2);
-    fixture.peer.allow_downgrade = true;
-    peer_offer(&fixture.peer, older.data, older.size, 3);
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    struct firmware older = firmware_ruled("1.0.5", &policy);
+    peer_offer(&device.peer, file.data, file.size, 1);
+    assert_true(device_run(&device, done_confirmed, 600));
+    device.peer.outcomes = 0;
+    peer_offer(&device.peer, older.data, older.size, 2);
+    assert_true(device_run(&device, done_outcome, 600));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_DOWNGRADE);
+    assert_int_equal(device.peer.outcome.rollout_id, 2);
+    device.peer.allow_downgrade = true;
+    peer_offer(&device.peer, older.data, older.size, 3);
+    assert_true(device_run(&device, done_confirmed, 900));
     free(file.data);
     free(older.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static bool is_allowed;
@@ -247,46 +247,46 @@ static bool may_update(void *ctx)
 
 /* An install by this key with this sequence, refused or not; the peer's own counter stands still.
  */
-static enum godwit_reason verdict_of_sequence(struct fixture *fixture, struct key *key,
-                                              uint64_t sequence, const struct file *file)
+static enum godwit_reason verdict_of_sequence(struct device *device, struct key *key,
+                                              uint64_t sequence, const struct firmware *file)
 {
-    struct key *own = fixture->peer.deploy_key;
-    fixture->peer.deploy_key = key;
-    fixture->peer.sequence = sequence - 1;
-    fixture->peer.outcomes = 0;
-    peer_offer(&fixture->peer, file->data, file->size, 5);
-    assert_true(fixture_run(fixture, done_outcome, 600));
-    fixture->peer.file = NULL;
-    fixture_run(fixture, NULL, 120); /* stay needs no sequence */
-    fixture->peer.deploy_key = own;
-    return (enum godwit_reason)fixture->peer.outcome.reason;
+    struct key *own = device->peer.deploy_key;
+    device->peer.deploy_key = key;
+    device->peer.sequence = sequence - 1;
+    device->peer.outcomes = 0;
+    peer_offer(&device->peer, file->data, file->size, 5);
+    assert_true(device_run(device, done_outcome, 600));
+    device->peer.file = NULL;
+    device_run(device, NULL, 120); /* stay needs no sequence */
+    device->peer.deploy_key = own;
+    return (enum godwit_reason)device->peer.outcome.reason;
 }
 
 /* Each deploy key has its own numbers: one that was driven to the end is healed by the other. */
 static void counts_sequences_for_each_deploy_key(void **state)
 {
     (void)state;
-    struct fixture fixture;
+    struct device device;
     struct godwit_public_key public;
     struct key *other = key_generate(GODWIT_SCHEME_ECDSA256);
     assert_non_null(other);
-    fixture_init(&fixture, fixture_key(0));
-    struct key *own = fixture.peer.deploy_key;
-    struct godwit_policy policy = peer_policy(&fixture.peer);
+    device_prepare(&device, firmware_key(0));
+    struct key *own = device.peer.deploy_key;
+    struct godwit_policy policy = peer_policy(&device.peer);
     key_public(other, &public);
     memcpy(policy.deploy_keys[1], public.point, 64);
     policy.deploy_keys_count = 2;
-    peer_set_seed(&fixture.peer, &policy);
-    fixture_start(&fixture);
-    struct godwit_journal *journal = &fixture.board.agent.journal;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    fixture.board.system.may_update = may_update;
+    peer_set_seed(&device.peer, &policy);
+    device_start(&device);
+    struct godwit_journal *journal = &device.board.agent.journal;
+    assert_true(device_run(&device, done_checked_in, 60));
+    device.board.system.may_update = may_update;
     is_allowed = false;
     memset(journal->sequences[0].key, 0xAA, 8); /* of keys that the policy does not list any more */
     memset(journal->sequences[1].key, 0xBB, 8);
     journal->sequences[0].last = journal->sequences[1].last = UINT64_MAX;
 
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     const uint64_t end = UINT64_MAX - 1000; /* the peer counts on while the device asks */
     static const struct {
         bool by_other;
@@ -298,29 +298,29 @@ static void counts_sequences_for_each_deploy_key(void **state)
         CASE(i);
         uint64_t sequence = steps[i].sequence ? steps[i].sequence : end;
         enum godwit_reason reason =
-            verdict_of_sequence(&fixture, steps[i].by_other ? other : own, sequence, &file);
+            verdict_of_sequence(&device, steps[i].by_other ? other : own, sequence, &file);
         assert_int_equal(reason, steps[i].is_old ? GODWIT_REASON_INSTRUCTION_SEQUENCE
                                                  : GODWIT_REASON_NOT_NOW);
     }
     free(file.data);
     key_close(other);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void waits_for_its_owner(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_begin(&fixture);
-    fixture.board.system.may_update = may_update;
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_begin(&device);
+    device.board.system.may_update = may_update;
     is_allowed = false;
-    assert_int_equal(outcome_of(&fixture, &file), GODWIT_REASON_NOT_NOW);
+    assert_int_equal(outcome_of(&device, &file), GODWIT_REASON_NOT_NOW);
     is_allowed = true;
-    peer_offer(&fixture.peer, file.data, file.size, 6);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    peer_offer(&device.peer, file.data, file.size, 6);
+    assert_true(device_run(&device, done_confirmed, 600));
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static uint32_t downgrade_rollback_floor;
@@ -328,57 +328,57 @@ static void goes_below_the_rollback_floor(struct peer *peer, uint8_t *data)
 {
     if (!(data[5] & GODWIT_INSTRUCTION_INSTALL)) return;
     godwit_store32(data + 96, downgrade_rollback_floor - 1);
-    fixture_sign_instruction(peer, data);
+    peer_sign(peer, data);
 }
 
 /* Force-now overrules the owner and the list of failed files, and nothing else. */
 static void force_now_overrules_two_checks(void **state)
 {
     (void)state;
-    struct fixture fixture;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_begin(&fixture);
-    struct godwit_journal *journal = &fixture.board.agent.journal;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    fixture.board.system.may_update = may_update;
+    struct device device;
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_begin(&device);
+    struct godwit_journal *journal = &device.board.agent.journal;
+    assert_true(device_run(&device, done_checked_in, 60));
+    device.board.system.may_update = may_update;
     is_allowed = false;
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    godwit_attempts_add(journal, fixture.peer.file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
-    fixture.peer.force_now = true;
+    peer_offer(&device.peer, file.data, file.size, 5);
+    godwit_attempts_add(journal, device.peer.file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
+    device.peer.force_now = true;
     journal->rollback_floor = downgrade_rollback_floor = 1;
-    fixture.peer.tamper = goes_below_the_rollback_floor;
-    assert_int_equal(outcome_of(&fixture, &file), GODWIT_REASON_BELOW_ROLLBACK_FLOOR);
+    device.peer.tamper = goes_below_the_rollback_floor;
+    assert_int_equal(outcome_of(&device, &file), GODWIT_REASON_BELOW_ROLLBACK_FLOOR);
     journal->rollback_floor = 0;
-    fixture.peer.tamper = NULL;
-    peer_offer(&fixture.peer, file.data, file.size, 6);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    device.peer.tamper = NULL;
+    peer_offer(&device.peer, file.data, file.size, 6);
+    assert_true(device_run(&device, done_confirmed, 600));
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 /* An initial policy without a deploy key takes unsigned instructions, and only those. */
 static void takes_unsigned_instructions_where_no_key_is_pinned(void **state)
 {
     (void)state;
-    struct fixture fixture;
+    struct device device;
     struct godwit_policy policy;
     uint8_t seed[GODWIT_POLICY_BYTES];
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
     for (int round = 0; round < 2; round++) {
-        fixture_init(&fixture, fixture_key(0));
-        assert_int_equal(godwit_policy_decode(peer_seed(&fixture.peer), true, &policy), GODWIT_OK);
+        device_prepare(&device, firmware_key(0));
+        assert_int_equal(godwit_policy_decode(peer_seed(&device.peer), true, &policy), GODWIT_OK);
         policy.deploy_keys_count = 0;
         memset(policy.deploy_keys, 0, sizeof policy.deploy_keys);
         godwit_policy_encode(&policy, seed);
-        fixture.options.initial_policy = seed;
-        if (round == 0) fixture.peer.tamper = sends_zeros_for_a_signature;
-        fixture_start(&fixture);
-        peer_offer(&fixture.peer, file.data, file.size, 5);
-        assert_int_equal(fixture_run(&fixture, done_confirmed, 600), round == 0);
+        device.options.initial_policy = seed;
+        if (round == 0) device.peer.tamper = sends_zeros_for_a_signature;
+        device_start(&device);
+        peer_offer(&device.peer, file.data, file.size, 5);
+        assert_int_equal(device_run(&device, done_confirmed, 600), round == 0);
         if (round == 1)
-            assert_int_equal(fixture_status(&fixture).last_reason,
+            assert_int_equal(device_status(&device).last_reason,
                              GODWIT_REASON_INSTRUCTION_SIGNATURE);
-        fixture_end(&fixture);
+        device_end(&device);
     }
     free(file.data);
 }

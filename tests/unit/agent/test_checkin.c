@@ -1,84 +1,84 @@
 /* ASK: first contact, silence, busy servers, answers that are none, and a change of mind. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 #include "wire.h"
 
-static struct fixture fixture;
+static struct device device;
 
 static int setup(void **state)
 {
     (void)state;
-    fixture_begin(&fixture);
+    device_begin(&device);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    fixture_end(&fixture);
+    device_end(&device);
     return 0;
 }
 
 static void the_token_is_stored_before_it_is_sent(void **state)
 {
     (void)state;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    assert_true(device_run(&device, done_checked_in, 60));
     uint8_t token[32];
-    memcpy(token, fixture.peer.token, 32);
-    fixture_power_cycle(&fixture);
-    fixture.peer.is_enrolled = false; /* as if the first reply had never arrived */
-    fixture_run(&fixture, NULL, 60);
-    assert_memory_equal(fixture.board.agent.journal.token, token, 32);
+    memcpy(token, device.peer.token, 32);
+    device_power_cycle(&device);
+    device.peer.is_enrolled = false; /* as if the first reply had never arrived */
+    device_run(&device, NULL, 60);
+    assert_memory_equal(device.board.agent.journal.token, token, 32);
     assert_false(godwit_all(token, 32, 0));
 }
 
 static void a_cut_claim_is_repeated_with_the_same_token(void **state)
 {
     (void)state;
-    fixture.peer.status = 503;
-    fixture_run(&fixture, NULL, 30);
+    device.peer.status = 503;
+    device_run(&device, NULL, 30);
     uint8_t token[32];
-    memcpy(token, fixture.board.agent.journal.token, 32);
-    assert_false(fixture_status(&fixture).enrolled);
-    fixture_power_cycle(&fixture);
-    fixture.peer.status = 0;
-    assert_true(fixture_run(&fixture, done_checked_in, 900));
-    assert_memory_equal(fixture.peer.token, token, 32);
-    assert_true(fixture_status(&fixture).enrolled);
+    memcpy(token, device.board.agent.journal.token, 32);
+    assert_false(device_status(&device).enrolled);
+    device_power_cycle(&device);
+    device.peer.status = 0;
+    assert_true(device_run(&device, done_checked_in, 900));
+    assert_memory_equal(device.peer.token, token, 32);
+    assert_true(device_status(&device).enrolled);
 }
 
 static void a_server_that_forgot_us_gets_the_claim_again(void **state)
 {
     (void)state;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    fixture.peer.is_enrolled = false;
-    fixture_run(&fixture, NULL, 300);
-    assert_int_equal(fixture.peer.claims, 2);
-    assert_true(fixture_status(&fixture).enrolled);
-    assert_false(fixture_status(&fixture).is_pending);
+    assert_true(device_run(&device, done_checked_in, 60));
+    device.peer.is_enrolled = false;
+    device_run(&device, NULL, 300);
+    assert_int_equal(device.peer.claims, 2);
+    assert_true(device_status(&device).enrolled);
+    assert_false(device_status(&device).is_pending);
 }
 
 static void another_token_waits_for_a_person(void **state)
 {
     (void)state;
-    fixture.peer.is_enrolled = true; /* this id came with another token before */
-    memset(fixture.peer.token, 7, 32);
-    fixture_run(&fixture, NULL, 300);
-    assert_true(fixture.peer.claims >= 4); /* "pending" is asked again, at the interval */
-    assert_true(fixture_status(&fixture).is_pending);
-    assert_false(fixture_status(&fixture).enrolled);
-    assert_int_equal(fixture_status(&fixture).last_reason, GODWIT_REASON_NONE);
+    device.peer.is_enrolled = true; /* this id came with another token before */
+    memset(device.peer.token, 7, 32);
+    device_run(&device, NULL, 300);
+    assert_true(device.peer.claims >= 4); /* "pending" is asked again, at the interval */
+    assert_true(device_status(&device).is_pending);
+    assert_false(device_status(&device).enrolled);
+    assert_int_equal(device_status(&device).last_reason, GODWIT_REASON_NONE);
 }
 
 static void silence_is_answered_with_patience(void **state)
 {
     (void)state;
-    fixture.peer.is_silent = true;
-    fixture_run(&fixture, NULL, 3600);
-    uint32_t tries = fixture_status(&fixture).checkins;
+    device.peer.is_silent = true;
+    device_run(&device, NULL, 3600);
+    uint32_t tries = device_status(&device).checkins;
     assert_in_range(tries, 12, 40); /* 2 s, doubling to 5 min, half of it jitter */
-    fixture.peer.is_silent = false;
-    assert_true(fixture_run(&fixture, done_checked_in, 400));
+    device.peer.is_silent = false;
+    assert_true(device_run(&device, done_checked_in, 400));
 }
 
 static uint32_t retry_after_s;
@@ -91,23 +91,23 @@ static godwit_err read_with_retry_after(void *ctx, uint8_t *data, size_t size_ma
     (void)ctx;
     godwit_err err = inner.read(inner.ctx, data, size_max, size_out, reply);
     reply->retry_after_s = retry_after_s;
-    if (err == GODWIT_ERR_END) answered_ms = fixture.now_ms;
+    if (err == GODWIT_ERR_END) answered_ms = device.now_ms;
     return err;
 }
 
 static void retry_after_is_obeyed(void **state)
 {
     (void)state;
-    inner = fixture.board.options.net;
-    fixture.board.options.net.read = read_with_retry_after;
-    fixture.peer.status = 503;
+    inner = device.board.options.net;
+    device.board.options.net.read = read_with_retry_after;
+    device.peer.status = 503;
     retry_after_s = 1234;
-    fixture_run(&fixture, NULL, 10);
+    device_run(&device, NULL, 10);
     assert_true(answered_ms > 0);
     uint64_t first_ms = answered_ms;
-    fixture_run(&fixture, NULL, 1200);
+    device_run(&device, NULL, 1200);
     assert_int_equal(answered_ms, first_ms);
-    fixture_run(&fixture, NULL, 60);
+    device_run(&device, NULL, 60);
     assert_true(answered_ms >= first_ms + 1234000);
 }
 
@@ -122,14 +122,14 @@ static godwit_err never_reads(void *ctx, uint8_t *data, size_t size_max, size_t 
 static void a_server_that_never_replies_is_left_after_half_a_minute(void **state)
 {
     (void)state;
-    inner = fixture.board.options.net;
-    fixture.board.options.net.read = never_reads;
-    fixture_run(&fixture, NULL, 29);
-    assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_CHECKIN);
-    fixture_run(&fixture, NULL, 2);
-    assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_IDLE);
-    fixture.board.options.net = inner;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
+    inner = device.board.options.net;
+    device.board.options.net.read = never_reads;
+    device_run(&device, NULL, 29);
+    assert_int_equal(device_status(&device).state, GODWIT_STATE_CHECKIN);
+    device_run(&device, NULL, 2);
+    assert_int_equal(device_status(&device).state, GODWIT_STATE_IDLE);
+    device.board.options.net = inner;
+    assert_true(device_run(&device, done_checked_in, 60));
 }
 
 static size_t reply_size;
@@ -158,23 +158,23 @@ static void replies_that_are_none_are_refused_and_reported(void **state)
         "{\"interval_s\":60}",
         "{\"interval_s\":0,\"instruction\":\"R1dJMQ==\"}",
         "{\"interval_s\":60,\"outcome_id\":0,\"instruction\":\"R1dJMQ==\"}"};
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    inner = fixture.board.options.net;
+    assert_true(device_run(&device, done_checked_in, 60));
+    inner = device.board.options.net;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         CASE(i);
-        fixture.board.options.net = inner;
-        fixture.board.options.net.read = reads_a_text;
+        device.board.options.net = inner;
+        device.board.options.net.read = reads_a_text;
         reply_text = texts[i];
         reply_size = texts[i] ? strlen(texts[i]) : 100000; /* NULL: no end of blanks */
-        godwit_agent_wake(&fixture.board.agent);
-        fixture.peer.outcomes = 0;
-        fixture_run(&fixture, NULL, 0);
-        fixture.board.options.net = inner;
-        assert_true(fixture_run(&fixture, done_outcome, 1000));
-        assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_REPLY_MALFORMED);
-        assert_int_equal(fixture.peer.outcome.rollout_id, 0); /* nobody is blamed for it */
-        fixture_run(&fixture, NULL, 10);
-        assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_IDLE);
+        godwit_agent_wake(&device.board.agent);
+        device.peer.outcomes = 0;
+        device_run(&device, NULL, 0);
+        device.board.options.net = inner;
+        assert_true(device_run(&device, done_outcome, 1000));
+        assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_REPLY_MALFORMED);
+        assert_int_equal(device.peer.outcome.rollout_id, 0); /* nobody is blamed for it */
+        device_run(&device, NULL, 10);
+        assert_int_equal(device_status(&device).state, GODWIT_STATE_IDLE);
     }
 }
 
@@ -184,17 +184,17 @@ static void a_reply_has_a_largest_size(void **state)
     (void)state;
     static const uint32_t sizes[] = {GODWIT_CHECKIN_REPLY_MAX, GODWIT_CHECKIN_REPLY_MAX + 1};
     struct wire wire;
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    wire_init(&wire, &fixture.board.options.net, &fixture.now_ms);
-    fixture.board.options.net = wire_port(&wire);
+    assert_true(device_run(&device, done_checked_in, 60));
+    wire_init(&wire, &device.board.options.net, &device.now_ms);
+    device.board.options.net = wire_port(&wire);
     for (size_t i = 0; i < 2; i++) {
         wire.turns[WIRE_CHECKIN] = (struct wire_turn){
             .cuts = 1, .cut_at = sizes[i], .is_false = true, .extra = 2000, .times = 1};
         wire.requests[WIRE_CHECKIN] = 0;
-        godwit_agent_wake(&fixture.board.agent);
-        fixture_run(&fixture, NULL, 10);
+        godwit_agent_wake(&device.board.agent);
+        device_run(&device, NULL, 10);
         assert_int_equal(wire.reply_size, sizes[i]);
-        assert_int_equal(fixture_status(&fixture).last_reason,
+        assert_int_equal(device_status(&device).last_reason,
                          i ? GODWIT_REASON_REPLY_MALFORMED : GODWIT_REASON_NONE);
     }
 }
@@ -202,21 +202,21 @@ static void a_reply_has_a_largest_size(void **state)
 static void a_release_withdrawn_before_the_switch_stays_away(void **state)
 {
     (void)state;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture.peer.withdraws = true;
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_SWITCH);
-    fixture_run(&fixture, NULL, 600);
-    assert_int_equal(fixture.peer.outcomes, 1);
-    assert_int_equal(fixture.board.counters.boots, 1);
-    assert_memory_equal(fixture.peer.last.staged_file_sha256, fixture.peer.file_sha256, 32);
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device.peer.withdraws = true;
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_SWITCH);
+    device_run(&device, NULL, 600);
+    assert_int_equal(device.peer.outcomes, 1);
+    assert_int_equal(device.board.counters.boots, 1);
+    assert_memory_equal(device.peer.last.staged_file_sha256, device.peer.file_sha256, 32);
     /* offered again, it is switched to at once */
-    fixture.peer.withdraws = false;
-    peer_offer(&fixture.peer, file.data, file.size, 6);
-    assert_true(fixture_run(&fixture, done_confirmed, 300));
-    assert_int_equal(fixture.peer.image_requests, 1);
+    device.peer.withdraws = false;
+    peer_offer(&device.peer, file.data, file.size, 6);
+    assert_true(device_run(&device, done_confirmed, 300));
+    assert_int_equal(device.peer.image_requests, 1);
     free(file.data);
 }
 
@@ -224,14 +224,14 @@ static void a_release_withdrawn_before_the_switch_stays_away(void **state)
 static void the_fresh_reply_must_name_what_was_verified(void **state)
 {
     (void)state;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    struct file other = fixture_file("1.2.0", BEHAVIOUR_HEALTHY, 0);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_verifying, 300));
-    peer_offer(&fixture.peer, other.data, other.size, 6);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    assert_string_equal(fixture.peer.last.version, "1.2.0");
-    assert_int_equal(fixture.board.counters.boots, 2);
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    struct firmware other = firmware_signed("1.2.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_verifying, 300));
+    peer_offer(&device.peer, other.data, other.size, 6);
+    assert_true(device_run(&device, done_confirmed, 600));
+    assert_string_equal(device.peer.last.version, "1.2.0");
+    assert_int_equal(device.board.counters.boots, 2);
     free(file.data);
     free(other.data);
 }
@@ -239,15 +239,15 @@ static void the_fresh_reply_must_name_what_was_verified(void **state)
 static void a_verified_slot_waits_for_a_server_that_is_gone(void **state)
 {
     (void)state;
-    struct file file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_verifying, 300));
-    fixture.peer.is_silent = true;
-    fixture_run(&fixture, NULL, 3600);
-    assert_int_equal(fixture.board.counters.boots, 1);
-    fixture.peer.is_silent = false;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_int_equal(fixture.peer.image_requests, 1);
+    struct firmware file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_verifying, 300));
+    device.peer.is_silent = true;
+    device_run(&device, NULL, 3600);
+    assert_int_equal(device.board.counters.boots, 1);
+    device.peer.is_silent = false;
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_int_equal(device.peer.image_requests, 1);
     free(file.data);
 }
 

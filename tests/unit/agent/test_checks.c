@@ -4,7 +4,7 @@
  * The table has a row for each way to fail a check. Every row alone gives its own reason, and of
  * every two rows of different checks the earlier one's, so nothing later is believed before. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
 enum wrong {
     REPLY_CUT,
@@ -106,20 +106,20 @@ static void tamper(struct peer *peer, uint8_t *data)
     if (has(OTHER_DEVICE)) data[8] ^= 1;
     if (has(OTHER_NONCE)) data[24] ^= 1;
     if (has(OLD_SEQUENCE)) memset(data + 40, 0, 8);
-    if (has(ODD_SIZE)) godwit_store32(data + 60, IMAGE_SIZE - 16);
-    if (has(TOO_LARGE)) godwit_store32(data + 60, SLOT_SIZE + 4096);
+    if (has(ODD_SIZE)) godwit_store32(data + 60, FIRMWARE_SIZE - 16);
+    if (has(TOO_LARGE)) godwit_store32(data + 60, DEVICE_SLOT_SIZE + 4096);
     if (has(LOW_COUNTER)) godwit_store32(data + 96, 4);
     if (has(LOW_ROLLBACK_FLOOR)) godwit_store32(data + 96, 2);
     if (has(LOW_SECURE_VERSION)) godwit_store32(data + 100, 0);
     if (has(OTHER_CHIP)) data[104] ^= 1;
     if (has(OTHER_PRODUCT)) data[108] ^= 1;
-    fixture_sign_instruction(peer, data);
+    peer_sign(peer, data);
     if (has(OTHER_DEPLOY_KEY)) data[192 + 63] ^= 1;
 }
 
-static struct godwit_policy offered_policy(const struct fixture *fixture)
+static struct godwit_policy offered_policy(const struct device *device)
 {
-    struct godwit_policy policy = fixture_policy(fixture, has(HEAD_COUNTER) ? 7 : 6);
+    struct godwit_policy policy = device_policy(device, has(HEAD_COUNTER) ? 7 : 6);
     policy.rollback_floor = has(ROLLBACK_FLOOR_SINKS) ? 2 : 3;
     if (has(HEAD_PRODUCT)) policy.product_id[0] ^= 1;
     if (has(HEAD_HARDWARE)) policy.hardware_mask = 2; /* the board is revision 0 */
@@ -128,40 +128,40 @@ static struct godwit_policy offered_policy(const struct fixture *fixture)
     return policy;
 }
 
-static struct file offered_file(const struct fixture *fixture)
+static struct firmware offered_file(const struct device *device)
 {
     uint8_t bytes[GODWIT_POLICY_BYTES];
-    struct godwit_policy policy = offered_policy(fixture);
-    struct pack_options options = fixture_pack("6.0.0");
+    struct godwit_policy policy = offered_policy(device);
+    struct pack_options options = firmware_options("6.0.0");
     godwit_policy_encode(&policy, bytes);
     if (has(HEAD_BAD_POLICY)) bytes[4] = 9;
     if (!has(HEAD_NO_POLICY)) options.policy = bytes;
     options.secure_version = 1;
-    struct file file = fixture_image(&options);
+    struct firmware file = firmware_pack(&options);
     if (has(HEAD_CHIP)) file.data[12] = 9;
     if (has(HEAD_IS_TEXT)) file.data[0] = 'A';
     if (has(BAD_CHECKSUM)) file.data[file.size - 33] ^= 1;
-    file = fixture_sign_any(file, has(OTHER_IMAGE_KEY) ? 1 : 0);
+    file = firmware_sign_any(file, has(OTHER_IMAGE_KEY) ? 1 : 0);
     if (has(NO_SIGNATURE)) memset(file.data + file.size - 4096, 0xFF, 4096);
     if (has(SIGNED_OTHER_BYTES)) file.data[BEHAVIOUR_OFFSET + 64] ^= 1;
     return file;
 }
 
 /* The device, on release 5, that has checked in once. */
-static void begin(struct fixture *fixture)
+static void begin(struct device *device)
 {
-    fixture_init(fixture, fixture_key(0));
-    struct godwit_policy policy = fixture_policy(fixture, 5);
+    device_prepare(device, firmware_key(0));
+    struct godwit_policy policy = device_policy(device, 5);
     policy.rollback_floor = 3;
-    fixture_comes_with(fixture, fixture_file_with("5.0.0", &policy));
-    fixture_start(fixture);
-    fixture->board.system.may_update = owner_says;
-    assert_true(fixture_run(fixture, done_checked_in, 60));
+    device_comes_with(device, firmware_ruled("5.0.0", &policy));
+    device_start(device);
+    device->board.system.may_update = owner_says;
+    assert_true(device_run(device, done_checked_in, 60));
 }
 
-static void offer(struct fixture *fixture, const struct file *file)
+static void offer(struct device *device, const struct firmware *file)
 {
-    struct peer *peer = &fixture->peer;
+    struct peer *peer = &device->peer;
     peer_offer(peer, file->data, file->size, 9);
     peer->chip_id = 5; /* the server's word is good where no fault says else */
     peer->counter = 6;
@@ -170,18 +170,18 @@ static void offer(struct fixture *fixture, const struct file *file)
     peer->tamper = tamper;
     peer->is_garbled = has(REPLY_CUT);
     peer->withdraws = has(IS_WITHDRAWN);
-    struct godwit_agent *agent = &fixture->board.agent;
+    struct godwit_agent *agent = &device->board.agent;
     agent->on_trial = has(DURING_TRIAL);
     if (has(LOW_SECURE_VERSION)) agent->facts.secure_version = 1;
     if (has(FAILED_BEFORE))
         godwit_attempts_add(&agent->journal, peer->file_sha256, GODWIT_REASON_TRIAL_PANIC, true);
 }
 
-static bool slot_is_blank(const struct fixture *fixture)
+static bool slot_is_blank(const struct device *device)
 {
     uint8_t first[4096];
-    const struct godwit_flash *flash = &fixture->flash;
-    uint32_t offset = fixture->board.agent.slots.inactive.offset;
+    const struct godwit_flash *flash = &device->flash;
+    uint32_t offset = device->board.agent.slots.inactive.offset;
     assert_int_equal(flash->read(flash->ctx, offset, first, sizeof first), GODWIT_OK);
     return godwit_all(first, sizeof first, 0xFF);
 }
@@ -189,39 +189,39 @@ static bool slot_is_blank(const struct fixture *fixture)
 /* Runs the scene that `faults` describes; the first of `expected` must be what comes of it. */
 static void assert_outcome(enum wrong expected)
 {
-    struct fixture fixture;
-    begin(&fixture);
-    struct file file = offered_file(&fixture);
-    offer(&fixture, &file);
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    const struct godwit_outcome *outcome = &fixture.peer.outcome;
+    struct device device;
+    begin(&device);
+    struct firmware file = offered_file(&device);
+    offer(&device, &file);
+    assert_true(device_run(&device, done_outcome, 300));
+    const struct godwit_outcome *outcome = &device.peer.outcome;
     if (outcome->reason != rows[expected].reason || outcome->stage != rows[expected].stage)
         print_error("faults=0x%llx: %s, not %s\n", (unsigned long long)faults,
                     godwit_reason_id(outcome->reason), godwit_reason_id(rows[expected].reason));
     assert_string_equal(godwit_reason_id(outcome->reason), godwit_reason_id(rows[expected].reason));
     assert_int_equal(outcome->stage, rows[expected].stage);
-    assert_int_equal(fixture.board.counters.boots, 1);
-    if (outcome->stage <= GODWIT_STAGE_DOWNLOAD) assert_true(slot_is_blank(&fixture));
-    if (outcome->stage == GODWIT_STAGE_CHECKIN) assert_int_equal(fixture.peer.image_requests, 0);
+    assert_int_equal(device.board.counters.boots, 1);
+    if (outcome->stage <= GODWIT_STAGE_DOWNLOAD) assert_true(slot_is_blank(&device));
+    if (outcome->stage == GODWIT_STAGE_CHECKIN) assert_int_equal(device.peer.image_requests, 0);
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void takes_what_is_right(void **state)
 {
     (void)state;
-    struct fixture fixture;
+    struct device device;
     faults = 0;
-    begin(&fixture);
-    struct file file = offered_file(&fixture);
-    offer(&fixture, &file);
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
-    assert_int_equal(fixture.peer.last.counter, 6);
-    assert_int_equal(fixture.peer.last.rollback_floor, 3);
-    assert_int_equal(fixture.board.agent.journal.rollback_floor, 3);
-    assert_true(fixture.board.agent.journal.flags & GODWIT_JOURNAL_HAS_POLICY);
+    begin(&device);
+    struct firmware file = offered_file(&device);
+    offer(&device, &file);
+    assert_true(device_run(&device, done_confirmed, 600));
+    assert_int_equal(device.peer.last.counter, 6);
+    assert_int_equal(device.peer.last.rollback_floor, 3);
+    assert_int_equal(device.board.agent.journal.rollback_floor, 3);
+    assert_true(device.board.agent.journal.flags & GODWIT_JOURNAL_HAS_POLICY);
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
 static void names_each_fault(void **state)

@@ -1,9 +1,9 @@
 /* TRIAL and RETURN: self-test, contact, deadlines, and the fallback image. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
-static struct fixture fixture;
-static struct file file;
+static struct device device;
+static struct firmware file;
 static godwit_err self_test_says;
 static uint32_t self_tests;
 
@@ -16,47 +16,47 @@ static godwit_err self_test(void *ctx)
 
 static void begin(enum behaviour_kind kind)
 {
-    file = fixture_file("1.1.0", kind, 0);
-    fixture_begin(&fixture);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
+    file = firmware_signed("1.1.0", kind, 0);
+    device_begin(&device);
+    peer_offer(&device.peer, file.data, file.size, 5);
     self_tests = 0;
 }
 
 static void end(void)
 {
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
 }
 
-static bool done_back(const struct fixture *at)
+static bool done_back(const struct device *at)
 {
-    return at->peer.outcomes > 0 && !strcmp(fixture_status(at).slot, "ota_0");
+    return at->peer.outcomes > 0 && !strcmp(device_status(at).slot, "ota_0");
 }
 
-static bool done_left_trial(const struct fixture *at)
+static bool done_left_trial(const struct device *at)
 {
-    return fixture_status(at).state != GODWIT_STATE_TRIAL;
+    return device_status(at).state != GODWIT_STATE_TRIAL;
 }
 
 static void assert_back(enum godwit_reason reason)
 {
-    assert_true(fixture_run(&fixture, done_back, 7200));
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
-    assert_string_equal(godwit_reason_id(fixture.peer.outcome.reason), godwit_reason_id(reason));
-    assert_int_equal(fixture.peer.outcome.rollout_id, 5);
-    fixture_run(&fixture, NULL, 600);
-    assert_int_equal(fixture.peer.outcomes, 1);
-    assert_int_equal(fixture.board.counters.boots, 3);
+    assert_true(device_run(&device, done_back, 7200));
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
+    assert_string_equal(godwit_reason_id(device.peer.outcome.reason), godwit_reason_id(reason));
+    assert_int_equal(device.peer.outcome.rollout_id, 5);
+    device_run(&device, NULL, 600);
+    assert_int_equal(device.peer.outcomes, 1);
+    assert_int_equal(device.board.counters.boots, 3);
 }
 
 static void rolls_back_without_a_link_after_ten_minutes(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_NO_NETWORK);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    uint64_t start_ms = fixture.now_ms;
-    assert_true(fixture_run(&fixture, done_left_trial, 7200));
-    assert_in_range(fixture.now_ms - start_ms, 599000, 601000);
+    assert_true(device_run(&device, done_on_trial, 300));
+    uint64_t start_ms = device.now_ms;
+    assert_true(device_run(&device, done_left_trial, 7200));
+    assert_in_range(device.now_ms - start_ms, 599000, 601000);
     assert_back(GODWIT_REASON_TRIAL_NO_CONTACT);
     end();
 }
@@ -74,13 +74,13 @@ static void waits_an_hour_for_an_unreachable_server(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    uint64_t start_ms = fixture.now_ms;
-    struct godwit_net good = fixture.board.options.net;
-    fixture.board.options.net.read = broken_read;
-    assert_true(fixture_run(&fixture, done_left_trial, 7200));
-    assert_in_range(fixture.now_ms - start_ms, 3599000, 3601000);
-    fixture.board.options.net = good;
+    assert_true(device_run(&device, done_on_trial, 300));
+    uint64_t start_ms = device.now_ms;
+    struct godwit_net good = device.board.options.net;
+    device.board.options.net.read = broken_read;
+    assert_true(device_run(&device, done_left_trial, 7200));
+    assert_in_range(device.now_ms - start_ms, 3599000, 3601000);
+    device.board.options.net = good;
     assert_back(GODWIT_REASON_TRIAL_NO_CONTACT);
     end();
 }
@@ -93,13 +93,13 @@ static void any_http_status_is_contact(void **state)
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         CASE(i);
         begin(BEHAVIOUR_HEALTHY);
-        assert_true(fixture_run(&fixture, done_on_trial, 300));
-        fixture.peer.status = statuses[i];
-        fixture_run(&fixture, NULL, 60);
-        assert_int_not_equal(fixture_status(&fixture).state, GODWIT_STATE_TRIAL);
-        fixture.peer.status = 0;
-        assert_true(fixture_run(&fixture, done_confirmed, 900));
-        assert_string_equal(fixture_status(&fixture).slot, "ota_1");
+        assert_true(device_run(&device, done_on_trial, 300));
+        device.peer.status = statuses[i];
+        device_run(&device, NULL, 60);
+        assert_int_not_equal(device_status(&device).state, GODWIT_STATE_TRIAL);
+        device.peer.status = 0;
+        assert_true(device_run(&device, done_confirmed, 900));
+        assert_string_equal(device_status(&device).slot, "ota_1");
         end();
     }
 }
@@ -108,12 +108,12 @@ static void a_failed_self_test_rolls_back_at_once(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_IO;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    uint64_t start_ms = fixture.now_ms;
-    assert_true(fixture_run(&fixture, done_left_trial, 60));
-    assert_true(fixture.now_ms - start_ms < 1000);
+    assert_true(device_run(&device, done_on_trial, 300));
+    uint64_t start_ms = device.now_ms;
+    assert_true(device_run(&device, done_left_trial, 60));
+    assert_true(device.now_ms - start_ms < 1000);
     assert_back(GODWIT_REASON_TRIAL_SELF_TEST);
     end();
 }
@@ -122,17 +122,17 @@ static void a_self_test_may_take_its_time_but_not_for_ever(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    fixture_run(&fixture, NULL, 300);
-    assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_TRIAL);
+    assert_true(device_run(&device, done_on_trial, 300));
+    device_run(&device, NULL, 300);
+    assert_int_equal(device_status(&device).state, GODWIT_STATE_TRIAL);
     self_test_says = GODWIT_OK;
-    assert_true(fixture_run(&fixture, done_confirmed, 100));
+    assert_true(device_run(&device, done_confirmed, 100));
     end();
 
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
     assert_back(GODWIT_REASON_TRIAL_DEADLINE);
     end();
@@ -142,11 +142,11 @@ static void the_app_may_confirm_itself(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    godwit_agent_confirm(&fixture.board.agent);
-    assert_true(fixture_run(&fixture, done_confirmed, 100));
+    assert_true(device_run(&device, done_on_trial, 300));
+    godwit_agent_confirm(&device.board.agent);
+    assert_true(device_run(&device, done_confirmed, 100));
     end();
 }
 
@@ -154,17 +154,17 @@ static void takes_no_update_while_on_trial(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    struct file other = fixture_file("1.2.0", BEHAVIOUR_HEALTHY, 0);
-    peer_offer(&fixture.peer, other.data, other.size, 6);
-    uint32_t requests = fixture.peer.image_requests;
-    fixture_run(&fixture, NULL, 500);
-    assert_int_equal(fixture.peer.image_requests, requests);
-    assert_true(fixture.peer.last.on_trial);
-    assert_string_equal(fixture.peer.last.version, "1.1.0");
-    assert_memory_equal(fixture.peer.last.image_sha256, file.data + IMAGE_SIZE - 4096 - 32, 32);
+    assert_true(device_run(&device, done_on_trial, 300));
+    struct firmware other = firmware_signed("1.2.0", BEHAVIOUR_HEALTHY, 0);
+    peer_offer(&device.peer, other.data, other.size, 6);
+    uint32_t requests = device.peer.image_requests;
+    device_run(&device, NULL, 500);
+    assert_int_equal(device.peer.image_requests, requests);
+    assert_true(device.peer.last.on_trial);
+    assert_string_equal(device.peer.last.version, "1.1.0");
+    assert_memory_equal(device.peer.last.image_sha256, file.data + FIRMWARE_SIZE - 4096 - 32, 32);
     free(other.data);
     end();
 }
@@ -174,19 +174,19 @@ static void stays_where_there_is_no_fallback(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
+    assert_true(device_run(&device, done_on_trial, 300));
     const uint8_t zeros[64] = {0};
-    const struct godwit_flash raw = flash_ram_port(&fixture.ram);
-    uint32_t old = fixture.board.agent.slots.inactive.offset;
+    const struct godwit_flash raw = flash_ram_port(&device.ram);
+    uint32_t old = device.board.agent.slots.inactive.offset;
     assert_int_equal(raw.write(raw.ctx, old + 0x8000, zeros, sizeof zeros), GODWIT_OK);
-    fixture.ram.violations = 0;
-    assert_true(fixture_run(&fixture, done_outcome, 3600));
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_TRIAL);
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_TRIAL_DEADLINE);
-    assert_string_equal(fixture_status(&fixture).slot, "ota_1");
-    assert_int_equal(fixture.board.counters.boots, 2);
+    device.ram.violations = 0;
+    assert_true(device_run(&device, done_outcome, 3600));
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_TRIAL);
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_TRIAL_DEADLINE);
+    assert_string_equal(device_status(&device).slot, "ota_1");
+    assert_int_equal(device.board.counters.boots, 2);
     end();
 }
 
@@ -201,14 +201,14 @@ static void a_refusing_flash_keeps_the_trial_open(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    struct godwit_flash good = fixture.flash;
-    fixture.flash.erase = refuses_to_erase;
-    fixture_run(&fixture, NULL, 300);
-    assert_true(fixture_status(&fixture).on_trial);
-    assert_int_equal(fixture_status(&fixture).last_reason, GODWIT_REASON_FLASH);
-    fixture.flash = good;
-    assert_true(fixture_run(&fixture, done_confirmed, 300));
+    assert_true(device_run(&device, done_on_trial, 300));
+    struct godwit_flash good = device.flash;
+    device.flash.erase = refuses_to_erase;
+    device_run(&device, NULL, 300);
+    assert_true(device_status(&device).on_trial);
+    assert_int_equal(device_status(&device).last_reason, GODWIT_REASON_FLASH);
+    device.flash = good;
+    assert_true(device_run(&device, done_confirmed, 300));
     end();
 }
 
@@ -217,20 +217,20 @@ static void blesses_only_its_own_entry(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    const struct godwit_flash raw = flash_ram_port(&fixture.ram);
-    uint32_t offset = fixture.board.agent.slots.otadata.offset;
+    assert_true(device_run(&device, done_on_trial, 300));
+    const struct godwit_flash raw = flash_ram_port(&device.ram);
+    uint32_t offset = device.board.agent.slots.otadata.offset;
     struct godwit_ota_entry other = {.seq = 3, .state = GODWIT_OTA_NEW, .crc = godwit_ota_crc(3)};
     uint8_t before[GODWIT_OTA_ENTRY_SIZE], after[GODWIT_OTA_ENTRY_SIZE];
     godwit_ota_entry_store(&other, before);
     assert_int_equal(flash_put(&raw, offset, before, sizeof before), GODWIT_OK);
     self_test_says = GODWIT_OK;
-    fixture_run(&fixture, NULL, 30);
+    device_run(&device, NULL, 30);
     assert_int_equal(raw.read(raw.ctx, offset, after, sizeof after), GODWIT_OK);
     assert_memory_equal(before, after, sizeof before);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_CONFIRMED); /* proven all the same */
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED); /* proven all the same */
     end();
 }
 
@@ -238,16 +238,16 @@ static void blesses_only_its_own_entry(void **state)
 static void leaves_a_crashing_image_also_without_a_watching_bootloader(void **state)
 {
     (void)state;
-    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_init(&fixture, fixture_key(0));
-    fixture.options.bootloader.has_rollback = false;
-    fixture_start(&fixture);
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
-    board_power_off(&fixture.board);
-    board_power_on(&fixture.board, GODWIT_RESET_PANIC);
-    assert_true(fixture_run(&fixture, done_back, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_TRIAL_PANIC);
+    file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_prepare(&device, firmware_key(0));
+    device.options.bootloader.has_rollback = false;
+    device_start(&device);
+    peer_offer(&device.peer, file.data, file.size, 5);
+    assert_true(device_run(&device, done_on_trial, 300));
+    board_power_off(&device.board);
+    board_power_on(&device.board, GODWIT_RESET_PANIC);
+    assert_true(device_run(&device, done_back, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_TRIAL_PANIC);
     end();
 }
 
@@ -257,36 +257,36 @@ static void rolls_back_over_every_cut(void **state)
 {
     (void)state;
     uint32_t operations = 0;
-    file = fixture_file("1.1.0", BEHAVIOUR_NO_NETWORK, 0);
+    file = firmware_signed("1.1.0", BEHAVIOUR_NO_NETWORK, 0);
     for (uint32_t cut_at = 0; cut_at <= operations; cut_at++) {
         CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++) {
             CASE(kind);
             struct power_cut power_cut;
-            fixture_init(&fixture, fixture_key(0));
-            struct godwit_flash ram = fixture.flash;
+            device_prepare(&device, firmware_key(0));
+            struct godwit_flash ram = device.flash;
             power_cut_init(&power_cut, &ram);
-            fixture.flash = power_cut_port(&power_cut);
-            fixture_start(&fixture);
-            peer_offer(&fixture.peer, file.data, file.size, 5);
-            assert_true(fixture_run(&fixture, done_on_trial, 600));
+            device.flash = power_cut_port(&power_cut);
+            device_start(&device);
+            peer_offer(&device.peer, file.data, file.size, 5);
+            assert_true(device_run(&device, done_on_trial, 600));
             if (cut_at) power_cut.cut_at = power_cut.operations + cut_at;
             power_cut.kind = (enum power_cut_kind)kind;
             uint32_t before = power_cut.operations;
-            while (!done_back(&fixture) && fixture.now_ms < 20000000) {
+            while (!done_back(&device) && device.now_ms < 20000000) {
                 if (power_cut.is_off) {
-                    board_power_off(&fixture.board);
+                    board_power_off(&device.board);
                     power_cut_power_on(&power_cut);
-                    board_power_on(&fixture.board, GODWIT_RESET_POWER_ON);
+                    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
                 }
-                uint64_t next_ms = board_step(&fixture.board, fixture.now_ms);
-                assert_false(fixture.board.is_bricked);
-                fixture.now_ms = next_ms > fixture.now_ms ? next_ms : fixture.now_ms;
+                uint64_t next_ms = board_step(&device.board, device.now_ms);
+                assert_false(device.board.is_bricked);
+                device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
             }
-            assert_true(done_back(&fixture));
-            assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
+            assert_true(done_back(&device));
+            assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
             if (cut_at == 0) operations = power_cut.operations - before;
-            fixture_end(&fixture);
+            device_end(&device);
             if (cut_at == 0) break;
         }
     }
@@ -302,13 +302,13 @@ static void a_new_image_runs_for_a_while_first(void **state)
     for (size_t i = 0; i < sizeof healths_s / sizeof *healths_s; i++) {
         CASE(i);
         begin(BEHAVIOUR_HEALTHY);
-        assert_true(fixture_run(&fixture, done_on_trial, 300));
-        if (i) fixture.board.agent.config.health_s = healths_s[i]; /* 10 without a word */
-        uint64_t start_ms = fixture.now_ms;
-        assert_true(fixture_run(&fixture, done_left_trial, 900));
-        assert_in_range(fixture.now_ms - start_ms, healths_s[i] * 1000 - 1,
+        assert_true(device_run(&device, done_on_trial, 300));
+        if (i) device.board.agent.config.health_s = healths_s[i]; /* 10 without a word */
+        uint64_t start_ms = device.now_ms;
+        assert_true(device_run(&device, done_left_trial, 900));
+        assert_in_range(device.now_ms - start_ms, healths_s[i] * 1000 - 1,
                         healths_s[i] * 1000 + 2000);
-        assert_true(fixture_run(&fixture, done_confirmed, 60));
+        assert_true(device_run(&device, done_confirmed, 60));
         end();
     }
     /* never so long that the deadline passes first */
@@ -326,19 +326,19 @@ static void a_leap_of_the_clock_ends_no_trial(void **state)
 {
     (void)state;
     begin(BEHAVIOUR_HEALTHY);
-    fixture.board.system.self_test = self_test;
+    device.board.system.self_test = self_test;
     self_test_says = GODWIT_ERR_BUSY;
-    assert_true(fixture_run(&fixture, done_on_trial, 300));
+    assert_true(device_run(&device, done_on_trial, 300));
     for (int leaps = 0; leaps < 5; leaps++) {
-        fixture.now_ms += 20u * 60 * 1000;
-        fixture_run(&fixture, NULL, 5);
-        assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_TRIAL);
+        device.now_ms += 20u * 60 * 1000;
+        device_run(&device, NULL, 5);
+        assert_int_equal(device_status(&device).state, GODWIT_STATE_TRIAL);
     }
-    fixture.now_ms -= 60u * 60 * 1000;
-    fixture_run(&fixture, NULL, 100);
-    assert_int_equal(fixture_status(&fixture).state, GODWIT_STATE_TRIAL);
+    device.now_ms -= 60u * 60 * 1000;
+    device_run(&device, NULL, 100);
+    assert_int_equal(device_status(&device).state, GODWIT_STATE_TRIAL);
     self_test_says = GODWIT_OK;
-    assert_true(fixture_run(&fixture, done_confirmed, 100));
+    assert_true(device_run(&device, done_confirmed, 100));
     end();
 }
 

@@ -1,18 +1,18 @@
 /* FETCH: resume after drops and resets, answers that must not be stitched, and giving up. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
-static struct fixture fixture;
-static struct file file;
+static struct device device;
+static struct firmware file;
 
 static int setup(void **state)
 {
     (void)state;
-    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_begin(&fixture);
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    godwit_agent_wake(&fixture.board.agent);
+    file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_begin(&device);
+    assert_true(device_run(&device, done_checked_in, 60));
+    peer_offer(&device.peer, file.data, file.size, 5);
+    godwit_agent_wake(&device.board.agent);
     return 0;
 }
 
@@ -20,7 +20,7 @@ static int teardown(void **state)
 {
     (void)state;
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
     return 0;
 }
 
@@ -30,18 +30,18 @@ static void drops_cost_not_one_byte(void **state)
     static const uint64_t points[] = {0, 1, 4095, 4096, 4097, 30000, 65535, 65536, 65537, 69631};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         CASE(i);
-        struct pack_options options = fixture_pack("1.2.0");
+        struct pack_options options = firmware_options("1.2.0");
         options.seed = 100 + i; /* a file that no slot holds yet */
-        struct file other = fixture_sign(fixture_image(&options), 0);
-        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
-        fixture.link.received = 0;
-        fixture.link.drop_at = points[i];
-        fixture.link.is_cutting = true;
-        uint32_t requests = fixture.peer.image_requests;
-        assert_true(fixture_run(&fixture, done_confirmed, 900));
-        assert_int_equal(fixture.peer.image_requests - requests, 2);
-        assert_int_equal(fixture.link.received, other.size);
-        fixture.peer.file = NULL;
+        struct firmware other = firmware_sign(firmware_pack(&options), 0);
+        peer_offer(&device.peer, other.data, other.size, (uint32_t)i + 10);
+        device.link.received = 0;
+        device.link.drop_at = points[i];
+        device.link.is_cutting = true;
+        uint32_t requests = device.peer.image_requests;
+        assert_true(device_run(&device, done_confirmed, 900));
+        assert_int_equal(device.peer.image_requests - requests, 2);
+        assert_int_equal(device.link.received, other.size);
+        device.peer.file = NULL;
         free(other.data);
     }
 }
@@ -49,14 +49,14 @@ static void drops_cost_not_one_byte(void **state)
 static void a_false_end_is_a_drop(void **state)
 {
     (void)state;
-    fixture.link.is_cutting = fixture.link.ends_early = true;
-    fixture.link.drop_at = 20000;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_int_equal(fixture.peer.image_requests, 2);
+    device.link.is_cutting = device.link.ends_early = true;
+    device.link.drop_at = 20000;
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_int_equal(device.peer.image_requests, 2);
 }
 
 static uint32_t wanted;
-static bool done_received(const struct fixture *at)
+static bool done_received(const struct device *at)
 {
     return at->link.received >= wanted;
 }
@@ -64,31 +64,31 @@ static bool done_received(const struct fixture *at)
 static void a_reset_costs_at_most_two_sectors(void **state)
 {
     (void)state;
-    fixture.link.piece_max = 1000;
-    for (wanted = 500; wanted < IMAGE_SIZE; wanted += 12000) {
-        assert_true(fixture_run(&fixture, done_received, 300));
-        fixture_power_cycle(&fixture);
+    device.link.piece_max = 1000;
+    for (wanted = 500; wanted < FIRMWARE_SIZE; wanted += 12000) {
+        assert_true(device_run(&device, done_received, 300));
+        device_power_cycle(&device);
     }
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_in_range(fixture.link.received, IMAGE_SIZE, IMAGE_SIZE + 6 * 2 * 4096);
-    assert_int_equal(fixture.board.counters.boots, 8); /* six cuts, and the switch */
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_in_range(device.link.received, FIRMWARE_SIZE, FIRMWARE_SIZE + 6 * 2 * 4096);
+    assert_int_equal(device.board.counters.boots, 8); /* six cuts, and the switch */
 }
 
 /* The server has another file under the same offer after the cut: never two halves as one. */
 static void a_changed_file_starts_again_from_its_first_byte(void **state)
 {
     (void)state;
-    struct pack_options options = fixture_pack("1.1.0");
+    struct pack_options options = firmware_options("1.1.0");
     options.seed = 77;
-    struct file other = fixture_sign(fixture_image(&options), 0);
+    struct firmware other = firmware_sign(firmware_pack(&options), 0);
     wanted = 30000;
-    assert_true(fixture_run(&fixture, done_received, 300));
-    fixture_power_cycle(&fixture);
-    peer_offer(&fixture.peer, other.data, other.size, 6);
-    uint64_t before = fixture.link.received;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_int_equal(fixture.link.received - before, other.size);
-    assert_memory_equal(fixture.peer.last.file_sha256, fixture.peer.file_sha256, 32);
+    assert_true(device_run(&device, done_received, 300));
+    device_power_cycle(&device);
+    peer_offer(&device.peer, other.data, other.size, 6);
+    uint64_t before = device.link.received;
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_int_equal(device.link.received - before, other.size);
+    assert_memory_equal(device.peer.last.file_sha256, device.peer.file_sha256, 32);
     free(other.data);
 }
 
@@ -144,8 +144,8 @@ static void liar_close(void *ctx)
 static void use_liar(void)
 {
     memset(&liar, 0, sizeof liar);
-    liar.inner = fixture.board.options.net;
-    fixture.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close, NULL};
+    liar.inner = device.board.options.net;
+    device.board.options.net = (struct godwit_net){NULL, liar_start, liar_read, liar_close, NULL};
 }
 
 static void a_whole_reply_to_a_range_starts_anew(void **state)
@@ -153,11 +153,11 @@ static void a_whole_reply_to_a_range_starts_anew(void **state)
     (void)state;
     use_liar();
     liar.ignores_ranges = true;
-    fixture.link.is_cutting = true;
-    fixture.link.drop_at = 30001;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    device.link.is_cutting = true;
+    device.link.drop_at = 30001;
+    assert_true(device_run(&device, done_confirmed, 900));
     assert_int_equal(liar.ranged, 1);
-    assert_int_equal(fixture.link.received, 30001 + IMAGE_SIZE);
+    assert_int_equal(device.link.received, 30001 + FIRMWARE_SIZE);
 }
 
 /* Nothing of it is taken; the only source there is is then asked for the whole. */
@@ -166,21 +166,21 @@ static void a_range_from_elsewhere_is_not_taken(void **state)
     (void)state;
     use_liar();
     liar.shift = 16;
-    fixture.link.is_cutting = true;
-    fixture.link.drop_at = 30001;
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
+    device.link.is_cutting = true;
+    device.link.drop_at = 30001;
+    assert_true(device_run(&device, done_confirmed, 900));
     assert_int_equal(liar.ranged, 1);
-    assert_in_range(fixture.link.received, 30001 + IMAGE_SIZE, 34097 + IMAGE_SIZE);
+    assert_in_range(device.link.received, 30001 + FIRMWARE_SIZE, 34097 + FIRMWARE_SIZE);
 }
 
 static void a_longer_body_is_refused(void **state)
 {
     (void)state;
     use_liar();
-    liar.length = IMAGE_SIZE + 1;
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    liar.length = FIRMWARE_SIZE + 1;
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
 }
 
 static void a_longer_body_is_refused_also_without_a_length(void **state)
@@ -189,8 +189,8 @@ static void a_longer_body_is_refused_also_without_a_length(void **state)
     use_liar();
     liar.hides_length = true;
     liar.extra = 1;
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_BODY_DIFFERS);
 }
 
 static void no_length_at_all_is_fine(void **state)
@@ -198,7 +198,7 @@ static void no_length_at_all_is_fine(void **state)
     (void)state;
     use_liar();
     liar.hides_length = true;
-    assert_true(fixture_run(&fixture, done_confirmed, 600));
+    assert_true(device_run(&device, done_confirmed, 600));
 }
 
 static void a_refusal_of_the_range_is_reported(void **state)
@@ -206,29 +206,29 @@ static void a_refusal_of_the_range_is_reported(void **state)
     (void)state;
     use_liar();
     liar.status = 416;
-    fixture.link.is_cutting = true;
-    fixture.link.drop_at = 30001;
-    assert_true(fixture_run(&fixture, done_outcome, 600));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(fixture.peer.outcome.detail, "status 416");
+    device.link.is_cutting = true;
+    device.link.drop_at = 30001;
+    assert_true(device_run(&device, done_outcome, 600));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
+    assert_string_equal(device.peer.outcome.detail, "status 416");
 }
 
 static void a_missing_file_is_reported(void **state)
 {
     (void)state;
-    fixture.peer.image_status = 404;
-    assert_true(fixture_run(&fixture, done_outcome, 300));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
-    assert_string_equal(fixture.peer.outcome.detail, "status 404");
-    assert_int_equal(fixture.peer.outcome.rollout_id, 5);
+    device.peer.image_status = 404;
+    assert_true(device_run(&device, done_outcome, 300));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_DOWNLOAD_REFUSED);
+    assert_string_equal(device.peer.outcome.detail, "status 404");
+    assert_int_equal(device.peer.outcome.rollout_id, 5);
 }
 
 static void a_busy_server_is_tried_ten_times(void **state)
 {
     (void)state;
-    fixture.peer.image_status = 503;
-    assert_true(fixture_run(&fixture, done_outcome, 3600));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_DOWNLOAD);
+    device.peer.image_status = 503;
+    assert_true(device_run(&device, done_outcome, 3600));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_DOWNLOAD);
 }
 
 /* 409: no longer what the server wants; the next answer is "stay", and progress is kept. */
@@ -236,19 +236,19 @@ static void a_withdrawn_file_is_left_and_its_bytes_are_kept(void **state)
 {
     (void)state;
     wanted = 40000;
-    assert_true(fixture_run(&fixture, done_received, 300));
-    fixture.peer.file = NULL;
-    fixture.link.is_cutting = true;
-    fixture.link.drop_at = 50000;
-    assert_true(fixture_run(&fixture, done_outcome, 600));
-    assert_int_equal(fixture.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
-    assert_in_range(fixture.peer.last.progress, 50000 - 2 * 4096, 50000);
-    uint64_t before = fixture.link.received;
-    peer_offer(&fixture.peer, file.data, file.size, 7);
-    assert_true(fixture_run(&fixture, done_confirmed, 900));
-    assert_in_range(fixture.link.received - before, IMAGE_SIZE - 50000,
-                    IMAGE_SIZE - 50000 + 2 * 4096);
+    assert_true(device_run(&device, done_received, 300));
+    device.peer.file = NULL;
+    device.link.is_cutting = true;
+    device.link.drop_at = 50000;
+    assert_true(device_run(&device, done_outcome, 600));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_WITHDRAWN);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_in_range(device.peer.last.progress, 50000 - 2 * 4096, 50000);
+    uint64_t before = device.link.received;
+    peer_offer(&device.peer, file.data, file.size, 7);
+    assert_true(device_run(&device, done_confirmed, 900));
+    assert_in_range(device.link.received - before, FIRMWARE_SIZE - 50000,
+                    FIRMWARE_SIZE - 50000 + 2 * 4096);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

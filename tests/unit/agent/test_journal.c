@@ -1,6 +1,6 @@
 /* The journal under cuts: whatever is torn, what is read back is a state that was written whole. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
 #define JOURNAL_OFFSET 0x4000u
 

@@ -45,7 +45,7 @@ static void power_cuts_are_no_crashes(void **state)
     begin(&two);
     device_install(&device, &second, 1);
     for (int i = 0; i < 12; i++) {
-        power_cycle();
+        device_power_cycle(&device);
         run_for(60);
     }
     assert_true(device_runs(&device, &second));
@@ -197,7 +197,7 @@ static void a_rotten_image_gives_way_to_the_older(void **state)
     assert_heard(GODWIT_STAGE_NONE, GODWIT_REASON_IMAGE_DAMAGED);
     assert_entry(1, 2, GODWIT_OTA_INVALID);
     uint32_t outcomes = device.peer.outcomes, requests = device.peer.image_requests;
-    power_cycle();
+    device_power_cycle(&device);
     run_for(200);
     assert_true(device_runs(&device, &first));
     assert_int_equal(device.peer.outcomes, outcomes); /* said once */
@@ -215,7 +215,7 @@ static void a_rejected_image_is_not_blessed(void **state)
     run_for(900);
     assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
     damage(GODWIT_APP_OTA_0);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(300);
     assert_true(device_runs(&device, &failing));
     assert_heard(GODWIT_STAGE_NONE, GODWIT_REASON_REJECTED_RUNS);

@@ -1,6 +1,6 @@
 /* Which slot is idle, by the partition table; what an image in it says of itself; otadata. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 
 static struct flash_ram ram;
 static struct godwit_flash flash;
@@ -113,8 +113,8 @@ static void a_table_without_journal_is_refused_and_without_otadata_only_watched(
 static void an_image_is_measured_by_its_segments(void **state)
 {
     (void)state;
-    const struct pack_options options = fixture_pack("1.0.0");
-    struct file file = fixture_image(&options);
+    const struct pack_options options = firmware_options("1.0.0");
+    struct firmware file = firmware_pack(&options);
     const struct godwit_region region = {0x20000, 0x40000};
     uint32_t size;
     uint8_t digest[32];

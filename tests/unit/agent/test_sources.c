@@ -1,26 +1,26 @@
 /* Several sources for one digest: who is asked, who is penalised, who is dropped, and that no bad
  * byte of one of them costs the update. */
 #include "case.h"
-#include "fixture.h"
+#include "device_test.h"
 #include "wire.h"
 
-static struct fixture fixture;
+static struct device device;
 static struct wire wire;
-static struct file file;
+static struct firmware file;
 
 /* The server and two mirrors; a claimed device, and an offer that it has not heard of yet. */
 static int setup(void **state)
 {
     (void)state;
-    file = fixture_file("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    fixture_init(&fixture, fixture_key(0));
-    wire_init(&wire, &fixture.options.net, &fixture.now_ms);
-    fixture.options.net = wire_port(&wire);
-    fixture_start(&fixture);
-    assert_true(fixture_run(&fixture, done_checked_in, 60));
-    peer_offer(&fixture.peer, file.data, file.size, 5);
-    wire_mirrors(fixture.peer.sources, 2);
-    godwit_agent_wake(&fixture.board.agent);
+    file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
+    device_prepare(&device, firmware_key(0));
+    wire_init(&wire, &device.options.net, &device.now_ms);
+    device.options.net = wire_port(&wire);
+    device_start(&device);
+    assert_true(device_run(&device, done_checked_in, 60));
+    peer_offer(&device.peer, file.data, file.size, 5);
+    wire_mirrors(device.peer.sources, 2);
+    godwit_agent_wake(&device.board.agent);
     return 0;
 }
 
@@ -28,7 +28,7 @@ static int teardown(void **state)
 {
     (void)state;
     free(file.data);
-    fixture_end(&fixture);
+    device_end(&device);
     return 0;
 }
 
@@ -52,14 +52,14 @@ static void assert_requests(uint32_t server, uint32_t first, uint32_t second)
 
 static void confirm(uint32_t within_s)
 {
-    assert_true(fixture_run(&fixture, done_confirmed, within_s));
-    assert_int_equal(fixture.peer.outcomes, 1); /* "confirmed" at most: nothing else was reported */
+    assert_true(device_run(&device, done_confirmed, within_s));
+    assert_int_equal(device.peer.outcomes, 1); /* "confirmed" at most: nothing else was reported */
 }
 
 static void fails_with(enum godwit_reason reason, uint32_t within_s)
 {
-    assert_true(fixture_run(&fixture, done_outcome, within_s));
-    assert_int_equal(fixture.peer.outcome.reason, reason);
+    assert_true(device_run(&device, done_outcome, within_s));
+    assert_int_equal(device.peer.outcome.reason, reason);
 }
 
 static void the_server_comes_first(void **state)
@@ -77,18 +77,18 @@ static void one_that_refuses_is_dropped(void **state)
     turn(WIRE_MIRROR_1)->status = 401; /* a mirror's 401 is a refusal like any other */
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         CASE(i);
-        struct pack_options options = fixture_pack("1.2.0");
+        struct pack_options options = firmware_options("1.2.0");
         options.seed = 900 + i;
-        struct file other = fixture_sign(fixture_image(&options), 0);
-        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
+        struct firmware other = firmware_sign(firmware_pack(&options), 0);
+        peer_offer(&device.peer, other.data, other.size, (uint32_t)i + 10);
         wire.turns[WIRE_IMAGE] =
             (struct wire_turn){.status_of_ranges = statuses[i], .cuts = 1, .cut_at = 20000};
         memset(wire.requests, 0, sizeof wire.requests);
         wire.received = 0;
-        assert_true(fixture_run(&fixture, done_confirmed, 900));
+        assert_true(device_run(&device, done_confirmed, 900));
         assert_requests(2, 1, 1);
-        assert_int_equal(wire.received, IMAGE_SIZE);
-        fixture.peer.file = NULL;
+        assert_int_equal(wire.received, FIRMWARE_SIZE);
+        device.peer.file = NULL;
         free(other.data);
     }
 }
@@ -98,7 +98,7 @@ static void nobody_has_it(void **state)
     (void)state;
     turn_all((struct wire_turn){.status = 404});
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
-    assert_string_equal(fixture.peer.outcome.detail, "status 404");
+    assert_string_equal(device.peer.outcome.detail, "status 404");
     assert_requests(1, 1, 1);
 }
 
@@ -115,15 +115,15 @@ static void one_that_is_away_is_left(void **state)
 static void breaks_with_progress_change_nothing(void **state)
 {
     (void)state;
-    for (uint32_t at = 5000; at < IMAGE_SIZE; at += 5000) {
+    for (uint32_t at = 5000; at < FIRMWARE_SIZE; at += 5000) {
         *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 1, .cut_at = at};
         uint32_t before = wire.played;
         while (wire.played == before)
-            fixture_run(&fixture, NULL, 1);
+            device_run(&device, NULL, 1);
     }
     confirm(300);
     assert_requests(14, 0, 0);
-    assert_int_equal(wire.received, IMAGE_SIZE);
+    assert_int_equal(wire.received, FIRMWARE_SIZE);
 }
 
 static void other_bytes_from_one_are_fetched_again_from_another(void **state)
@@ -132,7 +132,7 @@ static void other_bytes_from_one_are_fetched_again_from_another(void **state)
     *turn(WIRE_IMAGE) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
     confirm(300);
     assert_requests(1, 1, 0);
-    assert_int_equal(wire.received, 2 * IMAGE_SIZE);
+    assert_int_equal(wire.received, 2 * FIRMWARE_SIZE);
 }
 
 static void two_of_three_corrupt(void **state)
@@ -140,16 +140,16 @@ static void two_of_three_corrupt(void **state)
     (void)state;
     for (int good = WIRE_IMAGE; good < WIRE_CHECKIN; good++) {
         CASE(good);
-        struct pack_options options = fixture_pack("1.2.0");
+        struct pack_options options = firmware_options("1.2.0");
         options.seed = 700 + (uint64_t)good;
-        struct file other = fixture_sign(fixture_image(&options), 0);
-        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)good + 10);
+        struct firmware other = firmware_sign(firmware_pack(&options), 0);
+        peer_offer(&device.peer, other.data, other.size, (uint32_t)good + 10);
         turn_all((struct wire_turn){.flip_at = 4096, .flip_every = 8192, .flip_mask = 0x80});
         memset(turn((enum wire_place)good), 0, sizeof(struct wire_turn));
         memset(wire.requests, 0, sizeof wire.requests);
-        assert_true(fixture_run(&fixture, done_confirmed, 900));
+        assert_true(device_run(&device, done_confirmed, 900));
         assert_requests(1, good >= WIRE_MIRROR_1, good >= WIRE_MIRROR_2);
-        fixture.peer.file = NULL;
+        device.peer.file = NULL;
         free(other.data);
     }
 }
@@ -159,7 +159,7 @@ static void all_are_corrupt(void **state)
     (void)state;
     turn_all((struct wire_turn){.flip_at = 0x10100, .flip_every = 16, .flip_mask = 1});
     fails_with(GODWIT_REASON_FILE_DIGEST, 300);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_VERIFY);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_VERIFY);
     assert_requests(1, 1, 1);
 }
 
@@ -170,7 +170,7 @@ static void wrong_first_bytes_cost_no_erase(void **state)
     *turn(WIRE_MIRROR_1) = (struct wire_turn){.flips = 1, .flip_at = 12, .flip_mask = 1};
     confirm(300);
     assert_requests(1, 1, 1);
-    assert_int_equal(wire.received, 2 * 4096 + IMAGE_SIZE);
+    assert_int_equal(wire.received, 2 * 4096 + FIRMWARE_SIZE);
 }
 
 /* Two had part in a bad file: neither is condemned, and the next download has one source. */
@@ -193,21 +193,21 @@ static void who_of_two_was_it(void **state)
 static void a_suspect_is_not_helped_out(void **state)
 {
     (void)state;
-    fixture.peer.sources[1][0] = 0;
+    device.peer.sources[1][0] = 0;
     *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 2, .cut_at = 20000};
     *turn(WIRE_MIRROR_1) = (struct wire_turn){.flip_at = 50000, .flip_every = 16, .flip_mask = 1};
     while (wire.requests[WIRE_MIRROR_1] < 2)
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+        device.now_ms = board_step(&device.board, device.now_ms);
     turn(WIRE_MIRROR_1)->cuts = 2;
     turn(WIRE_MIRROR_1)->cut_at = 30000;
     confirm(900);
     assert_requests(3, 3, 0);
-    assert_int_equal(wire.received, IMAGE_SIZE + 30000 + IMAGE_SIZE);
+    assert_int_equal(wire.received, FIRMWARE_SIZE + 30000 + FIRMWARE_SIZE);
 }
 
 /* What an earlier boot fetched may be anybody's: fetched anew before anybody is blamed. */
 static uint32_t wanted;
-static bool done_received(const struct fixture *at)
+static bool done_received(const struct device *at)
 {
     (void)at;
     return wire.received >= wanted;
@@ -216,14 +216,14 @@ static bool done_received(const struct fixture *at)
 static void bytes_of_an_earlier_boot_condemn_nobody(void **state)
 {
     (void)state;
-    fixture.peer.sources[0][0] = 0; /* the server alone */
+    device.peer.sources[0][0] = 0; /* the server alone */
     *turn(WIRE_IMAGE) = (struct wire_turn){.flips = 1, .flip_at = 8192, .flip_mask = 1};
     wanted = 30000;
-    fixture.link.piece_max = 1000;
-    assert_true(fixture_run(&fixture, done_received, 300));
-    fixture_power_cycle(&fixture);
+    device.link.piece_max = 1000;
+    assert_true(device_run(&device, done_received, 300));
+    device_power_cycle(&device);
     confirm(900);
-    assert_in_range(wire.received, 2 * IMAGE_SIZE, 2 * IMAGE_SIZE + 8192);
+    assert_in_range(wire.received, 2 * FIRMWARE_SIZE, 2 * FIRMWARE_SIZE + 8192);
 }
 
 static void a_length_that_is_not_the_files(void **state)
@@ -233,7 +233,8 @@ static void a_length_that_is_not_the_files(void **state)
     turn(WIRE_MIRROR_1)->length = (uint32_t)-1;
     confirm(300);
     assert_requests(1, 1, 1);
-    assert_in_range(wire.received, IMAGE_SIZE, IMAGE_SIZE + 2 * 4096); /* one reading of each */
+    assert_in_range(wire.received, FIRMWARE_SIZE,
+                    FIRMWARE_SIZE + 2 * 4096); /* one reading of each */
 }
 
 static void a_body_without_end(void **state)
@@ -242,7 +243,7 @@ static void a_body_without_end(void **state)
     *turn(WIRE_IMAGE) = (struct wire_turn){.hides_length = true, .extra = UINT32_MAX};
     confirm(300);
     assert_requests(1, 1, 0);
-    assert_int_equal(wire.received, 2 * IMAGE_SIZE + 1);
+    assert_int_equal(wire.received, 2 * FIRMWARE_SIZE + 1);
 }
 
 static void wrong_ranges_move_on_without_a_byte_lost(void **state)
@@ -255,19 +256,19 @@ static void wrong_ranges_move_on_without_a_byte_lost(void **state)
                                              {.lies_about_ranges = true}};
     for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
         CASE(i);
-        struct pack_options options = fixture_pack("1.2.0");
+        struct pack_options options = firmware_options("1.2.0");
         options.seed = 800 + i;
-        struct file other = fixture_sign(fixture_image(&options), 0);
-        peer_offer(&fixture.peer, other.data, other.size, (uint32_t)i + 10);
+        struct firmware other = firmware_sign(firmware_pack(&options), 0);
+        peer_offer(&device.peer, other.data, other.size, (uint32_t)i + 10);
         *turn(WIRE_IMAGE) = turns[i];
         turn(WIRE_IMAGE)->cuts = 1;
         turn(WIRE_IMAGE)->cut_at = 30001;
         memset(wire.requests, 0, sizeof wire.requests);
         wire.received = 0;
-        assert_true(fixture_run(&fixture, done_confirmed, 900));
+        assert_true(device_run(&device, done_confirmed, 900));
         assert_requests(2, 1, 0);
-        assert_in_range(wire.received, IMAGE_SIZE, IMAGE_SIZE + 4096);
-        fixture.peer.file = NULL;
+        assert_in_range(wire.received, FIRMWARE_SIZE, FIRMWARE_SIZE + 4096);
+        device.peer.file = NULL;
         free(other.data);
     }
 }
@@ -278,7 +279,7 @@ static void short_ranges_add_up(void **state)
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.cuts = 1, .cut_at = 4097, .range_max = 5000};
     confirm(900);
-    assert_int_equal(wire.received, IMAGE_SIZE);
+    assert_int_equal(wire.received, FIRMWARE_SIZE);
     assert_requests(15, 0, 0);
 }
 
@@ -288,7 +289,7 @@ static void a_slow_one_is_left(void **state)
     turn(WIRE_IMAGE)->byte_ms = 10000;
     confirm(300);
     assert_requests(1, 1, 0);
-    assert_int_equal(wire.received, IMAGE_SIZE); /* and its few bytes are kept */
+    assert_int_equal(wire.received, FIRMWARE_SIZE); /* and its few bytes are kept */
 }
 
 static void all_are_slow(void **state)
@@ -296,7 +297,7 @@ static void all_are_slow(void **state)
     (void)state;
     turn_all((struct wire_turn){.byte_ms = 10000});
     fails_with(GODWIT_REASON_SLOW_SOURCE, 3600);
-    assert_int_equal(fixture.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
+    assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_DOWNLOAD);
     assert_requests(4, 3, 3);
 }
 
@@ -317,7 +318,7 @@ static void a_busy_server_waits_for_its_time_while_a_mirror_serves(void **state)
     assert_requests(1, 1, 0);
 }
 
-static bool done_requested_image(const struct fixture *at)
+static bool done_requested_image(const struct device *at)
 {
     (void)at;
     return wire.requests[WIRE_IMAGE] > wanted;
@@ -327,14 +328,14 @@ static void a_busy_server_alone_is_called_when_it_said(void **state)
 {
     (void)state;
     static const uint32_t waits_s[] = {60, 77, 900, 3000};
-    fixture.peer.sources[0][0] = 0;
+    device.peer.sources[0][0] = 0;
     for (wanted = 0; wanted < sizeof waits_s / sizeof *waits_s; wanted++) {
         *turn(WIRE_IMAGE) =
             (struct wire_turn){.status = wanted % 2 ? 429 : 503, .retry_after_s = waits_s[wanted]};
         uint64_t before_ms = wire.start_ms[WIRE_IMAGE];
-        assert_true(fixture_run(&fixture, done_requested_image, 4000));
+        assert_true(device_run(&device, done_requested_image, 4000));
         uint64_t waited_ms = wire.start_ms[WIRE_IMAGE] - before_ms;
-        fixture_run(&fixture, NULL, 1); /* the reply is read */
+        device_run(&device, NULL, 1); /* the reply is read */
         if (wanted == 0) continue;
         assert_in_range(waited_ms, waits_s[wanted - 1] * 1000, waits_s[wanted - 1] * 1000 + 2000);
     }
@@ -347,12 +348,12 @@ static void an_instruction_that_ran_out_is_requested_again(void **state)
 {
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = 5000};
-    fixture.peer.sources[0][0] = 0;
-    fixture_run(&fixture, NULL, 3500);
-    uint32_t checkins = fixture.peer.checkins;
-    fixture_run(&fixture, NULL, 1400);
+    device.peer.sources[0][0] = 0;
+    device_run(&device, NULL, 3500);
+    uint32_t checkins = device.peer.checkins;
+    device_run(&device, NULL, 1400);
     assert_requests(1, 0, 0);
-    assert_int_equal(fixture.peer.checkins, checkins + 1);
+    assert_int_equal(device.peer.checkins, checkins + 1);
     confirm(300);
 }
 
@@ -361,10 +362,10 @@ static void an_absurd_wait(void **state)
 {
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 1, .retry_after_s = UINT32_MAX};
-    fixture.peer.sources[0][0] = 0;
-    fixture_run(&fixture, NULL, 7 * 86400 - 60);
+    device.peer.sources[0][0] = 0;
+    device_run(&device, NULL, 7 * 86400 - 60);
     assert_requests(1, 0, 0);
-    assert_true(fixture.peer.checkins > 7 * 24);
+    assert_true(device.peer.checkins > 7 * 24);
     confirm(120);
 }
 
@@ -374,7 +375,7 @@ static void a_mirrors_long_wait_is_not_waited_for(void **state)
     (void)state;
     *turn(WIRE_IMAGE) = (struct wire_turn){.status = 503, .times = 3};
     *turn(WIRE_MIRROR_1) = (struct wire_turn){.status = 429, .retry_after_s = 86400};
-    fixture.peer.sources[1][0] = 0;
+    device.peer.sources[1][0] = 0;
     confirm(300);
     assert_requests(4, 1, 0);
 }
@@ -384,11 +385,11 @@ static void an_offer_that_is_refused_ends(void **state)
 {
     (void)state;
     turn(WIRE_IMAGE)->status = 409;
-    fixture.peer.sources[0][0] = 0;
-    fixture_run(&fixture, NULL, 30);
+    device.peer.sources[0][0] = 0;
+    device_run(&device, NULL, 30);
     assert_in_range(wire.requests[WIRE_IMAGE], 2, 5);
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 3600);
-    assert_string_equal(fixture.peer.outcome.detail, "status 409");
+    assert_string_equal(device.peer.outcome.detail, "status 409");
     assert_int_equal(wire.requests[WIRE_IMAGE], 11);
 }
 
@@ -399,8 +400,8 @@ static void a_new_offer_forgives(void **state)
     fails_with(GODWIT_REASON_DOWNLOAD_REFUSED, 60);
     turn_all((struct wire_turn){0});
     turn(WIRE_IMAGE)->fails_start = true;
-    peer_offer(&fixture.peer, file.data, file.size, 6);
-    assert_true(fixture_run(&fixture, done_confirmed, 300));
+    peer_offer(&device.peer, file.data, file.size, 6);
+    assert_true(device_run(&device, done_confirmed, 300));
     assert_requests(3, 2, 1);
 }
 
@@ -417,20 +418,21 @@ static godwit_err erase_and_note(void *ctx, uint32_t offset, size_t size)
 static void a_step_erases_one_sector_at_most(void **state)
 {
     (void)state;
-    struct godwit_flash counting = fixture.flash;
+    struct godwit_flash counting = device.flash;
     uint32_t steps = 0, total = 0;
-    inner = fixture.flash;
+    inner = device.flash;
     counting.erase = erase_and_note;
-    fixture.board.agent.config.flash = &counting;
-    while (fixture_status(&fixture).state != GODWIT_STATE_SWITCH) {
+    device.board.agent.config.flash = &counting;
+    while (device_status(&device).state != GODWIT_STATE_SWITCH) {
         erased_max = 0;
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
+        device.now_ms = board_step(&device.board, device.now_ms);
         assert_in_range(erased_max, 0, 4096);
         total += erased_max;
         assert_true(++steps < 100000);
     }
-    assert_true(total >= IMAGE_SIZE);
-    assert_true(total < IMAGE_SIZE + 6 * 4096); /* each sector of the slot once, and the journal */
+    assert_true(total >= FIRMWARE_SIZE);
+    assert_true(total <
+                FIRMWARE_SIZE + 6 * 4096); /* each sector of the slot once, and the journal */
 }
 
 /* Power goes when the second sector is erased and nothing stands in it yet: that one is erased once
@@ -438,21 +440,21 @@ static void a_step_erases_one_sector_at_most(void **state)
 static void a_reset_costs_one_erase(void **state)
 {
     (void)state;
-    struct godwit_flash counting = fixture.flash;
-    inner = fixture.flash;
+    struct godwit_flash counting = device.flash;
+    inner = device.flash;
     counting.erase = erase_and_note;
-    const struct godwit_agent *agent = &fixture.board.agent;
+    const struct godwit_agent *agent = &device.board.agent;
     while (agent->journal.install_sectors != 1 || agent->clearing == 0)
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
-    fixture_power_cycle(&fixture);
-    while (fixture_status(&fixture).state == GODWIT_STATE_BOOT)
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
-    assert_int_equal(fixture_status(&fixture).progress, 4096);
+        device.now_ms = board_step(&device.board, device.now_ms);
+    device_power_cycle(&device);
+    while (device_status(&device).state == GODWIT_STATE_BOOT)
+        device.now_ms = board_step(&device.board, device.now_ms);
+    assert_int_equal(device_status(&device).progress, 4096);
     erased_max = 0;
-    fixture.board.agent.config.flash = &counting;
-    while (fixture_status(&fixture).state != GODWIT_STATE_VERIFY)
-        fixture.now_ms = board_step(&fixture.board, fixture.now_ms);
-    assert_int_equal(erased_max, IMAGE_SIZE - 4096);
+    device.board.agent.config.flash = &counting;
+    while (device_status(&device).state != GODWIT_STATE_VERIFY)
+        device.now_ms = board_step(&device.board, device.now_ms);
+    assert_int_equal(erased_max, FIRMWARE_SIZE - 4096);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -30,7 +30,7 @@ static void surprise_1_factory_beats_the_previous_good_app(void **state)
     assert_string_equal(device.board.running.label, "ota_1");
     assert_true(device_runs(&device, &third));
     assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NOT_BOOTED);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(100);
     assert_string_equal(device.board.running.label, "ota_1"); /* for good */
 }
@@ -45,11 +45,11 @@ static void surprise_2_a_rejected_image_runs_again(void **state)
     run_for(900);
     assert_heard(GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_SELF_TEST);
     damage(GODWIT_APP_OTA_0);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(300);
     assert_string_equal(device.board.running.label, "ota_1");
     assert_heard(GODWIT_STAGE_NONE, GODWIT_REASON_REJECTED_RUNS);
-    power_cycle();
+    device_power_cycle(&device);
     run_for(300); /* every boot again; said once */
     assert_string_equal(device.board.running.label, "ota_1");
     device_install(&device, &third, 2);
@@ -307,7 +307,7 @@ static void surprise_12_a_resume_never_stitches_two_images(void **state)
     device.link.piece_max = 1024;
     peer_offer(&device.peer, second.data, second.size, 1);
     assert_true(device_run(&device, device_is_downloading, HOUR_S));
-    power_cycle();
+    device_power_cycle(&device);
     device_entries(&device, after);
     assert_memory_equal(before, after, sizeof before); /* a download is no choice */
     device_install(&device, &third, 2);
@@ -324,7 +324,7 @@ static void surprise_12_a_resume_goes_on_at_its_sector(void **state)
     device.link.piece_max = 1024;
     peer_offer(&device.peer, second.data, second.size, 1);
     assert_true(device_run(&device, device_is_downloading, HOUR_S));
-    power_cycle();
+    device_power_cycle(&device);
     assert_true(device_run(&device, device_is_done, HOUR_S));
     assert_in_range(device.link.received, second.size, second.size + 2 * 4096);
 }
