@@ -27,16 +27,11 @@ static void writes_nothing_while_idle(void **state)
 {
     (void)state;
     struct device device;
-    struct power_cut power_cut;
-    device_prepare(&device, firmware_key(0));
-    power_cut_init(&power_cut, &device.flash);
-    struct godwit_flash counted = power_cut_port(&power_cut);
-    device.options.flash = &counted;
-    device_start(&device);
+    device_begin(&device);
     assert_true(device_run(&device, done_checked_in, 60));
-    uint32_t operations = power_cut.operations;
+    uint32_t operations = device.power_cut.operations;
     device_run(&device, NULL, 3600);
-    assert_int_equal(power_cut.operations, operations);
+    assert_int_equal(device.power_cut.operations, operations);
     device_end(&device);
 }
 

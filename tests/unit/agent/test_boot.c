@@ -131,22 +131,13 @@ static void survives_a_cut_anywhere(void **state)
         CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++, cases++) {
             CASE(kind);
-            struct power_cut power_cut;
-            device_prepare(&device, firmware_key(0));
-            power_cut_init(&power_cut, &device.flash);
-            struct godwit_flash port = power_cut_port(&power_cut);
-            device.options.flash = &port;
-            device_start(&device);
+            device_begin(&device);
             peer_offer(&device.peer, file.data, file.size, 5);
-            power_cut.cut_at = cut_at;
-            power_cut.kind = (enum power_cut_kind)kind;
+            device.power_cut.cut_at = cut_at;
+            device.power_cut.kind = (enum power_cut_kind)kind;
             uint32_t boots = 0;
             while (!done_confirmed(&device) && device.now_ms < 3600000) {
-                if (power_cut.is_off) {
-                    board_power_off(&device.board);
-                    power_cut_power_on(&power_cut);
-                    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
-                }
+                if (device.power_cut.is_off) device_power_cycle(&device);
                 uint64_t next_ms = board_step(&device.board, device.now_ms);
                 assert_false(device.board.is_bricked);
                 device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
@@ -154,7 +145,7 @@ static void survives_a_cut_anywhere(void **state)
             }
             assert_true(done_confirmed(&device));
             assert_in_range(boots, 2, 6);
-            if (cut_at == 0) operations = power_cut.operations;
+            if (cut_at == 0) operations = device.power_cut.operations;
             device_run(&device, NULL, 200);
             assert_string_equal(device.peer.last.slot, "ota_1");
             assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_CONFIRMED);
@@ -167,33 +158,26 @@ static void survives_a_cut_anywhere(void **state)
     print_message("%u operations, %u cases\n", operations, cases);
 }
 
-/* A power-cut injector round the device's flash; runs up to the switch. */
-static void begin_before_switch(struct power_cut *power_cut, struct godwit_flash *port)
+/* Runs up to the switch. */
+static void begin_before_switch(void)
 {
     file = firmware_signed("1.1.0", BEHAVIOUR_HEALTHY, 0);
-    device_prepare(&device, firmware_key(0));
-    power_cut_init(power_cut, &device.flash);
-    *port = power_cut_port(power_cut);
-    device.options.flash = port;
-    device_start(&device);
+    device_begin(&device);
     peer_offer(&device.peer, file.data, file.size, 5);
     assert_true(device_run(&device, done_verifying, 300));
     while (device_status(&device).state != GODWIT_STATE_SWITCH)
         device.now_ms = board_step(&device.board, device.now_ms);
 }
 
-static void cut_and_power_on(struct power_cut *power_cut, uint32_t operation,
-                             enum power_cut_kind kind)
+static void cut_and_power_on(uint32_t operation, enum power_cut_kind kind)
 {
-    power_cut->cut_at = power_cut->operations + operation;
-    power_cut->kind = kind;
-    while (!power_cut->is_off) {
+    device.power_cut.cut_at = device.power_cut.operations + operation;
+    device.power_cut.kind = kind;
+    while (!device.power_cut.is_off) {
         uint64_t next_ms = board_step(&device.board, device.now_ms);
         device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
     }
-    board_power_off(&device.board);
-    power_cut_power_on(power_cut);
-    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
+    device_power_cycle(&device);
 }
 
 /* Record: erase, write, seal; otadata: erase, write, write the CRC. Whichever is cut: if the new
@@ -206,10 +190,8 @@ static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
         CASE(operation);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++) {
             CASE(kind);
-            struct power_cut power_cut;
-            struct godwit_flash port;
-            begin_before_switch(&power_cut, &port);
-            cut_and_power_on(&power_cut, operation, (enum power_cut_kind)kind);
+            begin_before_switch();
+            cut_and_power_on(operation, (enum power_cut_kind)kind);
             while (device_status(&device).state == GODWIT_STATE_BOOT)
                 device.now_ms = board_step(&device.board, device.now_ms);
             bool runs_new = !strcmp(device_status(&device).slot, "ota_1");
@@ -227,10 +209,8 @@ static void knows_of_a_trial_whatever_is_cut_at_the_switch(void **state)
 static void a_choice_that_never_reached_otadata_is_no_failure(void **state)
 {
     (void)state;
-    struct power_cut power_cut;
-    struct godwit_flash port;
-    begin_before_switch(&power_cut, &port);
-    cut_and_power_on(&power_cut, 2, POWER_CUT_AFTER);
+    begin_before_switch();
+    cut_and_power_on(2, POWER_CUT_AFTER);
     device.peer.outcomes = 0;
     assert_true(device_run(&device, done_confirmed, 600));
     assert_int_equal(device.peer.outcomes, 1);
@@ -246,14 +226,9 @@ static void goes_back_to_what_was_confirmed_without_a_check_in(void **state)
     (void)state;
     for (uint32_t operation = 1; operation <= 3; operation++) {
         begin(BEHAVIOUR_HEALTHY, 0);
-        struct power_cut power_cut;
-        struct godwit_flash ram = flash_ram_port(&device.ram);
-        power_cut_init(&power_cut, &ram);
-        device.flash =
-            power_cut_port(&power_cut); /* the board reads its flash through this very struct */
         assert_true(device_run(&device, done_on_trial, 300));
         device.peer.status = 503; /* contact, but nothing that could be obeyed */
-        cut_and_power_on(&power_cut, operation, POWER_CUT_AFTER);
+        cut_and_power_on(operation, POWER_CUT_AFTER);
         device.peer.status = 0;
         device.peer.is_silent = true;
         device_run(&device, NULL, 30);

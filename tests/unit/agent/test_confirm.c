@@ -262,30 +262,22 @@ static void rolls_back_over_every_cut(void **state)
         CASE(cut_at);
         for (int kind = 0; kind < POWER_CUT_KINDS_COUNT; kind++) {
             CASE(kind);
-            struct power_cut power_cut;
-            device_prepare(&device, firmware_key(0));
-            struct godwit_flash ram = device.flash;
-            power_cut_init(&power_cut, &ram);
-            device.flash = power_cut_port(&power_cut);
-            device_start(&device);
+            struct power_cut *power_cut = &device.power_cut;
+            device_begin(&device);
             peer_offer(&device.peer, file.data, file.size, 5);
             assert_true(device_run(&device, done_on_trial, 600));
-            if (cut_at) power_cut.cut_at = power_cut.operations + cut_at;
-            power_cut.kind = (enum power_cut_kind)kind;
-            uint32_t before = power_cut.operations;
+            if (cut_at) power_cut->cut_at = power_cut->operations + cut_at;
+            power_cut->kind = (enum power_cut_kind)kind;
+            uint32_t before = power_cut->operations;
             while (!done_back(&device) && device.now_ms < 20000000) {
-                if (power_cut.is_off) {
-                    board_power_off(&device.board);
-                    power_cut_power_on(&power_cut);
-                    board_power_on(&device.board, GODWIT_RESET_POWER_ON);
-                }
+                if (power_cut->is_off) device_power_cycle(&device);
                 uint64_t next_ms = board_step(&device.board, device.now_ms);
                 assert_false(device.board.is_bricked);
                 device.now_ms = next_ms > device.now_ms ? next_ms : device.now_ms;
             }
             assert_true(done_back(&device));
             assert_int_equal(device.peer.outcome.stage, GODWIT_STAGE_ROLLED_BACK);
-            if (cut_at == 0) operations = power_cut.operations - before;
+            if (cut_at == 0) operations = power_cut->operations - before;
             device_end(&device);
             if (cut_at == 0) break;
         }

@@ -173,23 +173,18 @@ static void leaves_what_has_failed_before(void **state)
     (void)state;
     for (uint32_t cut = 1; cut <= 6; cut++) {
         CASE(cut);
-        struct power_cut power_cut;
+        struct power_cut *power_cut = &device.power_cut;
         begin(BEHAVIOUR_WRONG_CONFIG, 1);
-        power_cut_init(&power_cut, &device.flash);
-        struct godwit_flash sawn = power_cut_port(&power_cut);
-        device.options.flash = &sawn;
         device.options.bootloader.has_rollback = false;
         device_start(&device);
         assert_true(device_run(&device, done_on_trial, 900));
-        power_cut.kind = POWER_CUT_AFTER;
-        power_cut.cut_at = power_cut.operations + cut;
-        for (int i = 0; i < 20000 && !power_cut.is_off && !device.peer.outcomes; i++) {
+        power_cut->kind = POWER_CUT_AFTER;
+        power_cut->cut_at = power_cut->operations + cut;
+        for (int i = 0; i < 20000 && !power_cut->is_off && !device.peer.outcomes; i++) {
             uint64_t next_ms = board_step(&device.board, device.now_ms);
             if (next_ms > device.now_ms && next_ms != UINT64_MAX) device.now_ms = next_ms;
         }
-        board_power_off(&device.board);
-        power_cut_power_on(&power_cut);
-        board_power_on(&device.board, GODWIT_RESET_POWER_ON);
+        device_power_cycle(&device);
         assert_true(device_run(&device, done_outcome, 3600));
         assert_true(device_run(&device, done_checked_in, 3600));
         assert_string_equal(device.peer.last.version, "1.0.0");
