@@ -174,7 +174,7 @@ expect 1 "ends before the image does" sign --key a.pem cut.bin x.bin
 expect 1 "an empty file" inspect empty.bin
 expect 1 "an ELF file" inspect "$godwit"
 expect 1 "No such file" inspect nowhere.bin
-for row in "empty.bin:an empty file" "a.pem:a key or certificate (PEM)" "app.bin:an ESP32 application"; do
+for row in "empty.bin:an empty file" "a.pem:a key or certificate" "app.bin:an ESP32 application"; do
     expect 1 "is no dump of a flash: ${row#*:}" flash "${row%%:*}"
     expect 1 "esptool read-flash" flash "${row%%:*}" --json
 done
