@@ -58,6 +58,7 @@ static void load_release(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 2, release->version, sizeof release->version);
     release->counter = (uint32_t)db_column_int(rows, 3);
     release->frozen = db_column_int(rows, 4);
+    release->is_taken = db_column_int(rows, 5);
     release->next = fleet->catalogue.releases;
     fleet->catalogue.releases = release;
 }
@@ -142,7 +143,8 @@ static const struct {
 } TABLES[] = {
     {"select id, name, product_id, open from products order by id", load_product},
     {"select product, key_digest from image_keys order by product, key_digest", load_key},
-    {"select id, product, version, counter, frozen from releases order by id", load_release},
+    {"select id, product, version, counter, frozen, is_taken from releases order by id",
+     load_release},
     {"select id, release, chip_id, revision_min, revision_max, hardware_mask, secure_version,"
      " image_sha256, file_sha256, file_size, keys_count, keys, policy,"
      " project, block_revision_min, block_revision_max, flash_size, flash_mode, mmu_page_log2"
@@ -217,7 +219,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     SWAP(fleet->dirty_first, read->dirty_first);
     SWAP(fleet->dirty_last, read->dirty_last);
     fleet->in_flight = NULL;
-    fleet->unnoted_from = 0;
+    fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet->committed = fleet->transaction;
     /* What was given lies below the mark, so a start that continues from it never goes back. */
     if (fleet->sequence == 0) fleet->sequence = read->sequence_mark;

@@ -49,3 +49,5 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
 /* A new member at its place in the device's list, counted; lock held. */
 struct member *member_add(struct device *device, struct rollout *rollout, uint32_t offer_number,
                           enum member_state state, uint32_t reason);
+/* Takes the member out of its device's list, counted; lock held. */
+void member_remove(struct member **at);

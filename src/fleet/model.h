@@ -55,6 +55,7 @@ struct release {
     char version[33];
     uint32_t counter;
     bool frozen;
+    bool is_taken; /* a device has confirmed it; told at the latest when its member goes */
     size_t images_count;
     struct image images[FLEET_IMAGES_MAX];
     struct release *next; /* newest first */
@@ -67,6 +68,7 @@ struct rollout {
     bool is_targeted; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
     bool again;          /* also to devices on which the image failed before */
+    bool is_surplus;     /* private: prune.c */
     uint32_t away_count; /* in progress, not seen or held up by their line: without a place */
     uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
     struct rollout *next; /* newest first, so by falling id */

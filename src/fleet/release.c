@@ -200,6 +200,31 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
     fleet_unlock(fleet);
 }
 
+static bool is_named(const struct fleet *fleet, const uint8_t file_sha256[static 32])
+{
+    for (const struct release *at = fleet->catalogue.releases; at; at = at->next)
+        for (size_t i = 0; i < at->images_count; i++)
+            if (!memcmp(at->images[i].file_sha256, file_sha256, 32)) return true;
+    return false;
+}
+
+/* A draft was offered to nobody, so nobody asks for a file that was replaced in it, unless another
+ * image names it too. Its bytes are collected later. */
+static godwit_err drop_file(struct fleet *fleet, struct db *db,
+                            const uint8_t file_sha256[static 32])
+{
+    if (is_named(fleet, file_sha256)) return GODWIT_OK;
+    godwit_err err = db_run(db, "delete from files where org = $1 and file_sha256 = $2",
+                            DB_ARGS(db_text(FLEET_ORG), db_blob(file_sha256, 32)));
+    if (err) return err;
+    fleet_lock(fleet);
+    struct file *file = index_find(&fleet->catalogue.files_by_digest, file_sha256);
+    if (file) index_remove(&fleet->catalogue.files_by_digest, file);
+    fleet_unlock(fleet);
+    free(file);
+    return GODWIT_OK;
+}
+
 /* What is known of the place the file would take. */
 struct point {
     struct product *product;
@@ -315,6 +340,9 @@ godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *
     godwit_err err = GODWIT_OK;
     struct image image = upload->image;
     image.id = point.image ? point.image->id : 0;
+    bool is_draft_changed = point.image && !point.release->frozen;
+    uint8_t replaced_file[32];
+    if (is_draft_changed) memcpy(replaced_file, point.image->file_sha256, 32);
     verdict_out->replaced = point.image && !point.same_image;
     if (verdict_out->replaced) memcpy(verdict_out->replaced_image, point.image->image_sha256, 32);
     verdict_out->created = !point.product;
@@ -323,6 +351,7 @@ godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *
         err = make_release(fleet, db, point.product, upload, now_s, &point.release);
     image.release = point.release;
     if (!err) err = write_image(db, point.release, &image, now_s);
-    if (!err) keep_in_memory(fleet, point.release, point.image, &image);
-    return err;
+    if (err) return err;
+    keep_in_memory(fleet, point.release, point.image, &image);
+    return is_draft_changed ? drop_file(fleet, db, replaced_file) : GODWIT_OK;
 }

@@ -135,7 +135,7 @@ static godwit_err count_takers(struct db *db, const struct release *release, int
                 db_int(release->product->id), db_text(over), db_text(release->version),
                 db_int(EVENT_OFFERED), db_int(EVENT_NOT_OFFERED), db_int(EVENT_FAILED)));
     if (!err) err = db_next(&rows);
-    if (!err) *count_out = db_column_int(&rows, 0);
+    if (!err) *count_out = release->is_taken + db_column_int(&rows, 0);
     db_rows_close(&rows);
     return err;
 }
@@ -217,13 +217,11 @@ static void forget_members(void *ctx, struct device *device)
 {
     const struct release *release = ctx;
     for (struct member **at = &device->members; *at;) {
-        struct member *member = *at;
-        if (member->rollout->release != release) {
-            at = &member->next;
+        if ((*at)->rollout->release != release) {
+            at = &(*at)->next;
             continue;
         }
-        *at = member->next;
-        free(member);
+        member_remove(at);
     }
 }
 
@@ -241,6 +239,7 @@ static void forget(struct fleet *fleet, struct release *release,
                    const struct remove_verdict *verdict)
 {
     fleet_each_device(fleet, forget_members, release);
+    fleet->unpruned_from = 0;
     fleet_lock(fleet);
     forget_rollouts(fleet, release);
     for (size_t i = 0; i < verdict->files_count; i++) {

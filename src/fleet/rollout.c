@@ -52,6 +52,16 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
     return member;
 }
 
+void member_remove(struct member **at)
+{
+    struct member *member = *at;
+    uint32_t *count = count_of(member->rollout, member->state, member->is_away);
+    if (count) --*count;
+    member->rollout->members_count--;
+    *at = member->next;
+    free(member);
+}
+
 void rollout_link(struct fleet *fleet, struct rollout *rollout)
 {
     rollout->next = fleet->catalogue.rollouts;
@@ -117,7 +127,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
         if (!device_member(wanted->devices[i], rollout))
             member_add(wanted->devices[i], rollout, 0, MEMBER_SELECTED, 0);
     rollout_link(fleet, rollout);
-    fleet->unnoted_from = 0;
+    fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet_unlock(fleet);
     *id_out = rollout->id;
     return GODWIT_OK;

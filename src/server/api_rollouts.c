@@ -35,7 +35,8 @@ void handle_rollout(struct http_request *request)
     if (view)
         reply_json(request, 200, view);
     else
-        problem(request, 404, "no-rollout", "there is no such rollout; `godwit status` lists them",
+        problem(request, 404, "no-rollout",
+                "there is no such rollout; old ones are not kept, `godwit status` lists the others",
                 NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "server/app.h"
 #include "fleet/account.h"
 #include "fleet/device.h"
+#include "fleet/prune.h"
 #include "fleet/rollout.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@
 #define WORKER_JOBS_MAX 4096
 #define FLUSH_COUNT 1000
 #define NOTE_COUNT 1000
+#define PRUNE_COUNT 1000
 #define COLLECT_EVERY_S 3600
 #define COLLECT_AFTER_S 3600
 
@@ -120,11 +122,11 @@ static struct app *app_of_flush(struct writer_job *job)
 }
 
 /* Soft facts, and notes that the next pass makes anew: what is lost with the transaction is not
- * changed in memory, so nothing must be read again. */
+ * changed in memory, so nothing must be read again. Old rollouts go from memory too. */
 static godwit_err flush_run(struct writer_job *job)
 {
     struct app *app = app_of_flush(job);
-    bool more_facts = false, more_notes = false;
+    bool more_facts = false, more_notes = false, more_rollouts = false;
     uint64_t now_ms = app_now_ms(app);
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
@@ -134,7 +136,11 @@ static godwit_err flush_run(struct writer_job *job)
     if (!err)
         err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),
                                         &more_notes);
-    app->flushes_on = more_facts || more_notes;
+    if (!err && rollouts_are_unpruned(&app->fleet)) {
+        app->is_changed = true;
+        err = rollouts_prune(&app->fleet, app->db, PRUNE_COUNT, &more_rollouts);
+    }
+    app->flushes_on = more_facts || more_notes || more_rollouts;
     return err;
 }
 

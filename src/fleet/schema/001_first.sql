@@ -53,7 +53,8 @@ create table images (
     unique (release, chip_id, revision_min, revision_max, hardware_mask)
 );
 
--- Each file ever taken in; several can hold one image (other signatures).
+-- Each file of a release that went out, and the present ones of drafts; several can hold one image
+-- (other signatures).
 create table files (
     file_sha256 blob not null,
     org text not null,

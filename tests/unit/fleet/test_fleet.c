@@ -88,7 +88,8 @@ static void an_image_of_unknown_signers_is_offered(void **state)
         db_script(fixture->db,
                   "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0);"
                   "insert into image_keys values ('default', 1, zeroblob(32));"
-                  "insert into releases values (1, 'default', 1, '1.0.0', 0, 1, 0);"
+                  "insert into releases (id, org, product, version, counter, frozen, created)"
+                  " values (1, 'default', 1, '1.0.0', 0, 1, 0);"
                   "insert into images (id, org, release, chip_id, revision_min, revision_max,"
                   " hardware_mask, secure_version, image_sha256, file_sha256, file_size)"
                   " values (1, 'default', 1, 5, 0, 0, 4294967295, 0,"

@@ -82,6 +82,38 @@ static void drafts_change_and_freeze(void **state)
     assert_int_equal(release->images[0].file_sha256[0], 0x55);
 }
 
+static bool has_file(struct fixture *fixture, uint8_t name)
+{
+    uint8_t file_sha256[32];
+    memset(file_sha256, name, sizeof file_sha256);
+    return file_find(&fixture->fleet.catalogue, file_sha256);
+}
+
+/* Of a draft the present file is kept alone, and one that another release names too; of a release
+ * that went out each, for devices may hold it. */
+static void replaced_files_of_drafts_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct upload first = upload_of("1.0.0", 1), draft = upload_of("1.1.0", 2),
+                  same = upload_of("1.1.0", 1), last = upload_of("1.1.0", 3);
+    assert_int_equal(fixture_upload(fixture, &first), UPLOAD_ADDED);
+    fixture_deploy(fixture, "1.0.0", NULL, 0);
+    assert_int_equal(fixture_upload(fixture, &draft), UPLOAD_ADDED);
+    assert_int_equal(fixture_upload(fixture, &same), UPLOAD_ADDED);
+    assert_false(has_file(fixture, 102));
+    assert_int_equal(fixture_upload(fixture, &last), UPLOAD_ADDED);
+    memset(first.image.file_sha256, 0x55, 32);
+    assert_int_equal(fixture_upload(fixture, &first), UPLOAD_ADDED);
+    for (int round = 0; round < 2; round++) {
+        assert_true(has_file(fixture, 101));
+        assert_false(has_file(fixture, 102));
+        assert_true(has_file(fixture, 103));
+        assert_true(has_file(fixture, 0x55));
+        assert_int_equal(fixture_count(fixture, "select count(*) from files"), 3);
+        fixture_restart(fixture);
+    }
+}
+
 /* What a product takes is what some device of it could take: by the initial policy, or by a release
  * that went out. A draft has told nobody of its keys. */
 static void keys_are_handed_on(void **state)
@@ -193,6 +225,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_signed_product_stays_signed, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(drafts_change_and_freeze, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(replaced_files_of_drafts_go, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(keys_are_handed_on, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(the_first_file_is_checked_by_its_own_signers, fixture_setup,
                                         fixture_teardown),

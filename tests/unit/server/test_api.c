@@ -1,6 +1,7 @@
 /* The operator API: status, rollouts, devices, claims and seeds, and their refusals. */
 #include "fake_device.h"
 
+#include "fleet/prune.h"
 #include "server/secret.h"
 
 static void expect_problem(struct live *live, const char *method, const char *path,
@@ -81,6 +82,26 @@ static void picked_devices_and_their_views(void **state)
     assert_int_equal(json_integer_value(json_object_get(devices, "in_progress")), 1);
 }
 
+static void old_rollouts_are_not_kept(void **state)
+{
+    struct live *live = *state;
+    const struct timespec pause = {.tv_nsec = 5000000};
+    live_release(live, "1.0.0");
+    for (int i = 0; i < ROLLOUTS_KEPT + 2; i++)
+        assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                      "{\"product\":\"thermostat\",\"version\":\"1.0.0\"}"),
+                         201);
+    for (int i = 0; live_request(live, "GET", "/api/v1/rollouts/2", NULL) == 200; i++) {
+        assert_true(i < 60000);
+        nanosleep(&pause, NULL);
+    }
+    expect_problem(live, "GET", "/api/v1/rollouts/2", NULL, 404, "no-rollout");
+    assert_non_null(strstr(live_text(live, "detail"), "not kept"));
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/3", NULL), 200);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "rollouts")), ROLLOUTS_KEPT);
+}
+
 /* The initial policy is what an agent pins: product, the file's key, this server's deploy key. */
 static void seeds(void **state)
 {
@@ -130,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE(refusals_have_their_type),
         LIVE(picked_devices_and_their_views),
+        LIVE(old_rollouts_are_not_kept),
         LIVE(seeds),
         cmocka_unit_test(secrets),
     };

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "fleet/prune.h"
+
 static void fill_disk(bool is_full)
 {
     static struct rlimit before;
@@ -49,6 +51,47 @@ static void a_full_disk_passes(void **state)
     assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
     assert_int_equal(json_array_size(json_object_get(live->json, "rollouts")), 1);
     assert_int_equal(live_count(live, "select count(*) from devices"), 2);
+}
+
+static void add_rollouts(struct live *live, int count)
+{
+    char path[FILE_PATH_MAX], note[256];
+    struct db *db;
+    folder_path(live->data, "godwit.db", path, sizeof path);
+    assert_int_equal(db_open(path, false, &db, note, sizeof note), GODWIT_OK);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(db_script(db, "insert into rollouts (org, release, is_targeted, created)"
+                                       " select org, id, 0, 0 from releases"),
+                         GODWIT_OK);
+    db_close(db);
+}
+
+static size_t rollouts_after_tick(struct live *live)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    app_tick(&live->app);
+    for (int i = 0; atomic_load(&live->app.flushing); i++) {
+        assert_true(i < 60000);
+        nanosleep(&pause, NULL);
+    }
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts", NULL), 200);
+    return json_array_size(json_object_get(live->json, "rollouts"));
+}
+
+/* What could not be taken away in the database is not gone from memory. */
+static void old_rollouts_stay_while_the_disk_is_full(void **state)
+{
+    struct live *live = *state;
+    live_release(live, "1.0.0");
+    live_stop(live);
+    add_rollouts(live, ROLLOUTS_KEPT + 5);
+    live_start(live);
+    fill_disk(true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rollouts_after_tick(live), ROLLOUTS_KEPT + 5);
+    fill_disk(false);
+    assert_int_equal(rollouts_after_tick(live), ROLLOUTS_KEPT);
+    assert_int_equal(live_count(live, "select count(*) from rollouts"), ROLLOUTS_KEPT);
 }
 
 /* What adds no row is answered on the loop: then the writer may stand still. */
@@ -137,6 +180,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_disk_passes, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(old_rollouts_stay_while_the_disk_is_full, live_setup,
+                                        live_teardown),
         cmocka_unit_test_setup_teardown(a_used_up_claim_needs_no_writer, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,
                                         live_teardown),

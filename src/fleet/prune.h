@@ -1,0 +1,13 @@
+/* Old rollouts go, so that neither tables nor memory grow with each deploy. */
+#pragma once
+
+#include "fleet/fleet.h"
+
+#define ROLLOUTS_KEPT 100 /* of one product, and older ones as long as something stands on them */
+
+/* Whether there was a deploy, or a start, since all old rollouts went. Writer. */
+bool rollouts_are_unpruned(const struct fleet *fleet);
+/* Takes old rollouts away with their members, about rows_max rows at most; more_out: some are left.
+ * No decision about any device changes. Memory changes too, as by a deploy. Writer. */
+GODWIT_MUST_USE godwit_err rollouts_prune(struct fleet *fleet, struct db *db, size_t rows_max,
+                                          bool *more_out);
