@@ -7,6 +7,7 @@
 
 #include "board/board.h"
 #include "formats/filekind.h"
+#include "formats/name.h"
 #include "formats/policy.h"
 
 #define WRITE_SIZE 4u
@@ -38,8 +39,9 @@ struct bootloader host_bootloader(const struct godwit_chip *chip)
 
 void host_text_tame(char *text)
 {
-    for (char *at = text; *at; at++)
-        if (*at < ' ' || *at > '~') *at = '?';
+    char copy[NAME_SIZE + 1];
+    snprintf(copy, sizeof copy, "%s", text);
+    godwit_text_clean(copy, text);
 }
 
 void host_names_read(const struct godwit_flash *flash, uint32_t offset, struct host_names *out)
@@ -137,8 +139,7 @@ bool host_image_check(const struct host_flash_options *options, char *why, size_
     if (!host_initial_policy_is_of(options->initial_policy, image.info.project)) {
         snprintf(why, why_size,
                  "is of the product %s, and the initial policy of another; `godwit claim "
-                 "--initial-policy %s` "
-                 "writes the right one",
+                 "--initial-policy %s` writes the right one",
                  image.info.project, image.info.project);
         return false;
     }

@@ -107,6 +107,28 @@ static void seeds_of_another_product_are_refused(void **state)
     assert_true(host_initial_policy_is_of(NULL, "thermostat"));
 }
 
+static void names_in_any_script_are_names(void **state)
+{
+    (void)state;
+    const struct pack_options pack = {
+        .chip = godwit_chip_by_name("esp32c3"), .project = "Gerät-Küche", .version = "1.0-ä"};
+    struct godwit_policy policy = {.flags = GODWIT_POLICY_OPEN};
+    uint8_t own[GODWIT_POLICY_BYTES], *data;
+    size_t size;
+    assert_int_equal(pack_image(&pack, &data, &size), GODWIT_OK);
+    assert_int_equal(godwit_product_id(GODWIT_ORG, "Gerät-Küche", policy.product_id), GODWIT_OK);
+    godwit_policy_encode(&policy, own);
+    struct host_flash_options options = {
+        .image = data, .image_size = size, .initial_policy = own};
+    if (!check(&options)) fail_msg("%s", why);
+    options.initial_policy = seed;
+    expect_refusal(&options, "godwit claim --initial-policy Gerät-Küche`");
+    free(data);
+    char text[] = "ä\x1b[2J\xFF\xE2\x80\xAE"; /* an escape, no UTF-8, a turn to the left */
+    host_text_tame(text);
+    assert_string_equal(text, "ä?[2J??");
+}
+
 static bool check_flash(struct flash_ram *ram, const struct godwit_chip *chip)
 {
     const struct host_flash_options options = {.chip = chip};
@@ -182,6 +204,7 @@ int main(void)
         cmocka_unit_test(images_that_can_not_boot_are_refused),
         cmocka_unit_test(images_for_another_revision_are_refused),
         cmocka_unit_test(seeds_of_another_product_are_refused),
+        cmocka_unit_test(names_in_any_script_are_names),
         cmocka_unit_test(files_that_are_no_flash_are_refused),
         cmocka_unit_test(a_flash_of_another_chip_is_refused),
         cmocka_unit_test(words_from_flash_are_tame),
