@@ -18,7 +18,7 @@ struct command {
 static const struct command COMMANDS[] = {
     {NULL, NULL, NULL, "files, without a service"},
     {"keygen", cmd_keygen, "[--scheme NAME] KEY.pem", "make a signing key"},
-    {"policy", cmd_policy, "FILE [--counter N …]",
+    {"policy", cmd_policy, "FILE [--counter N ...]",
      "put a policy into an image before it is signed"},
     {"sign", cmd_sign, "--key KEY.pem IN OUT", "sign an image"},
     {"verify", cmd_verify, "--key KEY.pem FILE", "check an image's signatures"},
@@ -29,7 +29,7 @@ static const struct command COMMANDS[] = {
     {"ca", cmd_ca, "[--data DIR] [--next | --switch]", "see or change the CA that devices trust"},
     {"rekey", cmd_rekey, "[--data DIR] [--next]", "the keys that command devices, or the next"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
-    {"claim", cmd_claim, "--product PRODUCT | --initial-policy PRODUCT", "let devices join"},
+    {"claim", cmd_claim, "--product NAME | --initial-policy NAME", "let devices join"},
     {"upload", cmd_upload, "FILE", "upload an image"},
     {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE] [--wait]", "roll a release out"},
     {"undo", cmd_undo, "PRODUCT [--to DEVICE] [--wait]", "roll the release before out again"},
