@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/pending.h"
 #include "cli/remote.h"
@@ -91,7 +92,9 @@ static void rollouts_print(const json_t *status)
                json_number(rollout, "failed"));
         unsigned long long incompatible = json_number(rollout, "incompatible"),
                            not_seen = json_number(rollout, "not_seen");
-        if (selected > offered) printf(", %llu not offered yet", selected - offered);
+        if (selected > offered)
+            printf(", %llu not offered%s", selected - offered,
+                   strcmp(json_text(rollout, "state"), "running") ? "" : " yet");
         if (incompatible) printf(", %llu incompatible", incompatible);
         if (not_seen) printf(", %llu not seen since it began", not_seen);
         putchar('\n');

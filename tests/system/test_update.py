@@ -169,6 +169,8 @@ def test_nobody_confirms():
         one.wait_for(MAC, "1.0.0")
         out = one.run("deploy", "thermostat", "1.0.0", "--wait", "--timeout", HANG_S)
         assert "1 ran it already" in out, out
+        out = one.run("status")
+        assert "1.0.0 done: 0 of 1 confirmed, 0 in progress, 0 failed, 1 not offered\n" in out, out
         one.run("upload", one.pack("1.1.0", chip="esp32s3"))
         deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", HANG_S)
         out = one.run(*deploy, status=1)
