@@ -271,10 +271,10 @@ static int undo(const struct remote *remote, const char *product, const struct d
     const char *version = version_before(json_object_get(reply, "rollouts"), product);
     int status = 1;
     if (version)
+        /* The downgrade is what undo means; whatever weakens trust is for a person to say. */
         status = deploy_to(remote,
-                           json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "product", product,
-                                     "version", version, "allow_downgrade", 1, "trust_reset", 1,
-                                     "no_deploy_key", 1, "retrusted_key", 1),
+                           json_pack("{s:s, s:s, s:b}", "product", product, "version", version,
+                                     "allow_downgrade", 1),
                            flags);
     else if (!has_product(json_object_get(reply, "products"), product))
         fprintf(stderr, "godwit: there is no product %s; `godwit status` lists them\n", product);
@@ -296,7 +296,8 @@ int cmd_undo(int argc, char **argv)
                                     "PRODUCT [--to DEVICE] [--wait] [--json]",
                                     "Rolls out again what was rolled out before the newest "
                                     "release, also to devices whose release counter is higher; "
-                                    "never below a device's rollback floor.",
+                                    "never below a device's rollback floor. A release that needs "
+                                    "an override flag is refused: `godwit deploy` takes those.",
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,

@@ -221,6 +221,12 @@ def test_back_again():
         assert "--trust-reset" in one.refusal("deploy", "thermostat", "4.0.0")
         one.run("deploy", "thermostat", "4.0.0", "--trust-reset", "--wait", "--timeout", HANG_S)
         assert one.wait_for(MAC, "4.0.0")
+        # An undo asks for the downgrade alone: it does not say the override for its operator.
+        one.run("upload", release(one, "5.0.0", 5, ["other"], ["other"], *keys,
+                                  "--rollback-floor", 3))
+        one.run("deploy", "thermostat", "5.0.0")
+        assert "--trust-reset" in one.refusal("undo", "thermostat")
+        assert one.json("status")["rollouts"][0]["version"] == "5.0.0"
 
 
 if __name__ == "__main__":
