@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "options/options.h"
 #include "keys/keys.h"
+#include "options/options.h"
 
 static enum godwit_scheme scheme_by_name(const char *name)
 {

@@ -70,7 +70,7 @@ static void put_description(uint8_t *desc, const struct pack_options *options)
     uint16_t block_max = options->block_revision_max;
     godwit_store16(desc + 176, options->block_revision_min);
     godwit_store16(desc + 178, block_max ? block_max : UINT16_MAX);
-    desc[180] = 16;                         /* pages of 64 KiB */
+    desc[180] = 16; /* pages of 64 KiB */
 }
 
 /* SplitMix64 (Steele, Lea and Flood 2014): short, and every seed is as good as any other. */

@@ -125,11 +125,11 @@ godwit_err account_end_user(struct fleet *fleet, struct db *db, const char *user
                             const uint8_t *kept_sha256)
 {
     static const uint8_t NONE[32];
-    return end_rows(fleet, db,
-                    "delete from tokens where org = $1 and user_name = $2 and token_sha256 <> $3"
-                    " returning token_sha256",
-                    DB_ARGS(db_text(FLEET_ORG), db_text(user),
-                            db_blob(kept_sha256 ? kept_sha256 : NONE, 32)));
+    return end_rows(
+        fleet, db,
+        "delete from tokens where org = $1 and user_name = $2 and token_sha256 <> $3"
+        " returning token_sha256",
+        DB_ARGS(db_text(FLEET_ORG), db_text(user), db_blob(kept_sha256 ? kept_sha256 : NONE, 32)));
 }
 
 godwit_err account_sweep(struct fleet *fleet, struct db *db, int64_t now_s)

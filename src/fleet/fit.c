@@ -63,9 +63,12 @@ static const struct {
     bool (*allows)(const struct image *image, const struct device_facts *facts);
     enum decision_reason reason;
 } GATES[] = {
-    {allows_chip, DECISION_NO_IMAGE_FOR_CHIP},       {allows_revision, DECISION_CHIP_REVISION},
-    {allows_block_revision, DECISION_BLOCK_REVISION}, {allows_flash_size, DECISION_FLASH_SIZE},
-    {allows_flash_mode, DECISION_FLASH_MODE},        {allows_mmu_page, DECISION_MMU_PAGE},
+    {allows_chip, DECISION_NO_IMAGE_FOR_CHIP},
+    {allows_revision, DECISION_CHIP_REVISION},
+    {allows_block_revision, DECISION_BLOCK_REVISION},
+    {allows_flash_size, DECISION_FLASH_SIZE},
+    {allows_flash_mode, DECISION_FLASH_MODE},
+    {allows_mmu_page, DECISION_MMU_PAGE},
     {allows_hardware, DECISION_HARDWARE},
 };
 #define GATES_COUNT (sizeof GATES / sizeof *GATES)

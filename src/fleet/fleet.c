@@ -108,7 +108,9 @@ void fleet_unlock(struct fleet *fleet)
         uint64_t wall_ns = clock_ns(CLOCK_MONOTONIC) - holds->wall_ns;
         uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - holds->cpu_ns;
         holds->count++;
+        uint64_t work_ns = cpu_ns < wall_ns ? cpu_ns : wall_ns;
         holds->over_ms += wall_ns > 1000000;
+        if (work_ns > holds->work_ns_max) holds->work_ns_max = work_ns;
         if (wall_ns > holds->wall_ns_max) holds->wall_ns_max = wall_ns;
         if (cpu_ns > holds->cpu_ns_max) holds->cpu_ns_max = cpu_ns;
     }

@@ -31,7 +31,8 @@ struct claim {
 /* How long the lock was held; only where somebody asks for it. */
 struct fleet_holds {
     uint64_t count, cpu_ns_max, wall_ns_max;
-    uint64_t over_ms; /* holds of more than a millisecond by the clock on the wall */
+    uint64_t work_ns_max; /* of the smaller of both: each is what the work took, or more */
+    uint64_t over_ms;     /* holds of more than a millisecond by the clock on the wall */
     /* private */
     uint64_t cpu_ns, wall_ns;
 };
@@ -46,7 +47,7 @@ struct fleet {
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;
-    size_t unnoted_from; /* place of the first device that rollout_note_incompatible did not see */
+    size_t unnoted_from;  /* place of the first device that rollout_note_incompatible did not see */
     size_t unpruned_from; /* the same of rollouts_prune; FLEET_PRUNED: it is done */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */

@@ -72,8 +72,8 @@ static godwit_err keep_taken(struct fleet *fleet, struct db *db, const struct me
 {
     struct release *release = member->rollout->release;
     if (member->state != MEMBER_SUCCEEDED || release->is_taken) return GODWIT_OK;
-    godwit_err err = db_run(db, "update releases set is_taken = 1 where id = $1",
-                            DB_ARGS(db_int(release->id)));
+    godwit_err err =
+        db_run(db, "update releases set is_taken = 1 where id = $1", DB_ARGS(db_int(release->id)));
     if (err) return err;
     fleet_lock(fleet);
     release->is_taken = true;
@@ -113,8 +113,8 @@ static godwit_err drop_members(struct fleet *fleet, struct db *db, struct device
 static godwit_err drop_rollouts(struct fleet *fleet, struct db *db, size_t *rows_left)
 {
     godwit_err err = GODWIT_OK;
-    for (struct rollout *rollout = fleet->catalogue.rollouts, *next;
-         rollout && *rows_left && !err; rollout = next) {
+    for (struct rollout *rollout = fleet->catalogue.rollouts, *next; rollout && *rows_left && !err;
+         rollout = next) {
         next = rollout->next;
         if (!rollout->is_surplus) continue;
         err = db_run(db, "delete from rollouts where id = $1", DB_ARGS(db_int(rollout->id)));

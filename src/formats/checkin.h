@@ -54,12 +54,12 @@ struct godwit_checkin {
     uint32_t progress;              /* bytes of the current download that are safe in flash */
     /* chip facts */
     uint16_t chip_id, chip_revision;
-    uint16_t block_revision;    /* of the eFuses, major * 100 + minor */
+    uint16_t block_revision; /* of the eFuses, major * 100 + minor */
     uint8_t no_max; /* eFuses say that an image's highest is not asked: 1 chip revision, 2 eFuse
                        block revision, 3 both */
-    uint8_t mmu_page_log2;      /* of the running image, and … */
-    uint8_t flash_mode; /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
-                           say */
+    uint8_t mmu_page_log2; /* of the running image, and … */
+    uint8_t flash_mode;    /* … as godwit_image_info.app_flash_mode; 0: its descriptor does not
+                              say */
     uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
     /* counters */
     uint32_t checkins, boots;

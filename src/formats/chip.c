@@ -27,8 +27,8 @@
     {                                \
         0x##from##0000, 0x##to##0000 \
     }
-#define MAPS(from, to, from2, to2)        \
-    {                                     \
+#define MAPS(from, to, from2, to2)     \
+    {                                  \
         MAP(from, to), MAP(from2, to2) \
     }
 

@@ -227,9 +227,8 @@ static void end_checksum(struct godwit_image *image)
     uint8_t written = image->gathered[image->part_size - 1];
     check(image, written == image->checksum, GODWIT_REASON_CHECKSUM);
     check(image, image->entry_found, GODWIT_REASON_ENTRY);
-    image->can_start =
-        !asks_mapped(image) ||
-        godwit_image_map_can_start(&image->map, image->chip, image->mmu_page);
+    image->can_start = !asks_mapped(image) ||
+                       godwit_image_map_can_start(&image->map, image->chip, image->mmu_page);
     check(image, image->can_start, GODWIT_REASON_FLASH_SEGMENTS);
     if (image->info.hash_appended) {
         peek_digest(image, &image->sha256, image->info.image_sha256);

@@ -61,12 +61,12 @@ struct godwit_image_expect {
     const struct godwit_chip *chip; /* NULL only with godwit_image_init_any: any that is known */
     uint16_t revision;              /* of the chip, major * 100 + minor */
     uint16_t block_revision;        /* of its eFuses; not asked on a chip without */
-    bool no_max_revision;           /* an eFuse says: the highest chip revision of an image is … */
-    bool no_max_block_revision;     /* … or its highest eFuse block revision is not asked */
-    bool check_revision;            /* the four above are known */
-    uint32_t size_max;              /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
-    uint32_t flash_offset;          /* where byte 0 will stand in flash, for the alignment rule;
-                                       slots are 64 KiB aligned, so 0 is right for any slot */
+    bool no_max_revision;       /* an eFuse says: the highest chip revision of an image is … */
+    bool no_max_block_revision; /* … or its highest eFuse block revision is not asked */
+    bool check_revision;        /* the four above are known */
+    uint32_t size_max;          /* bytes of the slot; 0: GODWIT_IMAGE_SIZE_MAX + a sector */
+    uint32_t flash_offset;      /* where byte 0 will stand in flash, for the alignment rule;
+                                   slots are 64 KiB aligned, so 0 is right for any slot */
     bool as_bootloader_does; /* accept what ESP-IDF's bootloader accepts: no segments, no appended
                                 digest, no descriptor, any entry, anything behind the image, and
                                 what it can not start (can_start says so) */

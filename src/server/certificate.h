@@ -23,8 +23,7 @@ GODWIT_MUST_USE godwit_err certificate_switch(const char *folder);
  * present one, for those that slept; else zero. */
 GODWIT_MUST_USE godwit_err certificate_announced(const char *folder, uint8_t digest_out[static 32]);
 /* SHA-256 of a certificate's SubjectPublicKeyInfo: what devices know a CA by. */
-GODWIT_MUST_USE godwit_err certificate_key_digest(X509 *certificate,
-                                                  uint8_t digest_out[static 32]);
+GODWIT_MUST_USE godwit_err certificate_key_digest(X509 *certificate, uint8_t digest_out[static 32]);
 /* Whether it is for this host name or address. */
 bool certificate_is_for(X509 *certificate, const char *host);
 /* SHA-256 of the SubjectPublicKeyInfo of the last certificate in a PEM file: the CA of a chain. */

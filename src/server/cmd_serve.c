@@ -18,7 +18,8 @@
 
 #define TICK_S 2
 #define DRAIN_MS 5000
-#define LARGE_BLOCK (1 << 20) /* from here memory goes back to the system at once: hashes, lists \
+#define LARGE_BLOCK                                                                              \
+    (1 << 20)                 /* from here memory goes back to the system at once: hashes, lists \
                                */
 #define REPLY_MAX (64U << 20) /* all devices in one list: a quarter of a million */
 

@@ -13,7 +13,7 @@ enum caller {
 };
 
 struct permission {
-    unsigned callers;         /* 0: anybody */
+    unsigned callers;          /* 0: anybody */
     const char *type, *detail; /* of the 401 for everybody else */
 };
 

@@ -15,12 +15,9 @@
 static const struct {
     const char *name, *power; /* what whoever reads it could do */
 } SECRETS[] = {
-    {"deploy.pem", "command every device"},
-    {"deploy-%d.pem", "command every device"},
-    {"deploy-next.pem", "command every device"},
-    {"admin-token", "do all that an operator can"},
-    {"tls/ca-key.pem", "pass for this server"},
-    {"tls/next-ca-key.pem", "pass for this server"},
+    {"deploy.pem", "command every device"},         {"deploy-%d.pem", "command every device"},
+    {"deploy-next.pem", "command every device"},    {"admin-token", "do all that an operator can"},
+    {"tls/ca-key.pem", "pass for this server"},     {"tls/next-ca-key.pem", "pass for this server"},
     {"tls/server-key.pem", "pass for this server"},
 };
 

@@ -1,7 +1,6 @@
 /* The service, and what is done to its data directory by hand. */
 #pragma once
 
-
 int cmd_serve(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);

@@ -14,8 +14,8 @@ struct http_server;
 
 struct shown_certificate {
     /* private */
-    struct stat files[3];  /* as they were when they were read last */
-    uint64_t renew_ms; /* when to look next whether ours is due */
+    struct stat files[3]; /* as they were when they were read last */
+    uint64_t renew_ms;    /* when to look next whether ours is due */
     godwit_err renew_err;
 };
 

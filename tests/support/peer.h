@@ -7,9 +7,9 @@
  * more: what power did to a trial is no failure, and the device does not report it as one. */
 #pragma once
 
-#include "godwit_port.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
+#include "godwit_port.h"
 #include "keys/keys.h"
 
 #define PEER_PRODUCT "thermostat"

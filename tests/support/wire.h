@@ -2,8 +2,8 @@
  * answers as told, for the server's check-ins, its images and each mirror on its own. */
 #pragma once
 
-#include "godwit_port.h"
 #include "formats/checkin.h"
+#include "godwit_port.h"
 
 enum wire_place { WIRE_IMAGE, WIRE_MIRROR_1, WIRE_MIRROR_2, WIRE_CHECKIN, WIRE_PLACES };
 

@@ -26,7 +26,7 @@ static void texts(void **state)
     expect_shown("1.2.0-rc.1", "1.2.0-rc.1", 10);
     expect_shown("größe", "größe", 5);
     expect_shown("温度計", "温度計", 6);
-    expect_shown("e\xcc\x81", "e\xcc\x81", 1);          /* an accent that joins */
+    expect_shown("e\xcc\x81", "e\xcc\x81", 1);               /* an accent that joins */
     expect_shown("\xf0\x9f\x8f\xa0", "\xf0\x9f\x8f\xa0", 2); /* a house */
 }
 
@@ -34,11 +34,11 @@ static void what_a_terminal_would_obey(void **state)
 {
     (void)state;
     static const char *const COMMANDS[] = {
-        "\x1b", "\x07", "\r", "\n", "\t", "\b", "\x7f", "\x01",
-        "\xc2\x9b",     /* CSI in one character */
-        "\xe2\x80\xae", /* from right to left */
-        "\xe2\x81\xa6", "\xe2\x80\xa8", "\xef\xbb\xbf",
-        "\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf", /* no UTF-8 */
+        "\x1b",         "\x07",         "\r",           "\n",       "\t",
+        "\b",           "\x7f",         "\x01",         "\xc2\x9b", /* CSI in one character */
+        "\xe2\x80\xae",                                             /* from right to left */
+        "\xe2\x81\xa6", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xff",     "\xc3",
+        "\xed\xa0\x80", "\xc0\xaf", /* no UTF-8 */
     };
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
         char text[32];
@@ -76,10 +76,10 @@ static void columns_stay_straight(void **state)
     dup2(pipe_fds[1], 1);
     struct table table;
     table_init(&table, 3);
-    const char *const CELLS[] = {"DEVICE", "VERSION", "WHY",
-                                 "1",      "0123456789abcdef0123456789abcdef", "too long?",
-                                 "温度",   "1.0\x1b[2J", "wide",
-                                 "3",      "", ""};
+    const char *const CELLS[] = {
+        "DEVICE",    "VERSION", "WHY",        "1",    "0123456789abcdef0123456789abcdef",
+        "too long?", "温度",    "1.0\x1b[2J", "wide", "3",
+        "",          ""};
     for (size_t i = 0; i < sizeof CELLS / sizeof *CELLS; i++)
         table_add(&table, CELLS[i]);
     table_print(&table);

@@ -26,9 +26,9 @@ static void check(const uint8_t *data, size_t size, struct godwit_image *image)
 static void test_sizes(void **state)
 {
     (void)state;
-    static const uint32_t ROWS[][2] = {{0, 688},       {1, 688},          {688, 688},
-                                       {689, 704},     {65536, 65536},    {65535, 65536},
-                                       {69632, 69632}, {0x7F0000, 0x7F0000}};
+    static const uint32_t ROWS[][2] = {
+        {0, 688},       {1, 688},       {688, 688},     {689, 704},
+        {65536, 65536}, {65535, 65536}, {69632, 69632}, {0x7F0000, 0x7F0000}};
     struct pack_options options = options_for(godwit_chip_by_name("esp32c3"));
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         CASE(i);
@@ -136,10 +136,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_all_can_start),
-        cmocka_unit_test(test_fields_arrive),
-        cmocka_unit_test(test_seed_decides),
+        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_can_start),
+        cmocka_unit_test(test_fields_arrive), cmocka_unit_test(test_seed_decides),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

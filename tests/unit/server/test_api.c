@@ -149,10 +149,8 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(refusals_have_their_type),
-        LIVE(picked_devices_and_their_views),
-        LIVE(old_rollouts_are_not_kept),
-        LIVE(seeds),
+        LIVE(refusals_have_their_type),  LIVE(picked_devices_and_their_views),
+        LIVE(old_rollouts_are_not_kept), LIVE(seeds),
         cmocka_unit_test(secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,9 +166,9 @@ static void its_names_and_its_end(void **state)
     (void)state;
     struct given_chain chain;
     X509 *m = middle.certificate, *r = root.certificate;
-    assert_int_equal(given_chain_load(file_of("whole", leaf.certificate, m, r), NULL, &chain, note,
-                                      sizeof note),
-                     GODWIT_OK);
+    assert_int_equal(
+        given_chain_load(file_of("whole", leaf.certificate, m, r), NULL, &chain, note, sizeof note),
+        GODWIT_OK);
     assert_string_equal(chain.host, "ota.example.org"); /* a pattern can not be dialled */
     assert_true(given_chain_covers(&chain, "ota.example.org"));
     assert_true(given_chain_covers(&chain, "192.0.2.1"));

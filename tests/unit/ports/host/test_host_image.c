@@ -118,8 +118,7 @@ static void names_in_any_script_are_names(void **state)
     assert_int_equal(pack_image(&pack, &data, &size), GODWIT_OK);
     assert_int_equal(godwit_product_id(GODWIT_ORG, "Gerät-Küche", policy.product_id), GODWIT_OK);
     godwit_policy_encode(&policy, own);
-    struct host_flash_options options = {
-        .image = data, .image_size = size, .initial_policy = own};
+    struct host_flash_options options = {.image = data, .image_size = size, .initial_policy = own};
     if (!check(&options)) fail_msg("%s", why);
     options.initial_policy = seed;
     expect_refusal(&options, "godwit claim --initial-policy Gerät-Küche`");
