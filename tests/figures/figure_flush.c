@@ -8,12 +8,14 @@
  * last one (two ticks).
  *
  * hold_us: the longest hold of the lock. Both clocks of a hold (the wall's, its thread's processor
- * time) count what the machine took meanwhile: other programs the first, the host of a virtual
- * machine both. What the work itself takes is there in every round of the same work, what the
- * machine takes is not: so the rounds are three, a hold's length is the smaller of both clocks, and
- * hold_us is the smallest of the three rounds' longest. All three are printed; wall_us is the
- * longest of all by the wall, over_ms how many of all `holds` were longer than a millisecond by
- * it. */
+ * time) also count what the machine took meanwhile: other programs the first, the host of a virtual
+ * machine both, which makes a hash lookup 400 us long now and then and any hold 10 ms. What the
+ * work itself takes is there in every window of the same work, what the machine takes is not. So a
+ * hold's length is the smaller of both clocks, the minute is cut into windows of five seconds, in
+ * each of which every kind of work happens (two ticks, each of the operator's views, 7,500
+ * check-ins), and hold_us is the smallest of the windows' longest. Each window's is printed;
+ * longest_us is the largest of them, wall_us the longest by the wall, over_ms how many of all
+ * `holds` were longer than a millisecond by it. */
 #include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -33,7 +35,8 @@
 #include "server/text_file.h"
 #include "temp_dir.h"
 
-enum { DEVICES = 50000, RATE = 1500, CLIENTS = 6, TICK_MS = 2000, GRACE_MS = 4000, ROUNDS = 3 };
+enum { DEVICES = 50000, RATE = 1500, CLIENTS = 6, TICK_MS = 2000, GRACE_MS = 4000 };
+enum { WINDOW_MS = 5000, WINDOWS_MAX = 60 };
 #define HOLD_US_MAX 1000U
 #define PRODUCT "thermostat"
 
@@ -42,8 +45,7 @@ static struct app app;
 static unsigned port;
 static char admin[80];
 static atomic_ulong sent, failed;
-static uint32_t checkins_before; /* the check-ins that a device had sent before this round */
-static atomic_ullong ended_ms;   /* when the last client was done */
+static atomic_ullong ended_ms; /* when the last client was done */
 static atomic_bool is_over;
 
 static void must(bool condition, const char *what)
@@ -205,9 +207,8 @@ static void *run_client(void *ctx)
         uint64_t due_ms = begun_ms + i * 1000 * CLIENTS / RATE;
         if (now_ms() < due_ms) sleep_ms(due_ms - now_ms());
         uint64_t at = i * CLIENTS + first;
-        size_t size =
-            write_checkin((uint32_t)(at % DEVICES), checkins_before + (uint32_t)(at / DEVICES) + 1,
-                          request, sizeof request);
+        size_t size = write_checkin((uint32_t)(at % DEVICES), (uint32_t)(at / DEVICES) + 1, request,
+                                    sizeof request);
         int status = exchange(ssl, request, size);
         atomic_fetch_add(status == 200 ? &sent : &failed, 1);
         if (status) continue;
@@ -270,58 +271,59 @@ static void tick_for(uint64_t ms)
     }
 }
 
-static void run_round(struct fleet_holds *holds)
+/* The holds from here on are told to another window; NULL: to none. */
+static void count_holds_in(struct fleet_holds *window)
+{
+    pthread_mutex_lock(&app.fleet.lock); /* not fleet_lock(): this hold is none of them */
+    app.fleet.holds = window;
+    pthread_mutex_unlock(&app.fleet.lock);
+}
+
+static unsigned run(struct fleet_holds windows[static WINDOWS_MAX])
 {
     pthread_t clients[CLIENTS], operator;
-    *holds = (struct fleet_holds){0};
-    fleet_lock(&app.fleet);
-    app.fleet.holds = holds;
-    holds->wall_ns = holds->cpu_ns = UINT64_MAX; /* this hold is none of them */
-    fleet_unlock(&app.fleet);
-    *holds = (struct fleet_holds){0};
-    atomic_store(&is_over, false);
+    unsigned count = 0;
     for (uintptr_t i = 0; i < CLIENTS; i++)
         must(!pthread_create(&clients[i], NULL, run_client, (void *)i), "a thread");
     must(!pthread_create(&operator, NULL, run_operator, NULL), "a thread");
-    tick_for((uint64_t)seconds * 1000);
+    while (count < WINDOWS_MAX && count < seconds * 1000 / WINDOW_MS) {
+        count_holds_in(&windows[count++]);
+        tick_for(WINDOW_MS);
+    }
+    count_holds_in(NULL);
     for (size_t i = 0; i < CLIENTS; i++)
         pthread_join(clients[i], NULL);
     atomic_store(&is_over, true);
     pthread_join(operator, NULL);
     tick_for(GRACE_MS);
-    checkins_before += seconds * RATE / DEVICES + 1;
+    return count;
 }
 
 struct total {
-    double took_s;
-    size_t unwritten;
-    uint64_t holds, over_ms, work_us[ROUNDS], work_us_min, wall_us_max;
+    uint64_t holds, over_ms, hold_us, longest_us, wall_us;
 };
 
-static void run(struct total *total)
+static struct total sum_up(const struct fleet_holds *windows, unsigned count)
 {
-    static struct fleet_holds holds;
-    total->work_us_min = UINT64_MAX;
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        uint64_t begun_ms = now_ms();
-        run_round(&holds);
-        total->took_s += (double)(ended_ms - begun_ms) / 1000;
-        total->unwritten += count_unwritten();
-        total->holds += holds.count;
-        total->over_ms += holds.over_ms;
-        total->work_us[i] = holds.work_ns_max / 1000;
-        if (total->work_us[i] < total->work_us_min) total->work_us_min = total->work_us[i];
-        if (holds.wall_ns_max / 1000 > total->wall_us_max)
-            total->wall_us_max = holds.wall_ns_max / 1000;
+    struct total total = {.hold_us = UINT64_MAX};
+    printf("flush: the longest hold of each window in us:");
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t longest_us = windows[i].work_ns_max / 1000,
+                 wall_us = windows[i].wall_ns_max / 1000;
+        total.holds += windows[i].count;
+        total.over_ms += windows[i].over_ms;
+        if (longest_us < total.hold_us) total.hold_us = longest_us;
+        if (longest_us > total.longest_us) total.longest_us = longest_us;
+        if (wall_us > total.wall_us) total.wall_us = wall_us;
+        printf(" %lu", (unsigned long)longest_us);
     }
-    fleet_lock(&app.fleet);
-    app.fleet.holds = NULL;
-    fleet_unlock(&app.fleet);
+    printf("\n");
+    return total;
 }
 
 int main(int argc, char **argv)
 {
-    struct total total = {0};
+    static struct fleet_holds windows[WINDOWS_MAX];
     char dir[64], data[96], note[600], password[32], path[FILE_PATH_MAX];
     struct http_server *server = NULL;
     if (argc > 1) seconds = (unsigned)strtoul(argv[1], NULL, 10);
@@ -339,20 +341,21 @@ int main(int argc, char **argv)
     folder_path(data, "admin-token", path, sizeof path);
     must(!text_file_read(path, admin, sizeof admin), "reading the token");
     admin[strcspn(admin, "\n")] = 0;
-    run(&total);
+    uint64_t begun_ms = now_ms();
+    const struct total total = sum_up(windows, run(windows));
+    double took_s = (double)(ended_ms - begun_ms) / 1000;
+    size_t unwritten = count_unwritten();
     http_close(server, 1000);
     app_close(&app);
     temp_dir_drop(dir);
-    unsigned rate = (unsigned)((double)sent / total.took_s);
-    for (unsigned i = 0; i < ROUNDS; i++)
-        printf("flush: round %u: the longest hold %lu us\n", i + 1,
-               (unsigned long)total.work_us[i]);
+    unsigned rate = (unsigned)((double)sent / took_s);
     printf("figure flush devices=%d seconds=%u checkins=%lu rate=%u failed=%lu unwritten=%zu "
-           "holds=%lu hold_us=%lu wall_us=%lu over_ms=%lu\n",
-           DEVICES, seconds, (unsigned long)sent, rate, (unsigned long)failed, total.unwritten,
-           (unsigned long)total.holds, (unsigned long)total.work_us_min,
-           (unsigned long)total.wall_us_max, (unsigned long)total.over_ms);
-    bool is_good = total.unwritten == 0 && failed == 0 && total.work_us_min <= HOLD_US_MAX &&
-                   rate >= RATE * 9 / 10;
+           "holds=%lu hold_us=%lu longest_us=%lu wall_us=%lu over_ms=%lu\n",
+           DEVICES, seconds, (unsigned long)sent, rate, (unsigned long)failed, unwritten,
+           (unsigned long)total.holds, (unsigned long)total.hold_us,
+           (unsigned long)total.longest_us, (unsigned long)total.wall_us,
+           (unsigned long)total.over_ms);
+    bool is_good =
+        unwritten == 0 && failed == 0 && total.hold_us <= HOLD_US_MAX && rate >= RATE * 9 / 10;
     return is_good ? 0 : 1;
 }
