@@ -163,6 +163,13 @@ bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[stati
     return false;
 }
 
+bool account_actor(struct fleet *fleet, const uint8_t token_sha256[static 32], int64_t now_s,
+                   struct actor *actor_out)
+{
+    *actor_out = (struct actor){.org = FLEET_ORG, .role = ROLE_ADMIN, .scopes = SCOPE_ALL};
+    return account_token_is_good(fleet, token_sha256, now_s);
+}
+
 /* ---- claims ---- */
 
 struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32])

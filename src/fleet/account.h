@@ -3,6 +3,7 @@
  * memory at the first look after its end, so a clock that goes back does not revive it. */
 #pragma once
 
+#include "fleet/access.h"
 #include "fleet/fleet.h"
 
 #define FLEET_CLAIM_COUNT_MAX 1000000
@@ -40,6 +41,9 @@ GODWIT_MUST_USE godwit_err account_sweep(struct fleet *fleet, struct db *db, int
  */
 bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[static 32],
                            int64_t now_s);
+/* The same, and who that is. Lock held. */
+bool account_actor(struct fleet *fleet, const uint8_t token_sha256[static 32], int64_t now_s,
+                   struct actor *actor_out);
 
 /* NULL: unknown; the comparison takes constant time. Lock held. */
 struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32]);

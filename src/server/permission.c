@@ -3,6 +3,7 @@
 #include "server/permission.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "fleet/account.h"
 #include "fleet/device.h"
@@ -16,6 +17,7 @@
 struct found {
     enum caller caller;
     uint8_t digest[32];
+    struct actor actor;
 };
 
 static bool begins(const char *text, const char *prefix)
@@ -36,13 +38,14 @@ static enum caller find_claim(struct app *app, const char *bearer, uint8_t diges
     return is_known ? CALLER_CLAIM : CALLER_NOBODY;
 }
 
-static enum caller find_operator(struct app *app, const char *bearer, uint8_t digest_out[static 32])
+static enum caller find_person(struct app *app, const char *bearer, struct found *found)
 {
-    secret_sha256(bearer, strlen(bearer), digest_out);
+    secret_sha256(bearer, strlen(bearer), found->digest);
     fleet_lock(&app->fleet);
-    bool is_good = account_token_is_good(&app->fleet, digest_out, clock_unix_s(app->clock));
+    bool is_good =
+        account_actor(&app->fleet, found->digest, clock_unix_s(app->clock), &found->actor);
     fleet_unlock(&app->fleet);
-    return is_good ? CALLER_OPERATOR : CALLER_NOBODY;
+    return is_good ? CALLER_PERSON : CALLER_NOBODY;
 }
 
 static enum caller find_device(struct app *app, const char *bearer, uint8_t digest_out[static 32])
@@ -54,13 +57,36 @@ static enum caller find_device(struct app *app, const char *bearer, uint8_t dige
     return is_known ? CALLER_DEVICE : CALLER_NOBODY;
 }
 
-static enum caller find(struct app *app, const char *bearer, uint8_t digest_out[static 32])
+static enum caller find(struct app *app, const char *bearer, struct found *found)
 {
     if (!bearer) return CALLER_NOBODY;
-    if (begins(bearer, CLAIM_PREFIX)) return find_claim(app, bearer, digest_out);
-    if (begins(bearer, "gws.") || begins(bearer, "gwa."))
-        return find_operator(app, bearer, digest_out);
-    return find_device(app, bearer, digest_out);
+    if (begins(bearer, CLAIM_PREFIX)) return find_claim(app, bearer, found->digest);
+    if (begins(bearer, "gws.") || begins(bearer, "gwa.")) return find_person(app, bearer, found);
+    return find_device(app, bearer, found->digest);
+}
+
+/* Of a person that is known: whether role and scopes are enough for the row; else it is answered.
+ */
+static bool check_need(struct http_request *request, const struct actor *actor,
+                       const struct access_need *need)
+{
+    char detail[200];
+    switch (access_check(actor, need, NULL)) {
+    case GATE_ALLOWED:
+        return true;
+    case GATE_SCOPE_MISSES:
+        snprintf(detail, sizeof detail,
+                 "this API token has not the scope that this needs; make one with it by `godwit "
+                 "token create`");
+        problem(request, 403, "scope-missing", detail, NULL);
+        return false;
+    default:
+        snprintf(detail, sizeof detail,
+                 "this needs the role %s and you are %s; ask an admin of your organisation",
+                 role_name(need->role), role_name(actor->role));
+        problem(request, 403, "role-too-low", detail, NULL);
+        return false;
+    }
 }
 
 bool permission_gate(struct http_request *request)
@@ -73,14 +99,14 @@ bool permission_gate(struct http_request *request)
         problem_busy(request);
         return false;
     }
-    found->caller = find(request->app, http_bearer(request), found->digest);
+    found->caller = find(request->app, http_bearer(request), found);
     if (!(permission->callers & found->caller)) {
         problem(request, 401, permission->type, permission->detail, NULL);
         return false;
     }
     request->authenticated = found->caller != CALLER_CLAIM;
     request->user = found;
-    return true;
+    return found->caller != CALLER_PERSON || check_need(request, &found->actor, &permission->need);
 }
 
 enum caller permission_caller(const struct http_request *request)
@@ -91,4 +117,20 @@ enum caller permission_caller(const struct http_request *request)
 const uint8_t *permission_digest(const struct http_request *request)
 {
     return ((const struct found *)request->user)->digest;
+}
+
+const struct actor *permission_actor(const struct http_request *request)
+{
+    return &((const struct found *)request->user)->actor;
+}
+
+const char *permission_org(const struct http_request *request)
+{
+    return permission_actor(request)->org;
+}
+
+bool permission_sees(const struct http_request *request, const char *org, const char *product)
+{
+    const struct access_object object = {org, product};
+    return access_check(permission_actor(request), NULL, &object) == GATE_ALLOWED;
 }

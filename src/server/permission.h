@@ -2,24 +2,35 @@
  * request is there and before a byte of its body is kept. */
 #pragma once
 
+#include "fleet/access.h"
 #include "http/http.h"
 
 /* Whom a bearer names; as bits, so that a route can let several in. */
 enum caller {
     CALLER_NOBODY = 0,
-    CALLER_DEVICE = 1,  /* by the token it made */
-    CALLER_CLAIM = 2,   /* a device that wants to join, by a claim token that is known */
-    CALLER_OPERATOR = 4 /* by a session, or by this machine's token */
+    CALLER_DEVICE = 1, /* by the token it made */
+    CALLER_CLAIM = 2,  /* a device that wants to join, by a claim token that is known */
+    CALLER_PERSON = 4  /* by a session, an API token, or this machine's token */
 };
 
 struct permission {
     unsigned callers;          /* 0: anybody */
     const char *type, *detail; /* of the 401 for everybody else */
+    struct access_need need;   /* of a person */
 };
 
 /* http_options.gate; route_extra is the row's permission. */
 bool permission_gate(struct http_request *request);
+
 /* What the gate has found, on a route that is not for anybody; a handler that uses request->user
  * asks before. The digest is the one by which the fleet knows the token or the claim. */
 enum caller permission_caller(const struct http_request *request);
 const uint8_t *permission_digest(const struct http_request *request);
+/* Of a person, until the reply. */
+const struct actor *permission_actor(const struct http_request *request);
+const char *permission_org(const struct http_request *request);
+
+/* The same gate for what a handler finds: whether the caller may see the object of this
+ * organisation and product (NULL: it has none). Where not, the handler replies as it does where
+ * nothing is found; what it looks up by a name it looks up in permission_org alone. */
+bool permission_sees(const struct http_request *request, const char *org, const char *product);
