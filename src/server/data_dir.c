@@ -50,7 +50,8 @@ static godwit_err read_machine_token(const char *path, char *out, size_t size_ma
     return is_token ? GODWIT_OK : GODWIT_ERR_MISSING;
 }
 
-static godwit_err make_machine_token(const char *path, char out[static 80])
+/* A database that has people had such a file: who took it away wants to hear of the new one. */
+static godwit_err make_machine_token(const char *path, bool is_first_start, char out[static 80])
 {
     char hex[65], line[80];
     uint8_t secret[32];
@@ -59,7 +60,7 @@ static godwit_err make_machine_token(const char *path, char out[static 80])
     godwit_hex_encode(secret, sizeof secret, hex);
     snprintf(out, 80, "gwa.%s", hex);
     snprintf(line, sizeof line, "gwa.%s\n", hex);
-    if (path_exists(path)) GODWIT_LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
+    if (!is_first_start) GODWIT_LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
     return text_file_write(path, line, 0600);
 }
 
@@ -71,7 +72,7 @@ static godwit_err open_machine_token(struct app *app)
     uint8_t digest[32];
     folder_path(app->settings->data, "admin-token", path, sizeof path);
     godwit_err err = read_machine_token(path, text, sizeof text);
-    if (err == GODWIT_ERR_MISSING) err = make_machine_token(path, text);
+    if (err == GODWIT_ERR_MISSING) err = make_machine_token(path, !has_account(app), text);
     if (err) return err;
     secret_sha256(text, strlen(text), digest);
     err = account_end_user(&app->fleet, app->db, ACCOUNT_MACHINE, digest);

@@ -192,7 +192,8 @@ def test_an_admin_token_ends():
         assert asked_with(one, first) == 200
         one.end(server)
         path.unlink()
-        server = one.serve()
+        server = one.serve(log="made-anew.log")
+        assert "event=admin_token_renewed" in one.text("made-anew.log")
         second = path.read_text().strip()
         assert [asked_with(one, token) for token in (first, second)] == [401, 200]
         one.end(server)
