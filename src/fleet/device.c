@@ -10,11 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 #include "fleet/event.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
-#include "formats/name.h"
 
 #define USUAL_GAP_MAX_S 86400
 
@@ -32,67 +30,19 @@ struct device *device_find_by_token(const struct fleet *fleet,
 
 /* ---- taking ---- */
 
-void device_plain_text(char *out, const char *text, size_t size)
-{
-    char clean[GODWIT_DETAIL_MAX] = "", cut[GODWIT_DETAIL_MAX];
-    size_t at = 0, part;
-    snprintf(cut, sizeof cut, "%s", text);
-    godwit_text_clean(cut, clean);
-    while (clean[at] && (part = godwit_utf8_size(clean + at, strlen(clean + at))) != 0 &&
-           at + part < size)
-        at += part; /* whole characters only */
-    memcpy(out, clean, at);
-    memset(out + at, 0, size - at);
-}
-
-static void take_facts(struct device_facts *facts, const struct godwit_checkin *checkin,
-                       int64_t now_s)
-{
-    device_plain_text(facts->agent_version, checkin->agent_version, sizeof facts->agent_version);
-    device_plain_text(facts->project, checkin->project, sizeof facts->project);
-    device_plain_text(facts->version, checkin->version, sizeof facts->version);
-    device_plain_text(facts->idf_version, checkin->idf_version, sizeof facts->idf_version);
-    device_plain_text(facts->slot, checkin->slot, sizeof facts->slot);
-    memcpy(facts->image_sha256, checkin->image_sha256, 32);
-    memcpy(facts->file_sha256, checkin->file_sha256, 32);
-    memcpy(facts->staged_file_sha256, checkin->staged_file_sha256, 32);
-    facts->counter = checkin->counter;
-    facts->progress = checkin->progress;
-    facts->chip_id = checkin->chip_id;
-    facts->chip_revision = checkin->chip_revision;
-    facts->block_revision = checkin->block_revision;
-    facts->no_max_revision = checkin->no_max & 1;
-    facts->no_max_block_revision = checkin->no_max >> 1 & 1;
-    facts->flash_mode = checkin->flash_mode;
-    facts->mmu_page_log2 = checkin->mmu_page_log2;
-    facts->flash_size = checkin->flash_size;
-    facts->slot_size = checkin->slot_size;
-    facts->free_heap = checkin->free_heap;
-    facts->secure_version = checkin->secure_version;
-    facts->hardware_revision = checkin->hardware_revision;
-    facts->checkins = checkin->checkins;
-    facts->boots = checkin->boots;
-    facts->fresh_age_s = checkin->fresh_age_s;
-    facts->rollback_floor = checkin->rollback_floor;
-    memcpy(facts->deploy_keys, checkin->deploy_keys, 16);
-    facts->unwatched = checkin->unwatched;
-    facts->reset = checkin->reset;
-    facts->on_trial = checkin->on_trial;
-    facts->last_seen_s = now_s;
-}
-
 /* An id alone does not tell outcomes apart: a device that lost its record counts from 1 again. */
 static bool is_new_outcome(const struct device *device, const struct godwit_outcome *outcome)
 {
-    const struct godwit_outcome *last = &device->last_outcome;
+    const struct device_outcome *last = &device->last_outcome;
     if (outcome->id == 0) return false;
-    return outcome->id != last->id || outcome->stage != last->stage ||
+    return outcome->id != last->id || (uint8_t)outcome->stage != last->stage ||
            outcome->reason != last->reason || memcmp(outcome->file_sha256, last->file_sha256, 32);
 }
 
 static bool is_new_image(const struct device *device)
 {
-    return !device->facts.on_trial && memcmp(device->known_image, device->facts.image_sha256, 32);
+    return !device->facts.on_trial &&
+           memcmp(device->known_image, device->facts.running->image_sha256, 32);
 }
 
 /* The member whose release the device has proven just now, or NULL. */
@@ -107,7 +57,7 @@ static struct member *proven_member(const struct device *device)
 
 bool device_may_record(struct device *device, int64_t now_s)
 {
-    int64_t minute = now_s / 60;
+    uint32_t minute = (uint32_t)(now_s / 60);
     if (device->recorded_minute != minute) {
         device->recorded_minute = minute;
         device->recorded_count = 0;
@@ -130,7 +80,7 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
                              const struct godwit_checkin *checkin, int64_t now_s)
 {
     learn_gap(device, now_s);
-    take_facts(&device->facts, checkin, now_s);
+    device_take_facts(fleet, device, checkin, now_s);
     fleet_mark_dirty(fleet, device);
     device_is_back(device, &fleet->catalogue);
     const struct decision decision = decide(device, &fleet->catalogue);
@@ -156,7 +106,7 @@ bool device_is_news(struct device *device, const struct decision *decision)
     bool is_same = device->is_answered && device->answered_reason == decision->reason &&
                    device->answered_rollout == rollout;
     device->is_answered = true;
-    device->answered_reason = decision->reason;
+    device->answered_reason = (uint16_t)decision->reason;
     device->answered_rollout = rollout;
     return !is_same;
 }
@@ -219,18 +169,6 @@ static godwit_err move_member(struct record *record, struct member *member, enum
     return GODWIT_OK;
 }
 
-void device_guard(struct device *device, const uint8_t digest[static 32])
-{
-    for (size_t i = 0; i < device->failed_images_count; i++)
-        if (!memcmp(device->failed_images[i], digest, 32)) return;
-    if (device->failed_images_count == FLEET_FAILED_IMAGES_MAX)
-        memmove(device->failed_images[0], device->failed_images[1],
-                (FLEET_FAILED_IMAGES_MAX - 1) * sizeof *device->failed_images);
-    else
-        device->failed_images_count++;
-    memcpy(device->failed_images[device->failed_images_count - 1], digest, 32);
-}
-
 static godwit_err guard_image(struct record *record, const struct image *image)
 {
     godwit_err err = db_run(
@@ -240,7 +178,7 @@ static godwit_err guard_image(struct record *record, const struct image *image)
         DB_ARGS(db_text(FLEET_ORG), db_int(record->device->id), db_blob(image->image_sha256, 32)));
     if (err) return err;
     fleet_lock(record->fleet);
-    device_guard(record->device, image->image_sha256);
+    device_guard(record->fleet, record->device, image->image_sha256);
     fleet_unlock(record->fleet);
     return GODWIT_OK;
 }
@@ -268,7 +206,7 @@ static godwit_err keep_outcome_id(struct record *record)
                        db_int(record->device->id)));
     if (err) return err;
     fleet_lock(record->fleet);
-    record->device->last_outcome = outcome;
+    device_set_outcome(record->fleet, record->device, &outcome);
     fleet_unlock(record->fleet);
     return GODWIT_OK;
 }
@@ -303,7 +241,8 @@ static bool is_hop(const struct record *record, const struct file *file,
         return false;
     const struct image *image = release_image(file->release, file->image_id);
     fleet_lock(record->fleet);
-    bool runs = image && !memcmp(record->device->facts.image_sha256, image->image_sha256, 32);
+    bool runs =
+        image && !memcmp(record->device->facts.running->image_sha256, image->image_sha256, 32);
     fleet_unlock(record->fleet);
     return runs;
 }
@@ -345,7 +284,7 @@ static godwit_err record_image(struct record *record)
     char version[33];
     fleet_lock(record->fleet);
     bool is_new = is_new_image(device);
-    memcpy(image, device->facts.image_sha256, sizeof image);
+    memcpy(image, device->facts.running->image_sha256, sizeof image);
     memcpy(version, device_version(&record->fleet->catalogue, device), sizeof version);
     fleet_unlock(record->fleet);
     if (!is_new) return GODWIT_OK;
@@ -355,7 +294,7 @@ static godwit_err record_image(struct record *record)
     if (!err && !first && !record->reported) err = add_event(record, EVENT_CHANGED, version, NULL);
     if (err) return err;
     fleet_lock(record->fleet);
-    memcpy(device->known_image, image, sizeof image);
+    device_set_digest(record->fleet, &device->known_image, image);
     fleet_unlock(record->fleet);
     return GODWIT_OK;
 }
@@ -435,10 +374,11 @@ static godwit_err record_offer(struct record *record)
  * starts with devices it can judge, a new one above all. */
 static godwit_err record_facts(struct record *record)
 {
+    struct facts_copy copy;
     fleet_lock(record->fleet);
-    struct device_facts facts = record->device->facts;
+    facts_copy(&copy, &record->device->facts);
     fleet_unlock(record->fleet);
-    return device_write_facts(record->db, record->device->id, &facts);
+    return device_write_facts(record->db, record->device->id, &copy.facts);
 }
 
 godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
@@ -447,7 +387,7 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     struct record record = {fleet, db, device, checkin, now_s, false};
     fleet_lock(fleet);
     device->changed_in = fleet->transaction;
-    take_facts(&device->facts, checkin, now_s);
+    device_take_facts(fleet, device, checkin, now_s);
     fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
     godwit_err err = record_outcome(&record);

@@ -45,13 +45,13 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     int64_t id = 0;
     godwit_err err = insert_device(db, claim, token_sha256, checkin, now_s, &id);
     if (err) return err;
-    struct device *device = fleet_alloc(sizeof *device);
+    fleet_reserve_device(fleet);
+    fleet_lock(fleet);
+    struct device *device = device_make(fleet);
     device->id = id;
     device->product = claim->product;
     memcpy(device->device_id, checkin->device_id, 16);
     memcpy(device->token_sha256, token_sha256, 32);
-    fleet_reserve_device(fleet);
-    fleet_lock(fleet);
     claim->used_count++;
     device->changed_in = fleet->transaction;
     device_link(fleet, device);
@@ -127,37 +127,10 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
 
 /* ---- facts to and from the database ---- */
 
-godwit_err device_write_facts(struct db *db, int64_t id, const struct device_facts *facts)
-{
-    return db_run(
-        db,
-        "update devices set last_seen = $2, agent_version = $3, project = $4, version = $5,"
-        " idf_version = $6, slot = $7, image_sha256 = $8, file_sha256 = $9,"
-        " staged_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
-        " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
-        " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
-        " fresh_age = $22, reset = $23, on_trial = $24, rollback_floor = $25, deploy_keys = $26,"
-        " unwatched = $27, block_revision = $28, no_max_revision = $29,"
-        " no_max_block_revision = $30, flash_mode = $31, mmu_page_log2 = $32 where id = $1",
-        DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(facts->agent_version),
-                db_text(facts->project), db_text(facts->version), db_text(facts->idf_version),
-                db_text(facts->slot), db_blob(facts->image_sha256, 32),
-                db_blob(facts->file_sha256, 32), db_blob(facts->staged_file_sha256, 32),
-                db_int(facts->counter), db_int(facts->progress), db_int(facts->chip_id),
-                db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
-                db_int(facts->free_heap), db_int(facts->secure_version),
-                db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
-                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
-                db_int(facts->rollback_floor), db_blob(facts->deploy_keys, 16),
-                db_int(facts->unwatched), db_int(facts->block_revision),
-                db_int(facts->no_max_revision), db_int(facts->no_max_block_revision),
-                db_int(facts->flash_mode), db_int(facts->mmu_page_log2)));
-}
-
 /* What one device says, copied: rows are written without the lock. */
 struct written {
     int64_t id;
-    struct device_facts facts;
+    struct facts_copy copy;
 };
 
 /* Takes devices from the front of the queue; until the transaction ends they are in flight. */
@@ -172,7 +145,7 @@ static size_t take_dirty(struct fleet *fleet, struct written *out, size_t count_
         device->in_flight_next = fleet->in_flight;
         fleet->in_flight = device;
         out[count].id = device->id;
-        out[count].facts = device->facts;
+        facts_copy(&out[count].copy, &device->facts);
     }
     fleet_unlock(fleet);
     return count;
@@ -187,7 +160,7 @@ godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bo
     for (size_t left = count_max; left && count && !err; left -= count) {
         count = take_dirty(fleet, batch, left < batch_max ? left : batch_max);
         for (size_t i = 0; i < count && !err; i++)
-            err = device_write_facts(db, batch[i].id, &batch[i].facts);
+            err = device_write_facts(db, batch[i].id, &batch[i].copy.facts);
     }
     *more_out = count > 0;
     return err;
@@ -195,8 +168,13 @@ godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bo
 
 void device_load(struct fleet *fleet, const struct db_rows *rows)
 {
-    struct device *device = fleet_alloc(sizeof *device);
-    struct device_facts *facts = &device->facts;
+    struct device *device = device_make(fleet);
+    struct godwit_outcome outcome = {0};
+    struct facts_copy copy = {0};
+    struct device_facts *facts = &copy.facts;
+    uint8_t known_image[32];
+    facts->running = &copy.running;
+    facts->staged_file_sha256 = copy.staged_file_sha256;
     device->id = db_column_int(rows, 0);
     db_column_blob(rows, 1, device->device_id, 16);
     db_column_blob(rows, 2, device->token_sha256, 32);
@@ -206,19 +184,19 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
          device->product && device->product->id != product;)
         device->product = device->product->next;
     facts->last_seen_s = db_column_int(rows, 5);
-    device->last_outcome.id = (uint32_t)db_column_int(rows, 6);
-    device->last_outcome.stage = (enum godwit_stage)db_column_int(rows, 7);
-    device->last_outcome.reason = (uint32_t)db_column_int(rows, 8);
-    db_column_blob(rows, 9, device->last_outcome.file_sha256, 32);
-    db_column_blob(rows, 10, device->known_image, 32);
-    db_column_text(rows, 11, facts->agent_version, sizeof facts->agent_version);
-    db_column_text(rows, 12, facts->project, sizeof facts->project);
-    db_column_text(rows, 13, facts->version, sizeof facts->version);
-    db_column_text(rows, 14, facts->idf_version, sizeof facts->idf_version);
-    db_column_text(rows, 15, facts->slot, sizeof facts->slot);
-    db_column_blob(rows, 16, facts->image_sha256, 32);
-    db_column_blob(rows, 17, facts->file_sha256, 32);
-    db_column_blob(rows, 18, facts->staged_file_sha256, 32);
+    outcome.id = (uint32_t)db_column_int(rows, 6);
+    outcome.stage = (enum godwit_stage)db_column_int(rows, 7);
+    outcome.reason = (uint32_t)db_column_int(rows, 8);
+    db_column_blob(rows, 9, outcome.file_sha256, 32);
+    db_column_blob(rows, 10, known_image, 32);
+    db_column_text(rows, 11, copy.running.agent_version, sizeof copy.running.agent_version);
+    db_column_text(rows, 12, copy.running.project, sizeof copy.running.project);
+    db_column_text(rows, 13, copy.running.version, sizeof copy.running.version);
+    db_column_text(rows, 14, copy.running.idf_version, sizeof copy.running.idf_version);
+    db_column_text(rows, 15, copy.running.slot, sizeof copy.running.slot);
+    db_column_blob(rows, 16, copy.running.image_sha256, 32);
+    db_column_blob(rows, 17, copy.running.file_sha256, 32);
+    db_column_blob(rows, 18, copy.staged_file_sha256, 32);
     facts->counter = (uint32_t)db_column_int(rows, 19);
     facts->progress = (uint32_t)db_column_int(rows, 20);
     facts->chip_id = (uint16_t)db_column_int(rows, 21);
@@ -231,17 +209,20 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->checkins = (uint32_t)db_column_int(rows, 28);
     facts->boots = (uint32_t)db_column_int(rows, 29);
     facts->fresh_age_s = (uint32_t)db_column_int(rows, 30);
-    facts->reset = (enum godwit_reset)db_column_int(rows, 31);
+    facts->reset = (uint8_t)db_column_int(rows, 31);
     facts->on_trial = db_column_int(rows, 32);
     facts->rollback_floor = (uint32_t)db_column_int(rows, 33);
-    db_column_blob(rows, 34, facts->deploy_keys, 16);
+    db_column_blob(rows, 34, copy.running.deploy_keys, 16);
     facts->unwatched = db_column_int(rows, 35);
-    db_column_text(rows, 36, device->last_outcome.detail, sizeof device->last_outcome.detail);
+    db_column_text(rows, 36, outcome.detail, sizeof outcome.detail);
     facts->block_revision = (uint16_t)db_column_int(rows, 37);
     facts->no_max_revision = db_column_int(rows, 38);
     facts->no_max_block_revision = db_column_int(rows, 39);
     facts->flash_mode = (uint8_t)db_column_int(rows, 40);
     facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
+    device_set_facts(fleet, device, facts);
+    device_set_outcome(fleet, device, &outcome);
+    device_set_digest(fleet, &device->known_image, known_image);
     fleet_reserve_device(fleet);
     device_link(fleet, device);
 }
@@ -268,5 +249,5 @@ void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows)
     if (!device) return;
     uint8_t digest[32];
     db_column_blob(rows, 1, digest, 32);
-    device_guard(device, digest);
+    device_guard(fleet, device, digest);
 }

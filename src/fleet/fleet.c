@@ -45,17 +45,8 @@ void fleet_init(struct fleet *fleet)
 {
     memset(fleet, 0, sizeof *fleet);
     pthread_mutex_init(&fleet->lock, NULL);
+    shared_init(&fleet->shared);
     indexes_init(fleet);
-}
-
-static void device_free(struct device *device)
-{
-    for (struct member *member = device->members, *next; member; member = next) {
-        next = member->next;
-        free(member);
-    }
-    pending_free(device);
-    free(device);
 }
 
 #define FREE_LIST(type, list, free_one)                              \
@@ -70,7 +61,8 @@ static void device_free(struct device *device)
 void fleet_deinit(struct fleet *fleet)
 {
     for (size_t i = 0; i < fleet->devices_count; i++)
-        device_free(fleet->devices[i]);
+        device_free(fleet, fleet->devices[i]);
+    shared_deinit(&fleet->shared);
     free(fleet->devices);
     FREE_LIST(rollout, fleet->catalogue.rollouts, free);
     FREE_LIST(release, fleet->catalogue.releases, free);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "fleet/model.h"
+#include "fleet/shared.h"
 #include "store/store.h"
 
 #define FLEET_ORG GODWIT_ORG
@@ -43,6 +44,7 @@ struct fleet {
     struct catalogue catalogue;
     struct device **devices; /* in the order in which they joined; none ever goes */
     size_t devices_count, devices_room;
+    struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     /* devices with facts to write, the first to be marked first; those being written now */

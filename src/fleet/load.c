@@ -187,7 +187,7 @@ static bool carry_facts(struct fleet *from, struct fleet *to)
         struct device *same = device_find(to, device->device_id);
         from->dirty_first = device->dirty_next;
         if (!same) continue; /* it joined in what failed */
-        same->facts = device->facts;
+        device_set_facts(to, same, &device->facts);
         fleet_mark_dirty(to, same);
     }
     if (!from->dirty_first) return true;
@@ -209,6 +209,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
            sizeof fleet->catalogue.deploy_keys);
     read->catalogue.deploy_keys_count = fleet->catalogue.deploy_keys_count;
     SWAP(fleet->catalogue, read->catalogue);
+    SWAP(fleet->shared, read->shared);
     SWAP(fleet->devices, read->devices);
     SWAP(fleet->devices_count, read->devices_count);
     SWAP(fleet->devices_room, read->devices_room);

@@ -36,14 +36,39 @@ void device_load(struct fleet *fleet, const struct db_rows *rows);
 void device_load_member(struct fleet *fleet, const struct db_rows *rows);
 void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows);
 
+/* A new one without facts, token or product; not yet in the fleet, which has it from device_link.
+ * Lock held, where the fleet is shared. */
+struct device *device_make(struct fleet *fleet);
+void device_free(struct fleet *fleet, struct device *device);
+
+/* What a device says, by itself: for where its facts are used without the lock. */
+struct facts_copy {
+    struct device_facts facts; /* points into this copy, which therefore stays where it is */
+    struct running_image running;
+    uint8_t staged_file_sha256[32];
+};
+
+void facts_copy(struct facts_copy *out, const struct device_facts *facts);
+/* Takes facts over, which may be a copy or another fleet's. Lock held. */
+void device_set_facts(struct fleet *fleet, struct device *device, const struct device_facts *facts);
+/* A digest in its place, shared. Lock held. */
+void device_set_digest(struct fleet *fleet, const uint8_t **place, const uint8_t digest[static 32]);
+void device_set_outcome(struct fleet *fleet, struct device *device,
+                        const struct godwit_outcome *outcome);
+
+/* Keeps what the device says of itself, texts as they may be shown. Lock held. */
+void device_take_facts(struct fleet *fleet, struct device *device,
+                       const struct godwit_checkin *checkin, int64_t now_s);
+
 /* A text of a device as it may be shown: what is not plain becomes "?", so that no device can spoil
  * a page. */
 void device_plain_text(char *out, const char *text, size_t size);
 GODWIT_MUST_USE godwit_err device_write_facts(struct db *db, int64_t id,
                                               const struct device_facts *facts);
 
-/* The loop guard remembers an image that failed on the device; lock held. */
-void device_guard(struct device *device, const uint8_t digest[static 32]);
+/* The loop guard remembers an image that failed on the device, or forgets all; lock held. */
+void device_guard(struct fleet *fleet, struct device *device, const uint8_t digest[static 32]);
+void device_unguard(struct fleet *fleet, struct device *device);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
 /* A new member at its place in the device's list, counted; lock held. */

@@ -12,9 +12,9 @@ struct product *product_find(const struct catalogue *catalogue, const char *name
 const char *device_version(const struct catalogue *catalogue, const struct device *device)
 {
     const struct image *image =
-        index_find(&catalogue->images_by_digest, device->facts.image_sha256);
+        index_find(&catalogue->images_by_digest, device->facts.running->image_sha256);
     bool is_own = image && image->release->product == device->product;
-    return is_own ? image->release->version : device->facts.version;
+    return is_own ? image->release->version : device->facts.running->version;
 }
 
 struct product *product_find_by_id(const struct catalogue *catalogue,

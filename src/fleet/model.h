@@ -86,54 +86,69 @@ enum member_state {
 /* One device in one rollout. */
 struct member {
     struct rollout *rollout;
+    struct member *next;   /* newest rollout first, so by falling id */
     uint32_t offer_number; /* 1 …; 0: not offered */
-    enum member_state state;
-    bool is_away;        /* IN_PROGRESS, and counted in away_count alone. Soft */
-    uint32_t reason;     /* godwit_reason of a failure */
-    struct member *next; /* newest rollout first, so by falling id */
+    uint32_t reason;       /* godwit_reason of a failure */
+    uint8_t state;         /* enum member_state */
+    bool is_away;          /* IN_PROGRESS, and counted in away_count alone. Soft */
+};
+
+/* What a device says of the image that runs, in which many agree. Bytes only, so that equal ones
+ * are equal to memcmp: zero after each text. */
+struct running_image {
+    char agent_version[17], project[33], version[33], idf_version[33], slot[17];
+    uint8_t image_sha256[32], file_sha256[32];
+    uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
 };
 
 /* What the device said last; soft: flushed every few seconds. */
 struct device_facts {
-    char agent_version[17], project[33], version[33], idf_version[33], slot[17];
-    uint8_t image_sha256[32], file_sha256[32], staged_file_sha256[32];
-    uint32_t counter, progress;
-    uint16_t chip_id, chip_revision, block_revision;
-    bool no_max_revision, no_max_block_revision; /* by eFuse, the highest are not asked */
-    uint8_t flash_mode, mmu_page_log2;           /* of what it runs; 0: not said */
-    uint32_t flash_size, slot_size, free_heap, secure_version, hardware_revision;
-    uint32_t checkins, boots, fresh_age_s, rollback_floor;
-    uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
-    enum godwit_reset reset;
-    bool on_trial, unwatched;
+    const struct running_image *running; /* shared.h; never NULL */
+    const uint8_t *staged_file_sha256;   /* so; zero: none */
     int64_t last_seen_s;
+    uint32_t counter, progress, flash_size, slot_size, free_heap, secure_version, hardware_revision;
+    uint32_t checkins, boots, fresh_age_s, rollback_floor;
+    uint16_t chip_id, chip_revision, block_revision;
+    uint8_t flash_mode, mmu_page_log2;           /* of what it runs; 0: not said */
+    bool no_max_revision, no_max_block_revision; /* by eFuse, the highest are not asked */
+    uint8_t reset;                               /* enum godwit_reset */
+    bool on_trial, unwatched;
 };
 
+/* The newest outcome that was recorded. */
+struct device_outcome {
+    const uint8_t *file_sha256; /* shared.h; never NULL */
+    const char *detail;         /* so */
+    uint32_t id, reason;
+    uint8_t stage; /* enum godwit_stage */
+};
+
+/* There are very many: the wide fields first, in shared values what many have alike, and rare
+ * things apart; `make figure-memory` counts the bytes. */
 struct device {
     int64_t id;
     uint8_t device_id[16];
     uint8_t token_sha256[32];
-    struct pending_token *pending; /* others that claimed this id, see pending.h; newest first */
     struct product *product;
     struct device_facts facts;
-    uint8_t known_image[32];            /* running image as it was last recorded */
-    struct godwit_outcome last_outcome; /* the newest that was recorded; its rollout unused */
-    size_t failed_images_count;
-    uint8_t failed_images[FLEET_FAILED_IMAGES_MAX][32]; /* loop guard: image digests */
+    struct device_outcome last_outcome;
+    const uint8_t *known_image;    /* running image as it was last recorded; shared.h, never NULL */
+    const uint8_t **failed_images; /* loop guard: image digests, shared.h; oldest first */
     struct member *members;
-    uint32_t
-        not_offered_rollout; /* its history says why it is incompatible for this one; 0: none */
-    uint64_t changed_in;     /* transaction that last touched it */
-    uint32_t usual_gap_s;    /* between two check-ins, smoothed; soft, 0: not known */
-    int64_t recorded_minute; /* in which it had so many changes recorded; soft */
-    uint32_t recorded_count;
-    uint32_t turned_away_count; /* that asked to join under its id and found no place; soft */
-    int64_t turned_away_s;      /* the last of them */
-    /* what it was answered last, since the start; for the log alone */
-    bool is_answered;
-    uint32_t answered_reason, answered_rollout;
-    bool is_dirty; /* facts newer than the database's; then in the fleet's dirty queue */
+    struct pending_token *pending; /* others that claimed this id, see pending.h; newest first */
     struct device *dirty_next, *in_flight_next;
+    uint64_t changed_in;          /* transaction that last touched it */
+    int64_t turned_away_s;        /* the last of … */
+    uint32_t turned_away_count;   /* that asked to join under its id and found no place; soft */
+    uint32_t not_offered_rollout; /* its history says why it is incompatible for this; 0: none */
+    uint32_t usual_gap_s;         /* between two check-ins, smoothed; soft, 0: not known */
+    uint32_t recorded_minute;     /* Unix, in which it had so many changes recorded; soft */
+    /* what it was answered last, since the start; for the log alone */
+    uint32_t answered_rollout;
+    uint16_t answered_reason;
+    bool is_answered;
+    bool is_dirty; /* facts newer than the database's; then in the fleet's dirty queue */
+    uint8_t recorded_count, failed_images_count;
 };
 
 /* A file that was uploaded; several may hold the same image. */

@@ -23,7 +23,7 @@ struct search {
 static void find_run(void *ctx, struct device *device)
 {
     struct search *search = ctx;
-    search->is_found |= !memcmp(device->facts.image_sha256, search->image_sha256, 32);
+    search->is_found |= !memcmp(device->facts.running->image_sha256, search->image_sha256, 32);
 }
 
 static bool is_run(struct fleet *fleet, const struct image *image)
@@ -54,8 +54,8 @@ static const struct release *dropped_by(struct fleet *fleet, const struct image 
 static void find_signed_to(void *ctx, struct device *device)
 {
     struct search *search = ctx;
-    search->is_found |=
-        device->product == search->product && !godwit_all(device->facts.deploy_keys, 16, 0);
+    search->is_found |= device->product == search->product &&
+                        !godwit_all(device->facts.running->deploy_keys, 16, 0);
 }
 
 static bool is_signed_to(struct fleet *fleet, const struct product *product)

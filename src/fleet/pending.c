@@ -135,21 +135,23 @@ static const struct pending_token *find_entry(const struct device *device, const
 }
 
 /* What holds of the board keeps; what its predecessor ran, held and had written down does not. */
-static struct device_facts facts_anew(const struct device_facts *old,
-                                      const struct pending_token *token)
+static void facts_anew(struct facts_copy *out, const struct device_facts *old,
+                       const struct pending_token *token)
 {
-    struct device_facts facts = {.chip_id = old->chip_id,
-                                 .chip_revision = old->chip_revision,
-                                 .block_revision = old->block_revision,
-                                 .no_max_revision = old->no_max_revision,
-                                 .no_max_block_revision = old->no_max_block_revision,
-                                 .flash_size = old->flash_size,
-                                 .slot_size = old->slot_size,
-                                 .secure_version = old->secure_version,
-                                 .hardware_revision = old->hardware_revision,
-                                 .last_seen_s = old->last_seen_s};
-    memcpy(facts.version, token->version, sizeof facts.version);
-    return facts;
+    const struct device_facts facts = {.running = &out->running,
+                                       .staged_file_sha256 = out->staged_file_sha256,
+                                       .chip_id = old->chip_id,
+                                       .chip_revision = old->chip_revision,
+                                       .block_revision = old->block_revision,
+                                       .no_max_revision = old->no_max_revision,
+                                       .no_max_block_revision = old->no_max_block_revision,
+                                       .flash_size = old->flash_size,
+                                       .slot_size = old->slot_size,
+                                       .secure_version = old->secure_version,
+                                       .hardware_revision = old->hardware_revision,
+                                       .last_seen_s = old->last_seen_s};
+    *out = (struct facts_copy){.facts = facts};
+    memcpy(out->running.version, token->version, sizeof out->running.version);
 }
 
 static godwit_err write_accepted(struct db *db, const struct device *device,
@@ -192,6 +194,7 @@ static void forget_waiting(struct device *device)
 static void take_accepted(struct fleet *fleet, struct device *device,
                           const struct pending_token *token, const struct device_facts *facts)
 {
+    static const struct godwit_outcome NO_OUTCOME;
     fleet_lock(fleet);
     index_remove(&fleet->devices_by_token, device);
     memcpy(device->token_sha256, token->token_sha256, sizeof device->token_sha256);
@@ -199,10 +202,10 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     device->product->devices_count--;
     device->product = token->product;
     device->product->devices_count++;
-    device->facts = *facts;
-    device->last_outcome = (struct godwit_outcome){0};
-    memset(device->known_image, 0, sizeof device->known_image);
-    device->failed_images_count = 0;
+    device_set_facts(fleet, device, facts);
+    device_set_outcome(fleet, device, &NO_OUTCOME);
+    device_set_digest(fleet, &device->known_image, NO_OUTCOME.file_sha256);
+    device_unguard(fleet, device);
     device->is_answered = false;
     device->not_offered_rollout = 0;
     device->changed_in = fleet->transaction;
@@ -224,12 +227,13 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
     *result_out = PENDING_TAKEN;
     if (device_find_by_token(fleet, token->token_sha256)) return GODWIT_OK;
     *result_out = PENDING_DONE;
+    struct facts_copy anew;
     fleet_lock(fleet);
-    const struct device_facts facts = facts_anew(&device->facts, token);
+    facts_anew(&anew, &device->facts, token);
     fleet_unlock(fleet);
-    godwit_err err = write_accepted(db, device, token, &facts);
+    godwit_err err = write_accepted(db, device, token, &anew.facts);
     if (!err) err = add_event(db, device, EVENT_ACCEPTED, token, now_s);
-    if (!err) take_accepted(fleet, device, token, &facts);
+    if (!err) take_accepted(fleet, device, token, &anew.facts);
     return err;
 }
 

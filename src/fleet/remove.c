@@ -27,7 +27,7 @@ static bool is_used_by(const struct fleet *fleet, const struct device *device,
                        const struct release *release)
 {
     if (device->product != release->product) return false;
-    if (holds(release, device->facts.image_sha256) || holds(release, device->known_image))
+    if (holds(release, device->facts.running->image_sha256) || holds(release, device->known_image))
         return true;
     const struct rollout *rollout = decide(device, &fleet->catalogue).rollout;
     return rollout && rollout->release == release;
@@ -86,7 +86,8 @@ static bool speaks_to_newcomers(const struct release *release)
 static bool is_needed_from(const struct fleet *fleet, const struct release *release,
                            const struct image *target, const struct image *runs)
 {
-    struct device device = {.product = release->product};
+    struct running_image running = {0};
+    struct device device = {.product = release->product, .facts.running = &running};
     struct upgrade_query query = {.device = &device, .target = target};
     const struct image *first;
     device.facts.chip_id = target->chip_id;
@@ -96,7 +97,7 @@ static bool is_needed_from(const struct fleet *fleet, const struct release *rele
         target->hardware_mask ? (uint32_t)__builtin_ctz(target->hardware_mask) : 0;
     device.facts.slot_size = UINT32_MAX;
     if (runs) {
-        memcpy(device.facts.image_sha256, runs->image_sha256, 32);
+        memcpy(running.image_sha256, runs->image_sha256, 32);
         device.facts.counter = runs->release->counter;
         device.facts.secure_version = runs->secure_version;
     }

@@ -27,12 +27,12 @@ static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool
 
 void member_set(struct member *member, enum member_state state, uint32_t reason)
 {
-    uint32_t *from = count_of(member->rollout, member->state, member->is_away);
+    uint32_t *from = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
     member->is_away = false;
-    member->state = state;
+    member->state = (uint8_t)state;
     member->reason = reason;
 }
 
@@ -55,7 +55,7 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
 void member_remove(struct member **at)
 {
     struct member *member = *at;
-    uint32_t *count = count_of(member->rollout, member->state, member->is_away);
+    uint32_t *count = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     if (count) --*count;
     member->rollout->members_count--;
     *at = member->next;

@@ -93,7 +93,7 @@ struct upgrade_point upgrade_after(const struct upgrade_point *point, const stru
 const struct image *upgrade_running(const struct device *device, const struct catalogue *catalogue)
 {
     const struct image *image =
-        index_find(&catalogue->images_by_digest, device->facts.image_sha256);
+        index_find(&catalogue->images_by_digest, device->facts.running->image_sha256);
     return image && image->release->product == device->product ? image : NULL;
 }
 
@@ -127,7 +127,7 @@ int upgrade_policy_key(const struct catalogue *catalogue, const struct godwit_po
  * keys, unless its image tells. */
 int upgrade_deploy_key(const struct device *device, const struct catalogue *catalogue)
 {
-    const uint8_t *said = device->facts.deploy_keys;
+    const uint8_t *said = device->facts.running->deploy_keys;
     const struct image *image = upgrade_running(device, catalogue);
     if (godwit_all(said, 16, 0)) {
         if (image && image->trust.has_policy)

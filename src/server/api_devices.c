@@ -18,12 +18,13 @@ void handle_devices(struct http_request *request)
 
 static json_t *view_facts(const struct device_facts *facts)
 {
-    json_t *view =
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "project", facts->project, "idf_version",
-                  facts->idf_version, "agent_version", facts->agent_version, "image_sha256",
-                  view_digest(facts->image_sha256), "file_sha256", view_digest(facts->file_sha256),
-                  "staged_file_sha256", view_digest(facts->staged_file_sha256), "reset",
-                  godwit_reset_name(facts->reset));
+    const struct running_image *running = facts->running;
+    json_t *view = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "project", running->project, "idf_version",
+        running->idf_version, "agent_version", running->agent_version, "image_sha256",
+        view_digest(running->image_sha256), "file_sha256", view_digest(running->file_sha256),
+        "staged_file_sha256", view_digest(facts->staged_file_sha256), "reset",
+        godwit_reset_name((enum godwit_reset)facts->reset));
     const struct {
         const char *name;
         uint32_t value;

@@ -107,8 +107,8 @@ static void count_device(void *ctx, struct device *device)
     counts->pending += pending_newest(device) != NULL;
     counts->turned_away += device->turned_away_count > 0;
     counts->unknown_release +=
-        !godwit_all(device->facts.image_sha256, 32, 0) &&
-        !index_find(&walk->catalogue->images_by_digest, device->facts.image_sha256);
+        !godwit_all(device->facts.running->image_sha256, 32, 0) &&
+        !index_find(&walk->catalogue->images_by_digest, device->facts.running->image_sha256);
 }
 
 /* Lock held. */

@@ -71,13 +71,13 @@ static json_t *view_sentence(const char *detail, const char *sentence)
 static void standing_in_progress(const struct device *device, const struct decision *decision,
                                  struct standing *standing)
 {
-    const struct godwit_outcome *last = &device->last_outcome;
+    const struct device_outcome *last = &device->last_outcome;
     bool is_retried = decide_is_retried(device, decision);
     standing->reason =
         is_retried ? godwit_reason_id(last->reason) : decision_reason_id(decision->reason);
     standing->sentence = is_retried ? godwit_reason_sentence(last->reason)
                                     : decision_reason_sentence(decision->reason);
-    if (is_retried) memcpy(standing->detail, last->detail, sizeof standing->detail);
+    if (is_retried) snprintf(standing->detail, sizeof standing->detail, "%s", last->detail);
 }
 
 static struct standing standing_superseded(void)
@@ -321,7 +321,7 @@ static void take_device(const struct catalogue *catalogue, const struct device *
     memcpy(row->device_id, device->device_id, sizeof row->device_id);
     memcpy(row->product, device->product->name, sizeof row->product);
     memcpy(row->version, device_version(catalogue, device), sizeof row->version);
-    memcpy(row->slot, facts->slot, sizeof row->slot);
+    memcpy(row->slot, facts->running->slot, sizeof row->slot);
     row->chip_id = facts->chip_id;
     row->on_trial = facts->on_trial;
     row->last_seen_s = facts->last_seen_s;
@@ -333,7 +333,7 @@ static void take_device(const struct catalogue *catalogue, const struct device *
     if (!decide_is_retried(device, &decision)) return;
     row->cause = device->last_outcome.reason;
     row->sentence = godwit_reason_sentence(row->cause);
-    memcpy(row->detail, device->last_outcome.detail, sizeof row->detail);
+    snprintf(row->detail, sizeof row->detail, "%s", device->last_outcome.detail);
 }
 
 static json_t *view_device_row(const struct device_row *row)

@@ -175,7 +175,7 @@ static void show(const struct drill *drill, uint32_t index)
                (long long)(events[count].time_s - DRILL_START_S) / 86400,
                event_kind_name(events[count].kind), events[count].version,
                event_sentence(&events[count]), events[count].detail);
-    printf("runs %s, %s\n", device->facts.version,
+    printf("runs %s, %s\n", device->facts.running->version,
            decision_reason_id(decide(device, &drill->server.fleet.catalogue).reason));
 }
 

@@ -34,6 +34,8 @@ struct fixture {
     struct release release, old_release, running, bridge;
     struct rollout rollout, old_rollout;
     struct device device;
+    struct running_image runs;
+    const uint8_t *failed_image;
     struct member member, old_member;
     unsigned standing; /* member_state or NOT_A_MEMBER */
     bool same_chip, revision_fits, hardware_fits;
@@ -72,10 +74,13 @@ static void pick_device(struct exhaust *walk, struct fixture *fixture)
     facts->counter = 6 + 2 * exhaust_pick(walk, 2);
     facts->rollback_floor = 7 + exhaust_pick(walk, 2);
     facts->on_trial = exhaust_pick(walk, 2);
-    memset(facts->image_sha256, exhaust_pick(walk, 2) ? 1 : 77, 32);
+    fixture->runs = (struct running_image){0};
+    facts->running = &fixture->runs;
+    memset(fixture->runs.image_sha256, exhaust_pick(walk, 2) ? 1 : 77, 32);
     if (exhaust_pick(walk, 2)) {
         fixture->device.failed_images_count = 1;
-        memset(fixture->device.failed_images[0], 1, 32);
+        fixture->failed_image = fixture->release.images[0].image_sha256;
+        fixture->device.failed_images = &fixture->failed_image;
     }
 }
 
@@ -131,7 +136,7 @@ static void pick_way(struct exhaust *walk, struct fixture *fixture)
     fixture->bridge.frozen = fixture->way == WAY_BRIDGE;
     fixture->catalogue.deploy_keys_count = 1;
     memset(fixture->catalogue.deploy_keys[0], 0x33, 64);
-    memset(fixture->device.facts.deploy_keys, fixture->way == WAY_DEAF ? 0x44 : 0x33, 16);
+    memset(fixture->runs.deploy_keys, fixture->way == WAY_DEAF ? 0x44 : 0x33, 16);
     fixture->running.product = fixture->way == WAY_UNKNOWN ? NULL : &fixture->product;
 }
 
@@ -218,7 +223,7 @@ static enum decision_reason expected_of_new(const struct fixture *fixture)
 static enum decision_reason expected_of_old(const struct fixture *fixture)
 {
     const struct device_facts *facts = &fixture->device.facts;
-    bool is_known = facts->image_sha256[0] == RUNNING;
+    bool is_known = facts->running->image_sha256[0] == RUNNING;
     bool is_late = facts->counter > 7 || facts->rollback_floor > 7; /* for the bridge */
     const struct gate gates[] = {
         {!is_known || fixture->way == WAY_UNKNOWN, DECISION_OFFERED},
@@ -238,7 +243,7 @@ static enum decision_reason expected(const struct fixture *fixture)
     const struct gate gates[] = {
         {facts->on_trial, DECISION_ON_TRIAL},
         {!mine, DECISION_NO_ROLLOUT},
-        {selected && facts->image_sha256[0] == 1, DECISION_UP_TO_DATE},
+        {selected && facts->running->image_sha256[0] == 1, DECISION_UP_TO_DATE},
         {fixture->way == WAY_DEAF, DECISION_DEPLOY_KEY},
         {!fixture->same_chip, DECISION_NO_IMAGE_FOR_CHIP},
         {!fixture->revision_fits, DECISION_CHIP_REVISION},
@@ -308,7 +313,8 @@ static void the_right_image_of_several(void **state)
     (void)state;
     static struct product product;
     static struct release release;
-    static struct device device;
+    static const struct running_image runs;
+    static struct device device = {.facts.running = &runs};
     struct rollout rollout = {.release = &release};
     struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
@@ -344,7 +350,8 @@ static void a_mask_without_bits_allows_every_board(void **state)
     (void)state;
     static struct product product;
     static struct release release;
-    static struct device device;
+    static const struct running_image runs;
+    static struct device device = {.facts.running = &runs};
     struct rollout rollout = {.release = &release};
     struct catalogue catalogue = {.rollouts = &rollout};
     release.product = device.product = &product;
@@ -428,13 +435,14 @@ static void proof_is_the_digest_and_no_trial(void **state)
 {
     (void)state;
     static struct release release;
-    static struct device device;
+    static struct running_image runs;
+    static struct device device = {.facts.running = &runs};
     release.images_count = 2;
     fill_image(&release, 0, 1);
     fill_image(&release, 1, 2);
     for (unsigned name = 1; name <= 3; name++)
         for (unsigned trial = 0; trial < 2; trial++) {
-            memset(device.facts.image_sha256, (int)name, 32);
+            memset(runs.image_sha256, (int)name, 32);
             device.facts.on_trial = trial;
             assert_int_equal(decide_has_proven(&device, &release), name < 3 && !trial);
         }

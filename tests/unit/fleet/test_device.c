@@ -1,6 +1,7 @@
 /* Devices through whole scenarios: told, good, failed, cut by power; and how they join. */
 #include "case.h"
 #include "fixture.h"
+#include "fleet/memory.h"
 
 #define OLD 1
 #define NEW 2
@@ -93,7 +94,7 @@ static void what_enrolled_is_known_after_a_kill(void **state)
     struct device *device = device_find(&fixture->fleet, checkin.device_id);
     assert_int_equal(device->facts.chip_id, CHIP);
     assert_int_equal(device->facts.slot_size, 1 << 20);
-    assert_string_equal(device->facts.version, "1.0.0");
+    assert_string_equal(device->facts.running->version, "1.0.0");
     fixture_deploy(fixture, "1.1.0", NULL, 0);
     assert_int_equal(decide(device, &fixture->fleet.catalogue).reason, DECISION_OFFERED);
 }
@@ -444,15 +445,20 @@ static void facts_are_flushed_and_read_again(void **state)
     assert_false(more);
     fixture_commit(fixture);
     struct godwit_checkin checkin = checkin_of(3, OLD);
-    struct device_facts before = device_find(&fixture->fleet, checkin.device_id)->facts;
+    struct facts_copy before;
+    facts_copy(&before, &device_find(&fixture->fleet, checkin.device_id)->facts);
     fixture_restart(fixture);
     const struct device_facts *after = &device_find(&fixture->fleet, checkin.device_id)->facts;
     assert_int_equal(after->slot_size, 1 << 20);
-    assert_string_equal(after->version, "1.0.0");
+    assert_string_equal(after->running->version, "1.0.0");
     assert_int_equal(after->rollback_floor, 7);
     assert_true(after->unwatched);
-    assert_int_equal(after->deploy_keys[15], 0xD1);
-    assert_memory_equal(&before, after, sizeof before);
+    assert_int_equal(after->running->deploy_keys[15], 0xD1);
+    assert_memory_equal(&before.running, after->running, sizeof before.running);
+    assert_memory_equal(before.staged_file_sha256, after->staged_file_sha256, 32);
+    before.facts.running = after->running;
+    before.facts.staged_file_sha256 = after->staged_file_sha256;
+    assert_memory_equal(&before.facts, after, offsetof(struct device_facts, unwatched) + 1);
 }
 
 int main(void)

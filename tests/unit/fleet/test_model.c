@@ -23,7 +23,7 @@ static void what_runs_is_known_by_its_digest(void **state)
     struct device *device = join(fixture, &checkin);
     snprintf(checkin.version, sizeof checkin.version, "esp-idf: v4.4.6");
     fixture_checkin(fixture, &checkin);
-    assert_string_equal(device->facts.version, "esp-idf: v4.4.6");
+    assert_string_equal(device->facts.running->version, "esp-idf: v4.4.6");
     assert_string_equal(device_version(catalogue, device), "1.0.0");
     memset(checkin.image_sha256, 77, 32); /* flashed by cable */
     snprintf(checkin.version, sizeof checkin.version, "Ger\xC3\xA4t\x1b[2J");

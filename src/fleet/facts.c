@@ -1,0 +1,209 @@
+/* What is kept of each device that there are very many of: facts and digests in as few bytes as
+ * they need, the common ones shared (shared.h). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "fleet/memory.h"
+#include "fleet/pending.h"
+#include "formats/name.h"
+
+/* ---- making ---- */
+
+struct device *device_make(struct fleet *fleet)
+{
+    static const struct running_image NOTHING;
+    static const uint8_t NO_DIGEST[32];
+    static const struct godwit_outcome NO_OUTCOME;
+    struct device *device = fleet_alloc(sizeof *device);
+    const struct device_facts facts = {.running = &NOTHING, .staged_file_sha256 = NO_DIGEST};
+    device_set_facts(fleet, device, &facts);
+    device_set_digest(fleet, &device->known_image, NO_DIGEST);
+    device_set_outcome(fleet, device, &NO_OUTCOME);
+    return device;
+}
+
+void device_free(struct fleet *fleet, struct device *device)
+{
+    for (struct member *member = device->members, *next; member; member = next) {
+        next = member->next;
+        free(member);
+    }
+    pending_free(device);
+    device_unguard(fleet, device);
+    const void *const held[] = {device->facts.running, device->facts.staged_file_sha256,
+                                device->known_image, device->last_outcome.file_sha256,
+                                device->last_outcome.detail};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        shared_drop(&fleet->shared, held[i]);
+    free(device);
+}
+
+/* ---- setting ---- */
+
+void device_set_digest(struct fleet *fleet, const uint8_t **place, const uint8_t digest[static 32])
+{
+    const void *held = *place;
+    shared_put(&fleet->shared, &held, digest, 32);
+    *place = held;
+}
+
+static void set_running(struct fleet *fleet, struct device_facts *facts,
+                        const struct running_image *running)
+{
+    const void *held = facts->running;
+    shared_put(&fleet->shared, &held, running, sizeof *running);
+    facts->running = held;
+}
+
+void device_set_facts(struct fleet *fleet, struct device *device, const struct device_facts *facts)
+{
+    struct device_facts set = *facts;
+    set.running = device->facts.running;
+    set.staged_file_sha256 = device->facts.staged_file_sha256;
+    set_running(fleet, &set, facts->running);
+    device_set_digest(fleet, &set.staged_file_sha256, facts->staged_file_sha256);
+    device->facts = set;
+}
+
+void facts_copy(struct facts_copy *out, const struct device_facts *facts)
+{
+    out->facts = *facts;
+    out->running = *facts->running;
+    memcpy(out->staged_file_sha256, facts->staged_file_sha256, sizeof out->staged_file_sha256);
+    out->facts.running = &out->running;
+    out->facts.staged_file_sha256 = out->staged_file_sha256;
+}
+
+void device_set_outcome(struct fleet *fleet, struct device *device,
+                        const struct godwit_outcome *outcome)
+{
+    struct device_outcome *last = &device->last_outcome;
+    const void *detail = last->detail;
+    shared_put(&fleet->shared, &detail, outcome->detail, strlen(outcome->detail));
+    last->detail = detail;
+    device_set_digest(fleet, &last->file_sha256, outcome->file_sha256);
+    last->id = outcome->id;
+    last->stage = (uint8_t)outcome->stage;
+    last->reason = outcome->reason;
+}
+
+/* ---- the loop guard ---- */
+
+void device_guard(struct fleet *fleet, struct device *device, const uint8_t digest[static 32])
+{
+    for (size_t i = 0; i < device->failed_images_count; i++)
+        if (!memcmp(device->failed_images[i], digest, 32)) return;
+    if (device->failed_images_count == FLEET_FAILED_IMAGES_MAX) {
+        shared_drop(&fleet->shared, device->failed_images[0]);
+        device->failed_images_count--;
+        memmove(&device->failed_images[0], &device->failed_images[1],
+                device->failed_images_count * sizeof *device->failed_images);
+    }
+    size_t count = device->failed_images_count++;
+    const uint8_t **wider =
+        realloc(device->failed_images, (count + 1) * sizeof *device->failed_images);
+    if (!wider) abort();
+    wider[count] = NULL;
+    device_set_digest(fleet, &wider[count], digest);
+    device->failed_images = wider;
+}
+
+void device_unguard(struct fleet *fleet, struct device *device)
+{
+    for (size_t i = 0; i < device->failed_images_count; i++)
+        shared_drop(&fleet->shared, device->failed_images[i]);
+    free(device->failed_images);
+    device->failed_images = NULL;
+    device->failed_images_count = 0;
+}
+
+/* ---- from a check-in ---- */
+
+void device_plain_text(char *out, const char *text, size_t size)
+{
+    char clean[GODWIT_DETAIL_MAX] = "", cut[GODWIT_DETAIL_MAX];
+    size_t at = 0, part;
+    snprintf(cut, sizeof cut, "%s", text);
+    godwit_text_clean(cut, clean);
+    while (clean[at] && (part = godwit_utf8_size(clean + at, strlen(clean + at))) != 0 &&
+           at + part < size)
+        at += part; /* whole characters only */
+    memcpy(out, clean, at);
+    memset(out + at, 0, size - at);
+}
+
+static void take_running(struct fleet *fleet, struct device_facts *facts,
+                         const struct godwit_checkin *checkin)
+{
+    struct running_image now;
+    device_plain_text(now.agent_version, checkin->agent_version, sizeof now.agent_version);
+    device_plain_text(now.project, checkin->project, sizeof now.project);
+    device_plain_text(now.version, checkin->version, sizeof now.version);
+    device_plain_text(now.idf_version, checkin->idf_version, sizeof now.idf_version);
+    device_plain_text(now.slot, checkin->slot, sizeof now.slot);
+    memcpy(now.image_sha256, checkin->image_sha256, sizeof now.image_sha256);
+    memcpy(now.file_sha256, checkin->file_sha256, sizeof now.file_sha256);
+    memcpy(now.deploy_keys, checkin->deploy_keys, sizeof now.deploy_keys);
+    set_running(fleet, facts, &now);
+}
+
+void device_take_facts(struct fleet *fleet, struct device *device,
+                       const struct godwit_checkin *checkin, int64_t now_s)
+{
+    struct device_facts *facts = &device->facts;
+    take_running(fleet, facts, checkin);
+    device_set_digest(fleet, &facts->staged_file_sha256, checkin->staged_file_sha256);
+    facts->counter = checkin->counter;
+    facts->progress = checkin->progress;
+    facts->chip_id = checkin->chip_id;
+    facts->chip_revision = checkin->chip_revision;
+    facts->block_revision = checkin->block_revision;
+    facts->no_max_revision = checkin->no_max & 1;
+    facts->no_max_block_revision = checkin->no_max >> 1 & 1;
+    facts->flash_mode = checkin->flash_mode;
+    facts->mmu_page_log2 = checkin->mmu_page_log2;
+    facts->flash_size = checkin->flash_size;
+    facts->slot_size = checkin->slot_size;
+    facts->free_heap = checkin->free_heap;
+    facts->secure_version = checkin->secure_version;
+    facts->hardware_revision = checkin->hardware_revision;
+    facts->checkins = checkin->checkins;
+    facts->boots = checkin->boots;
+    facts->fresh_age_s = checkin->fresh_age_s;
+    facts->rollback_floor = checkin->rollback_floor;
+    facts->unwatched = checkin->unwatched;
+    facts->reset = (uint8_t)checkin->reset;
+    facts->on_trial = checkin->on_trial;
+    facts->last_seen_s = now_s;
+}
+
+/* ---- to the database ---- */
+
+godwit_err device_write_facts(struct db *db, int64_t id, const struct device_facts *facts)
+{
+    const struct running_image *running = facts->running;
+    return db_run(
+        db,
+        "update devices set last_seen = $2, agent_version = $3, project = $4, version = $5,"
+        " idf_version = $6, slot = $7, image_sha256 = $8, file_sha256 = $9,"
+        " staged_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
+        " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
+        " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
+        " fresh_age = $22, reset = $23, on_trial = $24, rollback_floor = $25, deploy_keys = $26,"
+        " unwatched = $27, block_revision = $28, no_max_revision = $29,"
+        " no_max_block_revision = $30, flash_mode = $31, mmu_page_log2 = $32 where id = $1",
+        DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(running->agent_version),
+                db_text(running->project), db_text(running->version), db_text(running->idf_version),
+                db_text(running->slot), db_blob(running->image_sha256, 32),
+                db_blob(running->file_sha256, 32), db_blob(facts->staged_file_sha256, 32),
+                db_int(facts->counter), db_int(facts->progress), db_int(facts->chip_id),
+                db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
+                db_int(facts->free_heap), db_int(facts->secure_version),
+                db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
+                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
+                db_int(facts->rollback_floor), db_blob(running->deploy_keys, 16),
+                db_int(facts->unwatched), db_int(facts->block_revision),
+                db_int(facts->no_max_revision), db_int(facts->no_max_block_revision),
+                db_int(facts->flash_mode), db_int(facts->mmu_page_log2)));
+}
