@@ -35,7 +35,7 @@ import tls_ca
 import tls_certs
 import tls_front as front
 from tls_front import TO_DEVICE, TO_SERVER
-from world import GODWIT, World, wait_until
+from fixture import GODWIT, World, wait_until
 
 CASES_MIN, AT_ONCE = 150, 24
 HELLO_REQUEST = b"\x16\3\3\0\4\0\0\0\0"

@@ -6,7 +6,7 @@ import time
 
 import tls_certs
 import tls_front as front
-from world import PRODUCT, World, wait_until
+from fixture import PRODUCT, World, wait_until
 
 EVERY = 1 << 30
 ROLES = ("awake", "asleep", "long-asleep", "killed", "ticket", "planted", "late")
