@@ -9,6 +9,7 @@
 #include "fleet/device.h"
 #include "server/app.h"
 #include "server/device_token.h"
+#include "server/operation.h"
 #include "server/problem.h"
 
 #define CLAIM_PREFIX "gw1."
@@ -91,8 +92,9 @@ static bool check_need(struct http_request *request, const struct actor *actor,
 
 bool permission_gate(struct http_request *request)
 {
-    const struct permission *permission = request->route_extra;
-    assert(permission);
+    const struct operation *operation = request->route_extra;
+    assert(operation && operation->permission);
+    const struct permission *permission = operation->permission;
     if (!permission->callers) return true;
     struct found *found = arena_zalloc(request->arena, sizeof *found);
     if (!found) {

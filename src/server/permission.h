@@ -19,7 +19,7 @@ struct permission {
     struct access_need need;   /* of a person */
 };
 
-/* http_options.gate; route_extra is the row's permission. */
+/* http_options.gate; route_extra is the row's operation. */
 bool permission_gate(struct http_request *request);
 
 /* What the gate has found, on a route that is not for anybody; a handler that uses request->user

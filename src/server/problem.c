@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/api_schema.h"
+#include "server/operation.h"
+
 void reply_json(struct http_request *request, int status, json_t *document)
 {
     char *text = json_dumps(document, JSON_COMPACT);
@@ -45,9 +48,15 @@ json_t *body_object(struct http_request *request)
 {
     json_t *body = json_loadb((const char *)request->body.data, request->body.size,
                               JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(body)) return body;
+    const struct operation *operation = request->route_extra;
+    struct schema_fault fault;
+    if (!json_is_object(body))
+        problem(request, 422, "malformed", "the body is not a JSON object; see docs/API.md", NULL);
+    else if (!schema_check(schema_find(operation->body), body, &fault))
+        problem(request, 422, "malformed", fault.detail, fault.field);
+    else
+        return body;
     json_decref(body);
-    problem(request, 422, "malformed", "the body is not a JSON object; see docs/PROTOCOL.md", NULL);
     return NULL;
 }
 

@@ -15,7 +15,8 @@ void problem_busy(struct http_request *request);
 /* What an error of the store means to the person who asked: 507 for a full disk, else 500. */
 void problem_of_error(struct http_request *request, godwit_err err);
 
-/* The body as a JSON object; NULL: answered with 422. The caller frees it. */
+/* The body as the JSON object that the row of the route names, checked by its schema; NULL:
+ * answered with 422. The caller frees it. */
 json_t *body_object(struct http_request *request);
 /* A member that must be a text of 1 … size_max bytes; NULL: answered with 422. */
 const char *body_text(struct http_request *request, json_t *body, const char *name,

@@ -1,6 +1,7 @@
-/* The one table of what the service answers: address, body, handler, and who may call it. */
+/* The one table of what the service answers: address, body, handler, who may call it, and what it
+ * takes and says. docs/API.md and the OpenAPI document are made from it (operation.h). */
 #include "server/handlers.h"
-#include "server/permission.h"
+#include "server/operation.h"
 
 #define BODY_MAX 65536
 #define LOGIN_BODY_MAX 4096
@@ -30,30 +31,77 @@ static const struct permission DEPLOYS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY);
 static const struct permission ADMITS = PERSON(ROLE_OPERATOR, SCOPE_DEVICES);
 static const struct permission UPLOADS = PERSON(ROLE_RELEASER, SCOPE_UPLOAD);
 
-#define ROUTE(method, pattern, mode, body_max, permission, handler)                      \
-    {                                                                                    \
-        HTTP_METHOD_##method, pattern, HTTP_##mode, body_max, handler, NULL, &permission \
+/* The rest of a row is a `struct operation`: permission, name, sentence, then members by name. */
+#define ROUTE(method, pattern, mode, body_max, handler, ...)                 \
+    {                                                                        \
+        HTTP_METHOD_##method, pattern, HTTP_##mode, body_max, handler, NULL, \
+            &(const struct operation)                                        \
+        {                                                                    \
+            __VA_ARGS__                                                      \
+        }                                                                    \
+    }
+#define UPLOAD(method, pattern, body_max, steps, ...)                         \
+    {                                                                         \
+        HTTP_METHOD_##method, pattern, HTTP_UPLOAD, body_max, NULL, &(steps), \
+            &(const struct operation)                                         \
+        {                                                                     \
+            __VA_ARGS__                                                       \
+        }                                                                     \
     }
 
 const struct http_route ROUTES[] = {
-    ROUTE(POST, "/v1/checkin", INLINE, GODWIT_CHECKIN_REQUEST_MAX, MEMBER, handle_checkin),
-    ROUTE(GET, "/v1/image/{digest}", WORKER, 0, DEVICE, handle_image),
-    ROUTE(GET, "/healthz", INLINE, 0, ANYBODY, handle_health),
-    ROUTE(POST, "/api/v1/login", WORKER, LOGIN_BODY_MAX, ANYBODY, handle_login),
-    {HTTP_METHOD_PUT, "/api/v1/images", HTTP_UPLOAD, UPLOAD_MAX, NULL, &UPLOAD_IMAGE, &UPLOADS},
-    ROUTE(GET, "/api/v1/status", WORKER, 0, READS, handle_status),
-    ROUTE(GET, "/api/v1/releases", WORKER, 0, READS, handle_releases),
-    ROUTE(DELETE, "/api/v1/releases/{product}/{version}", WORKER, 0, UPLOADS, handle_delete),
-    ROUTE(GET, "/api/v1/rollouts", WORKER, 0, READS, handle_rollouts),
-    ROUTE(POST, "/api/v1/rollouts", WORKER, DEPLOY_BODY_MAX, DEPLOYS, handle_deploy),
-    ROUTE(GET, "/api/v1/rollouts/{id}", WORKER, 0, READS, handle_rollout),
-    ROUTE(GET, "/api/v1/devices", WORKER, 0, READS, handle_devices),
-    ROUTE(GET, "/api/v1/devices/{id}", WORKER, 0, READS, handle_device),
-    ROUTE(GET, "/api/v1/devices/{id}/events", WORKER, 0, READS, handle_events),
-    ROUTE(POST, "/api/v1/devices/{id}/accept", WORKER, BODY_MAX, ADMITS, handle_accept),
-    ROUTE(POST, "/api/v1/devices/{id}/reject", WORKER, BODY_MAX, ADMITS, handle_reject),
-    ROUTE(POST, "/api/v1/claims", WORKER, BODY_MAX, ADMITS, handle_claims),
-    ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, READS, handle_initial_policy),
+    ROUTE(POST, "/v1/checkin", INLINE, GODWIT_CHECKIN_REQUEST_MAX, handle_checkin, &MEMBER,
+          "checkIn", "A device says what it runs and hears what to do.", .body = "checkin_request",
+          .replies = "200 checkin_reply; 400 malformed; "
+                     "401 rejected claim-used-up token-taken; 429 too-many-reports"),
+    ROUTE(GET, "/v1/image/{digest}", WORKER, 0, handle_image, &DEVICE, "fetchImage",
+          "The bytes of an image, to a device that is offered it; in ranges too.",
+          .replies = "200 octets; 206 octets; 304 empty; 404 no-file; 409 not-offered; "
+                     "416 range-behind-end"),
+    ROUTE(GET, "/healthz", INLINE, 0, handle_health, &ANYBODY, "health",
+          "Whether the server answers.", .replies = "200 text"),
+    ROUTE(POST, "/api/v1/login", WORKER, LOGIN_BODY_MAX, handle_login, &ANYBODY, "login",
+          "A user and a password for an API token that lasts 12 hours.", .body = "login_request",
+          .replies = "200 session; 401 wrong-password; 429 too-many-wrong"),
+    UPLOAD(PUT, "/api/v1/images", UPLOAD_MAX, UPLOAD_IMAGE, &UPLOADS, "uploadImage",
+           "Hands a firmware file to the server, which puts it into a release.",
+           .query = "open product version other_project", .body = OCTETS,
+           .replies = "200 upload; 201 upload; 409 frozen other-counter fewer-signatures "
+                      "release-full; 413 too-large; 422 *"),
+    ROUTE(GET, "/api/v1/status", WORKER, 0, handle_status, &READS, "getStatus",
+          "Everything at a glance.", .replies = "200 status"),
+    ROUTE(GET, "/api/v1/releases", WORKER, 0, handle_releases, &READS, "listReleases",
+          "Releases and their images, the newest first.", .replies = "200 releases"),
+    ROUTE(DELETE, "/api/v1/releases/{product}/{version}", WORKER, 0, handle_delete, &UPLOADS,
+          "deleteRelease", "Takes a release away that no device needs.",
+          .replies = "200 release_deleted; 404 no-release; 409 in-use bridge-release"),
+    ROUTE(GET, "/api/v1/rollouts", WORKER, 0, handle_rollouts, &READS, "listRollouts",
+          "Rollouts and how they go, the newest first.", .replies = "200 rollouts"),
+    ROUTE(POST, "/api/v1/rollouts", WORKER, DEPLOY_BODY_MAX, handle_deploy, &DEPLOYS, "deploy",
+          "Rolls a release out to devices, or to all of its product.", .body = "deploy_request",
+          .replies = "201 rollout; 404 no-release no-device; 409 deploy-key trust-reset "
+                     "no-deploy-key retrusted-key; 422 wrong-product"),
+    ROUTE(GET, "/api/v1/rollouts/{id}", WORKER, 0, handle_rollout, &READS, "getRollout",
+          "One rollout, with what each of its devices makes of it.",
+          .replies = "200 rollout; 404 no-rollout"),
+    ROUTE(GET, "/api/v1/devices", WORKER, 0, handle_devices, &READS, "listDevices",
+          "Devices: what each runs, and why.", .replies = "200 devices"),
+    ROUTE(GET, "/api/v1/devices/{id}", WORKER, 0, handle_device, &READS, "getDevice",
+          "One device with all that it reported.", .replies = "200 device; 404 no-device"),
+    ROUTE(GET, "/api/v1/devices/{id}/events", WORKER, 0, handle_events, &READS, "listDeviceEvents",
+          "The history of one device, the newest first.", .replies = "200 events; 404 no-device"),
+    ROUTE(POST, "/api/v1/devices/{id}/accept", WORKER, BODY_MAX, handle_accept, &ADMITS,
+          "acceptToken", "Lets a device in again by the token that waits.", .body = "token_choice",
+          .replies = "200 device; 404 no-device; 409 other-token not-pending token-taken"),
+    ROUTE(POST, "/api/v1/devices/{id}/reject", WORKER, BODY_MAX, handle_reject, &ADMITS,
+          "rejectToken", "Sends the token that waits away for good.", .body = "token_choice",
+          .replies = "200 device; 404 no-device; 409 other-token not-pending token-taken"),
+    ROUTE(POST, "/api/v1/claims", WORKER, BODY_MAX, handle_claims, &ADMITS, "makeClaim",
+          "Makes a claim token, by which devices join a product.", .body = "claim_request",
+          .replies = "201 claim; 404 no-product"),
+    ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, handle_initial_policy, &READS,
+          "getInitialPolicy", "The policy for the agent's build: 328 bytes, see docs/FORMATS.md.",
+          .replies = "200 octets; 404 no-product"),
 };
 const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;
 

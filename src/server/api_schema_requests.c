@@ -1,0 +1,49 @@
+/* What the operator API is asked with: bodies, and the parameters of paths and queries. */
+#include "fleet/account.h"
+#include "server/api_schema_rows.h"
+
+const struct schema_row SCHEMA_REQUESTS[] = {
+    OBJECT("login_request", "Who logs in."),
+    SIZED(STRING, "user", 1, 32, 0, "the user's name"),
+    SIZED(STRING, "password", 1, 256, 0, "the password"),
+
+    OBJECT("deploy_request", "What is rolled out, and to whom."),
+    SIZED(STRING, "product", 1, 32, 0, "the product"),
+    SIZED(STRING, "version", 1, 32, 0, "the version of one of its releases"),
+    {SCHEMA_HEX, "devices", 12, 12, SCHEMA_LIST | SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
+     "ids of the devices; without it all of the product, also those that join later", NULL, 1,
+     10000},
+    FLAG_ASKED("allow_downgrade", "also to devices that run a higher release counter"),
+    FLAG_ASKED("again", "also to devices on which the release failed before, once"),
+    FLAG_ASKED("trust_reset", "it is meant that its policy makes a trust reset"),
+    FLAG_ASKED("no_deploy_key", "it is meant that its policy lists no deploy key"),
+    FLAG_ASKED("retrusted_key", "it is meant that its policy trusts a key again that was dropped"),
+
+    OBJECT("token_choice", "Which of the tokens that wait is meant."),
+    HEX("token", 16, "the first 8 bytes of its SHA-256, as `pending` shows them"),
+
+    OBJECT("claim_request", "For which devices a claim token is made."),
+    SIZED(STRING, "product", 1, 32, 0, "the product that devices join by it"),
+    SIZED(WHOLE, "count", 1, FLEET_CLAIM_COUNT_MAX, SCHEMA_OPTIONAL,
+          "how many devices may join by it; 1 when absent"),
+
+    OBJECT("checkin_request", "What a device says; docs/PROTOCOL.md has it to the byte."),
+    END,
+};
+
+const struct schema_row PARAMETERS[] = {
+    HEX("image/digest", 64, "SHA-256 of the file"),
+    SIZED(STRING, "releases/product", 1, 32, 0, "name of the product"),
+    SIZED(STRING, "product/version", 1, 32, 0, "version of the release"),
+    SIZED(WHOLE, "rollouts/id", 1, UINT32_MAX, 0, "number of the rollout"),
+    HEX("devices/id", 12, "id of the device"),
+    SIZED(STRING, "products/name", 1, 32, 0, "name of the product"),
+
+    SIZED(STRING, "open", 0, 0, SCHEMA_OPTIONAL, "an unsigned first file makes an open product"),
+    SIZED(STRING, "product", 1, 31, SCHEMA_OPTIONAL,
+          "stands in for the project's name in the file"),
+    SIZED(STRING, "version", 1, 31, SCHEMA_OPTIONAL, "stands in for the version in the file"),
+    SIZED(STRING, "other_project", 0, 0, SCHEMA_OPTIONAL,
+          "it is meant that the project has another name than those before"),
+    END,
+};
