@@ -87,6 +87,11 @@ static inline int64_t fixture_count(struct fixture *fixture, const char *sql)
     return count;
 }
 
+static inline struct device *fixture_device(struct fixture *fixture, const uint8_t *device_id)
+{
+    return device_find(&fixture->fleet, FLEET_ORG, device_id);
+}
+
 /* image_sha256 is filled with `name`, file_sha256 with name + 100. */
 static inline struct upload upload_of(const char *version, uint8_t name)
 {
@@ -216,7 +221,7 @@ static inline void fixture_allow(struct fixture *fixture, uint32_t count)
 static inline struct decision fixture_checkin(struct fixture *fixture,
                                               const struct godwit_checkin *checkin)
 {
-    struct device *device = device_find(&fixture->fleet, FLEET_ORG, checkin->device_id);
+    struct device *device = fixture_device(fixture, checkin->device_id);
     assert_non_null(device);
     if (device_take(&fixture->fleet, device, checkin, NOW_S)) {
         fixture_begin(fixture);

@@ -11,7 +11,7 @@ enum { OLD = 1, NEW = 2, DEVICES = 14, DEPLOYS = 300, ROWS = 7 };
 static struct device *device_of(struct fixture *fixture, uint8_t n)
 {
     const struct godwit_checkin checkin = checkin_of(n, OLD);
-    return device_find(&fixture->fleet, FLEET_ORG, checkin.device_id);
+    return fixture_device(fixture, checkin.device_id);
 }
 
 /* Both releases are rolled out to devices that run the first one. */
