@@ -39,9 +39,10 @@ DEPENDENCIES = {
     "rt": "base",
     "http": "rt base",
     "store": "rt disk base",
-    "fleet": "store rt formats base",
-    "server": "fleet store http keys files rt formats disk options base",
-    "cli": "emu keys files formats disk options base",
+    "filter": "store formats options base",
+    "fleet": "filter store rt formats base",
+    "server": "filter fleet store http keys files rt formats disk options base",
+    "cli": "filter emu keys files formats disk options base",
     "sim": "board server http fleet store rt keys agent emu formats disk options base",
     "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h base",
 }

@@ -1,0 +1,24 @@
+/* A filter as a condition of SQL on the bare columns of `devices`, for SQLite and PostgreSQL: what
+ * a person typed is bound and never part of the text. On PostgreSQL the database has the locale C:
+ * lower() then changes ASCII alone, and texts compare by bytes, as in SQLite. */
+#pragma once
+
+#include "filter/filter.h"
+#include "store/store.h"
+
+#define FILTER_SQL_TEXT_MAX 10240
+#define FILTER_SQL_BYTES_MAX 16384
+#define FILTER_SQL_VALUES_MAX (2 * FILTER_VALUES_MAX) /* a day and a version have two */
+
+/* Its values point into itself: it is not copied. 30 KiB, so it lives in an arena. */
+struct filter_sql {
+    char text[FILTER_SQL_TEXT_MAX]; /* "(… and …)", to follow `from devices where … and` */
+    struct db_value values[FILTER_SQL_VALUES_MAX];
+    size_t values_count;
+    /* private */
+    size_t text_size, bytes_size;
+    uint8_t bytes[FILTER_SQL_BYTES_MAX];
+};
+
+/* first: the number of its first value in the statement, as 2 for "$2". Any parsed filter fits. */
+void filter_sql(const struct filter *filter, size_t first, struct filter_sql *out);
