@@ -186,26 +186,20 @@ static enum verdict verdict_of_stage(enum godwit_stage stage)
     return stage <= GODWIT_STAGE_DOWNLOAD ? VERDICT_REFUSED : VERDICT_FAILED;
 }
 
-static enum verdict verdict_of(enum godwit_stage stage, uint32_t reason)
-{
-    enum verdict verdict = verdict_of_stage(stage);
-    for (size_t i = 0; i < sizeof VERDICTS / sizeof *VERDICTS; i++)
-        if (VERDICTS[i].reason == reason) verdict = VERDICTS[i].verdict;
-    /* What was seen on its way only is the line's, whatever it looked like. */
-    bool is_of_line = stage == GODWIT_STAGE_DOWNLOAD && verdict != VERDICT_NOTHING;
-    return is_of_line ? VERDICT_AGAIN : verdict;
-}
-
 enum verdict decide_outcome(const struct godwit_outcome *outcome)
 {
-    return verdict_of(outcome->stage, outcome->reason);
+    enum verdict verdict = verdict_of_stage(outcome->stage);
+    for (size_t i = 0; i < sizeof VERDICTS / sizeof *VERDICTS; i++)
+        if (VERDICTS[i].reason == outcome->reason) verdict = VERDICTS[i].verdict;
+    /* What was seen on its way only is the line's, whatever it looked like. */
+    bool is_of_line = outcome->stage == GODWIT_STAGE_DOWNLOAD && verdict != VERDICT_NOTHING;
+    return is_of_line ? VERDICT_AGAIN : verdict;
 }
 
 bool decide_is_retried(const struct device *device, const struct decision *decision)
 {
-    const struct device_outcome *last = &device->last_outcome;
-    return decision->kind == DECIDE_INSTALL && last->id &&
-           verdict_of((enum godwit_stage)last->stage, last->reason) == VERDICT_AGAIN &&
+    const struct godwit_outcome *last = device->last_outcome;
+    return decision->kind == DECIDE_INSTALL && last->id && decide_outcome(last) == VERDICT_AGAIN &&
            !memcmp(last->file_sha256, decision->image->file_sha256, 32);
 }
 

@@ -40,9 +40,9 @@ struct device *device_find_by_token(const struct fleet *fleet,
 /* An id alone does not tell outcomes apart: a device that lost its record counts from 1 again. */
 static bool is_new_outcome(const struct device *device, const struct godwit_outcome *outcome)
 {
-    const struct device_outcome *last = &device->last_outcome;
+    const struct godwit_outcome *last = device->last_outcome;
     if (outcome->id == 0) return false;
-    return outcome->id != last->id || (uint8_t)outcome->stage != last->stage ||
+    return outcome->id != last->id || outcome->stage != last->stage ||
            outcome->reason != last->reason || memcmp(outcome->file_sha256, last->file_sha256, 32);
 }
 
@@ -373,7 +373,7 @@ static godwit_err record_offer(struct record *record)
         member_set(member, MEMBER_IN_PROGRESS, 0);
         if (number > rollout->offered_count) rollout->offered_count = number;
     } else {
-        member_add(record->device, rollout, number, MEMBER_IN_PROGRESS, 0);
+        member_add(record->fleet, record->device, rollout, number, MEMBER_IN_PROGRESS, 0);
     }
     fleet_unlock(record->fleet);
     return GODWIT_OK;

@@ -252,7 +252,7 @@ void device_load_member(struct fleet *fleet, const struct db_rows *rows)
     struct device *device = device_of_row(fleet, rows, 5);
     struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
     if (!device || !rollout) return;
-    member_add(device, rollout, (uint32_t)db_column_int(rows, 2),
+    member_add(fleet, device, rollout, (uint32_t)db_column_int(rows, 2),
                (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));
 }
 

@@ -15,7 +15,7 @@ struct device *device_make(struct fleet *fleet)
     static const struct running_image NOTHING;
     static const uint8_t NO_DIGEST[32];
     static const struct godwit_outcome NO_OUTCOME;
-    struct device *device = fleet_alloc(sizeof *device);
+    struct device *device = pool_take(&fleet->device_cells);
     const struct device_facts facts = {.running = &NOTHING, .staged_file_sha256 = NO_DIGEST};
     device_set_facts(fleet, device, &facts);
     device_set_digest(fleet, &device->known_image, NO_DIGEST);
@@ -27,16 +27,15 @@ void device_free(struct fleet *fleet, struct device *device)
 {
     for (struct member *member = device->members, *next; member; member = next) {
         next = member->next;
-        free(member);
+        pool_give(&fleet->member_cells, member);
     }
     pending_free(device);
     device_unguard(fleet, device);
     const void *const held[] = {device->facts.running, device->facts.staged_file_sha256,
-                                device->known_image, device->last_outcome.file_sha256,
-                                device->last_outcome.detail};
+                                device->known_image, device->last_outcome};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         shared_drop(&fleet->shared, held[i]);
-    free(device);
+    pool_give(&fleet->device_cells, device);
 }
 
 /* ---- setting ---- */
@@ -78,14 +77,13 @@ void facts_copy(struct facts_copy *out, const struct device_facts *facts)
 void device_set_outcome(struct fleet *fleet, struct device *device,
                         const struct godwit_outcome *outcome)
 {
-    struct device_outcome *last = &device->last_outcome;
-    const void *detail = last->detail;
-    shared_put(&fleet->shared, &detail, outcome->detail, strlen(outcome->detail));
-    last->detail = detail;
-    device_set_digest(fleet, &last->file_sha256, outcome->file_sha256);
-    last->id = outcome->id;
-    last->stage = (uint8_t)outcome->stage;
-    last->reason = outcome->reason;
+    const void *held = device->last_outcome;
+    struct godwit_outcome kept = *outcome;
+    kept.rollout_id = 0;
+    memset(kept.detail, 0, sizeof kept.detail);
+    memcpy(kept.detail, outcome->detail, strnlen(outcome->detail, sizeof kept.detail - 1));
+    shared_put(&fleet->shared, &held, &kept, sizeof kept);
+    device->last_outcome = held;
 }
 
 /* ---- the loop guard ---- */

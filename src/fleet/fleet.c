@@ -47,6 +47,8 @@ void fleet_init(struct fleet *fleet)
     memset(fleet, 0, sizeof *fleet);
     pthread_mutex_init(&fleet->lock, NULL);
     shared_init(&fleet->shared);
+    pool_init(&fleet->device_cells, sizeof(struct device));
+    pool_init(&fleet->member_cells, sizeof(struct member));
     indexes_init(fleet);
 }
 
@@ -63,6 +65,8 @@ void fleet_deinit(struct fleet *fleet)
 {
     for (size_t i = 0; i < fleet->devices_count; i++)
         device_free(fleet, fleet->devices[i]);
+    pool_deinit(&fleet->device_cells);
+    pool_deinit(&fleet->member_cells);
     shared_deinit(&fleet->shared);
     free(fleet->devices);
     FREE_LIST(rollout, fleet->catalogue.rollouts, free);

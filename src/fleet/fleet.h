@@ -17,6 +17,7 @@
 
 #include "fleet/model.h"
 #include "fleet/shared.h"
+#include "rt/pool.h"
 #include "store/store.h"
 
 #define FLEET_ORG GODWIT_ORG
@@ -44,6 +45,7 @@ struct fleet {
     struct catalogue catalogue;
     struct device **devices; /* in the order in which they joined; none ever goes */
     size_t devices_count, devices_room;
+    struct pool device_cells, member_cells;
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */

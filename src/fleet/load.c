@@ -223,6 +223,8 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
            sizeof fleet->catalogue.deploy_keys);
     read->catalogue.deploy_keys_count = fleet->catalogue.deploy_keys_count;
     SWAP(fleet->catalogue, read->catalogue);
+    SWAP(fleet->device_cells, read->device_cells);
+    SWAP(fleet->member_cells, read->member_cells);
     SWAP(fleet->shared, read->shared);
     SWAP(fleet->devices, read->devices);
     SWAP(fleet->devices_count, read->devices_count);

@@ -74,7 +74,7 @@ void device_unguard(struct fleet *fleet, struct device *device);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
 /* A new member at its place in the device's list, counted; lock held. */
-struct member *member_add(struct device *device, struct rollout *rollout, uint32_t offer_number,
-                          enum member_state state, uint32_t reason);
+struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
+                          uint32_t offer_number, enum member_state state, uint32_t reason);
 /* Takes the member out of its device's list, counted; lock held. */
-void member_remove(struct member **at);
+void member_remove(struct fleet *fleet, struct member **at);

@@ -124,14 +124,6 @@ struct device_facts {
     bool on_trial, unwatched;
 };
 
-/* The newest outcome that was recorded. */
-struct device_outcome {
-    const uint8_t *file_sha256; /* shared.h; never NULL */
-    const char *detail;         /* so */
-    uint32_t id, reason;
-    uint8_t stage; /* enum godwit_stage */
-};
-
 /* There are very many: the wide fields first, in shared values what many have alike, and rare
  * things apart; `make figure-memory` counts the bytes. */
 struct device {
@@ -141,7 +133,8 @@ struct device {
     uint8_t token_sha256[32];
     struct product *product;
     struct device_facts facts;
-    struct device_outcome last_outcome;
+    const struct godwit_outcome *last_outcome; /* the newest that was recorded, without rollout;
+                                                  shared.h, never NULL */
     const uint8_t *known_image;    /* running image as it was last recorded; shared.h, never NULL */
     const uint8_t **failed_images; /* loop guard: image digests, shared.h; oldest first */
     struct member *members;

@@ -90,7 +90,7 @@ static godwit_err drop_member(struct fleet *fleet, struct db *db, const struct d
                      DB_ARGS(db_int((*at)->rollout->id), db_int(device->id)));
     if (err) return err;
     fleet_lock(fleet);
-    member_remove(at);
+    member_remove(fleet, at);
     fleet_unlock(fleet);
     return GODWIT_OK;
 }

@@ -213,16 +213,21 @@ static godwit_err delete_rows(struct db *db, const struct release *release)
 
 /* ---- memory ---- */
 
+struct forgetting {
+    struct fleet *fleet;
+    const struct release *release;
+};
+
 /* No device is spoken to by these rollouts, so it may lose its place in one before another. */
 static void forget_members(void *ctx, struct device *device)
 {
-    const struct release *release = ctx;
+    const struct forgetting *forgetting = ctx;
     for (struct member **at = &device->members; *at;) {
-        if ((*at)->rollout->release != release) {
+        if ((*at)->rollout->release != forgetting->release) {
             at = &(*at)->next;
             continue;
         }
-        member_remove(at);
+        member_remove(forgetting->fleet, at);
     }
 }
 
@@ -239,7 +244,8 @@ static void forget_rollouts(struct fleet *fleet, const struct release *release)
 static void forget(struct fleet *fleet, struct release *release,
                    const struct remove_verdict *verdict)
 {
-    fleet_each_device(fleet, forget_members, release);
+    struct forgetting forgetting = {fleet, release};
+    fleet_each_device(fleet, forget_members, &forgetting);
     fleet->unpruned_from = 0;
     fleet_lock(fleet);
     forget_rollouts(fleet, release);

@@ -36,10 +36,10 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     member->reason = reason;
 }
 
-struct member *member_add(struct device *device, struct rollout *rollout, uint32_t offer_number,
-                          enum member_state state, uint32_t reason)
+struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
+                          uint32_t offer_number, enum member_state state, uint32_t reason)
 {
-    struct member *member = fleet_alloc(sizeof *member);
+    struct member *member = pool_take(&fleet->member_cells);
     *member = (struct member){.rollout = rollout, .offer_number = offer_number};
     member_set(member, state, reason);
     if (offer_number > rollout->offered_count) rollout->offered_count = offer_number;
@@ -52,14 +52,14 @@ struct member *member_add(struct device *device, struct rollout *rollout, uint32
     return member;
 }
 
-void member_remove(struct member **at)
+void member_remove(struct fleet *fleet, struct member **at)
 {
     struct member *member = *at;
     uint32_t *count = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     if (count) --*count;
     member->rollout->members_count--;
     *at = member->next;
-    free(member);
+    pool_give(&fleet->member_cells, member);
 }
 
 void rollout_link(struct fleet *fleet, struct rollout *rollout)
@@ -126,7 +126,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     wanted->release->frozen = true;
     for (size_t i = 0; i < wanted->devices_count; i++)
         if (!device_member(wanted->devices[i], rollout))
-            member_add(wanted->devices[i], rollout, 0, MEMBER_SELECTED, 0);
+            member_add(fleet, wanted->devices[i], rollout, 0, MEMBER_SELECTED, 0);
     rollout_link(fleet, rollout);
     fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet_unlock(fleet);
@@ -212,7 +212,7 @@ static bool is_held_up(const struct device *device, const struct catalogue *cata
 {
     const struct decision decision = decide(device, catalogue);
     return decide_is_retried(device, &decision) &&
-           device->last_outcome.stage < GODWIT_STAGE_SWITCH &&
+           device->last_outcome->stage < GODWIT_STAGE_SWITCH &&
            !may_have_switched(device, catalogue);
 }
 

@@ -71,13 +71,13 @@ static json_t *view_sentence(const char *detail, const char *sentence)
 static void standing_in_progress(const struct device *device, const struct decision *decision,
                                  struct standing *standing)
 {
-    const struct device_outcome *last = &device->last_outcome;
+    const struct godwit_outcome *last = device->last_outcome;
     bool is_retried = decide_is_retried(device, decision);
     standing->reason =
         is_retried ? godwit_reason_id(last->reason) : decision_reason_id(decision->reason);
     standing->sentence = is_retried ? godwit_reason_sentence(last->reason)
                                     : decision_reason_sentence(decision->reason);
-    if (is_retried) snprintf(standing->detail, sizeof standing->detail, "%s", last->detail);
+    if (is_retried) memcpy(standing->detail, last->detail, sizeof standing->detail);
 }
 
 static struct standing standing_superseded(void)
@@ -331,9 +331,9 @@ static void take_device(const struct catalogue *catalogue, const struct device *
     row->sentence = decision_reason_sentence(decision.reason);
     row->detail[0] = '\0';
     if (!decide_is_retried(device, &decision)) return;
-    row->cause = device->last_outcome.reason;
+    row->cause = device->last_outcome->reason;
     row->sentence = godwit_reason_sentence(row->cause);
-    snprintf(row->detail, sizeof row->detail, "%s", device->last_outcome.detail);
+    memcpy(row->detail, device->last_outcome->detail, sizeof row->detail);
 }
 
 static json_t *view_device_row(const struct device_row *row)

@@ -190,7 +190,7 @@ static void who_is_let_in_starts_anew(void **state)
         assert_non_null(device);
         assert_null(pending_newest(device));
         assert_int_equal(device->failed_images_count, 0);
-        assert_int_equal(device->last_outcome.id, 0);
+        assert_int_equal(device->last_outcome->id, 0);
         assert_true(godwit_all(device->known_image, 32, 0));
         assert_int_equal(device->members->state, MEMBER_SELECTED);
         fixture_restart(fixture);
