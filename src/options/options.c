@@ -1,6 +1,6 @@
 /* One pass over the words; every complaint ends in the usage line. getopt_long was rejected: its
  * complaints are not ours, and help and table would be written twice. */
-#include "options/options.h"
+#include "options/rows.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -45,8 +45,8 @@ static int help(const struct options *options)
     return 0;
 }
 
-static const struct option_row *row_find(const struct options *options, const char *argument,
-                                         size_t name_size)
+const struct option_row *option_find(const struct options *options, const char *argument,
+                                     size_t name_size)
 {
     for (size_t i = 0; i < options->rows_count; i++) {
         const char *name = options->rows[i].name;
@@ -67,10 +67,21 @@ static bool number_store(const char *text, uint32_t *out)
     return true;
 }
 
-/* False when the value is not of the row's kind. */
-static bool row_store(const struct option_row *row, const char *value)
+/* A list takes the place of one that a source before gave. */
+static bool list_store(struct option_list *list, const char *value, bool is_first)
 {
-    struct option_list *list = row->out;
+    if (is_first) list->count = 0;
+    if (list->count == OPTION_LIST_MAX) return false;
+    list->items[list->count++] = value;
+    return true;
+}
+
+bool option_store(const struct options *options, const struct option_row *row, const char *value,
+                  uint64_t *given)
+{
+    uint64_t bit = UINT64_C(1) << (row - options->rows) % 64;
+    bool is_first = !(*given & bit);
+    *given |= bit;
     switch (row->kind) {
     case OPTION_FLAG:
         *(bool *)row->out = true;
@@ -83,9 +94,7 @@ static bool row_store(const struct option_row *row, const char *value)
     case OPTION_SECRET: /* has errors of its own: secret_take */
         return false;
     case OPTION_LIST:
-        if (list->count == OPTION_LIST_MAX) return false;
-        list->items[list->count++] = value;
-        return true;
+        return list_store(row->out, value, is_first);
     }
     return false;
 }
@@ -131,8 +140,7 @@ static int secret_take(const struct options *options, const struct option_row *r
     return -1;
 }
 
-/* "--claim" → "GODWIT_CLAIM" */
-static void variable_of(const char *option, char out[static 64])
+void option_variable(const char *option, char out[static 64])
 {
     size_t used = (size_t)snprintf(out, 64, "GODWIT_");
     for (const char *at = option + strspn(option, "-"); *at && used < 63; at++)
@@ -148,7 +156,7 @@ static int secrets_from_environment(const struct options *options)
         struct option_secret *secret = row->out;
         char variable[64];
         if (row->kind != OPTION_SECRET || secret->text[0]) continue;
-        variable_of(row->name, variable);
+        option_variable(row->name, variable);
         const char *value = getenv(variable);
         if (!value) continue;
         if (!value[0] || strlen(value) >= sizeof secret->text)
@@ -160,12 +168,24 @@ static int secrets_from_environment(const struct options *options)
 
 /* ── the line ──────────────────────────────────────────────────────────────────────────────── */
 
+int option_wrong_value(const struct options *options, const struct option_row *row,
+                       const char *name, const char *value)
+{
+    if (row->kind == OPTION_NUMBER)
+        return options_wrong(options, "%s is a number from 0 to %u, not '%s'", name, UINT32_MAX - 1,
+                             value);
+    if (row->kind == OPTION_LIST)
+        return options_wrong(options, "%s can be given %d times at most", name, OPTION_LIST_MAX);
+    return options_wrong(options, "%s can not be '%s'", name, value);
+}
+
 /* One word that is an option, with its value; *index moves on when that is the next word. */
-static int option_take(const struct options *options, int argc, char **argv, int *index)
+static int option_take(const struct options *options, int argc, char **argv, int *index,
+                       uint64_t *given)
 {
     const char *argument = argv[*index], *equals = strchr(argument, '=');
     size_t name_size = equals ? (size_t)(equals - argument) : strlen(argument);
-    const struct option_row *row = row_find(options, argument, name_size);
+    const struct option_row *row = option_find(options, argument, name_size);
     if (!row) return options_wrong(options, "there is no option '%.*s'", (int)name_size, argument);
     const char *value = equals ? equals + 1 : NULL;
     if (row->kind == OPTION_FLAG && value)
@@ -175,14 +195,8 @@ static int option_take(const struct options *options, int argc, char **argv, int
         value = argv[++*index];
     }
     if (row->kind == OPTION_SECRET) return secret_take(options, row, value);
-    if (row_store(row, value)) return -1;
-    if (row->kind == OPTION_NUMBER)
-        return options_wrong(options, "%s is a number from 0 to %u, not '%s'", row->name,
-                             UINT32_MAX - 1, value);
-    if (row->kind == OPTION_LIST)
-        return options_wrong(options, "%s can be given %d times at most", row->name,
-                             OPTION_LIST_MAX);
-    return options_wrong(options, "%s can not be '%s'", row->name, value);
+    if (option_store(options, row, value, given)) return -1;
+    return option_wrong_value(options, row, row->name, value);
 }
 
 static bool is_help(const char *argument)
@@ -193,6 +207,7 @@ static bool is_help(const char *argument)
 int options_parse(const struct options *options, int argc, char **argv, size_t *arguments_count_out)
 {
     size_t arguments_count = 0;
+    uint64_t given = 0;
     bool is_over = false; /* "--" was seen: words only */
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
@@ -201,7 +216,7 @@ int options_parse(const struct options *options, int argc, char **argv, size_t *
         if (is_option && !strcmp(argument, "--")) {
             is_over = true;
         } else if (is_option) {
-            int status = option_take(options, argc, argv, &i);
+            int status = option_take(options, argc, argv, &i, &given);
             if (status >= 0) return status;
         } else {
             if (arguments_count == options->arguments_max)

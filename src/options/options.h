@@ -14,6 +14,9 @@
  * of that file, "-" the first line of standard input, and where the option is not given the
  * environment may hold it (--claim: GODWIT_CLAIM). It can also be typed as it is, and then
  * everybody on the machine can read it in the list of processes.
+ *
+ * What runs for months has settings: the same rows, which a file and the environment may give too
+ * (options_parse_settings).
  */
 #pragma once
 
@@ -63,6 +66,22 @@ struct options {
  * the fault. arguments_count_out may be NULL. */
 int options_parse(const struct options *options, int argc, char **argv,
                   size_t *arguments_count_out);
+/* The same for a command whose options are settings. Each may be given in a file ("interval = 30"
+ * is
+ * --interval 30; a flag is "yes" or "no"; a line that begins with # says nothing), in the
+ * environment (GODWIT_INTERVAL) and on the command line; the later named here wins, and a list
+ * given there replaces the list given before. A name that is no setting ends the start with the
+ * nearest one, in the environment too, where GODWIT_ is ours: what others of our programs read
+ * there stands in others, ended by NULL. file_text is the file's, or NULL: it is changed here, and
+ * values point into it. */
+struct option_sources {
+    const char *file; /* its name, for complaints */
+    char *file_text;
+    char **environment; /* as environ */
+    const char *const *others;
+};
+int options_parse_settings(const struct options *options, const struct option_sources *sources,
+                           int argc, char **argv, size_t *arguments_count_out);
 /* One line on stderr and 2, for what a table can not say. */
 int options_wrong(const struct options *options, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

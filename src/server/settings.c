@@ -1,139 +1,140 @@
-/* The options of `godwit serve` as one table, from which defaults, checks and help come. */
+/* The settings of `godwit serve` as one table of options; a file and the environment may give them
+ * too (options/options.h). */
 #include "server/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-enum kind { TEXT, NUMBER, MIRROR };
+#include "disk/disk.h"
+#include "options/options.h"
 
-struct row {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const char *value, *preset; /* the help's word; the default, or NULL for none */
-    uint32_t min, max;
-    const char *sentence;
-};
+#define FILE_MAX 65536
+#define LOOPS_MAX 64
 
-static const struct row ROWS[] = {
-    {"--data", TEXT, offsetof(struct settings, data), "DIR", "./godwit-data", 0, 0,
-     "where everything is kept"},
-    {"--listen", TEXT, offsetof(struct settings, listen), "ADDR:PORT", "127.0.0.1:8443", 0, 0,
-     "where to listen; 0.0.0.0:8443 to be reachable from other machines"},
-    {"--name", TEXT, offsetof(struct settings, name), "NAME,...", NULL, 0, 0,
-     "further names or addresses for the server's own certificate"},
-    {"--tls-cert", TEXT, offsetof(struct settings, tls_cert), "FILE", NULL, 0, 0,
-     "a certificate chain (PEM) instead of our own"},
-    {"--tls-key", TEXT, offsetof(struct settings, tls_key), "FILE", NULL, 0, 0, "its private key"},
-    {"--ca", TEXT, offsetof(struct settings, ca), "FILE", NULL, 0, 0,
-     "the root of that chain (PEM), by which devices shall know this server"},
-    {"--mirror", MIRROR, offsetof(struct settings, mirrors), "URL", NULL, 0, 0,
-     "where devices find files too, as URL/SHA256; at most twice"},
-    {"--interval", NUMBER, offsetof(struct settings, interval_s), "SECONDS", "60", 1,
-     GODWIT_INTERVAL_MAX_S, "how often devices check in"},
-    {"--loops", NUMBER, offsetof(struct settings, loops), "N", "0", 0, 64,
-     "event loops; 0: one for each CPU"},
-};
-#define ROWS_COUNT (sizeof ROWS / sizeof *ROWS)
-
-static void help(void)
-{
-    puts("usage: godwit serve [OPTION]...\nRuns the service until Ctrl-C.\n");
-    for (size_t i = 0; i < ROWS_COUNT; i++) {
-        const struct row *row = &ROWS[i];
-        char left[40];
-        snprintf(left, sizeof left, "%s %s", row->name, row->value);
-        printf("  %-22s %s%s%s%s\n", left, row->sentence, row->preset ? " (default " : "",
-               row->preset ? row->preset : "", row->preset ? ")" : "");
-    }
-}
-
-static int wrong(const char *name, const char *what)
-{
-    fprintf(stderr, "godwit serve: %s %s; `godwit serve --help` lists the options\n", name, what);
-    return 2;
-}
+/* What others of our programs read from the environment. */
+static const char *const OTHERS[] = {"GODWIT_CLAIM", "GODWIT_PASSWORD", NULL};
 
 /* No slash at the end, for the device puts one. */
-static bool set_mirror(const char *text, const char **mirrors)
+static bool is_mirror(const char *text)
 {
     size_t size = strlen(text);
     const char *host = strstr(text, "://");
-    bool good = host && host[3] && size < GODWIT_SOURCE_SIZE && text[size - 1] != '/' &&
-                (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7)) &&
-                !strpbrk(text, " \"\\?#");
-    size_t count = 0;
-    while (count < GODWIT_SOURCES_MAX && mirrors[count])
-        count++;
-    if (!good || count == GODWIT_SOURCES_MAX) return false;
-    mirrors[count] = text;
-    return true;
+    return host && host[3] && size < GODWIT_SOURCE_SIZE && text[size - 1] != '/' &&
+           (!strncmp(text, "https://", 8) || !strncmp(text, "http://", 7)) &&
+           !strpbrk(text, " \"\\?#");
 }
 
-static bool set(const struct row *row, const char *text, struct settings *out)
+static int take_mirrors(const struct options *options, const struct option_list *given,
+                        struct settings *out)
 {
-    void *place = (char *)out + row->offset;
-    if (row->kind == TEXT) {
-        if (!*text) return false;
-        *(const char **)place = text;
-        return true;
+    if (given->count > GODWIT_SOURCES_MAX)
+        return options_wrong(options, "--mirror is given twice at most");
+    for (size_t i = 0; i < given->count; i++) {
+        if (!is_mirror(given->items[i]))
+            return options_wrong(options,
+                                 "--mirror wants https:// or http://HOST/PATH of at most 79 bytes, "
+                                 "without a slash at its end, not '%s'",
+                                 given->items[i]);
+        out->mirrors[i] = given->items[i];
     }
-    if (row->kind == MIRROR) return set_mirror(text, place);
-    char *end = NULL;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno || end == text || *end || value < row->min || value > row->max) return false;
-    *(uint32_t *)place = (uint32_t)value;
-    return true;
-}
-
-/* What no row can see alone. -1: all is well. */
-static int check(const struct settings *settings)
-{
-    char address[64];
-    uint16_t port;
-    if (settings_listen(settings->listen, address, sizeof address, &port))
-        return wrong("--listen", "wants ADDRESS:PORT, as in 127.0.0.1:8443");
-    if (!settings->tls_cert != !settings->tls_key)
-        return wrong("--tls-cert", "and --tls-key go together: give both");
-    if (settings->ca && !settings->tls_cert)
-        return wrong("--ca", "is the root of a chain that --tls-cert gives: give both");
     return -1;
 }
 
-/* "--name" or "--name=value". */
-static const struct row *row_of(const char *argument)
+/* What no row can see alone. */
+static int check(const struct options *options, const struct settings *settings)
 {
-    size_t size = strcspn(argument, "=");
-    for (size_t i = 0; i < ROWS_COUNT; i++)
-        if (strlen(ROWS[i].name) == size && !strncmp(ROWS[i].name, argument, size)) return &ROWS[i];
-    return NULL;
+    char address[64];
+    uint16_t port;
+    if (!*settings->data) return options_wrong(options, "--data wants the name of a directory");
+    if (settings_listen(settings->listen, address, sizeof address, &port))
+        return options_wrong(options, "--listen wants ADDRESS:PORT, as in 127.0.0.1:8443, not '%s'",
+                             settings->listen);
+    if (settings->interval_s < 1 || settings->interval_s > GODWIT_INTERVAL_MAX_S)
+        return options_wrong(options, "--interval is a number from 1 to %u, not %u",
+                             GODWIT_INTERVAL_MAX_S, settings->interval_s);
+    if (settings->loops > LOOPS_MAX)
+        return options_wrong(options, "--loops is a number from 0 to %d, not %u", LOOPS_MAX,
+                             settings->loops);
+    if (!settings->tls_cert != !settings->tls_key)
+        return options_wrong(options, "--tls-cert and --tls-key go together: give both");
+    if (settings->ca && !settings->tls_cert)
+        return options_wrong(options,
+                             "--ca is the root of a chain that --tls-cert gives: give both");
+    return -1;
+}
+
+/* The one setting that must be known before the others: where they stand. */
+static const char *file_of(int argc, char **argv)
+{
+    const char *file = getenv("GODWIT_SETTINGS");
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "--settings=", 11)) file = argv[i] + 11;
+        if (!strcmp(argv[i], "--settings") && i + 1 < argc) file = argv[i + 1];
+    }
+    return file;
+}
+
+/* The text is kept as long as the program runs: settings point into it. */
+static int read_file(const struct options *options, const char *path, char **text_out)
+{
+    uint8_t *text = NULL;
+    size_t size = 0;
+    *text_out = NULL;
+    if (!path) return -1;
+    if (disk_read(path, FILE_MAX, &text, &size))
+        return options_wrong(options, "%s: %s", path, strerror(errno));
+    *text_out = (char *)text;
+    return -1;
 }
 
 int settings_parse(int argc, char **argv, struct settings *out)
 {
-    *out = (struct settings){0};
-    for (size_t i = 0; i < ROWS_COUNT; i++)
-        if (ROWS[i].preset) set(&ROWS[i], ROWS[i].preset, out);
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            help();
-            return 0;
-        }
-        const struct row *row = row_of(argv[i]);
-        if (!row) return wrong(argv[i], "is no option");
-        const char *value = strchr(argv[i], '=');
-        value = value ? value + 1 : argv[++i];
-        if (!value) return wrong(row->name, "wants a value");
-        if (set(row, value, out)) continue;
-        static const char *const WANTS[] = {"wants a value", "wants another number",
-                                            "wants https:// or http://HOST/PATH of at most 79 "
-                                            "bytes, without a slash at its end, and is given "
-                                            "twice at most"};
-        return wrong(row->name, WANTS[row->kind]);
-    }
-    return check(out);
+    struct option_list mirrors = {0};
+    const char *file = file_of(argc, argv);
+    char *text;
+    *out = (struct settings){.data = "./godwit-data", .listen = "127.0.0.1:8443", .interval_s = 60};
+    const struct option_row rows[] = {
+        {"--settings", OPTION_TEXT, &file, "FILE",
+         "lines NAME = VALUE with the names of these options"},
+        {"--data", OPTION_TEXT, &out->data, "DIR",
+         "where everything is kept (default ./godwit-data)"},
+        {"--listen", OPTION_TEXT, &out->listen, "ADDR:PORT",
+         "where to listen; 0.0.0.0:8443 to be reachable from other machines (default "
+         "127.0.0.1:8443)"},
+        {"--name", OPTION_TEXT, &out->name, "NAME,...",
+         "further names or addresses for the server's own certificate"},
+        {"--tls-cert", OPTION_TEXT, &out->tls_cert, "FILE",
+         "a certificate chain (PEM) instead of our own"},
+        {"--tls-key", OPTION_TEXT, &out->tls_key, "FILE", "its private key"},
+        {"--ca", OPTION_TEXT, &out->ca, "FILE",
+         "the root of that chain (PEM), by which devices shall know this server"},
+        {"--mirror", OPTION_LIST, &mirrors, "URL",
+         "where devices find files too, as URL/SHA256; at most twice"},
+        {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
+         "how often devices check in (default 60)"},
+        {"--loops", OPTION_NUMBER, &out->loops, "N",
+         "event loops; 0: one for each CPU (default 0)"},
+    };
+    const struct options options = {
+        "serve",
+        "[OPTION]...",
+        "Runs the service until Ctrl-C. Each option is a setting: it may also stand in a file\n"
+        "(interval = 30) and in the environment (GODWIT_INTERVAL=30). The command line wins over\n"
+        "the environment, the environment over the file.",
+        rows,
+        sizeof rows / sizeof *rows,
+        NULL,
+        0,
+        0};
+    int status = read_file(&options, file, &text);
+    if (status >= 0) return status;
+    const struct option_sources sources = {file, text, environ, OTHERS};
+    status = options_parse_settings(&options, &sources, argc, argv, NULL);
+    if (status < 0) status = take_mirrors(&options, &mirrors, out);
+    return status < 0 ? check(&options, out) : status;
 }
 
 godwit_err settings_listen(const char *listen, char *address_out, size_t size_max,

@@ -29,10 +29,10 @@ CHIPS = {
     "esp32h21": 0x19, "esp32h4": 0x1C, "esp32e22": 0x1F, "esp32s31": 0x20,
 }
 
-if "GODWIT_IN_VENV" not in os.environ:
+if "TESTED_IN_VENV" not in os.environ:
     venv = subprocess.run([ROOT / "tests" / "venv.sh"], check=True, capture_output=True, text=True)
     python = venv.stdout.strip() + "/bin/python"
-    os.execve(python, [python, __file__], dict(os.environ, GODWIT_IN_VENV="1"))
+    os.execve(python, [python, __file__], dict(os.environ, TESTED_IN_VENV="1"))
 
 import espsecure  # noqa: E402
 import esptool  # noqa: E402

@@ -26,7 +26,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build"))
 COVERED = ROOT / "build-cov"
 FOLDERS = ("base", "formats", "agent")
 # An error handed on, a reason given, or a call of one of the functions that note a failure.

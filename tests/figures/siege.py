@@ -26,7 +26,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build"))
 GODWIT, LOAD = os.environ.get("GODWIT", str(BUILD / "godwit")), BUILD / "tests/figure_siege_load"
 FILES = 1024
 # The honest devices and the operator come from 127.0.0.1; so does an attacker who shares their

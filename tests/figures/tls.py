@@ -24,11 +24,11 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-if "GODWIT_TLS_VENV" not in os.environ:
+if "TESTED_TLS_VENV" not in os.environ:
     venv = subprocess.run(["sh", str(ROOT / "tests/venv.sh")], capture_output=True, text=True,
                           check=True).stdout.strip()
     os.execve(f"{venv}/bin/python", [f"{venv}/bin/python", *sys.argv],
-              dict(os.environ, GODWIT_TLS_VENV=venv))
+              dict(os.environ, TESTED_TLS_VENV=venv))
 
 sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "tests/figures")]
 import tls_ca

@@ -2,7 +2,7 @@
 # Keys change under a hundred devices (make figure-rotate: ten thousand); and the control: without
 # the planner of bridges the late ones are stranded, and each is named by a line to replay.
 set -eu
-figure=$GODWIT_BUILD/tests/figure_rotate
+figure=$TESTED_BUILD/tests/figure_rotate
 "$figure" --devices 100
 if line=$("$figure" --devices 100 --without-bridges 2>&1); then
     echo "the control is not stranded: $line" >&2

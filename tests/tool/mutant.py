@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build")).resolve()
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build")).resolve()
 sys.path.insert(0, str(ROOT / "tools"))
 
 from c_source import NotFound, find_code  # noqa: E402 pylint: disable=wrong-import-position

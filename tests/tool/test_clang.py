@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build"))
 CLANG, TIDY = "clang-14", "clang-tidy-14"
 BAD = "unsigned char narrow(int a);\nunsigned char narrow(int a) { return a; }\n"
 UNTIDY = "int twice(int a);\nint twice(int b) { return b * 2; }\n"

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build"))
 PLAIN = ["-O2", "-no-pie", "-U_FORTIFY_SOURCE", "-fno-stack-protector", "-Wl,-z,norelro",
          "-Wl,-z,lazy", "-Wl,-z,execstack"]
 SOURCE = "#include <string.h>\nint main(int n, char **v) { char a[9]; strcpy(a, v[n - 1]); " \

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", ROOT / "build"))
 HEADERS = sorted((ROOT / "include").glob("*.h"))
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", f"-I{ROOT / 'include'}"]
 LANGUAGES = {"c": ["gcc", "-x", "c", "-std=c17"], "c++": ["g++", "-x", "c++", "-std=c++17"]}

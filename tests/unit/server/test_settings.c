@@ -5,8 +5,20 @@
 /* cmocka wants the three above first */
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "case.h"
 #include "server/settings.h"
+#include "temp_dir.h"
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+}
 
 static int parse(struct settings *out, const char *words)
 {
@@ -36,6 +48,52 @@ static void defaults_and_values(void **state)
     assert_int_equal(parse(&settings, "--mirror https://one/fw --mirror=http://two:8443"), -1);
     assert_string_equal(settings.mirrors[0], "https://one/fw");
     assert_string_equal(settings.mirrors[1], "http://two:8443");
+}
+
+/* In a file, then in the environment, then in the command line; each wins over the one before. */
+static void sources(void **state)
+{
+    (void)state;
+    struct settings settings;
+    char dir[64], path[96], words[160];
+    temp_dir_make(dir);
+    snprintf(path, sizeof path, "%s/settings", dir);
+    snprintf(words, sizeof words, "--settings %s", path);
+    write_text(path, "# ours\n\ninterval = 7\n  listen=[::1]:1\r\nmirror = https://a\n"
+                     "mirror = https://b\n");
+    assert_int_equal(parse(&settings, words), -1);
+    assert_int_equal(settings.interval_s, 7);
+    assert_string_equal(settings.listen, "[::1]:1");
+    assert_string_equal(settings.mirrors[1], "https://b");
+    setenv("GODWIT_INTERVAL", "8", 1);
+    setenv("GODWIT_MIRROR", "https://c", 1);
+    setenv("GODWIT_CLAIM", "another's", 1);
+    assert_int_equal(parse(&settings, words), -1);
+    assert_int_equal(settings.interval_s, 8);
+    assert_string_equal(settings.mirrors[0], "https://c");
+    assert_null(settings.mirrors[1]);
+    snprintf(words, sizeof words, "--interval 9 --settings=%s", path);
+    assert_int_equal(parse(&settings, words), -1);
+    assert_int_equal(settings.interval_s, 9);
+    setenv("GODWIT_INTERVALL", "8", 1);
+    assert_int_equal(parse(&settings, words), 2);
+    unsetenv("GODWIT_INTERVALL");
+    static const char *const WRONG[] = {"intervall = 7",
+                                        "interval",
+                                        "interval =",
+                                        "interval = x",
+                                        "= 7",
+                                        "--interval = 7",
+                                        "settings = x y\nnonsense = 1",
+                                        "a-name-that-is-longer-than-any-setting-could-ever-be = 1"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        CASE(i);
+        write_text(path, WRONG[i]);
+        assert_int_equal(parse(&settings, words), 2);
+    }
+    unsetenv("GODWIT_INTERVAL"), unsetenv("GODWIT_MIRROR"), unsetenv("GODWIT_CLAIM");
+    assert_int_equal(parse(&settings, "--settings /nowhere/at/all"), 2);
+    temp_dir_drop(dir);
 }
 
 static void wrong_words(void **state)
@@ -94,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_and_values),
+        cmocka_unit_test(sources),
         cmocka_unit_test(wrong_words),
         cmocka_unit_test(addresses),
     };
