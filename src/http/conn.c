@@ -127,6 +127,7 @@ static size_t conn_take_plain(struct conn *conn, const uint8_t *data, size_t siz
         if (state == PROTO_DONE) {
             conn->request_complete = true;
             exchange_complete(conn->exchange);
+            if (loop->draining) exchange_let_go(conn->exchange);
             conn_try_reply(conn);
         } else if (state == PROTO_REFUSED) {
             conn_refuse(conn, conn->proto.status, conn->proto.reason);
@@ -248,7 +249,9 @@ void conn_event(struct exchange *exchange, unsigned posted)
     if (posted & EXCHANGE_REPLIED) exchange->replied = true;
     if (posted & EXCHANGE_JOB_DONE) exchange->job_running = false;
     exchange_upload_step(exchange);
+    if (exchange->replied && exchange->is_held) exchange_unhold(exchange);
     if (!conn) {
+        exchange_let_go(exchange); /* begun by a worker when the client had left */
         exchange_release(exchange);
         return;
     }
@@ -275,6 +278,21 @@ void conn_drain(struct conn *conn)
         conn->request_complete = true; /* nothing to linger for */
         conn->finishing = true;
     }
+    conn_let_go(conn);
+}
+
+void conn_let_go(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    if (exchange && exchange_may_end(exchange)) {
+        conn->loop->calling = exchange;
+        exchange_let_go(exchange);
+        conn->loop->calling = NULL;
+        if (conn->sending)
+            conn_send_on(conn);
+        else
+            conn_try_reply(conn);
+    }
     conn_advance(conn);
 }
 
@@ -286,13 +304,20 @@ static enum conn_phase conn_phase_find(const struct conn *conn)
     if (conn->tls.ssl && !conn->established) return PHASE_HANDSHAKE;
     if (conn->writes_pending) return PHASE_WRITE;
     if (!conn->exchange) return PHASE_IDLE;
+    if (conn->sending && conn->exchange->stream) return PHASE_STREAM;
+    if (conn->exchange->is_held) return PHASE_HELD;
     if (!conn_wants(conn)) return PHASE_REPLY;
     return conn->exchange->route ? PHASE_BODY : PHASE_HEAD;
 }
 
-static unsigned phase_ms(const struct http_limits *limits, enum conn_phase phase)
+static unsigned phase_ms(const struct conn *conn, enum conn_phase phase)
 {
+    const struct http_limits *limits = &conn->loop->server->options.limits;
     switch (phase) {
+    case PHASE_HELD:
+        return conn->exchange->hold_ms;
+    case PHASE_STREAM:
+        return stream_options(conn->exchange->stream)->keep_alive_ms;
     case PHASE_HANDSHAKE:
         return limits->handshake_ms;
     case PHASE_IDLE:
@@ -310,6 +335,16 @@ static unsigned phase_ms(const struct http_limits *limits, enum conn_phase phase
     }
 }
 
+/* Says to who listens, and to what is in between, that the stream is alive. */
+static void conn_beat(struct conn *conn)
+{
+    const char *text = stream_options(conn->exchange->stream)->keep_alive;
+    struct http_piece *piece = http_piece_new(text, strlen(text));
+    if (piece) conn_write_piece(conn, piece);
+    conn->beats++;
+    conn_advance(conn);
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct conn *conn = timer->data;
@@ -319,6 +354,14 @@ static void on_deadline(uv_timer_t *timer)
     if (now_ms < conn->deadline_ms) { /* was moved since */
         conn->due_ms = conn->deadline_ms;
         uv_timer_start(timer, on_deadline, conn->deadline_ms - now_ms, 0);
+        return;
+    }
+    if (conn->phase == PHASE_HELD) {
+        conn_let_go(conn);
+        return;
+    }
+    if (conn->phase == PHASE_STREAM) {
+        conn_beat(conn);
         return;
     }
     if (conn->phase != PHASE_IDLE) count(&conn->loop->counters.deadlines);
@@ -339,10 +382,11 @@ static void conn_deadline(struct conn *conn)
     uint64_t progress = conn->writes_done;
     if (phase == PHASE_BODY) progress = conn->exchange->received / BODY_STEP;
     if (phase == PHASE_IDLE) progress = conn->requests;
+    if (phase == PHASE_STREAM) progress = conn->beats;
     if (phase == conn->phase && progress == conn->progress) return;
     conn->phase = phase;
     conn->progress = progress;
-    uint64_t wait_ms = phase_ms(&conn->loop->server->options.limits, phase);
+    uint64_t wait_ms = phase_ms(conn, phase);
     conn->deadline_ms = wait_ms ? uv_now(&conn->loop->uv) + wait_ms : UINT64_MAX;
     if (conn->deadline_ms >= conn->due_ms) return;
     conn->due_ms = conn->deadline_ms;
@@ -367,7 +411,9 @@ void conn_advance(struct conn *conn)
         conn_flush(conn);
     input_give_back(conn);
     if (conn->phase == PHASE_CLOSING) return;
-    if (conn->eof && conn_wants(conn)) conn_abort(conn);
+    /* Whoever listens or lets us hold its request does not half-close. */
+    bool is_left = conn_wants(conn) || (conn->exchange && exchange_may_end(conn->exchange));
+    if (conn->eof && is_left) conn_abort(conn);
     if (conn->phase == PHASE_CLOSING) return;
     bool read = !conn->eof && conn->raw.size < PENDING_MAX;
     if (read && !conn->reading) uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);

@@ -112,6 +112,7 @@ static const char *limit_passed(struct conn *conn)
 static bool conn_admit(struct conn *conn)
 {
     struct loop *loop = conn->loop;
+    held_shed(loop);
     const char *limit = limit_passed(conn);
     if (limit) {
         bool of_address = !strncmp(limit, "address", 7);

@@ -127,11 +127,43 @@ static bool send_file(struct conn *conn, struct exchange *exchange)
     return false;
 }
 
+bool conn_write_piece(struct conn *conn, struct http_piece *piece)
+{
+    struct godwit_span wire = stream_piece(piece, !conn->exchange->http_1_0);
+    bool sound = conn_write(conn, wire.data, wire.size);
+    http_piece_drop(piece);
+    return sound;
+}
+
+/* What waits of a stream, as far as the network takes it. */
+static void send_stream(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct http_piece *piece;
+    bool is_head = !reply_has_body(exchange);
+    if (is_head) exchange_let_go(exchange);
+    while (!is_head && !conn->writes_pending && (piece = stream_take(exchange)))
+        if (!conn_write_piece(conn, piece)) return;
+    enum stream_state state = stream_look(exchange);
+    if (state == STREAM_TOO_SLOW) {
+        count(&conn->loop->counters.refused_limit);
+        GODWIT_LOG(INFO, "http_stream_slow", "peer=%s", conn->peer);
+        conn_abort(conn);
+    } else if ((state == STREAM_ENDED || is_head) && !conn->writes_pending) {
+        bool in_chunks = !is_head && !exchange->http_1_0;
+        if (!in_chunks || conn_write(conn, "0\r\n\r\n", 5)) conn_exchange_over(conn);
+    }
+}
+
 void conn_send_on(struct conn *conn)
 {
     struct exchange *exchange = conn->exchange;
     struct reply *reply = &exchange->reply;
     if (exchange->job_running) return;
+    if (exchange->stream) {
+        send_stream(conn);
+        return;
+    }
     while (reply_has_body(exchange) && reply->sent < reply->size) {
         if (conn->writes_pending) return; /* on_written goes on */
         bool more = reply->data ? send_memory(conn, reply) : send_file(conn, exchange);
@@ -160,6 +192,7 @@ void conn_try_reply(struct conn *conn)
     struct loop *loop = conn->loop;
     if (!exchange || !exchange->replied || exchange->job_running || conn->sending) return;
     if (!conn->request_complete || loop->draining) exchange->keep_alive = false;
+    if (exchange->stream && exchange->http_1_0) exchange->keep_alive = false;
     conn->closing_after = !exchange->keep_alive;
     conn->sending = true;
     if (exchange->request.authenticated) conn_authenticated(conn);
@@ -171,6 +204,7 @@ void conn_try_reply(struct conn *conn)
         size_t left = loop->head.size - at;
         if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
     }
+    if (exchange->stream) exchange_give_back(exchange);
     conn_send_on(conn);
 }
 

@@ -43,7 +43,9 @@ void exchange_release(struct exchange *exchange)
 {
     bool waits = exchange->reply_owed && !exchange->replied;
     if (!exchange->over || exchange->job_running || waits || upload_is_live(exchange)) return;
+    if (exchange->stream && !stream_close(exchange)) return;
     struct loop *loop = exchange->loop;
+    exchange_unhold(exchange);
     if (exchange->reply.has_file) close(exchange->reply.fd);
     free(exchange->reply.piece);
     if (!exchange->body_in_arena) bytes_free(&exchange->body);
@@ -56,14 +58,15 @@ void exchange_release(struct exchange *exchange)
     loop_check_end(loop);
 }
 
-void exchange_post(struct exchange *exchange, enum exchange_event event)
+bool exchange_is_called(const struct exchange *exchange)
+{
+    const struct loop *loop = exchange->loop;
+    return pthread_equal(loop->thread, pthread_self()) && loop->calling == exchange;
+}
+
+void exchange_queue(struct exchange *exchange, enum exchange_event event)
 {
     struct loop *loop = exchange->loop;
-    if (pthread_equal(loop->thread, pthread_self()) && loop->calling == exchange) {
-        exchange->replied = true; /* only replies are posted from the loop itself */
-        return;
-    }
-    pthread_mutex_lock(&loop->mutex);
     if (!exchange->posted) {
         exchange->next = NULL;
         if (loop->queue_last)
@@ -74,6 +77,17 @@ void exchange_post(struct exchange *exchange, enum exchange_event event)
     }
     exchange->posted |= event;
     uv_async_send(&loop->wake); /* under the mutex: the loop can not end before */
+}
+
+void exchange_post(struct exchange *exchange, enum exchange_event event)
+{
+    struct loop *loop = exchange->loop;
+    if (exchange_is_called(exchange)) {
+        exchange->replied = true; /* only replies are posted from the loop itself */
+        return;
+    }
+    pthread_mutex_lock(&loop->mutex);
+    exchange_queue(exchange, event);
     pthread_mutex_unlock(&loop->mutex);
 }
 
@@ -280,6 +294,25 @@ void exchange_complete(struct exchange *exchange)
         reply_refusal(exchange, 503, "busy");
 }
 
+void exchange_give_back(struct exchange *exchange)
+{
+    struct http_request *request = &exchange->request;
+    size_t size_max = exchange->arena.size_max;
+    if (!exchange->body_in_arena) bytes_free(&exchange->body);
+    exchange->body = (struct bytes){0};
+    (void)!budget_hold(&exchange->loop->server->budget, &exchange->holding, 0, false);
+    arena_deinit(&exchange->arena);
+    arena_init(&exchange->arena, size_max);
+    exchange->reply.headers = NULL;
+    exchange->reply.headers_size = 0;
+    request->headers = NULL;
+    request->headers_count = 0;
+    request->path = request->query = "";
+    request->body = (struct godwit_span){NULL, 0};
+    memset(request->params, 0, sizeof request->params);
+    memset(request->param_names, 0, sizeof request->param_names);
+}
+
 /* --- upload ------------------------------------------------------------------------------- */
 
 bool exchange_wants_body(const struct exchange *exchange)
@@ -320,6 +353,8 @@ void exchange_abandon(struct exchange *exchange)
 {
     exchange->conn = NULL;
     exchange->over = true;
+    exchange->request.is_gone = true;
+    exchange_let_go(exchange);
     exchange->upload.abort_wanted = true;
     exchange_upload_step(exchange);
     exchange_release(exchange);

@@ -24,6 +24,9 @@
 #define HTTP_PARAMS_MAX 4                 /* {name} in one pattern */
 #define HTTP_UPLOAD_WINDOW (256U * 1024U) /* bytes of one upload in memory */
 
+struct http_request;
+typedef void http_handler(struct http_request *request);
+
 /* --- request ------------------------------------------------------------------------------ */
 
 /* HTTP_METHOD_GET … */
@@ -50,6 +53,7 @@ struct http_request {
     const struct clock *clock;
     void *user; /* the handler's own, e.g. the state of an upload */
     bool tls;
+    bool is_gone; /* the client has left; only what was held or streamed looks at it */
     /* Set by the gate, or by a handler before it replies: the client has proved who it is. Its
      * connection then no longer counts among the unauthenticated ones, which are few and are closed
      * first. */
@@ -106,9 +110,55 @@ struct http_file {
 };
 void http_reply_file(struct http_request *request, const struct http_file *file);
 
-/* --- routes ------------------------------------------------------------------------------- */
+/* --- held requests ------------------------------------------------------------------------ */
 
-typedef void http_handler(struct http_request *request);
+/* Instead of a reply, from an INLINE handler, which returns then: the reply is made later, by
+ * http_reply from any thread, and until then nothing is kept but the connection. Headers, params,
+ * body, arena and user are void when this returns, so what is needed is copied before; app, peer
+ * and what the handler puts into user afterwards stay.
+ *
+ * release is called at most once, on the loop: when hold_ms are over, the client has left
+ * (is_gone), the server drains, or it needs the room for others. Who still has the request replies
+ * then, at once or soon, also to nobody; where another thread has taken it already to reply,
+ * release has nothing to do. False: no room to hold it, or the server drains; reply now. */
+GODWIT_MUST_USE bool http_hold(struct http_request *request, unsigned hold_ms,
+                               http_handler *release);
+
+/* --- streamed replies --------------------------------------------------------------------- */
+
+#define HTTP_STREAM_PIECES 64            /* that wait for one client … */
+#define HTTP_STREAM_BYTES (256U * 1024U) /* … and their bytes; who is slower is dropped */
+
+/* Bytes that many streams send: made once, shared, freed by the last who drops it. */
+struct http_piece;
+/* A copy of data; NULL: no memory, or no bytes. */
+struct http_piece *http_piece_new(const void *data, size_t size);
+/* NULL is fine. From any thread. */
+void http_piece_drop(struct http_piece *piece);
+
+struct http_stream_options {
+    const char *content_type; /* static */
+    const char *keep_alive;   /* static; sent every keep_alive_ms, ":\n\n" for text/event-stream */
+    unsigned keep_alive_ms;   /* 0: never */
+};
+
+/* A reply whose body comes in pieces, for as long as both sides like. Called instead of a reply by
+ * the handler itself, INLINE or WORKER, before it returns; http_reply_header goes before it. What
+ * http_hold makes void is void here too.
+ *
+ * ended is called at most once, on the loop: the client has left, is too slow, or the server
+ * drains. It sees to it that nobody sends any more, and calls http_stream_end. False: there are
+ * streams_max already, and 503 was replied. */
+GODWIT_MUST_USE bool http_stream_begin(struct http_request *request,
+                                       const struct http_stream_options *options,
+                                       http_handler *ended);
+/* From any thread, in the order of the calls; takes its own share of the piece. */
+void http_stream_send(struct http_request *request, struct http_piece *piece);
+/* Exactly once for each that has begun, by ended or by whoever wants it over; from any thread. What
+ * was sent before still goes out; the request must not be touched afterwards. */
+void http_stream_end(struct http_request *request);
+
+/* --- routes ------------------------------------------------------------------------------- */
 
 /* The one place where a request is let in: called on the loop for every request that has a route,
  * when its head is complete and before any byte of its body is kept. Method, path, headers, params
@@ -165,6 +215,7 @@ struct http_limits {
     unsigned body_ms;      /* 20000 for each 16 KiB of body (or the rest of it): 408 */
     unsigned write_ms;     /* 30000 for each 64 KiB of reply */
     unsigned idle_ms;      /* 120000 between requests */
+    unsigned streams_max;  /* 10000, at most half of connections_max: 503 */
     unsigned arena_max;    /* 4 MiB of memory per request, besides its body */
 };
 
@@ -210,7 +261,8 @@ void http_tick(struct http_server *server);
 struct http_stats {
     uint64_t connections, connections_open, requests, refused_limit, refused_framing;
     uint64_t handshakes, resumed, deadlines;
-    uint64_t input_held; /* bytes, now */
-    uint64_t displaced;  /* unauthenticated connections that were closed for a new one */
+    uint64_t input_held;    /* bytes, now */
+    uint64_t held, streams; /* now */
+    uint64_t displaced;     /* unauthenticated connections that were closed for a new one */
 };
 void http_stats(const struct http_server *server, struct http_stats *stats_out);

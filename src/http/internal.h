@@ -32,7 +32,7 @@
 
 /* --- exchange ----------------------------------------------------------------------------- */
 
-enum exchange_event { EXCHANGE_REPLIED = 1, EXCHANGE_JOB_DONE = 2 };
+enum exchange_event { EXCHANGE_REPLIED = 1, EXCHANGE_JOB_DONE = 2, EXCHANGE_STREAMS = 4 };
 
 struct reply {
     int status;
@@ -84,6 +84,11 @@ struct exchange {
     struct bytes body;
     bool body_in_arena; /* small ones: then body.data is not ours to free */
     struct upload upload;
+    http_handler *release; /* held or streamed, and nobody was told yet that it shall end */
+    unsigned hold_ms;
+    bool is_held;
+    struct exchange *older, *newer; /* among those that its loop holds */
+    struct stream *stream;          /* NULL: an ordinary reply */
     struct work_job job;
     void (*job_run)(struct exchange *exchange);
     struct exchange *next; /* in the loop's queue */
@@ -96,6 +101,12 @@ struct exchange *exchange_open(struct conn *conn);
 void exchange_release(struct exchange *exchange);
 /* From any thread: tells the exchange's loop. */
 void exchange_post(struct exchange *exchange, enum exchange_event event);
+/* The same with the loop's mutex held. */
+void exchange_queue(struct exchange *exchange, enum exchange_event event);
+/* Whether its loop calls its handler just now: then what it does needs no queue. */
+bool exchange_is_called(const struct exchange *exchange);
+/* Nothing of the request is needed any more, only its reply. */
+void exchange_give_back(struct exchange *exchange);
 /* Head, route and body of the request; both return 0 or the status to refuse with. */
 int exchange_head(struct exchange *exchange, const struct proto_head *head);
 int exchange_body(struct exchange *exchange, const uint8_t *data, size_t size);
@@ -109,6 +120,31 @@ void exchange_upload_step(struct exchange *exchange);
 void exchange_abandon(struct exchange *exchange);
 /* Asks a worker for the next piece of the file. */
 void exchange_read_file(struct exchange *exchange);
+
+/* --- held.c, stream.c --------------------------------------------------------------------- */
+
+/* Whether it is held or streamed, and its handler was not told yet that it shall end. */
+static inline bool exchange_may_end(const struct exchange *exchange)
+{
+    return !exchange->job_running && exchange->release; /* a worker sets release */
+}
+/* Tells the handler that what is held or streamed shall end, once. */
+void exchange_let_go(struct exchange *exchange);
+/* It has its reply, or is over. */
+void exchange_unhold(struct exchange *exchange);
+/* Where connections are nearly full: answers the one that its loop has held for longest. */
+void held_shed(struct loop *loop);
+
+enum stream_state { STREAM_WAITS, STREAM_ENDED, STREAM_TOO_SLOW };
+/* ENDED: and all of it was taken. */
+enum stream_state stream_look(const struct exchange *exchange);
+/* The next piece, which is then the caller's; NULL: none. */
+struct http_piece *stream_take(struct exchange *exchange);
+/* As it goes on the wire, in a chunk or bare. */
+struct godwit_span stream_piece(const struct http_piece *piece, bool in_chunk);
+const struct http_stream_options *stream_options(const struct stream *stream);
+/* Whether its handler has ended it and no thread is about to tell its loop; frees it then. */
+bool stream_close(struct exchange *exchange);
 
 /* --- routes, replies ---------------------------------------------------------------------- */
 
@@ -144,6 +180,8 @@ enum conn_phase {
     PHASE_HEAD,
     PHASE_BODY,
     PHASE_REPLY, /* a handler works: no deadline of ours */
+    PHASE_HELD,
+    PHASE_STREAM,
     PHASE_WRITE,
     PHASE_LINGER,
     PHASE_CLOSING
@@ -163,7 +201,7 @@ struct conn {
     size_t writes_pending;
     uint64_t writes_done, requests;
     uint64_t deadline_ms, due_ms; /* of the timer: it is moved only when it would fire too late */
-    uint64_t progress, linger_bytes;
+    uint64_t progress, linger_bytes, beats; /* beats: keep-alives of a stream */
     enum conn_phase phase;
     uint8_t handles_open;
     bool reading, eof;
@@ -174,6 +212,7 @@ struct conn {
     bool finishing;        /* nothing more is read; conn_advance closes */
     bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
+    bool is_probed;       /* the kernel looks now and then whether the peer is still there */
     struct peer *counted; /* its address in the limits; NULL: not counted */
     uint8_t address[16];  /* what the limits count: IPv4, or the /64 of IPv6 */
     char peer[ADDRESS_SIZE];
@@ -190,12 +229,16 @@ void conn_advance(struct conn *conn);
 void conn_event(struct exchange *exchange, unsigned posted);
 /* Closes now if between requests; else after the reply. */
 void conn_drain(struct conn *conn);
+/* Its exchange is held or streamed, and shall end now. */
+void conn_let_go(struct conn *conn);
 void conn_abort(struct conn *conn);
 
 /* conn_out.c. Any of these may close the connection: look at phase afterwards. */
 void conn_flush(struct conn *conn);
 /* Adds to the loop's out buffer; false: the connection is gone. */
 bool conn_write(struct conn *conn, const void *data, size_t size);
+/* The same for a piece of its stream, which is dropped. */
+bool conn_write_piece(struct conn *conn, struct http_piece *piece);
 void conn_on_written(uv_write_t *request, int status);
 /* For conn_advance: sends the close notify, and closes once everything is written. */
 void conn_finish(struct conn *conn);
@@ -227,6 +270,7 @@ struct loop {
     bool has_thread, draining, ending;
     struct conn *conns;
     struct conn *oldest, *newest; /* of the unauthenticated ones */
+    struct exchange *held_oldest, *held_newest;
     size_t exchanges;
     struct exchange *calling; /* being fed or handled on the loop: a reply needs no queue */
     pthread_mutex_t mutex;    /* the queue, and the request to drain */
@@ -250,7 +294,7 @@ struct http_server {
     struct tls_tickets *tickets;
     struct budget budget;
     uint64_t trimmed_ms, trimmed_closed; /* when memory was last given back, and after how many */
-    _Atomic unsigned connections, unauthenticated;
+    _Atomic unsigned connections, unauthenticated, held, streams;
     unsigned loops_count;
     uint16_t port;
     struct loop *loops[];

@@ -25,6 +25,7 @@ static void limits_default(struct http_limits *limits)
     DEFAULT(body_ms, 20000);
     DEFAULT(write_ms, 30000);
     DEFAULT(idle_ms, 120000);
+    DEFAULT(streams_max, 10000);
     DEFAULT(arena_max, 4U << 20);
 }
 
@@ -61,6 +62,7 @@ void limits_fit(struct http_limits *limits, uint64_t files)
     /* Who authenticates always finds room, and no address takes all the room of the
      * unauthenticated. */
     at_most(&limits->address_max, limits->connections_max);
+    at_most(&limits->streams_max, limits->connections_max / 2);
     at_most(&limits->unauthenticated_max, limits->connections_max / 2);
     at_most(&limits->address_unauthenticated_max, limits->unauthenticated_max / 2);
 }

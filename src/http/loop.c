@@ -13,6 +13,7 @@
 
 #define LOOPS_MAX 64U
 #define BACKLOG 1024
+#define WAKE_MAX 256U /* exchanges that go on in one turn */
 #define TRIM_EACH_MS 10000U
 #define TRIM_AFTER 512U /* connections that have ended */
 
@@ -87,9 +88,10 @@ static void on_wake(uv_async_t *wake)
     struct loop *loop = wake->data;
     struct exchange *exchange;
     unsigned posted;
-    while ((exchange = queue_take(loop, &posted)))
+    for (unsigned i = 0; i < WAKE_MAX && (exchange = queue_take(loop, &posted)); i++)
         conn_event(exchange, posted);
     pthread_mutex_lock(&loop->mutex);
+    if (loop->queue_first) uv_async_send(wake); /* the sockets have their turn first */
     bool drain = loop->drain_wanted && !loop->draining;
     struct tls_context *next = loop->tls_next;
     loop->tls_next = NULL;
@@ -361,6 +363,8 @@ void http_tick(struct http_server *server)
 void http_stats(const struct http_server *server, struct http_stats *stats_out)
 {
     *stats_out = (struct http_stats){.connections_open = atomic_load(&server->connections),
+                                     .held = atomic_load(&server->held),
+                                     .streams = atomic_load(&server->streams),
                                      .input_held = atomic_load(&server->budget.used)};
     for (unsigned i = 0; i < server->loops_count; i++) {
         const struct counters *counters = &server->loops[i]->counters;

@@ -37,6 +37,72 @@ static void hold(struct http_request *request)
         held[held_count++] = request;
 }
 
+/* Held by the engine, or streamed: in the same list, so that the same steps end it. */
+static struct http_request *streams[HELD_MAX];
+static unsigned streams_count;
+static struct http_piece *piece;
+
+static bool list_take(struct http_request **list, unsigned *count_at, unsigned which)
+{
+    if (which >= *count_at) return false;
+    memmove(list + which, list + which + 1, (--*count_at - which) * sizeof *list);
+    return true;
+}
+
+static unsigned list_find(struct http_request **list, unsigned list_count,
+                          const struct http_request *request)
+{
+    unsigned which = 0;
+    while (which < list_count && list[which] != request)
+        which++;
+    return which;
+}
+
+static void wait_over(struct http_request *request)
+{
+    FUZZ_CHECK(list_take(held, &held_count, list_find(held, held_count, request)));
+    http_reply_copy(request, 200, "text/plain", "over", 4);
+}
+
+static void wait_long(struct http_request *request)
+{
+    unsigned hold_ms = http_query(request, "ms") ? 100 : 30000;
+    if (held_count == HELD_MAX || !http_hold(request, hold_ms, wait_over))
+        http_reply(request, 503, NULL, NULL, 0);
+    else
+        held[held_count++] = request;
+}
+
+static void stream_over(struct http_request *request)
+{
+    if (list_take(streams, &streams_count, list_find(streams, streams_count, request)))
+        http_stream_end(request);
+}
+
+static void stream(struct http_request *request)
+{
+    const struct http_stream_options options = {"text/event-stream", ":\n\n", 7000};
+    http_reply_header(request, "X-Fuzz", request->path);
+    if (streams_count == HELD_MAX)
+        http_reply(request, 503, NULL, NULL, 0);
+    else if (http_stream_begin(request, &options, stream_over))
+        streams[streams_count++] = request;
+}
+
+/* Sends to one or to all, or ends one. */
+static void stream_step(unsigned what)
+{
+    if (!streams_count) return;
+    struct http_request *request = streams[what % streams_count];
+    if ((what & 12) == 12) {
+        list_take(streams, &streams_count, what % streams_count);
+        http_stream_end(request);
+    } else {
+        for (unsigned i = 0; i < streams_count; i++)
+            if (what & 8 || streams[i] == request) http_stream_send(streams[i], piece);
+    }
+}
+
 static void big(struct http_request *request)
 {
     char *data = arena_zalloc(request->arena, 150000);
@@ -103,6 +169,9 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_POST, "/w", HTTP_WORKER, 9000, echo, NULL, NULL},
     {HTTP_METHOD_GET, "/h", HTTP_INLINE, 0, hold, NULL, NULL},
     {HTTP_METHOD_POST, "/wh", HTTP_WORKER, 9000, hold, NULL, NULL},
+    {HTTP_METHOD_GET, "/l", HTTP_INLINE, 0, wait_long, NULL, NULL},
+    {HTTP_METHOD_GET, "/s", HTTP_INLINE, 0, stream, NULL, NULL},
+    {HTTP_METHOD_GET, "/ws", HTTP_WORKER, 0, stream, NULL, NULL},
     {HTTP_METHOD_GET, "/b", HTTP_WORKER, 0, big, NULL, NULL},
     {HTTP_METHOD_GET, "/f", HTTP_WORKER, 0, file, NULL, NULL},
     {HTTP_METHOD_GET, "/n/{id}", HTTP_INLINE, 0, name, NULL, NULL},
@@ -140,6 +209,12 @@ static const char *const pieces[] = {
     "GET /i HTTP/1.0\r\n\r\n",
     "GET /i" HEAD "Connection: close\r\n\r\n",
     "\x16!",
+    "GET /l" HEAD BEARER "\r\n",
+    "GET /l?ms=1" HEAD "\r\n",
+    "GET /s" HEAD BEARER "\r\n",
+    "GET /ws" HEAD "\r\n",
+    "GET /s HTTP/1.0\r\n\r\n",
+    "HEAD /ws" HEAD "\r\n",
 };
 #define PIECES (sizeof pieces / sizeof *pieces)
 
@@ -171,6 +246,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     FUZZ_CHECK(!http_open(&options, note, sizeof note, &server));
     pthread_join(server->loops[0]->joined, NULL);
     server->loops[0]->thread = pthread_self();
+    static const char many[9000] = "data: ";
+    piece = http_piece_new(many, sizeof many);
     file_fd = memfd_create("file", 0);
     FUZZ_CHECK(file_fd >= 0 && !ftruncate(file_fd, FILE_SIZE));
     return 0;
@@ -181,7 +258,7 @@ static void reply_held(unsigned which)
     if (!held_count) return;
     which %= held_count;
     struct http_request *request = held[which];
-    memmove(held + which, held + which + 1, (--held_count - which) * sizeof *held);
+    list_take(held, &held_count, which);
     request->authenticated = which & 1;
     http_reply(request, 200, "text/plain", "late", 4);
 }
@@ -260,6 +337,9 @@ static void play(struct input *input)
     case 12:
         wire_tls_end(wire, more & 1);
         break;
+    case 13:
+        stream_step(byte >> 4);
+        break;
     default: /* a quiet moment: all that waits happens */
         while (work_pool_step(pool))
             wire_wake();
@@ -277,6 +357,8 @@ static void leave(void)
         wire_end_all();
         while (held_count)
             reply_held(0);
+        while (streams_count)
+            stream_step(12);
         while (work_pool_step(pool)) {
         }
         wire_wake();
@@ -285,6 +367,7 @@ static void leave(void)
     }
     FUZZ_CHECK(uploads_begun == uploads_ended);
     FUZZ_CHECK(!server->connections && !server->unauthenticated);
+    FUZZ_CHECK(!server->held && !server->streams && !loop->held_oldest && !loop->held_newest);
     FUZZ_CHECK(!loop->oldest && !loop->newest && !loop->queue_first);
     FUZZ_CHECK(!server->budget.used && !server->budget.unauthenticated);
 }

@@ -323,6 +323,12 @@ int uv_tcp_nodelay(uv_tcp_t *tcp, int enable)
     return 0;
 }
 
+int uv_tcp_keepalive(uv_tcp_t *tcp, int enable, unsigned delay)
+{
+    (void)tcp, (void)enable, (void)delay;
+    return 0;
+}
+
 int uv_accept(uv_stream_t *server, uv_stream_t *client)
 {
     (void)server;

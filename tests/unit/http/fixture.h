@@ -41,6 +41,51 @@ static void hold(struct http_request *request)
     held = request;
 }
 
+static _Atomic unsigned released, released_gone, refused_hold; /* of what is held or streamed */
+static struct http_request *_Atomic streamed;
+
+/* Whoever takes it out of `held` replies, the loop or the test. */
+static void wait_over(struct http_request *request)
+{
+    struct http_request *expected = request;
+    released++;
+    if (request->is_gone) released_gone++;
+    if (atomic_compare_exchange_strong(&held, &expected, NULL))
+        http_reply_copy(request, 200, "text/plain", "over", 4);
+}
+
+static void wait_long(struct http_request *request)
+{
+    const char *text = http_query(request, "ms");
+    unsigned ms = text ? (unsigned)atoi(text) : 60000;
+    request->authenticated = true;
+    if (!http_hold(request, ms, wait_over)) {
+        refused_hold++;
+        http_reply(request, 200, "text/plain", "now", 3);
+        return;
+    }
+    held = request;
+}
+
+static void stream_over(struct http_request *request)
+{
+    struct http_request *expected = request;
+    released++;
+    if (request->is_gone) released_gone++;
+    if (atomic_compare_exchange_strong(&streamed, &expected, NULL)) http_stream_end(request);
+}
+
+static void stream(struct http_request *request)
+{
+    struct http_stream_options options = {"text/event-stream", ":\n\n", 50};
+    struct http_piece *piece = http_piece_new("first ", 6);
+    http_reply_header(request, "Cache-Control", "no-store");
+    if (!http_stream_begin(request, &options, stream_over)) return;
+    http_stream_send(request, piece);
+    http_piece_drop(piece);
+    streamed = request;
+}
+
 static void big(struct http_request *request)
 {
     size_t size = 3000000;
@@ -109,6 +154,9 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_POST, "/echo", HTTP_INLINE, 100000, echo, NULL, NULL},
     {HTTP_METHOD_POST, "/worker", HTTP_WORKER, 100000, echo, NULL, NULL},
     {HTTP_METHOD_GET, "/hold", HTTP_INLINE, 0, hold, NULL, NULL},
+    {HTTP_METHOD_GET, "/wait", HTTP_INLINE, 0, wait_long, NULL, NULL},
+    {HTTP_METHOD_GET, "/stream", HTTP_INLINE, 0, stream, NULL, NULL},
+    {HTTP_METHOD_GET, "/worker-stream", HTTP_WORKER, 0, stream, NULL, NULL},
     {HTTP_METHOD_GET, "/big", HTTP_WORKER, 0, big, NULL, NULL},
     {HTTP_METHOD_PUT, "/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, NULL},
     {HTTP_METHOD_POST, "/gated", HTTP_INLINE, 100000, echo, NULL, "a bearer"},
@@ -130,7 +178,8 @@ static struct fixture fixture_open_loops(struct http_limits limits, unsigned loo
     options.workers = fixture.pool;
     options.gate = gate;
     gate_open = true;
-    aborted = finished = 0;
+    aborted = finished = released = released_gone = refused_hold = 0;
+    held = streamed = NULL;
     if (http_open(&options, note, sizeof note, &fixture.server)) fail_msg("%s", note);
     return fixture;
 }
