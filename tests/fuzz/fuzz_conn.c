@@ -60,8 +60,8 @@ static unsigned list_find(struct http_request **list, unsigned list_count,
 
 static void wait_over(struct http_request *request)
 {
-    FUZZ_CHECK(list_take(held, &held_count, list_find(held, held_count, request)));
-    http_reply_copy(request, 200, "text/plain", "over", 4);
+    if (list_take(held, &held_count, list_find(held, held_count, request)))
+        http_reply_copy(request, 200, "text/plain", "over", 4);
 }
 
 static void wait_long(struct http_request *request)

@@ -286,7 +286,9 @@ int uv_tcp_init_ex(uv_loop_t *loop, uv_tcp_t *tcp, unsigned flags)
 int uv_fileno(const uv_handle_t *handle, uv_os_fd_t *fd_out)
 {
     (void)handle;
-    *fd_out = socket(AF_INET, SOCK_STREAM, 0); /* for one setsockopt */
+    static int fd; /* for setsockopt alone */
+    if (!fd) fd = socket(AF_INET, SOCK_STREAM, 0);
+    *fd_out = fd;
     return 0;
 }
 

@@ -84,6 +84,11 @@ static void stream(struct http_request *request)
     http_stream_send(request, piece);
     http_piece_drop(piece);
     streamed = request;
+    static const char many[60000] = "data: ";
+    piece = http_piece_new(many, sizeof many);
+    for (const char *more = request->query; *more; more++) /* one for each character */
+        http_stream_send(request, piece);
+    http_piece_drop(piece);
 }
 
 static void big(struct http_request *request)

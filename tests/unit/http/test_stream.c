@@ -150,6 +150,26 @@ static void test_slow(void **state)
     fixture_close(&fixture);
 }
 
+/* The queue holds so many bytes, also of few pieces: five of 60,000 are too many at once. */
+static void test_queue(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_open((struct http_limits){0});
+    char reply[4096];
+    int fd = peer_open(&fixture);
+    struct http_request *four = stream_open(fd, "/stream?four", "1.1");
+    peer_read(fd, reply, sizeof reply, "data: ");
+    assert_int_equal(released, 0);
+    int other = peer_open(&fixture);
+    peer_text(other, "GET /stream?fiver HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (!released)
+        usleep(1000);
+    http_stream_end(four);
+    close(other);
+    close(fd);
+    fixture_close(&fixture);
+}
+
 static void test_drained(void **state)
 {
     (void)state;
@@ -183,10 +203,10 @@ static void test_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ended),    cmocka_unit_test(test_http_1_0),
-        cmocka_unit_test(test_head),     cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_slow),     cmocka_unit_test(test_drained),
-        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_ended),   cmocka_unit_test(test_http_1_0),
+        cmocka_unit_test(test_head),    cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_slow),    cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_drained), cmocka_unit_test(test_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
