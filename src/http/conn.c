@@ -11,7 +11,7 @@
  *
  * Rejected: a callback per state with its own timers (each new state forgot one). */
 #include "base/log.h"
-#include "http/internal.h"
+#include "http/held.h"
 
 /* --- budget ------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
  * Rejected: refusing the newcomer (a thousand idle connections then keep everybody out until their
  * deadlines). */
 #include "base/log.h"
-#include "http/internal.h"
+#include "http/held.h"
 
 /* --- the unauthenticated ------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* A connection's way out: replies, refusals, and the last bytes before it closes. */
 #include "base/log.h"
-#include "http/internal.h"
+#include "http/held.h"
 
 struct pending_write {
     uv_write_t request; /* first: freed by conn_on_written */

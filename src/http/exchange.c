@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "http/internal.h"
+#include "http/held.h"
 
 #define BODY_IN_ARENA_MAX 2048U
 

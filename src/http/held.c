@@ -9,7 +9,7 @@
  * a timer of the handler's (the connection's own has nothing else to do while it waits). */
 #include <netinet/tcp.h>
 
-#include "http/internal.h"
+#include "http/held.h"
 
 /* A peer that went without a word is noticed after two minutes; a NAT's memory of it lasts. */
 #define PROBE_AFTER_S 60

@@ -6,7 +6,7 @@
  * the memory of all. A piece is framed once, however many read it. */
 #include <stdio.h>
 
-#include "http/internal.h"
+#include "http/held.h"
 
 struct http_piece {
     _Atomic unsigned holders;

@@ -57,7 +57,7 @@ static void wait_over(struct http_request *request)
 static void wait_long(struct http_request *request)
 {
     const char *text = http_query(request, "ms");
-    unsigned ms = text ? (unsigned)atoi(text) : 60000;
+    unsigned ms = text ? (unsigned)strtoul(text, NULL, 10) : 60000;
     request->authenticated = true;
     if (!http_hold(request, ms, wait_over)) {
         refused_hold++;
