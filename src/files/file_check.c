@@ -182,7 +182,8 @@ static godwit_err check_policy(struct file_check *check, bool is_product_given)
         add_reason(check, GODWIT_REASON_POLICY_FORMAT, "");
         return GODWIT_OK;
     }
-    godwit_err err = godwit_product_id(GODWIT_ORG, check->product, product_id);
+    godwit_err err =
+        godwit_product_id(check->org ? check->org : GODWIT_ORG, check->product, product_id);
     if (err) return err;
     check->is_other_product = memcmp(product_id, check->policy.product_id, 16) != 0;
     char clean[GODWIT_APP_DESC_SIZE];

@@ -24,6 +24,7 @@ struct file_check {
     struct godwit_sink sink;
     /* Set after init where they are given from outside; else finish takes the descriptor's. */
     const char *product, *version;
+    const char *org; /* whose the product is; NULL: GODWIT_ORG */
 
     /* readable after finish */
     enum godwit_file_kind kind;

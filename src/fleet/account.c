@@ -184,13 +184,13 @@ godwit_err claim_create(struct fleet *fleet, struct db *db, const struct product
     godwit_err err = db_run(db,
                             "insert into claims (org, claim_sha256, product, count_max, created)"
                             " values ($1, $2, $3, $4, $5)",
-                            DB_ARGS(db_text(FLEET_ORG), db_blob(claim_sha256, 32),
+                            DB_ARGS(db_text(product->org->name), db_blob(claim_sha256, 32),
                                     db_int(product->id), db_int(count), db_int(now_s)));
     if (err) return err;
     struct claim *claim = fleet_alloc(sizeof *claim);
     memcpy(claim->claim_sha256, claim_sha256, 32);
     fleet_lock(fleet);
-    claim->product = product_find(&fleet->catalogue, product->name);
+    claim->product = product_find(&fleet->catalogue, product->org->name, product->name);
     claim->count_max = count;
     index_add(&fleet->claims_by_digest, claim);
     fleet_unlock(fleet);

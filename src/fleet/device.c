@@ -16,9 +16,16 @@
 
 #define USUAL_GAP_MAX_S 86400
 
-struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16])
+struct device *device_find(const struct fleet *fleet, const char *org,
+                           const uint8_t device_id[static 16])
 {
-    return index_find(&fleet->devices_by_id, device_id);
+    const struct org *found = org_find(&fleet->catalogue, org);
+    struct {
+        uint32_t org;
+        uint8_t device_id[16];
+    } key = {.org = found ? found->number : 0};
+    memcpy(key.device_id, device_id, sizeof key.device_id);
+    return found ? index_find(&fleet->devices_by_id, (const uint8_t *)&key) : NULL;
 }
 
 struct device *device_find_by_token(const struct fleet *fleet,
@@ -171,11 +178,11 @@ static godwit_err move_member(struct record *record, struct member *member, enum
 
 static godwit_err guard_image(struct record *record, const struct image *image)
 {
-    godwit_err err = db_run(
-        record->db,
-        "insert into failed_images (org, device, image_sha256)"
-        " values ($1, $2, $3) on conflict (device, image_sha256) do nothing",
-        DB_ARGS(db_text(FLEET_ORG), db_int(record->device->id), db_blob(image->image_sha256, 32)));
+    godwit_err err = db_run(record->db,
+                            "insert into failed_images (org, device, image_sha256)"
+                            " values ($1, $2, $3) on conflict (device, image_sha256) do nothing",
+                            DB_ARGS(db_text(record->device->product->org->name),
+                                    db_int(record->device->id), db_blob(image->image_sha256, 32)));
     if (err) return err;
     fleet_lock(record->fleet);
     device_guard(record->fleet, record->device, image->image_sha256);
@@ -251,7 +258,8 @@ static godwit_err record_outcome(struct record *record)
 {
     const struct godwit_outcome *outcome = &record->checkin->outcome;
     if (!is_new_outcome(record->device, outcome)) return GODWIT_OK;
-    const struct file *file = file_find(&record->fleet->catalogue, outcome->file_sha256);
+    const struct file *file = file_find(&record->fleet->catalogue,
+                                        record->device->product->org->name, outcome->file_sha256);
     struct member *member = member_of_outcome(record, file);
     enum verdict verdict = decide_outcome(outcome);
 
@@ -350,12 +358,13 @@ static godwit_err record_offer(struct record *record)
         member && member->offer_number ? member->offer_number : rollout->offered_count + 1;
     godwit_err err = supersede(record);
     if (!err)
-        err = db_run(record->db,
-                     "insert into members (org, rollout, device, offer_number, state)"
-                     " values ($1, $2, $3, $4, $5) on conflict (rollout, device) do update set"
-                     " offer_number = excluded.offer_number, state = excluded.state, reason = 0",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(rollout->id), db_int(record->device->id),
-                             db_int(number), db_int(MEMBER_IN_PROGRESS)));
+        err =
+            db_run(record->db,
+                   "insert into members (org, rollout, device, offer_number, state)"
+                   " values ($1, $2, $3, $4, $5) on conflict (rollout, device) do update set"
+                   " offer_number = excluded.offer_number, state = excluded.state, reason = 0",
+                   DB_ARGS(db_text(record->device->product->org->name), db_int(rollout->id),
+                           db_int(record->device->id), db_int(number), db_int(MEMBER_IN_PROGRESS)));
     if (!err) err = report_event(record, &decision);
     if (err) return err;
     fleet_lock(record->fleet);

@@ -4,7 +4,8 @@
 #include "fleet/decide.h"
 #include "fleet/fleet.h"
 
-struct device *device_find(const struct fleet *fleet, const uint8_t device_id[static 16]);
+struct device *device_find(const struct fleet *fleet, const char *org,
+                           const uint8_t device_id[static 16]);
 /* NULL for an unknown token; the comparison takes constant time. Lock held. */
 struct device *device_find_by_token(const struct fleet *fleet,
                                     const uint8_t token_sha256[static 32]);

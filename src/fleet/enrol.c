@@ -24,14 +24,14 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
 {
     godwit_err err = db_run(
         db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
-        DB_ARGS(db_text(FLEET_ORG), db_blob(claim->claim_sha256, 32)));
+        DB_ARGS(db_text(claim->product->org->name), db_blob(claim->claim_sha256, 32)));
     if (!err)
         err = db_run_returning(
             db,
             "insert into devices (org, device_id, token_sha256, product, created,"
             " last_seen) values ($1, $2, $3, $4, $5, $5) returning id",
-            DB_ARGS(db_text(FLEET_ORG), db_blob(checkin->device_id, 16), db_blob(token_sha256, 32),
-                    db_int(claim->product->id), db_int(now_s)),
+            DB_ARGS(db_text(claim->product->org->name), db_blob(checkin->device_id, 16),
+                    db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s)),
             id_out);
     struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
     device_plain_text(event.version, checkin->version, sizeof event.version);
@@ -50,6 +50,7 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     struct device *device = device_make(fleet);
     device->id = id;
     device->product = claim->product;
+    device->org = claim->product->org->number;
     memcpy(device->device_id, checkin->device_id, 16);
     memcpy(device->token_sha256, token_sha256, 32);
     claim->used_count++;
@@ -75,11 +76,19 @@ static enum claim_result result_of(enum pending_place place)
     return place == PENDING_REJECTED ? CLAIM_REJECTED : CLAIM_PENDING;
 }
 
+/* Of the claim's organisation: one that has the same id elsewhere is another device. */
+static struct device *device_of_claim(const struct fleet *fleet, const struct claim *claim,
+                                      const struct claim_request *request)
+{
+    return claim ? device_find(fleet, claim->product->org->name, request->checkin->device_id)
+                 : NULL;
+}
+
 enum claim_result device_claim_check(struct fleet *fleet, const struct claim_request *request,
                                      int64_t now_s, bool *must_write_out)
 {
     const struct claim *claim = claim_find(fleet, request->claim_sha256);
-    struct device *device = device_find(fleet, request->checkin->device_id);
+    struct device *device = device_of_claim(fleet, claim, request);
     *must_write_out = false;
     if (!claim) return CLAIM_UNKNOWN;
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256))
@@ -101,7 +110,7 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
                         int64_t now_s, enum claim_result *result_out, struct device **device_out)
 {
     struct claim *claim = claim_find(fleet, request->claim_sha256);
-    struct device *device = device_find(fleet, request->checkin->device_id);
+    struct device *device = device_of_claim(fleet, claim, request);
     *result_out = CLAIM_UNKNOWN;
     *device_out = NULL;
     if (!claim) return GODWIT_OK;
@@ -183,6 +192,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     for (device->product = fleet->catalogue.products;
          device->product && device->product->id != product;)
         device->product = device->product->next;
+    if (device->product) device->org = device->product->org->number;
     facts->last_seen_s = db_column_int(rows, 5);
     outcome.id = (uint32_t)db_column_int(rows, 6);
     outcome.stage = (enum godwit_stage)db_column_int(rows, 7);
@@ -227,16 +237,19 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     device_link(fleet, device);
 }
 
-static struct device *device_of_row(const struct fleet *fleet, const struct db_rows *rows)
+static struct device *device_of_row(const struct fleet *fleet, const struct db_rows *rows,
+                                    int org_column)
 {
     uint8_t device_id[16];
+    char org[33];
     db_column_blob(rows, 0, device_id, sizeof device_id);
-    return device_find(fleet, device_id);
+    db_column_text(rows, org_column, org, sizeof org);
+    return device_find(fleet, org, device_id);
 }
 
 void device_load_member(struct fleet *fleet, const struct db_rows *rows)
 {
-    struct device *device = device_of_row(fleet, rows);
+    struct device *device = device_of_row(fleet, rows, 5);
     struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
     if (!device || !rollout) return;
     member_add(fleet, device, rollout, (uint32_t)db_column_int(rows, 2),
@@ -245,7 +258,7 @@ void device_load_member(struct fleet *fleet, const struct db_rows *rows)
 
 void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows)
 {
-    struct device *device = device_of_row(fleet, rows);
+    struct device *device = device_of_row(fleet, rows, 2);
     if (!device) return;
     uint8_t digest[32];
     db_column_blob(rows, 1, digest, 32);

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/decision_reason.h"
-#include "fleet/fleet.h"
 
 static const struct {
     const char *id, *sentence;
@@ -43,13 +42,12 @@ godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[stat
     godwit_hex_encode(device_id, 6, mac);
     GODWIT_LOG(INFO, "device_event", "device=%s kind=%s version=\"%s\" reason=%s", mac,
                event_kind_name(event->kind), event->version, event_reason_id(event));
-    godwit_err err =
-        db_run(db,
-               "insert into events (org, device, time, kind, stage, reason, version, detail)"
-               " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-               DB_ARGS(db_text(FLEET_ORG), db_int(device), db_int(event->time_s),
-                       db_int(event->kind), db_int(event->stage), db_int(event->reason),
-                       db_text(event->version), db_text(event->detail)));
+    godwit_err err = db_run(
+        db,
+        "insert into events (org, device, time, kind, stage, reason, version, detail)"
+        " values ((select org from devices where id = $1), $1, $2, $3, $4, $5, $6, $7)",
+        DB_ARGS(db_int(device), db_int(event->time_s), db_int(event->kind), db_int(event->stage),
+                db_int(event->reason), db_text(event->version), db_text(event->detail)));
     if (!err)
         err = db_run(db, "update devices set events_total = events_total + 1 where id = $1",
                      DB_ARGS(db_int(device)));

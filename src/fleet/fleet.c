@@ -31,11 +31,12 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32])
 
 static void indexes_init(struct fleet *fleet)
 {
-    index_init(&fleet->devices_by_id, offsetof(struct device, device_id), 16);
+    index_init(&fleet->devices_by_id, offsetof(struct device, org), sizeof(uint32_t) + 16);
     /* Secrets are looked up by eight bytes of their digest and then compared in constant time. */
     index_init(&fleet->devices_by_token, offsetof(struct device, token_sha256), 8);
     index_init(&fleet->catalogue.rollouts_by_id, offsetof(struct rollout, id), sizeof(uint32_t));
-    index_init(&fleet->catalogue.files_by_digest, offsetof(struct file, file_sha256), 32);
+    index_init(&fleet->catalogue.files_by_digest, offsetof(struct file, org),
+               sizeof(uint32_t) + 32);
     index_init(&fleet->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->tokens_by_digest, offsetof(struct account_token, token_sha256), 8);
@@ -71,6 +72,7 @@ void fleet_deinit(struct fleet *fleet)
     FREE_LIST(rollout, fleet->catalogue.rollouts, free);
     FREE_LIST(release, fleet->catalogue.releases, free);
     FREE_LIST(product, fleet->catalogue.products, free);
+    FREE_LIST(org, fleet->catalogue.orgs, free);
     index_deinit(&fleet->catalogue.rollouts_by_id, false);
     index_deinit(&fleet->devices_by_id, false);
     index_deinit(&fleet->devices_by_token, false);

@@ -14,6 +14,14 @@
 
 typedef void row_fn(struct fleet *fleet, const struct db_rows *rows);
 
+static void load_org(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct org *org = fleet_alloc(sizeof *org);
+    db_column_text(rows, 0, org->name, sizeof org->name);
+    org->totp_required = db_column_int(rows, 1);
+    org_link(fleet, org);
+}
+
 static void load_product(struct fleet *fleet, const struct db_rows *rows)
 {
     struct product *product = fleet_alloc(sizeof *product);
@@ -21,6 +29,9 @@ static void load_product(struct fleet *fleet, const struct db_rows *rows)
     db_column_text(rows, 1, product->name, sizeof product->name);
     db_column_blob(rows, 2, product->product_id, 16);
     product->open = db_column_int(rows, 3);
+    char org[sizeof product->org->name];
+    db_column_text(rows, 4, org, sizeof org);
+    product->org = org_find(&fleet->catalogue, org);
     product_initial_policy(product);
     product->next = fleet->catalogue.products;
     fleet->catalogue.products = product;
@@ -107,6 +118,7 @@ static void load_file(struct fleet *fleet, const struct db_rows *rows)
     file->image_id = db_column_int(rows, 1);
     file->size = (uint32_t)db_column_int(rows, 2);
     file->release = release_by_row(fleet, db_column_int(rows, 3));
+    if (file->release) file->org = file->release->product->org->number;
     index_add(&fleet->catalogue.files_by_digest, file);
 }
 
@@ -141,7 +153,8 @@ static const struct {
     const char *sql;
     row_fn *load;
 } TABLES[] = {
-    {"select id, name, product_id, open from products order by id", load_product},
+    {"select org, totp_required from orgs order by created, org", load_org},
+    {"select id, name, product_id, open, org from products order by id", load_product},
     {"select product, key_digest from image_keys order by product, key_digest", load_key},
     {"select id, product, version, counter, frozen, is_taken from releases order by id",
      load_release},
@@ -157,10 +170,11 @@ static const struct {
      load_rollout},
     {DEVICE_LOAD_SQL, device_load},
     {PENDING_LOAD_SQL, pending_load},
-    {"select d.device_id, m.rollout, m.offer_number, m.state, m.reason from members m"
+    {"select d.device_id, m.rollout, m.offer_number, m.state, m.reason, d.org from members m"
      " join devices d on d.id = m.device order by m.rollout",
      device_load_member},
-    {"select d.device_id, f.image_sha256 from failed_images f join devices d on d.id = f.device"
+    {"select d.device_id, f.image_sha256, d.org from failed_images f join devices d on d.id = "
+     "f.device"
      " order by f.id",
      device_load_failed_image},
     {"select claim_sha256, product, count_max, used_count from claims", load_claim},
@@ -184,7 +198,7 @@ static bool carry_facts(struct fleet *from, struct fleet *to)
     fleet_lock(from);
     for (size_t i = 0; i < CARRY_MAX && from->dirty_first; i++) {
         const struct device *device = from->dirty_first;
-        struct device *same = device_find(to, device->device_id);
+        struct device *same = device_find(to, device->product->org->name, device->device_id);
         from->dirty_first = device->dirty_next;
         if (!same) continue; /* it joined in what failed */
         device_set_facts(to, same, &device->facts);

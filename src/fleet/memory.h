@@ -24,6 +24,8 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
 void fleet_reserve_device(struct fleet *fleet);
 /* Puts it at the end of the dirty queue, once; lock held. */
 void fleet_mark_dirty(struct fleet *fleet, struct device *device);
+/* A new organisation, with the next number; lock held. */
+void org_link(struct fleet *fleet, struct org *org);
 /* A new rollout, the newest; lock held. */
 void rollout_link(struct fleet *fleet, struct rollout *rollout);
 /* Takes it away; no device is in it any more. Lock held. */

@@ -1,10 +1,23 @@
 /* Look-ups in the domain. */
 #include "fleet/model.h"
 
-struct product *product_find(const struct catalogue *catalogue, const char *name)
+struct org *org_find(const struct catalogue *catalogue, const char *name)
+{
+    struct org *org = catalogue->orgs;
+    while (org && strcmp(org->name, name) != 0)
+        org = org->next;
+    return org;
+}
+
+static bool is_of(const struct product *product, const char *org)
+{
+    return !strcmp(product->org->name, org);
+}
+
+struct product *product_find(const struct catalogue *catalogue, const char *org, const char *name)
 {
     struct product *product = catalogue->products;
-    while (product && strcmp(product->name, name))
+    while (product && (strcmp(product->name, name) != 0 || !is_of(product, org)))
         product = product->next;
     return product;
 }
@@ -17,22 +30,22 @@ const char *device_version(const struct catalogue *catalogue, const struct devic
     return is_own ? image->release->version : device->facts.running->version;
 }
 
-struct product *product_find_by_id(const struct catalogue *catalogue,
+struct product *product_find_by_id(const struct catalogue *catalogue, const char *org,
                                    const uint8_t product_id[static 16])
 {
     struct product *product = catalogue->products;
-    while (product && memcmp(product->product_id, product_id, 16) != 0)
+    while (product && (memcmp(product->product_id, product_id, 16) != 0 || !is_of(product, org)))
         product = product->next;
     return product;
 }
 
-struct release *release_find(const struct catalogue *catalogue, const char *product,
-                             const char *version)
+struct release *release_find(const struct catalogue *catalogue, const char *org,
+                             const char *product, const char *version)
 {
     struct release *best = NULL;
     for (struct release *release = catalogue->releases; release; release = release->next)
         if (!strcmp(release->product->name, product) && !strcmp(release->version, version) &&
-            (!best || release->counter > best->counter))
+            is_of(release->product, org) && (!best || release->counter > best->counter))
             best = release;
     return best;
 }
@@ -44,9 +57,26 @@ const struct image *release_image(const struct release *release, int64_t image_i
     return NULL;
 }
 
-const struct file *file_find(const struct catalogue *catalogue, const uint8_t digest[static 32])
+static const struct file *file_of(const struct catalogue *catalogue, const struct org *org,
+                                  const uint8_t digest[static 32])
 {
-    return index_find(&catalogue->files_by_digest, digest);
+    struct file key = {.org = org->number};
+    memcpy(key.file_sha256, digest, sizeof key.file_sha256);
+    return index_find(&catalogue->files_by_digest, (const uint8_t *)&key.org);
+}
+
+const struct file *file_find(const struct catalogue *catalogue, const char *org,
+                             const uint8_t digest[static 32])
+{
+    const struct org *found = org_find(catalogue, org);
+    return found ? file_of(catalogue, found, digest) : NULL;
+}
+
+bool file_is_named(const struct catalogue *catalogue, const uint8_t digest[static 32])
+{
+    for (const struct org *org = catalogue->orgs; org; org = org->next)
+        if (file_of(catalogue, org, digest)) return true;
+    return false;
 }
 
 struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id)

@@ -13,8 +13,17 @@
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_DEPLOY_KEYS_MAX 8
 
+/* Whose products they are. Its name never changes: the ids of its products are made from it. */
+struct org {
+    uint32_t number; /* by which memory knows it; another one after a reload */
+    char name[33];
+    bool totp_required; /* its people log in with a second factor */
+    struct org *next;
+};
+
 struct product {
     int64_t id;
+    const struct org *org;
     char name[33];
     uint8_t product_id[16];
     bool open;
@@ -119,6 +128,7 @@ struct device_facts {
  * things apart; `make figure-memory` counts the bytes. */
 struct device {
     int64_t id;
+    uint32_t org; /* number of its organisation, which makes one key with: */
     uint8_t device_id[16];
     uint8_t token_sha256[32];
     struct product *product;
@@ -146,6 +156,7 @@ struct device {
 
 /* A file that was uploaded; several may hold the same image. */
 struct file {
+    uint32_t org; /* number of its organisation, which makes one key with: */
     uint8_t file_sha256[32];
     struct release *release;
     int64_t image_id;
@@ -155,6 +166,7 @@ struct file {
 /* What is offered and how: all that a decision about one device reads besides the device. Few
  * entries, however many devices there are. */
 struct catalogue {
+    struct org *orgs;
     struct product *products;
     struct release *releases; /* newest first */
     struct rollout *rollouts; /* newest first */
@@ -163,19 +175,24 @@ struct catalogue {
     size_t deploy_keys_count;
 };
 
-/* Look-ups; lock held, where the fleet is shared. */
-struct product *product_find(const struct catalogue *catalogue, const char *name);
+/* Look-ups; lock held, where the fleet is shared. What has a name is looked up in one organisation:
+ * that of whoever asks. */
+struct org *org_find(const struct catalogue *catalogue, const char *name);
+struct product *product_find(const struct catalogue *catalogue, const char *org, const char *name);
 /* The version that the device runs: its release's, where the image is known by its digest, for an
  * upload may have named it otherwise; else what its image says. */
 const char *device_version(const struct catalogue *catalogue, const struct device *device);
 /* The product that a policy block is made for; NULL: none that is known. */
-struct product *product_find_by_id(const struct catalogue *catalogue,
+struct product *product_find_by_id(const struct catalogue *catalogue, const char *org,
                                    const uint8_t product_id[static 16]);
 /* The highest counter of that version; NULL when there is none. */
-struct release *release_find(const struct catalogue *catalogue, const char *product,
-                             const char *version);
+struct release *release_find(const struct catalogue *catalogue, const char *org,
+                             const char *product, const char *version);
 const struct image *release_image(const struct release *release, int64_t image_id);
-const struct file *file_find(const struct catalogue *catalogue, const uint8_t digest[static 32]);
+const struct file *file_find(const struct catalogue *catalogue, const char *org,
+                             const uint8_t digest[static 32]);
+/* Whether any organisation has it: several may have uploaded the same bytes. */
+bool file_is_named(const struct catalogue *catalogue, const uint8_t digest[static 32]);
 struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id);
 /* The device in that rollout, or NULL. */
 struct member *device_member(const struct device *device, const struct rollout *rollout);

@@ -108,9 +108,10 @@ godwit_err pending_note(struct fleet *fleet, struct db *db, struct device *devic
         db,
         "insert into pending_tokens (org, device, product, token_sha256, requested, version,"
         " claim_sha256) values ($1, $2, $3, $4, $5, $6, $7) returning id",
-        DB_ARGS(db_text(FLEET_ORG), db_int(device->id), db_int(candidate->product->id),
-                db_blob(candidate->token_sha256, 32), db_int(candidate->requested_s),
-                db_text(candidate->version), db_blob(candidate->claim_sha256, 32)),
+        DB_ARGS(db_text(device->product->org->name), db_int(device->id),
+                db_int(candidate->product->id), db_blob(candidate->token_sha256, 32),
+                db_int(candidate->requested_s), db_text(candidate->version),
+                db_blob(candidate->claim_sha256, 32)),
         &id);
     if (!err) err = add_event(db, device, EVENT_CONFLICT, candidate, candidate->requested_s);
     if (err) return err;
@@ -260,7 +261,9 @@ void pending_load(struct fleet *fleet, const struct db_rows *rows)
 {
     uint8_t device_id[16];
     db_column_blob(rows, 0, device_id, sizeof device_id);
-    struct device *device = device_find(fleet, device_id);
+    char org[33];
+    db_column_text(rows, 8, org, sizeof org);
+    struct device *device = device_find(fleet, org, device_id);
     struct product *product = fleet->catalogue.products;
     while (product && product->id != db_column_int(rows, 2))
         product = product->next;

@@ -75,21 +75,23 @@ static godwit_err make_product(struct fleet *fleet, struct db *db, const struct 
                                int64_t now_s, struct product **out)
 {
     const struct image_trust *trust = &upload->image.trust;
-    struct product made = {.open = trust->keys_count == 0};
+    struct product made = {.open = trust->keys_count == 0,
+                           .org = org_find(&fleet->catalogue, upload->org)};
+    if (!made.org) return GODWIT_ERR_MISSING;
     memcpy(made.name, upload->product, strnlen(upload->product, sizeof made.name - 1));
-    godwit_err err = godwit_product_id(FLEET_ORG, made.name, made.product_id);
+    godwit_err err = godwit_product_id(upload->org, made.name, made.product_id);
     if (err) return err;
     err = db_run_returning(db,
                            "insert into products (org, name, product_id, open, created)"
                            " values ($1, $2, $3, $4, $5) returning id",
-                           DB_ARGS(db_text(FLEET_ORG), db_text(made.name),
+                           DB_ARGS(db_text(upload->org), db_text(made.name),
                                    db_blob(made.product_id, 16), db_int(made.open), db_int(now_s)),
                            &made.id);
     initial_policy_of(upload, &made.initial_policy);
     product_initial_policy(&made);
     for (size_t i = 0; i < trust->keys_count && !err; i++)
         err = db_run(db, "insert into image_keys (org, product, key_digest) values ($1, $2, $3)",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(made.id), db_blob(trust->keys[i], 32)));
+                     DB_ARGS(db_text(upload->org), db_int(made.id), db_blob(trust->keys[i], 32)));
     if (err) return err;
     struct product *product = fleet_alloc(sizeof *product);
     *product = made;
@@ -109,8 +111,8 @@ static godwit_err make_release(struct fleet *fleet, struct db *db, struct produc
         db_run_returning(db,
                          "insert into releases (org, product, version, counter, created)"
                          " values ($1, $2, $3, $4, $5) returning id",
-                         DB_ARGS(db_text(FLEET_ORG), db_int(product->id), db_text(upload->version),
-                                 db_int(upload->counter), db_int(now_s)),
+                         DB_ARGS(db_text(product->org->name), db_int(product->id),
+                                 db_text(upload->version), db_int(upload->counter), db_int(now_s)),
                          &id);
     if (err) return err;
     struct release *release = fleet_alloc(sizeof *release);
@@ -159,7 +161,7 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
         " project = excluded.project, block_revision_min = excluded.block_revision_min,"
         " block_revision_max = excluded.block_revision_max, flash_size = excluded.flash_size,"
         " flash_mode = excluded.flash_mode, mmu_page_log2 = excluded.mmu_page_log2 returning id",
-        DB_ARGS(db_text(FLEET_ORG), db_int(release->id), db_int(image->chip_id),
+        DB_ARGS(db_text(release->product->org->name), db_int(release->id), db_int(image->chip_id),
                 db_int(image->revision_min), db_int(image->revision_max),
                 db_int(image->hardware_mask), db_int(image->secure_version),
                 db_blob(image->image_sha256, 32), db_blob(image->file_sha256, 32),
@@ -175,17 +177,19 @@ static godwit_err write_image(struct db *db, const struct release *release, stru
                   "insert into files (file_sha256, org, image, size, created)"
                   " values ($1, $2, $3, $4, $5)"
                   " on conflict (org, file_sha256) do update set image = excluded.image",
-                  DB_ARGS(db_blob(image->file_sha256, 32), db_text(FLEET_ORG), db_int(image->id),
-                          db_int(image->file_size), db_int(now_s)));
+                  DB_ARGS(db_blob(image->file_sha256, 32), db_text(release->product->org->name),
+                          db_int(image->id), db_int(image->file_size), db_int(now_s)));
 }
 
 static void keep_in_memory(struct fleet *fleet, struct release *release, struct image *point,
                            const struct image *image)
 {
     fleet_lock(fleet);
-    struct file *file = index_find(&fleet->catalogue.files_by_digest, image->file_sha256);
+    const struct org *org = release->product->org;
+    struct file *file = (struct file *)file_find(&fleet->catalogue, org->name, image->file_sha256);
     bool known = file != NULL;
     if (!known) file = fleet_alloc(sizeof *file);
+    file->org = org->number;
     memcpy(file->file_sha256, image->file_sha256, 32);
     file->release = release;
     file->image_id = image->id;
@@ -200,25 +204,28 @@ static void keep_in_memory(struct fleet *fleet, struct release *release, struct 
     fleet_unlock(fleet);
 }
 
-static bool is_named(const struct fleet *fleet, const uint8_t file_sha256[static 32])
+static bool is_named(const struct fleet *fleet, const char *org,
+                     const uint8_t file_sha256[static 32])
 {
     for (const struct release *at = fleet->catalogue.releases; at; at = at->next)
         for (size_t i = 0; i < at->images_count; i++)
-            if (!memcmp(at->images[i].file_sha256, file_sha256, 32)) return true;
+            if (!memcmp(at->images[i].file_sha256, file_sha256, 32) &&
+                !strcmp(at->product->org->name, org))
+                return true;
     return false;
 }
 
 /* A draft was offered to nobody, so nobody asks for a file that was replaced in it, unless another
  * image names it too. Its bytes are collected later. */
-static godwit_err drop_file(struct fleet *fleet, struct db *db,
+static godwit_err drop_file(struct fleet *fleet, struct db *db, const char *org,
                             const uint8_t file_sha256[static 32])
 {
-    if (is_named(fleet, file_sha256)) return GODWIT_OK;
+    if (is_named(fleet, org, file_sha256)) return GODWIT_OK;
     godwit_err err = db_run(db, "delete from files where org = $1 and file_sha256 = $2",
-                            DB_ARGS(db_text(FLEET_ORG), db_blob(file_sha256, 32)));
+                            DB_ARGS(db_text(org), db_blob(file_sha256, 32)));
     if (err) return err;
     fleet_lock(fleet);
-    struct file *file = index_find(&fleet->catalogue.files_by_digest, file_sha256);
+    struct file *file = (struct file *)file_find(&fleet->catalogue, org, file_sha256);
     if (file) index_remove(&fleet->catalogue.files_by_digest, file);
     fleet_unlock(fleet);
     free(file);
@@ -235,7 +242,7 @@ struct point {
 
 static struct point find_place(const struct fleet *fleet, const struct upload *upload)
 {
-    struct point point = {.product = product_find(&fleet->catalogue, upload->product)};
+    struct point point = {.product = product_find(&fleet->catalogue, upload->org, upload->product)};
     if (point.product)
         point.release = exact(fleet, point.product, upload->version, upload->counter);
     if (point.release) point.image = same_target(point.release, &upload->image);
@@ -309,7 +316,8 @@ static struct upload_verdict check(const struct fleet *fleet, const struct point
 {
     struct upload_verdict verdict = check_origin(fleet, point, upload);
     if (verdict.result != UPLOAD_ADDED) return verdict;
-    const struct release *other = release_find(&fleet->catalogue, upload->product, upload->version);
+    const struct release *other =
+        release_find(&fleet->catalogue, upload->org, upload->product, upload->version);
     if (!point->release && other) {
         verdict.result = UPLOAD_OTHER_COUNTER;
         verdict.counter = other->counter;
@@ -353,5 +361,5 @@ godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *
     if (!err) err = write_image(db, point.release, &image, now_s);
     if (err) return err;
     keep_in_memory(fleet, point.release, point.image, &image);
-    return is_draft_changed ? drop_file(fleet, db, replaced_file) : GODWIT_OK;
+    return is_draft_changed ? drop_file(fleet, db, upload->org, replaced_file) : GODWIT_OK;
 }

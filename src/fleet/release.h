@@ -5,9 +5,9 @@
 
 /* What the upload found out about one file. */
 struct upload {
-    const char *product; /* name */
-    bool open;           /* make the product an open one where it is new */
-    bool any_project;    /* take it also where the product's images are of other projects */
+    const char *org, *product; /* names */
+    bool open;                 /* make the product an open one where it is new */
+    bool any_project;          /* take it also where the product's images are of other projects */
     char version[33];
     uint32_t counter;
     struct image image; /* id and release unused */

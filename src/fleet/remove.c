@@ -250,7 +250,8 @@ static void forget(struct fleet *fleet, struct release *release,
     fleet_lock(fleet);
     forget_rollouts(fleet, release);
     for (size_t i = 0; i < verdict->files_count; i++) {
-        void *file = index_find(&fleet->catalogue.files_by_digest, verdict->files[i]);
+        void *file =
+            (void *)file_find(&fleet->catalogue, release->product->org->name, verdict->files[i]);
         if (file) index_remove(&fleet->catalogue.files_by_digest, file);
         free(file);
     }

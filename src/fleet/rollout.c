@@ -96,15 +96,16 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
             db,
             "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again)"
             " values ($1, $2, $3, $4, $5, $6) returning id",
-            DB_ARGS(db_text(FLEET_ORG), db_int(wanted->release->id), db_int(devices != NULL),
-                    db_int(now_s), db_int(wanted->allow_downgrade), db_int(wanted->again)),
+            DB_ARGS(db_text(wanted->release->product->org->name), db_int(wanted->release->id),
+                    db_int(devices != NULL), db_int(now_s), db_int(wanted->allow_downgrade),
+                    db_int(wanted->again)),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
                      "insert into members (org, rollout, device, offer_number, state)"
                      " values ($1, $2, $3, 0, $4) on conflict (rollout, device) do nothing",
-                     DB_ARGS(db_text(FLEET_ORG), db_int(*id_out), db_int(devices[i]->id),
-                             db_int(MEMBER_SELECTED)));
+                     DB_ARGS(db_text(wanted->release->product->org->name), db_int(*id_out),
+                             db_int(devices[i]->id), db_int(MEMBER_SELECTED)));
     return err;
 }
 

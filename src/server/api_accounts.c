@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "fleet/account.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/secret.h"
 
@@ -21,7 +22,8 @@ static godwit_err claims_run(struct change *change)
 {
     struct claims *claims = (struct claims *)change;
     struct app *app = change->app;
-    const struct product *product = product_find(&app->fleet.catalogue, claims->product);
+    const struct product *product =
+        product_find(&app->fleet.catalogue, permission_org(change->request), claims->product);
     claims->known = product != NULL;
     if (!product) return GODWIT_OK;
     uint8_t digest[32];
@@ -95,7 +97,8 @@ void handle_initial_policy(struct http_request *request)
     struct godwit_policy policy = {0};
     uint8_t bytes[GODWIT_POLICY_BYTES];
     fleet_lock(&app->fleet);
-    const struct product *product = product_find(&app->fleet.catalogue, name);
+    const struct product *product =
+        product_find(&app->fleet.catalogue, permission_org(request), name);
     if (product) {
         policy = product->initial_policy;
     }

@@ -3,6 +3,7 @@
 #include "fleet/device.h"
 #include "fleet/event.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
@@ -66,7 +67,7 @@ static const struct device *device_of(struct http_request *request)
     struct app *app = request->app;
     uint8_t id[16];
     if (device_id_parse(http_param(request, "id"), id)) return NULL;
-    return device_find(&app->fleet, id);
+    return device_find(&app->fleet, permission_org(request), id);
 }
 
 void reply_no_device(struct http_request *request)

@@ -7,6 +7,7 @@
 #include "fleet/device.h"
 #include "fleet/pending.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
@@ -21,7 +22,8 @@ static godwit_err choice_run(struct change *change)
 {
     struct choice *choice = (struct choice *)change;
     struct app *app = change->app;
-    struct device *device = device_find(&app->fleet, choice->device_id);
+    struct device *device =
+        device_find(&app->fleet, permission_org(change->request), choice->device_id);
     choice->is_known = device != NULL;
     if (!device) return GODWIT_OK;
     int64_t now_s = clock_unix_s(app->clock);
@@ -65,7 +67,8 @@ static void choice_reply(struct change *change, godwit_err err)
         GODWIT_LOG(INFO, choice->accepts ? "token_accepted" : "token_rejected", "device=%s peer=%s",
                    id, request->peer);
         fleet_lock(&app->fleet);
-        const struct device *device = device_find(&app->fleet, choice->device_id);
+        const struct device *device =
+            device_find(&app->fleet, permission_org(change->request), choice->device_id);
         json_t *view = device ? view_device(app, device) : json_object();
         fleet_unlock(&app->fleet);
         reply_json(request, 200, view);

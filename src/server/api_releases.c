@@ -6,6 +6,7 @@
 #include "fleet/decide.h"
 #include "fleet/remove.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
@@ -27,8 +28,8 @@ static godwit_err removal_run(struct change *change)
 {
     struct removal *removal = (struct removal *)change;
     struct app *app = change->app;
-    struct release *release =
-        release_find(&app->fleet.catalogue, removal->product, removal->version);
+    struct release *release = release_find(&app->fleet.catalogue, permission_org(change->request),
+                                           removal->product, removal->version);
     removal->is_known = release != NULL;
     free(removal->verdict.files); /* of a first run */
     removal->verdict.files = NULL;
@@ -40,7 +41,7 @@ static void drop_blobs(struct app *app, const struct remove_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->files_count; i++) {
         fleet_lock(&app->fleet);
-        bool is_named = file_find(&app->fleet.catalogue, verdict->files[i]) != NULL;
+        bool is_named = file_is_named(&app->fleet.catalogue, verdict->files[i]);
         fleet_unlock(&app->fleet);
         if (!is_named) (void)!blob_drop(&app->blobs, verdict->files[i]);
     }

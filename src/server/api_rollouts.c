@@ -10,6 +10,7 @@
 #include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
@@ -24,6 +25,17 @@ void handle_rollouts(struct http_request *request)
     reply_json(request, 200, json_pack("{s:o}", "rollouts", list));
 }
 
+static bool sees_rollout(struct http_request *request, uint32_t id)
+{
+    struct app *app = request->app;
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, id);
+    const struct product *product = rollout ? rollout->release->product : NULL;
+    bool is_seen = product && permission_sees(request, product->org->name, product->name);
+    fleet_unlock(&app->fleet);
+    return is_seen;
+}
+
 void handle_rollout(struct http_request *request)
 {
     struct app *app = request->app;
@@ -31,7 +43,8 @@ void handle_rollout(struct http_request *request)
     bool is_number =
         text[strspn(text, "0123456789")] == '\0'; /* strtoul also takes "+1" and " 1" */
     unsigned long id = strtoul(text, NULL, 10);
-    json_t *view = !is_number || id > UINT32_MAX ? NULL : view_rollout(app, (uint32_t)id);
+    bool is_seen = is_number && id <= UINT32_MAX && sees_rollout(request, (uint32_t)id);
+    json_t *view = is_seen ? view_rollout(app, (uint32_t)id) : NULL;
     if (view)
         reply_json(request, 200, view);
     else
@@ -69,7 +82,8 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
 {
     struct app *app = deploy->change.app;
     for (size_t i = 0; i < deploy->ids_count; i++) {
-        deploy->devices[i] = device_find(&app->fleet, deploy->ids[i]);
+        deploy->devices[i] =
+            device_find(&app->fleet, permission_org(deploy->change.request), deploy->ids[i]);
         memcpy(deploy->fault_id, deploy->ids[i], 16);
         if (!deploy->devices[i]) return DEPLOY_NO_DEVICE;
         if (deploy->devices[i]->product != release->product) return DEPLOY_OTHER_PRODUCT;
@@ -111,7 +125,8 @@ static godwit_err deploy_run(struct change *change)
 {
     struct deploy *deploy = (struct deploy *)change;
     struct app *app = change->app;
-    struct release *release = release_find(&app->fleet.catalogue, deploy->product, deploy->version);
+    struct release *release = release_find(&app->fleet.catalogue, permission_org(change->request),
+                                           deploy->product, deploy->version);
     deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
     if (!deploy->fault) deploy->fault = check_policies(deploy, release);
     if (deploy->fault) return GODWIT_OK;

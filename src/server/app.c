@@ -157,7 +157,7 @@ static bool keeps_blob(void *ctx, const uint8_t sha256[static 32])
 {
     struct app *app = ctx;
     fleet_lock(&app->fleet);
-    bool is_named = file_find(&app->fleet.catalogue, sha256) != NULL;
+    bool is_named = file_is_named(&app->fleet.catalogue, sha256);
     fleet_unlock(&app->fleet);
     return is_named;
 }

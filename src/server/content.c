@@ -20,7 +20,7 @@ static enum access check(struct app *app, const uint8_t token_sha256[static 32],
     if (device) device_is_seen(&app->fleet, device, clock_unix_s(app->clock));
     if (!device)
         access = ACCESS_UNKNOWN;
-    else if (!file_find(&app->fleet.catalogue, digest))
+    else if (!file_find(&app->fleet.catalogue, device->product->org->name, digest))
         access = ACCESS_NO_FILE;
     else if (!device_may_download(&app->fleet, device, digest))
         access = ACCESS_NOT_OFFERED;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "formats/name.h"
 #include "server/handlers.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/upload.h"
 
@@ -107,10 +108,10 @@ static bool take_product(struct job *job, bool is_given)
     const struct file_check *check = &job->check;
     const char *project = check->image.info.project;
     fleet_lock(fleet);
-    const struct product *own = product_find(&fleet->catalogue, project);
+    const struct product *own = product_find(&fleet->catalogue, job->org, project);
     const struct product *by_policy = NULL;
     if (check->is_other_product)
-        by_policy = product_find_by_id(&fleet->catalogue, check->policy.product_id);
+        by_policy = product_find_by_id(&fleet->catalogue, job->org, check->policy.product_id);
     const char *name = by_policy ? by_policy->name : check->product;
     snprintf(job->product, sizeof job->product, "%s", name);
     job->upload.product = job->product;
@@ -237,7 +238,7 @@ static void upload_reply(struct change *change, godwit_err err)
     struct app *app = change->app;
     if (err) {
         fleet_lock(&app->fleet);
-        bool known = file_find(&app->fleet.catalogue, job->upload.image.file_sha256) != NULL;
+        bool known = file_is_named(&app->fleet.catalogue, job->upload.image.file_sha256);
         fleet_unlock(&app->fleet);
         if (job->named && !known) (void)!blob_drop(&app->blobs, job->upload.image.file_sha256);
         job->blob_err = job->blob_err ? job->blob_err : err;
@@ -270,8 +271,11 @@ static void upload_begin(struct http_request *request)
     memset(job, 0, offsetof(struct job, check));
     job->change.app = app;
     job->change.request = request;
+    snprintf(job->org, sizeof job->org, "%s", permission_org(request));
+    job->upload.org = job->org;
     request->user = job;
     file_check_init(&job->check);
+    job->check.org = job->org;
     job->blob_err = blob_begin(&app->blobs, &job->blob);
     if (job->blob_err) refuse_disk(job);
 }

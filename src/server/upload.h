@@ -12,8 +12,8 @@ struct job {
     struct blob_writer blob;
     godwit_err blob_err;
     bool named; /* the blob has its name */
-    char product[sizeof((struct product *)0)->name];
-    struct upload upload; /* its product is the one above */
+    char org[33], product[sizeof((struct product *)0)->name];
+    struct upload upload; /* its org and product are those above */
     struct upload_verdict verdict;
     struct file_check check; /* last: its end is not cleared */
 };

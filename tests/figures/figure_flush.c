@@ -95,7 +95,7 @@ static struct godwit_checkin checkin_of(uint32_t n, uint32_t round)
 static void add_release(const char *version, uint8_t name, int64_t now_s)
 {
     struct upload_verdict verdict;
-    struct upload upload = {.product = PRODUCT};
+    struct upload upload = {.org = FLEET_ORG, .product = PRODUCT};
     snprintf(upload.version, sizeof upload.version, "%s", version);
     upload.image.chip_id = 5;
     upload.image.file_size = 69632;
@@ -130,13 +130,13 @@ static void make_fleet(void)
     fleet_transaction_begun(&app.fleet);
     add_release("1.0.0", 1, now_s);
     add_release("1.1.0", 2, now_s);
-    must(!claim_create(&app.fleet, app.db, product_find(&app.fleet.catalogue, PRODUCT), DEVICES,
-                       claim, now_s),
+    must(!claim_create(&app.fleet, app.db, product_find(&app.fleet.catalogue, FLEET_ORG, PRODUCT),
+                       DEVICES, claim, now_s),
          "a claim");
     for (uint32_t n = 0; n < DEVICES; n++)
         enrol(n, claim, now_s);
     const struct rollout_request wanted = {
-        .release = release_find(&app.fleet.catalogue, PRODUCT, "1.1.0")};
+        .release = release_find(&app.fleet.catalogue, FLEET_ORG, PRODUCT, "1.1.0")};
     must(!rollout_create(&app.fleet, app.db, &wanted, now_s, &id), "a rollout");
     must(!db_commit(app.db), "commit");
     fleet_committed(&app.fleet);
@@ -253,7 +253,7 @@ static size_t count_unwritten(void)
         uint8_t id[16];
         db_column_blob(&rows, 0, id, sizeof id);
         fleet_lock(&app.fleet);
-        const struct device *device = device_find(&app.fleet, id);
+        const struct device *device = device_find(&app.fleet, FLEET_ORG, id);
         count += !device || device->facts.checkins != (uint32_t)db_column_int(&rows, 1) ||
                  device->facts.last_seen_s != db_column_int(&rows, 2);
         fleet_unlock(&app.fleet);

@@ -167,7 +167,7 @@ static void show(const struct drill *drill, uint32_t index)
     uint8_t id[16] = {0};
     size_t count = 0;
     memcpy(id, unit->board.options.mac, sizeof unit->board.options.mac);
-    const struct device *device = device_find(&drill->server.fleet, id);
+    const struct device *device = device_find(&drill->server.fleet, FLEET_ORG, id);
     must(device, "finding a device");
     must(!event_list(drill->server.db, device->id, events, EVENTS_MAX, &count), "its history");
     while (count--)

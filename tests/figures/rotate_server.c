@@ -131,6 +131,7 @@ static void describe(struct drill_file *file, const struct drill_release *releas
     must(!godwit_sink_write(&image.sink, file->data, file->size) &&
              !godwit_sink_finish(&image.sink),
          "reading an image");
+    upload->org = FLEET_ORG;
     upload->product = DRILL_PRODUCT;
     snprintf(upload->version, sizeof upload->version, "%s", release->version);
     upload->counter = release->counter;
@@ -187,7 +188,7 @@ void drill_server_deploy(struct drill_server *server, const char *version)
 {
     uint32_t rollout;
     const struct rollout_request wanted = {
-        .release = release_find(&server->fleet.catalogue, DRILL_PRODUCT, version)};
+        .release = release_find(&server->fleet.catalogue, FLEET_ORG, DRILL_PRODUCT, version)};
     must(wanted.release, "finding a release");
     begin(server);
     must(!rollout_create(&server->fleet, server->db, &wanted, now_s(server), &rollout),
@@ -201,8 +202,8 @@ void drill_server_claims(struct drill_server *server, uint32_t count)
     secret_sha256(CLAIM, strlen(CLAIM), digest);
     begin(server);
     must(!claim_create(&server->fleet, server->db,
-                       product_find(&server->fleet.catalogue, DRILL_PRODUCT), count, digest,
-                       now_s(server)),
+                       product_find(&server->fleet.catalogue, FLEET_ORG, DRILL_PRODUCT), count,
+                       digest, now_s(server)),
          "a claim");
     commit(server);
 }

@@ -87,10 +87,15 @@ static inline int64_t fixture_count(struct fixture *fixture, const char *sql)
     return count;
 }
 
+static inline struct device *fixture_device(struct fixture *fixture, const uint8_t *device_id)
+{
+    return device_find(&fixture->fleet, FLEET_ORG, device_id);
+}
+
 /* image_sha256 is filled with `name`, file_sha256 with name + 100. */
 static inline struct upload upload_of(const char *version, uint8_t name)
 {
-    struct upload upload = {.product = "thermostat"};
+    struct upload upload = {.org = FLEET_ORG, .product = "thermostat"};
     snprintf(upload.version, sizeof upload.version, "%s", version);
     upload.image.chip_id = CHIP;
     upload.image.hardware_mask = UINT32_MAX;
@@ -138,7 +143,8 @@ static inline struct rollout *fixture_roll_out(struct fixture *fixture, const ch
 {
     uint32_t id = 0;
     bool more;
-    struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", version);
+    struct release *release =
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", version);
     assert_non_null(release);
     const struct rollout_request wanted = {
         .release = release, .devices = devices, .devices_count = count, .again = again};
@@ -200,8 +206,8 @@ static inline void fixture_allow_by(struct fixture *fixture, uint8_t claim, uint
     memset(claim_sha256, claim, 32);
     fixture_begin(fixture);
     assert_int_equal(claim_create(&fixture->fleet, fixture->db,
-                                  product_find(&fixture->fleet.catalogue, "thermostat"), count,
-                                  claim_sha256, NOW_S),
+                                  product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat"),
+                                  count, claim_sha256, NOW_S),
                      GODWIT_OK);
     fixture_commit(fixture);
 }
@@ -215,7 +221,7 @@ static inline void fixture_allow(struct fixture *fixture, uint32_t count)
 static inline struct decision fixture_checkin(struct fixture *fixture,
                                               const struct godwit_checkin *checkin)
 {
-    struct device *device = device_find(&fixture->fleet, checkin->device_id);
+    struct device *device = fixture_device(fixture, checkin->device_id);
     assert_non_null(device);
     if (device_take(&fixture->fleet, device, checkin, NOW_S)) {
         fixture_begin(fixture);

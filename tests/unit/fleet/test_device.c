@@ -65,8 +65,8 @@ static void at_most_ten_in_progress(void **state)
     assert_int_equal(rollout->succeeded_count, 1);
     assert_int_equal(rollout->failed_count, 1);
     assert_int_equal(rollout->in_progress_count, 10);
-    assert_int_equal(
-        device_member(device_find(&fixture->fleet, waits.device_id), rollout)->offer_number, 12);
+    assert_int_equal(device_member(fixture_device(fixture, waits.device_id), rollout)->offer_number,
+                     12);
 }
 
 static void what_was_offered_survives_a_restart(void **state)
@@ -76,7 +76,7 @@ static void what_was_offered_survives_a_restart(void **state)
     struct godwit_checkin checkin = checkin_of(1, OLD);
     assert_int_equal(fixture_checkin(fixture, &checkin).kind, DECIDE_INSTALL);
     fixture_restart(fixture);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     struct rollout *rollout = fixture->fleet.catalogue.rollouts;
     assert_int_equal(rollout->offered_count, 1);
     assert_int_equal(rollout->in_progress_count, 1);
@@ -91,7 +91,7 @@ static void what_enrolled_is_known_after_a_kill(void **state)
     struct fixture *fixture = begin(state, 1);
     fixture_restart(fixture);
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     assert_int_equal(device->facts.chip_id, CHIP);
     assert_int_equal(device->facts.slot_size, 1 << 20);
     assert_string_equal(device->facts.running->version, "1.0.0");
@@ -104,7 +104,7 @@ static void the_same_reply_is_no_news(void **state)
 {
     struct fixture *fixture = begin(state, 1);
     struct godwit_checkin checkin = checkin_of(1, OLD), tries = checkin;
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     tries.on_trial = true;
     struct decision decision = fixture_checkin(fixture, &checkin);
     assert_true(device_is_news(device, &decision));
@@ -130,7 +130,7 @@ static void nothing_is_said_before_its_commit(void **state)
     struct fixture *fixture = begin(state, 1);
     fixture_deploy(fixture, "1.1.0", NULL, 0);
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     uint8_t file[32];
     memset(file, NEW + 100, 32);
     assert_true(device_take(&fixture->fleet, device, &checkin, NOW_S));
@@ -152,7 +152,7 @@ static void a_lost_commit_is_forgotten(void **state)
     struct fixture *fixture = begin(state, 1);
     fixture_deploy(fixture, "1.1.0", NULL, 0);
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     fixture_begin(fixture);
     assert_int_equal(device_record(&fixture->fleet, fixture->db, device, &checkin, NOW_S),
                      GODWIT_OK);
@@ -160,7 +160,7 @@ static void a_lost_commit_is_forgotten(void **state)
     db_rollback(fixture->db);
     assert_int_equal(fleet_load(&fixture->fleet, fixture->db), GODWIT_OK);
     assert_int_equal(fixture->fleet.catalogue.rollouts->offered_count, 0);
-    device = device_find(&fixture->fleet, checkin.device_id);
+    device = fixture_device(fixture, checkin.device_id);
     assert_true(device_take(&fixture->fleet, device, &checkin, NOW_S));
 }
 
@@ -228,9 +228,8 @@ static void a_notice_is_an_event(void **state)
         assert_int_equal(fixture_checkin(fixture, &notice).reason, DECISION_OFFERED);
         struct event event;
         size_t count;
-        assert_int_equal(event_list(fixture->db,
-                                    device_find(&fixture->fleet, checkin.device_id)->id, &event, 1,
-                                    &count),
+        assert_int_equal(event_list(fixture->db, fixture_device(fixture, checkin.device_id)->id,
+                                    &event, 1, &count),
                          GODWIT_OK);
         assert_int_equal(event.kind, EVENT_NOTICE);
         assert_int_equal(event.reason, NOTICES[i]);
@@ -280,7 +279,7 @@ static void a_newer_rollout_takes_over(void **state)
     struct godwit_checkin one = checkin_of(1, OLD), two = checkin_of(2, OLD);
     fixture_checkin(fixture, &one);
     fixture_checkin(fixture, &two);
-    struct device *device = device_find(&fixture->fleet, one.device_id);
+    struct device *device = fixture_device(fixture, one.device_id);
     struct rollout *second = fixture_deploy(fixture, "1.2.0", &device, 1);
     assert_ptr_equal(fixture_checkin(fixture, &one).rollout, second);
     assert_ptr_equal(fixture_checkin(fixture, &two).rollout, first);
@@ -444,11 +443,11 @@ static void facts_are_flushed_and_read_again(void **state)
     assert_int_equal(device_flush(&fixture->fleet, fixture->db, 2, &more), GODWIT_OK);
     assert_false(more);
     fixture_commit(fixture);
-    struct godwit_checkin checkin = checkin_of(3, OLD);
     struct facts_copy before;
-    facts_copy(&before, &device_find(&fixture->fleet, checkin.device_id)->facts);
+    facts_copy(&before, &fixture_device(fixture, says.device_id)->facts);
     fixture_restart(fixture);
-    const struct device_facts *after = &device_find(&fixture->fleet, checkin.device_id)->facts;
+    const struct device *now = fixture_device(fixture, says.device_id);
+    const struct device_facts *after = &now->facts;
     assert_int_equal(after->slot_size, 1 << 20);
     assert_string_equal(after->running->version, "1.0.0");
     assert_int_equal(after->rollback_floor, 7);

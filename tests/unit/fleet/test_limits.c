@@ -26,7 +26,7 @@ static struct fixture *begin(void **state, uint8_t devices)
 static enum take_result take(struct fixture *fixture, const struct godwit_checkin *checkin,
                              int64_t now_s)
 {
-    struct device *device = device_find(&fixture->fleet, checkin->device_id);
+    struct device *device = fixture_device(fixture, checkin->device_id);
     enum take_result taken = device_take(&fixture->fleet, device, checkin, now_s);
     if (taken != TAKE_RECORD) return taken;
     fixture_begin(fixture);
@@ -39,7 +39,7 @@ static enum take_result take(struct fixture *fixture, const struct godwit_checki
 static enum decision_reason reason_of(struct fixture *fixture, uint8_t n)
 {
     const struct godwit_checkin checkin = checkin_of(n, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     return decide(device, &fixture->fleet.catalogue).reason;
 }
 
@@ -161,7 +161,7 @@ static void its_own_interval_counts(void **state)
 {
     struct fixture *fixture = begin(state, 1);
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     for (int day = 1; day <= 20; day++)
         take(fixture, &checkin, NOW_S + day * 86400);
     assert_false(device_is_silent(device, INTERVAL_S, NOW_S + 21 * 86400));
@@ -190,7 +190,7 @@ static void the_newest_lines_are_kept(void **state)
 {
     struct fixture *fixture = begin(state, 1);
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     int64_t total;
     assert_int_equal(event_total(fixture->db, device->id, &total), GODWIT_OK);
     int64_t before = total;
@@ -232,14 +232,14 @@ static void a_failed_image_is_offered_again_when_asked(void **state)
                               GODWIT_INSTRUCTION_INSTALL};
     for (size_t i = 0; i < 2; i++) {
         const struct godwit_checkin *asks = i ? &other : &checkin;
-        struct device *device = device_find(&fixture->fleet, asks->device_id);
+        struct device *device = fixture_device(fixture, asks->device_id);
         assert_true(device_reply_compose(&fixture->fleet, device, asks, 1234567, &reply));
         assert_int_equal(reply.instruction.flags, flags[i]);
     }
     checkin.outcome.id = 2;
     checkin.outcome.rollout_id = rollout->id;
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_FAILED_BEFORE);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     fixture_roll_out(fixture, "1.1.0", &device, 1, true); /* and for one alone */
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_OFFERED);
 }
@@ -252,7 +252,8 @@ static void a_number_is_never_given_twice(void **state)
     uint32_t first = fixture_deploy(fixture, "1.1.0", NULL, 0)->id;
     fixture_deploy(fixture, "1.0.0", NULL, 0);
     fixture_begin(fixture);
-    struct release *gone = release_find(&fixture->fleet.catalogue, "thermostat", "1.1.0");
+    struct release *gone =
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.1.0");
     assert_int_equal(release_remove(&fixture->fleet, fixture->db, gone, &verdict), GODWIT_OK);
     fixture_commit(fixture);
     assert_int_equal(verdict.result, REMOVE_DONE);

@@ -31,7 +31,7 @@ static bool flush(struct fixture *fixture, size_t count_max)
 static void say(struct fixture *fixture, uint8_t n, int64_t now_s)
 {
     const struct godwit_checkin checkin = checkin_of(n, 1);
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     assert_non_null(device);
     fleet_lock(&fixture->fleet);
     (void)device_take(&fixture->fleet, device, &checkin, now_s);
@@ -116,15 +116,15 @@ static void reading_anew_keeps_unwritten_facts(void **state)
     assert_int_equal(release_add(&fixture->fleet, fixture->db, &next, NOW_S, &verdict), GODWIT_OK);
     db_rollback(fixture->db);
     fleet_aborted(&fixture->fleet);
-    assert_non_null(release_find(&fixture->fleet.catalogue, "thermostat", "2.0.0"));
+    assert_non_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "2.0.0"));
     assert_int_equal(fleet_load(&fixture->fleet, fixture->db), GODWIT_OK);
-    assert_null(release_find(&fixture->fleet.catalogue, "thermostat", "2.0.0"));
+    assert_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "2.0.0"));
     assert_int_equal(fixture->fleet.devices_count, 3);
     assert_int_equal(fixture->fleet.catalogue.deploy_keys[0][0], 0xD1);
-    device = device_find(&fixture->fleet, id);
+    device = fixture_device(fixture, id);
     assert_int_equal(device->facts.last_seen_s, NOW_S);
     id[5] = 1;
-    device = device_find(&fixture->fleet, id);
+    device = fixture_device(fixture, id);
     assert_int_equal(device->facts.last_seen_s, NOW_S + 100);
     assert_true(device->is_dirty);
     while (flush(fixture, 3)) {

@@ -38,8 +38,8 @@ static void a_policy_block_names_its_product(void **state)
     struct godwit_checkin checkin;
     const struct product *product = join(fixture, &checkin)->product;
     uint8_t other[16] = {0};
-    assert_ptr_equal(product_find_by_id(catalogue, product->product_id), product);
-    assert_null(product_find_by_id(catalogue, other));
+    assert_ptr_equal(product_find_by_id(catalogue, FLEET_ORG, product->product_id), product);
+    assert_null(product_find_by_id(catalogue, FLEET_ORG, other));
 }
 
 int main(void)

@@ -18,7 +18,8 @@ static const struct image *release(struct fixture *fixture, uint32_t counter, ui
         memset(upload.image.trust.keys[i], 0xAA + 0x11 * i, 32);
     upload.image.trust.keys_count = counter == 1 ? 1 : 3;
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
-    struct release *made = release_find(&fixture->fleet.catalogue, "thermostat", version);
+    struct release *made =
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", version);
     made->frozen = true;
     return &made->images[0];
 }

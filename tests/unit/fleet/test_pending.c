@@ -36,7 +36,7 @@ static enum pending_result choose(struct fixture *fixture, uint8_t token, bool a
     uint8_t mark[PENDING_MARK_SIZE];
     enum pending_result result;
     memset(mark, token, sizeof mark);
-    struct device *device = device_find(&fixture->fleet, checkin_of(1, OLD).device_id);
+    struct device *device = fixture_device(fixture, checkin_of(1, OLD).device_id);
     fixture_begin(fixture);
     assert_int_equal((accepts ? pending_accept : pending_reject)(&fixture->fleet, fixture->db,
                                                                  device, mark, NOW_S, &result),

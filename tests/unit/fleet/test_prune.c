@@ -11,7 +11,7 @@ enum { OLD = 1, NEW = 2, DEVICES = 14, DEPLOYS = 300, ROWS = 7 };
 static struct device *device_of(struct fixture *fixture, uint8_t n)
 {
     const struct godwit_checkin checkin = checkin_of(n, OLD);
-    return device_find(&fixture->fleet, checkin.device_id);
+    return fixture_device(fixture, checkin.device_id);
 }
 
 /* Both releases are rolled out to devices that run the first one. */
@@ -214,7 +214,7 @@ static void each_product_has_its_own(void **state)
     other.product = "lamp";
     assert_int_equal(fixture_upload(fixture, &other), UPLOAD_ADDED);
     const struct rollout_request wanted = {
-        .release = release_find(&fixture->fleet.catalogue, "lamp", "1.0.0")};
+        .release = release_find(&fixture->fleet.catalogue, FLEET_ORG, "lamp", "1.0.0")};
     for (unsigned i = 0; i < 2; i++) {
         fixture_begin(fixture);
         assert_int_equal(rollout_create(&fixture->fleet, fixture->db, &wanted, NOW_S, &id),
@@ -329,7 +329,8 @@ static void who_took_a_release_is_not_forgotten(void **state)
     assert_false(is_there(fixture, 1));
     assert_int_equal(db_script(fixture->db, "delete from events"), GODWIT_OK); /* long ago */
     for (int round = 0; round < 2; round++) {
-        struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", "2.0.0");
+        struct release *release =
+            release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "2.0.0");
         fixture_begin(fixture);
         assert_int_equal(release_remove(&fixture->fleet, fixture->db, release, &verdict),
                          GODWIT_OK);
@@ -358,7 +359,8 @@ static void a_release_goes_between_two_pieces(void **state)
     last->product = &other;
     assert_true(prune_some(fixture));
     fixture_begin(fixture);
-    struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", "1.2.0");
+    struct release *release =
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.2.0");
     assert_int_equal(release_remove(&fixture->fleet, fixture->db, release, &verdict), GODWIT_OK);
     fixture_commit(fixture);
     assert_int_equal(verdict.result, REMOVE_DONE);

@@ -11,11 +11,12 @@ static void the_first_signed_file_makes_the_product(void **state)
     memset(upload.image.trust.keys[1], 0xBB, 32);
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
     for (int round = 0; round < 2; round++) {
-        const struct product *product = product_find(&fixture->fleet.catalogue, "thermostat");
+        const struct product *product =
+            product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat");
         assert_false(product->open);
         assert_int_equal(product->initial_policy.image_keys_count, 2);
-        assert_non_null(release_find(&fixture->fleet.catalogue, "thermostat", "1.0.0"));
-        assert_non_null(file_find(&fixture->fleet.catalogue, upload.image.file_sha256));
+        assert_non_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.0.0"));
+        assert_non_null(file_find(&fixture->fleet.catalogue, FLEET_ORG, upload.image.file_sha256));
         fixture_restart(fixture);
     }
 }
@@ -28,10 +29,10 @@ static void unsigned_needs_an_open_product(void **state)
     struct upload_verdict verdict = fixture_check(fixture, &upload);
     assert_int_equal(verdict.result, UPLOAD_REFUSED);
     assert_int_equal(verdict.reason, GODWIT_REASON_UNSIGNED);
-    assert_null(product_find(&fixture->fleet.catalogue, "thermostat"));
+    assert_null(product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat"));
     upload.open = true;
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
-    assert_true(product_find(&fixture->fleet.catalogue, "thermostat")->open);
+    assert_true(product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat")->open);
     struct upload next = upload_of("1.1.0", 2);
     next.image.trust.keys_count = 0;
     assert_int_equal(fixture_upload(fixture, &next), UPLOAD_ADDED);
@@ -51,7 +52,7 @@ static void a_signed_product_stays_signed(void **state)
     struct upload_verdict verdict = fixture_check(fixture, &next);
     assert_int_equal(verdict.result, UPLOAD_REFUSED);
     assert_int_equal(verdict.reason, GODWIT_REASON_SIGNATURE_KEY);
-    assert_null(release_find(&fixture->fleet.catalogue, "thermostat", "1.1.0"));
+    assert_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.1.0"));
     assert_int_equal(fixture_count(fixture, "select count(*) from releases"), 1);
 }
 
@@ -65,7 +66,8 @@ static void drafts_change_and_freeze(void **state)
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_EXISTED);
     assert_int_equal(fixture_upload(fixture, &again), UPLOAD_ADDED);
     assert_int_equal(fixture_upload(fixture, &other_chip), UPLOAD_ADDED);
-    const struct release *release = release_find(&fixture->fleet.catalogue, "thermostat", "1.0.0");
+    const struct release *release =
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.0.0");
     assert_int_equal(release->images_count, 2);
     assert_int_equal(release->images[0].image_sha256[0], 2);
     fixture_deploy(fixture, "1.0.0", NULL, 0);
@@ -77,7 +79,7 @@ static void drafts_change_and_freeze(void **state)
     /* the same image signed anew is the same release with a new file, frozen or not */
     memset(again.image.file_sha256, 0x55, 32);
     assert_int_equal(fixture_upload(fixture, &again), UPLOAD_ADDED);
-    release = release_find(&fixture->fleet.catalogue, "thermostat", "1.0.0");
+    release = release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.0.0");
     assert_int_equal(release->images_count, 2);
     assert_int_equal(release->images[0].file_sha256[0], 0x55);
 }
@@ -86,7 +88,7 @@ static bool has_file(struct fixture *fixture, uint8_t name)
 {
     uint8_t file_sha256[32];
     memset(file_sha256, name, sizeof file_sha256);
-    return file_find(&fixture->fleet.catalogue, file_sha256);
+    return file_find(&fixture->fleet.catalogue, FLEET_ORG, file_sha256);
 }
 
 /* Of a draft the present file is kept alone, and one that another release names too; of a release
@@ -158,7 +160,7 @@ static void the_first_file_is_checked_by_its_own_signers(void **state)
     struct upload upload = upload_of("1.0.0", 1);
     upload_policy(&upload, 0xBB, 1);
     assert_int_equal(fixture_check(fixture, &upload).reason, GODWIT_REASON_POLICY_KEYS);
-    assert_null(product_find(&fixture->fleet.catalogue, "thermostat"));
+    assert_null(product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat"));
     upload.image.trust.policy.flags = GODWIT_POLICY_TRUST_RESET;
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
 }
@@ -180,7 +182,7 @@ static void a_frozen_release_keeps_its_signatures(void **state)
     assert_int_equal(fixture_upload(fixture, &again), UPLOAD_ADDED);
     fixture_restart(fixture);
     const struct image *image =
-        &release_find(&fixture->fleet.catalogue, "thermostat", "1.0.0")->images[0];
+        &release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.0.0")->images[0];
     assert_true(image->trust.is_known);
     assert_int_equal(image->trust.keys_count, 3);
     assert_memory_equal(image->trust.keys, again.image.trust.keys, 96);
@@ -200,7 +202,8 @@ static void a_version_has_one_counter(void **state)
     fixture_deploy(fixture, "1.0.0", NULL, 0);
     assert_true(fixture_check(fixture, &low).is_frozen);
     assert_int_equal(fixture_count(fixture, "select count(*) from releases"), 1);
-    assert_int_equal(release_find(&fixture->fleet.catalogue, "thermostat", "1.0.0")->counter, 7);
+    assert_int_equal(
+        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "1.0.0")->counter, 7);
 }
 
 static void a_release_holds_so_many_images(void **state)

@@ -40,10 +40,11 @@ static enum remove_result take_away(struct fixture *fixture, const char *version
                                     struct remove_verdict *verdict)
 {
     fixture_begin(fixture);
-    assert_int_equal(release_remove(&fixture->fleet, fixture->db,
-                                    release_find(&fixture->fleet.catalogue, "thermostat", version),
-                                    verdict),
-                     GODWIT_OK);
+    assert_int_equal(
+        release_remove(&fixture->fleet, fixture->db,
+                       release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", version),
+                       verdict),
+        GODWIT_OK);
     fixture_commit(fixture);
     free(verdict->files);
     return verdict->result;
@@ -62,7 +63,7 @@ static void what_devices_stand_on_stays(void **state)
     there.counter = 4;
     fixture_checkin(fixture, &there);
     fixture->fleet.devices[0]->product = &nobody; /* nobody left: only newcomers would get it */
-    struct product *product = product_find(&fixture->fleet.catalogue, "thermostat");
+    struct product *product = product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat");
     assert_int_equal(take_away(fixture, "3.0.0", &verdict), REMOVE_IN_USE);
     assert_int_equal(verdict.devices_count, 0);
     fixture->fleet.devices[0]->product = product;
@@ -106,8 +107,8 @@ static void what_goes_leaves_nothing(void **state)
             images = fixture_count(fixture, "select count(*) from images");
     assert_int_equal(take_away(fixture, "2.1.0", &verdict), REMOVE_DONE);
     for (int round = 0; round < 2; round++) {
-        assert_null(release_find(&fixture->fleet.catalogue, "thermostat", "2.1.0"));
-        assert_null(file_find(&fixture->fleet.catalogue, file));
+        assert_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "2.1.0"));
+        assert_null(file_find(&fixture->fleet.catalogue, FLEET_ORG, file));
         assert_null(index_find(&fixture->fleet.catalogue.images_by_digest, image));
         assert_null(rollout_find(&fixture->fleet.catalogue, 3));
         device = fixture->fleet.devices[0];
@@ -138,7 +139,7 @@ static void a_draft_goes(void **state)
     memset(draft.image.trust.keys[0], 0xBB, 32);
     assert_int_equal(fixture_upload(fixture, &draft), UPLOAD_ADDED);
     assert_int_equal(take_away(fixture, "4.0.0", &verdict), REMOVE_DONE);
-    assert_null(release_find(&fixture->fleet.catalogue, "thermostat", "4.0.0"));
+    assert_null(release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", "4.0.0"));
 }
 
 /* Trust changed at 2.5.0, but nobody ever took it, and 2.0.0 leads everywhere that it leads. */

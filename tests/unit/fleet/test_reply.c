@@ -27,7 +27,7 @@ static struct device_reply ask(struct fixture *fixture, struct godwit_checkin *c
     struct device_reply reply;
     memset(checkin->nonce, 0x4E, 16);
     fixture_checkin(fixture, checkin);
-    struct device *device = device_find(&fixture->fleet, checkin->device_id);
+    struct device *device = fixture_device(fixture, checkin->device_id);
     assert_true(device_reply_compose(&fixture->fleet, device, checkin, 1234567, &reply));
     assert_memory_equal(reply.instruction.device_id, checkin->device_id, 16);
     assert_memory_equal(reply.instruction.nonce, checkin->nonce, 16);

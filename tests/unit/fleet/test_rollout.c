@@ -51,7 +51,7 @@ static void each_incompatible_device_is_reported_once(void **state)
     checkin.counter = other.counter = 5;
     fixture_deploy(fixture, "2.0.0", NULL, 0);
     assert_int_equal(lines(fixture), 2); /* also of those that are switched off */
-    struct device *device = device_find(&fixture->fleet, checkin.device_id);
+    struct device *device = fixture_device(fixture, checkin.device_id);
     last_line(fixture, device, &event);
     assert_string_equal(event_reason_id(&event), "policy-missing");
     assert_non_null(strstr(event_sentence(&event), "godwit policy"));

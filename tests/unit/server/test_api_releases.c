@@ -68,7 +68,8 @@ static long deploy(struct live *live, const char *version, const char *more)
 
 static void runs(const struct live *live, struct fake_device *fake, const char *version)
 {
-    const struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", version);
+    const struct release *release =
+        release_find(&live->app.fleet.catalogue, FLEET_ORG, "thermostat", version);
     memcpy(fake->checkin.image_sha256, release->images[0].image_sha256, 32);
     fake->checkin.counter = release->counter;
     fake->checkin.outcome = (struct godwit_outcome){.id = fake->checkin.outcome.id + 1,
@@ -302,7 +303,8 @@ static void deleting(void **state)
     assert_string_equal(live_text(live, "type"), "no-release");
     struct fake_device fake = join(live);
     /* a name that is longer than any is not cut down to another one's */
-    struct release *spare = release_find(&live->app.fleet.catalogue, "thermostat", "1.2.0");
+    struct release *spare =
+        release_find(&live->app.fleet.catalogue, FLEET_ORG, "thermostat", "1.2.0");
     memset(spare->version, 'v', 32);
     assert_int_equal(live_request(live, "DELETE",
                                   "/api/v1/releases/thermostat/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv",

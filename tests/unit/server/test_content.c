@@ -27,7 +27,8 @@ static struct fake_device begin(struct live *live, bool deployed)
 
 static void name_image(struct live *live, struct fake_device *fake, const char *version)
 {
-    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", version);
+    struct release *release =
+        release_find(&live->app.fleet.catalogue, FLEET_ORG, "thermostat", version);
     memcpy(fake->instruction.file_sha256, release->images[0].file_sha256, 32);
 }
 
@@ -72,7 +73,8 @@ static void only_what_the_decision_names(void **state)
     name_image(live, &fake, "1.0.0");
     assert_int_equal(fake_fetch(live, &fake, NULL), 409); /* a file of its product, not this one */
     /* once it has proven the release there is no offer left */
-    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", "1.1.0");
+    struct release *release =
+        release_find(&live->app.fleet.catalogue, FLEET_ORG, "thermostat", "1.1.0");
     memcpy(fake.checkin.image_sha256, release->images[0].image_sha256, 32);
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     name_image(live, &fake, "1.1.0");

@@ -111,7 +111,8 @@ static void installing(void **state)
     assert_true(fake.instruction.sequence > sequence);
     /* on trial, then confirmed */
     assert_int_equal(live_request(live, "GET", "/api/v1/releases", NULL), 200);
-    struct release *release = release_find(&live->app.fleet.catalogue, "thermostat", "1.1.0");
+    struct release *release =
+        release_find(&live->app.fleet.catalogue, FLEET_ORG, "thermostat", "1.1.0");
     memcpy(fake.checkin.image_sha256, release->images[0].image_sha256, 32);
     fake.checkin.on_trial = true;
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
@@ -193,7 +194,7 @@ static void malformed_gets_400_and_changes_nothing(void **state)
         assert_int_equal(live_call(live, &call), 400);
     }
     assert_int_equal(rows_count(live), rows);
-    struct device *device = device_find(&live->app.fleet, fake.checkin.device_id);
+    struct device *device = device_find(&live->app.fleet, FLEET_ORG, fake.checkin.device_id);
     assert_int_equal(device->facts.checkins, 0);
     char big[GODWIT_CHECKIN_REQUEST_MAX + 2];
     memset(big, ' ', sizeof big);
