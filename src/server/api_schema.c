@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_MAX_SIZE 32 /* of what is compared for the nearest name */
+#include "options/nearest.h"
+
 #define DEPTH_MAX 4
 
 const struct schema_row *schema_find(const char *name)
@@ -23,44 +24,13 @@ bool schema_is_member(const struct schema_row *row)
     return row->name && row->type != SCHEMA;
 }
 
-/* ---- the nearest name ---- */
-
-static size_t least(size_t one, size_t two, size_t three)
-{
-    size_t less = one < two ? one : two;
-    return less < three ? less : three;
-}
-
-/* Letters to add, take away or change; both shorter than NAME_MAX_SIZE. */
-static size_t distance(const char *one, const char *two)
-{
-    size_t row[NAME_MAX_SIZE + 1], size = strlen(two);
-    for (size_t j = 0; j <= size; j++)
-        row[j] = j;
-    for (size_t i = 1; one[i - 1]; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= size; j++) {
-            size_t above = row[j];
-            row[j] = least(above + 1, row[j - 1] + 1, corner + (one[i - 1] != two[j - 1]));
-            corner = above;
-        }
-    }
-    return row[size];
-}
-
 /* NULL: none is near enough to be meant. */
 static const char *nearest(const struct schema_row *object, const char *name)
 {
     const char *best = NULL;
-    size_t best_distance = strlen(name) / 3 + 2;
-    if (strlen(name) >= NAME_MAX_SIZE) return NULL;
-    for (const struct schema_row *row = object + 1; schema_is_member(row); row++) {
-        size_t away = strlen(row->name) < NAME_MAX_SIZE ? distance(name, row->name) : SIZE_MAX;
-        if (away >= best_distance) continue;
-        best = row->name;
-        best_distance = away;
-    }
+    size_t away = 0;
+    for (const struct schema_row *row = object + 1; schema_is_member(row); row++)
+        nearest_take(name, row->name, &best, &away);
     return best;
 }
 

@@ -12,6 +12,9 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("detail", "what is wrong and what to do"),
     ROW(STRING, "field", NULL, SCHEMA_OPTIONAL, "the member or parameter at fault"),
 
+    OBJECT("document", "An OpenAPI 3.1 document."),
+    STRING("openapi", "the version of OpenAPI"),
+
     OBJECT("session", "A session that begins."),
     STRING("token", "the API token, shown this once"),
     TIME("expires", "when it ends"),

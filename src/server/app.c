@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "fleet/schema.h"
+#include "server/api_doc.h"
 #include "server/data_dir.h"
 #include "server/logins.h"
 #include "server/problem.h"
@@ -315,6 +316,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     pthread_mutex_init(&app->readers_lock, NULL);
     fleet_init(&app->fleet);
     address_queue_init(&app->queued);
+    api_doc_open(app);
     password_out[0] = 0;
     godwit_err err = open_storage(app, note_out, note_size);
     if (!err) err = data_open_keys(app, note_out, note_size);
@@ -351,6 +353,7 @@ void app_close(struct app *app)
     blobs_close(&app->blobs);
     deploy_keys_close(&app->deploy_keys);
     given_chain_free(&app->chain);
+    free(app->api_doc);
     fleet_deinit(&app->fleet);
     pthread_mutex_destroy(&app->readers_lock);
     if (app->lock_fd >= 0) close(app->lock_fd);

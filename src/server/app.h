@@ -40,6 +40,7 @@ struct app {
     int64_t started_s;
     struct address_queue queued; /* check-ins that wait for the writer */
     struct logins *logins;
+    char *api_doc; /* the OpenAPI document, as JSON */
     /* private: app.c */
     int64_t collected_s; /* when orphaned files were looked for; 0: not since the start */
     bool is_changed;     /* more than soft facts, in the open transaction */

@@ -10,6 +10,9 @@ void handle_image(struct http_request *request);
 /* upload.c */
 extern const struct http_upload UPLOAD_IMAGE;
 
+/* api_doc.c */
+void handle_openapi(struct http_request *request);
+
 /* api_login.c */
 void handle_login(struct http_request *request);
 

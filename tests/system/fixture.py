@@ -53,10 +53,12 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, *words, log, prefix=()):
+        environment = self.environment
+        if words[0] == "serve" and os.environ.get("TESTED_ANSWERS"):  # see tests/answers
+            environment = dict(environment, LD_PRELOAD=os.environ["TESTED_RECORDER"])
         with open(self.folder / log, "ab") as out:
             process = subprocess.Popen([*prefix, GODWIT, *map(str, words)], stdout=out, stderr=out,
-                                       stdin=subprocess.DEVNULL, env=self.environment,
-                                       cwd=self.folder)
+                                       stdin=subprocess.DEVNULL, env=environment, cwd=self.folder)
         self.processes.append(process)
         return process
 

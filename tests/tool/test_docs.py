@@ -1,5 +1,6 @@
 """The docs against the tree: paths, targets, commands, options, routes, reasons, figures and the
-picture in the README. `test_docs.py --write` makes docs/COMMANDS.md anew from the program's help.
+picture in the README. `test_docs.py --write` makes docs/COMMANDS.md anew from the program's help,
+and docs/API.md from the document that the server gives.
 
 What a page names must exist; what the program has must be named. Wording is not judged."""
 
@@ -10,6 +11,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "answers"))
+from answers import load_document  # noqa: E402
+from api_page import api_page  # noqa: E402
+
 GODWIT = os.environ.get("GODWIT", str(ROOT / "build" / "godwit"))
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "examples/README.md"])
 # What is made at run time, or is no path of the tree.
@@ -105,14 +110,19 @@ def test_routes():
         assert re.search(rf"\b{method} {shape}[`\s]", protocol), f"PROTOCOL.md: {method} {pattern}"
 
 
+def test_api():
+    assert text_of("docs/API.md") == api_page(load_document()), \
+        "docs/API.md is not what the server says; tests/tool/test_docs.py --write mends it"
+
+
 def test_problems():
-    protocol = text_of("docs/PROTOCOL.md")
+    docs = text_of("docs/PROTOCOL.md") + text_of("docs/API.md")
     found = set()
     for source in (ROOT / "src/server").glob("*.c"):
         found.update(re.findall(r'problem\(\w+, \d+,\s*"([\w-]+)"', source.read_text()))
     assert len(found) > 10
     for name in found:
-        assert f"`{name}`" in protocol, f"PROTOCOL.md: problem type {name}"
+        assert f"`{name}`" in docs, f"routes.c, or PROTOCOL.md: problem type {name}"
 
 
 def test_reasons():
@@ -147,6 +157,7 @@ def test_picture():
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         (ROOT / "docs/COMMANDS.md").write_text(command_page())
+        (ROOT / "docs/API.md").write_text(api_page(load_document()))
     else:
         for name, test in list(globals().items()):
             if name.startswith("test_"):

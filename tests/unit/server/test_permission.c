@@ -16,6 +16,7 @@ static const struct {
     {"GET", "/v1/image/{digest}", 1 << DEVICE},
     {"GET", "/healthz", ~0U},
     {"POST", "/api/v1/login", ~0U},
+    {"GET", "/api/v1/openapi.json", ~0U},
 };
 
 static char bearers[CALLERS_COUNT][160];
