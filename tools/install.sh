@@ -7,7 +7,7 @@ run="gcc libc6-dev make cmake ninja-build pkg-config libuv1-dev node-llhttp libs
 libjansson-dev libsqlite3-dev libcurl4-openssl-dev libargon2-dev"
 test="$run g++ python3 python3-venv libcmocka-dev gcc-riscv64-unknown-elf
 picolibc-riscv64-unknown-elf binutils-riscv64-unknown-elf clang-14 clang-tidy-14
-libclang-rt-14-dev pmccabe nginx-light curl openssl git"
+libclang-rt-14-dev pmccabe postgresql-15 nginx-light curl openssl git"
 
 case "${1:-}" in
 run) wanted=$run ;;
