@@ -2,59 +2,60 @@
 #pragma once
 
 /* name, text id (JSON, CLI), state of the device it makes, sentence for a person */
-#define DECISION_REASONS(X)                                                                        \
-    X(ON_TRIAL, "on-trial", "on-trial",                                                            \
-      "it is on trial with a new image, and confirms it or rolls back by itself")                  \
-    X(NO_ROLLOUT, "no-rollout", "up-to-date", "no rollout selects it; it keeps what it runs")      \
-    X(UP_TO_DATE, "up-to-date", "up-to-date", "it runs what was rolled out to it")                 \
-    X(OFFERED, "offered", "in-progress", "it is offered the release")                              \
-    X(DEPLOY_KEY, "deploy-key", "incompatible",                                                    \
-      "it obeys no deploy key of this server; put the older key back into the data directory")     \
-    X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "incompatible",                                      \
-      "the release has no image for this chip; upload one under a new version")                    \
-    X(CHIP_REVISION, "chip-revision", "incompatible",                                              \
-      "no image of the release allows this chip's revision")                                       \
-    X(HARDWARE, "hardware", "incompatible",                                                        \
-      "no image of the release allows this hardware revision")                                     \
-    X(SLOT_SIZE, "slot-size", "incompatible", "the image is larger than the device's slot")        \
-    X(SECURE_VERSION, "secure-version", "incompatible",                                            \
-      "the image's secure version is below the one programmed into the chip")                      \
-    X(POLICY_MISSING, "policy-missing", "incompatible",                                            \
-      "it obeys the policy that it runs and the release has none; put one in with "                \
-      "`godwit policy`")                                                                           \
-    X(DOWNGRADE, "downgrade", "incompatible",                                                      \
-      "the release counter is below the one the device runs; deploy with --allow-downgrade")       \
-    X(BELOW_ROLLBACK_FLOOR, "below-rollback-floor", "incompatible",                                \
-      "the release counter is below the rollback floor that signed firmware has set on the "       \
-      "device")                                                                                    \
-    X(UNSIGNED, "unsigned", "incompatible",                                                        \
-      "the release carries no signature; sign it and upload it under a new version")               \
-    X(SIGNATURE_THRESHOLD, "signature-threshold", "incompatible",                                  \
-      "fewer keys that it trusts signed the release than its policy needs; "                       \
-      "sign it with another one and upload it again")                                              \
-    X(POLICY_ROLLBACK_FLOOR, "policy-rollback-floor", "incompatible",                              \
-      "the release's policy would lower the rollback floor; give it one that is not "              \
-      "lower, under a new version")                                                                \
-    X(POLICY_KEYS, "policy-keys", "incompatible",                                                  \
-      "the release's policy lists no image key that it trusts; list one, or deploy "               \
-      "a bridge release first")                                                                    \
-    X(NO_UPGRADE_PATH, "no-upgrade-path", "incompatible",                                          \
-      "no key that it trusts signed the release, and no other release hands one on; "              \
-      "sign with one, or deploy a bridge release first")                                           \
-    X(FAILED_BEFORE, "failed-before", "failed",                                                    \
-      "this image failed on this device and is not offered to it again; roll out a better one, "   \
-      "or deploy with --again")                                                                    \
-    X(QUEUED, "queued", "queued",                                                                  \
-      "ten devices of the rollout are in progress; its offer comes when one of them has finished") \
-    X(BRIDGE, "bridge", "in-progress",                                                             \
-      "it is offered a bridge release first, which hands on the keys that it needs")               \
-    X(BLOCK_REVISION, "block-revision", "incompatible",                                            \
-      "no image of the release allows this chip's eFuse block revision")                           \
-    X(FLASH_SIZE, "flash-size", "incompatible",                                                    \
-      "the image was built for a larger flash than the device has; build it for the smallest")     \
-    X(FLASH_MODE, "flash-mode", "incompatible",                                                    \
-      "the image was built for another flash mode (QIO, DIO …) than what the device runs")         \
-    X(MMU_PAGE, "mmu-page", "incompatible",                                                        \
+#define DECISION_REASONS(X)                                                                      \
+    X(ON_TRIAL, "on-trial", "on-trial",                                                          \
+      "it is on trial with a new image, and confirms it or rolls back by itself")                \
+    X(NO_ROLLOUT, "no-rollout", "up-to-date", "no rollout selects it; it keeps what it runs")    \
+    X(UP_TO_DATE, "up-to-date", "up-to-date", "it runs what was rolled out to it")               \
+    X(OFFERED, "offered", "in-progress", "it is offered the release")                            \
+    X(DEPLOY_KEY, "deploy-key", "incompatible",                                                  \
+      "it obeys no deploy key of this server; put the older key back into the data directory")   \
+    X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "incompatible",                                    \
+      "the release has no image for this chip; upload one under a new version")                  \
+    X(CHIP_REVISION, "chip-revision", "incompatible",                                            \
+      "no image of the release allows this chip's revision")                                     \
+    X(HARDWARE, "hardware", "incompatible",                                                      \
+      "no image of the release allows this hardware revision")                                   \
+    X(SLOT_SIZE, "slot-size", "incompatible", "the image is larger than the device's slot")      \
+    X(SECURE_VERSION, "secure-version", "incompatible",                                          \
+      "the image's secure version is below the one programmed into the chip")                    \
+    X(POLICY_MISSING, "policy-missing", "incompatible",                                          \
+      "it obeys the policy that it runs and the release has none; put one in with "              \
+      "`godwit policy`")                                                                         \
+    X(DOWNGRADE, "downgrade", "incompatible",                                                    \
+      "the release counter is below the one the device runs; deploy with --allow-downgrade")     \
+    X(BELOW_ROLLBACK_FLOOR, "below-rollback-floor", "incompatible",                              \
+      "the release counter is below the rollback floor that signed firmware has set on the "     \
+      "device")                                                                                  \
+    X(UNSIGNED, "unsigned", "incompatible",                                                      \
+      "the release carries no signature; sign it and upload it under a new version")             \
+    X(SIGNATURE_THRESHOLD, "signature-threshold", "incompatible",                                \
+      "fewer keys that it trusts signed the release than its policy needs; "                     \
+      "sign it with another one and upload it again")                                            \
+    X(POLICY_ROLLBACK_FLOOR, "policy-rollback-floor", "incompatible",                            \
+      "the release's policy would lower the rollback floor; give it one that is not "            \
+      "lower, under a new version")                                                              \
+    X(POLICY_KEYS, "policy-keys", "incompatible",                                                \
+      "the release's policy lists no image key that it trusts; list one, or deploy "             \
+      "a bridge release first")                                                                  \
+    X(NO_UPGRADE_PATH, "no-upgrade-path", "incompatible",                                        \
+      "no key that it trusts signed the release, and no other release hands one on; "            \
+      "sign with one, or deploy a bridge release first")                                         \
+    X(FAILED_BEFORE, "failed-before", "failed",                                                  \
+      "this image failed on this device and is not offered to it again; roll out a better one, " \
+      "or deploy with --again")                                                                  \
+    X(QUEUED, "queued", "queued",                                                                \
+      "its offer comes with a check-in, once fewer than ten devices of the rollout are in "      \
+      "progress")                                                                                \
+    X(BRIDGE, "bridge", "in-progress",                                                           \
+      "it is offered a bridge release first, which hands on the keys that it needs")             \
+    X(BLOCK_REVISION, "block-revision", "incompatible",                                          \
+      "no image of the release allows this chip's eFuse block revision")                         \
+    X(FLASH_SIZE, "flash-size", "incompatible",                                                  \
+      "the image was built for a larger flash than the device has; build it for the smallest")   \
+    X(FLASH_MODE, "flash-mode", "incompatible",                                                  \
+      "the image was built for another flash mode (QIO, DIO …) than what the device runs")       \
+    X(MMU_PAGE, "mmu-page", "incompatible",                                                      \
       "the image was built for another MMU page size than what the device runs")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
 
@@ -87,6 +88,7 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
                              const struct godwit_checkin *checkin, int64_t now_s)
 {
     learn_gap(device, now_s);
+    device->is_missed = false;
     device_take_facts(fleet, device, checkin, now_s);
     fleet_mark_dirty(fleet, device);
     device_is_back(device, &fleet->catalogue);
@@ -404,5 +406,5 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     if (!err) err = record_image(&record);
     if (!err) err = record_offer(&record);
     if (!err) err = record_facts(&record);
-    return err;
+    return err ? err : listing_renew(fleet, db, device);
 }

@@ -4,6 +4,7 @@
 #include "fleet/account.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -58,7 +59,7 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
     device_link(fleet, device);
     fleet_unlock(fleet);
     *device_out = device;
-    return GODWIT_OK;
+    return listing_renew(fleet, db, device);
 }
 
 static struct pending_token token_of(const struct claim_request *request, const struct claim *claim,
@@ -101,7 +102,7 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
     enum pending_place place = pending_place(device, &token);
     *must_write_out = place == PENDING_ROOM && device_may_record(device, now_s);
     bool is_away = place == PENDING_FULL || (place == PENDING_ROOM && !*must_write_out);
-    device->turned_away_count += is_away;
+    if (is_away && !device->turned_away_count++) fleet->turned_away_count++;
     if (is_away) device->turned_away_s = now_s;
     return result_of(place);
 }
@@ -140,6 +141,7 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
 struct written {
     int64_t id;
     struct facts_copy copy;
+    struct listing listing;
 };
 
 /* Takes devices from the front of the queue; until the transaction ends they are in flight. */
@@ -155,6 +157,7 @@ static size_t take_dirty(struct fleet *fleet, struct written *out, size_t count_
         fleet->in_flight = device;
         out[count].id = device->id;
         facts_copy(&out[count].copy, &device->facts);
+        out[count].listing = listing_of(fleet, device);
     }
     fleet_unlock(fleet);
     return count;
@@ -162,14 +165,16 @@ static size_t take_dirty(struct fleet *fleet, struct written *out, size_t count_
 
 godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bool *more_out)
 {
-    struct written batch[32];
+    struct written batch[16];
     const size_t batch_max = sizeof batch / sizeof *batch;
     godwit_err err = GODWIT_OK;
     size_t count = 1;
     for (size_t left = count_max; left && count && !err; left -= count) {
         count = take_dirty(fleet, batch, left < batch_max ? left : batch_max);
-        for (size_t i = 0; i < count && !err; i++)
+        for (size_t i = 0; i < count && !err; i++) {
             err = device_write_facts(db, batch[i].id, &batch[i].copy.facts);
+            if (!err) err = listing_write(db, &batch[i].listing);
+        }
     }
     *more_out = count > 0;
     return err;

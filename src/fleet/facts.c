@@ -184,24 +184,24 @@ godwit_err device_write_facts(struct db *db, int64_t id, const struct device_fac
     return db_run(
         db,
         "update devices set last_seen = $2, agent_version = $3, project = $4, version = $5,"
-        " idf_version = $6, slot = $7, image_sha256 = $8, file_sha256 = $9,"
-        " staged_file_sha256 = $10, counter = $11, progress = $12, chip_id = $13,"
-        " chip_revision = $14, flash_size = $15, slot_size = $16, free_heap = $17,"
-        " secure_version = $18, hardware_revision = $19, checkins = $20, boots = $21,"
-        " fresh_age = $22, reset = $23, on_trial = $24, rollback_floor = $25, deploy_keys = $26,"
-        " unwatched = $27, block_revision = $28, no_max_revision = $29,"
-        " no_max_block_revision = $30, flash_mode = $31, mmu_page_log2 = $32 where id = $1",
+        " idf_version = $6, image_sha256 = $7, file_sha256 = $8, staged_file_sha256 = $9,"
+        " counter = $10, progress = $11, chip_id = $12, chip_revision = $13,"
+        " flash_size = $14, slot_size = $15, free_heap = $16, secure_version = $17,"
+        " hardware_revision = $18, checkins = $19, boots = $20, fresh_age = $21, reset = $22,"
+        " rollback_floor = $23, deploy_keys = $24, unwatched = $25, block_revision = $26,"
+        " no_max_revision = $27, no_max_block_revision = $28, flash_mode = $29,"
+        " mmu_page_log2 = $30 where id = $1",
         DB_ARGS(db_int(id), db_int(facts->last_seen_s), db_text(running->agent_version),
                 db_text(running->project), db_text(running->version), db_text(running->idf_version),
-                db_text(running->slot), db_blob(running->image_sha256, 32),
-                db_blob(running->file_sha256, 32), db_blob(facts->staged_file_sha256, 32),
-                db_int(facts->counter), db_int(facts->progress), db_int(facts->chip_id),
-                db_int(facts->chip_revision), db_int(facts->flash_size), db_int(facts->slot_size),
-                db_int(facts->free_heap), db_int(facts->secure_version),
-                db_int(facts->hardware_revision), db_int(facts->checkins), db_int(facts->boots),
-                db_int(facts->fresh_age_s), db_int(facts->reset), db_int(facts->on_trial),
-                db_int(facts->rollback_floor), db_blob(running->deploy_keys, 16),
-                db_int(facts->unwatched), db_int(facts->block_revision),
-                db_int(facts->no_max_revision), db_int(facts->no_max_block_revision),
-                db_int(facts->flash_mode), db_int(facts->mmu_page_log2)));
+                db_blob(running->image_sha256, 32), db_blob(running->file_sha256, 32),
+                db_blob(facts->staged_file_sha256, 32), db_int(facts->counter),
+                db_int(facts->progress), db_int(facts->chip_id), db_int(facts->chip_revision),
+                db_int(facts->flash_size), db_int(facts->slot_size), db_int(facts->free_heap),
+                db_int(facts->secure_version), db_int(facts->hardware_revision),
+                db_int(facts->checkins), db_int(facts->boots), db_int(facts->fresh_age_s),
+                db_int(facts->reset), db_int(facts->rollback_floor),
+                db_blob(running->deploy_keys, 16), db_int(facts->unwatched),
+                db_int(facts->block_revision), db_int(facts->no_max_revision),
+                db_int(facts->no_max_block_revision), db_int(facts->flash_mode),
+                db_int(facts->mmu_page_log2)));
 }

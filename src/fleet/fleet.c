@@ -12,7 +12,7 @@
 
 #define DEVICES_MIN 256
 #define BATCH_MAX 256 /* devices that are looked at under one hold of the lock */
-#define BATCH_NS 200000
+#define BATCH_NS 50000
 
 void *fleet_alloc(size_t size)
 {
@@ -202,8 +202,12 @@ void fleet_aborted(struct fleet *fleet)
         fleet->committed = fleet->transaction;
         fleet->sequence_next_mark = fleet->sequence_mark;
         fleet->unnoted_from = 0;
+        fleet->unlisted_from = 0;
         fleet_unlock(fleet);
     }
+    struct rollout *rollout = fleet->catalogue.rollouts;
+    for (; rollout; rollout = rollout->next)
+        rollout->is_moved = true;
 }
 
 /* ---- the sequence ---- */

@@ -23,6 +23,7 @@
 #define FLEET_ORG GODWIT_ORG
 #define FLEET_SEQUENCE_AHEAD_MS 60000
 #define FLEET_PRUNED SIZE_MAX /* no place: all old rollouts went */
+#define FLEET_LISTED SIZE_MAX /* no place: all rows are written */
 
 struct claim {
     uint8_t claim_sha256[32];
@@ -52,10 +53,12 @@ struct fleet {
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;
     size_t unnoted_from;  /* place of the first device that rollout_note_incompatible did not see */
+    size_t unlisted_from; /* the same of listing_sweep; FLEET_LISTED: it is done */
     size_t unpruned_from; /* the same of rollouts_prune; FLEET_PRUNED: it is done */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
+    size_t turned_away_count;         /* devices that turned somebody away; soft */
     struct fleet_holds *holds;        /* NULL: not measured */
 };
 

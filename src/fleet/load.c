@@ -235,8 +235,9 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     SWAP(fleet->tokens_by_digest, read->tokens_by_digest);
     SWAP(fleet->dirty_first, read->dirty_first);
     SWAP(fleet->dirty_last, read->dirty_last);
+    fleet->turned_away_count = 0;
     fleet->in_flight = NULL;
-    fleet->unnoted_from = fleet->unpruned_from = 0;
+    fleet->unnoted_from = fleet->unlisted_from = fleet->unpruned_from = 0;
     fleet->committed = fleet->transaction;
     /* What was given lies below the mark, so a start that continues from it never goes back. */
     if (fleet->sequence == 0) fleet->sequence = read->sequence_mark;

@@ -65,6 +65,8 @@ void device_take_facts(struct fleet *fleet, struct device *device,
 /* A text of a device as it may be shown: what is not plain becomes "?", so that no device can spoil
  * a page. */
 void device_plain_text(char *out, const char *text, size_t size);
+/* But slot and on_trial, which listing_write writes: they are seldom new, and lists are sorted by
+ * them. */
 GODWIT_MUST_USE godwit_err device_write_facts(struct db *db, int64_t id,
                                               const struct device_facts *facts);
 

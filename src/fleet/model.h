@@ -78,6 +78,7 @@ struct rollout {
     bool allow_downgrade;
     bool again;          /* also to devices on which the image failed before */
     bool is_surplus;     /* private: prune.c */
+    bool is_moved;       /* its counts are not written yet, see listing_commit */
     uint32_t away_count; /* in progress, not seen or held up by their line: without a place */
     uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
     struct rollout *next; /* newest first, so by falling id */
@@ -150,7 +151,8 @@ struct device {
     uint32_t answered_rollout;
     uint16_t answered_reason;
     bool is_answered;
-    bool is_dirty; /* facts newer than the database's; then in the fleet's dirty queue */
+    bool is_missed; /* nobody should wait for it, see standing_is_missed; soft */
+    bool is_dirty;  /* facts newer than the database's; then in the fleet's dirty queue */
     uint8_t recorded_count, failed_images_count;
 };
 

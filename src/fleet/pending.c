@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 
 const struct pending_token *pending_next(const struct pending_token *token)
@@ -234,8 +235,9 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
     fleet_unlock(fleet);
     godwit_err err = write_accepted(db, device, token, &anew.facts);
     if (!err) err = add_event(db, device, EVENT_ACCEPTED, token, now_s);
-    if (!err) take_accepted(fleet, device, token, &anew.facts);
-    return err;
+    if (err) return err;
+    take_accepted(fleet, device, token, &anew.facts);
+    return listing_renew(fleet, db, device);
 }
 
 godwit_err pending_reject(struct fleet *fleet, struct db *db, struct device *device,

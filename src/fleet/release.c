@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/upgrade_path.h"
 
@@ -361,5 +362,7 @@ godwit_err release_add(struct fleet *fleet, struct db *db, const struct upload *
     if (!err) err = write_image(db, point.release, &image, now_s);
     if (err) return err;
     keep_in_memory(fleet, point.release, point.image, &image);
+    err = listing_unsettle(fleet, db);
+    if (err) return err;
     return is_draft_changed ? drop_file(fleet, db, upload->org, replaced_file) : GODWIT_OK;
 }

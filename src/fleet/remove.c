@@ -11,6 +11,7 @@
 #include "fleet/decide.h"
 #include "fleet/event.h"
 #include "fleet/fit.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/upgrade_path.h"
 
@@ -273,6 +274,7 @@ godwit_err release_remove(struct fleet *fleet, struct db *db, struct release *re
     if (err || verdict_out->result != REMOVE_DONE) return err;
     err = list_files(db, release, verdict_out);
     if (!err) err = delete_rows(db, release);
+    if (!err) err = listing_unsettle(fleet, db);
     if (!err) forget(fleet, release, verdict_out);
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "fleet/decide.h"
 #include "fleet/device.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 
 #define SILENT_INTERVALS 3
@@ -31,6 +32,7 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
+    member->rollout->is_moved = true;
     member->is_away = false;
     member->state = (uint8_t)state;
     member->reason = reason;
@@ -58,6 +60,7 @@ void member_remove(struct fleet *fleet, struct member **at)
     uint32_t *count = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     if (count) --*count;
     member->rollout->members_count--;
+    member->rollout->is_moved = true;
     *at = member->next;
     pool_give(&fleet->member_cells, member);
 }
@@ -114,6 +117,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
 {
     int64_t id = 0;
     godwit_err err = write_rows(db, wanted, now_s, &id);
+    if (!err) err = listing_unsettle(fleet, db);
     if (err) return err;
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
     *rollout = (struct rollout){.id = (uint32_t)id,
@@ -226,6 +230,7 @@ void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)
 {
     if (device->facts.last_seen_s >= now_s) return;
     device->facts.last_seen_s = now_s;
+    device->is_missed = false;
     fleet_mark_dirty(fleet, device);
     device_is_back(device, &fleet->catalogue);
 }

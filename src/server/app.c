@@ -8,6 +8,7 @@
 #include "server/app.h"
 #include "fleet/account.h"
 #include "fleet/device.h"
+#include "fleet/listing.h"
 #include "fleet/prune.h"
 #include "fleet/rollout.h"
 
@@ -32,6 +33,7 @@
 #define WORKER_JOBS_MAX 4096
 #define FLUSH_COUNT 1000
 #define NOTE_COUNT 1000
+#define SWEEP_COUNT 256
 #define PRUNE_COUNT 1000
 #define COLLECT_EVERY_S 3600
 #define COLLECT_AFTER_S 3600
@@ -71,7 +73,8 @@ static godwit_err group_begin(void *ctx)
 static godwit_err group_commit(void *ctx)
 {
     struct app *app = ctx;
-    godwit_err err = db_commit(app->db);
+    godwit_err err = listing_commit(&app->fleet, app->db);
+    if (!err) err = db_commit(app->db);
     if (!err) fleet_committed(&app->fleet);
     return err;
 }
@@ -127,7 +130,7 @@ static struct app *app_of_flush(struct writer_job *job)
 static godwit_err flush_run(struct writer_job *job)
 {
     struct app *app = app_of_flush(job);
-    bool more_facts = false, more_notes = false, more_rollouts = false;
+    bool more_facts = false, more_notes = false, more_rollouts = false, more_rows = false;
     uint64_t now_ms = app_now_ms(app);
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
@@ -137,11 +140,12 @@ static godwit_err flush_run(struct writer_job *job)
     if (!err)
         err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),
                                         &more_notes);
+    if (!err) err = listing_sweep(&app->fleet, app->db, SWEEP_COUNT, &more_rows);
     if (!err && rollouts_are_unpruned(&app->fleet)) {
         app->is_changed = true;
         err = rollouts_prune(&app->fleet, app->db, PRUNE_COUNT, &more_rollouts);
     }
-    app->flushes_on = more_facts || more_notes || more_rollouts;
+    app->flushes_on = more_facts || more_notes || more_rollouts || more_rows;
     return err;
 }
 
@@ -178,6 +182,7 @@ void app_tick(struct app *app)
 {
     collect_blobs(app);
     rollout_find_away(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
+    listing_find_missed(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     if (atomic_exchange(&app->flushing, true)) return;
     app->flush_job = (struct writer_job){.run = flush_run, .done = flush_done};
     if (writer_submit(app->writer, &app->flush_job)) atomic_store(&app->flushing, false);
@@ -286,6 +291,7 @@ static godwit_err open_sequence(struct app *app)
     godwit_err err = group_begin(app);
     if (err) return err;
     err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (!err) err = listing_open(&app->fleet, app->db);
     if (!err) err = group_commit(app);
     if (err) group_abort(app, err);
     return err;

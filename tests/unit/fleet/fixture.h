@@ -11,6 +11,7 @@
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "fleet/release.h"
 #include "fleet/rollout.h"
 #include "fleet/schema.h"
@@ -73,6 +74,7 @@ static inline void fixture_begin(struct fixture *fixture)
 
 static inline void fixture_commit(struct fixture *fixture)
 {
+    assert_int_equal(listing_commit(&fixture->fleet, fixture->db), GODWIT_OK);
     assert_int_equal(db_commit(fixture->db), GODWIT_OK);
     fleet_committed(&fixture->fleet);
 }
