@@ -41,9 +41,10 @@ DEPENDENCIES = {
     "store": "rt disk base",
     "filter": "store formats options base",
     "fleet": "filter store rt formats base",
-    "server": "filter fleet store http keys files rt formats disk options base",
-    "cli": "filter emu keys files formats disk options base",
-    "sim": "board server http fleet store rt keys agent emu formats disk options base",
+    "audit": "store base",
+    "server": "audit filter fleet store http keys files rt formats disk options base",
+    "cli": "audit filter emu keys files formats disk options base",
+    "sim": "board server http audit fleet store rt keys agent emu formats disk options base",
     "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h base",
 }
 DEVICE = ("base", "formats", "agent")

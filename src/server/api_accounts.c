@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/account.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -28,8 +29,13 @@ static godwit_err claims_run(struct change *change)
     if (!product) return GODWIT_OK;
     uint8_t digest[32];
     secret_sha256(claims->claim, strlen(claims->claim), digest);
-    return claim_create(&app->fleet, app->db, product, claims->count, digest,
-                        clock_unix_s(app->clock));
+    godwit_err err = claim_create(&app->fleet, app->db, product, claims->count, digest,
+                                  clock_unix_s(app->clock));
+    if (err) return err;
+    char mark[17];
+    godwit_hex_encode(digest, 8, mark);
+    return change_audit(change, AUDIT_CLAIM_CREATED, claims->product, NULL,
+                        json_pack("{s:s, s:I}", "claim", mark, "count", (json_int_t)claims->count));
 }
 
 static void reply_no_product(struct http_request *request, const char *name)

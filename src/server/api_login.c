@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/account.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/login_queue.h"
 #include "server/problem.h"
@@ -36,6 +37,7 @@ struct login {            /* lives in its request's arena */
     struct login_ticket ticket;
     char password[PASSWORD_MAX + 1], token[80];
     int64_t now_s;
+    bool is_known; /* there is such a user */
 };
 
 /* ---- the session ---- */
@@ -45,8 +47,16 @@ static godwit_err login_run(struct change *change)
     struct login *login = (struct login *)change;
     uint8_t digest[32];
     secret_sha256(login->token, strlen(login->token), digest);
-    return account_add_token(&change->app->fleet, change->app->db, login->ticket.user, digest,
-                             login->now_s, login->now_s + SESSION_S);
+    godwit_err err = account_add_token(&change->app->fleet, change->app->db, login->ticket.user,
+                                       digest, login->now_s, login->now_s + SESSION_S);
+    if (err) return err;
+    char actor[48], mark[17];
+    snprintf(actor, sizeof actor, "user:%s", login->ticket.user);
+    godwit_hex_encode(digest, 8, mark);
+    change->actor = actor;
+    err = change_audit(change, AUDIT_LOGIN, mark, NULL, NULL);
+    change->actor = NULL;
+    return err;
 }
 
 static void login_reply(struct change *change, godwit_err err)
@@ -76,7 +86,7 @@ static bool make_session(struct login *login)
 /* ---- one check ---- */
 
 /* OK; TRUST: wrong; else it could not be checked. */
-static godwit_err check_password(struct app *app, const struct login *login)
+static godwit_err check_password(struct app *app, struct login *login)
 {
     char hash[SECRET_HASH_MAX];
     struct db *db = app_reader_take(app);
@@ -84,6 +94,7 @@ static godwit_err check_password(struct app *app, const struct login *login)
     godwit_err err = account_password(db, login->ticket.user, hash, sizeof hash);
     app_reader_give(app, db);
     if (err && err != GODWIT_ERR_MISSING) return err;
+    login->is_known = !err;
     bool is_good = password_is_good(err ? NOBODY : hash, login->password);
     return !err && is_good ? GODWIT_OK : GODWIT_ERR_TRUST;
 }
@@ -100,6 +111,8 @@ static void check(struct logins *logins, struct login *login)
     }
     if (err == GODWIT_ERR_TRUST) {
         GODWIT_LOG(WARN, "login_refused", "peer=%s", request->peer);
+        audit_login_refused(logins->app, login->is_known ? login->ticket.user : NULL,
+                            request->peer);
         problem(request, 401, "wrong-password",
                 "user or password is wrong; type both again, or use the server's own machine, "
                 "where admin-token in its data directory lets the command line in",

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "fleet/device.h"
 #include "fleet/pending.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -18,6 +19,18 @@ struct choice {
     enum pending_result result;
 };
 
+static godwit_err record_choice(struct choice *choice, const uint8_t before_sha256[static 32])
+{
+    char id[13], before[2 * PENDING_MARK_SIZE + 1], mark[2 * PENDING_MARK_SIZE + 1];
+    device_id_text(choice->device_id, id);
+    godwit_hex_encode(before_sha256, PENDING_MARK_SIZE, before);
+    godwit_hex_encode(choice->mark, PENDING_MARK_SIZE, mark);
+    return change_audit(&choice->change,
+                        choice->accepts ? AUDIT_DEVICE_ACCEPTED : AUDIT_DEVICE_REJECTED, id,
+                        json_pack("{s:s}", "token", before),
+                        json_pack("{s:s}", choice->accepts ? "token" : "rejected", mark));
+}
+
 static godwit_err choice_run(struct change *change)
 {
     struct choice *choice = (struct choice *)change;
@@ -27,9 +40,13 @@ static godwit_err choice_run(struct change *change)
     choice->is_known = device != NULL;
     if (!device) return GODWIT_OK;
     int64_t now_s = clock_unix_s(app->clock);
-    return choice->accepts
-               ? pending_accept(&app->fleet, app->db, device, choice->mark, now_s, &choice->result)
-               : pending_reject(&app->fleet, app->db, device, choice->mark, now_s, &choice->result);
+    uint8_t before[32];
+    memcpy(before, device->token_sha256, sizeof before);
+    godwit_err err =
+        choice->accepts
+            ? pending_accept(&app->fleet, app->db, device, choice->mark, now_s, &choice->result)
+            : pending_reject(&app->fleet, app->db, device, choice->mark, now_s, &choice->result);
+    return err || choice->result != PENDING_DONE ? err : record_choice(choice, before);
 }
 
 static void reply_refused(struct http_request *request, enum pending_result result)

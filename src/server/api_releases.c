@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "fleet/decide.h"
 #include "fleet/remove.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -24,6 +25,17 @@ struct removal {
     struct remove_verdict verdict;
 };
 
+static godwit_err record_removal(struct removal *removal)
+{
+    char object[80];
+    json_t *files = json_array();
+    for (size_t i = 0; i < removal->verdict.files_count; i++)
+        json_array_append_new(files, view_digest(removal->verdict.files[i]));
+    snprintf(object, sizeof object, "%s %s", removal->product, removal->version);
+    return change_audit(&removal->change, AUDIT_RELEASE_DELETED, object,
+                        json_pack("{s:o}", "files", files), NULL);
+}
+
 static godwit_err removal_run(struct change *change)
 {
     struct removal *removal = (struct removal *)change;
@@ -33,7 +45,9 @@ static godwit_err removal_run(struct change *change)
     removal->is_known = release != NULL;
     free(removal->verdict.files); /* of a first run */
     removal->verdict.files = NULL;
-    return release ? release_remove(&app->fleet, app->db, release, &removal->verdict) : GODWIT_OK;
+    if (!release) return GODWIT_OK;
+    godwit_err err = release_remove(&app->fleet, app->db, release, &removal->verdict);
+    return err || removal->verdict.result != REMOVE_DONE ? err : record_removal(removal);
 }
 
 /* Behind the commit; what was uploaded anew meanwhile keeps its bytes. */

@@ -9,6 +9,7 @@
 #include "fleet/override.h"
 #include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -121,6 +122,27 @@ static enum deploy_fault check_policies(struct deploy *deploy, const struct rele
     return fault;
 }
 
+/* Which devices, in whole: their ids are few, or their digest says which they were. */
+static godwit_err record_deploy(struct deploy *deploy)
+{
+    char object[80], id[13];
+    json_t *devices = deploy->targets ? json_array() : json_string("all");
+    json_t *overrides = json_array();
+    for (size_t i = 0; i < deploy->ids_count; i++) {
+        device_id_text(deploy->ids[i], id);
+        json_array_append_new(devices, json_string(id));
+    }
+    for (enum override i = 0; i < OVERRIDE_COUNT; i++)
+        if (deploy->overrides[i]) json_array_append_new(overrides, json_string(override_id(i)));
+    snprintf(object, sizeof object, "%s %s", deploy->product, deploy->version);
+    return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL,
+                        json_pack("{s:I, s:I, s:o, s:b, s:b, s:o}", "rollout_id",
+                                  (json_int_t)deploy->rollout_id, "targets",
+                                  (json_int_t)deploy->ids_count, "devices", devices,
+                                  "allow_downgrade", (int)deploy->allow_downgrade, "again",
+                                  (int)deploy->again, "overrides", overrides));
+}
+
 static godwit_err deploy_run(struct change *change)
 {
     struct deploy *deploy = (struct deploy *)change;
@@ -135,8 +157,9 @@ static godwit_err deploy_run(struct change *change)
                                            .devices_count = deploy->ids_count,
                                            .allow_downgrade = deploy->allow_downgrade,
                                            .again = deploy->again};
-    return rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
-                          &deploy->rollout_id);
+    godwit_err err = rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
+                                    &deploy->rollout_id);
+    return err ? err : record_deploy(deploy);
 }
 
 static void reply_unmeant(const struct deploy *deploy)

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "fleet/schema.h"
 #include "server/api_doc.h"
+#include "server/audit_log.h"
 #include "server/data_dir.h"
 #include "server/logins.h"
 #include "server/problem.h"
@@ -95,8 +96,13 @@ static void group_abort(void *ctx, godwit_err err)
 static godwit_err change_run(struct writer_job *job)
 {
     struct change *change = (struct change *)job;
+    struct db *db = change->app->db;
+    int64_t changes = db_changes(db);
     change->app->is_changed = true;
-    return change->run(change);
+    change->is_recorded = false;
+    godwit_err err = change->run(change);
+    if (err || change->is_recorded || change->is_device || db_changes(db) == changes) return err;
+    return change_audit(change, AUDIT_UNNAMED, change->request->path, NULL, NULL);
 }
 
 static void change_done(struct writer_job *job, godwit_err err)
@@ -131,6 +137,7 @@ static godwit_err flush_run(struct writer_job *job)
 {
     struct app *app = app_of_flush(job);
     bool more_facts = false, more_notes = false, more_rollouts = false, more_rows = false;
+    bool more_records = false;
     uint64_t now_ms = app_now_ms(app);
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
@@ -145,7 +152,8 @@ static godwit_err flush_run(struct writer_job *job)
         app->is_changed = true;
         err = rollouts_prune(&app->fleet, app->db, PRUNE_COUNT, &more_rollouts);
     }
-    app->flushes_on = more_facts || more_notes || more_rollouts || more_rows;
+    if (!err) err = audit_tick(app, &more_records);
+    app->flushes_on = more_facts || more_notes || more_rollouts || more_rows || more_records;
     return err;
 }
 
@@ -154,6 +162,7 @@ static void flush_done(struct writer_job *job, godwit_err err)
 {
     struct app *app = app_of_flush(job);
     if (err) GODWIT_LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
+    if (!err) audit_committed(app);
     if (!err && app->flushes_on && !writer_submit(app->writer, job)) return;
     atomic_store(&app->flushing, false);
 }
@@ -285,13 +294,15 @@ static godwit_err open_threads(struct app *app, char *note, size_t note_size)
     return err ? fail(err, note, note_size, "%s can not be started: %s", "a thread") : GODWIT_OK;
 }
 
-/* The first mark, so that the first check-in after a start can be answered at once. */
+/* The first mark, so that the first check-in after a start can be answered at once, and the record
+ * of the start. */
 static godwit_err open_sequence(struct app *app)
 {
     godwit_err err = group_begin(app);
     if (err) return err;
     err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
     if (!err) err = listing_open(&app->fleet, app->db);
+    if (!err) err = audit_start(app);
     if (!err) err = group_commit(app);
     if (err) group_abort(app, err);
     return err;
@@ -333,12 +344,13 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     return err ? err : open_threads(app, note_out, note_size);
 }
 
-/* What no job wrote any more. */
+/* What no job wrote any more, and the last checkpoint. */
 static void flush_last(struct app *app)
 {
     bool more = true;
     while (more && !group_begin(app)) {
         godwit_err err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more);
+        if (!err && !more) err = audit_checkpoint_now(app);
         if (!err) err = group_commit(app);
         if (!err) continue;
         group_abort(app, err);
@@ -357,6 +369,7 @@ void app_close(struct app *app)
         db_close(app->readers[i]);
     db_close(app->db);
     blobs_close(&app->blobs);
+    audit_close(app);
     deploy_keys_close(&app->deploy_keys);
     given_chain_free(&app->chain);
     free(app->api_doc);

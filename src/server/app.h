@@ -18,7 +18,7 @@
 struct settings {
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
-    uint32_t interval_s, loops;
+    uint32_t interval_s, loops, audit_days;
 };
 
 struct app {
@@ -41,6 +41,8 @@ struct app {
     struct address_queue queued; /* check-ins that wait for the writer */
     struct logins *logins;
     char *api_doc; /* the OpenAPI document, as JSON */
+    struct audit_log *audit;
+    uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */
     /* private: app.c */
     int64_t collected_s; /* when orphaned files were looked for; 0: not since the start */
     bool is_changed;     /* more than soft facts, in the open transaction */
@@ -74,15 +76,18 @@ struct db *app_reader_take(struct app *app);
 void app_reader_give(struct app *app, struct db *db);
 
 /* One change asked for by a request: run inside the writer's transaction, then reply after the
- * commit. run may be called twice (rt/work.h). reply gets err where nothing was kept, and finds no
- * pointer into the fleet in what run left: it copies ids and looks them up. Lives in the request's
- * arena. */
+ * commit. run may be called twice (rt/work.h), and tells the audit log what it changed by
+ * change_audit (audit_log.h). reply gets err where nothing was kept, and finds no pointer into the
+ * fleet in what run left: it copies ids and looks them up. Lives in the request's arena. */
 struct change {
     struct writer_job job;
     struct app *app;
     struct http_request *request;
     godwit_err (*run)(struct change *change);
     void (*reply)(struct change *change, godwit_err err);
+    const char *actor; /* who asks, where the gate does not know; NULL: whom it has found */
+    bool is_device;    /* a device's own doing: its history is the record of it */
+    bool is_recorded;  /* set by change_audit */
 };
 
 /* Answers 503 by itself when the writer is full (and calls abandon first, if given). */

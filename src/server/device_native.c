@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/device.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -34,6 +35,7 @@ static bool compose(struct app *app, struct device *device, const struct godwit_
                     struct device_reply *device_reply)
 {
     bool ready = device_reply_compose(&app->fleet, device, checkin, app_now_ms(app), device_reply);
+    memcpy(device_reply->instruction.checkpoint, app->checkpoint, sizeof app->checkpoint);
     memcpy(device_reply->instruction.next_ca, app->next_ca,
            sizeof device_reply->instruction.next_ca);
     return ready;
@@ -99,6 +101,14 @@ static struct claim_request claim_request_of(const struct pending *pending)
     return (struct claim_request){pending->claim_sha256, pending->token_sha256, &pending->checkin};
 }
 
+static godwit_err record_enrolment(struct pending *pending, const struct device *device)
+{
+    char id[13];
+    device_id_text(device->device_id, id);
+    return change_audit(&pending->change, AUDIT_DEVICE_ENROLLED, id, NULL,
+                        json_pack("{s:s}", "product", device->product->name));
+}
+
 static godwit_err pending_run(struct change *change)
 {
     struct pending *pending = (struct pending *)change;
@@ -112,6 +122,7 @@ static godwit_err pending_run(struct change *change)
     else
         device = device_find_by_token(&app->fleet, pending->token_sha256);
     pending->is_known = device != NULL;
+    if (!err && device && pending->is_claim) err = record_enrolment(pending, device);
     if (!err && device) err = device_record(&app->fleet, app->db, device, &pending->checkin, now_s);
     uint64_t now_ms = app_now_ms(app);
     if (!err && fleet_sequence_is_low(&app->fleet, now_ms))
@@ -191,6 +202,7 @@ static void submit(struct http_request *request, const struct pending *template)
     pending->place = place;
     pending->change.app = request->app;
     pending->change.request = request;
+    pending->change.is_device = true;
     pending->change.run = pending_run;
     pending->change.reply = pending_reply;
     change_submit(&pending->change, pending_abandon);

@@ -12,6 +12,7 @@
 #include "options/options.h"
 
 #define FILE_MAX 65536
+#define AUDIT_DAYS_MAX 36500
 #define LOOPS_MAX 64
 
 /* What others of our programs read from the environment. */
@@ -55,6 +56,9 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->interval_s < 1 || settings->interval_s > GODWIT_INTERVAL_MAX_S)
         return options_wrong(options, "--interval is a number from 1 to %u, not %u",
                              GODWIT_INTERVAL_MAX_S, settings->interval_s);
+    if (settings->audit_days > AUDIT_DAYS_MAX)
+        return options_wrong(options, "--audit-days is a number from 0 to %d, not %u",
+                             AUDIT_DAYS_MAX, settings->audit_days);
     if (settings->loops > LOOPS_MAX)
         return options_wrong(options, "--loops is a number from 0 to %d, not %u", LOOPS_MAX,
                              settings->loops);
@@ -95,7 +99,8 @@ int settings_parse(int argc, char **argv, struct settings *out)
     struct option_list mirrors = {0};
     const char *file = file_of(argc, argv);
     char *text;
-    *out = (struct settings){.data = "./godwit-data", .listen = "127.0.0.1:8443", .interval_s = 60};
+    *out = (struct settings){
+        .data = "./godwit-data", .listen = "127.0.0.1:8443", .interval_s = 60, .audit_days = 730};
     const struct option_row rows[] = {
         {"--settings", OPTION_TEXT, &file, "FILE",
          "lines NAME = VALUE with the names of these options"},
@@ -115,6 +120,8 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "where devices find files too, as URL/SHA256; at most twice"},
         {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
          "how often devices check in (default 60)"},
+        {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
+         "how long the audit log is kept; 0: for ever (default 730)"},
         {"--loops", OPTION_NUMBER, &out->loops, "N",
          "event loops; 0: one for each CPU (default 0)"},
     };

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "formats/name.h"
+#include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/upload.h"
+#include "server/views.h"
 
 #define FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
 
@@ -169,6 +171,20 @@ static void reply_taken(struct job *job)
     reply_json(job->change.request, already ? 200 : 201, upload_reply_json(job));
 }
 
+static godwit_err record_upload(struct job *job)
+{
+    const struct upload *upload = &job->upload;
+    char object[80];
+    snprintf(object, sizeof object, "%s %s", upload->product, upload->version);
+    return change_audit(&job->change, AUDIT_IMAGE_UPLOADED, object, NULL,
+                        json_pack("{s:o, s:o, s:I, s:I, s:b, s:b}", "file_sha256",
+                                  view_digest(upload->image.file_sha256), "image_sha256",
+                                  view_digest(upload->image.image_sha256), "counter",
+                                  (json_int_t)upload->counter, "keys",
+                                  (json_int_t)upload->image.trust.keys_count, "replaced",
+                                  (int)job->verdict.replaced, "open", (int)upload->open));
+}
+
 static godwit_err upload_run(struct change *change)
 {
     struct job *job = (struct job *)change;
@@ -179,7 +195,7 @@ static godwit_err upload_run(struct change *change)
     uint8_t digest[32];
     job->blob_err = blob_commit(&job->blob, digest);
     job->named = !job->blob_err;
-    return job->blob_err;
+    return job->blob_err ? job->blob_err : record_upload(job);
 }
 
 /* One version is one release: who deploys by its name must get what he means. */
@@ -273,6 +289,7 @@ static void upload_begin(struct http_request *request)
     job->change.request = request;
     snprintf(job->org, sizeof job->org, "%s", permission_org(request));
     job->upload.org = job->org;
+    job->caller = request->user;
     request->user = job;
     file_check_init(&job->check);
     job->check.org = job->org;
@@ -353,6 +370,7 @@ static void upload_finish(struct http_request *request)
     job->upload.open = http_query(request, "open") != NULL;
     job->change.run = upload_run;
     job->change.reply = upload_reply;
+    request->user = job->caller; /* nothing else of the upload is called any more */
     change_submit(&job->change, upload_abandon);
 }
 

@@ -9,6 +9,7 @@
 
 struct job {
     struct change change; /* first: a change is an upload */
+    void *caller;         /* what the gate left in the request, until it is asked again */
     struct blob_writer blob;
     godwit_err blob_err;
     bool named; /* the blob has its name */

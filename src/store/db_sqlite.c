@@ -186,6 +186,11 @@ godwit_err db_run_returning(struct db *db, const char *sql, const struct db_valu
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
 
+int64_t db_changes(const struct db *db)
+{
+    return sqlite3_total_changes64(db->handle);
+}
+
 godwit_err db_begin(struct db *db)
 {
     return db_script(db, "begin immediate");

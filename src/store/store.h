@@ -57,6 +57,9 @@ GODWIT_MUST_USE godwit_err db_run_returning(struct db *db, const char *sql,
                                             const struct db_value *values, size_t count,
                                             int64_t *number_out);
 
+/* How many rows this connection has inserted, changed or deleted since it was opened. */
+int64_t db_changes(const struct db *db);
+
 GODWIT_MUST_USE godwit_err db_begin(struct db *db);
 GODWIT_MUST_USE godwit_err db_commit(struct db *db);
 void db_rollback(struct db *db);

@@ -74,15 +74,31 @@ static inline int live_setup(void **state)
     return 0;
 }
 
+static inline int64_t live_count(struct live *live, const char *sql)
+{
+    struct db *db = app_reader_take(&live->app);
+    struct db_rows rows;
+    assert_non_null(db);
+    assert_int_equal(db_query(db, &rows, sql, NULL, 0), GODWIT_OK);
+    assert_int_equal(db_next(&rows), GODWIT_OK);
+    int64_t count = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    app_reader_give(&live->app, db);
+    return count;
+}
+
 static inline int live_teardown(void **state)
 {
     struct live *live = *state;
+    int64_t unnamed = live_count(live, "select count(*) from audit where action = 'unnamed'");
     live_stop(live);
     key_close(live->key);
     free(live->body);
     json_decref(live->json);
     temp_dir_drop(live->dir);
-    return 0;
+    if (unnamed)
+        print_error("a request changed rows and told the audit log nothing: change_audit\n");
+    return unnamed ? -1 : 0;
 }
 
 static inline size_t live_take(char *data, size_t one, size_t size, void *ctx)
@@ -167,19 +183,6 @@ static inline const char *live_text(const struct live *live, const char *name)
 static inline json_int_t live_number(const struct live *live, const char *name)
 {
     return json_integer_value(json_object_get(live->json, name));
-}
-
-static inline int64_t live_count(struct live *live, const char *sql)
-{
-    struct db *db = app_reader_take(&live->app);
-    struct db_rows rows;
-    assert_non_null(db);
-    assert_int_equal(db_query(db, &rows, sql, NULL, 0), GODWIT_OK);
-    assert_int_equal(db_next(&rows), GODWIT_OK);
-    int64_t count = db_column_int(&rows, 0);
-    db_rows_close(&rows);
-    app_reader_give(&live->app, db);
-    return count;
 }
 
 static inline size_t live_blobs(const struct live *live)

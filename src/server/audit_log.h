@@ -1,0 +1,71 @@
+/* What the service writes into its audit log, and how.
+ *
+ * A handler that changes something says so inside the run of its change, after the change went well
+ * and before run returns:
+ *
+ *     return change_audit(change, AUDIT_CLAIM_CREATED, claims->product, NULL, after_json);
+ *
+ * and has a row in the table below; who, when and from where come from the request. Two things hold
+ * it to that: a test wants a row for each route that is no GET (or a reason in its list why there
+ * is none), and a change that wrote rows without such a call gets a record "unnamed" of its own,
+ * which every test of a live server refuses. Values are small: what a person needs to see what was
+ * changed, never a secret. */
+#pragma once
+
+#include <jansson.h>
+
+#include "audit/trail.h"
+#include "server/app.h"
+
+/* name, text id (kept for ever: the log holds it), method and route or "", what was done. */
+#define AUDIT_ACTIONS(X)                                                                          \
+    X(UNNAMED, "unnamed", "", "something was changed by a request that says not what")            \
+    X(SERVER_STARTED, "server.started", "",                                                       \
+      "the service was started with these settings and keys")                                     \
+    X(LOGIN, "session.created", "POST /api/v1/login", "somebody logged in")                       \
+    X(LOGIN_REFUSED, "login.refused", "POST /api/v1/login", "wrong passwords, summed up")         \
+    X(IMAGE_UPLOADED, "image.uploaded", "PUT /api/v1/images", "a file was taken into a release")  \
+    X(RELEASE_DELETED, "release.deleted", "DELETE /api/v1/releases/{product}/{version}",          \
+      "a release was taken away")                                                                 \
+    X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")    \
+    X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined by a claim token") \
+    X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                     \
+      "a device was let in with another token")                                                   \
+    X(DEVICE_REJECTED, "device.rejected", "POST /api/v1/devices/{id}/reject",                     \
+      "a token that asked for a device's id was rejected")                                        \
+    X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")            \
+    X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
+
+#define AUDIT_ACTION_ENUM(name, id, route, sentence) AUDIT_##name,
+enum audit_action { AUDIT_ACTIONS(AUDIT_ACTION_ENUM) AUDIT_ACTIONS_COUNT };
+#undef AUDIT_ACTION_ENUM
+
+const char *audit_action_id(enum audit_action action);
+const char *audit_action_route(enum audit_action action);
+const char *audit_action_sentence(enum audit_action action);
+
+/* Adds the record of a change, inside its run. object: what was changed, as people name it; before
+ * and after may be NULL and are freed here. An error of it is run's to return. */
+GODWIT_MUST_USE godwit_err change_audit(struct change *change, enum audit_action action,
+                                        const char *object, json_t *before, json_t *after);
+/* The same of what the service itself does. Writer, in a transaction. */
+GODWIT_MUST_USE godwit_err app_audit(struct app *app, enum audit_action action, const char *object,
+                                     json_t *before, json_t *after);
+
+/* A wrong password; bounded: it goes into the summary that the next tick writes, at most one record
+ * a minute. user: NULL where there is no such user, for people type passwords there. Any thread. */
+void audit_login_refused(struct app *app, const char *user, const char *address);
+
+/* ---- for app.c ---- */
+
+/* server.started, with what is different from the start before. Writer's connection, before the
+ * threads. */
+GODWIT_MUST_USE godwit_err audit_start(struct app *app);
+/* The summary of wrong passwords, a checkpoint where one is due, what is old. Writer, in a
+ * transaction. more: call again soon. */
+GODWIT_MUST_USE godwit_err audit_tick(struct app *app, bool *more_out);
+/* A checkpoint of all that is there, whether due or not. Writer, in a transaction. */
+GODWIT_MUST_USE godwit_err audit_checkpoint_now(struct app *app);
+/* After the commit of an audit_tick: instructions carry its checkpoint from now on. Writer. */
+void audit_committed(struct app *app);
+void audit_close(struct app *app);
