@@ -115,7 +115,8 @@ static bool must_note(const struct device *device, const struct decision *decisi
 
 struct decision decide(const struct device *device, const struct catalogue *catalogue)
 {
-    struct decision decision = {.kind = DECIDE_NO_UPDATE};
+    struct decision decision = {.kind = DECIDE_NO_UPDATE, .reason = DECISION_RETIRED};
+    if (device->is_retired) return decision;
     const struct rollout *rollout = decision.rollout = device_rollout(device);
     decision.reason = DECISION_ON_TRIAL;
     if (device->facts.on_trial) return decision;

@@ -56,7 +56,8 @@
     X(FLASH_MODE, "flash-mode", "incompatible",                                                  \
       "the image was built for another flash mode (QIO, DIO …) than what the device runs")       \
     X(MMU_PAGE, "mmu-page", "incompatible",                                                      \
-      "the image was built for another MMU page size than what the device runs")
+      "the image was built for another MMU page size than what the device runs")                 \
+    X(RETIRED, "retired", "retired", "an operator retired it; its token is void")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

@@ -29,11 +29,23 @@ struct device *device_find(const struct fleet *fleet, const char *org,
     return found ? index_find(&fleet->devices_by_id, (const uint8_t *)&key) : NULL;
 }
 
-struct device *device_find_by_token(const struct fleet *fleet,
-                                    const uint8_t token_sha256[static 32])
+struct device *device_with_token(const struct fleet *fleet, const uint8_t token_sha256[static 32])
 {
     struct device *device = index_find(&fleet->devices_by_token, token_sha256);
     return device && fleet_same_secret(device->token_sha256, token_sha256) ? device : NULL;
+}
+
+struct device *device_find_by_token(const struct fleet *fleet,
+                                    const uint8_t token_sha256[static 32])
+{
+    struct device *device = device_with_token(fleet, token_sha256);
+    return device && !device->is_retired ? device : NULL;
+}
+
+void device_is_reinstated(struct device *device)
+{
+    if (device->is_retired) device->product->devices_count++;
+    device->is_retired = false;
 }
 
 /* ---- taking ---- */

@@ -6,9 +6,12 @@
 
 struct device *device_find(const struct fleet *fleet, const char *org,
                            const uint8_t device_id[static 16]);
-/* NULL for an unknown token; the comparison takes constant time. Lock held. */
+/* NULL for an unknown token and that of a retired device; the comparison takes constant time. Lock
+ * held. */
 struct device *device_find_by_token(const struct fleet *fleet,
                                     const uint8_t token_sha256[static 32]);
+/* Also a retired one: it keeps its token from others. Lock held. */
+struct device *device_with_token(const struct fleet *fleet, const uint8_t token_sha256[static 32]);
 #define DEVICE_RECORDS_MAX 30 /* changes of one device that are recorded in a minute */
 
 enum take_result {

@@ -7,11 +7,12 @@
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
+#include "fleet/tags.h"
 
 static void device_link(struct fleet *fleet, struct device *device)
 {
     fleet->devices[fleet->devices_count++] = device;
-    if (device->product) device->product->devices_count++;
+    if (device->product && !device->is_retired) device->product->devices_count++;
     index_add(&fleet->devices_by_id, device);
     index_add(&fleet->devices_by_token, device);
 }
@@ -23,6 +24,8 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
                                 const struct godwit_checkin *checkin, int64_t now_s,
                                 int64_t *id_out)
 {
+    char id_text[13];
+    device_id_write(checkin->device_id, id_text);
     godwit_err err = db_run(
         db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
         DB_ARGS(db_text(claim->product->org->name), db_blob(claim->claim_sha256, 32)));
@@ -30,9 +33,10 @@ static godwit_err insert_device(struct db *db, const struct claim *claim,
         err = db_run_returning(
             db,
             "insert into devices (org, device_id, token_sha256, product, created,"
-            " last_seen) values ($1, $2, $3, $4, $5, $5) returning id",
+            " last_seen, id_text) values ($1, $2, $3, $4, $5, $5, $6) returning id",
             DB_ARGS(db_text(claim->product->org->name), db_blob(checkin->device_id, 16),
-                    db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s)),
+                    db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s),
+                    db_text(id_text)),
             id_out);
     struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
     device_plain_text(event.version, checkin->version, sizeof event.version);
@@ -93,8 +97,8 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
     *must_write_out = false;
     if (!claim) return CLAIM_UNKNOWN;
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256))
-        return CLAIM_ACCEPTED;
-    if (device_find_by_token(fleet, request->token_sha256)) return CLAIM_TOKEN_TAKEN;
+        return device->is_retired ? CLAIM_REJECTED : CLAIM_ACCEPTED;
+    if (device_with_token(fleet, request->token_sha256)) return CLAIM_TOKEN_TAKEN;
     if (!device && claim->used_count >= claim->count_max) return CLAIM_USED_UP;
     *must_write_out = !device;
     if (!device) return CLAIM_ACCEPTED;
@@ -116,12 +120,12 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
     *device_out = NULL;
     if (!claim) return GODWIT_OK;
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256)) {
-        *result_out = CLAIM_ACCEPTED;
-        *device_out = device;
+        *result_out = device->is_retired ? CLAIM_REJECTED : CLAIM_ACCEPTED;
+        *device_out = device->is_retired ? NULL : device;
         return GODWIT_OK;
     }
     *result_out = CLAIM_TOKEN_TAKEN;
-    if (device_find_by_token(fleet, request->token_sha256)) return GODWIT_OK;
+    if (device_with_token(fleet, request->token_sha256)) return GODWIT_OK;
     if (device) {
         const struct pending_token token = token_of(request, claim, now_s);
         enum pending_place place;
@@ -235,6 +239,7 @@ void device_load(struct fleet *fleet, const struct db_rows *rows)
     facts->no_max_block_revision = db_column_int(rows, 39);
     facts->flash_mode = (uint8_t)db_column_int(rows, 40);
     facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
+    device->is_retired = db_column_int(rows, 42) != 0;
     device_set_facts(fleet, device, facts);
     device_set_outcome(fleet, device, &outcome);
     device_set_digest(fleet, &device->known_image, known_image);

@@ -20,7 +20,12 @@
     X(NOTICE, "notice", "it reports something that is no install")                          \
     X(ACCEPTED, "accepted", "an operator accepted another token; the one before is void")   \
     X(REJECTED, "rejected", "an operator rejected another token")                           \
-    X(NOT_OFFERED, "not-offered", "it is not offered this version")
+    X(NOT_OFFERED, "not-offered", "it is not offered this version")                         \
+    X(NAMED, "named", "an operator gave it this name, or took it away")                     \
+    X(TAGGED, "tagged", "an operator changed its tags")                                     \
+    X(RETIRED, "retired", "an operator retired it; its token is void")                      \
+    X(REINSTATED, "reinstated", "an operator took its retirement back; its token is good")  \
+    X(TRANSFERRED, "transferred", "an operator moved it to another product")
 
 #define EVENTS_KEPT 200 /* of one device */
 

@@ -18,7 +18,7 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
     " hardware_revision, checkins, boots, fresh_age, reset, on_trial, rollback_floor, "           \
     "deploy_keys,"                                                                                \
     " unwatched, outcome_detail, block_revision, no_max_revision, no_max_block_revision,"         \
-    " flash_mode, mmu_page_log2 from devices order by id"
+    " flash_mode, mmu_page_log2, retired from devices order by id"
 
 /* Room for one more device, made without the lock where it takes long. Writer. */
 void fleet_reserve_device(struct fleet *fleet);
@@ -73,6 +73,8 @@ GODWIT_MUST_USE godwit_err device_write_facts(struct db *db, int64_t id,
 /* The loop guard remembers an image that failed on the device, or forgets all; lock held. */
 void device_guard(struct fleet *fleet, struct device *device, const uint8_t digest[static 32]);
 void device_unguard(struct fleet *fleet, struct device *device);
+/* It is no longer retired, and counts in its product again; lock held. */
+void device_is_reinstated(struct device *device);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
 /* A new member at its place in the device's list, counted; lock held. */

@@ -151,8 +151,9 @@ struct device {
     uint32_t answered_rollout;
     uint16_t answered_reason;
     bool is_answered;
-    bool is_missed; /* nobody should wait for it, see standing_is_missed; soft */
-    bool is_dirty;  /* facts newer than the database's; then in the fleet's dirty queue */
+    bool is_missed;  /* nobody should wait for it, see standing_is_missed; soft */
+    bool is_retired; /* retire.h: its token is void, it is told nothing and counts nowhere */
+    bool is_dirty;   /* facts newer than the database's; then in the fleet's dirty queue */
     uint8_t recorded_count, failed_images_count;
 };
 

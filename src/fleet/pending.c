@@ -168,7 +168,7 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
         db,
         "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
         " outcome_reason = 0, outcome_file = null, outcome_detail = '', known_image = null,"
-        " not_offered_rollout = 0 where id = $1",
+        " not_offered_rollout = 0, retired = 0 where id = $1",
         DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
     if (!err)
         err = db_run(
@@ -201,6 +201,7 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     index_remove(&fleet->devices_by_token, device);
     memcpy(device->token_sha256, token->token_sha256, sizeof device->token_sha256);
     index_add(&fleet->devices_by_token, device);
+    device_is_reinstated(device);
     device->product->devices_count--;
     device->product = token->product;
     device->product->devices_count++;
@@ -227,7 +228,7 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
     *result_out = PENDING_OLDER;
     if (token != pending_newest(device)) return GODWIT_OK;
     *result_out = PENDING_TAKEN;
-    if (device_find_by_token(fleet, token->token_sha256)) return GODWIT_OK;
+    if (device_with_token(fleet, token->token_sha256)) return GODWIT_OK;
     *result_out = PENDING_DONE;
     struct facts_copy anew;
     fleet_lock(fleet);

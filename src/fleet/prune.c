@@ -110,6 +110,14 @@ static godwit_err drop_members(struct fleet *fleet, struct db *db, struct device
     return err;
 }
 
+godwit_err rollouts_leave(struct fleet *fleet, struct db *db, struct device *device)
+{
+    godwit_err err = GODWIT_OK;
+    while (device->members && !err)
+        err = drop_member(fleet, db, device, &device->members);
+    return err;
+}
+
 static godwit_err drop_rollouts(struct fleet *fleet, struct db *db, size_t *rows_left)
 {
     godwit_err err = GODWIT_OK;

@@ -11,3 +11,6 @@ bool rollouts_are_unpruned(const struct fleet *fleet);
  * No decision about any device changes. Memory changes too, as by a deploy. Writer. */
 GODWIT_MUST_USE godwit_err rollouts_prune(struct fleet *fleet, struct db *db, size_t rows_max,
                                           bool *more_out);
+/* The device leaves all rollouts that it is in. Writer. */
+GODWIT_MUST_USE godwit_err rollouts_leave(struct fleet *fleet, struct db *db,
+                                          struct device *device);

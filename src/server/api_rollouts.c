@@ -60,6 +60,7 @@ enum deploy_fault {
     DEPLOY_FINE,
     DEPLOY_NO_RELEASE,
     DEPLOY_NO_DEVICE,
+    DEPLOY_RETIRED,
     DEPLOY_OTHER_PRODUCT,
     DEPLOY_OUT_OF_REACH, /* devices that run it would obey this server no more */
     DEPLOY_UNMEANT       /* its policy does what nobody has said is meant */
@@ -87,6 +88,7 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
             device_find(&app->fleet, permission_org(deploy->change.request), deploy->ids[i]);
         memcpy(deploy->fault_id, deploy->ids[i], 16);
         if (!deploy->devices[i]) return DEPLOY_NO_DEVICE;
+        if (deploy->devices[i]->is_retired) return DEPLOY_RETIRED;
         if (deploy->devices[i]->product != release->product) return DEPLOY_OTHER_PRODUCT;
     }
     return DEPLOY_FINE;
@@ -204,6 +206,12 @@ static void reply_fault(const struct deploy *deploy)
     } else if (deploy->fault == DEPLOY_NO_DEVICE) {
         snprintf(detail, sizeof detail, "there is no device %s; `godwit devices` lists them", id);
         problem(request, 404, "no-device", detail, "devices");
+    } else if (deploy->fault == DEPLOY_RETIRED) {
+        snprintf(detail, sizeof detail,
+                 "device %s is retired; take that back with `godwit retire %s --undo`, or leave it "
+                 "out",
+                 id, id);
+        problem(request, 409, "retired", detail, "devices");
     } else if (deploy->fault == DEPLOY_UNMEANT) {
         reply_unmeant(deploy);
     } else if (deploy->fault == DEPLOY_OUT_OF_REACH) {

@@ -2,7 +2,7 @@
  * answer to it. */
 #include "server/api_schema_rows.h"
 
-#define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible"
+#define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible retired"
 
 const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("problem", "What went wrong and what to do (RFC 9457)."),

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "fleet/schema.h"
+#include "fleet/tags.h"
 #include "server/api_doc.h"
 #include "server/audit_log.h"
 #include "server/data_dir.h"
@@ -250,6 +251,7 @@ static godwit_err open_database(struct app *app, char *note, size_t note_size)
                     "%s was written by a newer godwit, or by one from before the first release; "
                     "run that version, or choose a new directory with --data",
                     path);
+    if (!err) err = device_fill_id_texts(app->db);
     if (!err) err = fleet_load(&app->fleet, app->db);
     if (err) return fail(err, note, note_size, "the database %s can not be read: %s", path);
     return GODWIT_OK;

@@ -82,7 +82,7 @@ const struct http_route ROUTES[] = {
           "Rollouts and how they go, the newest first.", .replies = "200 rollouts"),
     ROUTE(POST, "/api/v1/rollouts", WORKER, DEPLOY_BODY_MAX, handle_deploy, &DEPLOYS, "deploy",
           "Rolls a release out to devices, or to all of its product.", .body = "deploy_request",
-          .replies = "201 rollout; 404 no-release no-device; 409 deploy-key trust-reset "
+          .replies = "201 rollout; 404 no-release no-device; 409 deploy-key retired trust-reset "
                      "no-deploy-key retrusted-key; 422 wrong-product"),
     ROUTE(GET, "/api/v1/rollouts/{id}", WORKER, 0, handle_rollout, &READS, "getRollout",
           "One rollout, with what each of its devices makes of it.",

@@ -1,6 +1,6 @@
 """The docs against the tree: paths, targets, commands, options, routes, reasons, figures and the
 picture in the README. `test_docs.py --write` makes docs/COMMANDS.md anew from the program's help,
-and docs/API.md from the document that the server gives.
+docs/API.md from the document that the server gives, and the table of docs/FILTERS.md.
 
 What a page names must exist; what the program has must be named. Wording is not judged."""
 
@@ -136,6 +136,20 @@ def test_reasons():
         assert f"| `{name}` | `{state}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
 
 
+def filter_page():
+    """docs/FILTERS.md as it should be: what is written by hand, and the table of fields."""
+    page = text_of("docs/FILTERS.md")
+    head = page[:page.index("| field | finds by |")]
+    rows = [f"| `{row[1]}` | {row[4]} |".replace('\\"', '"')
+            for row in x_rows("src/filter/filter.h", "FILTER_FIELDS")]
+    return head + "| field | finds by |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def test_filters():
+    assert text_of("docs/FILTERS.md") == filter_page(), \
+        "docs/FILTERS.md lacks a field of src/filter/filter.h; test_docs.py --write mends it"
+
+
 def test_behaviours():
     """Each kind stands with its number in FORMATS.md, and in BOOT.md where it is no healthy one."""
     names = re.findall(r'\[BEHAVIOUR_\w+\] = "([\w-]+)"', text_of("src/emu/behaviour.c"))
@@ -158,6 +172,7 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
         (ROOT / "docs/COMMANDS.md").write_text(command_page())
         (ROOT / "docs/API.md").write_text(api_page(load_document()))
+        (ROOT / "docs/FILTERS.md").write_text(filter_page())
     else:
         for name, test in list(globals().items()):
             if name.startswith("test_"):
