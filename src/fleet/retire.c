@@ -6,6 +6,7 @@
 
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/prune.h"
 
@@ -32,9 +33,8 @@ godwit_err device_retire(struct fleet *fleet, struct db *db, struct device *devi
     device->is_retired = true;
     device->product->devices_count--;
     device->changed_in = fleet->transaction;
-    fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
-    return GODWIT_OK;
+    return listing_renew(fleet, db, device);
 }
 
 godwit_err device_reinstate(struct fleet *fleet, struct db *db, struct device *device,
@@ -49,9 +49,8 @@ godwit_err device_reinstate(struct fleet *fleet, struct db *db, struct device *d
     fleet_lock(fleet);
     device_is_reinstated(device);
     device->changed_in = fleet->transaction;
-    fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
-    return GODWIT_OK;
+    return listing_renew(fleet, db, device);
 }
 
 godwit_err device_transfer(struct fleet *fleet, struct db *db, struct device *device,
@@ -76,7 +75,6 @@ godwit_err device_transfer(struct fleet *fleet, struct db *db, struct device *de
     device->not_offered_rollout = 0;
     device->changed_in = fleet->transaction;
     fleet->unnoted_from = 0;
-    fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
-    return GODWIT_OK;
+    return listing_renew(fleet, db, device);
 }

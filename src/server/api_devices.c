@@ -2,6 +2,7 @@
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/tags.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -76,13 +77,30 @@ void reply_no_device(struct http_request *request)
             "there is no such device; `godwit devices` lists those that have claimed", NULL);
 }
 
+/* Name and tags lie in the database alone. */
+static godwit_err add_labels(struct app *app, int64_t device, json_t *view)
+{
+    struct device_labels labels;
+    json_t *tags = json_array();
+    struct db *db = app_reader_take(app);
+    godwit_err err = db ? device_labels(db, device, &labels) : GODWIT_ERR_IO;
+    if (db) app_reader_give(app, db);
+    for (size_t i = 0; i < labels.tags_count && !err; i++)
+        json_array_append_new(tags, json_string(labels.tags[i]));
+    if (!err) json_object_set_new(view, "name", json_string(labels.name));
+    json_object_set_new(view, "tags", tags);
+    return err;
+}
+
 void handle_device(struct http_request *request)
 {
     struct app *app = request->app;
     json_t *view = NULL;
+    int64_t id = 0;
     fleet_lock(&app->fleet);
     const struct device *device = device_of(request);
     if (device) {
+        id = device->id;
         view = view_device(app, device);
         json_object_set_new(view, "facts", view_facts(&device->facts));
         json_object_set_new(view, "offer", view_offer(app, device));
@@ -90,10 +108,15 @@ void handle_device(struct http_request *request)
         json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));
     }
     fleet_unlock(&app->fleet);
-    if (view)
-        reply_json(request, 200, view);
-    else
+    godwit_err err = view ? add_labels(app, id, view) : GODWIT_OK;
+    if (!view) {
         reply_no_device(request);
+    } else if (err) {
+        json_decref(view);
+        problem_of_error(request, err);
+    } else {
+        reply_json(request, 200, view);
+    }
 }
 
 static json_t *view_event(const struct event *event)

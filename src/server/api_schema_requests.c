@@ -1,6 +1,12 @@
 /* What the operator API is asked with: bodies, and the parameters of paths and queries. */
 #include "fleet/account.h"
+#include "fleet/tags.h"
 #include "server/api_schema_rows.h"
+
+#define TAG_LIST(name, sentence)                                                               \
+    {                                                                                          \
+        SCHEMA_STRING, name, 1, 64, SCHEMA_LIST | SCHEMA_OPTIONAL, sentence, NULL, 0, TAGS_MAX \
+    }
 
 const struct schema_row SCHEMA_REQUESTS[] = {
     OBJECT("login_request", "Who logs in."),
@@ -21,6 +27,14 @@ const struct schema_row SCHEMA_REQUESTS[] = {
 
     OBJECT("token_choice", "Which of the tokens that wait is meant."),
     HEX("token", 16, "the first 8 bytes of its SHA-256, as `pending` shows them"),
+
+    OBJECT("device_edit", "What is changed about a device; at least one member."),
+    SIZED(STRING, "name", 1, 256, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
+          "1 to 64 characters that can be printed; null takes the name away"),
+    SIZED(STRING, "product", 1, 32, SCHEMA_OPTIONAL, "the product that it belongs to from now on"),
+    TAG_LIST("add_tags",
+             "tags, \"beta\" or \"site=berlin\"; one takes the place of one with its key"),
+    TAG_LIST("remove_tags", "tags, or keys alone"),
 
     OBJECT("claim_request", "For which devices a claim token is made."),
     SIZED(STRING, "product", 1, 32, 0, "the product that devices join by it"),

@@ -33,6 +33,12 @@
       "a device was let in with another token")                                                   \
     X(DEVICE_REJECTED, "device.rejected", "POST /api/v1/devices/{id}/reject",                     \
       "a token that asked for a device's id was rejected")                                        \
+    X(DEVICE_EDITED, "device.edited", "PATCH /api/v1/devices/{id}",                               \
+      "a device got another name, tags or product")                                               \
+    X(DEVICE_RETIRED, "device.retired", "POST /api/v1/devices/{id}/retire",                       \
+      "a device was retired; its token is void")                                                  \
+    X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",              \
+      "the retirement of a device was taken back")                                                \
     X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")            \
     X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
 

@@ -30,4 +30,7 @@ void handle_device(struct http_request *request);
 void handle_events(struct http_request *request);
 void handle_accept(struct http_request *request);
 void handle_reject(struct http_request *request);
+void handle_device_edit(struct http_request *request);
+void handle_retire(struct http_request *request);
+void handle_reinstate(struct http_request *request);
 void handle_health(struct http_request *request);

@@ -68,6 +68,8 @@ static void a_retired_device_is_nobody(void **state)
     assert_int_equal(device->members->state, MEMBER_IN_PROGRESS);
     assert_int_equal(retire(fixture), LEAVE_DONE);
     check_gone(fixture);
+    assert_int_equal(fixture_count(fixture, "select count(*) from devices where state = 'retired'"),
+                     1);
     assert_int_equal(retire(fixture), LEAVE_NOTHING);
     fixture_restart(fixture);
     device = fixture_device(fixture, checkin.device_id);
