@@ -207,6 +207,20 @@ static uint64_t body_max(const struct exchange *exchange)
     return max;
 }
 
+/* allow: the methods of the address, for one that it does not take. */
+static int reply_no_route(struct exchange *exchange, const struct proto_head *head, int status,
+                          const char *allow)
+{
+    if (status != 405)
+        return reply_early(exchange, head, status,
+                           status == 404 ? "no-such-address" : "bad-target");
+    http_reply_header(&exchange->request, "Allow", allow);
+    if (head->method != HTTP_METHOD_OPTIONS || head->body_size)
+        return reply_early(exchange, head, status, "wrong-method");
+    http_reply(&exchange->request, 204, NULL, NULL, 0);
+    return 0;
+}
+
 int exchange_head(struct exchange *exchange, const struct proto_head *head)
 {
     const struct http_options *options = &exchange->loop->server->options;
@@ -215,13 +229,7 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     request_fill(exchange, head);
     exchange->route = route_find(options->routes, options->routes_count, &exchange->request,
                                  &status, allow, sizeof allow);
-    if (!exchange->route) {
-        if (status == 405) http_reply_header(&exchange->request, "Allow", allow);
-        return reply_early(exchange, head, status,
-                           status == 405   ? "wrong-method"
-                           : status == 404 ? "no-such-address"
-                                           : "bad-target");
-    }
+    if (!exchange->route) return reply_no_route(exchange, head, status, allow);
     if (options->gate && !options->gate(&exchange->request))
         return head->body_size ? exchange->reply.status : 0;
     if (head->body_size != UINT64_MAX && head->body_size > body_max(exchange))

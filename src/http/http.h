@@ -51,7 +51,8 @@ struct http_request {
     void *app;                   /* http_options.app */
     const void *route_extra;     /* http_route.extra */
     const struct clock *clock;
-    void *user; /* the handler's own, e.g. the state of an upload */
+    void *user;   /* the handler's own, e.g. the state of an upload */
+    void *keeper; /* the program's own: who keeps a copy of the reply; NULL at first */
     bool tls;
     bool is_gone; /* the client has left; only what was held or streamed looks at it */
     /* Set by the gate, or by a handler before it replies: the client has proved who it is. Its
@@ -90,6 +91,10 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 /* The same, data copied. */
 void http_reply_copy(struct http_request *request, int status, const char *content_type,
                      const void *data, size_t size);
+
+/* Adds the header ETag ("\"ab12\"", copied), and says whether If-None-Match names it: then reply
+ * 304 without a body. */
+bool http_is_unchanged(struct http_request *request, const char *etag);
 
 /* RFC 9457 application/problem+json. type is a stable id ("godwit:wrong-chip"), title a short name,
  * detail a sentence a person can act on, field the member at fault or NULL. All are copied and may

@@ -143,14 +143,19 @@ static void file_part(struct http_request *request, const struct http_file *file
     http_reply(request, kind == RANGE_PART ? 206 : 200, file->content_type, NULL, size);
 }
 
+bool http_is_unchanged(struct http_request *request, const char *etag)
+{
+    const char *listed = http_header(request, "If-None-Match");
+    http_reply_header(request, "ETag", etag);
+    return listed && etag_listed(listed, etag);
+}
+
 void http_reply_file(struct http_request *request, const struct http_file *file)
 {
     struct exchange *exchange = exchange_of(request);
     exchange->reply.has_file = true;
     exchange->reply.fd = file->fd;
-    const char *listed = http_header(request, "If-None-Match");
-    if (file->etag) http_reply_header(request, "ETag", file->etag);
-    if (file->etag && listed && etag_listed(listed, file->etag))
+    if (file->etag && http_is_unchanged(request, file->etag))
         http_reply(request, 304, NULL, NULL, 0);
     else
         file_part(request, file);

@@ -154,6 +154,13 @@ static void add_path_parameters(json_t *list, const char *pattern)
     }
 }
 
+/* Takes an Idempotency-Key. */
+static bool is_keyed(const struct http_route *route)
+{
+    const struct operation *operation = route->extra;
+    return route->method == HTTP_METHOD_POST && operation->permission->callers & CALLER_PERSON;
+}
+
 static json_t *parameters_json(const struct http_route *route)
 {
     const struct operation *operation = route->extra;
@@ -165,6 +172,7 @@ static json_t *parameters_json(const struct http_route *route)
         if (row) add_parameter(list, row, "query");
         at += size;
     }
+    if (is_keyed(route)) add_parameter(list, parameter_find("Idempotency-Key", 15), "header");
     return list;
 }
 
@@ -227,7 +235,7 @@ static json_t *problem_json(json_t *types)
 }
 
 /* What is not said again in each row. */
-enum { ALWAYS = 0, BODY = 1, JSON_BODY = 2, PERSON = 4, WAITS = 8, CHANGES = 16 };
+enum { ALWAYS = 0, BODY = 1, JSON_BODY = 2, PERSON = 4, WAITS = 8, CHANGES = 16, KEYED = 32 };
 static const struct {
     unsigned when;
     const char *status, *types;
@@ -236,6 +244,8 @@ static const struct {
     {PERSON, "403", "role-too-low scope-missing"},
     {BODY, "413", "body-too-large"},
     {JSON_BODY, "422", "malformed"},
+    {KEYED, "409", "still-running already-done"},
+    {KEYED, "422", "key-reused"},
     {ALWAYS, "500", "internal reply-too-large"},
     {WAITS, "500", "storage"},
     {ALWAYS, "503", "busy"},
@@ -245,7 +255,7 @@ static const struct {
 static unsigned traits(const struct http_route *route)
 {
     const struct operation *operation = route->extra;
-    return (route->body_max ? BODY : 0) |
+    return (is_keyed(route) ? KEYED : 0) | (route->body_max ? BODY : 0) |
            (operation->body && strcmp(operation->body, OCTETS) != 0 ? JSON_BODY : 0) |
            (operation->permission->callers & CALLER_PERSON ? PERSON : 0) |
            (route->mode != HTTP_INLINE ? WAITS : 0) |
@@ -272,10 +282,10 @@ static json_t *replies_json(const struct http_route *route)
         size_t size = strcspn(at, ";");
         snprintf(code, sizeof code, "%.3s", at);
         snprintf(names, sizeof names, "%.*s", (int)size - 4, at + 4);
-        if (*code < '4')
-            add_reply(replies, code, names);
-        else
-            add_types(problems, code, names);
+        if (*code < '4') add_reply(replies, code, names);
+        if (*code < '4' && route->method == HTTP_METHOD_GET && schema_find(names))
+            add_reply(replies, "304", EMPTY);
+        if (*code >= '4') add_types(problems, code, names);
         at += size + strspn(at + size, "; ");
     }
     json_object_foreach(problems, status, types)
@@ -354,5 +364,5 @@ void api_doc_open(struct app *app)
 void handle_openapi(struct http_request *request)
 {
     const struct app *app = request->app;
-    http_reply(request, 200, "application/json", app->api_doc, strlen(app->api_doc));
+    reply_json_text(request, 200, app->api_doc);
 }

@@ -1,5 +1,6 @@
 /* What the operator API is asked with: bodies, and the parameters of paths and queries. */
 #include "fleet/account.h"
+#include "fleet/kept_reply.h"
 #include "fleet/tags.h"
 #include "server/api_schema_rows.h"
 
@@ -59,5 +60,9 @@ const struct schema_row PARAMETERS[] = {
     SIZED(STRING, "version", 1, 31, SCHEMA_OPTIONAL, "stands in for the version in the file"),
     SIZED(STRING, "other_project", 0, 0, SCHEMA_OPTIONAL,
           "it is meant that the project has another name than those before"),
+    SIZED(
+        STRING, "Idempotency-Key", 1, KEPT_KEY_MAX, SCHEMA_OPTIONAL,
+        "of your choice: sent again within 24 hours, the request is not carried out twice and gets "
+        "the first reply"),
     END,
 };

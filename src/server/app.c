@@ -25,6 +25,7 @@
 #include "server/api_doc.h"
 #include "server/audit_log.h"
 #include "server/data_dir.h"
+#include "server/idempotency.h"
 #include "server/logins.h"
 #include "server/problem.h"
 #include "server/text_file.h"
@@ -37,6 +38,7 @@
 #define NOTE_COUNT 1000
 #define SWEEP_COUNT 256
 #define PRUNE_COUNT 1000
+#define KEPT_COUNT 1000
 #define COLLECT_EVERY_S 3600
 #define COLLECT_AFTER_S 3600
 
@@ -98,10 +100,14 @@ static godwit_err change_run(struct writer_job *job)
 {
     struct change *change = (struct change *)job;
     struct db *db = change->app->db;
+    godwit_err err = GODWIT_OK;
+    change->is_known = false;
+    if (change->keyed) err = keyed_enter(change->keyed, &change->is_known);
+    if (err || change->is_known) return err;
     int64_t changes = db_changes(db);
     change->app->is_changed = true;
     change->is_recorded = false;
-    godwit_err err = change->run(change);
+    err = change->run(change);
     if (err || change->is_recorded || change->is_device || db_changes(db) == changes) return err;
     return change_audit(change, AUDIT_UNNAMED, change->request->path, NULL, NULL);
 }
@@ -109,15 +115,23 @@ static godwit_err change_run(struct writer_job *job)
 static void change_done(struct writer_job *job, godwit_err err)
 {
     struct change *change = (struct change *)job;
+    if (!err && change->is_known) {
+        if (change->abandon) change->abandon(change);
+        keyed_replay(change->keyed);
+        return;
+    }
+    change->request->keeper = err ? NULL : change->keyed;
     change->reply(change, err);
 }
 
 void change_submit(struct change *change, void (*abandon)(struct change *change))
 {
     change->job = (struct writer_job){.run = change_run, .done = change_done};
-    if (!writer_submit(change->app->writer, &change->job)) return;
+    change->abandon = abandon;
+    bool is_sound = keyed_make(change->request, &change->keyed);
+    if (is_sound && !writer_submit(change->app->writer, &change->job)) return;
     if (abandon) abandon(change);
-    problem_busy(change->request);
+    if (is_sound) problem_busy(change->request);
 }
 
 /* ---- the tick ---- */
@@ -143,6 +157,7 @@ static godwit_err flush_run(struct writer_job *job)
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
+    if (!err) err = kept_replies_sweep(app->db, clock_unix_s(app->clock), KEPT_COUNT);
     if (!err) err = account_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)

@@ -88,9 +88,14 @@ struct change {
     const char *actor; /* who asks, where the gate does not know; NULL: whom it has found */
     bool is_device;    /* a device's own doing: its history is the record of it */
     bool is_recorded;  /* set by change_audit */
+    /* private: app.c */
+    void (*abandon)(struct change *change);
+    struct keyed *keyed; /* server/idempotency.h */
+    bool is_known;
 };
 
-/* Answers 503 by itself when the writer is full (and calls abandon first, if given). */
+/* Answers 503 by itself when the writer is full, and what the first was replied where the request
+ * brings an Idempotency-Key for the second time; then it calls abandon first, if given. */
 void change_submit(struct change *change, void (*abandon)(struct change *change));
 
 /* Wall clock in ms, for sequences. */

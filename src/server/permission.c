@@ -121,6 +121,11 @@ const uint8_t *permission_digest(const struct http_request *request)
     return ((const struct found *)request->user)->digest;
 }
 
+bool permission_is_person(const struct http_request *request)
+{
+    return request->user && permission_caller(request) == CALLER_PERSON;
+}
+
 const struct actor *permission_actor(const struct http_request *request)
 {
     return &((const struct found *)request->user)->actor;

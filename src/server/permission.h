@@ -26,6 +26,8 @@ bool permission_gate(struct http_request *request);
  * asks before. The digest is the one by which the fleet knows the token or the claim. */
 enum caller permission_caller(const struct http_request *request);
 const uint8_t *permission_digest(const struct http_request *request);
+/* On any route. */
+bool permission_is_person(const struct http_request *request);
 /* Of a person, until the reply. */
 const struct actor *permission_actor(const struct http_request *request);
 const char *permission_org(const struct http_request *request);

@@ -4,8 +4,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "server/api_schema.h"
+#include "server/idempotency.h"
 #include "server/operation.h"
+#include "server/secret.h"
+
+#define ETAG_SIZE 16 /* bytes of a SHA-256 */
+
+/* The state of a document is its text: what did not change is not sent again. */
+static bool is_unchanged(struct http_request *request, const char *text, size_t size)
+{
+    uint8_t digest[32];
+    char etag[2 * ETAG_SIZE + 3] = "\"";
+    secret_sha256(text, size, digest);
+    godwit_hex_encode(digest, ETAG_SIZE, etag + 1);
+    etag[2 * ETAG_SIZE + 1] = '"';
+    return http_is_unchanged(request, etag);
+}
+
+void reply_json_text(struct http_request *request, int status, const char *text)
+{
+    size_t size = strlen(text);
+    bool is_read = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD;
+    if (is_read && status == 200 && is_unchanged(request, text, size))
+        http_reply(request, 304, NULL, NULL, 0);
+    else
+        http_reply_copy(request, status, "application/json", text, size);
+}
 
 void reply_json(struct http_request *request, int status, json_t *document)
 {
@@ -15,13 +41,15 @@ void reply_json(struct http_request *request, int status, json_t *document)
         problem(request, 500, "internal", "the reply could not be written as JSON", NULL);
         return;
     }
-    http_reply_copy(request, status, "application/json", text, strlen(text));
+    if (request->keeper) keyed_keep(request->keeper, status, text);
+    reply_json_text(request, status, text);
     free(text);
 }
 
 void problem(struct http_request *request, int status, const char *type, const char *detail,
              const char *field)
 {
+    if (request->keeper) keyed_forget(request->keeper);
     if (status == 401) http_reply_header(request, "WWW-Authenticate", "Bearer");
     if (status == 503) http_reply_header(request, "Retry-After", "1");
     http_reply_problem(

@@ -5,8 +5,10 @@
 
 #include "http/http.h"
 
-/* Sends and frees the document. */
+/* Sends and frees the document; of a GET with its ETag, or 304 where the client has it. */
 void reply_json(struct http_request *request, int status, json_t *document);
+/* The same of a text, which is copied. */
+void reply_json_text(struct http_request *request, int status, const char *text);
 /* type: a stable short id; detail: what is wrong and what to do; field may be NULL. */
 void problem(struct http_request *request, int status, const char *type, const char *detail,
              const char *field);

@@ -82,6 +82,8 @@ class Judge:
         return None
 
     def fault(self, exchange):
+        if exchange.method == "OPTIONS" and exchange.status == "204":
+            return "options", "has a body" if exchange.reply else None
         operation = self.operation(exchange) or {"operationId": "none", "responses": {}}
         name, replies = operation["operationId"], operation["responses"]
         self.seen[name, exchange.status] += 1

@@ -47,6 +47,31 @@ static void refusals_have_their_type(void **state)
     assert_int_equal(live_count(live, "select count(*) from claims"), 0);
 }
 
+/* What did not change is not sent again, and HEAD and OPTIONS say what there is. */
+static void reads_have_a_state(void **state)
+{
+    struct live *live = *state;
+    char header[120];
+    struct call call = {"GET", "/api/v1/releases", live->admin, NULL, NULL, 0};
+    assert_int_equal(live_call(live, &call), 200);
+    assert_int_equal(strlen(live->etag), 34);
+    snprintf(header, sizeof header, "If-None-Match: \"other\", %s", live->etag);
+    call.header = header;
+    assert_int_equal(live_call(live, &call), 304);
+    assert_int_equal(live->body_size, 0);
+    live_release(live, "1.0.0");
+    assert_int_equal(live_call(live, &call), 200);
+    call.path = "/api/v1/openapi.json", call.header = NULL;
+    assert_int_equal(live_call(live, &call), 200);
+    snprintf(header, sizeof header, "If-None-Match: %s", live->etag);
+    call.header = header;
+    assert_int_equal(live_call(live, &call), 304);
+    call = (struct call){"OPTIONS", "/api/v1/rollouts", live->admin, NULL, NULL, 0};
+    assert_int_equal(live_call(live, &call), 204);
+    call.path = "/api/v1/nothing";
+    assert_int_equal(live_call(live, &call), 404);
+}
+
 static void picked_devices_and_their_views(void **state)
 {
     struct live *live = *state;
@@ -149,8 +174,11 @@ int main(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
-        LIVE(refusals_have_their_type),  LIVE(picked_devices_and_their_views),
-        LIVE(old_rollouts_are_not_kept), LIVE(seeds),
+        LIVE(refusals_have_their_type),
+        LIVE(reads_have_a_state),
+        LIVE(picked_devices_and_their_views),
+        LIVE(old_rollouts_are_not_kept),
+        LIVE(seeds),
         cmocka_unit_test(secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
