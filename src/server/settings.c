@@ -94,6 +94,12 @@ static int read_file(const struct options *options, const char *path, char **tex
     return -1;
 }
 
+const char *settings_data(void)
+{
+    const char *data = getenv("GODWIT_DATA");
+    return data && *data ? data : "./godwit-data";
+}
+
 int settings_parse(int argc, char **argv, struct settings *out)
 {
     struct option_list mirrors = {0};

@@ -9,3 +9,5 @@ int settings_parse(int argc, char **argv, struct settings *out);
 /* "127.0.0.1:8443", "[::1]:8443" → address and port; FORMAT. */
 GODWIT_MUST_USE godwit_err settings_listen(const char *listen, char *address_out, size_t size_max,
                                            uint16_t *port_out);
+/* The data directory where no --data is given: GODWIT_DATA, else ./godwit-data. */
+const char *settings_data(void);

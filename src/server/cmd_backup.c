@@ -1,0 +1,100 @@
+/* `godwit backup` and `godwit restore`: the data directory carried away and back. */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "options/options.h"
+#include "server/backup.h"
+#include "server/server.h"
+#include "server/settings.h"
+
+#define QUIET_S 2
+
+struct shown {
+    time_t begun_s, told_s;
+    bool has_line;
+};
+
+/* A line on a terminal once it takes longer than people wait without asking. */
+static void show(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+    struct shown *shown = ctx;
+    time_t now_s = time(NULL);
+    if (!isatty(STDERR_FILENO) || now_s - shown->begun_s < QUIET_S || now_s == shown->told_s)
+        return;
+    shown->told_s = now_s;
+    shown->has_line = true;
+    if (total)
+        fprintf(stderr, "\r%s: %llu %%   ", what, (unsigned long long)(100 * done / total));
+    else
+        fprintf(stderr, "\r%s: %llu   ", what, (unsigned long long)done);
+}
+
+static int finish(const char *command, const struct backup_job *job, godwit_err err,
+                  const struct shown *shown)
+{
+    if (shown->has_line) fputs("\r                              \r", stderr);
+    if (!err) return 0;
+    fprintf(stderr, "godwit %s: %s\n", command, job->note);
+    return 1;
+}
+
+int cmd_backup(int argc, char **argv)
+{
+    struct shown shown = {.begun_s = time(NULL)};
+    struct backup_job job = {.from = settings_data(), .tell = show, .ctx = &shown};
+    const struct option_row rows[] = {
+        {"--data", OPTION_TEXT, &job.from, "DIR",
+         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
+    };
+    const struct options options = {
+        "backup",
+        "DIR [--data DIR]",
+        "Copies the data directory to the new folder DIR, also while the service runs: database,\n"
+        "images, keys and certificates. The folder holds every secret of the service; keep it as\n"
+        "you keep those.",
+        rows,
+        sizeof rows / sizeof *rows,
+        &job.to,
+        1,
+        1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    status = finish("backup", &job, backup_make(&job), &shown);
+    if (!status)
+        printf("%s holds the database, %llu images (%.1f MiB) and %llu files\n", job.to,
+               (unsigned long long)job.report.blobs, (double)job.report.blob_bytes / (1 << 20),
+               (unsigned long long)job.report.files);
+    return status;
+}
+
+int cmd_restore(int argc, char **argv)
+{
+    struct shown shown = {.begun_s = time(NULL)};
+    struct backup_job job = {.to = settings_data(), .tell = show, .ctx = &shown};
+    const struct option_row rows[] = {
+        {"--data", OPTION_TEXT, &job.to, "DIR",
+         "the data directory to make; it must be missing or empty (default GODWIT_DATA, else "
+         "./godwit-data)"},
+    };
+    const struct options options = {
+        "restore",
+        "DIR [--data DIR]",
+        "Makes a data directory of the backup DIR and checks every byte of it. Devices that\n"
+        "joined after the backup was made are unknown to it and must join again; all others go\n"
+        "on where they are.",
+        rows,
+        sizeof rows / sizeof *rows,
+        &job.from,
+        1,
+        1};
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    status = finish("restore", &job, backup_restore(&job), &shown);
+    char made[32];
+    if (status) return status;
+    strftime(made, sizeof made, "%Y-%m-%d %H:%M", localtime(&(time_t){job.report.made_s}));
+    printf("%s is the service of %s (godwit %s); run `godwit serve --data %s`\n", job.to, made,
+           job.report.made_with, job.to);
+    return status;
+}
