@@ -11,6 +11,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_login(int argc, char **argv);
 int cmd_claim(int argc, char **argv);
+int cmd_claims(int argc, char **argv);
 int cmd_upload(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
 int cmd_undo(int argc, char **argv);

@@ -2,12 +2,15 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/file.h"
 #include "cli/names.h"
 #include "cli/remote.h"
 #include "formats/policy.h"
+
+#define LIFETIME_MAX_S (10U * 366 * 86400)
 
 /* For `--claim @FILE` of a device: readable by its owner alone. */
 static bool token_write(const char *path, const char *token, uint32_t count)
@@ -19,9 +22,47 @@ static bool token_write(const char *path, const char *token, uint32_t count)
     return true;
 }
 
-static int claim(const struct remote *remote, const char *product, uint32_t count, const char *out)
+struct wanted {
+    const char *product, *lifetime, *out;
+    struct option_list tags;
+    uint32_t count, lifetime_s; /* lifetime_s 0: for ever */
+};
+
+/* "90m", "12h", "30d", "52w" → seconds; 0: it is none. */
+static uint32_t lifetime_parse(const char *text)
 {
-    json_t *body = json_pack("{s:s, s:I}", "product", product, "count", (json_int_t)count);
+    static const struct {
+        char letter;
+        uint32_t seconds;
+    } UNITS[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    unsigned long number = strtoul(text, &end, 10);
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
+        if (end[0] == UNITS[i].letter && !end[1])
+            return number > LIFETIME_MAX_S / UNITS[i].seconds ? 0
+                                                              : (uint32_t)number * UNITS[i].seconds;
+    return 0;
+}
+
+static json_t *claim_body(const struct wanted *wanted)
+{
+    json_t *tags = texts_json(&wanted->tags);
+    if (!tags) {
+        fputs("godwit: a tag is no UTF-8 text\n", stderr);
+        return NULL;
+    }
+    json_t *body = json_pack("{s:s, s:I, s:o}", "product", wanted->product, "count",
+                             (json_int_t)wanted->count, "tags", tags);
+    if (body && wanted->lifetime_s)
+        json_object_set_new(body, "lifetime_s", json_integer(wanted->lifetime_s));
+    return body;
+}
+
+static int claim(const struct remote *remote, const struct wanted *wanted)
+{
+    const char *out = wanted->out;
+    json_t *body = claim_body(wanted);
     json_t *reply;
     bool is_good = body && remote_call(remote, "POST", "/api/v1/claims", body, &reply);
     json_decref(body);
@@ -29,7 +70,7 @@ static int claim(const struct remote *remote, const char *product, uint32_t coun
     if (remote->is_raw)
         is_good = json_print(reply);
     else if (out)
-        is_good = token_write(out, json_text(reply, "token"), count);
+        is_good = token_write(out, json_text(reply, "token"), wanted->count);
     else
         puts(json_text(reply, "token"));
     json_decref(reply);
@@ -62,22 +103,28 @@ static int initial_policy(const struct remote *remote, const char *product, cons
 int cmd_claim(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *product = NULL, *initial_product = NULL, *out = NULL;
-    uint32_t count = 1;
+    struct wanted wanted = {.count = 1};
+    const char *initial_product = NULL;
     const struct option_row rows[] = {
-        {"--product", OPTION_TEXT, &product, "PRODUCT", "print a claim token for this product"},
-        {"--count", OPTION_NUMBER, &count, "N", "how many devices may join with it (default 1)"},
+        {"--product", OPTION_TEXT, &wanted.product, "PRODUCT",
+         "print a claim token for this product"},
+        {"--count", OPTION_NUMBER, &wanted.count, "N",
+         "how many devices may join with it (default 1)"},
+        {"--expires", OPTION_TEXT, &wanted.lifetime, "TIME",
+         "nobody joins with it after 90m, 12h, 30d, 52w (default: it has no end)"},
+        {"--tag", OPTION_LIST, &wanted.tags, "TAG",
+         "a tag that its devices get, \"kitchen\" or \"site=berlin\"; up to 16"},
         {"--initial-policy", OPTION_TEXT, &initial_product, "PRODUCT",
          "write this product's initial policy"},
-        {"--out", OPTION_TEXT, &out, "FILE",
+        {"--out", OPTION_TEXT, &wanted.out, "FILE",
          "where to write the token (default: standard output) or the initial policy (default "
          "PRODUCT.policy)"},
         REMOTE_ROWS(flags),
     };
     const struct options options = {
         "claim",
-        "--product PRODUCT [--count N] [--out FILE] | --initial-policy PRODUCT "
-        "[--out FILE]",
+        "--product PRODUCT [--count N] [--expires TIME] [--tag TAG] [--out FILE] | "
+        "--initial-policy PRODUCT [--out FILE]",
         "Lets devices join: the token goes into a device's first "
         "check-in, the initial policy (328 bytes) into its agent.",
         rows,
@@ -87,14 +134,19 @@ int cmd_claim(int argc, char **argv)
         0};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
+    const char *product = wanted.product;
     if (!product == !initial_product)
         return options_wrong(&options, "give --product or --initial-policy");
     const char *name = product ? product : initial_product;
     status = name_check(&options, product ? "--product" : "--initial-policy", name);
     if (status >= 0) return status;
+    if (wanted.lifetime) wanted.lifetime_s = lifetime_parse(wanted.lifetime);
+    if (wanted.lifetime && !wanted.lifetime_s)
+        return options_wrong(&options, "--expires '%s' is no time like 90m, 12h, 30d or 52w",
+                             wanted.lifetime);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = product ? claim(&remote, product, count, out) : initial_policy(&remote, name, out);
+    status = product ? claim(&remote, &wanted) : initial_policy(&remote, name, wanted.out);
     remote_close(&remote);
     return status;
 }

@@ -36,3 +36,14 @@ void address_add(struct godwit_text *address, const char *text)
             godwit_text_add(address, code);
     }
 }
+
+json_t *texts_json(const struct option_list *list)
+{
+    json_t *texts = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        if (!json_array_append_new(texts, json_string(list->items[i]))) continue;
+        json_decref(texts);
+        return NULL;
+    }
+    return texts;
+}

@@ -169,30 +169,3 @@ bool account_actor(struct fleet *fleet, const uint8_t token_sha256[static 32], i
     *actor_out = (struct actor){.org = FLEET_ORG, .role = ROLE_ADMIN, .scopes = SCOPE_ALL};
     return account_token_is_good(fleet, token_sha256, now_s);
 }
-
-/* ---- claims ---- */
-
-struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32])
-{
-    struct claim *claim = index_find(&fleet->claims_by_digest, claim_sha256);
-    return claim && fleet_same_secret(claim->claim_sha256, claim_sha256) ? claim : NULL;
-}
-
-godwit_err claim_create(struct fleet *fleet, struct db *db, const struct product *product,
-                        uint32_t count, const uint8_t claim_sha256[static 32], int64_t now_s)
-{
-    godwit_err err = db_run(db,
-                            "insert into claims (org, claim_sha256, product, count_max, created)"
-                            " values ($1, $2, $3, $4, $5)",
-                            DB_ARGS(db_text(product->org->name), db_blob(claim_sha256, 32),
-                                    db_int(product->id), db_int(count), db_int(now_s)));
-    if (err) return err;
-    struct claim *claim = fleet_alloc(sizeof *claim);
-    memcpy(claim->claim_sha256, claim_sha256, 32);
-    fleet_lock(fleet);
-    claim->product = product_find(&fleet->catalogue, product->org->name, product->name);
-    claim->count_max = count;
-    index_add(&fleet->claims_by_digest, claim);
-    fleet_unlock(fleet);
-    return GODWIT_OK;
-}

@@ -1,12 +1,11 @@
-/* People, the tokens by which they and this machine speak to the service, and the tokens that let
- * devices join. Of a secret only its SHA-256 is kept. A token that has ended stays ended: it leaves
+/* People, and the tokens by which they and this machine speak to the service. Of a secret only its
+ * SHA-256 is kept. A token that has ended stays ended: it leaves
  * memory at the first look after its end, so a clock that goes back does not revive it. */
 #pragma once
 
 #include "fleet/access.h"
 #include "fleet/fleet.h"
 
-#define FLEET_CLAIM_COUNT_MAX 1000000
 /* The owner of the token in the data directory's file admin-token; no person has this name. */
 #define ACCOUNT_MACHINE "machine"
 /* A session from further ahead than this is of a clock that was wrong; it is refused, not ended. */
@@ -44,12 +43,6 @@ bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[stati
 /* The same, and who that is. Lock held. */
 bool account_actor(struct fleet *fleet, const uint8_t token_sha256[static 32], int64_t now_s,
                    struct actor *actor_out);
-
-/* NULL: unknown; the comparison takes constant time. Lock held. */
-struct claim *claim_find(const struct fleet *fleet, const uint8_t claim_sha256[static 32]);
-GODWIT_MUST_USE godwit_err claim_create(struct fleet *fleet, struct db *db,
-                                        const struct product *product, uint32_t count,
-                                        const uint8_t claim_sha256[static 32], int64_t now_s);
 
 /* ---- for fleet.c: how the table is read, and what is given back ---- */
 

@@ -41,7 +41,8 @@ enum claim_result {
     CLAIM_REJECTED,    /* so, and an operator has sent it away */
     CLAIM_TOKEN_TAKEN, /* the token is another device's, as on a cloned flash */
     CLAIM_UNKNOWN,
-    CLAIM_USED_UP
+    CLAIM_USED_UP,
+    CLAIM_EXPIRED
 };
 
 /* Who requests to join: with which claim, under which token of its own, as what. */
@@ -59,6 +60,12 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
 GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
                                         const struct claim_request *request, int64_t now_s,
                                         enum claim_result *result_out, struct device **device_out);
+/* Lets a device in that the factory list names, with this very token; *device_out NULL: it does
+ * not. Writer. */
+GODWIT_MUST_USE godwit_err device_join_listed(struct fleet *fleet, struct db *db,
+                                              const uint8_t token_sha256[static 32],
+                                              const struct godwit_checkin *checkin, int64_t now_s,
+                                              struct device **device_out);
 /* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
                                         bool *more_out);

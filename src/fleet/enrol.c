@@ -1,9 +1,11 @@
 /* How devices join, are kept, and are read again at start. */
 #include <stdlib.h>
 
-#include "fleet/account.h"
+#include "base/text.h"
+#include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/factory.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
@@ -17,54 +19,117 @@ static void device_link(struct fleet *fleet, struct device *device)
     index_add(&fleet->devices_by_token, device);
 }
 
-/* ---- claims ---- */
+/* ---- joining ---- */
 
-static godwit_err insert_device(struct db *db, const struct claim *claim,
-                                const uint8_t token_sha256[static 32],
-                                const struct godwit_checkin *checkin, int64_t now_s,
-                                int64_t *id_out)
+/* Who joins, and by what: a claim, or a line of the factory list. */
+struct joining {
+    struct claim *claim; /* NULL: by the list */
+    struct factory_entry *entry;
+    const uint8_t *token_sha256;
+    const struct godwit_checkin *checkin;
+    int64_t now_s;
+};
+
+static struct product *product_of(const struct joining *joining)
 {
-    char id_text[13];
-    device_id_write(checkin->device_id, id_text);
-    godwit_err err = db_run(
-        db, "update claims set used_count = used_count + 1 where org = $1 and claim_sha256 = $2",
-        DB_ARGS(db_text(claim->product->org->name), db_blob(claim->claim_sha256, 32)));
-    if (!err)
-        err = db_run_returning(
-            db,
-            "insert into devices (org, device_id, token_sha256, product, created,"
-            " last_seen, id_text) values ($1, $2, $3, $4, $5, $5, $6) returning id",
-            DB_ARGS(db_text(claim->product->org->name), db_blob(checkin->device_id, 16),
-                    db_blob(token_sha256, 32), db_int(claim->product->id), db_int(now_s),
-                    db_text(id_text)),
-            id_out);
-    struct event event = {.time_s = now_s, .kind = EVENT_ENROLLED};
-    device_plain_text(event.version, checkin->version, sizeof event.version);
-    return err ? err : event_add(db, *id_out, checkin->device_id, &event);
+    return joining->entry ? joining->entry->product : joining->claim->product;
 }
 
-static godwit_err enrol(struct fleet *fleet, struct db *db, struct claim *claim,
-                        const uint8_t token_sha256[static 32], const struct godwit_checkin *checkin,
-                        int64_t now_s, struct device **device_out)
+/* The event names the claim, so that a history tells which token let the device in. */
+static godwit_err report_joined(struct db *db, const struct joining *joining, int64_t id)
+{
+    struct event event = {.time_s = joining->now_s, .kind = EVENT_ENROLLED};
+    device_plain_text(event.version, joining->checkin->version, sizeof event.version);
+    struct godwit_text detail;
+    godwit_text_init(&detail, event.detail, sizeof event.detail);
+    godwit_text_add(&detail, joining->entry ? "by the factory list" : "claim ");
+    if (!joining->entry)
+        godwit_text_add_hex(&detail, joining->claim->claim_sha256, CLAIM_MARK_SIZE);
+    return event_add(db, id, joining->checkin->device_id, &event);
+}
+
+/* What the claim or the list gives with it. */
+static godwit_err give_tags(struct db *db, const struct joining *joining, int64_t id)
+{
+    char tags[CLAIM_TAGS_SIZE] = "";
+    struct db_rows rows;
+    const char *org = product_of(joining)->org->name;
+    godwit_err err =
+        joining->entry
+            ? db_query(db, &rows, "select tags from factory where org = $1 and device_id = $2",
+                       DB_ARGS(db_text(org), db_blob(joining->checkin->device_id, 16)))
+            : db_query(db, &rows, "select tags from claims where org = $1 and claim_sha256 = $2",
+                       DB_ARGS(db_text(org), db_blob(joining->claim->claim_sha256, 32)));
+    if (!err) err = db_next(&rows);
+    if (!err) db_column_text(&rows, 0, tags, sizeof tags);
+    db_rows_close(&rows);
+    if (err && err != GODWIT_ERR_END) return err;
+    return *tags ? device_give_tags(db, id, tags) : GODWIT_OK;
+}
+
+static godwit_err insert_device(struct db *db, const struct joining *joining, int64_t *id_out)
+{
+    char id_text[13];
+    const uint8_t *device_id = joining->checkin->device_id;
+    const char *org = product_of(joining)->org->name;
+    device_id_write(device_id, id_text);
+    godwit_err err = db_run_returning(
+        db,
+        "insert into devices (org, device_id, token_sha256, product, created,"
+        " last_seen, id_text) values ($1, $2, $3, $4, $5, $5, $6) returning id",
+        DB_ARGS(db_text(org), db_blob(device_id, 16), db_blob(joining->token_sha256, 32),
+                db_int(product_of(joining)->id), db_int(joining->now_s), db_text(id_text)),
+        id_out);
+    if (!err) err = give_tags(db, joining, *id_out);
+    if (!err)
+        err = joining->entry
+                  ? factory_forget_row(db, org, device_id)
+                  : db_run(db,
+                           "update claims set used_count = used_count + 1"
+                           " where org = $1 and claim_sha256 = $2",
+                           DB_ARGS(db_text(org), db_blob(joining->claim->claim_sha256, 32)));
+    return err ? err : report_joined(db, joining, *id_out);
+}
+
+static godwit_err enrol(struct fleet *fleet, struct db *db, const struct joining *joining,
+                        struct device **device_out)
 {
     int64_t id = 0;
-    godwit_err err = insert_device(db, claim, token_sha256, checkin, now_s, &id);
+    godwit_err err = insert_device(db, joining, &id);
     if (err) return err;
     fleet_reserve_device(fleet);
     fleet_lock(fleet);
     struct device *device = device_make(fleet);
     device->id = id;
-    device->product = claim->product;
-    device->org = claim->product->org->number;
-    memcpy(device->device_id, checkin->device_id, 16);
-    memcpy(device->token_sha256, token_sha256, 32);
-    claim->used_count++;
+    device->product = product_of(joining);
+    device->org = device->product->org->number;
+    memcpy(device->device_id, joining->checkin->device_id, 16);
+    memcpy(device->token_sha256, joining->token_sha256, 32);
+    if (joining->claim) joining->claim->used_count++;
     device->changed_in = fleet->transaction;
     device_link(fleet, device);
     fleet_unlock(fleet);
+    if (joining->entry) factory_forget(fleet, joining->entry);
     *device_out = device;
     return listing_renew(fleet, db, device);
 }
+
+godwit_err device_join_listed(struct fleet *fleet, struct db *db,
+                              const uint8_t token_sha256[static 32],
+                              const struct godwit_checkin *checkin, int64_t now_s,
+                              struct device **device_out)
+{
+    const struct joining joining = {.entry = factory_find(fleet, token_sha256, checkin->device_id),
+                                    .token_sha256 = token_sha256,
+                                    .checkin = checkin,
+                                    .now_s = now_s};
+    *device_out = NULL;
+    const struct org *org = joining.entry ? joining.entry->product->org : NULL;
+    bool may_join = org && !device_find(fleet, org->name, checkin->device_id);
+    return may_join ? enrol(fleet, db, &joining, device_out) : GODWIT_OK;
+}
+
+/* ---- claims ---- */
 
 static struct pending_token token_of(const struct claim_request *request, const struct claim *claim,
                                      int64_t now_s)
@@ -89,6 +154,27 @@ static struct device *device_of_claim(const struct fleet *fleet, const struct cl
                  : NULL;
 }
 
+/* Whether the factory list of the claim's organisation names it, with this very token. */
+static bool is_listed(const struct fleet *fleet, const struct claim *claim,
+                      const struct claim_request *request)
+{
+    const struct factory_entry *entry =
+        factory_find(fleet, request->token_sha256, request->checkin->device_id);
+    return entry && entry->product->org == claim->product->org;
+}
+
+/* Another token under the id of a device that has joined. */
+static enum claim_result wait_for_operator(struct fleet *fleet, struct device *device,
+                                           const struct pending_token *token, bool *must_write_out)
+{
+    enum pending_place place = pending_place(device, token);
+    *must_write_out = place == PENDING_ROOM && device_may_record(device, token->requested_s);
+    bool is_away = place == PENDING_FULL || (place == PENDING_ROOM && !*must_write_out);
+    if (is_away && !device->turned_away_count++) fleet->turned_away_count++;
+    if (is_away) device->turned_away_s = token->requested_s;
+    return result_of(place);
+}
+
 enum claim_result device_claim_check(struct fleet *fleet, const struct claim_request *request,
                                      int64_t now_s, bool *must_write_out)
 {
@@ -98,17 +184,17 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
     if (!claim) return CLAIM_UNKNOWN;
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256))
         return device->is_retired ? CLAIM_REJECTED : CLAIM_ACCEPTED;
+    if (!device && is_listed(fleet, claim, request)) {
+        *must_write_out = true;
+        return CLAIM_ACCEPTED;
+    }
+    if (claim_is_over(claim, now_s)) return CLAIM_EXPIRED;
     if (device_with_token(fleet, request->token_sha256)) return CLAIM_TOKEN_TAKEN;
     if (!device && claim->used_count >= claim->count_max) return CLAIM_USED_UP;
     *must_write_out = !device;
     if (!device) return CLAIM_ACCEPTED;
     const struct pending_token token = token_of(request, claim, now_s);
-    enum pending_place place = pending_place(device, &token);
-    *must_write_out = place == PENDING_ROOM && device_may_record(device, now_s);
-    bool is_away = place == PENDING_FULL || (place == PENDING_ROOM && !*must_write_out);
-    if (is_away && !device->turned_away_count++) fleet->turned_away_count++;
-    if (is_away) device->turned_away_s = now_s;
-    return result_of(place);
+    return wait_for_operator(fleet, device, &token, must_write_out);
 }
 
 godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_request *request,
@@ -124,6 +210,12 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
         *device_out = device->is_retired ? NULL : device;
         return GODWIT_OK;
     }
+    *result_out = CLAIM_ACCEPTED;
+    if (!device && is_listed(fleet, claim, request))
+        return device_join_listed(fleet, db, request->token_sha256, request->checkin, now_s,
+                                  device_out);
+    *result_out = CLAIM_EXPIRED;
+    if (claim_is_over(claim, now_s)) return GODWIT_OK;
     *result_out = CLAIM_TOKEN_TAKEN;
     if (device_with_token(fleet, request->token_sha256)) return GODWIT_OK;
     if (device) {
@@ -136,7 +228,11 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
     *result_out = CLAIM_USED_UP;
     if (claim->used_count >= claim->count_max) return GODWIT_OK;
     *result_out = CLAIM_ACCEPTED;
-    return enrol(fleet, db, claim, request->token_sha256, request->checkin, now_s, device_out);
+    const struct joining joining = {.claim = claim,
+                                    .token_sha256 = request->token_sha256,
+                                    .checkin = request->checkin,
+                                    .now_s = now_s};
+    return enrol(fleet, db, &joining, device_out);
 }
 
 /* ---- facts to and from the database ---- */

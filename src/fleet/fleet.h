@@ -25,12 +25,6 @@
 #define FLEET_PRUNED SIZE_MAX /* no place: all old rollouts went */
 #define FLEET_LISTED SIZE_MAX /* no place: all rows are written */
 
-struct claim {
-    uint8_t claim_sha256[32];
-    struct product *product;
-    uint32_t count_max, used_count;
-};
-
 /* How long the lock was held; only where somebody asks for it. */
 struct fleet_holds {
     uint64_t count, cpu_ns_max, wall_ns_max;
@@ -49,6 +43,7 @@ struct fleet {
     struct pool device_cells, member_cells;
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
+    struct index factory_by_token; /* who is expected, factory.h */
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/device.h"
+#include "fleet/factory.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -134,16 +136,6 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout_link(fleet, rollout);
 }
 
-static void load_claim(struct fleet *fleet, const struct db_rows *rows)
-{
-    struct claim *claim = fleet_alloc(sizeof *claim);
-    db_column_blob(rows, 0, claim->claim_sha256, 32);
-    claim->product = product_by_row(fleet, db_column_int(rows, 1));
-    claim->count_max = (uint32_t)db_column_int(rows, 2);
-    claim->used_count = (uint32_t)db_column_int(rows, 3);
-    index_add(&fleet->claims_by_digest, claim);
-}
-
 static void load_entry(struct fleet *fleet, const struct db_rows *rows)
 {
     fleet->sequence_mark = (uint64_t)db_column_int(rows, 0);
@@ -177,7 +169,8 @@ static const struct {
      "f.device"
      " order by f.id",
      device_load_failed_image},
-    {"select claim_sha256, product, count_max, used_count from claims", load_claim},
+    {CLAIM_LOAD_SQL, claim_load},
+    {FACTORY_LOAD_SQL, factory_load},
     {ACCOUNT_LOAD_SQL, account_load_token},
     {"select mark from sequence_mark", load_entry},
 };
@@ -232,6 +225,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     SWAP(fleet->devices_by_id, read->devices_by_id);
     SWAP(fleet->devices_by_token, read->devices_by_token);
     SWAP(fleet->claims_by_digest, read->claims_by_digest);
+    SWAP(fleet->factory_by_token, read->factory_by_token);
     SWAP(fleet->tokens_by_digest, read->tokens_by_digest);
     SWAP(fleet->dirty_first, read->dirty_first);
     SWAP(fleet->dirty_last, read->dirty_last);

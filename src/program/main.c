@@ -32,6 +32,8 @@ static const struct command COMMANDS[] = {
     {"restore", cmd_restore, "DIR [--data DIR]", "make a data directory of a backup"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
     {"claim", cmd_claim, "--product NAME | --initial-policy NAME", "let devices join"},
+    {"claims", cmd_claims, "[revoke CLAIM | import FILE.csv | expected]",
+     "who may join; end a claim"},
     {"upload", cmd_upload, "FILE", "upload an image"},
     {"deploy", cmd_deploy, "PRODUCT VERSION [--to DEVICE] [--wait]", "roll a release out"},
     {"undo", cmd_undo, "PRODUCT [--to DEVICE] [--wait]", "roll the release before out again"},

@@ -21,6 +21,43 @@ const struct schema_row SCHEMA_REPLIES[] = {
 
     OBJECT("claim", "A claim token that was made."),
     STRING("token", "the token, shown this once"),
+    HEX("claim", 16, "its name from now on: the first 8 bytes of its SHA-256"),
+
+    OBJECT("claim_row", "A claim token as it stands."),
+    HEX("claim", 16, "the first 8 bytes of its SHA-256"),
+    STRING("product", "the product that devices join by it"),
+    CHOICE("state", "open used-up expired revoked", "whether a device may join by it"),
+    WHOLE("count", "how many devices may join by it"),
+    WHOLE("used", "how many did"),
+    STRINGS("tags", "tags that its devices get"),
+    TIME("created", "when it was made"),
+    TIME_OR_NULL("expires", "when its time is over"),
+    TIME_OR_NULL("revoked", "when it was ended"),
+
+    OBJECT("claims", "Claim tokens."),
+    LIST("claims", "claim_row", "the newest first"),
+    NEXT,
+
+    OBJECT("claim_revoked", "A claim token that has ended."),
+    HEX("claim", 16, "the first 8 bytes of its SHA-256"),
+
+    OBJECT("factory_imported", "What became of the lines."),
+    WHOLE("lines", "lines that name a device"),
+    WHOLE("added", "of them those that were new"),
+
+    OBJECT("factory_device", "A device that is listed and has not joined."),
+    HEX("device_id", 12, "its id"),
+    STRING("product", "its product"),
+    HEX("token_sha256", 64, "of the token that it will come with"),
+    TIME("created", "when it was listed"),
+
+    OBJECT("factory", "Devices that are listed and have not joined."),
+    LIST("devices", "factory_device", "by id"),
+    WHOLE("total", "how many there are in all"),
+    NEXT,
+
+    OBJECT("factory_removed", "A device that is not expected any more."),
+    HEX("device_id", 12, "its id"),
 
     OBJECT("signature", "One signature of a file."),
     CHOICE("scheme", "rsa3072 ecdsa192 ecdsa256 ecdsa384", "how it was made"),

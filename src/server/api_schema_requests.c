@@ -1,5 +1,5 @@
 /* What the operator API is asked with: bodies, and the parameters of paths and queries. */
-#include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/kept_reply.h"
 #include "fleet/tags.h"
 #include "server/api_schema_rows.h"
@@ -39,8 +39,18 @@ const struct schema_row SCHEMA_REQUESTS[] = {
 
     OBJECT("claim_request", "For which devices a claim token is made."),
     SIZED(STRING, "product", 1, 32, 0, "the product that devices join by it"),
-    SIZED(WHOLE, "count", 1, FLEET_CLAIM_COUNT_MAX, SCHEMA_OPTIONAL,
+    SIZED(WHOLE, "count", 1, CLAIM_COUNT_MAX, SCHEMA_OPTIONAL,
           "how many devices may join by it; 1 when absent"),
+    SIZED(WHOLE, "lifetime_s", 1, CLAIM_LIFETIME_MAX_S, SCHEMA_OPTIONAL,
+          "nobody joins by it after so many seconds; it has no end when absent"),
+    TAG_LIST("tags", "tags that its devices get"),
+
+    OBJECT("factory_request", "Lines of a factory list."),
+    SIZED(STRING, "product", 1, 32, 0, "the product of the devices"),
+    STRING("csv", "at most 1000 lines: device id, comma, SHA-256 of its token in hex"),
+    SIZED(WHOLE, "first_line", 1, 1 << 30, SCHEMA_OPTIONAL,
+          "number of the first line in its file, for what is said of a wrong one; 1 when absent"),
+    TAG_LIST("tags", "tags that the devices get"),
 
     OBJECT("checkin_request", "What a device says; docs/PROTOCOL.md has it to the byte."),
     END,
@@ -52,8 +62,12 @@ const struct schema_row PARAMETERS[] = {
     SIZED(STRING, "product/version", 1, 32, 0, "version of the release"),
     SIZED(WHOLE, "rollouts/id", 1, UINT32_MAX, 0, "number of the rollout"),
     HEX("devices/id", 12, "id of the device"),
+    HEX("claims/claim", 16, "the first 8 bytes of its SHA-256, as the list shows them"),
+    HEX("factory/id", 12, "id of the device"),
     SIZED(STRING, "products/name", 1, 32, 0, "name of the product"),
 
+    SIZED(WHOLE, "limit", 1, 500, SCHEMA_OPTIONAL, "at most so many; 100 when absent"),
+    SIZED(STRING, "after", 1, 100, SCHEMA_OPTIONAL, "`next` of the page before"),
     SIZED(STRING, "open", 0, 0, SCHEMA_OPTIONAL, "an unsigned first file makes an open product"),
     SIZED(STRING, "product", 1, 31, SCHEMA_OPTIONAL,
           "stands in for the project's name in the file"),

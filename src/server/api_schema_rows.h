@@ -27,6 +27,9 @@
 #define FLAG_ASKED(name, sentence) \
     ROW(FLAG, name, NULL, SCHEMA_OPTIONAL | SCHEMA_NULLABLE, sentence)
 #define TIME(name, sentence) ROW(TIME, name, NULL, 0, sentence)
+#define TIME_OR_NULL(name, sentence) ROW(TIME, name, NULL, SCHEMA_NULLABLE, sentence)
+#define NEXT \
+    ROW(STRING, "next", NULL, SCHEMA_NULLABLE, "`after` of the next page; null: there is none")
 #define CHOICE(name, words, sentence) ROW(CHOICE, name, words, 0, sentence)
 #define HEX(name, digits, sentence) SIZED(HEX, name, digits, digits, 0, sentence)
 #define HEX_OR_NULL(name, digits, sentence) \

@@ -28,7 +28,7 @@
     X(RELEASE_DELETED, "release.deleted", "DELETE /api/v1/releases/{product}/{version}",          \
       "a release was taken away")                                                                 \
     X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")    \
-    X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined by a claim token") \
+    X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                  \
     X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                     \
       "a device was let in with another token")                                                   \
     X(DEVICE_REJECTED, "device.rejected", "POST /api/v1/devices/{id}/reject",                     \
@@ -40,6 +40,11 @@
     X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",              \
       "the retirement of a device was taken back")                                                \
     X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")            \
+    X(CLAIM_REVOKED, "claim.revoked", "DELETE /api/v1/claims/{claim}", "a claim token was ended") \
+    X(FACTORY_IMPORTED, "factory.imported", "POST /api/v1/factory",                               \
+      "devices were listed that join without a claim")                                            \
+    X(FACTORY_REMOVED, "factory.removed", "DELETE /api/v1/factory/{id}",                          \
+      "a device was taken off the factory list")                                                  \
     X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
 
 #define AUDIT_ACTION_ENUM(name, id, route, sentence) AUDIT_##name,

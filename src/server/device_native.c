@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fleet/device.h"
+#include "fleet/factory.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
@@ -121,8 +122,12 @@ static godwit_err pending_run(struct change *change)
         err = device_claim(&app->fleet, app->db, &wanted, now_s, &pending->claim, &device);
     else
         device = device_find_by_token(&app->fleet, pending->token_sha256);
+    bool is_joining = !device || pending->is_claim;
+    if (!err && !device && !pending->is_claim)
+        err = device_join_listed(&app->fleet, app->db, pending->token_sha256, &pending->checkin,
+                                 now_s, &device);
     pending->is_known = device != NULL;
-    if (!err && device && pending->is_claim) err = record_enrolment(pending, device);
+    if (!err && device && is_joining) err = record_enrolment(pending, device);
     if (!err && device) err = device_record(&app->fleet, app->db, device, &pending->checkin, now_s);
     uint64_t now_ms = app_now_ms(app);
     if (!err && fleet_sequence_is_low(&app->fleet, now_ms))
@@ -161,6 +166,9 @@ static void send_turned_down(struct http_request *request, enum claim_result res
                 "this claim token has enrolled as many devices as it may; make another with "
                 "`godwit claim`",
                 NULL);
+    else if (result == CLAIM_EXPIRED)
+        problem(request, 401, "claim-expired",
+                "the time of this claim token is over; make another with `godwit claim`", NULL);
     else if (result == CLAIM_TOKEN_TAKEN)
         problem(request, 401, "token-taken",
                 "another device has this token, as when a flash was cloned; erase the flash of "
@@ -232,11 +240,15 @@ static void check_in(struct http_request *request, struct pending *pending)
     bool ready = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
+    bool is_expected =
+        !device && factory_find(&app->fleet, pending->token_sha256, checkin->device_id);
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
     if (device) taken = device_take(&app->fleet, device, checkin, now_s);
     if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
-    if (!device)
+    if (is_expected)
+        submit(request, pending);
+    else if (!device)
         send_unknown(request);
     else if (taken == TAKE_TOO_MANY)
         send_too_many(request, now_s);

@@ -18,6 +18,11 @@ void handle_login(struct http_request *request);
 
 /* api_*.c */
 void handle_claims(struct http_request *request);
+void handle_claim_list(struct http_request *request);
+void handle_claim_revoke(struct http_request *request);
+void handle_factory_import(struct http_request *request);
+void handle_factory_list(struct http_request *request);
+void handle_factory_remove(struct http_request *request);
 void handle_initial_policy(struct http_request *request);
 void handle_status(struct http_request *request);
 void handle_releases(struct http_request *request);

@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/device.h"
+#include "fleet/factory.h"
 #include "server/app.h"
 #include "server/device_token.h"
 #include "server/operation.h"
@@ -53,7 +55,8 @@ static enum caller find_device(struct app *app, const char *bearer, uint8_t dige
 {
     if (device_token_digest(bearer, digest_out)) return CALLER_NOBODY;
     fleet_lock(&app->fleet);
-    bool is_known = device_find_by_token(&app->fleet, digest_out) != NULL;
+    bool is_known = device_find_by_token(&app->fleet, digest_out) != NULL ||
+                    factory_expects(&app->fleet, digest_out);
     fleet_unlock(&app->fleet);
     return is_known ? CALLER_DEVICE : CALLER_NOBODY;
 }

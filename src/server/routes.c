@@ -5,6 +5,7 @@
 
 #define BODY_MAX 65536
 #define LOGIN_BODY_MAX 4096
+#define FACTORY_BODY_MAX (256U << 10)
 #define DEPLOY_BODY_MAX (1U << 20)
 #define UPLOAD_MAX (64U << 20) /* the upload refuses far below this, with its own sentence */
 
@@ -53,7 +54,8 @@ const struct http_route ROUTES[] = {
     ROUTE(POST, "/v1/checkin", INLINE, GODWIT_CHECKIN_REQUEST_MAX, handle_checkin, &MEMBER,
           "checkIn", "A device says what it runs and hears what to do.", .body = "checkin_request",
           .replies = "200 checkin_reply; 400 malformed; "
-                     "401 rejected claim-used-up token-taken; 429 too-many-reports"),
+                     "401 rejected claim-used-up claim-expired "
+                     "token-taken; 429 too-many-reports"),
     ROUTE(GET, "/v1/image/{digest}", WORKER, 0, handle_image, &DEVICE, "fetchImage",
           "The bytes of an image, to a device that is offered it; in ranges too.",
           .replies = "200 octets; 206 octets; 304 empty; 404 no-file; 409 not-offered; "
@@ -110,7 +112,24 @@ const struct http_route ROUTES[] = {
           .replies = "200 device; 404 no-device; 409 other-token not-pending token-taken"),
     ROUTE(POST, "/api/v1/claims", WORKER, BODY_MAX, handle_claims, &ADMITS, "makeClaim",
           "Makes a claim token, by which devices join a product.", .body = "claim_request",
-          .replies = "201 claim; 404 no-product"),
+          .replies = "201 claim; 404 no-product; 409 too-many-claims"),
+    ROUTE(GET, "/api/v1/claims", WORKER, 0, handle_claim_list, &ADMITS, "listClaims",
+          "The claim tokens that were made, the newest first.", .query = "limit after",
+          .replies = "200 claims"),
+    ROUTE(DELETE, "/api/v1/claims/{claim}", WORKER, 0, handle_claim_revoke, &ADMITS, "revokeClaim",
+          "Ends a claim token; devices that joined by it stay.",
+          .replies = "200 claim_revoked; 404 no-claim"),
+    ROUTE(POST, "/api/v1/factory", WORKER, FACTORY_BODY_MAX, handle_factory_import, &ADMITS,
+          "importFactoryList", "Lists devices that join without a claim, by lines of CSV.",
+          .body = "factory_request",
+          .replies = "200 factory_imported; 404 no-product; 409 other-token token-taken list-full; "
+                     "422 bad-line too-many-lines"),
+    ROUTE(GET, "/api/v1/factory", WORKER, 0, handle_factory_list, &ADMITS, "listFactoryList",
+          "Devices that are listed and have not joined, by id.", .query = "limit after",
+          .replies = "200 factory"),
+    ROUTE(DELETE, "/api/v1/factory/{id}", WORKER, 0, handle_factory_remove, &ADMITS,
+          "removeFromFactoryList", "Takes a device off the factory list.",
+          .replies = "200 factory_removed; 404 not-listed"),
     ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, handle_initial_policy, &READS,
           "getInitialPolicy", "The policy for the agent's build: 328 bytes, see docs/FORMATS.md.",
           .replies = "200 octets; 404 no-product"),

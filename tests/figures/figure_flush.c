@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/release.h"
 #include "fleet/rollout.h"
@@ -130,9 +130,10 @@ static void make_fleet(void)
     fleet_transaction_begun(&app.fleet);
     add_release("1.0.0", 1, now_s);
     add_release("1.1.0", 2, now_s);
-    must(!claim_create(&app.fleet, app.db, product_find(&app.fleet.catalogue, FLEET_ORG, PRODUCT),
-                       DEVICES, claim, now_s),
-         "a claim");
+    const struct claim_terms terms = {
+        .product = product_find(&app.fleet.catalogue, FLEET_ORG, PRODUCT), .count_max = DEVICES};
+    bool is_full;
+    must(!claim_create(&app.fleet, app.db, &terms, claim, now_s, &is_full), "a claim");
     for (uint32_t n = 0; n < DEVICES; n++)
         enrol(n, claim, now_s);
     const struct rollout_request wanted = {

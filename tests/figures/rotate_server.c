@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "emu/pack.h"
-#include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/schema.h"
 #include "formats/image.h"
 #include "server/device_token.h"
@@ -201,9 +201,11 @@ void drill_server_claims(struct drill_server *server, uint32_t count)
     uint8_t digest[32];
     secret_sha256(CLAIM, strlen(CLAIM), digest);
     begin(server);
-    must(!claim_create(&server->fleet, server->db,
-                       product_find(&server->fleet.catalogue, FLEET_ORG, DRILL_PRODUCT), count,
-                       digest, now_s(server)),
+    const struct claim_terms terms = {
+        .product = product_find(&server->fleet.catalogue, FLEET_ORG, DRILL_PRODUCT),
+        .count_max = count};
+    bool is_full;
+    must(!claim_create(&server->fleet, server->db, &terms, digest, now_s(server), &is_full),
          "a claim");
     commit(server);
 }

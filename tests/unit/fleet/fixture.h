@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
@@ -207,10 +208,13 @@ static inline void fixture_allow_by(struct fixture *fixture, uint8_t claim, uint
     uint8_t claim_sha256[32];
     memset(claim_sha256, claim, 32);
     fixture_begin(fixture);
-    assert_int_equal(claim_create(&fixture->fleet, fixture->db,
-                                  product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat"),
-                                  count, claim_sha256, NOW_S),
-                     GODWIT_OK);
+    const struct claim_terms terms = {
+        .product = product_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat"),
+        .count_max = count};
+    bool is_full;
+    assert_int_equal(
+        claim_create(&fixture->fleet, fixture->db, &terms, claim_sha256, NOW_S, &is_full),
+        GODWIT_OK);
     fixture_commit(fixture);
 }
 

@@ -30,9 +30,10 @@ static void fill(struct fixture *fixture, int n, struct device **device_out)
     upload.org = ORGS[n];
     assert_int_equal(fixture_upload(fixture, &upload), UPLOAD_ADDED);
     fixture_begin(fixture);
-    assert_int_equal(
-        claim_create(&fixture->fleet, fixture->db, thermostat(fixture, n), 1, claim, NOW_S),
-        GODWIT_OK);
+    const struct claim_terms terms = {.product = thermostat(fixture, n), .count_max = 1};
+    bool is_full;
+    assert_int_equal(claim_create(&fixture->fleet, fixture->db, &terms, claim, NOW_S, &is_full),
+                     GODWIT_OK);
     uint8_t token[32] = {(uint8_t)(n + 10)};
     enum claim_result result;
     const struct claim_request wanted = {claim, token, &checkin};
