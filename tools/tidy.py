@@ -60,7 +60,7 @@ LIBRARIES = {
     "llhttp.h": "http",
     "sqlite3.h": "store",
     "libpq-fe.h": "store",
-    "jansson.h": "server cli ports/host",
+    "jansson.h": "audit server cli ports/host",
     "argon2.h": "server",
     "curl/": "cli ports/host",
     "psa/": "ports/psa",

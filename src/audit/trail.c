@@ -13,21 +13,36 @@
     " and ($1 = '' or org = $1)" MATCHES("actor", "$2") MATCHES("action", "$3") \
         MATCHES("object", "$4")
 
+/* False: the value is longer than a record's, or holds a NUL; what was read is not all of it. */
+static bool read_text(const struct db_rows *rows, int column, char *out, size_t size_max)
+{
+    db_column_text(rows, column, out, size_max);
+    return db_column_size(rows, column) == strlen(out);
+}
+
+static bool read_blob(const struct db_rows *rows, int column, uint8_t *out, size_t size)
+{
+    db_column_blob(rows, column, out, size);
+    return db_column_size(rows, column) == size;
+}
+
+/* A row that no record can have been is given a hash that fits nothing, so that it shows. */
 static void read_record(const struct db_rows *rows, struct audit_record *out)
 {
-    *out =
-        (struct audit_record){.sequence = db_column_int(rows, 0), .time_s = db_column_int(rows, 2)};
-    db_column_text(rows, 1, out->org, sizeof out->org);
-    db_column_text(rows, 3, out->actor, sizeof out->actor);
-    db_column_text(rows, 4, out->address, sizeof out->address);
-    db_column_text(rows, 5, out->action, sizeof out->action);
-    db_column_text(rows, 6, out->object, sizeof out->object);
-    db_column_text(rows, 7, out->before, sizeof out->before);
-    db_column_text(rows, 8, out->after, sizeof out->after);
-    db_column_blob(rows, 9, out->before_sha256, 32);
-    db_column_blob(rows, 10, out->after_sha256, 32);
-    db_column_blob(rows, 11, out->previous, 32);
-    db_column_blob(rows, 12, out->hash, 32);
+    *out = (struct audit_record){.sequence = db_column_int(rows, 0),
+                                 .time_s = db_column_int(rows, 2)};
+    bool is_whole = read_text(rows, 1, out->org, sizeof out->org);
+    is_whole &= read_text(rows, 3, out->actor, sizeof out->actor);
+    is_whole &= read_text(rows, 4, out->address, sizeof out->address);
+    is_whole &= read_text(rows, 5, out->action, sizeof out->action);
+    is_whole &= read_text(rows, 6, out->object, sizeof out->object);
+    is_whole &= read_text(rows, 7, out->before, sizeof out->before);
+    is_whole &= read_text(rows, 8, out->after, sizeof out->after);
+    is_whole &= read_blob(rows, 9, out->before_sha256, 32);
+    is_whole &= read_blob(rows, 10, out->after_sha256, 32);
+    is_whole &= read_blob(rows, 11, out->previous, 32);
+    is_whole &= read_blob(rows, 12, out->hash, 32);
+    if (!is_whole) memset(out->hash, 0xff, sizeof out->hash);
 }
 
 godwit_err audit_last(struct db *db, struct audit_record *out)

@@ -68,6 +68,10 @@ const struct schema_row PARAMETERS[] = {
 
     SIZED(WHOLE, "limit", 1, 500, SCHEMA_OPTIONAL, "at most so many; 100 when absent"),
     SIZED(STRING, "after", 1, 100, SCHEMA_OPTIONAL, "`next` of the page before"),
+    SIZED(STRING, "before", 1, 20, SCHEMA_OPTIONAL, "records with a smaller sequence"),
+    SIZED(STRING, "actor", 0, 128, SCHEMA_OPTIONAL, "who; a last * stands for any text"),
+    SIZED(STRING, "action", 0, 128, SCHEMA_OPTIONAL, "what was done; a last * for any text"),
+    SIZED(STRING, "object", 0, 128, SCHEMA_OPTIONAL, "to what; a last * for any text"),
     SIZED(STRING, "open", 0, 0, SCHEMA_OPTIONAL, "an unsigned first file makes an open product"),
     SIZED(STRING, "product", 1, 31, SCHEMA_OPTIONAL,
           "stands in for the project's name in the file"),

@@ -38,4 +38,6 @@ void handle_reject(struct http_request *request);
 void handle_device_edit(struct http_request *request);
 void handle_retire(struct http_request *request);
 void handle_reinstate(struct http_request *request);
+void handle_audit(struct http_request *request);
+void handle_audit_checkpoints(struct http_request *request);
 void handle_health(struct http_request *request);

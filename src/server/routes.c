@@ -32,6 +32,8 @@ static const struct permission DEPLOYS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY);
 static const struct permission ADMITS = PERSON(ROLE_OPERATOR, SCOPE_DEVICES);
 static const struct permission UPLOADS = PERSON(ROLE_RELEASER, SCOPE_UPLOAD);
 
+static const struct permission AUDITS = PERSON(ROLE_ADMIN, SCOPE_READ);
+
 /* The rest of a row is a `struct operation`: permission, name, sentence, then members by name. */
 #define ROUTE(method, pattern, mode, body_max, handler, ...)                 \
     {                                                                        \
@@ -130,6 +132,13 @@ const struct http_route ROUTES[] = {
     ROUTE(DELETE, "/api/v1/factory/{id}", WORKER, 0, handle_factory_remove, &ADMITS,
           "removeFromFactoryList", "Takes a device off the factory list.",
           .replies = "200 factory_removed; 404 not-listed"),
+    ROUTE(GET, "/api/v1/audit", WORKER, 0, handle_audit, &AUDITS, "listAudit",
+          "Records of the audit log, the newest first; with `after` the oldest first.",
+          .query = "limit after before actor action object",
+          .replies = "200 audit_records; 422 malformed"),
+    ROUTE(GET, "/api/v1/audit/checkpoints", WORKER, 0, handle_audit_checkpoints, &AUDITS,
+          "listAuditCheckpoints", "Signed checkpoints of the audit log, the oldest first.",
+          .query = "limit after", .replies = "200 audit_checkpoints; 422 malformed"),
     ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, handle_initial_policy, &READS,
           "getInitialPolicy", "The policy for the agent's build: 328 bytes, see docs/FORMATS.md.",
           .replies = "200 octets; 404 no-product"),

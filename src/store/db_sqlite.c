@@ -218,6 +218,11 @@ void db_column_text(const struct db_rows *rows, int column, char *out, size_t si
     snprintf(out, size_max, "%s", text ? (const char *)text : "");
 }
 
+size_t db_column_size(const struct db_rows *rows, int column)
+{
+    return (size_t)sqlite3_column_bytes(rows->statement, column);
+}
+
 void db_column_blob(const struct db_rows *rows, int column, uint8_t *out, size_t size)
 {
     const void *data = sqlite3_column_blob(rows->statement, column);

@@ -77,6 +77,8 @@ void db_rows_close(struct db_rows *rows);
 int64_t db_column_int(const struct db_rows *rows, int column);
 /* Copies the text, NUL-terminated; longer text is truncated at size_max. */
 void db_column_text(const struct db_rows *rows, int column, char *out, size_t size_max);
+/* Bytes of a text or blob, as it is stored. */
+size_t db_column_size(const struct db_rows *rows, int column);
 /* Copies exactly size bytes; a value of another size gives zeros. */
 void db_column_blob(const struct db_rows *rows, int column, uint8_t *out, size_t size);
 
