@@ -39,6 +39,7 @@ struct godwit_request {
     size_t body_size;
     uint32_t range_from; /* with use_range: "Range: bytes=from-" */
     bool use_range;
+    uint32_t wait_s; /* "Prefer: wait=N", and the reply may take N + 30 s; 0: neither */
     const char *if_range; /* NULL, or an entity tag without its quotes; the port adds them */
 };
 
@@ -49,6 +50,7 @@ struct godwit_request {
 struct godwit_reply {
     int status;              /* 200 …; 0 while the head has not come yet */
     uint32_t retry_after_s;  /* 0: not said */
+    uint32_t wait_s;         /* "Preference-Applied: wait=N"; 0: not said */
     uint32_t content_length; /* of this reply; UINT32_MAX: not said, or larger */
     uint32_t range_from;     /* first byte of a 206's Content-Range; else 0 */
     uint32_t range_total;    /* whole size named by a 206; 0: none, or "*" */

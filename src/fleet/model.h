@@ -155,6 +155,7 @@ struct device {
     bool is_retired; /* retire.h: its token is void, it is told nothing and counts nowhere */
     bool is_dirty;   /* facts newer than the database's; then in the fleet's dirty queue */
     uint8_t recorded_count, failed_images_count;
+    uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
 };
 
 /* A file that was uploaded; several may hold the same image. */

@@ -228,6 +228,16 @@ static void reply_fault(const struct deploy *deploy)
     }
 }
 
+/* Those that wait are told now. */
+static void wake_product(struct app *app, uint32_t rollout_id)
+{
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, rollout_id);
+    int64_t product = rollout ? rollout->release->product->id : 0;
+    fleet_unlock(&app->fleet);
+    waiting_wake(app->waiting, product);
+}
+
 static void deploy_reply(struct change *change, godwit_err err)
 {
     struct deploy *deploy = (struct deploy *)change;
@@ -239,6 +249,7 @@ static void deploy_reply(struct change *change, godwit_err err)
     } else {
         GODWIT_LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" targets=%zu",
                    deploy->rollout_id, deploy->product, deploy->version, deploy->ids_count);
+        wake_product(app, deploy->rollout_id);
         app_tick(app); /* who can not take it is noted now */
         reply_json(change->request, 201, view_rollout(app, deploy->rollout_id));
     }

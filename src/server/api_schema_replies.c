@@ -49,6 +49,10 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("token", "the API token, shown this once"),
     TIME("expires", "when it ends"),
 
+    OBJECT("woken", "How many of the devices waited for something to do."),
+    WHOLE("woken", "devices that are answered now"),
+    WHOLE("not_waiting", "devices that come by their interval"),
+
     OBJECT("claim", "A claim token that was made."),
     STRING("token", "the token, shown this once"),
     HEX("claim", 16, "its name from now on: the first 8 bytes of its SHA-256"),

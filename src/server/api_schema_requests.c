@@ -26,6 +26,9 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     FLAG_ASKED("no_deploy_key", "it is meant that its policy lists no deploy key"),
     FLAG_ASKED("retrusted_key", "it is meant that its policy trusts a key again that was dropped"),
 
+    OBJECT("wake_request", "Which devices check in now."),
+    {SCHEMA_HEX, "devices", 12, 12, SCHEMA_LIST, "ids of the devices", NULL, 1, 10000},
+
     OBJECT("token_choice", "Which of the tokens that wait is meant."),
     HEX("token", 16, "the first 8 bytes of its SHA-256, as `pending` shows them"),
 

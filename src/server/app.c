@@ -25,6 +25,7 @@
 #include "server/api_doc.h"
 #include "server/audit_log.h"
 #include "server/data_dir.h"
+#include "server/handlers.h"
 #include "server/idempotency.h"
 #include "server/logins.h"
 #include "server/problem.h"
@@ -307,6 +308,7 @@ static godwit_err open_threads(struct app *app, char *note, size_t note_size)
     const struct writer_hooks hooks = {app, group_begin, group_commit, group_abort};
     godwit_err err = work_pool_open(WORKERS, WORKER_JOBS_MAX, &app->workers);
     if (!err) err = logins_open(app);
+    if (!err) err = waiting_open(&app->fleet, checkin_answer, &app->waiting);
     if (!err) err = writer_open(&hooks, 1, GROUP_MAX, WRITER_JOBS_MAX, &app->writer);
     return err ? fail(err, note, note_size, "%s can not be started: %s", "a thread") : GODWIT_OK;
 }
@@ -378,6 +380,7 @@ static void flush_last(struct app *app)
 void app_close(struct app *app)
 {
     bool is_open = app->db && app->writer;
+    waiting_close(app->waiting);
     logins_close(app->logins);
     writer_close(app->writer);
     work_pool_close(app->workers);

@@ -10,6 +10,7 @@
 #include "server/given_chain.h"
 #include "server/server.h"
 #include "server/shown_certificate.h"
+#include "server/waiting.h"
 
 #define APP_READERS_MAX 4
 #define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
@@ -19,6 +20,7 @@ struct settings {
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
+    uint32_t wait_s; /* the longest that a check-in is held; 0: none is */
 };
 
 struct app {
@@ -43,6 +45,7 @@ struct app {
     char *api_doc; /* the OpenAPI document, as JSON */
     struct audit_log *audit;
     uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */
+    struct waiting *waiting; /* held check-ins */
     /* private: app.c */
     int64_t collected_s; /* when orphaned files were looked for; 0: not since the start */
     bool is_changed;     /* more than soft facts, in the open transaction */

@@ -5,18 +5,22 @@
  * behind the commit by the very same code. Malformed bytes are refused before anything is taken,
  * so they change nothing. Who calls was found by the gate (server/permission.h). */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
+#include "fleet/rollout.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/secret.h"
 #include "server/views.h"
+#include "server/wait_rule.h"
 
 #define PENDING_INTERVAL_S 60
+#define LIVED_MS_MIN 5000 /* a connection that ends sooner says nothing of how long others last */
 
 /* One check-in that goes through the writer. */
 struct pending {
@@ -26,7 +30,16 @@ struct pending {
     uint8_t claim_sha256[32], token_sha256[32];
     unsigned place; /* in the queue of its address */
     enum claim_result claim;
-    bool is_known; /* there is a device with the token */
+    bool is_known;    /* there is a device with the token */
+    uint32_t asked_s; /* how long it may be held, as the device says; 0: not at all */
+    uint32_t wait_s;  /* how long it is held now */
+    bool is_resumed;  /* it was held */
+};
+
+/* One that is held. */
+struct held {
+    struct waiter waiter; /* first */
+    struct pending pending;
 };
 
 /* ---- the reply ---- */
@@ -71,12 +84,23 @@ static void send_reply(struct http_request *request, const struct godwit_checkin
         http_reply_copy(request, 200, "application/json", text, size);
 }
 
+/* What the device may ask for next time; without it, it comes back after its interval. */
+static void name_wait(struct http_request *request, const struct pending *pending)
+{
+    char text[24];
+    if (!pending->asked_s || !pending->wait_s) return;
+    snprintf(text, sizeof text, "wait=%u", pending->wait_s);
+    http_reply_header(request, "Preference-Applied", text);
+}
+
 static void send_instruction(struct http_request *request, const struct device_reply *device_reply,
-                             uint32_t outcome_id)
+                             const struct pending *pending)
 {
     struct app *app = request->app;
-    struct godwit_checkin_reply reply = {
-        .interval_s = app->settings->interval_s, .outcome_id = outcome_id, .has_instruction = true};
+    struct godwit_checkin_reply reply = {.interval_s = app->settings->interval_s,
+                                         .outcome_id = pending->checkin.outcome.id,
+                                         .has_instruction = true};
+    name_wait(request, pending);
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     request->authenticated = true;
     log_decision(device_reply);
@@ -142,11 +166,13 @@ static void reply_device(struct pending *pending)
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     bool ready = device && compose(app, device, &pending->checkin, &device_reply);
+    int64_t product = device ? device->product->id : 0;
     fleet_unlock(&app->fleet);
     if (ready)
-        send_instruction(pending->change.request, &device_reply, pending->checkin.outcome.id);
+        send_instruction(pending->change.request, &device_reply, pending);
     else
         problem_busy(pending->change.request);
+    waiting_wake(app->waiting, product); /* it may have left a place in its rollout */
 }
 
 /* Of a claim that brings no device in. */
@@ -216,6 +242,100 @@ static void submit(struct http_request *request, const struct pending *template)
     change_submit(&pending->change, pending_abandon);
 }
 
+/* ---- held ---- */
+
+static void check_in(struct http_request *request, struct pending *pending);
+
+/* What the end of a hold tells of the device's line. */
+static void learn(struct app *app, const struct waiter *waiter, bool died)
+{
+    uint64_t lived_ms = waiting_age_ms(waiter);
+    if (died ? lived_ms < LIVED_MS_MIN : lived_ms < waiter->hold_ms) return;
+    fleet_lock(&app->fleet);
+    struct device *device = device_find_by_token(&app->fleet, waiter->token_sha256);
+    if (device)
+        device->wait_habit = died ? wait_rule_died(device->wait_habit, lived_ms / 1000)
+                                  : wait_rule_lasted(device->wait_habit);
+    fleet_unlock(&app->fleet);
+}
+
+/* Nobody reads it, but each request has its reply. */
+static void answer_nobody(struct app *app, struct waiter *waiter)
+{
+    learn(app, waiter, true);
+    problem_busy(waiter->request);
+    free(waiter);
+}
+
+void checkin_answer(struct waiter *waiter)
+{
+    struct held *held = (struct held *)waiter;
+    held->pending.is_resumed = true;
+    check_in(waiter->request, &held->pending);
+    free(held);
+}
+
+static void release(struct http_request *request)
+{
+    struct app *app = request->app;
+    struct waiter *waiter = waiting_take(app->waiting, request);
+    if (!waiter) return;
+    if (request->is_gone) {
+        answer_nobody(app, waiter);
+        return;
+    }
+    learn(app, waiter, false);
+    checkin_answer(waiter);
+}
+
+/* A report is acknowledged, a trial proves that it reaches us, and a claim is answered: at once. */
+static bool may_wait(const struct pending *pending, const struct device_reply *device_reply)
+{
+    const struct godwit_checkin *checkin = &pending->checkin;
+    return pending->asked_s && pending->wait_s && !pending->is_resumed && !checkin->outcome.id &&
+           !checkin->has_token && !checkin->on_trial &&
+           !(device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL);
+}
+
+/* Up to a tenth earlier, so that those who came together do not come together again. */
+static uint32_t hold_ms(const struct pending *pending)
+{
+    uint32_t wait_s = pending->asked_s < pending->wait_s ? pending->asked_s : pending->wait_s;
+    uint32_t chance = godwit_load32(pending->token_sha256);
+    return wait_s * 1000 - chance % (wait_s * 100);
+}
+
+/* False: there is no room for it, and it is answered at once and asked to come by its interval. */
+static bool hold(struct http_request *request, struct pending *pending, int64_t product,
+                 uint64_t mark)
+{
+    struct app *app = request->app;
+    struct held *held = malloc(sizeof *held);
+    request->authenticated = true;
+    if (!held || !http_hold(request, hold_ms(pending), release)) {
+        free(held);
+        pending->asked_s = 0;
+        return false;
+    }
+    held->waiter =
+        (struct waiter){.request = request, .product = product, .hold_ms = hold_ms(pending)};
+    memcpy(held->waiter.token_sha256, pending->token_sha256, sizeof held->waiter.token_sha256);
+    held->pending = *pending;
+    struct waiter *before = waiting_add(app->waiting, &held->waiter, mark);
+    if (before) answer_nobody(app, before);
+    return true;
+}
+
+/* How long it is held now. One that was held has been there all the time: its absence teaches
+ * nothing of how often it comes. Lock held. */
+static void find_wait(struct app *app, struct device *device, struct pending *pending,
+                      int64_t now_s)
+{
+    uint32_t learnt_s = wait_rule_s(device->wait_habit), max_s = app->settings->wait_s;
+    pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
+    if (pending->is_resumed) device_is_seen(&app->fleet, device, now_s);
+}
+
 /* ---- on the loop ---- */
 
 /* It says more than is written down of one device: the same report is taken later. */
@@ -236,13 +356,16 @@ static void check_in(struct http_request *request, struct pending *pending)
     struct device_reply device_reply;
     const struct godwit_checkin *checkin = &pending->checkin;
     enum take_result taken = TAKE_DONE;
-    int64_t now_s = clock_unix_s(app->clock);
+    int64_t now_s = clock_unix_s(app->clock), product = 0;
+    uint64_t mark = waiting_mark(app->waiting);
     bool ready = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     bool is_expected =
         !device && factory_find(&app->fleet, pending->token_sha256, checkin->device_id);
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
+    if (device) product = device->product->id;
+    if (device) find_wait(app, device, pending, now_s);
     if (device) taken = device_take(&app->fleet, device, checkin, now_s);
     if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
@@ -252,10 +375,10 @@ static void check_in(struct http_request *request, struct pending *pending)
         send_unknown(request);
     else if (taken == TAKE_TOO_MANY)
         send_too_many(request, now_s);
-    else if (ready)
-        send_instruction(request, &device_reply, checkin->outcome.id);
-    else
+    else if (!ready)
         submit(request, pending);
+    else if (!may_wait(pending, &device_reply) || !hold(request, pending, product, mark))
+        send_instruction(request, &device_reply, pending);
 }
 
 /* Only what adds a row goes to the writer; what a claim comes to else is said at once. */
@@ -282,6 +405,7 @@ void handle_checkin(struct http_request *request)
 {
     struct pending pending = {0};
     bool is_claim = permission_caller(request) == CALLER_CLAIM;
+    pending.asked_s = wait_rule_asked(http_header(request, "Prefer"));
     godwit_err err = godwit_checkin_decode((const char *)request->body.data, request->body.size,
                                            &pending.checkin);
     if (err || (is_claim && !pending.checkin.has_token)) {

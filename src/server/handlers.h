@@ -6,6 +6,7 @@
 /* device_native.c, content.c */
 void handle_checkin(struct http_request *request);
 void handle_image(struct http_request *request);
+void checkin_answer(struct waiter *waiter); /* one that was held */
 
 /* upload.c */
 extern const struct http_upload UPLOAD_IMAGE;
@@ -33,6 +34,8 @@ void handle_deploy(struct http_request *request);
 void handle_devices(struct http_request *request);
 void handle_device(struct http_request *request);
 void handle_events(struct http_request *request);
+void handle_check_in_now(struct http_request *request);
+void handle_check_in_now_many(struct http_request *request);
 void handle_accept(struct http_request *request);
 void handle_reject(struct http_request *request);
 void handle_device_edit(struct http_request *request);

@@ -10,6 +10,7 @@
 
 #include "disk/disk.h"
 #include "options/options.h"
+#include "server/wait_rule.h"
 
 #define FILE_MAX 65536
 #define AUDIT_DAYS_MAX 36500
@@ -59,6 +60,9 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->audit_days > AUDIT_DAYS_MAX)
         return options_wrong(options, "--audit-days is a number from 0 to %d, not %u",
                              AUDIT_DAYS_MAX, settings->audit_days);
+    if (settings->wait_s > WAIT_MAX_S)
+        return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
+                             settings->wait_s);
     if (settings->loops > LOOPS_MAX)
         return options_wrong(options, "--loops is a number from 0 to %d, not %u", LOOPS_MAX,
                              settings->loops);
@@ -105,8 +109,11 @@ int settings_parse(int argc, char **argv, struct settings *out)
     struct option_list mirrors = {0};
     const char *file = file_of(argc, argv);
     char *text;
-    *out = (struct settings){
-        .data = "./godwit-data", .listen = "127.0.0.1:8443", .interval_s = 60, .audit_days = 730};
+    *out = (struct settings){.data = "./godwit-data",
+                             .listen = "127.0.0.1:8443",
+                             .interval_s = 60,
+                             .wait_s = WAIT_MAX_S,
+                             .audit_days = 730};
     const struct option_row rows[] = {
         {"--settings", OPTION_TEXT, &file, "FILE",
          "lines NAME = VALUE with the names of these options"},
@@ -124,6 +131,9 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "the root of that chain (PEM), by which devices shall know this server"},
         {"--mirror", OPTION_LIST, &mirrors, "URL",
          "where devices find files too, as URL/SHA256; at most twice"},
+        {"--wait", OPTION_NUMBER, &out->wait_s, "SECONDS",
+         "how long the check-in of a device that asks for it is held at most, so that it hears at "
+         "once; 0: never (default 3300)"},
         {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
          "how often devices check in (default 60)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",

@@ -95,6 +95,9 @@ static void head_read(struct transfer *transfer)
     reply->status = (int)status;
     reply->content_length = length < 0 ? UINT32_MAX : clamp((uint64_t)length);
     reply->retry_after_s = retry < 0 ? 0 : clamp((uint64_t)retry);
+    const char *applied = header_value(transfer, "Preference-Applied");
+    if (applied && !strncmp(applied, "wait=", 5))
+        reply->wait_s = clamp(strtoull(applied + 5, NULL, 10));
     const char *range = header_value(transfer, "Content-Range");
     if (status == 206 && range) content_range_parse(range, reply);
     const char *tag = header_value(transfer, "ETag"), *asked = transfer->request.if_range;
@@ -265,6 +268,16 @@ static bool tag_add(struct transfer *transfer, const char *tag)
     return size > 0 && (size_t)size < sizeof quoted && header_add(transfer, "If-Range: ", quoted);
 }
 
+/* A held reply is silent for as long as was asked for. */
+static bool wait_add(struct transfer *transfer, uint32_t wait_s)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%u", wait_s);
+    long silent_s = (long)wait_s + STALL_TIMEOUT_S;
+    return header_add(transfer, "Prefer: wait=", seconds) &&
+           !curl_easy_setopt(transfer->easy, CURLOPT_LOW_SPEED_TIME, silent_s);
+}
+
 static bool request_fill(struct transfer *transfer, bool is_to_server)
 {
     const struct godwit_request *request = &transfer->request;
@@ -279,6 +292,7 @@ static bool request_fill(struct transfer *transfer, bool is_to_server)
         is_good = is_good && header_add(transfer, "Range: bytes=", range);
     }
     is_good = is_good && header_add(transfer, "Accept-Encoding: identity", "");
+    if (request->wait_s) is_good = is_good && wait_add(transfer, request->wait_s);
     if (request->if_range) is_good = is_good && tag_add(transfer, request->if_range);
     if (request->body) {
         is_good = is_good && header_add(transfer, "Content-Type: application/json", "");

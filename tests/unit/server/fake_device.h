@@ -6,6 +6,7 @@
 struct fake_device { /* small, and it squeaks */
     struct godwit_checkin checkin;
     char bearer[65];
+    const char *header; /* that it sends too; NULL: none */
     struct godwit_checkin_reply reply;
     struct godwit_instruction instruction;
 };
@@ -37,7 +38,7 @@ static inline long fake_checkin_as(struct live *live, struct fake_device *fake, 
     uint32_t key;
     fake->checkin.nonce[0]++;
     assert_int_equal(godwit_checkin_encode(&fake->checkin, text, sizeof text, &size), GODWIT_OK);
-    struct call call = {"POST", "/v1/checkin", bearer, NULL, text, size};
+    struct call call = {"POST", "/v1/checkin", bearer, fake->header, text, size};
     memset(&fake->reply, 0, sizeof fake->reply);
     memset(&fake->instruction, 0, sizeof fake->instruction);
     if (live_call(live, &call) != 200) return live->status;

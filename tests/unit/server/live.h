@@ -30,7 +30,7 @@ struct live {
     long status;
     char *body;
     size_t body_size;
-    char etag[80], range[80], retry[16];
+    char etag[80], range[80], retry[16], applied[32];
     json_t *json;
 };
 
@@ -67,7 +67,7 @@ static inline int live_setup(void **state)
     temp_dir_make(live.dir);
     snprintf(live.data, sizeof live.data, "%s/data", live.dir);
     snprintf(live.ca, sizeof live.ca, "%s/tls/ca.pem", live.data);
-    live.settings = (struct settings){.data = live.data, .interval_s = 7};
+    live.settings = (struct settings){.data = live.data, .interval_s = 7, .wait_s = 100};
     live.key = key_generate(GODWIT_SCHEME_ECDSA256);
     live_start(&live);
     *state = &live;
@@ -121,6 +121,7 @@ static inline size_t live_head(char *data, size_t one, size_t size, void *ctx)
     sscanf(line, "ETag: %79[^\r\n]", live->etag);
     sscanf(line, "Content-Range: %79[^\r\n]", live->range);
     sscanf(line, "Retry-After: %15[^\r\n]", live->retry);
+    sscanf(line, "Preference-Applied: %31[^\r\n]", live->applied);
     return size;
 }
 
@@ -137,7 +138,7 @@ static inline long live_call(struct live *live, const struct call *call)
     free(live->body);
     json_decref(live->json);
     live->body = NULL, live->json = NULL, live->body_size = 0;
-    live->etag[0] = live->range[0] = live->retry[0] = 0;
+    live->etag[0] = live->range[0] = live->retry[0] = live->applied[0] = 0;
     snprintf(url, sizeof url, "%s%s", live->url, call->path);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", call->bearer ? call->bearer : "");
     if (call->bearer) headers = curl_slist_append(headers, bearer);

@@ -13,7 +13,8 @@
 static const struct {
     const char *route, *why;
 } UNRECORDED[] = {
-    {"", ""}, /* "POST /api/v1/…", "it changes nothing here" */
+    {"POST /api/v1/devices/{id}/check-in-now", "it changes nothing"},
+    {"POST /api/v1/check-in-now", "it changes nothing"},
 };
 
 static bool is_unrecorded(const char *route)

@@ -1,0 +1,228 @@
+/* Devices that wait over TLS for something to do, and what wakes them. */
+#include "fake_device.h"
+#include "fleet/rollout.h"
+
+#include <unistd.h>
+
+/* A device on a connection of its own, which waits in a thread of its own. */
+struct sleeper {
+    struct live live;
+    struct fake_device fake;
+    pthread_t thread;
+    atomic_bool is_answered;
+};
+
+static void *sleep_on(void *ctx)
+{
+    struct sleeper *sleeper = ctx;
+    fake_checkin(&sleeper->live, &sleeper->fake, sleeper->fake.bearer);
+    sleeper->is_answered = true;
+    return NULL;
+}
+
+static void sleeper_start(struct sleeper *sleeper)
+{
+    sleeper->is_answered = false;
+    sleeper->fake.header = "Prefer: wait=90";
+    pthread_create(&sleeper->thread, NULL, sleep_on, sleeper);
+}
+
+static void sleeper_make(struct live *live, struct sleeper *sleeper, uint8_t n, const char *claim)
+{
+    sleeper->live = *live;
+    sleeper->live.curl = curl_easy_init();
+    sleeper->live.body = NULL;
+    sleeper->live.json = NULL;
+    sleeper->fake = fake_make(n);
+    fake_enrol(&sleeper->live, &sleeper->fake, claim);
+}
+
+static void sleeper_free(struct sleeper *sleeper)
+{
+    curl_easy_cleanup(sleeper->live.curl);
+    free(sleeper->live.body);
+    json_decref(sleeper->live.json);
+}
+
+static void sleeper_join(struct sleeper *sleeper)
+{
+    pthread_join(sleeper->thread, NULL);
+    assert_int_equal(sleeper->live.status, 200);
+    assert_true(sleeper->fake.reply.has_instruction);
+}
+
+static void until_waiting(struct live *live, size_t count)
+{
+    while (waiting_count(live->app.waiting) != count)
+        usleep(1000);
+}
+
+static void wake(struct live *live, const char *id)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/api/v1/devices/%s/check-in-now", id);
+    assert_int_equal(live_request(live, "POST", path, NULL), 200);
+}
+
+static void test_deploy(void **state)
+{
+    struct live *live = *state;
+    static struct sleeper sleeper;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_start(&sleeper);
+    until_waiting(live, 1);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                  "{\"product\":\"thermostat\",\"version\":\"1.1.0\"}"),
+                     201);
+    sleeper_join(&sleeper);
+    assert_true(fake_is_offered(&sleeper.fake));
+    assert_string_equal(sleeper.live.applied, "wait=100");
+    assert_int_equal(waiting_count(live->app.waiting), 0);
+    /* What it is told to do is not waited for. */
+    sleeper_start(&sleeper);
+    sleeper_join(&sleeper);
+    assert_true(fake_is_offered(&sleeper.fake));
+    sleeper_free(&sleeper);
+}
+
+static void test_check_in_now(void **state)
+{
+    struct live *live = *state;
+    static struct sleeper sleeper;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, &sleeper, 1, claim);
+    wake(live, "7cdfa1000001");
+    assert_int_equal(live_number(live, "not_waiting"), 1);
+    sleeper_start(&sleeper);
+    until_waiting(live, 1);
+    wake(live, "7cdfa1000001");
+    assert_int_equal(live_number(live, "woken"), 1);
+    sleeper_join(&sleeper);
+    assert_false(fake_is_offered(&sleeper.fake));
+    assert_string_equal(sleeper.live.applied, "wait=100");
+    sleeper_start(&sleeper);
+    until_waiting(live, 1);
+    assert_int_equal(
+        live_request(live, "POST", "/api/v1/check-in-now", "{\"devices\":[\"7cdfa1000001\"]}"),
+        200);
+    assert_int_equal(live_number(live, "woken"), 1);
+    sleeper_join(&sleeper);
+    assert_int_equal(
+        live_request(live, "POST", "/api/v1/check-in-now", "{\"devices\":[\"7cdfa1000002\"]}"),
+        404);
+    sleeper_free(&sleeper);
+}
+
+/* Without the header, or with it for a server that holds none, it is answered at once. */
+static void test_not_asked(void **state)
+{
+    struct live *live = *state;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    struct fake_device fake = fake_make(1);
+    fake.header = "Prefer: wait=90"; /* a claim is answered at once too */
+    fake_enrol(live, &fake, claim);
+    fake.header = NULL;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_string_equal(live->applied, "");
+    live->settings.wait_s = 0;
+    fake.header = "Prefer: wait=90";
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_string_equal(live->applied, "");
+    live->settings.wait_s = 1; /* and what lasts to its end is a reply like any */
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_string_equal(live->applied, "wait=1");
+    live->settings.wait_s = 100;
+    fake.checkin.outcome = (struct godwit_outcome){.id = 1, .stage = GODWIT_STAGE_DOWNLOAD};
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(fake.reply.outcome_id, 1);
+    assert_int_equal(waiting_count(live->app.waiting), 0);
+}
+
+/* A device that comes again while it is held has lost its line: it waits once, on the new one. */
+static void test_comes_again(void **state)
+{
+    struct live *live = *state;
+    static struct sleeper first, second;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, &first, 1, claim);
+    second = first;
+    second.live.curl = curl_easy_init();
+    second.live.body = NULL;
+    second.live.json = NULL;
+    sleeper_start(&first);
+    until_waiting(live, 1);
+    sleeper_start(&second);
+    pthread_join(first.thread, NULL);
+    assert_int_equal(first.live.status, 503);
+    assert_int_equal(waiting_count(live->app.waiting), 1);
+    wake(live, "7cdfa1000001");
+    sleeper_join(&second);
+    sleeper_free(&first);
+    sleeper_free(&second);
+}
+
+/* All wait, as many as the pace allows are told; who is done leaves its place to the next. */
+static void test_pace(void **state)
+{
+    enum { ALL = FLEET_IN_PROGRESS_MAX + 2 };
+    struct live *live = *state;
+    static struct sleeper sleepers[ALL];
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, ALL, claim);
+    for (uint8_t i = 0; i < ALL; i++) {
+        sleeper_make(live, &sleepers[i], (uint8_t)(i + 1), claim);
+        sleeper_start(&sleepers[i]);
+    }
+    until_waiting(live, ALL);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                  "{\"product\":\"thermostat\",\"version\":\"1.1.0\"}"),
+                     201);
+    until_waiting(live, 2);
+    struct sleeper *told = NULL;
+    for (uint8_t i = 0; i < ALL && !told; i++) {
+        usleep(10000);
+        if (sleepers[i].is_answered) told = &sleepers[i];
+    }
+    pthread_join(told->thread, NULL);
+    assert_true(fake_is_offered(&told->fake));
+    struct fake_device fake = told->fake;
+    fake.checkin.outcome = (struct godwit_outcome){.id = 1,
+                                                   .rollout_id = fake.instruction.rollout_id,
+                                                   .stage = GODWIT_STAGE_TRIAL,
+                                                   .reason = GODWIT_REASON_TRIAL_PANIC};
+    memcpy(fake.checkin.outcome.file_sha256, fake.instruction.file_sha256, 32);
+    fake.header = NULL;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    until_waiting(live, 1);
+    for (unsigned i = 0; i < ALL; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "7cdfa10000%02x", i + 1);
+        wake(live, id);
+    }
+    for (uint8_t i = 0; i < ALL; i++) {
+        if (&sleepers[i] != told) pthread_join(sleepers[i].thread, NULL);
+        sleeper_free(&sleepers[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_deploy, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(test_check_in_now, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(test_not_asked, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(test_comes_again, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(test_pace, live_setup, live_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
