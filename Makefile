@@ -9,7 +9,7 @@ FIGURES := interop truth flip cut power trial drop network otadata badflash badi
 LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack siege
 
 .DEFAULT_GOAL := all
-.PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format deps install clean
+.PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format deps install deb clean
 
 all: ## build build/godwit (needs the packages that `make deps` installs)
 	@tools/build.sh $(BUILD)
@@ -57,6 +57,10 @@ deps: ## install the Debian packages that building and testing need
 
 install: all ## install the program: make install PREFIX=/usr DESTDIR=/tmp/package
 	@cmake --install $(BUILD) --prefix $(PREFIX) --strip
+
+deb: ## a Debian package of it, in build/
+	@tools/build.sh $(BUILD)
+	@cd $(BUILD) && cpack -G DEB
 
 clean: ## remove what was built
 	rm -rf build build-asan build-tsan build-clang build-release build-cov build-fuzz

@@ -45,7 +45,7 @@ DEPENDENCIES = {
     "server": "audit filter fleet store http keys files rt formats disk options base",
     "cli": "audit filter emu keys files formats disk options base",
     "sim": "board server http audit fleet store rt keys agent emu formats disk options base",
-    "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h base",
+    "program": "cli/cli.h server/server.h ports/host/host.h sim/sim.h options base",
 }
 DEVICE = ("base", "formats", "agent")
 DEVICE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "string.h",

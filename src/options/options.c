@@ -1,5 +1,6 @@
 /* One pass over the words; every complaint ends in the usage line. getopt_long was rejected: its
  * complaints are not ours, and help and table would be written twice. */
+#include "options/help.h"
 #include "options/rows.h"
 
 #include <ctype.h>
@@ -9,40 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "godwit sign", "godwit-attack": what was typed. */
-static void print_name(FILE *out, const struct options *options)
-{
-    bool is_program = !strncmp(options->command, "godwit-", 7);
-    fprintf(out, "%s%s", is_program ? "" : "godwit ", options->command);
-}
-
 int options_wrong(const struct options *options, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    print_name(stderr, options);
+    options_print_name(stderr, options);
     fputs(": ", stderr);
     vfprintf(stderr, format, args);
     fputs("; usage: ", stderr);
-    print_name(stderr, options);
+    options_print_name(stderr, options);
     fprintf(stderr, " %s\n", options->usage);
     va_end(args);
     return 2;
-}
-
-static int help(const struct options *options)
-{
-    fputs("usage: ", stdout);
-    print_name(stdout, options);
-    printf(" %s\n\n%s\n", options->usage, options->sentence);
-    if (options->rows_count) putchar('\n');
-    for (size_t i = 0; i < options->rows_count; i++) {
-        const struct option_row *row = &options->rows[i];
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", row->name, row->value ? row->value : "");
-        printf("  %-24s %s\n", left, row->sentence);
-    }
-    return 0;
 }
 
 const struct option_row *option_find(const struct options *options, const char *argument,
@@ -199,11 +178,6 @@ static int option_take(const struct options *options, int argc, char **argv, int
     return option_wrong_value(options, row, row->name, value);
 }
 
-static bool is_help(const char *argument)
-{
-    return !strcmp(argument, "--help") || !strcmp(argument, "-h");
-}
-
 int options_parse(const struct options *options, int argc, char **argv, size_t *arguments_count_out)
 {
     size_t arguments_count = 0;
@@ -212,7 +186,7 @@ int options_parse(const struct options *options, int argc, char **argv, size_t *
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         bool is_option = !is_over && argument[0] == '-' && argument[1];
-        if (is_option && is_help(argument)) return help(options);
+        if (is_option && option_is_help(argument)) return options_help(options, argument);
         if (is_option && !strcmp(argument, "--")) {
             is_over = true;
         } else if (is_option) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "options/help.h"
 #include "options/nearest.h"
 #include "options/rows.h"
 
@@ -152,8 +153,7 @@ int options_parse_settings(const struct options *options, const struct option_so
                            int argc, char **argv, size_t *arguments_count_out)
 {
     for (int i = 1; i < argc; i++) /* help is for whoever has a wrong file, too */
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-            return options_parse(options, argc, argv, arguments_count_out);
+        if (option_is_help(argv[i])) return options_parse(options, argc, argv, arguments_count_out);
     int status = take_file(options, sources);
     if (status < 0) status = take_environment(options, sources);
     return status < 0 ? options_parse(options, argc, argv, arguments_count_out) : status;

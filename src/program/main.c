@@ -5,15 +5,9 @@
 
 #include "cli/cli.h"
 #include "ports/host/host.h"
+#include "program/manual.h"
 #include "program/program.h"
 #include "server/server.h"
-
-struct command {
-    const char *name; /* NULL: a heading of the help, in `sentence` */
-    int (*run)(int argc, char **argv);
-    const char *usage; /* the arguments that matter most */
-    const char *sentence;
-};
 
 static const struct command COMMANDS[] = {
     {NULL, NULL, NULL, "files, without a service"},
@@ -82,6 +76,8 @@ int main(int argc, char **argv)
     }
     const char *argument = argv[1];
     if (!strcmp(argument, "--version")) return program_version("godwit");
+    if (!strcmp(argument, "help") && argc > 2 && !strncmp(argv[2], "--as=", 5))
+        return program_finish("godwit", manual_print(argv[2] + 5, COMMANDS, COMMANDS_COUNT));
     if (!strcmp(argument, "help") && argc > 2)
         return command_run(2, (char *[]){argv[2], "--help", NULL});
     if (!strcmp(argument, "help") || !strcmp(argument, "--help") || !strcmp(argument, "-h")) {
