@@ -34,6 +34,8 @@ struct fleet_holds {
     uint64_t cpu_ns, wall_ns;
 };
 
+struct listing;
+
 struct fleet {
     pthread_mutex_t lock;
     /* from the database */
@@ -54,7 +56,10 @@ struct fleet {
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
     size_t turned_away_count;         /* devices that turned somebody away; soft */
-    struct fleet_holds *holds;        /* NULL: not measured */
+    /* Told of each row of the lists that a transaction changes; NULL: nobody. Writer. */
+    void (*on_listed)(void *ctx, const struct listing *listing);
+    void *on_listed_ctx;
+    struct fleet_holds *holds; /* NULL: not measured */
 };
 
 void fleet_init(struct fleet *fleet);

@@ -20,10 +20,12 @@
 
 struct listing listing_of(const struct fleet *fleet, const struct device *device)
 {
-    struct listing listing = {.id = device->id,
+    struct listing listing = {.fleet = fleet,
+                              .id = device->id,
                               .chip_id = device->facts.chip_id,
                               .on_trial = device->facts.on_trial,
                               .standing = standing_of(device, &fleet->catalogue)};
+    memcpy(listing.device_id, device->device_id, sizeof listing.device_id);
     snprintf(listing.org, sizeof listing.org, "%s", device->product->org->name);
     snprintf(listing.product, sizeof listing.product, "%s", device->product->name);
     snprintf(listing.version, sizeof listing.version, "%s",
@@ -244,6 +246,8 @@ godwit_err listing_write(struct db *db, const struct listing *listing)
     const struct row new = row_of(listing);
     godwit_err err = read_row(db, listing->id, &old);
     if (err || !memcmp(&old, &new, sizeof new)) return err;
+    if (listing->fleet->on_listed)
+        listing->fleet->on_listed(listing->fleet->on_listed_ctx, listing);
     err = write_row(db, listing->id, &old, &new);
     return err ? err : move_count(db, listing->org, &old, &new);
 }

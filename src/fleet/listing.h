@@ -8,7 +8,9 @@
 
 /* One device, copied under the lock; rows are written without it. */
 struct listing {
+    const struct fleet *fleet; /* whose on_listed hears of a changed row */
     int64_t id;
+    uint8_t device_id[6];
     char org[33], product[33], version[33], slot[17];
     uint16_t chip_id;
     bool on_trial;

@@ -169,7 +169,8 @@ static json_t *parameters_json(const struct http_route *route)
     for (const char *at = operation->query ? operation->query : ""; *at; at += strspn(at, " ")) {
         size_t size = strcspn(at, " ");
         const struct schema_row *row = parameter_find(at, size);
-        if (row) add_parameter(list, row, "query");
+        bool is_header = *at >= 'A' && *at <= 'Z';
+        if (row) add_parameter(list, row, is_header ? "header" : "query");
         at += size;
     }
     if (is_keyed(route)) add_parameter(list, parameter_find("Idempotency-Key", 15), "header");
@@ -180,7 +181,9 @@ static json_t *parameters_json(const struct http_route *route)
 
 static const struct {
     const char *name, *type;
-} BODIES[] = {{OCTETS, "application/octet-stream"}, {TEXT, "text/plain"}};
+} BODIES[] = {{OCTETS, "application/octet-stream"},
+              {TEXT, "text/plain"},
+              {EVENT_STREAM, "text/event-stream"}};
 
 /* {"application/json": {"schema": …}} */
 static json_t *content_json(const char *name)

@@ -85,5 +85,7 @@ const struct schema_row PARAMETERS[] = {
         STRING, "Idempotency-Key", 1, KEPT_KEY_MAX, SCHEMA_OPTIONAL,
         "of your choice: sent again within 24 hours, the request is not carried out twice and gets "
         "the first reply"),
+    SIZED(STRING, "Last-Event-ID", 1, 40, SCHEMA_OPTIONAL,
+          "id of the last event that came: the stream continues after it"),
     END,
 };

@@ -25,6 +25,7 @@
 #include "server/api_doc.h"
 #include "server/audit_log.h"
 #include "server/data_dir.h"
+#include "server/events.h"
 #include "server/handlers.h"
 #include "server/idempotency.h"
 #include "server/logins.h"
@@ -81,6 +82,7 @@ static godwit_err group_commit(void *ctx)
     godwit_err err = listing_commit(&app->fleet, app->db);
     if (!err) err = db_commit(app->db);
     if (!err) fleet_committed(&app->fleet);
+    if (!err) events_committed(app->events);
     return err;
 }
 
@@ -91,6 +93,7 @@ static void group_abort(void *ctx, godwit_err err)
                db_note(app->db));
     db_rollback(app->db);
     fleet_aborted(&app->fleet);
+    events_aborted(app->events);
     app->is_ailing |= err == GODWIT_ERR_SPACE || err == GODWIT_ERR_IO;
     if (!app->is_changed || !fleet_load(&app->fleet, app->db)) return;
     GODWIT_LOG(ERROR, "database_lost", "note=\"%s\"", db_note(app->db));
@@ -354,7 +357,11 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     address_queue_init(&app->queued);
     api_doc_open(app);
     password_out[0] = 0;
-    godwit_err err = open_storage(app, note_out, note_size);
+    godwit_err err = events_open(app);
+    if (err)
+        fail(err, note_out, note_size, "%s can not be started: %s", "a thread");
+    else
+        err = open_storage(app, note_out, note_size);
     if (!err) err = data_open_keys(app, note_out, note_size);
     if (!err) err = data_open_account(app, note_out, note_size, password_out);
     if (!err && (err = open_sequence(app)))
@@ -393,6 +400,7 @@ void app_close(struct app *app)
     deploy_keys_close(&app->deploy_keys);
     given_chain_free(&app->chain);
     free(app->api_doc);
+    events_close(app->events);
     fleet_deinit(&app->fleet);
     pthread_mutex_destroy(&app->readers_lock);
     if (app->lock_fd >= 0) close(app->lock_fd);

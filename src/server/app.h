@@ -42,6 +42,7 @@ struct app {
     int64_t started_s;
     struct address_queue queued; /* check-ins that wait for the writer */
     struct logins *logins;
+    struct events *events;
     char *api_doc; /* the OpenAPI document, as JSON */
     struct audit_log *audit;
     uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */

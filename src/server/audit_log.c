@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "fleet/device.h"
+#include "server/events.h"
 #include "server/permission.h"
 #include "server/views.h"
 
@@ -121,6 +122,7 @@ godwit_err change_audit(struct change *change, enum audit_action action, const c
     audit_text_copy(record.object, sizeof record.object, object);
     if (action == AUDIT_UNNAMED)
         GODWIT_LOG(ERROR, "change_unnamed", "path=\"%s\"", change->request->path);
+    events_note(change->app->events, record.org, audit_action_id(action), object, after);
     return add(change->app, &record, action, before, after);
 }
 

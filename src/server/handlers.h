@@ -11,6 +11,9 @@ void checkin_answer(struct waiter *waiter); /* one that was held */
 /* upload.c */
 extern const struct http_upload UPLOAD_IMAGE;
 
+/* events.c */
+void handle_event_stream(struct http_request *request);
+
 /* api_doc.c */
 void handle_openapi(struct http_request *request);
 

@@ -9,7 +9,9 @@ struct operation {
     const struct permission *permission;
     const char *name;     /* "listDevices": the document's operationId */
     const char *sentence; /* what it does */
-    const char *query; /* names from PARAMETERS (api_schema.h), separated by spaces; NULL: none */
+    /* Names from PARAMETERS (api_schema.h), separated by spaces; one that begins with a capital is
+     * a header. NULL: none. */
+    const char *query;
     const char *body;  /* a schema (api_schema.h), or OCTETS; NULL: none */
     /* "201 claim; 404 no-product; 409 in-use other-token": for each status a schema (or OCTETS,
      * TEXT, EMPTY) where it is well, else the types of the problems. What every address may say
@@ -21,3 +23,4 @@ struct operation {
 #define OCTETS "octets"
 #define TEXT "text"
 #define EMPTY "empty"
+#define EVENT_STREAM "event_stream"
