@@ -131,10 +131,25 @@ void device_plain_text(char *out, const char *text, size_t size)
     memset(out + at, 0, size - at);
 }
 
+/* Whether it says what is kept, letter for letter, as nearly every check-in does: what was made
+ * plain once is plain. */
+static bool runs_same(const struct running_image *running, const struct godwit_checkin *checkin)
+{
+    return !memcmp(running->image_sha256, checkin->image_sha256, sizeof running->image_sha256) &&
+           !memcmp(running->file_sha256, checkin->file_sha256, sizeof running->file_sha256) &&
+           !memcmp(running->deploy_keys, checkin->deploy_keys, sizeof running->deploy_keys) &&
+           !strcmp(running->agent_version, checkin->agent_version) &&
+           !strcmp(running->project, checkin->project) &&
+           !strcmp(running->version, checkin->version) &&
+           !strcmp(running->idf_version, checkin->idf_version) &&
+           !strcmp(running->slot, checkin->slot);
+}
+
 static void take_running(struct fleet *fleet, struct device_facts *facts,
                          const struct godwit_checkin *checkin)
 {
     struct running_image now;
+    if (runs_same(facts->running, checkin)) return;
     device_plain_text(now.agent_version, checkin->agent_version, sizeof now.agent_version);
     device_plain_text(now.project, checkin->project, sizeof now.project);
     device_plain_text(now.version, checkin->version, sizeof now.version);

@@ -42,7 +42,8 @@ void conn_authenticated(struct conn *conn)
 {
     struct http_server *server = conn->loop->server;
     if (conn->authenticated || !conn->counted) return;
-    unsigned max = server->options.limits.address_max;
+    const struct http_limits *limits = &server->options.limits;
+    unsigned max = conn->is_proxy ? limits->connections_max : limits->address_max;
     if (!peers_authenticated(server->peers, conn->counted, max)) return;
     conn->authenticated = true;
     unauthenticated_unlink(conn);
@@ -94,6 +95,7 @@ static void conn_address(struct conn *conn)
         uv_ip6_name((const struct sockaddr_in6 *)&peer, conn->peer, sizeof conn->peer);
     else
         uv_ip4_name((const struct sockaddr_in *)&peer, conn->peer, sizeof conn->peer);
+    conn->is_proxy = forwarded_is_proxy(&conn->loop->server->options, conn->peer);
 }
 
 /* The name of the limit that one more connection passes; NULL: it is counted for its address. */
@@ -104,8 +106,9 @@ static const char *limit_passed(struct conn *conn)
     if (atomic_load(&server->connections) >= limits->connections_max) return "connections_max";
     if (atomic_load(&server->unauthenticated) >= limits->unauthenticated_max)
         return "unauthenticated_max";
-    return peers_add(server->peers, conn->address, limits->address_unauthenticated_max,
-                     &conn->counted);
+    unsigned max =
+        conn->is_proxy ? limits->unauthenticated_max : limits->address_unauthenticated_max;
+    return peers_add(server->peers, conn->address, max, &conn->counted);
 }
 
 /* Takes the connection into account; false when a limit is passed and nobody can leave for it. */

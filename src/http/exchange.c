@@ -227,6 +227,7 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     char allow[96];
     int status = 0;
     request_fill(exchange, head);
+    if (exchange->conn->is_proxy) forwarded_take(exchange);
     exchange->route = route_find(options->routes, options->routes_count, &exchange->request,
                                  &status, allow, sizeof allow);
     if (!exchange->route) return reply_no_route(exchange, head, status, allow);

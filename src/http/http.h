@@ -233,7 +233,13 @@ struct http_options {
     const char *certificate, *key;
     const struct http_route *routes; /* alive while the server is; the first match wins */
     size_t routes_count;
-    http_gate *gate; /* NULL: every request is let in */
+    http_gate *gate;     /* NULL: every request is let in */
+    const char *headers; /* static lines "Name: value\r\n" of every reply; NULL: none */
+    const char *bare;    /* … but not of routes that begin so, which no browser reads; or NULL */
+    /* The address of a proxy that is believed: a request from it counts as one of the client that
+     * its last X-Forwarded-For or Forwarded names, as long as these do not contradict each other.
+     * Its connections are bounded by connections_max alone. NULL: none. */
+    const char *trusted_proxy;
     void *app;
     struct work_pool *workers; /* for WORKER, UPLOAD and files; outlives the server */
     const struct clock *clock; /* NULL: clock_real. Deadlines always use the loop's own time */

@@ -144,6 +144,13 @@ enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
  * mean WHOLE, a range behind the end NONE. */
 enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_out,
                             uint64_t *last_out);
+/* forwarded.c: who is behind a proxy that is believed. False: nobody is named, or two are. */
+bool forwarded_find(const struct http_request *request, char text_out[static ADDRESS_SIZE],
+                    uint8_t key_out[static 16]);
+/* The request counts as one of whom its proxy names. */
+void forwarded_take(struct exchange *exchange);
+/* Whether the connection's peer is the proxy that is believed. */
+bool forwarded_is_proxy(const struct http_options *options, const char *peer);
 /* Whether a list like If-None-Match names the etag (weak comparison) or is "*". */
 bool etag_listed(const char *list, const char *etag);
 
@@ -187,6 +194,7 @@ struct conn {
     bool finishing;        /* nothing more is read; conn_advance closes */
     bool notified;         /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
+    bool is_proxy;        /* its requests are those of others */
     bool is_probed;       /* the kernel looks now and then whether the peer is still there */
     struct peer *counted; /* its address in the limits; NULL: not counted */
     uint8_t address[16];  /* what the limits count: IPv4, or the /64 of IPv6 */

@@ -92,12 +92,20 @@ static const struct {
     {505, "Only HTTP/1.1 and HTTP/1.0 are spoken here; use one of them."},
 };
 
+/* Those that are refused together do not come back together. */
+static const char *retry_after(void)
+{
+    static const char *const seconds[] = {"3", "9", "5", "8", "4", "7", "10", "6"};
+    static _Atomic unsigned turn;
+    return seconds[atomic_fetch_add(&turn, 1) % (sizeof seconds / sizeof *seconds)];
+}
+
 void reply_refusal(struct exchange *exchange, int status, const char *reason)
 {
     const char *detail = "The request was refused.";
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status) detail = refusals[i].detail;
-    if (status == 503) http_reply_header(&exchange->request, "Retry-After", "5");
+    if (status == 503) http_reply_header(&exchange->request, "Retry-After", retry_after());
     http_reply_problem(&exchange->request,
                        &(struct http_problem){.status = status,
                                               .type = reason,
@@ -230,7 +238,13 @@ bool reply_head_write(const struct exchange *exchange, const char *now, struct b
 {
     const struct reply *reply = &exchange->reply;
     size_t type_size = reply->content_type ? strlen(reply->content_type) : 0;
-    if (!bytes_reserve(out, HEAD_FIXED_MAX + type_size + reply->headers_size)) return false;
+    const char *also = exchange->loop->server->options.headers;
+    const char *bare = exchange->loop->server->options.bare;
+    bool is_bare =
+        bare && exchange->route && !strncmp(exchange->route->pattern, bare, strlen(bare));
+    if (!also || is_bare) also = "";
+    size_t size = HEAD_FIXED_MAX + strlen(also) + type_size + reply->headers_size;
+    if (!bytes_reserve(out, size)) return false;
     text_add(out, "HTTP/1.1 ");
     number_add(out, (uint64_t)reply->status);
     text_add(out, " ");
@@ -248,6 +262,7 @@ bool reply_head_write(const struct exchange *exchange, const char *now, struct b
         number_add(out, reply->size);
     }
     text_add(out, "\r\n");
+    text_add(out, also);
     (void)!bytes_add(out, reply->headers, reply->headers_size);
     if (!exchange->keep_alive)
         text_add(out, "Connection: close\r\n");

@@ -17,7 +17,7 @@
 
 /* What `serve` was told; see settings.c. */
 struct settings {
-    const char *data, *listen, *tls_cert, *tls_key, *ca, *name;
+    const char *data, *listen, *tls_cert, *tls_key, *ca, *name, *trusted_proxy;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
     uint32_t wait_s; /* the longest that a check-in is held; 0: none is */

@@ -46,4 +46,5 @@ void handle_retire(struct http_request *request);
 void handle_reinstate(struct http_request *request);
 void handle_audit(struct http_request *request);
 void handle_audit_checkpoints(struct http_request *request);
+void handle_root(struct http_request *request);
 void handle_health(struct http_request *request);

@@ -62,6 +62,8 @@ const struct http_route ROUTES[] = {
           "The bytes of an image, to a device that is offered it; in ranges too.",
           .replies = "200 octets; 206 octets; 304 empty; 404 no-file; 409 not-offered; "
                      "416 range-behind-end"),
+    ROUTE(GET, "/", INLINE, 0, handle_root, &ANYBODY, "root", "Says in words what is here.",
+          .replies = "200 text"),
     ROUTE(GET, "/healthz", INLINE, 0, handle_health, &ANYBODY, "health",
           "Whether the server answers.", .replies = "200 text"),
     ROUTE(GET, "/api/v1/openapi.json", INLINE, 0, handle_openapi, &ANYBODY, "getOpenApi",
@@ -154,8 +156,23 @@ const struct http_route ROUTES[] = {
 };
 const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;
 
+/* For browsers. Nothing may run here yet, be framed, or be sent to from another site. */
+#define HEADERS                                                                            \
+    "Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; "   \
+    "frame-ancestors 'none'\r\n"                                                           \
+    "X-Frame-Options: DENY\r\n"                                                            \
+    "Referrer-Policy: no-referrer\r\n"                                                     \
+    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n" \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+
 void routes_serve(struct app *app, struct http_options *options)
 {
+    /* With a certificate that browsers believe, they shall never come without TLS again. */
+    bool is_public = app->settings->tls_cert && !app->settings->ca;
+    options->headers =
+        is_public ? HEADERS "Strict-Transport-Security: max-age=31536000\r\n" : HEADERS;
+    options->bare = "/v1/"; /* devices */
+    options->trusted_proxy = app->settings->trusted_proxy;
     options->app = app;
     options->routes = ROUTES;
     options->routes_count = ROUTES_COUNT;

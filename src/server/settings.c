@@ -2,6 +2,7 @@
  * too (options/options.h). */
 #include "server/settings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,12 @@ static int take_mirrors(const struct options *options, const struct option_list 
     return -1;
 }
 
+static bool is_address(const char *text)
+{
+    uint8_t address[16];
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
 /* What no row can see alone. */
 static int check(const struct options *options, const struct settings *settings)
 {
@@ -60,6 +67,9 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->audit_days > AUDIT_DAYS_MAX)
         return options_wrong(options, "--audit-days is a number from 0 to %d, not %u",
                              AUDIT_DAYS_MAX, settings->audit_days);
+    if (settings->trusted_proxy && !is_address(settings->trusted_proxy))
+        return options_wrong(options, "--trusted-proxy wants an IP address, not '%s'",
+                             settings->trusted_proxy);
     if (settings->wait_s > WAIT_MAX_S)
         return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
                              settings->wait_s);
@@ -131,6 +141,8 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "the root of that chain (PEM), by which devices shall know this server"},
         {"--mirror", OPTION_LIST, &mirrors, "URL",
          "where devices find files too, as URL/SHA256; at most twice"},
+        {"--trusted-proxy", OPTION_TEXT, &out->trusted_proxy, "ADDR",
+         "a proxy in front whose Forwarded or X-Forwarded-For is believed"},
         {"--wait", OPTION_NUMBER, &out->wait_s, "SECONDS",
          "how long the check-in of a device that asks for it is held at most, so that it hears at "
          "once; 0: never (default 3300)"},

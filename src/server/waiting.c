@@ -6,6 +6,7 @@
  * Lock order: this one before the fleet's. */
 #include "server/waiting.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -34,7 +35,7 @@ struct waiting {
     pthread_cond_t changed;
     pthread_t thread;
     bool is_ending;
-    uint64_t wakes;
+    _Atomic uint64_t wakes;
     struct index by_token, by_product;
     struct wait_queue *queues;
 };
@@ -265,10 +266,7 @@ void waiting_close(struct waiting *waiting)
 
 uint64_t waiting_mark(struct waiting *waiting)
 {
-    pthread_mutex_lock(&waiting->lock);
-    uint64_t mark = waiting->wakes;
-    pthread_mutex_unlock(&waiting->lock);
-    return mark;
+    return atomic_load(&waiting->wakes);
 }
 
 struct waiter *waiting_add(struct waiting *waiting, struct waiter *waiter, uint64_t mark)
