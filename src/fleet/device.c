@@ -101,6 +101,7 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
 {
     learn_gap(device, now_s);
     device->is_missed = false;
+    device->is_used = true;
     device_take_facts(fleet, device, checkin, now_s);
     fleet_mark_dirty(fleet, device);
     device_is_back(device, &fleet->catalogue);

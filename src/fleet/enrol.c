@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fleet/cache.h"
 #include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
@@ -10,14 +11,6 @@
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 #include "fleet/tags.h"
-
-static void device_link(struct fleet *fleet, struct device *device)
-{
-    fleet->devices[fleet->devices_count++] = device;
-    if (device->product && !device->is_retired) device->product->devices_count++;
-    index_add(&fleet->devices_by_id, device);
-    index_add(&fleet->devices_by_token, device);
-}
 
 /* ---- joining ---- */
 
@@ -107,6 +100,8 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, const struct joining
     memcpy(device->token_sha256, joining->token_sha256, 32);
     if (joining->claim) joining->claim->used_count++;
     device->changed_in = fleet->transaction;
+    device->product->devices_count++;
+    fleet->joined_count++;
     device_link(fleet, device);
     fleet_unlock(fleet);
     if (joining->entry) factory_forget(fleet, joining->entry);
@@ -125,8 +120,10 @@ godwit_err device_join_listed(struct fleet *fleet, struct db *db,
                                     .now_s = now_s};
     *device_out = NULL;
     const struct org *org = joining.entry ? joining.entry->product->org : NULL;
-    bool may_join = org && !device_find(fleet, org->name, checkin->device_id);
-    return may_join ? enrol(fleet, db, &joining, device_out) : GODWIT_OK;
+    struct device *known = NULL;
+    godwit_err err =
+        org ? device_fetch(fleet, db, org->name, checkin->device_id, &known) : GODWIT_OK;
+    return err || !org || known ? err : enrol(fleet, db, &joining, device_out);
 }
 
 /* ---- claims ---- */
@@ -150,8 +147,7 @@ static enum claim_result result_of(enum pending_place place)
 static struct device *device_of_claim(const struct fleet *fleet, const struct claim *claim,
                                       const struct claim_request *request)
 {
-    return claim ? device_find(fleet, claim->product->org->name, request->checkin->device_id)
-                 : NULL;
+    return device_find(fleet, claim->product->org->name, request->checkin->device_id);
 }
 
 /* Whether the factory list of the claim's organisation names it, with this very token. */
@@ -179,9 +175,11 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
                                      int64_t now_s, bool *must_write_out)
 {
     const struct claim *claim = claim_find(fleet, request->claim_sha256);
-    struct device *device = device_of_claim(fleet, claim, request);
     *must_write_out = false;
     if (!claim) return CLAIM_UNKNOWN;
+    struct device *device = device_of_claim(fleet, claim, request);
+    *must_write_out = !device && fleet_is_partial(fleet);
+    if (*must_write_out) return CLAIM_ACCEPTED; /* the database is asked before */
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256))
         return device->is_retired ? CLAIM_REJECTED : CLAIM_ACCEPTED;
     if (!device && is_listed(fleet, claim, request)) {
@@ -201,10 +199,14 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
                         int64_t now_s, enum claim_result *result_out, struct device **device_out)
 {
     struct claim *claim = claim_find(fleet, request->claim_sha256);
-    struct device *device = device_of_claim(fleet, claim, request);
+    struct device *device, *other;
     *result_out = CLAIM_UNKNOWN;
     *device_out = NULL;
     if (!claim) return GODWIT_OK;
+    godwit_err err =
+        device_fetch(fleet, db, claim->product->org->name, request->checkin->device_id, &device);
+    if (!err) err = device_fetch_with_token(fleet, db, request->token_sha256, &other);
+    if (err) return err;
     if (device && fleet_same_secret(device->token_sha256, request->token_sha256)) {
         *result_out = device->is_retired ? CLAIM_REJECTED : CLAIM_ACCEPTED;
         *device_out = device->is_retired ? NULL : device;
@@ -217,11 +219,11 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
     *result_out = CLAIM_EXPIRED;
     if (claim_is_over(claim, now_s)) return GODWIT_OK;
     *result_out = CLAIM_TOKEN_TAKEN;
-    if (device_with_token(fleet, request->token_sha256)) return GODWIT_OK;
+    if (other) return GODWIT_OK;
     if (device) {
         const struct pending_token token = token_of(request, claim, now_s);
         enum pending_place place;
-        godwit_err err = pending_note(fleet, db, device, &token, &place);
+        err = pending_note(fleet, db, device, &token, &place);
         *result_out = result_of(place);
         return err;
     }
@@ -278,95 +280,4 @@ godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max, bo
     }
     *more_out = count > 0;
     return err;
-}
-
-void device_load(struct fleet *fleet, const struct db_rows *rows)
-{
-    struct device *device = device_make(fleet);
-    struct godwit_outcome outcome = {0};
-    struct facts_copy copy = {0};
-    struct device_facts *facts = &copy.facts;
-    uint8_t known_image[32];
-    facts->running = &copy.running;
-    facts->staged_file_sha256 = copy.staged_file_sha256;
-    device->id = db_column_int(rows, 0);
-    db_column_blob(rows, 1, device->device_id, 16);
-    db_column_blob(rows, 2, device->token_sha256, 32);
-    device->not_offered_rollout = (uint32_t)db_column_int(rows, 3);
-    int64_t product = db_column_int(rows, 4);
-    for (device->product = fleet->catalogue.products;
-         device->product && device->product->id != product;)
-        device->product = device->product->next;
-    if (device->product) device->org = device->product->org->number;
-    facts->last_seen_s = db_column_int(rows, 5);
-    outcome.id = (uint32_t)db_column_int(rows, 6);
-    outcome.stage = (enum godwit_stage)db_column_int(rows, 7);
-    outcome.reason = (uint32_t)db_column_int(rows, 8);
-    db_column_blob(rows, 9, outcome.file_sha256, 32);
-    db_column_blob(rows, 10, known_image, 32);
-    db_column_text(rows, 11, copy.running.agent_version, sizeof copy.running.agent_version);
-    db_column_text(rows, 12, copy.running.project, sizeof copy.running.project);
-    db_column_text(rows, 13, copy.running.version, sizeof copy.running.version);
-    db_column_text(rows, 14, copy.running.idf_version, sizeof copy.running.idf_version);
-    db_column_text(rows, 15, copy.running.slot, sizeof copy.running.slot);
-    db_column_blob(rows, 16, copy.running.image_sha256, 32);
-    db_column_blob(rows, 17, copy.running.file_sha256, 32);
-    db_column_blob(rows, 18, copy.staged_file_sha256, 32);
-    facts->counter = (uint32_t)db_column_int(rows, 19);
-    facts->progress = (uint32_t)db_column_int(rows, 20);
-    facts->chip_id = (uint16_t)db_column_int(rows, 21);
-    facts->chip_revision = (uint16_t)db_column_int(rows, 22);
-    facts->flash_size = (uint32_t)db_column_int(rows, 23);
-    facts->slot_size = (uint32_t)db_column_int(rows, 24);
-    facts->free_heap = (uint32_t)db_column_int(rows, 25);
-    facts->secure_version = (uint32_t)db_column_int(rows, 26);
-    facts->hardware_revision = (uint32_t)db_column_int(rows, 27);
-    facts->checkins = (uint32_t)db_column_int(rows, 28);
-    facts->boots = (uint32_t)db_column_int(rows, 29);
-    facts->fresh_age_s = (uint32_t)db_column_int(rows, 30);
-    facts->reset = (uint8_t)db_column_int(rows, 31);
-    facts->on_trial = db_column_int(rows, 32);
-    facts->rollback_floor = (uint32_t)db_column_int(rows, 33);
-    db_column_blob(rows, 34, copy.running.deploy_keys, 16);
-    facts->unwatched = db_column_int(rows, 35);
-    db_column_text(rows, 36, outcome.detail, sizeof outcome.detail);
-    facts->block_revision = (uint16_t)db_column_int(rows, 37);
-    facts->no_max_revision = db_column_int(rows, 38);
-    facts->no_max_block_revision = db_column_int(rows, 39);
-    facts->flash_mode = (uint8_t)db_column_int(rows, 40);
-    facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
-    device->is_retired = db_column_int(rows, 42) != 0;
-    device_set_facts(fleet, device, facts);
-    device_set_outcome(fleet, device, &outcome);
-    device_set_digest(fleet, &device->known_image, known_image);
-    fleet_reserve_device(fleet);
-    device_link(fleet, device);
-}
-
-static struct device *device_of_row(const struct fleet *fleet, const struct db_rows *rows,
-                                    int org_column)
-{
-    uint8_t device_id[16];
-    char org[33];
-    db_column_blob(rows, 0, device_id, sizeof device_id);
-    db_column_text(rows, org_column, org, sizeof org);
-    return device_find(fleet, org, device_id);
-}
-
-void device_load_member(struct fleet *fleet, const struct db_rows *rows)
-{
-    struct device *device = device_of_row(fleet, rows, 5);
-    struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
-    if (!device || !rollout) return;
-    member_add(fleet, device, rollout, (uint32_t)db_column_int(rows, 2),
-               (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));
-}
-
-void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows)
-{
-    struct device *device = device_of_row(fleet, rows, 2);
-    if (!device) return;
-    uint8_t digest[32];
-    db_column_blob(rows, 1, digest, 32);
-    device_guard(fleet, device, digest);
 }

@@ -3,6 +3,7 @@
  * devices from the start; thousands that nobody has switched on yet would count as not seen in
  * every rollout. */
 #include "fleet/factory.h"
+#include "fleet/cache.h"
 
 #include <stdlib.h>
 
@@ -44,23 +45,26 @@ static godwit_err listed_token(struct db *db, const char *org, const uint8_t dev
 }
 
 /* MISSING: neither listed nor joined, and nothing is in its way. */
-static godwit_err judge(const struct fleet *fleet, struct db *db, const char *org,
+static godwit_err judge(struct fleet *fleet, struct db *db, const char *org,
                         const struct factory_line *line, enum factory_fault *fault_out)
 {
     uint8_t token[32];
-    const struct device *device = device_find(fleet, org, line->device_id);
+    struct device *device, *same;
+    godwit_err err = device_fetch(fleet, db, org, line->device_id, &device);
+    if (!err) err = device_fetch_with_token(fleet, db, line->token_sha256, &same);
+    if (err) return err;
     /* By the bytes that the indexes go by: two that share them would push each other out. */
     const struct device *holder = index_find(&fleet->devices_by_token, line->token_sha256);
     const struct factory_entry *near = index_find(&fleet->factory_by_token, line->token_sha256);
     const struct factory_entry *entry = factory_find(fleet, line->token_sha256, line->device_id);
     *fault_out = FACTORY_GOOD;
-    if (device && device == device_find_by_token(fleet, line->token_sha256)) return GODWIT_OK;
-    if (holder || (near && !entry))
+    if (device && device == same && !device->is_retired) return GODWIT_OK;
+    if (same || holder || (near && !entry))
         *fault_out = FACTORY_TOKEN_TAKEN;
     else if (device)
         *fault_out = FACTORY_OTHER_TOKEN;
     if (*fault_out || entry) return GODWIT_OK;
-    godwit_err err = listed_token(db, org, line->device_id, token);
+    err = listed_token(db, org, line->device_id, token);
     if (!err) *fault_out = FACTORY_OTHER_TOKEN;
     return err;
 }

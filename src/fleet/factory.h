@@ -5,8 +5,9 @@
 
 #include "fleet/fleet.h"
 
-#define FACTORY_MAX 1000000 /* devices that are listed and have not joined, of all organisations \
-                             */
+#define FACTORY_MAX                                                              \
+    1000000 /* devices that are listed and have not joined, of all organisations \
+             */
 #define FACTORY_BATCH_MAX 1000 /* lines of one request */
 #define FACTORY_NOTE_SIZE 200
 

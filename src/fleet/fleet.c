@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "fleet/account.h"
+#include "fleet/cache.h"
 #include "fleet/claim.h"
 #include "fleet/factory.h"
 #include "fleet/memory.h"
@@ -178,6 +179,7 @@ void fleet_mark_dirty(struct fleet *fleet, struct device *device)
 
 void fleet_transaction_begun(struct fleet *fleet)
 {
+    devices_trim(fleet);
     fleet_lock(fleet);
     fleet->transaction++;
     fleet_unlock(fleet);

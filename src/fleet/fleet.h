@@ -22,8 +22,8 @@
 
 #define FLEET_ORG GODWIT_ORG
 #define FLEET_SEQUENCE_AHEAD_MS 60000
-#define FLEET_PRUNED SIZE_MAX /* no place: all old rollouts went */
-#define FLEET_LISTED SIZE_MAX /* no place: all rows are written */
+#define FLEET_PRUNED INT64_MAX /* no device is behind it: all old rollouts went */
+#define FLEET_LISTED INT64_MAX /* so: all rows are written */
 
 /* How long the lock was held; only where somebody asks for it. */
 struct fleet_holds {
@@ -40,21 +40,24 @@ struct fleet {
     pthread_mutex_t lock;
     /* from the database */
     struct catalogue catalogue;
-    struct device **devices; /* in the order in which they joined; none ever goes */
+    struct device **devices; /* where all are there, in the order in which they joined */
     size_t devices_count, devices_room;
+    size_t devices_max; /* how many stay in memory, see cache.h; 0: all. Set before fleet_load */
+    size_t trim_hand;   /* cache.c */
     struct pool device_cells, member_cells;
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
-    struct index factory_by_token; /* who is expected, factory.h */
+    struct index factory_by_token;      /* who is expected, factory.h */
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;
-    size_t unnoted_from;  /* place of the first device that rollout_note_incompatible did not see */
-    size_t unlisted_from; /* the same of listing_sweep; FLEET_LISTED: it is done */
-    size_t unpruned_from; /* the same of rollouts_prune; FLEET_PRUNED: it is done */
+    int64_t unnoted_from;             /* id of the last device that rollout_note_incompatible saw */
+    int64_t unlisted_from;            /* the same of listing_sweep; FLEET_LISTED: it is done */
+    int64_t unpruned_from;            /* the same of rollouts_prune; FLEET_PRUNED: it is done */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
+    uint64_t joined_count;            /* devices that joined since the start; the writer's alone */
     size_t turned_away_count;         /* devices that turned somebody away; soft */
     /* Told of each row of the lists that a transaction changes; NULL: nobody. Writer. */
     void (*on_listed)(void *ctx, const struct listing *listing);
@@ -78,7 +81,7 @@ void fleet_aborted(struct fleet *fleet);
 
 typedef void fleet_visit(void *ctx, struct device *device);
 
-/* Visits all devices in the order in which they joined. The lock is taken for each few of them and
+/* Visits all devices that are in memory. The lock is taken for each few of them and
  * others get it between: what was seen of one may be old when the next is seen. Any thread. */
 void fleet_each_device(struct fleet *fleet, fleet_visit *visit, void *ctx);
 

@@ -7,16 +7,15 @@
 #include "fleet/listing.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "base/version.h"
 #include "filter/version_key.h"
+#include "fleet/cache.h"
 #include "fleet/memory.h"
 #include "formats/chip.h"
 
-#define HOLD_NS 30000 /* the sweep gives the lock back after this */
-#define HOLD_MAX 32   /* devices */
+#define HOLD_MAX 32 /* devices */
 
 struct listing listing_of(const struct fleet *fleet, const struct device *device)
 {
@@ -262,13 +261,6 @@ godwit_err listing_renew(struct fleet *fleet, struct db *db, const struct device
 
 /* ---- the sweep ---- */
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 static godwit_err write_stamp(struct db *db, const char *stamp)
 {
     return db_run(db,
@@ -321,17 +313,22 @@ bool listing_is_settled(const struct fleet *fleet)
 }
 
 /* The next few devices; none: all were seen. */
-static size_t take_few(struct fleet *fleet, struct listing out[static HOLD_MAX], size_t count_max)
+static godwit_err take_few(struct fleet *fleet, struct db *db, struct listing out[static HOLD_MAX],
+                           size_t count_max, size_t *count_out)
 {
+    struct device_walk walk = {.after = fleet->unlisted_from};
+    struct device *device;
+    godwit_err err = GODWIT_OK;
     size_t count = 0;
-    fleet_lock(fleet);
-    uint64_t until_ns = now_ns() + HOLD_NS;
-    while (count < count_max && count < HOLD_MAX && fleet->unlisted_from < fleet->devices_count) {
-        out[count++] = listing_of(fleet, fleet->devices[fleet->unlisted_from++]);
-        if (now_ns() >= until_ns) break;
+    while (count < count_max && count < HOLD_MAX &&
+           !(err = device_walk_next(fleet, db, &walk, &device)) && device) {
+        fleet_lock(fleet);
+        out[count++] = listing_of(fleet, device);
+        fleet_unlock(fleet);
+        fleet->unlisted_from = walk.after;
     }
-    fleet_unlock(fleet);
-    return count;
+    *count_out = count;
+    return err;
 }
 
 static godwit_err end_sweep(struct fleet *fleet, struct db *db)
@@ -354,11 +351,10 @@ godwit_err listing_sweep(struct fleet *fleet, struct db *db, size_t count_max, b
     *more_out = false;
     if (listing_is_settled(fleet)) return GODWIT_OK;
     for (size_t left = count_max; left && count; left -= count) {
-        count = take_few(fleet, few, left);
-        for (size_t i = 0; i < count; i++) {
-            godwit_err err = listing_write(db, &few[i]);
-            if (err) return err;
-        }
+        godwit_err err = take_few(fleet, db, few, left, &count);
+        for (size_t i = 0; i < count && !err; i++)
+            err = listing_write(db, &few[i]);
+        if (err) return err;
     }
     *more_out = count > 0;
     return *more_out ? GODWIT_OK : end_sweep(fleet, db);

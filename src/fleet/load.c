@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fleet/account.h"
+#include "fleet/cache.h"
 #include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
@@ -160,15 +161,6 @@ static const struct {
      load_file},
     {"select id, release, is_targeted, created, allow_downgrade, again from rollouts order by id",
      load_rollout},
-    {DEVICE_LOAD_SQL, device_load},
-    {PENDING_LOAD_SQL, pending_load},
-    {"select d.device_id, m.rollout, m.offer_number, m.state, m.reason, d.org from members m"
-     " join devices d on d.id = m.device order by m.rollout",
-     device_load_member},
-    {"select d.device_id, f.image_sha256, d.org from failed_images f join devices d on d.id = "
-     "f.device"
-     " order by f.id",
-     device_load_failed_image},
     {CLAIM_LOAD_SQL, claim_load},
     {FACTORY_LOAD_SQL, factory_load},
     {ACCOUNT_LOAD_SQL, account_load_token},
@@ -185,21 +177,46 @@ static godwit_err load_table(struct fleet *fleet, struct db *db, const char *sql
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
 
-/* Facts that wait to be written, in batches; true once none is left, and then the lock is held. */
-static bool carry_facts(struct fleet *from, struct fleet *to)
+/* Facts on their way from what was in memory to what was read. */
+struct carry {
+    struct fleet *from, *to;
+    int64_t missing; /* a device that must be brought in before; 0: none */
+    int64_t gone;    /* one that is not in the database: it joined in what failed */
+};
+
+/* In batches; true once none is left, and then the lock is held. */
+static bool carry_facts(struct carry *carry)
 {
+    struct fleet *from = carry->from, *to = carry->to;
+    carry->missing = 0;
     fleet_lock(from);
-    for (size_t i = 0; i < CARRY_MAX && from->dirty_first; i++) {
+    for (size_t i = 0; i < CARRY_MAX && from->dirty_first && !carry->missing; i++) {
         const struct device *device = from->dirty_first;
         struct device *same = device_find(to, device->product->org->name, device->device_id);
+        if (!same && fleet_is_partial(to) && device->id != carry->gone) {
+            carry->missing = device->id;
+            break;
+        }
         from->dirty_first = device->dirty_next;
-        if (!same) continue; /* it joined in what failed */
+        if (!same) continue;
         device_set_facts(to, same, &device->facts);
         fleet_mark_dirty(to, same);
     }
     if (!from->dirty_first) return true;
     fleet_unlock(from);
     return false;
+}
+
+static godwit_err carry_all(struct carry *carry, struct db *db)
+{
+    struct device *device;
+    godwit_err err = GODWIT_OK;
+    while (!err && !carry_facts(carry)) {
+        if (!carry->missing) continue;
+        err = device_fetch_row(carry->to, db, carry->missing, &device);
+        if (!err && !device) carry->gone = carry->missing;
+    }
+    return err;
 }
 
 #define SWAP(a, b)                   \
@@ -230,6 +247,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     SWAP(fleet->dirty_first, read->dirty_first);
     SWAP(fleet->dirty_last, read->dirty_last);
     fleet->turned_away_count = 0;
+    fleet->trim_hand = 0;
     fleet->in_flight = NULL;
     fleet->unnoted_from = fleet->unlisted_from = fleet->unpruned_from = 0;
     fleet->committed = fleet->transaction;
@@ -243,11 +261,13 @@ godwit_err fleet_load(struct fleet *fleet, struct db *db)
     godwit_err err = GODWIT_OK;
     struct fleet *read = fleet_alloc(sizeof *read);
     fleet_init(read);
+    read->devices_max = fleet->devices_max;
     for (size_t i = 0; i < sizeof TABLES / sizeof *TABLES && !err; i++)
         err = load_table(read, db, TABLES[i].sql, TABLES[i].load);
+    if (!err) err = devices_load(read, db);
+    struct carry carry = {.from = fleet, .to = read};
+    if (!err) err = carry_all(&carry, db);
     if (!err) {
-        while (!carry_facts(fleet, read)) {
-        }
         swap_rows(fleet, read);
         fleet_unlock(fleet);
     }

@@ -9,17 +9,6 @@ void *fleet_alloc(size_t size);
 /* In constant time. */
 bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32]);
 
-/* The columns that device_load reads, in its order. */
-#define DEVICE_LOAD_SQL                                                                           \
-    "select id, device_id, token_sha256, not_offered_rollout, product, last_seen, outcome_id,"    \
-    " outcome_stage, outcome_reason, outcome_file, known_image, agent_version, project, version," \
-    " idf_version, slot, image_sha256, file_sha256, staged_file_sha256, counter, progress,"       \
-    " chip_id, chip_revision, flash_size, slot_size, free_heap, secure_version,"                  \
-    " hardware_revision, checkins, boots, fresh_age, reset, on_trial, rollback_floor, "           \
-    "deploy_keys,"                                                                                \
-    " unwatched, outcome_detail, block_revision, no_max_revision, no_max_block_revision,"         \
-    " flash_mode, mmu_page_log2, retired from devices order by id"
-
 /* Room for one more device, made without the lock where it takes long. Writer. */
 void fleet_reserve_device(struct fleet *fleet);
 /* Puts it at the end of the dirty queue, once; lock held. */
@@ -34,13 +23,11 @@ void rollout_unlink(struct fleet *fleet, struct rollout *rollout);
 /* The initial policy of a product whose name, kind and image keys are known. */
 void product_initial_policy(struct product *product);
 
-void device_load(struct fleet *fleet, const struct db_rows *rows);
-void device_load_member(struct fleet *fleet, const struct db_rows *rows);
-void device_load_failed_image(struct fleet *fleet, const struct db_rows *rows);
-
 /* A new one without facts, token or product; not yet in the fleet, which has it from device_link.
  * Lock held, where the fleet is shared. */
 struct device *device_make(struct fleet *fleet);
+/* Puts it there; there is room. Lock held. */
+void device_link(struct fleet *fleet, struct device *device);
 void device_free(struct fleet *fleet, struct device *device);
 
 /* What a device says, by itself: for where its facts are used without the lock. */
@@ -77,6 +64,12 @@ void device_unguard(struct fleet *fleet, struct device *device);
 void device_is_reinstated(struct device *device);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
+/* So many more members in that state, with numbers of offers up to that; lock held. */
+void rollout_count(struct rollout *rollout, enum member_state state, uint32_t count,
+                   uint32_t offer_number_max);
+/* A member at its place in the device's list, counted already; lock held. */
+struct member *member_link(struct fleet *fleet, struct device *device, struct rollout *rollout,
+                           uint32_t offer_number, enum member_state state, uint32_t reason);
 /* A new member at its place in the device's list, counted; lock held. */
 struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
                           uint32_t offer_number, enum member_state state, uint32_t reason);

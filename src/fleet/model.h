@@ -154,6 +154,7 @@ struct device {
     bool is_missed;  /* nobody should wait for it, see standing_is_missed; soft */
     bool is_retired; /* retire.h: its token is void, it is told nothing and counts nowhere */
     bool is_dirty;   /* facts newer than the database's; then in the fleet's dirty queue */
+    bool is_used;    /* asked for since the cache looked at it last (cache.c) */
     uint8_t recorded_count, failed_images_count;
     uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
 };

@@ -22,5 +22,5 @@ struct overrides {
 
 /* Against what went out before it: the release below, and so on down to the initial policy. Writer.
  */
-struct overrides overrides_of(struct fleet *fleet, const struct image *image);
+struct overrides overrides_of(struct fleet *fleet, struct db *db, const struct image *image);
 const char *override_id(enum override override);

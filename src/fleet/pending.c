@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
 #include "fleet/listing.h"
@@ -228,13 +229,15 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
     *result_out = PENDING_OLDER;
     if (token != pending_newest(device)) return GODWIT_OK;
     *result_out = PENDING_TAKEN;
-    if (device_with_token(fleet, token->token_sha256)) return GODWIT_OK;
+    struct device *other;
+    godwit_err err = device_fetch_with_token(fleet, db, token->token_sha256, &other);
+    if (err || other) return err;
     *result_out = PENDING_DONE;
     struct facts_copy anew;
     fleet_lock(fleet);
     facts_anew(&anew, &device->facts, token);
     fleet_unlock(fleet);
-    godwit_err err = write_accepted(db, device, token, &anew.facts);
+    err = write_accepted(db, device, token, &anew.facts);
     if (!err) err = add_event(db, device, EVENT_ACCEPTED, token, now_s);
     if (err) return err;
     take_accepted(fleet, device, token, &anew.facts);
@@ -260,17 +263,12 @@ godwit_err pending_reject(struct fleet *fleet, struct db *db, struct device *dev
 
 /* ---- reading ---- */
 
-void pending_load(struct fleet *fleet, const struct db_rows *rows)
+void pending_load(struct fleet *fleet, struct device *device, const struct db_rows *rows)
 {
-    uint8_t device_id[16];
-    db_column_blob(rows, 0, device_id, sizeof device_id);
-    char org[33];
-    db_column_text(rows, 8, org, sizeof org);
-    struct device *device = device_find(fleet, org, device_id);
     struct product *product = fleet->catalogue.products;
     while (product && product->id != db_column_int(rows, 2))
         product = product->next;
-    if (!device || !product) return;
+    if (!product) return;
     struct pending_token *token = fleet_alloc(sizeof *token);
     token->id = db_column_int(rows, 1);
     token->product = product;

@@ -60,9 +60,8 @@ GODWIT_MUST_USE godwit_err pending_reject(struct fleet *fleet, struct db *db, st
                                           int64_t now_s, enum pending_result *result_out);
 
 /* Reading at start, and the end. */
-#define PENDING_LOAD_SQL                                                                          \
-    "select d.device_id, p.id, p.product, p.token_sha256, p.requested, p.version, p.is_rejected," \
-    " p.claim_sha256, p.org"                                                                      \
-    " from pending_tokens p join devices d on d.id = p.device order by p.id"
-void pending_load(struct fleet *fleet, const struct db_rows *rows);
+#define PENDING_COLUMNS                                                          \
+    "select device, id, product, token_sha256, requested, version, is_rejected," \
+    " claim_sha256 from pending_tokens"
+void pending_load(struct fleet *fleet, struct device *device, const struct db_rows *rows);
 void pending_free(struct device *device);

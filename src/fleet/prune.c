@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "fleet/cache.h"
 #include "fleet/memory.h"
 
 /* ---- which ---- */
@@ -58,11 +59,15 @@ static void keep_needed(struct fleet *fleet, const struct device *device)
 }
 
 /* Only the writer changes what is read here, so it reads without the lock. */
-static void look(struct fleet *fleet)
+static godwit_err look(struct fleet *fleet, struct db *db)
 {
+    struct device_walk walk = {0};
+    struct device *device;
+    godwit_err err;
     mark_old(fleet);
-    for (size_t i = 0; i < fleet->devices_count; i++)
-        keep_needed(fleet, fleet->devices[i]);
+    while (!(err = device_walk_next(fleet, db, &walk, &device)) && device)
+        keep_needed(fleet, device);
+    return err;
 }
 
 /* ---- away with them ---- */
@@ -144,12 +149,13 @@ bool rollouts_are_unpruned(const struct fleet *fleet)
 godwit_err rollouts_prune(struct fleet *fleet, struct db *db, size_t rows_max, bool *more_out)
 {
     size_t rows_left = rows_max;
-    godwit_err err = GODWIT_OK;
-    if (fleet->unpruned_from == 0) look(fleet);
-    while (fleet->unpruned_from < fleet->devices_count && !err) {
-        err = drop_members(fleet, db, fleet->devices[fleet->unpruned_from], &rows_left);
+    struct device_walk walk = {.after = fleet->unpruned_from};
+    struct device *device;
+    godwit_err err = walk.after == 0 ? look(fleet, db) : GODWIT_OK;
+    while (!err && !(err = device_walk_next(fleet, db, &walk, &device)) && device) {
+        err = drop_members(fleet, db, device, &rows_left);
         if (!rows_left) break; /* it may be in more of them */
-        fleet->unpruned_from++;
+        fleet->unpruned_from = walk.after;
     }
     if (!err) err = drop_rollouts(fleet, db, &rows_left);
     *more_out = rows_left == 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fleet/cache.h"
 #include "fleet/decide.h"
 #include "fleet/event.h"
 #include "fleet/fit.h"
@@ -54,11 +55,13 @@ typedef bool device_test(const struct fleet *fleet, const struct device *device,
                          const struct release *release);
 
 /* The lock is taken for each device anew: a long look must not keep others waiting. */
-static void count_devices(struct fleet *fleet, const struct release *release, device_test *test,
-                          struct remove_verdict *verdict)
+static godwit_err count_devices(struct fleet *fleet, struct db *db, const struct release *release,
+                                device_test *test, struct remove_verdict *verdict)
 {
-    for (size_t i = 0; i < fleet->devices_count; i++) {
-        const struct device *device = fleet->devices[i];
+    struct device_walk walk = {0};
+    struct device *device;
+    godwit_err err;
+    while (!(err = device_walk_next(fleet, db, &walk, &device)) && device) {
         fleet_lock(fleet);
         bool is_one = test(fleet, device, release);
         fleet_unlock(fleet);
@@ -66,6 +69,7 @@ static void count_devices(struct fleet *fleet, const struct release *release, de
         verdict->devices_count++;
         memcpy(verdict->device_id, device->device_id, sizeof verdict->device_id);
     }
+    return err;
 }
 
 /* What a device would come to that joins. */
@@ -169,11 +173,11 @@ static godwit_err check(struct fleet *fleet, struct db *db, const struct release
                         struct remove_verdict *verdict)
 {
     verdict->result = REMOVE_IN_USE;
-    count_devices(fleet, release, is_used_by, verdict);
-    if (verdict->devices_count || speaks_to_newcomers(release)) return GODWIT_OK;
+    godwit_err err = count_devices(fleet, db, release, is_used_by, verdict);
+    if (err || verdict->devices_count || speaks_to_newcomers(release)) return err;
     verdict->result = REMOVE_NEEDED;
-    count_devices(fleet, release, is_needed_by, verdict);
-    if (verdict->devices_count) return GODWIT_OK;
+    err = count_devices(fleet, db, release, is_needed_by, verdict);
+    if (err || verdict->devices_count) return err;
     return check_change(fleet, db, release, verdict);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "fleet/cache.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/listing.h"
@@ -38,14 +39,31 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     member->reason = reason;
 }
 
+void rollout_count(struct rollout *rollout, enum member_state state, uint32_t count,
+                   uint32_t offer_number_max)
+{
+    uint32_t *of_state = count_of(rollout, state, false);
+    if (of_state) *of_state += count;
+    rollout->members_count += count;
+    rollout->is_moved = true;
+    if (offer_number_max > rollout->offered_count) rollout->offered_count = offer_number_max;
+}
+
 struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
                           uint32_t offer_number, enum member_state state, uint32_t reason)
 {
+    rollout_count(rollout, state, 1, offer_number);
+    return member_link(fleet, device, rollout, offer_number, state, reason);
+}
+
+struct member *member_link(struct fleet *fleet, struct device *device, struct rollout *rollout,
+                           uint32_t offer_number, enum member_state state, uint32_t reason)
+{
     struct member *member = pool_take(&fleet->member_cells);
-    *member = (struct member){.rollout = rollout, .offer_number = offer_number};
-    member_set(member, state, reason);
-    if (offer_number > rollout->offered_count) rollout->offered_count = offer_number;
-    rollout->members_count++;
+    *member = (struct member){.rollout = rollout,
+                              .offer_number = offer_number,
+                              .state = (uint8_t)state,
+                              .reason = reason};
     struct member **at = &device->members;
     while (*at && (*at)->rollout->id > rollout->id)
         at = &(*at)->next;
@@ -142,15 +160,19 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
 godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t count_max,
                                      int64_t now_s, bool *more_out)
 {
+    struct device_walk walk = {.after = fleet->unnoted_from};
+    struct device *device = NULL;
     godwit_err err = GODWIT_OK;
-    for (size_t i = 0; i < count_max && fleet->unnoted_from < fleet->devices_count && !err; i++) {
-        struct device *device = fleet->devices[fleet->unnoted_from++];
+    for (size_t i = 0; i < count_max && !err; i++) {
+        err = device_walk_next(fleet, db, &walk, &device);
+        if (err || !device) break;
+        fleet->unnoted_from = walk.after;
         fleet_lock(fleet);
         const struct decision decision = decide(device, &fleet->catalogue);
         fleet_unlock(fleet);
         if (decision.must_note) err = device_note_not_offered(fleet, db, device, &decision, now_s);
     }
-    *more_out = fleet->unnoted_from < fleet->devices_count;
+    *more_out = device != NULL;
     return err;
 }
 

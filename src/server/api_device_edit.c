@@ -1,5 +1,6 @@
 /* Naming, tagging, retiring and moving one device. */
 #include "base/log.h"
+#include "fleet/cache.h"
 #include "fleet/device.h"
 #include "server/audit_log.h"
 #include "server/device_edit.h"
@@ -36,7 +37,9 @@ static godwit_err one_run(struct change *change)
     struct one *one = (struct one *)change;
     struct app *app = change->app;
     const char *org = permission_org(change->request);
-    struct device *device = device_find(&app->fleet, org, one->device_id);
+    struct device *device;
+    godwit_err fetched = device_fetch(&app->fleet, app->db, org, one->device_id, &device);
+    if (fetched) return fetched;
     one->is_known = device && may_edit(change->request, device, &one->edit);
     if (!one->is_known) return GODWIT_OK;
     json_t *before = device_edit_state(app, device);

@@ -62,6 +62,13 @@ static json_t *view_offer(const struct app *app, const struct device *device)
                      (json_int_t)decision.image->file_size);
 }
 
+static void fetch_device(struct http_request *request)
+{
+    uint8_t id[16];
+    if (!device_id_parse(http_param(request, "id"), id))
+        app_fetch_device(request->app, permission_org(request), id, NULL);
+}
+
 /* NULL: the id is malformed or unknown. Lock held. */
 static const struct device *device_of(struct http_request *request)
 {
@@ -97,6 +104,7 @@ void handle_device(struct http_request *request)
     struct app *app = request->app;
     json_t *view = NULL;
     int64_t id = 0;
+    fetch_device(request);
     fleet_lock(&app->fleet);
     const struct device *device = device_of(request);
     if (device) {
@@ -151,6 +159,7 @@ static void reply_events(struct http_request *request, int64_t device)
 void handle_events(struct http_request *request)
 {
     struct app *app = request->app;
+    fetch_device(request);
     fleet_lock(&app->fleet);
     const struct device *device = device_of(request);
     int64_t id = device ? device->id : 0;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/pending.h"
 #include "server/audit_log.h"
@@ -35,17 +36,17 @@ static godwit_err choice_run(struct change *change)
 {
     struct choice *choice = (struct choice *)change;
     struct app *app = change->app;
-    struct device *device =
-        device_find(&app->fleet, permission_org(change->request), choice->device_id);
+    struct device *device;
+    godwit_err err = device_fetch(&app->fleet, app->db, permission_org(change->request),
+                                  choice->device_id, &device);
     choice->is_known = device != NULL;
-    if (!device) return GODWIT_OK;
+    if (err || !device) return err;
     int64_t now_s = clock_unix_s(app->clock);
     uint8_t before[32];
     memcpy(before, device->token_sha256, sizeof before);
-    godwit_err err =
-        choice->accepts
-            ? pending_accept(&app->fleet, app->db, device, choice->mark, now_s, &choice->result)
-            : pending_reject(&app->fleet, app->db, device, choice->mark, now_s, &choice->result);
+    err = choice->accepts
+              ? pending_accept(&app->fleet, app->db, device, choice->mark, now_s, &choice->result)
+              : pending_reject(&app->fleet, app->db, device, choice->mark, now_s, &choice->result);
     return err || choice->result != PENDING_DONE ? err : record_choice(choice, before);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "fleet/cache.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/override.h"
@@ -84,8 +85,9 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
 {
     struct app *app = deploy->change.app;
     for (size_t i = 0; i < deploy->ids_count; i++) {
-        deploy->devices[i] =
-            device_find(&app->fleet, permission_org(deploy->change.request), deploy->ids[i]);
+        if (device_fetch(&app->fleet, app->db, permission_org(deploy->change.request),
+                         deploy->ids[i], &deploy->devices[i]))
+            return DEPLOY_NO_DEVICE;
         memcpy(deploy->fault_id, deploy->ids[i], 16);
         if (!deploy->devices[i]) return DEPLOY_NO_DEVICE;
         if (deploy->devices[i]->is_retired) return DEPLOY_RETIRED;
@@ -97,7 +99,8 @@ static enum deploy_fault find_devices(struct deploy *deploy, const struct releas
 /* The first thing that its policy does and nobody has said is meant. */
 static enum deploy_fault check_overrides(struct deploy *deploy, const struct image *image)
 {
-    const struct overrides overrides = overrides_of(&deploy->change.app->fleet, image);
+    const struct overrides overrides =
+        overrides_of(&deploy->change.app->fleet, deploy->change.app->db, image);
     for (size_t i = 0; i < OVERRIDE_COUNT; i++) {
         if (!overrides.needs[i] || deploy->overrides[i]) continue;
         deploy->unmeant = (enum override)i;

@@ -7,6 +7,7 @@
  * memory, so nothing is read again; once it works, all goes on by itself. */
 #include "server/app.h"
 #include "fleet/account.h"
+#include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/listing.h"
 #include "fleet/prune.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -136,6 +138,47 @@ void change_submit(struct change *change, void (*abandon)(struct change *change)
     if (is_sound && !writer_submit(change->app->writer, &change->job)) return;
     if (abandon) abandon(change);
     if (is_sound) problem_busy(change->request);
+}
+
+/* ---- devices that are not in memory ---- */
+
+struct fetch {
+    struct writer_job job; /* first: a job is a fetch */
+    struct app *app;
+    const char *org;
+    const uint8_t *device_id, *token_sha256;
+    sem_t is_done;
+};
+
+static godwit_err fetch_run(struct writer_job *job)
+{
+    const struct fetch *fetch = (struct fetch *)job;
+    struct app *app = fetch->app;
+    struct device *device;
+    return fetch->device_id
+               ? device_fetch(&app->fleet, app->db, fetch->org, fetch->device_id, &device)
+               : device_fetch_with_token(&app->fleet, app->db, fetch->token_sha256, &device);
+}
+
+static void fetch_done(struct writer_job *job, godwit_err err)
+{
+    if (err) GODWIT_LOG(ERROR, "device_not_read", "error=%s", godwit_err_name(err));
+    sem_post(&((struct fetch *)job)->is_done);
+}
+
+void app_fetch_device(struct app *app, const char *org, const uint8_t *device_id,
+                      const uint8_t *token_sha256)
+{
+    struct fetch fetch = {.job = {.run = fetch_run, .done = fetch_done},
+                          .app = app,
+                          .org = org,
+                          .device_id = device_id,
+                          .token_sha256 = token_sha256};
+    if (!fleet_is_partial(&app->fleet) || sem_init(&fetch.is_done, 0, 0)) return;
+    if (!writer_submit(app->writer, &fetch.job))
+        while (sem_wait(&fetch.is_done) && errno == EINTR) {
+        }
+    sem_destroy(&fetch.is_done);
 }
 
 /* ---- the tick ---- */
@@ -354,6 +397,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     app->started_s = clock_unix_s(app->clock);
     pthread_mutex_init(&app->readers_lock, NULL);
     fleet_init(&app->fleet);
+    app->fleet.devices_max = settings->devices_max;
     address_queue_init(&app->queued);
     api_doc_open(app);
     password_out[0] = 0;

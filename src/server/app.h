@@ -21,6 +21,7 @@ struct settings {
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
     uint32_t wait_s; /* the longest that a check-in is held; 0: none is */
+    uint32_t devices_max; /* that stay in memory, fleet/cache.h; 0: all */
 };
 
 struct app {
@@ -101,6 +102,13 @@ struct change {
 /* Answers 503 by itself when the writer is full, and what the first was replied where the request
  * brings an Idempotency-Key for the second time; then it calls abandon first, if given. */
 void change_submit(struct change *change, void (*abandon)(struct change *change));
+
+/* Where not all devices are in memory: brings this one in, and waits for it. device_id NULL: the
+ * one with the token. Whether there is one is looked up as ever. On a worker thread, without the
+ * lock.
+ */
+void app_fetch_device(struct app *app, const char *org, const uint8_t *device_id,
+                      const uint8_t *token_sha256);
 
 /* Wall clock in ms, for sequences. */
 uint64_t app_now_ms(const struct app *app);

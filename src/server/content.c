@@ -15,6 +15,7 @@ static enum access check(struct app *app, const uint8_t token_sha256[static 32],
                          const uint8_t digest[static 32])
 {
     enum access access = ACCESS_ALLOWED;
+    app_fetch_device(app, NULL, NULL, token_sha256);
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, token_sha256);
     if (device) device_is_seen(&app->fleet, device, clock_unix_s(app->clock));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
 #include "fleet/rollout.h"
@@ -30,7 +31,9 @@ struct pending {
     uint8_t claim_sha256[32], token_sha256[32];
     unsigned place; /* in the queue of its address */
     enum claim_result claim;
-    bool is_known;    /* there is a device with the token */
+    bool is_known;  /* there is a device with the token */
+    bool is_asleep; /* it was not in memory, and is asked now what else is asked on the loop */
+    enum take_result taken;
     uint32_t asked_s; /* how long it may be held, as the device says; 0: not at all */
     uint32_t wait_s;  /* how long it is held now */
     bool is_resumed;  /* it was held */
@@ -119,6 +122,18 @@ static void send_unknown(struct http_request *request)
             NULL);
 }
 
+/* It says more than is written down of one device: the same report is taken later. */
+static void send_too_many(struct http_request *request, int64_t now_s)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", (int)(60 - now_s % 60));
+    http_reply_header(request, "Retry-After", seconds);
+    problem(request, 429, "too-many-reports",
+            "this device reports more changes in a minute than are written down; report again "
+            "later",
+            NULL);
+}
+
 /* ---- through the writer ---- */
 
 static struct claim_request claim_request_of(const struct pending *pending)
@@ -134,24 +149,50 @@ static godwit_err record_enrolment(struct pending *pending, const struct device 
                         json_pack("{s:s}", "product", device->product->name));
 }
 
+/* Whether a device that was brought in has nothing to record, or too much. */
+static bool is_idle(struct pending *pending, struct device *device, int64_t now_s)
+{
+    struct fleet *fleet = &pending->change.app->fleet;
+    fleet_lock(fleet);
+    pending->taken = device_take(fleet, device, &pending->checkin, now_s);
+    fleet_unlock(fleet);
+    return pending->taken != TAKE_RECORD;
+}
+
+/* The device that is to be recorded; NULL: none is, see is_known. */
+static godwit_err find_device(struct pending *pending, int64_t now_s, struct device **device_out)
+{
+    struct app *app = pending->change.app;
+    const struct claim_request wanted = claim_request_of(pending);
+    struct device *device = NULL;
+    uint64_t joined_count = app->fleet.joined_count;
+    godwit_err err =
+        pending->is_claim
+            ? device_claim(&app->fleet, app->db, &wanted, now_s, &pending->claim, &device)
+            : device_fetch_with_token(&app->fleet, app->db, pending->token_sha256, &device);
+    if (!err && !device && !pending->is_claim)
+        err = device_join_listed(&app->fleet, app->db, pending->token_sha256, &pending->checkin,
+                                 now_s, &device);
+    *device_out = NULL;
+    if (device && device->is_retired) device = NULL;
+    if (device && memcmp(device->device_id, pending->checkin.device_id, 16)) device = NULL;
+    pending->is_known = device != NULL;
+    if (err || !device) return err;
+    bool is_new = app->fleet.joined_count != joined_count;
+    if (is_new) err = record_enrolment(pending, device);
+    if (pending->is_asleep && !is_new && is_idle(pending, device, now_s)) return err;
+    *device_out = device;
+    return err;
+}
+
 static godwit_err pending_run(struct change *change)
 {
     struct pending *pending = (struct pending *)change;
     struct app *app = change->app;
     int64_t now_s = clock_unix_s(app->clock);
-    const struct claim_request wanted = claim_request_of(pending);
-    godwit_err err = GODWIT_OK;
-    struct device *device = NULL;
-    if (pending->is_claim)
-        err = device_claim(&app->fleet, app->db, &wanted, now_s, &pending->claim, &device);
-    else
-        device = device_find_by_token(&app->fleet, pending->token_sha256);
-    bool is_joining = !device || pending->is_claim;
-    if (!err && !device && !pending->is_claim)
-        err = device_join_listed(&app->fleet, app->db, pending->token_sha256, &pending->checkin,
-                                 now_s, &device);
-    pending->is_known = device != NULL;
-    if (!err && device && is_joining) err = record_enrolment(pending, device);
+    struct device *device;
+    pending->taken = TAKE_DONE;
+    godwit_err err = find_device(pending, now_s, &device);
     if (!err && device) err = device_record(&app->fleet, app->db, device, &pending->checkin, now_s);
     uint64_t now_ms = app_now_ms(app);
     if (!err && fleet_sequence_is_low(&app->fleet, now_ms))
@@ -210,6 +251,8 @@ static void pending_reply(struct change *change, godwit_err err)
     address_queue_leave(&change->app->queued, pending->place);
     if (err)
         problem_busy(change->request);
+    else if (pending->taken == TAKE_TOO_MANY)
+        send_too_many(change->request, clock_unix_s(change->app->clock));
     else if (pending->is_known)
         reply_device(pending);
     else if (pending->is_claim)
@@ -338,16 +381,14 @@ static void find_wait(struct app *app, struct device *device, struct pending *pe
 
 /* ---- on the loop ---- */
 
-/* It says more than is written down of one device: the same report is taken later. */
-static void send_too_many(struct http_request *request, int64_t now_s)
+/* The device is not in memory: the writer knows whether it is in the database, or listed. */
+static void look_further(struct http_request *request, struct pending *pending, bool is_expected)
 {
-    char seconds[16];
-    snprintf(seconds, sizeof seconds, "%d", (int)(60 - now_s % 60));
-    http_reply_header(request, "Retry-After", seconds);
-    problem(request, 429, "too-many-reports",
-            "this device reports more changes in a minute than are written down; report again "
-            "later",
-            NULL);
+    pending->is_asleep = fleet_is_partial(&((struct app *)request->app)->fleet);
+    if (is_expected || pending->is_asleep)
+        submit(request, pending);
+    else
+        send_unknown(request);
 }
 
 static void check_in(struct http_request *request, struct pending *pending)
@@ -369,10 +410,8 @@ static void check_in(struct http_request *request, struct pending *pending)
     if (device) taken = device_take(&app->fleet, device, checkin, now_s);
     if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
-    if (is_expected)
-        submit(request, pending);
-    else if (!device)
-        send_unknown(request);
+    if (!device)
+        look_further(request, pending, is_expected);
     else if (taken == TAKE_TOO_MANY)
         send_too_many(request, now_s);
     else if (!ready)
@@ -393,6 +432,7 @@ static void claim(struct http_request *request, struct pending *pending)
         device_claim_check(&app->fleet, &wanted, clock_unix_s(app->clock), &must_write);
     fleet_unlock(&app->fleet);
     pending->is_claim = must_write;
+    pending->is_asleep = must_write && fleet_is_partial(&app->fleet);
     if (must_write)
         submit(request, pending);
     else if (result == CLAIM_ACCEPTED)

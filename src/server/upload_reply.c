@@ -110,8 +110,9 @@ static void add_notes(json_t *reply, const struct job *job)
     const struct image *image =
         index_find(&fleet->catalogue.images_by_digest, job->upload.image.image_sha256);
     fleet_unlock(fleet); /* a reply runs on the writer's thread: no other changes releases */
-    const struct overrides overrides =
-        image && is_in_reach ? overrides_of(fleet, image) : (struct overrides){0};
+    const struct overrides overrides = image && is_in_reach
+                                           ? overrides_of(fleet, job->change.app->db, image)
+                                           : (struct overrides){0};
     add_overrides(warnings, &overrides);
     if (!is_in_reach)
         add_warning(warnings,

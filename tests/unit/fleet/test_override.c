@@ -26,7 +26,7 @@ static const struct image *release(struct fixture *fixture, uint32_t counter, ui
 
 static bool needs(struct fixture *fixture, const struct image *image, enum override override)
 {
-    return overrides_of(&fixture->fleet, image).needs[override];
+    return overrides_of(&fixture->fleet, fixture->db, image).needs[override];
 }
 
 static void a_deploy_key_that_goes(void **state)
@@ -49,14 +49,14 @@ static void a_dropped_key_that_comes_back(void **state)
     assert_false(needs(fixture, release(fixture, 2, 0xBB, 1), OVERRIDE_RETRUSTED_KEY));
     assert_false(needs(fixture, release(fixture, 3, 0, 0), OVERRIDE_RETRUSTED_KEY));
     const struct image *image = release(fixture, 4, 0xAA, 1);
-    struct overrides overrides = overrides_of(&fixture->fleet, image);
+    struct overrides overrides = overrides_of(&fixture->fleet, fixture->db, image);
     assert_true(overrides.needs[OVERRIDE_RETRUSTED_KEY]);
     assert_string_equal(overrides.dropped_by->version, "2.0.0");
     assert_int_equal(overrides.retrusted_key[0], 0xAA);
     assert_false(
         needs(fixture, release(fixture, 5, 0xAA, 1), OVERRIDE_RETRUSTED_KEY)); /* was agreed */
     assert_false(needs(fixture, release(fixture, 6, 0xCC, 1), OVERRIDE_RETRUSTED_KEY)); /* is new */
-    overrides = overrides_of(&fixture->fleet, release(fixture, 7, 0xBB, 1));
+    overrides = overrides_of(&fixture->fleet, fixture->db, release(fixture, 7, 0xBB, 1));
     assert_string_equal(overrides.dropped_by->version, "4.0.0");
 }
 
@@ -73,7 +73,7 @@ static void devices_that_did_not_check_in(void **state)
     fixture_checkin(fixture, &checkin);
     release(fixture, 3, 0xAA, 0);
     const struct image *image = release(fixture, 4, 0xAA, 0);
-    struct overrides overrides = overrides_of(&fixture->fleet, image);
+    struct overrides overrides = overrides_of(&fixture->fleet, fixture->db, image);
     assert_true(overrides.needs[OVERRIDE_RETRUSTED_KEY]);
     assert_string_equal(overrides.dropped_by->version, "2.0.0");
     assert_false(overrides.needs[OVERRIDE_NO_DEPLOY_KEY]); /* it says of none that it obeys it */

@@ -68,7 +68,12 @@ static inline int live_setup(void **state)
     temp_dir_make(live.dir);
     snprintf(live.data, sizeof live.data, "%s/data", live.dir);
     snprintf(live.ca, sizeof live.ca, "%s/tls/ca.pem", live.data);
-    live.settings = (struct settings){.data = live.data, .interval_s = 7, .wait_s = 100};
+    const char *devices_max = getenv("LIVE_DEVICES_MAX"); /* as a server whose memory is small */
+    live.settings = (struct settings){
+        .data = live.data,
+        .interval_s = 7,
+        .wait_s = 100,
+        .devices_max = devices_max ? (uint32_t)strtoul(devices_max, NULL, 10) : 0};
     live.key = key_generate(GODWIT_SCHEME_ECDSA256);
     live_start(&live);
     *state = &live;
