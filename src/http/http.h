@@ -231,6 +231,9 @@ struct http_options {
     /* PEM with the chain, and its key: files, or texts when the first byte is '-'. Both NULL: plain
      * HTTP, for tests. */
     const char *certificate, *key;
+    /* Shown instead to who asks for a name that this one is for and the first is not; read again
+     * with it. NULL: none. */
+    const char *web_certificate, *web_key;
     const struct http_route *routes; /* alive while the server is; the first match wins */
     size_t routes_count;
     http_gate *gate;     /* NULL: every request is let in */

@@ -256,12 +256,26 @@ static struct http_server *server_new(const struct http_options *options)
     return server;
 }
 
+/* With the other certificate, where there is one. */
+static godwit_err context_open(const struct http_server *server, const char *certificate,
+                               const char *key, char *note_out, size_t note_size,
+                               struct tls_context **context_out)
+{
+    const struct http_options *options = &server->options;
+    godwit_err err =
+        tls_context_open(certificate, key, server->tickets, note_out, note_size, context_out);
+    if (!err && options->web_certificate)
+        err = tls_context_also(*context_out, options->web_certificate, options->web_key,
+                               server->tickets, note_out, note_size);
+    return err;
+}
+
 static godwit_err server_start(struct http_server *server, char *note_out, size_t note_size)
 {
     const struct http_options *options = &server->options;
     for (unsigned i = 0; i < server->loops_count && options->certificate; i++) {
-        godwit_err err = tls_context_open(options->certificate, options->key, server->tickets,
-                                          note_out, note_size, &server->loops[i]->tls);
+        godwit_err err = context_open(server, options->certificate, options->key, note_out,
+                                      note_size, &server->loops[i]->tls);
         if (err) return err;
     }
     return server_listen(server, note_out, note_size);
@@ -307,8 +321,7 @@ godwit_err http_certificate(struct http_server *server, const char *certificate,
     struct tls_context *contexts[LOOPS_MAX] = {NULL};
     godwit_err err = GODWIT_OK;
     for (unsigned i = 0; i < server->loops_count && !err; i++)
-        err =
-            tls_context_open(certificate, key, server->tickets, note_out, note_size, &contexts[i]);
+        err = context_open(server, certificate, key, note_out, note_size, &contexts[i]);
     for (unsigned i = 0; i < server->loops_count; i++) {
         struct loop *loop = server->loops[i];
         struct tls_context *unused = contexts[i];

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -147,7 +148,7 @@ static long window_ctrl(BIO *bio, int command, long number, void *pointer)
 /* --- context ------------------------------------------------------------------------------ */
 
 struct tls_context {
-    SSL_CTX *ctx;
+    SSL_CTX *ctx, *also; /* also: NULL, or chosen by name */
     BIO_METHOD *window;
     size_t holders; /* its loop and each open connection */
 };
@@ -202,6 +203,22 @@ static void context_set(SSL_CTX *ctx, struct tls_tickets *tickets)
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 }
 
+static godwit_err context_load(SSL_CTX *ctx, const char *certificate, const char *key,
+                               char *note_out, size_t note_size)
+{
+    const char *wrong = NULL;
+    if (!certificate_load(ctx, certificate))
+        wrong = "can not read the TLS certificate; give a PEM file with the chain";
+    else if (!key || !key_load(ctx, key))
+        wrong = "can not read the TLS key, or it does not belong to the certificate; "
+                "give the unencrypted PEM key of that certificate";
+    if (!wrong) return GODWIT_OK;
+    bool is_file = certificate[0] != '-';
+    snprintf(note_out, note_size, "%s%s%s", wrong, is_file ? " instead of " : "",
+             is_file ? certificate : "");
+    return GODWIT_ERR_FORMAT;
+}
+
 godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
                             char *note_out, size_t note_size, struct tls_context **context_out)
 {
@@ -215,20 +232,36 @@ godwit_err tls_context_open(const char *certificate, const char *key, struct tls
     BIO_meth_set_write(context->window, window_write);
     BIO_meth_set_ctrl(context->window, window_ctrl);
     context_set(context->ctx, tickets);
-    const char *wrong = NULL;
-    if (!certificate_load(context->ctx, certificate))
-        wrong = "can not read the TLS certificate; give a PEM file with the chain";
-    else if (!key || !key_load(context->ctx, key))
-        wrong = "can not read the TLS key, or it does not belong to the certificate; "
-                "give the unencrypted PEM key of that certificate";
-    if (wrong) {
-        bool is_file = certificate[0] != '-';
-        snprintf(note_out, note_size, "%s%s%s", wrong, is_file ? " instead of " : "",
-                 is_file ? certificate : "");
+    godwit_err err = context_load(context->ctx, certificate, key, note_out, note_size);
+    if (err)
         tls_context_close(context);
-        return GODWIT_ERR_FORMAT;
-    }
-    *context_out = context;
+    else
+        *context_out = context;
+    return err;
+}
+
+static int on_name(SSL *ssl, int *alert, void *ctx)
+{
+    const struct tls_context *context = ctx;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    if (!name || X509_check_host(SSL_CTX_get0_certificate(context->ctx), name, 0, 0, NULL) == 1)
+        return SSL_TLSEXT_ERR_OK;
+    if (X509_check_host(SSL_CTX_get0_certificate(context->also), name, 0, 0, NULL) == 1)
+        SSL_set_SSL_CTX(ssl, context->also);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+godwit_err tls_context_also(struct tls_context *context, const char *certificate, const char *key,
+                            struct tls_tickets *tickets, char *note_out, size_t note_size)
+{
+    context->also = SSL_CTX_new(TLS_server_method());
+    if (!context->also) abort();
+    context_set(context->also, tickets);
+    godwit_err err = context_load(context->also, certificate, key, note_out, note_size);
+    if (err) return err;
+    SSL_CTX_set_tlsext_servername_arg(context->ctx, context);
+    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
     return GODWIT_OK;
 }
 
@@ -236,6 +269,7 @@ void tls_context_close(struct tls_context *context)
 {
     if (!context || --context->holders) return;
     SSL_CTX_free(context->ctx);
+    SSL_CTX_free(context->also);
     BIO_meth_free(context->window);
     free(context);
 }

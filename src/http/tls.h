@@ -23,6 +23,11 @@ struct tls_context;
 GODWIT_MUST_USE godwit_err tls_context_open(const char *certificate, const char *key,
                                             struct tls_tickets *tickets, char *note_out,
                                             size_t note_size, struct tls_context **context_out);
+/* Another certificate, shown instead where the client asks for a name (SNI) that this one is for
+ * and the first is not: the first is the one that devices know. FORMAT with a note. */
+GODWIT_MUST_USE godwit_err tls_context_also(struct tls_context *context, const char *certificate,
+                                            const char *key, struct tls_tickets *tickets,
+                                            char *note_out, size_t note_size);
 /* The context itself lives until its last connection is closed. On the thread of its loop. */
 void tls_context_close(struct tls_context *context);
 

@@ -18,6 +18,7 @@
 /* What `serve` was told; see settings.c. */
 struct settings {
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name, *trusted_proxy;
+    const char *web_listen, *web_cert, *web_key;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
     uint32_t wait_s; /* the longest that a check-in is held; 0: none is */
@@ -43,6 +44,7 @@ struct app {
     int64_t started_s;
     struct address_queue queued; /* check-ins that wait for the writer */
     struct logins *logins;
+    struct http_server *web; /* --web-listen; NULL: pages live on the port of devices */
     struct events *events;
     char *api_doc; /* the OpenAPI document, as JSON */
     struct audit_log *audit;

@@ -17,6 +17,7 @@
 #include "server/text_file.h"
 
 #define TICK_S 2
+#define WEB_CONNECTIONS 1024
 #define DRAIN_MS 5000
 #define LARGE_BLOCK                                                                              \
     (1 << 20)                 /* from here memory goes back to the system at once: hashes, lists \
@@ -69,6 +70,7 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
     char path[512], address[64];
     struct http_options options = {.key = settings->tls_key, .address = address, .loops = 1};
     if (secret_files_check(settings->data, settings->tls_key, note, note_size)) return false;
+    if (secret_files_check(settings->data, settings->web_key, note, note_size)) return false;
     folder_path(settings->data, "godwit.db", path, sizeof path);
     if (path_exists(path)) return true;
     if (!path_has_room(settings->data, APP_ROOM_MIN)) {
@@ -85,6 +87,34 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
     return is_good;
 }
 
+/* For people, apart from devices; few connections, for files are shared. */
+static bool open_web(struct app *app, char *note, size_t note_size)
+{
+    const struct settings *settings = app->settings;
+    char address[64];
+    struct http_options options = {
+        .certificate = settings->web_cert,
+        .key = settings->web_key,
+        .address = address,
+        .loops = 1,
+        .limits = {.connections_max = WEB_CONNECTIONS, .arena_max = REPLY_MAX}};
+    if (!settings->web_listen) return true;
+    routes_serve(app, &options);
+    (void)!settings_listen(settings->web_listen, address, sizeof address, &options.port);
+    return !http_open(&options, note, note_size, &app->web);
+}
+
+static void print_pages(const struct app *app)
+{
+    char address[64];
+    uint16_t port;
+    if (!app->web || settings_listen(app->settings->web_listen, address, sizeof address, &port))
+        return;
+    printf(strchr(address, ':') ? "pages          %s://[%s]:%u\n" : "pages          %s://%s:%u\n",
+           app->settings->web_cert ? "https" : "http", address, http_port(app->web));
+    fflush(stdout);
+}
+
 static int serve(struct app *app, const char *password, const sigset_t *signals)
 {
     struct http_server *server = NULL;
@@ -93,6 +123,8 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .key = app->key_path,
                                    .address = address,
                                    .loops = app->settings->loops,
+                                   .web_certificate = app->settings->web_cert,
+                                   .web_key = app->settings->web_key,
                                    .limits.arena_max = REPLY_MAX};
     routes_serve(app, &options);
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
@@ -102,16 +134,23 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
         return complain(note);
     }
     shown_certificate_url(app, http_port(server), url, connect);
+    if (!open_web(app, note, sizeof note)) {
+        http_close(server, 0);
+        print_password(password);
+        return complain(note);
+    }
     int status =
         app_announce(app, url, connect)
             ? complain("server.json in the data directory can not be written; is the disk full?")
             : 0;
     if (!status) {
         greet(app, url, password);
+        print_pages(app);
         GODWIT_LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
         wait_for_signal(app, server, signals);
         GODWIT_LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }
+    http_close(app->web, DRAIN_MS);
     http_close(server, DRAIN_MS);
     return status;
 }

@@ -52,6 +52,31 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
+/* What goes over a network goes over TLS. */
+static bool is_web_listen(const struct settings *settings)
+{
+    char address[64];
+    uint16_t port;
+    if (settings_listen(settings->web_listen, address, sizeof address, &port)) return false;
+    return settings->web_cert || !strncmp(address, "127.", 4) || !strcmp(address, "::1");
+}
+
+/* What faces people. */
+static int check_web(const struct options *options, const struct settings *settings)
+{
+    if (!settings->web_cert != !settings->web_key)
+        return options_wrong(options, "--web-cert and --web-key go together: give both");
+    if (settings->web_listen && !is_web_listen(settings))
+        return options_wrong(options,
+                             "--web-listen wants ADDRESS:PORT, and --web-cert where "
+                             "that is no loopback address, not '%s'",
+                             settings->web_listen);
+    if (settings->trusted_proxy && !is_address(settings->trusted_proxy))
+        return options_wrong(options, "--trusted-proxy wants an IP address, not '%s'",
+                             settings->trusted_proxy);
+    return -1;
+}
+
 /* What no row can see alone. */
 static int check(const struct options *options, const struct settings *settings)
 {
@@ -67,9 +92,6 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->audit_days > AUDIT_DAYS_MAX)
         return options_wrong(options, "--audit-days is a number from 0 to %d, not %u",
                              AUDIT_DAYS_MAX, settings->audit_days);
-    if (settings->trusted_proxy && !is_address(settings->trusted_proxy))
-        return options_wrong(options, "--trusted-proxy wants an IP address, not '%s'",
-                             settings->trusted_proxy);
     if (settings->wait_s > WAIT_MAX_S)
         return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
                              settings->wait_s);
@@ -81,7 +103,7 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->ca && !settings->tls_cert)
         return options_wrong(options,
                              "--ca is the root of a chain that --tls-cert gives: give both");
-    return -1;
+    return check_web(options, settings);
 }
 
 /* The one setting that must be known before the others: where they stand. */
@@ -141,6 +163,13 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "the root of that chain (PEM), by which devices shall know this server"},
         {"--mirror", OPTION_LIST, &mirrors, "URL",
          "where devices find files too, as URL/SHA256; at most twice"},
+        {"--web-listen", OPTION_TEXT, &out->web_listen, "ADDR:PORT",
+         "another place to listen for people: plain HTTP on a loopback address, else by "
+         "--web-cert"},
+        {"--web-cert", OPTION_TEXT, &out->web_cert, "FILE",
+         "a certificate chain (PEM) for people's browsers; on the port of devices for names that "
+         "the certificate of devices is not for"},
+        {"--web-key", OPTION_TEXT, &out->web_key, "FILE", "its private key"},
         {"--trusted-proxy", OPTION_TEXT, &out->trusted_proxy, "ADDR",
          "a proxy in front whose Forwarded or X-Forwarded-For is believed"},
         {"--wait", OPTION_NUMBER, &out->wait_s, "SECONDS",

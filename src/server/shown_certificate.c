@@ -30,9 +30,10 @@ static void tls_folder(const struct app *app, char out[static FILE_PATH_MAX - 32
 /* Whether a file is another than when it was last looked at. */
 static bool has_changed(struct app *app)
 {
-    const char *const paths[] = {app->cert_path, app->key_path, app->ca_path};
+    const char *const paths[] = {app->cert_path, app->key_path, app->ca_path,
+                                 app->settings->web_cert, app->settings->web_key};
     bool changed = false;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && paths[i]; i++) {
         struct stat found = {0}, *before = &app->shown.files[i];
         (void)!stat(paths[i], &found);
         changed = changed || found.st_ino != before->st_ino || found.st_size != before->st_size ||
@@ -152,6 +153,9 @@ static void reload(struct app *app, struct http_server *server)
         app->settings->tls_cert ? load_given(app, &chain, note, sizeof note) : GODWIT_OK;
     if (!err)
         err = http_certificate(server, chain.pem ? chain.pem : app->cert_path, app->key_path, note,
+                               sizeof note);
+    if (!err && app->web && app->settings->web_cert)
+        err = http_certificate(app->web, app->settings->web_cert, app->settings->web_key, note,
                                sizeof note);
     if (err) {
         GODWIT_LOG(ERROR, "certificate_refused", "file=\"%s\" note=\"%s\"", app->cert_path, note);

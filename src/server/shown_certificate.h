@@ -14,7 +14,7 @@ struct http_server;
 
 struct shown_certificate {
     /* private */
-    struct stat files[3]; /* as they were when they were read last */
+    struct stat files[5]; /* as they were when they were read last */
     uint64_t renew_ms;    /* when to look next whether ours is due */
     godwit_err renew_err;
 };

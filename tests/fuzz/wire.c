@@ -400,6 +400,13 @@ void tls_tickets_close(struct tls_tickets *tickets)
     (void)tickets;
 }
 
+godwit_err tls_context_also(struct tls_context *context, const char *certificate, const char *key,
+                            struct tls_tickets *tickets, char *note_out, size_t note_size)
+{
+    (void)context, (void)certificate, (void)key, (void)tickets, (void)note_out, (void)note_size;
+    return GODWIT_OK;
+}
+
 godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
                             char *note_out, size_t note_size, struct tls_context **context_out)
 {

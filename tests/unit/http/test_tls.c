@@ -306,6 +306,51 @@ static void test_ticket_keys(void **state)
     assert_false(resumes());
 }
 
+/* Who asks for a name of the other certificate alone is shown that one; it is read again too. */
+static void test_names(void **state)
+{
+    (void)state;
+    static char certificate[64], key[64], web[64], web_key[64];
+    char note[300];
+    struct http_server *both;
+    const char *const make =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "
+        "web-key.pem -out web.pem -days 30 -subj /CN=web -addext "
+        "subjectAltName=DNS:web.example,DNS:localhost";
+    assert_int_equal(run("%s", make), 0);
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    snprintf(key, sizeof key, "%s/key.pem", folder);
+    snprintf(web, sizeof web, "%s/web.pem", folder);
+    snprintf(web_key, sizeof web_key, "%s/web-key.pem", folder);
+    struct http_options options = {.loops = 1,
+                                   .certificate = certificate,
+                                   .key = key,
+                                   .web_certificate = web,
+                                   .web_key = web_key,
+                                   .routes = routes,
+                                   .routes_count = sizeof routes / sizeof *routes,
+                                   .workers = pool};
+    if (http_open(&options, note, sizeof note, &both)) fail_msg("%s", note);
+    unsigned port = http_port(both);
+    const char *const curl = "curl -s --cacert %s --resolve %s:%u:127.0.0.1 -d hi "
+                             "https://%s:%u/echo | grep -q hi";
+    assert_int_equal(run(curl, "web.pem", "web.example", port, "web.example", port), 0);
+    assert_int_equal(run(curl, "cert.pem", "localhost", port, "localhost", port), 0);
+    assert_int_not_equal(run(curl, "web.pem", "localhost", port, "localhost", port), 0);
+    assert_int_equal(run("openssl s_client -connect 127.0.0.1:%u -servername no.example "
+                         "</dev/null | grep -q CN.*localhost",
+                         port),
+                     0);
+    assert_int_equal(run("%s && ! cmp -s web.pem cert.pem", make), 0); /* another one */
+    assert_int_not_equal(run(curl, "web.pem", "web.example", port, "web.example", port), 0);
+    assert_int_equal(http_certificate(both, certificate, key, note, sizeof note), GODWIT_OK);
+    unsigned tries = 0;
+    while (run(curl, "web.pem", "web.example", port, "web.example", port) && tries < 1000)
+        tries++;
+    assert_in_range(tries, 0, 999);
+    http_close(both, 0);
+}
+
 static void test_wrong_files(void **state)
 {
     (void)state;
@@ -324,10 +369,10 @@ static void test_wrong_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions),    cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_uploads),     cmocka_unit_test(test_foreign_error),
-        cmocka_unit_test(test_resumption),  cmocka_unit_test(test_ticket_keys),
-        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_versions),   cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_uploads),    cmocka_unit_test(test_foreign_error),
+        cmocka_unit_test(test_resumption), cmocka_unit_test(test_ticket_keys),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_wrong_files),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }
