@@ -62,7 +62,7 @@ LIBRARIES = {
     "libpq-fe.h": "store",
     "jansson.h": "audit server cli ports/host",
     "argon2.h": "server",
-    "curl/": "cli ports/host",
+    "curl/": "cli ports/host server",
     "psa/": "ports/psa",
     "mbedtls/": "ports/psa",
 }

@@ -19,5 +19,6 @@ int cmd_delete(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_accept(int argc, char **argv);
 int cmd_reject(int argc, char **argv);
+int cmd_webhook(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_devices(int argc, char **argv);

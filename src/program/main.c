@@ -35,6 +35,8 @@ static const struct command COMMANDS[] = {
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
     {"devices", cmd_devices, "[DEVICE] [--json]", "all devices, or one with its history"},
     {"audit", cmd_audit, "[list | export | verify]", "who changed what, and whether that is whole"},
+    {"webhook", cmd_webhook, "add URL | list | test | remove",
+     "whom the service tells what happens"},
     {"accept", cmd_accept, "DEVICE TOKEN", "let a device in that lost its token"},
     {"reject", cmd_reject, "DEVICE TOKEN", "reject one that asks for another's id"},
     {NULL, NULL, NULL, "emulated ESP32s"},

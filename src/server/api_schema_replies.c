@@ -45,6 +45,42 @@ const struct schema_row SCHEMA_REPLIES[] = {
     LIST("items", "audit_checkpoint", "the checkpoints"),
     ROW(STRING, "next", NULL, SCHEMA_NULLABLE, "the next page's `after`; null: none"),
 
+    OBJECT("webhook", "One webhook."),
+    HEX("webhook", 16, "its id"),
+    STRING("url", "where events are sent"),
+    STRING("events", "which: names between spaces, a last * stands for any text"),
+    TIME("created", "when it was made"),
+
+    OBJECT("webhook_made", "A webhook that was made."),
+    HEX("webhook", 16, "its id"),
+    STRING("url", "where events are sent"),
+    STRING("events", "which: names between spaces, a last * stands for any text"),
+    TIME("created", "when it was made"),
+    HEX("secret", 64, "by which deliveries are signed, shown this once"),
+
+    OBJECT("webhooks", "The webhooks of an organisation."),
+    LIST("items", "webhook", "the webhooks"),
+
+    OBJECT("webhook_removed", "A webhook that was removed."),
+    HEX("webhook", 16, "its id"),
+
+    OBJECT("webhook_tested", "A test delivery that waits to be sent."),
+    HEX("webhook", 16, "the webhook"),
+    HEX("delivery", 16, "the delivery"),
+
+    OBJECT("webhook_delivery", "One delivery to a webhook."),
+    HEX("delivery", 16, "its id, the same at each try"),
+    STRING("event", "what happened"),
+    CHOICE("state", "waiting delivered given-up", "how it stands"),
+    TIME("created", "when it happened"),
+    TIME("due", "when it is tried next"),
+    WHOLE("tries", "how often it was tried"),
+    WHOLE("status", "of the last answer; 0: there was none"),
+    STRING("note", "what went wrong"),
+
+    OBJECT("webhook_deliveries", "What waits for a webhook, and what is done."),
+    LIST("items", "webhook_delivery", "the newest first"),
+
     OBJECT("session", "A session that begins."),
     STRING("token", "the API token, shown this once"),
     TIME("expires", "when it ends"),

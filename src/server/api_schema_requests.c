@@ -55,6 +55,11 @@ const struct schema_row SCHEMA_REQUESTS[] = {
           "number of the first line in its file, for what is said of a wrong one; 1 when absent"),
     TAG_LIST("tags", "tags that the devices get"),
 
+    OBJECT("webhook_request", "Where events are sent, and which."),
+    SIZED(STRING, "url", 1, 500, 0, "https://HOST/PATH, on the public internet"),
+    SIZED(STRING, "events", 1, 300, SCHEMA_OPTIONAL,
+          "names between spaces, a last * stands for any text; all when absent"),
+
     OBJECT("checkin_request", "What a device says; docs/PROTOCOL.md has it to the byte."),
     END,
 };
@@ -64,6 +69,7 @@ const struct schema_row PARAMETERS[] = {
     SIZED(STRING, "releases/product", 1, 32, 0, "name of the product"),
     SIZED(STRING, "product/version", 1, 32, 0, "version of the release"),
     SIZED(WHOLE, "rollouts/id", 1, UINT32_MAX, 0, "number of the rollout"),
+    HEX("webhooks/id", 16, "id of the webhook"),
     HEX("devices/id", 12, "id of the device"),
     HEX("claims/claim", 16, "the first 8 bytes of its SHA-256, as the list shows them"),
     HEX("factory/id", 12, "id of the device"),

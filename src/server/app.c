@@ -33,6 +33,7 @@
 #include "server/logins.h"
 #include "server/problem.h"
 #include "server/text_file.h"
+#include "server/webhooks.h"
 
 #define GROUP_MAX 256
 #define WRITER_JOBS_MAX 20000
@@ -193,6 +194,15 @@ static struct app *app_of_flush(struct writer_job *job)
     return (struct app *)((char *)job - offsetof(struct app, flush_job));
 }
 
+static godwit_err tick_records(struct app *app, bool *more_out)
+{
+    bool more_hooks = false;
+    godwit_err err = audit_tick(app, more_out);
+    if (!err) err = webhooks_tick(app, &more_hooks);
+    *more_out |= more_hooks;
+    return err;
+}
+
 /* Soft facts, and notes that the next pass makes anew: what is lost with the transaction is not
  * changed in memory, so nothing must be read again. Old rollouts go from memory too. */
 static godwit_err flush_run(struct writer_job *job)
@@ -215,7 +225,7 @@ static godwit_err flush_run(struct writer_job *job)
         app->is_changed = true;
         err = rollouts_prune(&app->fleet, app->db, PRUNE_COUNT, &more_rollouts);
     }
-    if (!err) err = audit_tick(app, &more_records);
+    if (!err) err = tick_records(app, &more_records);
     app->flushes_on = more_facts || more_notes || more_rollouts || more_rows || more_records;
     return err;
 }
@@ -226,6 +236,7 @@ static void flush_done(struct writer_job *job, godwit_err err)
     struct app *app = app_of_flush(job);
     if (err) GODWIT_LOG(ERROR, "flush_failed", "error=%s", godwit_err_name(err));
     if (!err) audit_committed(app);
+    if (!err) webhooks_wake(app);
     if (!err && app->flushes_on && !writer_submit(app->writer, job)) return;
     atomic_store(&app->flushing, false);
 }
@@ -356,6 +367,7 @@ static godwit_err open_threads(struct app *app, char *note, size_t note_size)
     if (!err) err = logins_open(app);
     if (!err) err = waiting_open(&app->fleet, checkin_answer, &app->waiting);
     if (!err) err = writer_open(&hooks, 1, GROUP_MAX, WRITER_JOBS_MAX, &app->writer);
+    if (!err) err = webhooks_open(app);
     return err ? fail(err, note, note_size, "%s can not be started: %s", "a thread") : GODWIT_OK;
 }
 
@@ -433,6 +445,7 @@ void app_close(struct app *app)
     bool is_open = app->db && app->writer;
     waiting_close(app->waiting);
     logins_close(app->logins);
+    webhooks_close(app->webhooks);
     writer_close(app->writer);
     work_pool_close(app->workers);
     if (is_open) flush_last(app);

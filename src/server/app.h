@@ -23,6 +23,7 @@ struct settings {
     uint32_t interval_s, loops, audit_days;
     uint32_t wait_s; /* the longest that a check-in is held; 0: none is */
     uint32_t devices_max; /* that stay in memory, fleet/cache.h; 0: all */
+    bool webhook_loopback; /* for tests: webhooks go to this machine alone, by http too */
 };
 
 struct app {
@@ -48,6 +49,7 @@ struct app {
     struct events *events;
     char *api_doc; /* the OpenAPI document, as JSON */
     struct audit_log *audit;
+    struct webhooks *webhooks;
     uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */
     struct waiting *waiting; /* held check-ins */
     /* private: app.c */

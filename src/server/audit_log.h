@@ -18,33 +18,38 @@
 #include "server/app.h"
 
 /* name, text id (kept for ever: the log holds it), method and route or "", what was done. */
-#define AUDIT_ACTIONS(X)                                                                          \
-    X(UNNAMED, "unnamed", "", "something was changed by a request that says not what")            \
-    X(SERVER_STARTED, "server.started", "",                                                       \
-      "the service was started with these settings and keys")                                     \
-    X(LOGIN, "session.created", "POST /api/v1/login", "somebody logged in")                       \
-    X(LOGIN_REFUSED, "login.refused", "POST /api/v1/login", "wrong passwords, summed up")         \
-    X(IMAGE_UPLOADED, "image.uploaded", "PUT /api/v1/images", "a file was taken into a release")  \
-    X(RELEASE_DELETED, "release.deleted", "DELETE /api/v1/releases/{product}/{version}",          \
-      "a release was taken away")                                                                 \
-    X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")    \
-    X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                  \
-    X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                     \
-      "a device was let in with another token")                                                   \
-    X(DEVICE_REJECTED, "device.rejected", "POST /api/v1/devices/{id}/reject",                     \
-      "a token that asked for a device's id was rejected")                                        \
-    X(DEVICE_EDITED, "device.edited", "PATCH /api/v1/devices/{id}",                               \
-      "a device got another name, tags or product")                                               \
-    X(DEVICE_RETIRED, "device.retired", "POST /api/v1/devices/{id}/retire",                       \
-      "a device was retired; its token is void")                                                  \
-    X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",              \
-      "the retirement of a device was taken back")                                                \
-    X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")            \
-    X(CLAIM_REVOKED, "claim.revoked", "DELETE /api/v1/claims/{claim}", "a claim token was ended") \
-    X(FACTORY_IMPORTED, "factory.imported", "POST /api/v1/factory",                               \
-      "devices were listed that join without a claim")                                            \
-    X(FACTORY_REMOVED, "factory.removed", "DELETE /api/v1/factory/{id}",                          \
-      "a device was taken off the factory list")                                                  \
+#define AUDIT_ACTIONS(X)                                                                           \
+    X(UNNAMED, "unnamed", "", "something was changed by a request that says not what")             \
+    X(SERVER_STARTED, "server.started", "",                                                        \
+      "the service was started with these settings and keys")                                      \
+    X(LOGIN, "session.created", "POST /api/v1/login", "somebody logged in")                        \
+    X(LOGIN_REFUSED, "login.refused", "POST /api/v1/login", "wrong passwords, summed up")          \
+    X(IMAGE_UPLOADED, "image.uploaded", "PUT /api/v1/images", "a file was taken into a release")   \
+    X(RELEASE_DELETED, "release.deleted", "DELETE /api/v1/releases/{product}/{version}",           \
+      "a release was taken away")                                                                  \
+    X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")     \
+    X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                   \
+    X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                      \
+      "a device was let in with another token")                                                    \
+    X(DEVICE_REJECTED, "device.rejected", "POST /api/v1/devices/{id}/reject",                      \
+      "a token that asked for a device's id was rejected")                                         \
+    X(DEVICE_EDITED, "device.edited", "PATCH /api/v1/devices/{id}",                                \
+      "a device got another name, tags or product")                                                \
+    X(DEVICE_RETIRED, "device.retired", "POST /api/v1/devices/{id}/retire",                        \
+      "a device was retired; its token is void")                                                   \
+    X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",               \
+      "the retirement of a device was taken back")                                                 \
+    X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")             \
+    X(CLAIM_REVOKED, "claim.revoked", "DELETE /api/v1/claims/{claim}", "a claim token was ended")  \
+    X(FACTORY_IMPORTED, "factory.imported", "POST /api/v1/factory",                                \
+      "devices were listed that join without a claim")                                             \
+    X(FACTORY_REMOVED, "factory.removed", "DELETE /api/v1/factory/{id}",                           \
+      "a device was taken off the factory list")                                                   \
+    X(WEBHOOK_CREATED, "webhook.created", "POST /api/v1/webhooks", "a webhook was made")           \
+    X(WEBHOOK_REMOVED, "webhook.removed", "DELETE /api/v1/webhooks/{id}", "a webhook was removed") \
+    X(WEBHOOK_TESTED, "webhook.tested", "POST /api/v1/webhooks/{id}/test",                         \
+      "a test delivery was asked for")                                                             \
+    X(WEBHOOK_GIVEN_UP, "webhook.given-up", "", "deliveries were given up")                        \
     X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
 
 #define AUDIT_ACTION_ENUM(name, id, route, sentence) AUDIT_##name,

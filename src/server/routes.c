@@ -32,6 +32,7 @@ static const struct permission DEPLOYS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY);
 static const struct permission ADMITS = PERSON(ROLE_OPERATOR, SCOPE_DEVICES);
 static const struct permission UPLOADS = PERSON(ROLE_RELEASER, SCOPE_UPLOAD);
 
+static const struct permission HOOKS = PERSON(ROLE_ADMIN, SCOPE_ADMIN);
 static const struct permission AUDITS = PERSON(ROLE_ADMIN, SCOPE_READ);
 
 /* The rest of a row is a `struct operation`: permission, name, sentence, then members by name. */
@@ -150,6 +151,20 @@ const struct http_route ROUTES[] = {
     ROUTE(GET, "/api/v1/audit/checkpoints", WORKER, 0, handle_audit_checkpoints, &AUDITS,
           "listAuditCheckpoints", "Signed checkpoints of the audit log, the oldest first.",
           .query = "limit after", .replies = "200 audit_checkpoints; 422 malformed"),
+    ROUTE(POST, "/api/v1/webhooks", WORKER, BODY_MAX, handle_webhook_add, &HOOKS, "addWebhook",
+          "Makes a webhook, to which events are sent.", .body = "webhook_request",
+          .replies = "201 webhook_made; 409 too-many-webhooks; 422 bad-webhook"),
+    ROUTE(GET, "/api/v1/webhooks", WORKER, 0, handle_webhooks, &HOOKS, "listWebhooks",
+          "The webhooks of the organisation.", .replies = "200 webhooks"),
+    ROUTE(DELETE, "/api/v1/webhooks/{id}", WORKER, 0, handle_webhook_remove, &HOOKS,
+          "removeWebhook", "Removes a webhook with all that waits for it.",
+          .replies = "200 webhook_removed; 404 no-webhook"),
+    ROUTE(POST, "/api/v1/webhooks/{id}/test", WORKER, BODY_MAX, handle_webhook_test, &HOOKS,
+          "testWebhook", "Sends an event `test` now.",
+          .replies = "202 webhook_tested; 404 no-webhook"),
+    ROUTE(GET, "/api/v1/webhooks/{id}/deliveries", WORKER, 0, handle_webhook_deliveries, &HOOKS,
+          "listWebhookDeliveries", "What waits for a webhook, and how the last deliveries went.",
+          .replies = "200 webhook_deliveries; 404 no-webhook"),
     ROUTE(GET, "/api/v1/products/{name}/initial-policy", WORKER, 0, handle_initial_policy, &READS,
           "getInitialPolicy", "The policy for the agent's build: 328 bytes, see docs/FORMATS.md.",
           .replies = "200 octets; 404 no-product"),

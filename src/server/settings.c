@@ -179,6 +179,8 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "how often devices check in (default 60)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
+        {"--webhook-loopback", OPTION_FLAG, &out->webhook_loopback, NULL,
+         "for tests: webhooks go to this machine alone, also by http and to any port"},
         {"--loops", OPTION_NUMBER, &out->loops, "N",
          "event loops; 0: one for each CPU (default 0)"},
     };
