@@ -25,6 +25,7 @@ struct fixture {
     char dir[64], path[96];
     struct db *db;
     struct fleet fleet;
+    size_t devices_max; /* in memory; 0: all */
 };
 
 static inline void fixture_open(struct fixture *fixture)
@@ -33,6 +34,7 @@ static inline void fixture_open(struct fixture *fixture)
     assert_int_equal(db_open(fixture->path, false, &fixture->db, note, sizeof note), GODWIT_OK);
     assert_int_equal(db_migrate(fixture->db, SCHEMA, SCHEMA_COUNT), GODWIT_OK);
     fleet_init(&fixture->fleet);
+    fixture->fleet.devices_max = fixture->devices_max;
     assert_int_equal(fleet_load(&fixture->fleet, fixture->db), GODWIT_OK);
 }
 
