@@ -14,7 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GODWIT, LOAD = ROOT / "build/godwit", ROOT / "build/tests/figure_idle_load"
-ROUNDS, REQUESTS, BAR = 7, 8000, 2.3
+ROUNDS, REQUESTS, BAR = 7, 8000, 2.0
 DEVICES = 16
 
 NGINX_CONF = """
