@@ -1,4 +1,4 @@
-/* Everything at a glance, and whether the server lives. */
+/* Everything at a glance. */
 #include "base/text.h"
 #include "base/version.h"
 #include "server/handlers.h"
@@ -83,17 +83,4 @@ void handle_status(struct http_request *request)
         "deploy_keys", view_deploy_keys(app, &counts), "pending", view_pending_list(app));
     counts_free(&counts);
     reply_json(request, 200, status);
-}
-
-void handle_root(struct http_request *request)
-{
-    static const char text[] =
-        "This is Godwit, which updates ESP32 devices. It has no pages yet: use the command line\n"
-        "(`godwit login`, `godwit help`) or the API, which /api/v1/openapi.json describes.\n";
-    http_reply(request, 200, "text/plain; charset=utf-8", text, sizeof text - 1);
-}
-
-void handle_health(struct http_request *request)
-{
-    http_reply(request, 200, "text/plain", "ok\n", 3);
 }

@@ -51,12 +51,13 @@ struct app {
     struct audit_log *audit;
     struct webhooks *webhooks;
     uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */
-    struct waiting *waiting; /* held check-ins */
+    struct waiting *waiting;            /* held check-ins */
+    _Atomic(struct http_server *) http; /* NULL: it does not listen yet, or in tests; for numbers */
     /* private: app.c */
-    int64_t collected_s; /* when orphaned files were looked for; 0: not since the start */
-    bool is_changed;     /* more than soft facts, in the open transaction */
-    bool is_ailing;      /* the last one was not written, see probe() */
-    bool flushes_on;     /* the last flush left some */
+    int64_t collected_s;   /* when orphaned files were looked for; 0: not since the start */
+    bool is_changed;       /* more than soft facts, in the open transaction */
+    atomic_bool is_ailing; /* the last one was not written, see probe() */
+    bool flushes_on;       /* the last flush left some */
     pthread_mutex_t readers_lock;
     struct db *readers[APP_READERS_MAX];
     size_t readers_count;

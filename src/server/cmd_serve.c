@@ -133,6 +133,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
         print_password(password);
         return complain(note);
     }
+    atomic_store(&app->http, server);
     shown_certificate_url(app, http_port(server), url, connect);
     if (!open_web(app, note, sizeof note)) {
         http_close(server, 0);
@@ -151,6 +152,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
         GODWIT_LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }
     http_close(app->web, DRAIN_MS);
+    atomic_store(&app->http, NULL);
     http_close(server, DRAIN_MS);
     return status;
 }

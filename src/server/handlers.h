@@ -46,6 +46,8 @@ void handle_retire(struct http_request *request);
 void handle_reinstate(struct http_request *request);
 void handle_audit(struct http_request *request);
 void handle_audit_checkpoints(struct http_request *request);
+
+/* api_health.c */
 void handle_root(struct http_request *request);
 void handle_webhook_add(struct http_request *request);
 void handle_webhooks(struct http_request *request);
@@ -53,3 +55,5 @@ void handle_webhook_remove(struct http_request *request);
 void handle_webhook_test(struct http_request *request);
 void handle_webhook_deliveries(struct http_request *request);
 void handle_health(struct http_request *request);
+void handle_ready(struct http_request *request);
+void handle_metrics(struct http_request *request);
