@@ -22,3 +22,7 @@ int cmd_reject(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
+int cmd_name(int argc, char **argv);
+int cmd_tag(int argc, char **argv);
+int cmd_retire(int argc, char **argv);
+int cmd_transfer(int argc, char **argv);

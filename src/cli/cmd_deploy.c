@@ -184,17 +184,34 @@ struct deploy_flags {
     bool wait;
     uint32_t timeout_s;
 };
-#define DEPLOY_ROWS(flags)                                                                      \
-    {"--to", OPTION_LIST, &(flags).to, "DEVICE", "only this device; again for more, or A,B,C"}, \
-        {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                            \
-         "stay until all have decided that still check in; exit 1 unless all confirm it"},      \
-        {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                                   \
-         "with --wait: give up after S seconds"},                                               \
+#define DEPLOY_ROWS(flags)                                                                 \
+    {"--to", OPTION_LIST, &(flags).to, "DEVICE|FILTER",                                    \
+     "only this device (again for more, or A,B,C), or those a filter finds now"},          \
+        {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                       \
+         "stay until all have decided that still check in; exit 1 unless all confirm it"}, \
+        {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                              \
+         "with --wait: give up after S seconds"},                                          \
         REMOTE_ROWS((flags).remote)
+
+/* Ids are hex digits and commas; whatever else is there makes it a filter, and never half an id. */
+static bool is_filter(const char *text)
+{
+    return text[strspn(text, "0123456789abcdefABCDEF,")] != '\0';
+}
 
 static int deploy_to(const struct remote *remote, json_t *body, const struct deploy_flags *flags)
 {
-    if (flags->to.count) json_object_set_new(body, "devices", devices_make(&flags->to));
+    const struct option_list *to = &flags->to;
+    for (size_t i = 0; i < to->count && to->count > 1; i++)
+        if (is_filter(to->items[i])) {
+            fputs("godwit: --to takes one filter, or devices; not both\n", stderr);
+            json_decref(body);
+            return 2;
+        }
+    if (to->count && is_filter(to->items[0]))
+        json_object_set_new(body, "filter", json_string(to->items[0]));
+    else if (to->count)
+        json_object_set_new(body, "devices", devices_make(to));
     return deploy(remote, body, flags->wait, flags->timeout_s, flags->remote.json);
 }
 
@@ -217,7 +234,7 @@ int cmd_deploy(int argc, char **argv)
         DEPLOY_ROWS(flags),
     };
     const struct options options = {"deploy",
-                                    "PRODUCT VERSION [--to DEVICE] [--wait] [--json]",
+                                    "PRODUCT VERSION [--to DEVICE|FILTER] [--wait] [--json]",
                                     "Rolls a release out to all devices of its product, or to "
                                     "those named. The release can not be changed afterwards.",
                                     rows,
@@ -293,7 +310,7 @@ int cmd_undo(int argc, char **argv)
     const char *arguments[1] = {NULL};
     const struct option_row rows[] = {DEPLOY_ROWS(flags)};
     const struct options options = {"undo",
-                                    "PRODUCT [--to DEVICE] [--wait] [--json]",
+                                    "PRODUCT [--to DEVICE|FILTER] [--wait] [--json]",
                                     "Rolls out again what was rolled out before the newest "
                                     "release, also to devices whose release counter is higher; "
                                     "never below a device's rollback floor. A release that needs "

@@ -14,6 +14,7 @@
 
 #include "cli/table.h"
 
+#define PATH_ROOM 5000 /* a filter and the place of a page */
 #define REPLY_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 60L
@@ -254,7 +255,7 @@ static struct curl_slist *headers_make(const struct remote *remote, const struct
 
 static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct exchange *exchange)
 {
-    char url[sizeof remote->url + 256];
+    char url[sizeof remote->url + PATH_ROOM];
     snprintf(url, sizeof url, "%s%s", remote->url, exchange->path);
     struct curl_slist *headers = headers_make(remote, exchange), *connect = NULL;
     CURLcode bad = curl_easy_setopt(easy, CURLOPT_URL, url);

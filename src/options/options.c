@@ -178,6 +178,14 @@ static int option_take(const struct options *options, int argc, char **argv, int
     return option_wrong_value(options, row, row->name, value);
 }
 
+/* A word that begins with "-" and has a ':' is a filter's, `-state:failed`; options have two dashes
+ * and no ':' in their names. */
+static bool is_filter(const char *argument)
+{
+    size_t name_size = strcspn(argument, "=:");
+    return argument[1] != '-' && argument[name_size] == ':';
+}
+
 int options_parse(const struct options *options, int argc, char **argv, size_t *arguments_count_out)
 {
     size_t arguments_count = 0;
@@ -185,7 +193,7 @@ int options_parse(const struct options *options, int argc, char **argv, size_t *
     bool is_over = false; /* "--" was seen: words only */
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
-        bool is_option = !is_over && argument[0] == '-' && argument[1];
+        bool is_option = !is_over && argument[0] == '-' && argument[1] && !is_filter(argument);
         if (is_option && option_is_help(argument)) return options_help(options, argument);
         if (is_option && !strcmp(argument, "--")) {
             is_over = true;

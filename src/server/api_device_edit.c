@@ -8,12 +8,14 @@
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
+#include "server/waiting.h"
 
 struct one {
     struct change change; /* first: a change is a one */
     uint8_t device_id[16];
     struct device_edit edit;
     bool is_known;
+    uint8_t token_sha256[32];
     enum edit_fault fault;
 };
 
@@ -42,6 +44,7 @@ static godwit_err one_run(struct change *change)
     if (fetched) return fetched;
     one->is_known = device && may_edit(change->request, device, &one->edit);
     if (!one->is_known) return GODWIT_OK;
+    memcpy(one->token_sha256, device->token_sha256, sizeof one->token_sha256);
     json_t *before = device_edit_state(app, device);
     godwit_err err = device_edit_do(app, org, &one->edit, device, &one->fault);
     if (err || one->fault) {
@@ -51,6 +54,14 @@ static godwit_err one_run(struct change *change)
     char id[13];
     device_id_text(one->device_id, id);
     return change_audit(change, action_of(&one->edit), id, before, device_edit_state(app, device));
+}
+
+/* A check-in that is held hears of it now. */
+static void reply_edited(struct one *one)
+{
+    if (one->edit.has_retired || *one->edit.product)
+        (void)waiting_wake_device(one->change.app->waiting, one->token_sha256);
+    handle_device(one->change.request);
 }
 
 static void one_reply(struct change *change, godwit_err err)
@@ -63,7 +74,7 @@ static void one_reply(struct change *change, godwit_err err)
     else if (one->fault)
         device_edit_refuse(change->request, &one->edit, one->fault);
     else
-        handle_device(change->request);
+        reply_edited(one);
 }
 
 static void submit(struct http_request *request, struct one *one)

@@ -11,6 +11,7 @@
 #include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
 #include "server/audit_log.h"
+#include "server/device_found.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -62,6 +63,8 @@ enum deploy_fault {
     DEPLOY_NO_RELEASE,
     DEPLOY_NO_DEVICE,
     DEPLOY_RETIRED,
+    DEPLOY_NONE_FOUND,
+    DEPLOY_TOO_MANY_FOUND,
     DEPLOY_OTHER_PRODUCT,
     DEPLOY_OUT_OF_REACH, /* devices that run it would obey this server no more */
     DEPLOY_UNMEANT       /* its policy does what nobody has said is meant */
@@ -71,9 +74,10 @@ struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
     bool targets, allow_downgrade, again, overrides[OVERRIDE_COUNT];
-    size_t ids_count;
-    uint8_t (*ids)[16];
+    size_t targets_count;
+    struct found *found;
     struct device **devices;
+    const struct filter_sql *filter; /* instead of a list; NULL: none */
     enum deploy_fault fault;
     uint8_t fault_id[16];
     enum override unmeant;
@@ -84,16 +88,30 @@ struct deploy {
 static enum deploy_fault find_devices(struct deploy *deploy, const struct release *release)
 {
     struct app *app = deploy->change.app;
-    for (size_t i = 0; i < deploy->ids_count; i++) {
-        if (device_fetch(&app->fleet, app->db, permission_org(deploy->change.request),
-                         deploy->ids[i], &deploy->devices[i]))
+    for (size_t i = 0; i < deploy->targets_count; i++) {
+        const uint8_t *device_id = deploy->found[i].device_id;
+        if (device_fetch(&app->fleet, app->db, permission_org(deploy->change.request), device_id,
+                         &deploy->devices[i]))
             return DEPLOY_NO_DEVICE;
-        memcpy(deploy->fault_id, deploy->ids[i], 16);
+        memcpy(deploy->fault_id, device_id, 16);
         if (!deploy->devices[i]) return DEPLOY_NO_DEVICE;
         if (deploy->devices[i]->is_retired) return DEPLOY_RETIRED;
         if (deploy->devices[i]->product != release->product) return DEPLOY_OTHER_PRODUCT;
     }
     return DEPLOY_FINE;
+}
+
+/* Those of the product that the filter finds now; who fits it later is not selected. */
+static godwit_err find_by_filter(struct deploy *deploy)
+{
+    const struct found_query query = {permission_org(deploy->change.request), deploy->product,
+                                      deploy->filter, 0};
+    if (!deploy->filter) return GODWIT_OK;
+    godwit_err err = found_list(deploy->change.app->db, &query, TARGETS_MAX + 1, deploy->found,
+                                &deploy->targets_count);
+    if (deploy->targets_count == 0) deploy->fault = DEPLOY_NONE_FOUND;
+    if (deploy->targets_count > TARGETS_MAX) deploy->fault = DEPLOY_TOO_MANY_FOUND;
+    return err;
 }
 
 /* The first thing that its policy does and nobody has said is meant. */
@@ -133,8 +151,8 @@ static godwit_err record_deploy(struct deploy *deploy)
     char object[80], id[13];
     json_t *devices = deploy->targets ? json_array() : json_string("all");
     json_t *overrides = json_array();
-    for (size_t i = 0; i < deploy->ids_count; i++) {
-        device_id_text(deploy->ids[i], id);
+    for (size_t i = 0; i < deploy->targets_count; i++) {
+        device_id_text(deploy->found[i].device_id, id);
         json_array_append_new(devices, json_string(id));
     }
     for (enum override i = 0; i < OVERRIDE_COUNT; i++)
@@ -143,7 +161,7 @@ static godwit_err record_deploy(struct deploy *deploy)
     return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL,
                         json_pack("{s:I, s:I, s:o, s:b, s:b, s:o}", "rollout_id",
                                   (json_int_t)deploy->rollout_id, "targets",
-                                  (json_int_t)deploy->ids_count, "devices", devices,
+                                  (json_int_t)deploy->targets_count, "devices", devices,
                                   "allow_downgrade", (int)deploy->allow_downgrade, "again",
                                   (int)deploy->again, "overrides", overrides));
 }
@@ -154,16 +172,18 @@ static godwit_err deploy_run(struct change *change)
     struct app *app = change->app;
     struct release *release = release_find(&app->fleet.catalogue, permission_org(change->request),
                                            deploy->product, deploy->version);
-    deploy->fault = release ? find_devices(deploy, release) : DEPLOY_NO_RELEASE;
-    if (!deploy->fault) deploy->fault = check_policies(deploy, release);
-    if (deploy->fault) return GODWIT_OK;
+    deploy->fault = release ? DEPLOY_FINE : DEPLOY_NO_RELEASE;
+    godwit_err err = deploy->fault ? GODWIT_OK : find_by_filter(deploy);
+    if (!err && !deploy->fault) deploy->fault = find_devices(deploy, release);
+    if (!err && !deploy->fault) deploy->fault = check_policies(deploy, release);
+    if (err || deploy->fault) return err;
     const struct rollout_request wanted = {.release = release,
                                            .devices = deploy->targets ? deploy->devices : NULL,
-                                           .devices_count = deploy->ids_count,
+                                           .devices_count = deploy->targets_count,
                                            .allow_downgrade = deploy->allow_downgrade,
                                            .again = deploy->again};
-    godwit_err err = rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
-                                    &deploy->rollout_id);
+    err = rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
+                         &deploy->rollout_id);
     return err ? err : record_deploy(deploy);
 }
 
@@ -215,6 +235,16 @@ static void reply_fault(const struct deploy *deploy)
                  "out",
                  id, id);
         problem(request, 409, "retired", detail, "devices");
+    } else if (deploy->fault == DEPLOY_NONE_FOUND) {
+        snprintf(detail, sizeof detail,
+                 "the filter finds no device of %s; `godwit devices FILTER` shows what it finds",
+                 deploy->product);
+        problem(request, 404, "no-device", detail, "filter");
+    } else if (deploy->fault == DEPLOY_TOO_MANY_FOUND) {
+        snprintf(detail, sizeof detail,
+                 "the filter finds more than %d devices of %s; narrow it, or deploy to all",
+                 TARGETS_MAX, deploy->product);
+        problem(request, 422, "too-many-devices", detail, "filter");
     } else if (deploy->fault == DEPLOY_UNMEANT) {
         reply_unmeant(deploy);
     } else if (deploy->fault == DEPLOY_OUT_OF_REACH) {
@@ -251,34 +281,59 @@ static void deploy_reply(struct change *change, godwit_err err)
         reply_fault(deploy);
     } else {
         GODWIT_LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" targets=%zu",
-                   deploy->rollout_id, deploy->product, deploy->version, deploy->ids_count);
+                   deploy->rollout_id, deploy->product, deploy->version, deploy->targets_count);
         wake_product(app, deploy->rollout_id);
         app_tick(app); /* who can not take it is noted now */
         reply_json(change->request, 201, view_rollout(app, deploy->rollout_id));
     }
 }
 
+/* False: answered. */
+static bool make_room(struct deploy *deploy, size_t count)
+{
+    struct arena *arena = deploy->change.request->arena;
+    deploy->targets = true;
+    deploy->found = arena_alloc(arena, count * sizeof *deploy->found);
+    deploy->devices = arena_alloc(arena, count * sizeof *deploy->devices);
+    if (deploy->found && deploy->devices) return true;
+    problem_busy(deploy->change.request);
+    return false;
+}
+
 /* "devices": absent, null, or a list of ids. False: answered. */
-static bool read_targets(struct deploy *deploy, const json_t *list)
+static bool read_list(struct deploy *deploy, const json_t *list)
 {
     struct http_request *request = deploy->change.request;
     size_t count = json_array_size(list);
-    if (!list || json_is_null(list)) return true;
     bool good = json_is_array(list) && count > 0 && count <= TARGETS_MAX;
-    deploy->targets = true;
-    deploy->ids_count = count;
-    deploy->ids = good ? arena_alloc(request->arena, count * sizeof *deploy->ids) : NULL;
-    deploy->devices = good ? arena_alloc(request->arena, count * sizeof *deploy->devices) : NULL;
-    good = good && deploy->ids && deploy->devices;
+    if (good && !make_room(deploy, count)) return false;
+    deploy->targets_count = count;
     for (size_t i = 0; i < count && good; i++) {
         const char *text = json_string_value(json_array_get(list, i));
-        good = text && !device_id_parse(text, deploy->ids[i]);
+        good = text && !device_id_parse(text, deploy->found[i].device_id);
     }
     if (!good)
         problem(request, 422, "malformed",
                 "\"devices\" must be a list of 1 to 10000 device ids, each 12 hex digits",
                 "devices");
     return good;
+}
+
+/* "devices" or "filter", or neither. False: answered. */
+static bool read_targets(struct deploy *deploy, const json_t *body)
+{
+    struct http_request *request = deploy->change.request;
+    const json_t *list = json_object_get(body, "devices");
+    const char *filter = json_string_value(json_object_get(body, "filter"));
+    bool has_list = list && !json_is_null(list);
+    if (has_list && filter) {
+        problem(request, 422, "malformed", "give \"devices\" or \"filter\", not both", "filter");
+        return false;
+    }
+    if (has_list) return read_list(deploy, list);
+    if (!filter) return true;
+    deploy->filter = filter_read_text(request, filter, FOUND_FIRST);
+    return deploy->filter && make_room(deploy, TARGETS_MAX + 1);
 }
 
 /* Absent, null, false or true. False: answered. */
@@ -316,7 +371,7 @@ void handle_deploy(struct http_request *request)
         deploy->change.run = deploy_run;
         deploy->change.reply = deploy_reply;
     }
-    bool good = version && read_targets(deploy, json_object_get(body, "devices")) &&
+    bool good = version && read_targets(deploy, body) &&
                 read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
                 read_flag(request, body, "again", &deploy->again) &&
                 read_overrides(request, body, deploy->overrides);

@@ -264,6 +264,13 @@ const struct schema_row SCHEMA_REPLIES[] = {
     ROW(WHOLE, "turned_away", NULL, SCHEMA_OPTIONAL,
         "how many asked to join under its id and found no place"),
 
+    OBJECT("devices_edited", "What a batch came to."),
+    WHOLE("changed", "devices that were changed"),
+    WHOLE("refused", "those that would have more than 16 tags"),
+    WHOLE("left", "how many the filter finds behind this batch, counted up to 100,000"),
+    ROW(STRING, "next", NULL, SCHEMA_NULLABLE,
+        "where the next batch begins; null: this was the last"),
+
     OBJECT("event", "An entry in the history of a device."),
     WHOLE("event_id", "its number"),
     TIME("time", "when"),

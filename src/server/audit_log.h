@@ -35,6 +35,8 @@
       "a token that asked for a device's id was rejected")                                         \
     X(DEVICE_EDITED, "device.edited", "PATCH /api/v1/devices/{id}",                                \
       "a device got another name, tags or product")                                                \
+    X(DEVICES_EDITED, "devices.edited", "POST /api/v1/devices/edit",                               \
+      "a batch of the devices that a filter finds was changed")                                    \
     X(DEVICE_RETIRED, "device.retired", "POST /api/v1/devices/{id}/retire",                        \
       "a device was retired; its token is void")                                                   \
     X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",               \

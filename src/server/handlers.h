@@ -42,6 +42,7 @@ void handle_check_in_now_many(struct http_request *request);
 void handle_accept(struct http_request *request);
 void handle_reject(struct http_request *request);
 void handle_device_edit(struct http_request *request);
+void handle_devices_edit(struct http_request *request);
 void handle_retire(struct http_request *request);
 void handle_reinstate(struct http_request *request);
 void handle_audit(struct http_request *request);

@@ -130,14 +130,8 @@ static int bind(sqlite3_stmt *statement, int index, const struct db_value *value
     }
 }
 
-godwit_err db_query(struct db *db, struct db_rows *rows, const char *sql,
-                    const struct db_value *values, size_t count)
+static godwit_err bind_all(sqlite3_stmt *statement, const struct db_value *values, size_t count)
 {
-    sqlite3_stmt *statement = NULL;
-    *rows = (struct db_rows){.db = db};
-    godwit_err err = prepare(db, sql, &statement);
-    if (err) return err;
-    rows->statement = statement;
     for (size_t i = 0; i < count; i++) {
         char name[24];
         snprintf(name, sizeof name, "$%zu", i + 1);
@@ -146,6 +140,28 @@ godwit_err db_query(struct db *db, struct db_rows *rows, const char *sql,
         if (code != SQLITE_OK) return error_of(code);
     }
     return GODWIT_OK;
+}
+
+godwit_err db_query(struct db *db, struct db_rows *rows, const char *sql,
+                    const struct db_value *values, size_t count)
+{
+    sqlite3_stmt *statement = NULL;
+    *rows = (struct db_rows){.db = db};
+    godwit_err err = prepare(db, sql, &statement);
+    if (err) return err;
+    rows->statement = statement;
+    return bind_all(statement, values, count);
+}
+
+godwit_err db_query_text(struct db *db, struct db_rows *rows, const char *sql,
+                         const struct db_value *values, size_t count)
+{
+    sqlite3_stmt *statement = NULL;
+    *rows = (struct db_rows){.db = db, .is_own = true};
+    int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (code != SQLITE_OK) return error_of(code);
+    rows->statement = statement;
+    return bind_all(statement, values, count);
 }
 
 godwit_err db_next(struct db_rows *rows)
@@ -158,8 +174,12 @@ godwit_err db_next(struct db_rows *rows)
 void db_rows_close(struct db_rows *rows)
 {
     if (!rows->statement) return;
-    sqlite3_reset(rows->statement);
-    sqlite3_clear_bindings(rows->statement);
+    if (rows->is_own) {
+        sqlite3_finalize(rows->statement);
+    } else {
+        sqlite3_reset(rows->statement);
+        sqlite3_clear_bindings(rows->statement);
+    }
     rows->statement = NULL;
 }
 

@@ -67,10 +67,15 @@ void db_rollback(struct db *db);
 struct db_rows {
     void *statement;
     struct db *db;
+    bool is_own; /* the statement goes with the rows */
 };
 
 GODWIT_MUST_USE godwit_err db_query(struct db *db, struct db_rows *rows, const char *sql,
                                     const struct db_value *values, size_t count);
+/* The same of a text that is made as it is needed: it is prepared each time, and may go once this
+ * returns. */
+GODWIT_MUST_USE godwit_err db_query_text(struct db *db, struct db_rows *rows, const char *sql,
+                                         const struct db_value *values, size_t count);
 /* OK: there is a row; END: no more. */
 GODWIT_MUST_USE godwit_err db_next(struct db_rows *rows);
 void db_rows_close(struct db_rows *rows);

@@ -45,7 +45,8 @@ class Judge:
             if name != "document" and schema["properties"]:
                 schema["additionalProperties"] = False
         self.paths = [(re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)) + "$"), one)
-                      for path, one in document["paths"].items()]
+                      for path, one in sorted(document["paths"].items(),
+                                              key=lambda one: one[0].count("{"))]
         self.known = {}
         self.seen = collections.Counter()  # (operation, status) → how often
         self.faults = collections.Counter()

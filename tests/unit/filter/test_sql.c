@@ -98,23 +98,83 @@ static struct filter_facts random_facts(void)
     };
 }
 
+/* ---- the same for PostgreSQL: tests/tool/test_filter_postgres.py asks for it ---- */
+
+static FILE *script; /* NULL: nobody asks */
+
+static void put_literal(const struct db_value *value)
+{
+    const uint8_t *bytes = value->data;
+    if (value->kind == DB_INT) {
+        fprintf(script, "%lld", (long long)value->number);
+        return;
+    }
+    fputs(value->kind == DB_BLOB ? "'\\x" : "'", script);
+    for (size_t i = 0; i < value->size; i++) {
+        if (value->kind == DB_BLOB)
+            fprintf(script, "%02x", bytes[i]);
+        else
+            fprintf(script, bytes[i] == '\'' ? "''" : "%c", bytes[i]);
+    }
+    fputs("'", script);
+}
+
+/* What PostgreSQL finds, and in the next line what SQLite has found. */
+static void write_filter(const struct filter *filter, const bool found[static DEVICES])
+{
+    static struct filter_sql sql;
+    filter_sql(filter, 1, &sql);
+    fprintf(script,
+            "prepare q as select coalesce(string_agg(id::text, ',' order by id), '')"
+            " from devices where %s;\nexecute q",
+            sql.text);
+    for (size_t i = 0; i < sql.values_count; i++) {
+        fputs(i ? ", " : " (", script);
+        put_literal(&sql.values[i]);
+    }
+    fprintf(script, "%s;\ndeallocate q;\n\\echo ", sql.values_count ? ")" : "");
+    const char *comma = "";
+    for (size_t i = 0; i < DEVICES; i++)
+        if (found[i]) fprintf(script, "%s%zu", comma, i), comma = ",";
+    fputs("\n", script);
+}
+
+static void write_device(const struct device *device, const struct db_value *values, size_t count)
+{
+    fputs("insert into devices values (", script);
+    for (size_t i = 0; i < count; i++) {
+        if (i) fputs(", ", script);
+        put_literal(&values[i]);
+    }
+    fputs(");\n", script);
+    for (size_t i = 0; i < device->facts.tags_count; i++) {
+        const struct db_value tag = db_text(device->tag_keys[i]);
+        fprintf(script, "insert into tags values (%lld, ", (long long)values[0].number);
+        put_literal(&tag);
+        fputs(");\n", script);
+    }
+}
+
 static void insert(size_t place)
 {
     struct device *device = &devices[place];
     const struct filter_facts *facts = &device->facts;
     uint8_t id[16] = {0};
     assert_int_equal(godwit_hex_decode(device->id, 12, id, 6), GODWIT_OK);
+    const struct db_value values[] = {
+        db_int((int64_t)place),       db_blob(id, 16),         db_text(device->id),
+        db_text(device->name_key),    db_text(facts->product), db_text(facts->version),
+        db_text(device->version_key), db_text(facts->state),   db_text(facts->reason),
+        db_text(facts->cause),        db_text(facts->chip),    db_text(facts->slot),
+        db_text(facts->idf),          db_text(facts->agent),   db_int(facts->last_seen_s),
+        db_int(facts->joined_s)};
     assert_int_equal(
         db_run(db,
                "insert into devices values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
                " $14, $15, $16)",
-               DB_ARGS(db_int((int64_t)place), db_blob(id, 16), db_text(device->id),
-                       db_text(device->name_key), db_text(facts->product), db_text(facts->version),
-                       db_text(device->version_key), db_text(facts->state), db_text(facts->reason),
-                       db_text(facts->cause), db_text(facts->chip), db_text(facts->slot),
-                       db_text(facts->idf), db_text(facts->agent), db_int(facts->last_seen_s),
-                       db_int(facts->joined_s))),
+               values, sizeof values / sizeof *values),
         GODWIT_OK);
+    if (script) write_device(device, values, sizeof values / sizeof *values);
     for (size_t i = 0; i < facts->tags_count; i++)
         assert_int_equal(db_run(db, "insert into tags values ($1, $2)",
                                 DB_ARGS(db_int((int64_t)place), db_text(device->tag_keys[i]))),
@@ -125,6 +185,7 @@ static void make_fleet(void)
 {
     assert_int_equal(db_begin(db), GODWIT_OK);
     assert_int_equal(db_script(db, "delete from tags; delete from devices"), GODWIT_OK);
+    if (script) fputs("delete from tags; delete from devices;\n", script);
     for (size_t i = 0; i < DEVICES; i++) {
         struct device *device = &devices[i];
         memset(device, 0, sizeof *device);
@@ -251,6 +312,7 @@ static void compare(const char *text)
     if (filter_parse(text, &WORLD, &filter, &fault)) return;
     parsed_total++;
     find(&filter, text, found);
+    if (script) write_filter(&filter, found);
     for (size_t i = 0; i < DEVICES; i++) {
         const struct filter_facts *facts = &devices[i].facts;
         found_total += found[i];
@@ -264,7 +326,9 @@ static void compare(const char *text)
 static void both_answer_the_same(void **state)
 {
     (void)state;
-    for (size_t fleet = 0; fleet < FLEETS; fleet++) {
+    const char *path = getenv("TESTED_SCRIPT");
+    script = path ? fopen(path, "w") : NULL;
+    for (size_t fleet = 0; fleet < (script ? 10 : FLEETS); fleet++) {
         make_fleet();
         for (size_t i = 0; i < FILTERS; i++) {
             char text[FILTER_TEXT_MAX] = "";
@@ -272,6 +336,11 @@ static void both_answer_the_same(void **state)
                 put_term(text);
             compare(text);
         }
+    }
+    if (script) {
+        assert_int_equal(fclose(script), 0);
+        script = NULL;
+        return;
     }
     /* The filters were mostly read, and found something now and then: else this shows nothing. */
     printf("%lu filters, %lu devices found\n", parsed_total, found_total);

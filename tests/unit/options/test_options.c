@@ -55,6 +55,8 @@ static void test_good(void **state)
     assert_int_equal(count, 12);
     assert_int_equal(to.count, 2);
     assert_string_equal(to.items[1], "y");
+    assert_int_equal(PARSE("-state:failed", "--json"), -1); /* a filter's word */
+    assert_string_equal(arguments[0], "-state:failed");
     assert_int_equal(PARSE("--count", "0x10", "--", "--json"), -1);
     assert_int_equal(count, 16);
     assert_false(json);
