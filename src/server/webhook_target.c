@@ -31,6 +31,13 @@ const char *webhook_fault_sentence(enum webhook_fault fault)
     return FAULTS[fault].sentence;
 }
 
+/* Without the brackets of IPv6. */
+static void bare_host(const char *host, char out[static WEBHOOK_HOST_MAX])
+{
+    snprintf(out, WEBHOOK_HOST_MAX, "%s", *host == '[' ? host + 1 : host);
+    out[strcspn(out, "]")] = 0;
+}
+
 /* ---- the URL ---- */
 
 static bool has_part(CURLU *url, CURLUPart part)
@@ -72,6 +79,20 @@ static enum webhook_fault take_apart(CURLU *url, bool may_loopback, struct webho
     return may_loopback || is_web_port(number) ? WEBHOOK_FAULT_NONE : WEBHOOK_FAULT_PORT;
 }
 
+/* An address that stands there as such is judged at once; a name is only at each delivery, for this
+ * is called where nobody may wait for a resolver. */
+static bool is_other_address(const char *host, bool may_loopback)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    char bare[WEBHOOK_HOST_MAX];
+    bare_host(host, bare);
+    if (getaddrinfo(bare, NULL, &hints, &found)) return false;
+    bool is_other = !webhook_address_is_allowed(found->ai_addr, may_loopback);
+    freeaddrinfo(found);
+    return is_other;
+}
+
 enum webhook_fault webhook_target_parse(const char *text, bool may_loopback,
                                         struct webhook_target *out)
 {
@@ -85,6 +106,7 @@ enum webhook_fault webhook_target_parse(const char *text, bool may_loopback,
                                    ? WEBHOOK_FAULT_URL
                                    : take_apart(url, may_loopback, out);
     curl_url_cleanup(url);
+    if (!fault && is_other_address(out->host, may_loopback)) fault = WEBHOOK_FAULT_ADDRESS;
     return fault;
 }
 
@@ -162,8 +184,7 @@ size_t webhook_resolve(const char *host, struct sockaddr_storage *out, size_t co
     struct addrinfo *found = NULL;
     char bare[WEBHOOK_HOST_MAX];
     size_t count = 0;
-    snprintf(bare, sizeof bare, "%s", *host == '[' ? host + 1 : host);
-    bare[strcspn(bare, "]")] = 0;
+    bare_host(host, bare);
     if (getaddrinfo(bare, NULL, &hints, &found)) return 0;
     for (const struct addrinfo *at = found; at && count < count_max; at = at->ai_next)
         if (at->ai_addrlen <= sizeof *out) memcpy(&out[count++], at->ai_addr, at->ai_addrlen);

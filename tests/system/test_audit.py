@@ -1,10 +1,11 @@
 """The audit log by hand: what the commands show of a real service, and what the verifier says once
 somebody has been at the database, record by record."""
+import re
 import shutil
 import sqlite3
 import subprocess
 
-from fixture import GODWIT, fixture
+from fixture import GODWIT, fixture, wait_until
 
 
 def audit(*words):
@@ -24,6 +25,27 @@ def play(world):
     assert len(world.json("audit", "--limit", 2)["items"]) == 2
     world.run("audit", "verify", "--data", world.data)
     world.end(server)
+
+
+def test_witness(world):
+    """The owner of the server and its key cuts the log and its checkpoints: a device knows."""
+    server = world.serve()
+    device = world.start("device", "--flash", "one.flash", "--image", world.pack("1.0.0"),
+                         *world.enrolment(), log="device.log")
+    wait_until(lambda: "check-in 2" in world.text("device.log"), what="two check-ins")
+    world.end(device)
+    witness = re.search(r"audit log: ([0-9a-f]{32})", world.text("device.log"))[1]
+    world.end(server)
+    whole = audit("verify", "--data", world.data, "--witness", witness)
+    assert whole.returncode == 0, whole.stdout
+    copy = world.folder / "cut"
+    shutil.copytree(world.data, copy)
+    with sqlite3.connect(copy / "godwit.db") as db:
+        db.execute("delete from audit where sequence > 1")
+        db.execute("delete from audit_checkpoints")
+    assert audit("verify", "--data", copy).returncode == 0
+    cut = audit("verify", "--data", copy, "--witness", witness)
+    assert cut.returncode == 1 and "unwitnessed" in cut.stdout, cut.stdout
 
 
 def test_deeds(world):
@@ -82,4 +104,5 @@ with fixture() as the_world:
     play(the_world)
     COUNT = test_deeds(the_world)
     test_export(the_world)
+    test_witness(the_world)
 print(f"{COUNT} deeds, each found in its place")

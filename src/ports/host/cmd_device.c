@@ -144,6 +144,15 @@ static void print_name(const struct reporter *reporter, const struct host_device
                    "--image is not used: that is for a new flash, and this one has images", "");
 }
 
+/* What the server's audit log must still hold when somebody looks. */
+static void print_witness(const struct reporter *reporter, const struct host_device *device)
+{
+    char hex[2 * sizeof device->net.witness + 1];
+    if (godwit_all(device->net.witness, sizeof device->net.witness, 0)) return;
+    godwit_hex_encode(device->net.witness, sizeof device->net.witness, hex);
+    print_line(reporter, "witness of the server's audit log: ", hex);
+}
+
 static int device_run(struct host_device *device, struct host_net_pool *pool)
 {
     while (!host_is_stopping() && !device->board.is_bricked) {
@@ -197,6 +206,7 @@ int cmd_device(int argc, char **argv)
     if (host_device_open(&device, &setup.options, path, mac, why, sizeof why)) {
         print_name(&reporter, &device, path, flags.image);
         status = device_run(&device, setup.options.pool);
+        print_witness(&reporter, &device);
         host_device_close(&device);
     } else {
         fprintf(stderr, "godwit device: %s\n", why);

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "formats/checkin.h"
+#include "formats/instruction.h"
+
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 30L
 
@@ -358,6 +361,20 @@ static godwit_err net_start(void *ctx, const struct godwit_request *request)
     return GODWIT_OK;
 }
 
+/* The agent has no use for it and carries nothing of it; who runs the device compares it with the
+ * server's log (godwit audit verify --witness). TLS alone says that it is the server's. */
+static void take_witness(struct host_net *net, const struct transfer *transfer)
+{
+    struct godwit_checkin_reply reply;
+    struct godwit_instruction instruction;
+    bool is_reply =
+        transfer->taken == 0 && !strcmp(transfer->request.method, "POST") &&
+        !godwit_checkin_reply_decode((const char *)transfer->buffer, transfer->size, &reply) &&
+        reply.has_instruction;
+    if (is_reply && !godwit_instruction_decode(reply.instruction, &instruction))
+        memcpy(net->witness, instruction.checkpoint, sizeof net->witness);
+}
+
 static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *size_out,
                            struct godwit_reply *reply)
 {
@@ -369,6 +386,7 @@ static godwit_err net_read(void *ctx, uint8_t *data, size_t size_max, size_t *si
     *reply = transfer->reply;
     size_t size = transfer->size - transfer->taken;
     if (size) {
+        take_witness(net, transfer);
         if (size > size_max) size = size_max;
         memcpy(data, transfer->buffer + transfer->taken, size);
         transfer->taken += size;

@@ -32,7 +32,9 @@ struct host_net {
     void *wake_ctx;
     char failure[HOST_FAILURE_SIZE]; /* words for a request that broke or was refused; "" after a
                                         good one */
-    uint32_t failures, replies;      /* requests that ended so, and well */
+    uint8_t witness[16]; /* checkpoint of the server's audit log, of the last instruction that came
+                            in one piece; zero: none */
+    uint32_t failures, replies; /* requests that ended so, and well */
 
     /* private from here */
     struct host_net_pool *pool;

@@ -30,6 +30,13 @@ static void urls(void **state)
         {"https://hooks.example.com\\@x/", "bad-url", 0},
         {"https://[fe80::1%25eth0]/", "not-public", 0},
         {"", "bad-url", 0},
+        {"https://8.8.8.8/", "", 443},
+        {"https://127.0.0.1/", "not-public", 0},
+        {"https://0x7f.1/", "not-public", 0},
+        {"https://2130706433/", "not-public", 0},
+        {"https://[::1]/", "not-public", 0},
+        {"https://[::ffff:10.0.0.1]/", "not-public", 0},
+        {"https://[2606:4700::1]/", "", 443},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct webhook_target target;
