@@ -30,13 +30,13 @@ DEVICES = """
 insert into devices (org, device_id, token_sha256, product, created, last_seen, outcome_id,
     outcome_stage, outcome_file, known_image, agent_version, project, version, idf_version, slot,
     image_sha256, file_sha256, staged_file_sha256, chip_id, chip_revision, flash_size, slot_size,
-    free_heap, checkins, boots, fresh_age, reset, deploy_keys)
+    free_heap, checkins, boots, fresh_age, reset, deploy_keys, id_text)
   select p.org, device_id(n.n), randomblob(32), p.id,
     :now - 9000000, :now - abs(random() % 3600), 2, 6, i.file_sha256, i.image_sha256, '0.2.0',
     p.name, r.version, 'v5.1.2', 'ota_' || (n.n & 1), i.image_sha256, i.file_sha256,
     case n.n % 50 when 0 then (select max(file_sha256) from files) else zeroblob(32) end,
     5, 4, 4194304, 1966080, 100000 + n.n % 50000, n.n % 100000, n.n % 90, 60, 1,
-    substr(i.file_sha256, 1, 16)
+    substr(i.file_sha256, 1, 16), lower(hex(substr(device_id(n.n), 1, 6)))
   from numbers n
   join products p on p.id = 1 + n.n % {products}
   join releases r on r.product = p.id and r.version = '1.{releases}.0'
