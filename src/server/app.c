@@ -445,10 +445,11 @@ void app_close(struct app *app)
     bool is_open = app->db && app->writer;
     waiting_close(app->waiting);
     logins_close(app->logins);
-    webhooks_close(app->webhooks);
+    webhooks_stop(app->webhooks); /* what the writer still commits wakes it: it goes after */
     writer_close(app->writer);
     work_pool_close(app->workers);
     if (is_open) flush_last(app);
+    webhooks_close(app->webhooks);
     for (size_t i = 0; i < app->readers_count; i++)
         db_close(app->readers[i]);
     db_close(app->db);

@@ -286,7 +286,7 @@ godwit_err webhooks_open(struct app *app)
     return GODWIT_OK;
 }
 
-void webhooks_close(struct webhooks *webhooks)
+void webhooks_stop(struct webhooks *webhooks)
 {
     if (!webhooks) return;
     pthread_mutex_lock(&webhooks->mutex);
@@ -294,6 +294,11 @@ void webhooks_close(struct webhooks *webhooks)
     pthread_cond_signal(&webhooks->changed);
     pthread_mutex_unlock(&webhooks->mutex);
     pthread_join(webhooks->thread, NULL);
+}
+
+void webhooks_close(struct webhooks *webhooks)
+{
+    if (!webhooks) return;
     pthread_cond_destroy(&webhooks->changed);
     pthread_mutex_destroy(&webhooks->mutex);
     free(webhooks);

@@ -9,6 +9,8 @@
 GODWIT_MUST_USE godwit_err webhooks_open(struct app *app);
 /* Ends it, in the middle of a delivery too, which is then tried again at the next start. Before the
  * writer is closed. NULL is fine. */
+void webhooks_stop(struct webhooks *webhooks);
+/* Frees it once the writer, which wakes it, is closed. NULL is fine. */
 void webhooks_close(struct webhooks *webhooks);
 
 /* Fills the outbox. Writer, in a transaction. */
