@@ -12,13 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
+#include "base/text.h"
 #include "cli/table.h"
+#include "formats/image.h"
 
 #define PATH_ROOM 5000 /* a filter and the place of a page */
 #define REPLY_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 60L
 #define PROGRESS_AFTER_MS 2000
+#define AT_ONCE_MAX (256 << 10) /* bytes of a file that is not worth parts */
+#define TRIES_MAX 20
+#define PAUSE_MAX_S 10
 
 struct buffer {
     char *data;
@@ -28,9 +34,12 @@ struct buffer {
 /* One request and its reply. */
 struct exchange {
     const char *method, *path;
-    const char *json; /* body text, or NULL */
-    FILE *file;       /* body file, or NULL */
-    curl_off_t file_size;
+    const char *json;                /* body text, or NULL */
+    FILE *file;                      /* body file, or NULL */
+    curl_off_t file_from, file_size; /* from where on it is sent, to its end */
+    bool is_part;                    /* Content-Range says so */
+    bool is_quiet;                   /* what may go better the next time is not complained of */
+    bool may_pass;                   /* set then: it may */
     struct buffer reply;
     long status;
     int64_t begun_ms;
@@ -65,6 +74,8 @@ static int progress_shown(void *ctx, curl_off_t down_total, curl_off_t down, cur
 {
     (void)down_total, (void)down;
     struct exchange *exchange = ctx;
+    total += exchange->file_from;
+    sent += exchange->file_from;
     if (total <= 0 || now_ms() - exchange->begun_ms < PROGRESS_AFTER_MS) return 0;
     int percent = (int)(sent * 100 / total);
     if (percent == exchange->shown_percent) return 0;
@@ -217,7 +228,8 @@ static CURLcode body_set(CURL *easy, struct exchange *exchange)
     if (exchange->file) {
         bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
         bad |= curl_easy_setopt(easy, CURLOPT_READDATA, exchange->file);
-        bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, exchange->file_size);
+        bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+                                exchange->file_size - exchange->file_from);
         bad |= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, isatty(2) ? 0L : 1L);
         bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, progress_shown);
         bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
@@ -250,6 +262,10 @@ static struct curl_slist *headers_make(const struct remote *remote, const struct
     if (remote->token[0]) headers = curl_slist_append(headers, bearer);
     snprintf(bearer, sizeof bearer, "Content-Type: %s", type);
     if (exchange->file || exchange->json) headers = curl_slist_append(headers, bearer);
+    snprintf(bearer, sizeof bearer, "Content-Range: bytes %lld-%lld/%lld",
+             (long long)exchange->file_from, (long long)exchange->file_size - 1,
+             (long long)exchange->file_size);
+    if (exchange->is_part) headers = curl_slist_append(headers, bearer);
     return headers;
 }
 
@@ -280,6 +296,18 @@ static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct
     return bad;
 }
 
+/* The former request for the file has not ended there yet. */
+static bool is_passing(const struct exchange *exchange)
+{
+    json_t *problem = exchange->reply.data
+                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
+                          : NULL;
+    const char *type = json_text(problem, "type");
+    bool passes = !strcmp(type, "upload-busy") || !strcmp(type, "wrong-offset");
+    json_decref(problem);
+    return passes || exchange->status == 503;
+}
+
 /* True on 2xx; the reply is the caller's to free in any case. */
 static bool exchange_run(const struct remote *remote, struct exchange *exchange)
 {
@@ -290,11 +318,12 @@ static bool exchange_run(const struct remote *remote, struct exchange *exchange)
     if (exchange->shown_percent >= 0) fputs("\r\033[K", stderr);
     /* A server that refuses an upload early may close while we still send: its reply counts. */
     bool is_lost = code && !(exchange->status >= 400 && exchange->reply.size);
-    if (is_lost) complain_transport(remote, easy, code, exchange->error);
+    exchange->may_pass = exchange->is_quiet && (is_lost || is_passing(exchange));
+    if (is_lost && !exchange->is_quiet) complain_transport(remote, easy, code, exchange->error);
     curl_easy_cleanup(easy);
     if (is_lost) return false;
     if (exchange->status < 200 || exchange->status > 299) {
-        complain_status(remote, exchange);
+        if (!exchange->may_pass) complain_status(remote, exchange);
         return false;
     }
     return true;
@@ -339,6 +368,63 @@ static void complain_file(const char *file, int fault)
         fprintf(stderr, "godwit: %s is no plain file; give the path of the .bin to upload\n", file);
 }
 
+/* "/api/v1/uploads/<SHA-256>?…"; false after a printed line. */
+static bool parts_path(const char *path, FILE *file, char *out, size_t size)
+{
+    struct godwit_hash hash;
+    uint8_t digest[32], piece[4096];
+    char hex[65];
+    size_t got;
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0)
+        godwit_hash_update(&hash, piece, got);
+    if (ferror(file) || godwit_hash_peek(&hash, digest)) {
+        fprintf(stderr, "godwit: the file can not be read to its end\n");
+        return false;
+    }
+    godwit_hex_encode(digest, sizeof digest, hex);
+    const char *query = strchr(path, '?');
+    snprintf(out, size, "/api/v1/uploads/%s%s", hex, query ? query : "");
+    return true;
+}
+
+/* How much of it the server has; false: it did not say. */
+static bool parts_ask(const struct remote *remote, const char *path, bool is_quiet,
+                      struct exchange *part)
+{
+    struct exchange asked = {.method = "GET", .path = path, .is_quiet = is_quiet};
+    part->file_from = 0;
+    bool is_good = exchange_run(remote, &asked);
+    json_t *reply = is_good ? json_loadb(asked.reply.data, asked.reply.size, 0, NULL) : NULL;
+    if (reply) part->file_from = (curl_off_t)json_number(reply, "received");
+    json_decref(reply);
+    free(asked.reply.data);
+    if (part->file_from >= part->file_size) part->file_from = 0;
+    part->may_pass = asked.may_pass;
+    return is_good || asked.status == 404;
+}
+
+/* What is cut is continued, as long as the server was reached at first. */
+static bool upload_parts(const struct remote *remote, struct exchange *part, json_t **reply_out)
+{
+    bool is_good = false;
+    part->is_part = true;
+    for (unsigned tries = 0; tries <= TRIES_MAX; tries++) {
+        bool is_last = tries == TRIES_MAX;
+        part->is_quiet = !is_last;
+        part->reply = (struct buffer){0};
+        bool is_asked = parts_ask(remote, part->path, tries > 0 && !is_last, part) &&
+                        !fseeko(part->file, part->file_from, SEEK_SET);
+        if (is_asked) is_good = exchange_json(remote, part, reply_out);
+        if (is_good || !part->may_pass) return is_good;
+        fprintf(stderr, "godwit: the upload was cut; continuing\n");
+        nanosleep(&(struct timespec){.tv_sec = tries < PAUSE_MAX_S ? tries : PAUSE_MAX_S,
+                                     .tv_nsec = 200000000},
+                  NULL);
+    }
+    return false;
+}
+
 bool remote_upload(const struct remote *remote, const char *path, const char *file,
                    json_t **reply_out)
 {
@@ -350,7 +436,12 @@ bool remote_upload(const struct remote *remote, const char *path, const char *fi
         return false;
     }
     exchange.file_size = facts.st_size;
-    bool is_good = exchange_json(remote, &exchange, reply_out);
+    char parts[600];
+    bool is_large = facts.st_size > AT_ONCE_MAX && facts.st_size <= GODWIT_IMAGE_SIZE_MAX;
+    bool is_good = true;
+    if (is_large) is_good = parts_path(path, exchange.file, parts, sizeof parts);
+    if (is_large) exchange.path = parts;
+    if (is_good) is_good = (is_large ? upload_parts : exchange_json)(remote, &exchange, reply_out);
     fclose(exchange.file);
     return is_good;
 }

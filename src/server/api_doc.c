@@ -248,7 +248,7 @@ static const struct {
     {BODY, "413", "body-too-large"},
     {JSON_BODY, "422", "malformed"},
     {KEYED, "409", "still-running already-done"},
-    {KEYED, "422", "key-reused"},
+    {KEYED, "422", "malformed key-reused"},
     {ALWAYS, "500", "internal reply-too-large"},
     {WAITS, "500", "storage"},
     {ALWAYS, "503", "busy"},

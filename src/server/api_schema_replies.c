@@ -151,6 +151,10 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRINGS("overrides", "members that a deploy of it needs"),
     STRINGS("warnings", "what to know of it, in sentences"),
 
+    OBJECT("upload_state", "How much of a file has come."),
+    WHOLE("received", "bytes, from the first on"),
+    ROW(WHOLE, "size", NULL, SCHEMA_OPTIONAL, "bytes of the whole file"),
+
     OBJECT("image", "One image of a release."),
     STRING("chip", "the kind of ESP32 that it is for"),
     HEX("file_sha256", 64, "of the whole file"),

@@ -77,6 +77,7 @@ const struct schema_row SCHEMA_REQUESTS[] = {
 };
 
 const struct schema_row PARAMETERS[] = {
+    HEX("uploads/sha256", 64, "SHA-256 of the whole file"),
     HEX("image/digest", 64, "SHA-256 of the file"),
     SIZED(STRING, "releases/product", 1, 32, 0, "name of the product"),
     SIZED(STRING, "product/version", 1, 32, 0, "version of the release"),
@@ -105,5 +106,7 @@ const struct schema_row PARAMETERS[] = {
         "the first reply"),
     SIZED(STRING, "Last-Event-ID", 1, 40, SCHEMA_OPTIONAL,
           "id of the last event that came: the stream continues after it"),
+    SIZED(STRING, "Content-Range", 1, 80, 0,
+          "\"bytes FIRST-LAST/SIZE\": which bytes of the file the body is"),
     END,
 };

@@ -33,6 +33,7 @@
 #include "server/logins.h"
 #include "server/problem.h"
 #include "server/text_file.h"
+#include "server/upload_parts.h"
 #include "server/webhooks.h"
 
 #define GROUP_MAX 256
@@ -257,6 +258,7 @@ static void collect_blobs(struct app *app)
     int64_t now_s = clock_unix_s(&clock_real);
     if (now_s - app->collected_s < COLLECT_EVERY_S) return;
     app->collected_s = now_s;
+    upload_parts_sweep(app);
     size_t count = blobs_collect(&app->blobs, now_s - COLLECT_AFTER_S, keeps_blob, app);
     if (count) GODWIT_LOG(INFO, "blobs_collected", "count=%zu", count);
 }
@@ -353,6 +355,11 @@ static godwit_err open_storage(struct app *app, char *note, size_t note_size)
                     data);
     err = open_database(app, note, note_size);
     if (err) return err;
+    err = upload_parts_open(app);
+    if (err)
+        return fail(err, note, note_size,
+                    "%s/uploads can not be written; it must be a folder of the user who serves",
+                    data);
     folder_path(data, "blobs", path, sizeof path);
     err = blobs_open(&app->blobs, path);
     return err ? fail(err, note, note_size,
@@ -405,7 +412,7 @@ godwit_err app_open(struct app *app, const struct settings *settings, char *note
     memset(app, 0, sizeof *app);
     app->settings = settings;
     app->clock = &clock_real;
-    app->lock_fd = app->blobs.dir_fd = -1;
+    app->lock_fd = app->blobs.dir_fd = app->uploads_fd = -1;
     app->started_s = clock_unix_s(app->clock);
     pthread_mutex_init(&app->readers_lock, NULL);
     fleet_init(&app->fleet);
@@ -459,6 +466,7 @@ void app_close(struct app *app)
     given_chain_free(&app->chain);
     free(app->api_doc);
     events_close(app->events);
+    upload_parts_close(app);
     fleet_deinit(&app->fleet);
     pthread_mutex_destroy(&app->readers_lock);
     if (app->lock_fd >= 0) close(app->lock_fd);

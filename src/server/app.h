@@ -47,6 +47,7 @@ struct app {
     struct logins *logins;
     struct http_server *web; /* --web-listen; NULL: pages live on the port of devices */
     struct events *events;
+    int uploads_fd; /* the folder of unfinished files; upload_parts.c */
     char *api_doc; /* the OpenAPI document, as JSON */
     struct audit_log *audit;
     struct webhooks *webhooks;

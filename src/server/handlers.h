@@ -11,6 +11,10 @@ void checkin_answer(struct waiter *waiter); /* one that was held */
 /* upload.c */
 extern const struct http_upload UPLOAD_IMAGE;
 
+/* upload_parts.c */
+extern const struct http_upload UPLOAD_PARTS;
+void handle_upload_state(struct http_request *request);
+
 /* events.c */
 void handle_event_stream(struct http_request *request);
 

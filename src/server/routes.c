@@ -82,6 +82,16 @@ const struct http_route ROUTES[] = {
            .query = "open product version other_project", .body = OCTETS,
            .replies = "200 upload; 201 upload; 409 frozen other-counter fewer-signatures "
                       "release-full; 413 too-large; 422 *"),
+    ROUTE(GET, "/api/v1/uploads/{sha256}", WORKER, 0, handle_upload_state, &UPLOADS, "getUpload",
+          "How much of a file has come, which is sent in parts.",
+          .replies = "200 upload_state; 404 no-upload"),
+    UPLOAD(PUT, "/api/v1/uploads/{sha256}", UPLOAD_MAX, UPLOAD_PARTS, &UPLOADS, "uploadPart",
+           "A part of a firmware file; the last one hands it to the server as uploadImage does.",
+           .query = "open product version other_project Content-Range", .body = OCTETS,
+           .replies =
+               "200 upload; 201 upload; 202 upload_state; 409 wrong-offset upload-busy frozen "
+               "other-counter fewer-signatures release-full; 413 too-large; "
+               "429 too-many-uploads; 422 *"),
     ROUTE(GET, "/api/v1/status", WORKER, 0, handle_status, &READS, "getStatus",
           "Everything at a glance.", .replies = "200 status"),
     ROUTE(GET, "/api/v1/releases", WORKER, 0, handle_releases, &READS, "listReleases",
@@ -137,7 +147,7 @@ const struct http_route ROUTES[] = {
           .replies = "201 claim; 404 no-product; 409 too-many-claims"),
     ROUTE(GET, "/api/v1/claims", WORKER, 0, handle_claim_list, &ADMITS, "listClaims",
           "The claim tokens that were made, the newest first.", .query = "limit after",
-          .replies = "200 claims"),
+          .replies = "200 claims; 422 malformed"),
     ROUTE(DELETE, "/api/v1/claims/{claim}", WORKER, 0, handle_claim_revoke, &ADMITS, "revokeClaim",
           "Ends a claim token; devices that joined by it stay.",
           .replies = "200 claim_revoked; 404 no-claim"),
@@ -148,7 +158,7 @@ const struct http_route ROUTES[] = {
                      "422 bad-line too-many-lines"),
     ROUTE(GET, "/api/v1/factory", WORKER, 0, handle_factory_list, &ADMITS, "listFactoryList",
           "Devices that are listed and have not joined, by id.", .query = "limit after",
-          .replies = "200 factory"),
+          .replies = "200 factory; 422 malformed"),
     ROUTE(DELETE, "/api/v1/factory/{id}", WORKER, 0, handle_factory_remove, &ADMITS,
           "removeFromFactoryList", "Takes a device off the factory list.",
           .replies = "200 factory_removed; 404 not-listed"),

@@ -6,6 +6,7 @@
  * judged by what is known of its product in release_add, and gets its name and its row in one
  * transaction. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -17,7 +18,7 @@
 #include "server/upload.h"
 #include "server/views.h"
 
-#define FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
+#define PIECE 65536
 
 /* ---- refusals ---- */
 
@@ -276,13 +277,14 @@ static void upload_abandon(struct change *change)
 
 /* ---- the upload's steps ---- */
 
-static void upload_begin(struct http_request *request)
+/* NULL: replied. */
+static struct job *job_begin(struct http_request *request)
 {
     struct app *app = request->app;
     struct job *job = arena_alloc(request->arena, sizeof *job);
     if (!job) {
         problem_busy(request);
-        return;
+        return NULL;
     }
     memset(job, 0, offsetof(struct job, check));
     job->change.app = app;
@@ -294,22 +296,30 @@ static void upload_begin(struct http_request *request)
     file_check_init(&job->check);
     job->check.org = job->org;
     job->blob_err = blob_begin(&app->blobs, &job->blob);
-    if (job->blob_err) refuse_disk(job);
+    if (!job->blob_err) return job;
+    refuse_disk(job);
+    return NULL;
+}
+
+static void upload_begin(struct http_request *request)
+{
+    (void)!job_begin(request);
 }
 
 /* A body that is too large by its length is named by its first bytes before it is refused. */
 static bool is_too_large(const struct job *job)
 {
     const struct http_request *request = job->change.request;
-    bool is_announced = request->body_size != UINT64_MAX && request->body_size > FILE_MAX;
-    return job->check.size > (is_announced ? GODWIT_FILE_HEAD_SIZE : FILE_MAX);
+    bool is_announced = request->body_size != UINT64_MAX && request->body_size > UPLOAD_FILE_MAX;
+    return job->check.size > (is_announced ? GODWIT_FILE_HEAD_SIZE : UPLOAD_FILE_MAX);
 }
 
 static void refuse_size(struct job *job)
 {
     char detail[FILE_SENTENCE_SIZE];
     const struct file_check *check = &job->check;
-    enum godwit_file_kind kind = godwit_file_kind(check->head, check->head_size, FILE_MAX + 1);
+    enum godwit_file_kind kind =
+        godwit_file_kind(check->head, check->head_size, UPLOAD_FILE_MAX + 1);
     bool is_named = kind != GODWIT_FILE_APP && kind != GODWIT_FILE_UNKNOWN;
     if (is_named)
         snprintf(detail, sizeof detail, "the file is larger than 16 MiB, and this is %s; %s",
@@ -377,6 +387,24 @@ static void upload_finish(struct http_request *request)
 static void upload_abort(struct http_request *request)
 {
     blob_abort(&((struct job *)request->user)->blob);
+}
+
+void upload_take_file(struct http_request *request, int fd)
+{
+    struct job *job = job_begin(request);
+    uint8_t *piece = job ? arena_alloc(request->arena, PIECE) : NULL;
+    if (!job) return;
+    ssize_t got = piece ? 1 : -1;
+    for (off_t at = 0; got > 0; at += got) {
+        got = pread(fd, piece, PIECE, at);
+        if (got > 0) upload_write(request, piece, (size_t)got);
+    }
+    if (got < 0) {
+        job->blob_err = GODWIT_ERR_IO;
+        refuse_disk(job);
+        return;
+    }
+    upload_finish(request);
 }
 
 const struct http_upload UPLOAD_IMAGE = {upload_begin, upload_write, upload_finish, upload_abort};

@@ -7,6 +7,8 @@
 #include "fleet/release.h"
 #include "server/app.h"
 
+#define UPLOAD_FILE_MAX (GODWIT_IMAGE_SIZE_MAX + GODWIT_SIGSECTOR_SIZE)
+
 struct job {
     struct change change; /* first: a change is an upload */
     void *caller;         /* what the gate left in the request, until it is asked again */
@@ -18,6 +20,11 @@ struct job {
     struct upload_verdict verdict;
     struct file_check check; /* last: its end is not cleared */
 };
+
+/* A whole file that has come already, in place of a body; replies. The descriptor stays the
+ * caller's.
+ */
+void upload_take_file(struct http_request *request, int fd);
 
 /* What the server understood of a file that was taken, what to know of it, and what a deploy of it
  * asks for. The caller owns the result. */

@@ -18,7 +18,8 @@ from api_page import api_page  # noqa: E402
 GODWIT = os.environ.get("GODWIT", str(ROOT / "build" / "godwit"))
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "examples/README.md"])
 # What is made at run time, or is no path of the tree.
-ELSEWHERE = re.compile(r"^(\.?/|text/|build|godwit-data|blobs/|tls/|thief/|application/|bin/)")
+ELSEWHERE = re.compile(
+    r"^(\.?/|text/|build|godwit-data|blobs/|uploads/|tls/|thief/|application/|bin/)")
 
 
 def text_of(path):

@@ -15,6 +15,7 @@ static const struct {
     {"POST", "/v1/checkin", 1 << DEVICE | 1 << CLAIM},
     {"GET", "/v1/image/{digest}", 1 << DEVICE},
     {"GET", "/healthz", ~0U},
+    {"GET", "/", ~0U},
     {"POST", "/api/v1/login", ~0U},
     {"GET", "/api/v1/openapi.json", ~0U},
 };
