@@ -92,7 +92,7 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, const struct joining
     if (err) return err;
     fleet_reserve_device(fleet);
     fleet_lock(fleet);
-    struct device *device = device_make(fleet);
+    struct device *device = device_make_new(fleet);
     device->id = id;
     device->product = product_of(joining);
     device->org = device->product->org->number;

@@ -12,10 +12,15 @@
 
 struct device *device_make(struct fleet *fleet)
 {
+    return pool_take(&fleet->device_cells);
+}
+
+struct device *device_make_new(struct fleet *fleet)
+{
     static const struct running_image NOTHING;
     static const uint8_t NO_DIGEST[32];
     static const struct godwit_outcome NO_OUTCOME;
-    struct device *device = pool_take(&fleet->device_cells);
+    struct device *device = device_make(fleet);
     const struct device_facts facts = {.running = &NOTHING, .staged_file_sha256 = NO_DIGEST};
     device_set_facts(fleet, device, &facts);
     device_set_digest(fleet, &device->known_image, NO_DIGEST);

@@ -23,9 +23,11 @@ void rollout_unlink(struct fleet *fleet, struct rollout *rollout);
 /* The initial policy of a product whose name, kind and image keys are known. */
 void product_initial_policy(struct product *product);
 
-/* A new one without facts, token or product; not yet in the fleet, which has it from device_link.
- * Lock held, where the fleet is shared. */
+/* All zero: facts, outcome and known image are still to be set. Not yet in the fleet, which has it
+ * from device_link. Lock held, where the fleet is shared. */
 struct device *device_make(struct fleet *fleet);
+/* The same with facts that say nothing. */
+struct device *device_make_new(struct fleet *fleet);
 /* Puts it there; there is room. Lock held. */
 void device_link(struct fleet *fleet, struct device *device);
 void device_free(struct fleet *fleet, struct device *device);
