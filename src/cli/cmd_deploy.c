@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/pages.h"
 #include "cli/remote.h"
 
 #define POLL_MS 250
@@ -22,7 +23,8 @@ static void line_make(const json_t *rollout, bool names_not_seen, char *line, si
     unsigned long long succeeded = json_number(rollout, "succeeded"),
                        failed = json_number(rollout, "failed");
     bool is_done = !strcmp(json_text(rollout, "state"), "done");
-    unsigned long long finished = is_done ? selected - incompatible : succeeded + failed;
+    unsigned long long finished =
+        is_done ? selected - incompatible : succeeded + failed + json_number(rollout, "up_to_date");
     size_t filled = selected ? (size_t)(finished * 20 / selected) : 20;
     snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu in progress, %llu failed",
              (int)filled, "####################", (int)(20 - filled), "....................",
@@ -34,40 +36,41 @@ static void line_make(const json_t *rollout, bool names_not_seen, char *line, si
         snprintf(line + size, size_max - size, ", %llu not seen since it began", not_seen);
 }
 
-static bool is_under_way(const char *state)
-{
-    return !strcmp(state, "queued") || !strcmp(state, "in-progress");
-}
-
 /* Whether every selected device runs the release for good. */
 static bool all_confirmed(const json_t *rollout)
 {
-    size_t index;
-    json_t *device;
-    json_array_foreach(json_object_get(rollout, "devices"), index, device)
-    {
-        const char *state = json_text(device, "state");
-        if (strcmp(state, "succeeded") && strcmp(state, "up-to-date")) return false;
-    }
-    return true;
+    return json_number(rollout, "succeeded") + json_number(rollout, "up_to_date") ==
+           json_number(rollout, "selected");
 }
 
-/* Devices that will not get there (failed, incompatible, superseded), with the reason; and how many
- * had nothing to do. */
-static void others_print(const json_t *rollout)
+/* Devices in that state, with the reason: the first page of them. */
+static void state_print(const struct remote *remote, const json_t *rollout, const char *state)
 {
-    size_t index, up_to_date = 0;
-    json_t *device;
-    json_array_foreach(json_object_get(rollout, "devices"), index, device)
-    {
-        const char *state = json_text(device, "state");
-        bool is_up_to_date = !strcmp(state, "up-to-date");
-        up_to_date += is_up_to_date;
-        if (is_up_to_date || !strcmp(state, "succeeded") || is_under_way(state)) continue;
+    char path[96];
+    size_t index;
+    json_t *reply, *device;
+    snprintf(path, sizeof path, "/api/v1/rollouts/%llu/devices?state=%s",
+             json_number(rollout, "rollout_id"), state);
+    if (!json_number(rollout, state) || !page_get(remote, path, PAGE_ROWS, "", &reply)) return;
+    json_array_foreach(json_object_get(reply, "items"), index, device)
         printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
                json_text(device, "sentence"), json_text(device, "reason"));
-    }
-    if (up_to_date) printf("  %zu ran it already\n", up_to_date);
+    if (page_next(reply)[0])
+        printf("  … and more that are %s: %llu in all\n", state, json_number(rollout, state));
+    json_decref(reply);
+}
+
+/* Devices that will not get there, with the reason; and how many had nothing to do. */
+static void others_print(const struct remote *remote, const json_t *rollout)
+{
+    unsigned long long superseded = json_number(rollout, "superseded"),
+                       up_to_date = json_number(rollout, "up_to_date");
+    state_print(remote, rollout, "failed");
+    state_print(remote, rollout, "incompatible");
+    if (superseded)
+        printf("  %llu superseded: a newer rollout took %s over\n", superseded,
+               superseded == 1 ? "it" : "them");
+    if (up_to_date) printf("  %llu ran it already\n", up_to_date);
 }
 
 /* Whether a device may still be heard of soon that has not decided; an older server does not say.
@@ -128,10 +131,23 @@ static void missing_print(const json_t *rollout)
               stderr);
 }
 
-static int result_print(const json_t *rollout, bool as_json)
+/* The first page of its devices, as a member of the rollout. */
+static void devices_add(const struct remote *remote, json_t *rollout)
 {
+    char path[96];
+    json_t *reply;
+    snprintf(path, sizeof path, "/api/v1/rollouts/%llu/devices",
+             json_number(rollout, "rollout_id"));
+    if (!page_get(remote, path, PAGE_ROWS, "", &reply)) return;
+    json_object_set(rollout, "devices", json_object_get(reply, "items"));
+    json_decref(reply);
+}
+
+static int result_print(const struct remote *remote, json_t *rollout, bool as_json)
+{
+    if (as_json) devices_add(remote, rollout);
     if (as_json && !json_print(rollout)) return 1;
-    if (!as_json) others_print(rollout);
+    if (!as_json) others_print(remote, rollout);
     if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
     missing_print(rollout);
     return 1;
@@ -163,6 +179,7 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
         printf("rollout %llu: %s %s to %llu device%s\n", rollout_id, json_text(rollout, "product"),
                json_text(rollout, "version"), selected, selected == 1 ? "" : "s");
     if (!wait) {
+        if (as_json) devices_add(remote, rollout);
         is_good = !as_json || json_print(rollout);
         if (!as_json) puts("follow it with: godwit status");
         json_decref(rollout);
@@ -172,7 +189,7 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
     json_decref(rollout);
     rollout = rollout_follow(remote, rollout_id, timeout_s, as_json);
     if (!rollout) return 1;
-    int status = result_print(rollout, as_json);
+    int status = result_print(remote, rollout, as_json);
     json_decref(rollout);
     return status;
 }

@@ -2,29 +2,13 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cli/pages.h"
 #include "cli/pending.h"
 #include "cli/remote.h"
 #include "cli/table.h"
-
-static int by_id(const void *left, const void *right)
-{
-    return strcmp(json_text(*(json_t *const *)left, "device_id"),
-                  json_text(*(json_t *const *)right, "device_id"));
-}
-
-/* The devices in the order of their ids, in malloc'ed memory; NULL when there is none. */
-static const json_t **devices_sorted(const json_t *devices, size_t count)
-{
-    const json_t **sorted = calloc(count, sizeof *sorted);
-    for (size_t i = 0; sorted && i < count; i++)
-        sorted[i] = json_array_get(devices, i);
-    if (sorted) qsort(sorted, count, sizeof *sorted, by_id);
-    return sorted;
-}
 
 /* Why it is as it is: said only where somebody might want to do something about it. */
 static const char *why(const json_t *device, const json_t *pending)
@@ -34,7 +18,8 @@ static const char *why(const json_t *device, const json_t *pending)
     return strcmp(json_text(device, "state"), "up-to-date") ? json_text(device, "sentence") : "";
 }
 
-static void list_print(const json_t *reply)
+/* The rows of one page, below its heads where it is the first. */
+static void page_print(const json_t *devices, const json_t *pending, bool is_first)
 {
     static const char *const HEADS[] = {"DEVICE", "PRODUCT", "CHIP", "VERSION",
                                         "SLOT",   "STATE",   "SEEN", "WHY"};
@@ -42,19 +27,13 @@ static void list_print(const json_t *reply)
                                           "version",   "slot",    "state"};
     char ago[32];
     struct table table;
-    const json_t *devices = json_object_get(reply, "devices"),
-                 *pending = json_object_get(reply, "pending");
-    size_t count = json_array_size(devices);
-    const json_t **sorted = count ? devices_sorted(devices, count) : NULL;
-    if (!sorted) {
-        puts("no devices yet; `godwit claim --product NAME` lets them join");
-        return;
-    }
+    size_t index;
+    json_t *device;
     table_init(&table, sizeof HEADS / sizeof *HEADS);
-    for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS; i++)
+    for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS && is_first; i++)
         table_add(&table, HEADS[i]);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *device = sorted[i];
+    json_array_foreach(devices, index, device)
+    {
         for (size_t k = 0; k < sizeof MEMBERS / sizeof *MEMBERS; k++)
             table_add(&table, json_text(device, MEMBERS[k]));
         table_add(&table, ago_text(json_number(device, "last_seen"), ago, sizeof ago));
@@ -62,8 +41,6 @@ static void list_print(const json_t *reply)
         table_addf(&table, "%s%s%s", cause, *cause ? ": " : "", arguments);
     }
     table_print(&table);
-    free(sorted);
-    pending_print(pending);
 }
 
 static void facts_print(const json_t *facts)
@@ -102,7 +79,7 @@ static void events_print(const json_t *reply)
     size_t index;
     json_t *event;
     puts("history, newest first:");
-    json_array_foreach(json_object_get(reply, "events"), index, event)
+    json_array_foreach(json_object_get(reply, "items"), index, event)
     {
         char when[32] = "";
         struct tm local;
@@ -120,16 +97,53 @@ static void events_print(const json_t *reply)
     }
 }
 
-static bool list_show(const struct remote *remote, bool as_json)
+/* Page by page, so that the first is soon there and none is kept. */
+static bool list_print(const struct remote *remote, const char *path, bool is_all,
+                       const json_t *pending)
+{
+    char after[800] = "";
+    for (bool is_first = true; is_first || *after; is_first = false) {
+        json_t *page;
+        if (!page_get(remote, path, is_all ? PAGE_ROWS_ALL : PAGE_ROWS, after, &page)) return false;
+        const json_t *devices = json_object_get(page, "items");
+        if (is_first && json_array_size(devices) == 0)
+            puts("no devices yet; `godwit claim --product NAME` lets them join");
+        else
+            page_print(devices, pending, is_first);
+        snprintf(after, sizeof after, "%s", page_next(page));
+        json_decref(page);
+        if (*after && !is_all) {
+            puts("… and more: `godwit devices --all` lists them too");
+            break;
+        }
+    }
+    pending_print(pending);
+    return true;
+}
+
+static bool list_json(const struct remote *remote, const char *path, bool is_all,
+                      const json_t *pending)
 {
     json_t *reply;
-    if (!remote_call(remote, "GET", "/api/v1/devices", NULL, &reply)) return false;
-    bool is_good = true;
-    if (as_json)
-        is_good = json_print(reply);
-    else
-        list_print(reply);
+    bool is_good =
+        is_all ? pages_get(remote, path, &reply) : page_get(remote, path, PAGE_ROWS, "", &reply);
+    if (!is_good) return false;
+    json_object_set(reply, "pending", (json_t *)pending);
+    is_good = json_print(reply);
     json_decref(reply);
+    return is_good;
+}
+
+static bool list_show(const struct remote *remote, const char *sort, bool is_all, bool as_json)
+{
+    char path[128];
+    json_t *waiting;
+    snprintf(path, sizeof path, "/api/v1/devices?sort=%s", sort ? sort : "device_id");
+    if (!page_get(remote, "/api/v1/pending", PAGE_ROWS, "", &waiting)) return false;
+    const json_t *pending = json_object_get(waiting, "items");
+    bool is_good = as_json ? list_json(remote, path, is_all, pending)
+                           : list_print(remote, path, is_all, pending);
+    json_decref(waiting);
     return is_good;
 }
 
@@ -142,7 +156,7 @@ static bool device_show(const struct remote *remote, const char *device_id, bool
     snprintf(path, sizeof path, "/api/v1/devices/%s/events", device_id);
     bool is_good = remote_call(remote, "GET", path, NULL, &history);
     if (is_good && as_json) {
-        json_object_set(device, "events", json_object_get(history, "events"));
+        json_object_set(device, "events", json_object_get(history, "items"));
         is_good = json_print(device);
     } else if (is_good) {
         device_print(device);
@@ -157,11 +171,18 @@ int cmd_devices(int argc, char **argv)
 {
     struct remote_flags flags = {0};
     const char *arguments[1] = {NULL};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const char *sort = NULL;
+    bool is_all = false;
+    const struct option_row rows[] = {
+        {"--all", OPTION_FLAG, &is_all, NULL, "every page, where the first alone is shown"},
+        {"--sort", OPTION_TEXT, &sort, "FIELD",
+         "device_id, product, chip, version, slot, state, on_trial, last_seen, reason or cause; - "
+         "before it turns the order round"},
+        REMOTE_ROWS(flags)};
     const struct options options = {"devices",
-                                    "[DEVICE] [--json]",
-                                    "All devices, or one device (12 hex digits) with its facts "
-                                    "and its history.",
+                                    "[DEVICE] [--all] [--sort FIELD] [--json]",
+                                    "The devices, a hundred at a time, or one device (12 hex "
+                                    "digits) with its facts and its history.",
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,
@@ -172,10 +193,12 @@ int cmd_devices(int argc, char **argv)
     if (arguments[0] &&
         (strlen(arguments[0]) != 12 || strspn(arguments[0], "0123456789abcdefABCDEF") != 12))
         return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
+    if (sort && strspn(sort, "-_abcdefghijklmnopqrstuvwxyz") != strlen(sort))
+        return options_wrong(&options, "'%s' is no field to sort by", sort);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
     bool is_good = arguments[0] ? device_show(&remote, arguments[0], flags.json)
-                                : list_show(&remote, flags.json);
+                                : list_show(&remote, sort, is_all, flags.json);
     remote_close(&remote);
     return is_good ? 0 : 1;
 }

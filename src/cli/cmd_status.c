@@ -84,7 +84,7 @@ static void rollouts_print(const json_t *status)
     json_array_foreach(json_object_get(status, "rollouts"), index, rollout)
     {
         unsigned long long selected = json_number(rollout, "selected"),
-                           offered = json_number(rollout, "offered");
+                           queued = json_number(rollout, "queued");
         printf("rollout  %llu: %s %s %s: %llu of %llu confirmed, %llu in progress, %llu failed",
                json_number(rollout, "rollout_id"), json_text(rollout, "product"),
                json_text(rollout, "version"), json_text(rollout, "state"),
@@ -92,10 +92,12 @@ static void rollouts_print(const json_t *status)
                json_number(rollout, "failed"));
         unsigned long long incompatible = json_number(rollout, "incompatible"),
                            not_seen = json_number(rollout, "not_seen");
-        if (selected > offered)
-            printf(", %llu not offered%s", selected - offered,
-                   strcmp(json_text(rollout, "state"), "running") ? "" : " yet");
+        if (queued) printf(", %llu not offered yet", queued);
         if (incompatible) printf(", %llu incompatible", incompatible);
+        if (json_number(rollout, "up_to_date"))
+            printf(", %llu ran it already", json_number(rollout, "up_to_date"));
+        if (json_number(rollout, "superseded"))
+            printf(", %llu superseded", json_number(rollout, "superseded"));
         if (not_seen) printf(", %llu not seen since it began", not_seen);
         putchar('\n');
     }

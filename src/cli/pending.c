@@ -26,17 +26,22 @@ static void commands_print(const json_t *token, bool is_last)
     printf("         send it away: godwit reject %s %s\n", device, mark);
 }
 
+static bool came_before(const json_t *pending, size_t index, const char *device_id)
+{
+    for (size_t i = 0; i < index; i++)
+        if (!strcmp(json_text(json_array_get(pending, i), "device_id"), device_id)) return true;
+    return false;
+}
+
 void pending_print(const json_t *pending)
 {
     size_t index;
     json_t *token;
-    const char *before = "";
     char ago[32];
     json_array_foreach(pending, index, token)
     {
         const char *device = json_text(token, "device_id");
-        bool is_last = strcmp(device, before) != 0;
-        before = device;
+        bool is_last = !came_before(pending, index, device);
         ago_text(json_number(token, "requested"), ago, sizeof ago);
         printf("pending  %s asks to join as %s %s with another token, %s (first seen %s)\n", device,
                json_text(token, "product"), json_text(token, "version"), json_text(token, "token"),

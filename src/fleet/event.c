@@ -64,15 +64,15 @@ godwit_err event_total(struct db *db, int64_t device, int64_t *total_out)
                             DB_ARGS(db_int(device)), total_out);
 }
 
-godwit_err event_list(struct db *db, int64_t device, struct event *out, size_t count_max,
-                      size_t *count_out)
+godwit_err event_list(struct db *db, int64_t device, int64_t before, struct event *out,
+                      size_t count_max, size_t *count_out)
 {
     struct db_rows rows;
     *count_out = 0;
     godwit_err err = db_query(db, &rows,
                               "select id, time, kind, stage, reason, version, detail from events"
-                              " where device = $1 order by id desc limit $2",
-                              DB_ARGS(db_int(device), db_int((int64_t)count_max)));
+                              " where device = $1 and id < $3 order by id desc limit $2",
+                              DB_ARGS(db_int(device), db_int((int64_t)count_max), db_int(before)));
     while (!err && *count_out < count_max && !(err = db_next(&rows))) {
         struct event *event = &out[(*count_out)++];
         event->id = db_column_int(&rows, 0);

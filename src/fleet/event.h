@@ -52,8 +52,8 @@ const char *event_detail(const struct event *event);
 /* Records and logs it. Writer. id is unused. */
 GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
                                      const uint8_t device_id[static 16], const struct event *event);
-/* Newest first; any connection. */
-GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, struct event *out,
-                                      size_t count_max, size_t *count_out);
+/* Newest first, only those of lower id than before; any connection. */
+GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, int64_t before,
+                                      struct event *out, size_t count_max, size_t *count_out);
 /* How many lines the device's history ever had; any connection. */
 GODWIT_MUST_USE godwit_err event_total(struct db *db, int64_t device, int64_t *total_out);

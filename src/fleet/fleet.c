@@ -189,6 +189,7 @@ void fleet_committed(struct fleet *fleet)
 {
     fleet_lock(fleet);
     fleet->committed = fleet->transaction;
+    fleet->swept_rollout = fleet->swept_next;
     fleet->sequence_mark = fleet->sequence_next_mark;
     fleet->in_flight = NULL;
     fleet_unlock(fleet);
@@ -209,6 +210,7 @@ void fleet_aborted(struct fleet *fleet)
         fleet->sequence_next_mark = fleet->sequence_mark;
         fleet->unnoted_from = 0;
         fleet->unlisted_from = 0;
+        fleet->swept_next = fleet->swept_rollout;
         fleet_unlock(fleet);
     }
     struct rollout *rollout = fleet->catalogue.rollouts;

@@ -54,6 +54,8 @@ struct fleet {
     int64_t unnoted_from;             /* id of the last device that rollout_note_incompatible saw */
     int64_t unlisted_from;            /* the same of listing_sweep; FLEET_LISTED: it is done */
     int64_t unpruned_from;            /* the same of rollouts_prune; FLEET_PRUNED: it is done */
+    uint32_t swept_rollout;           /* the newest rollout of which every row knows */
+    uint32_t swept_next;              /* becomes that with the commit */
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */

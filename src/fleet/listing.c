@@ -292,6 +292,13 @@ godwit_err listing_unsettle(struct fleet *fleet, struct db *db)
     return GODWIT_OK;
 }
 
+static void note_end(struct fleet *fleet)
+{
+    const struct rollout *newest = fleet->catalogue.rollouts;
+    fleet->unlisted_from = FLEET_LISTED;
+    fleet->swept_next = newest ? newest->id : 0;
+}
+
 godwit_err listing_open(struct fleet *fleet, struct db *db)
 {
     struct db_rows rows;
@@ -302,7 +309,7 @@ godwit_err listing_open(struct fleet *fleet, struct db *db)
     if (!err) db_column_text(&rows, 0, found, sizeof found);
     db_rows_close(&rows);
     make_stamp(fleet, present, sizeof present);
-    if (!strcmp(found, present)) fleet->unlisted_from = FLEET_LISTED;
+    if (!strcmp(found, present)) note_end(fleet);
     if (err == GODWIT_ERR_END) return GODWIT_OK;
     return err || strcmp(found, "count") ? err : listing_recount(db);
 }
@@ -339,7 +346,7 @@ static godwit_err end_sweep(struct fleet *fleet, struct db *db)
     if (!err) err = db_run(db, "delete from device_counts where count = 0", NULL, 0);
     if (err) return err;
     fleet_lock(fleet);
-    fleet->unlisted_from = FLEET_LISTED;
+    note_end(fleet);
     fleet_unlock(fleet);
     return GODWIT_OK;
 }

@@ -1,7 +1,9 @@
 /* A device whose offer is due reads "queued" until its offer is made: only a check-in makes it, and
  * how many others are in progress then is not known before. So what a row says of a device does not
- * change because another one has finished. */
+ * change because another one has finished; but for "bridge", which says more. */
 #include "fleet/standing.h"
+
+#include <stdio.h>
 
 #include "base/span.h"
 #include "fleet/rollout.h"
@@ -77,8 +79,9 @@ struct standing standing_of(const struct device *device, const struct catalogue 
                                 .rollout_state = rollout_state_of(&decision, member),
                                 .image = image_of(device, catalogue),
                                 .deploy_key = upgrade_deploy_key(device, catalogue)};
-    if (decision.kind == DECIDE_INSTALL && decision.must_offer) standing.reason = DECISION_QUEUED;
-    standing.state = decision_reason_state(standing.reason);
+    bool is_due = decision.kind == DECIDE_INSTALL && decision.must_offer;
+    if (is_due && decision.reason == DECISION_OFFERED) standing.reason = DECISION_QUEUED;
+    standing.state = decision_reason_state(is_due ? DECISION_QUEUED : standing.reason);
     standing.presence = presence_of(device, &standing, rollout);
     if (decision.reason == DECISION_FAILED_BEFORE)
         standing.cause = cause_of_failure(device, &decision);
@@ -96,4 +99,25 @@ bool standing_is_missed(const struct device *device, uint32_t interval_s, int64_
     bool may_be_on_trial = member && member->state == MEMBER_IN_PROGRESS && !member->is_away &&
                            now_s - device->facts.last_seen_s <= TRIAL_MAX_S;
     return !may_be_on_trial;
+}
+
+static const char *sentence_of(const char *id)
+{
+    static const enum godwit_reason REASONS[] = {
+#define REASON_NUMBER(name, number, text_id, sentence) GODWIT_REASON_##name,
+        GODWIT_REASONS(REASON_NUMBER)
+#undef REASON_NUMBER
+    };
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++)
+        if (!strcmp(godwit_reason_id(REASONS[i]), id)) return godwit_reason_sentence(REASONS[i]);
+    return "";
+}
+
+void standing_sentence(const char *reason, const char *retried, const char *detail, char *out,
+                       size_t size_max)
+{
+    if (!*retried)
+        snprintf(out, size_max, "%s", decision_sentence_by_id(reason));
+    else
+        snprintf(out, size_max, "%s%s%s", detail, *detail ? ": " : "", sentence_of(retried));
 }

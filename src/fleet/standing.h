@@ -16,7 +16,7 @@
 
 /* Texts are static. */
 struct standing {
-    enum decision_reason reason; /* QUEUED also where its offer is due, but not made yet */
+    enum decision_reason reason; /* QUEUED also where its offer is due and not made yet */
     const char *state;           /* that the reason makes of the device */
     uint32_t cause;              /* godwit_reason of the failure that `reason` stands on; 0: none */
     bool is_retried;           /* `cause` is what ended the last try, for no fault of the release */
@@ -33,5 +33,9 @@ struct standing standing_of(const struct device *device, const struct catalogue 
 /* Whether the device was not seen for so long that nobody should wait for it: for three of its
  * intervals, a trial boot apart. Lock held. */
 bool standing_is_missed(const struct device *device, uint32_t interval_s, int64_t now_s);
+/* What a list says for a person, from the text ids of its row. retried: what ended the last try, or
+ * ""; then the detail of the last outcome stands before its sentence. */
+void standing_sentence(const char *reason, const char *retried, const char *detail, char *out,
+                       size_t size_max);
 /* Whether its rollout waits for the device: queued or in progress. Lock held. */
 bool standing_is_awaited(const struct standing *standing);

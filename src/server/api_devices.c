@@ -1,22 +1,111 @@
 /* Who runs what, and why; and the history of one device. */
+#include <stdio.h>
+
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
 #include "fleet/tags.h"
+#include "server/device_filter.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
-#define EVENTS_MAX EVENTS_KEPT
+#define EVENT_MEMBERS "event_id time kind stage reason sentence version detail"
+
+/* ---- the list ---- */
+
+#define DEVICE_MEMBERS                                                                    \
+    "device_id product chip version slot state on_trial last_seen reason cause sentence " \
+    "rollout_id name"
+
+/* `sort`: a name, "-" before it for the other way. False: answered with 422. */
+static bool read_sort(struct http_request *request, struct list_query *query)
+{
+    const char *sort = http_query(request, "sort");
+    if (!sort) sort = "device_id";
+    query->is_descending = *sort == '-';
+    query->order = list_order_find(sort + query->is_descending);
+    if (query->order) return true;
+    char detail[256] = "";
+    size_t used = (size_t)snprintf(detail, sizeof detail, "`sort` is not one of:");
+    const struct list_order *order;
+    for (size_t i = 0; (order = list_order_at(i)) != NULL && used < sizeof detail; i++)
+        used += (size_t)snprintf(detail + used, sizeof detail - used, " %s", order->name);
+    problem(request, 422, "malformed", detail, "sort");
+    return false;
+}
+
+/* What the caller may see of what the filter finds; a token may be good for one product alone. */
+static bool read_where(struct http_request *request, struct list_query *query)
+{
+    const struct actor *actor = permission_actor(request);
+    const struct filter_sql *filter = filter_read(request, LIST_WHERE_FIRST);
+    if (!filter) return false;
+    query->where = filter->text;
+    query->values = filter->values;
+    query->values_count = filter->values_count;
+    if (!*actor->product) return true;
+    size_t count = filter->values_count, size = strlen(filter->text) + 64;
+    char *where = arena_alloc(request->arena, size);
+    struct db_value *values = arena_alloc(request->arena, (count + 1) * sizeof *values);
+    if (!where || !values) {
+        problem_busy(request);
+        return false;
+    }
+    snprintf(where, size, "(product_name = $%zu and %s)", LIST_WHERE_FIRST + count, filter->text);
+    memcpy(values, filter->values, count * sizeof *values);
+    values[count] = db_text(actor->product);
+    query->where = where;
+    query->values = values;
+    query->values_count = count + 1;
+    return true;
+}
+
+/* The view of one device adds its name with its tags; a list has it from the row. */
+static json_t *view_named_device(const struct list_device *row)
+{
+    json_t *view = view_listed_device(row);
+    json_object_set_new(view, "name", json_string(row->name));
+    return view;
+}
+
+static void reply_devices(struct http_request *request, const struct page *page,
+                          const struct list_query *query)
+{
+    struct app *app = request->app;
+    struct list_device *rows = arena_alloc(request->arena, query->limit * sizeof *rows);
+    struct db *db = rows ? app_reader_take(app) : NULL;
+    size_t count = 0;
+    bool more = false;
+    godwit_err err = db ? list_devices(db, query, rows, &count, &more) : GODWIT_ERR_IO;
+    if (db) app_reader_give(app, db);
+    if (err) {
+        problem_of_error(request, err);
+        return;
+    }
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items, view_named_device(&rows[i]));
+    reply_json(request, 200, page_make(page, items, more ? &rows[count - 1].place : NULL));
+}
 
 void handle_devices(struct http_request *request)
 {
-    struct app *app = request->app;
-    json_t *devices = view_device_list(app);
-    json_t *pending = view_pending_list(app);
-    reply_json(request, 200, json_pack("{s:o, s:o}", "devices", devices, "pending", pending));
+    const char *sort = http_query(request, "sort"), *filter = http_query(request, "filter");
+    struct list_query query = {.org = permission_org(request)};
+    struct page page;
+    char of[1600];
+    snprintf(of, sizeof of, "devices by %s where %s", sort ? sort : "", filter ? filter : "");
+    if (!read_sort(request, &query) || !read_where(request, &query)) return;
+    if (!page_read(request, of, DEVICE_MEMBERS, &page)) return;
+    query.limit = page.limit;
+    query.after = page.has_after ? &page.after : NULL;
+    reply_devices(request, &page, &query);
 }
+
+/* ---- one ---- */
 
 static json_t *view_facts(const struct device_facts *facts)
 {
@@ -136,24 +225,39 @@ static json_t *view_event(const struct event *event)
                      event_detail(event));
 }
 
+static godwit_err read_events(struct db *db, int64_t device, const struct page *page,
+                              struct event *events, size_t *count_out, int64_t *total_out)
+{
+    int64_t before = page->has_after ? page->after.id : INT64_MAX;
+    godwit_err err = event_list(db, device, before, events, page->limit + 1, count_out);
+    return err ? err : event_total(db, device, total_out);
+}
+
 static void reply_events(struct http_request *request, int64_t device)
 {
     struct app *app = request->app;
-    struct event *events = arena_alloc(request->arena, EVENTS_MAX * sizeof *events);
+    struct page page;
+    char of[64];
+    snprintf(of, sizeof of, "events of %lld", (long long)device);
+    if (!page_read(request, of, EVENT_MEMBERS, &page)) return;
+    struct event *events = arena_alloc(request->arena, (page.limit + 1) * sizeof *events);
     struct db *db = events ? app_reader_take(app) : NULL;
     size_t count = 0;
     int64_t total = 0;
-    godwit_err err = db ? event_list(db, device, events, EVENTS_MAX, &count) : GODWIT_ERR_IO;
-    if (!err) err = event_total(db, device, &total);
+    godwit_err err = db ? read_events(db, device, &page, events, &count, &total) : GODWIT_ERR_IO;
     if (db) app_reader_give(app, db);
     if (err) {
         problem_of_error(request, err);
         return;
     }
+    bool more = count > page.limit;
     json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && i < page.limit; i++)
         json_array_append_new(list, view_event(&events[i]));
-    reply_json(request, 200, json_pack("{s:o, s:I}", "events", list, "total", (json_int_t)total));
+    const struct list_place last = {.id = more ? events[page.limit - 1].id : 0};
+    json_t *reply = page_make(&page, list, more ? &last : NULL);
+    json_object_set_new(reply, "total", json_integer(total));
+    reply_json(request, 200, reply);
 }
 
 void handle_events(struct http_request *request)

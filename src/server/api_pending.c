@@ -9,6 +9,7 @@
 #include "fleet/pending.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
@@ -135,4 +136,40 @@ void handle_accept(struct http_request *request)
 void handle_reject(struct http_request *request)
 {
     choose(request, false);
+}
+
+/* ---- the list ---- */
+
+#define PENDING_MEMBERS "device_id token product version requested"
+
+json_t *view_waiting(const struct list_pending *row)
+{
+    char id[13], mark[2 * PENDING_MARK_SIZE + 1];
+    device_id_text(row->device_id, id);
+    godwit_hex_encode(row->token_sha256, PENDING_MARK_SIZE, mark);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "device_id", id, "token", mark, "product",
+                     row->product, "version", row->version, "requested",
+                     (json_int_t)row->requested_s);
+}
+
+void handle_pending(struct http_request *request)
+{
+    struct page page;
+    if (!page_read(request, "pending", PENDING_MEMBERS, &page)) return;
+    size_t count = 0, room = page.limit + 1;
+    struct list_pending *rows = arena_alloc(request->arena, room * sizeof *rows);
+    struct db *db = rows ? app_reader_take(request->app) : NULL;
+    int64_t before = page.has_after ? page.after.id : INT64_MAX;
+    godwit_err err =
+        db ? list_pending(db, permission_org(request), before, rows, room, &count) : GODWIT_ERR_IO;
+    if (db) app_reader_give(request->app, db);
+    if (err) {
+        problem_of_error(request, err);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count && i < page.limit; i++)
+        json_array_append_new(list, view_waiting(&rows[i]));
+    const struct list_place last = {.id = count > page.limit ? rows[page.limit - 1].id : 0};
+    reply_json(request, 200, page_make(&page, list, last.id ? &last : NULL));
 }

@@ -7,13 +7,26 @@
 #include "fleet/remove.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
+#define RELEASE_MEMBERS "product version counter state images"
+
 void handle_releases(struct http_request *request)
 {
-    reply_json(request, 200, json_pack("{s:o}", "releases", view_releases(request->app)));
+    struct page page;
+    int64_t last = 0;
+    bool more;
+    if (!page_read(request, "releases", RELEASE_MEMBERS, &page)) return;
+    const struct releases_query query = {.org = permission_org(request),
+                                         .product = permission_actor(request)->product,
+                                         .before = page.has_after ? page.after.id : INT64_MAX,
+                                         .limit = page.limit};
+    json_t *list = view_releases(request->app, &query, &last, &more);
+    const struct list_place place = {.id = last};
+    reply_json(request, 200, page_make(&page, list, more ? &place : NULL));
 }
 
 /* ---- delete ---- */

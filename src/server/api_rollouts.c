@@ -13,47 +13,134 @@
 #include "server/audit_log.h"
 #include "server/device_found.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
 
 #define TARGETS_MAX 10000
 
-void handle_rollouts(struct http_request *request)
-{
-    struct app *app = request->app;
-    struct counts counts = counts_make(app);
-    json_t *list = view_rollouts(app, &counts);
-    counts_free(&counts);
-    reply_json(request, 200, json_pack("{s:o}", "rollouts", list));
-}
+#define ROLLOUT_MEMBERS                                                                           \
+    "rollout_id product version state is_targeted selected offered queued in_progress succeeded " \
+    "failed incompatible up_to_date superseded not_seen expected created allow_downgrade again"
+#define MEMBER_MEMBERS "device_id state reason sentence"
 
-static bool sees_rollout(struct http_request *request, uint32_t id)
+/* ---- how they go ---- */
+
+struct counts_query rollouts_query(struct http_request *request)
 {
     struct app *app = request->app;
     fleet_lock(&app->fleet);
-    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, id);
-    const struct product *product = rollout ? rollout->release->product : NULL;
-    bool is_seen = product && permission_sees(request, product->org->name, product->name);
+    uint32_t swept = app->fleet.swept_rollout;
     fleet_unlock(&app->fleet);
-    return is_seen;
+    return (struct counts_query){.org = permission_org(request),
+                                 .product = permission_actor(request)->product,
+                                 .before = INT64_MAX,
+                                 .limit = LIST_LIMIT,
+                                 .swept = swept};
+}
+
+/* False: answered. */
+static bool read_counts(struct http_request *request, const struct counts_query *query,
+                        struct counts *counts)
+{
+    struct db *db = app_reader_take(request->app);
+    godwit_err err = db ? counts_read(db, query, counts) : GODWIT_ERR_IO;
+    if (db) app_reader_give(request->app, db);
+    if (!err) return true;
+    if (db) counts_free(counts);
+    problem_of_error(request, err);
+    return false;
+}
+
+void handle_rollouts(struct http_request *request)
+{
+    struct page page;
+    struct counts counts;
+    struct counts_query query = rollouts_query(request);
+    if (!page_read(request, "rollouts", ROLLOUT_MEMBERS, &page)) return;
+    query.limit = page.limit + 1;
+    if (page.has_after) query.before = page.after.id;
+    if (!read_counts(request, &query, &counts)) return;
+    bool more = counts.rollouts_count > page.limit;
+    json_t *list = json_array();
+    for (size_t i = 0; i < counts.rollouts_count && i < page.limit; i++)
+        json_array_append_new(list, view_rollout(&counts.rollouts[i]));
+    const struct list_place last = {.id = more ? counts.rollouts[page.limit - 1].id : 0};
+    counts_free(&counts);
+    reply_json(request, 200, page_make(&page, list, more ? &last : NULL));
+}
+
+/* The one that the address names; false: answered. */
+static bool read_rollout(struct http_request *request, struct rollout_counts *out)
+{
+    const char *text = http_param(request, "id");
+    struct counts counts;
+    struct counts_query query = rollouts_query(request);
+    bool is_number =
+        text[strspn(text, "0123456789")] == '\0'; /* strtoul also takes "+1" and " 1" */
+    unsigned long id = strtoul(text, NULL, 10);
+    query.only = is_number && id <= UINT32_MAX ? (int64_t)id : -1;
+    if (!read_counts(request, &query, &counts)) return false;
+    bool is_there = counts.rollouts_count == 1 && counts.rollouts[0].id == id;
+    if (is_there) *out = counts.rollouts[0];
+    counts_free(&counts);
+    if (!is_there)
+        problem(request, 404, "no-rollout",
+                "there is no such rollout; old ones are not kept, `godwit status` lists the others",
+                NULL);
+    return is_there;
 }
 
 void handle_rollout(struct http_request *request)
 {
-    struct app *app = request->app;
-    const char *text = http_param(request, "id");
-    bool is_number =
-        text[strspn(text, "0123456789")] == '\0'; /* strtoul also takes "+1" and " 1" */
-    unsigned long id = strtoul(text, NULL, 10);
-    bool is_seen = is_number && id <= UINT32_MAX && sees_rollout(request, (uint32_t)id);
-    json_t *view = is_seen ? view_rollout(app, (uint32_t)id) : NULL;
-    if (view)
-        reply_json(request, 200, view);
-    else
-        problem(request, 404, "no-rollout",
-                "there is no such rollout; old ones are not kept, `godwit status` lists the others",
-                NULL);
+    struct rollout_counts counts;
+    if (read_rollout(request, &counts)) reply_json(request, 200, view_rollout(&counts));
+}
+
+static void reply_members(struct http_request *request, const struct page *page,
+                          const struct members_query *query)
+{
+    struct list_member *rows = arena_alloc(request->arena, query->limit * sizeof *rows);
+    struct db *db = rows ? app_reader_take(request->app) : NULL;
+    size_t count = 0;
+    bool more = false;
+    godwit_err err = db ? list_members(db, query, rows, &count, &more) : GODWIT_ERR_IO;
+    if (db) app_reader_give(request->app, db);
+    if (err) {
+        problem_of_error(request, err);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, view_member(&rows[i]));
+    const struct list_place last = {.id = more ? rows[count - 1].id : 0};
+    reply_json(request, 200, page_make(page, list, more ? &last : NULL));
+}
+
+void handle_rollout_devices(struct http_request *request)
+{
+    struct rollout_counts counts;
+    struct page page;
+    char of[96];
+    const char *state = http_query(request, "state");
+    if (state && !list_members_has_state(state)) {
+        problem(request, 422, "malformed",
+                "`state` must be queued, in-progress, succeeded, failed, incompatible or "
+                "up-to-date",
+                "state");
+        return;
+    }
+    if (!read_rollout(request, &counts)) return;
+    snprintf(of, sizeof of, "devices of %u %s", counts.id, state ? state : "");
+    if (!page_read(request, of, MEMBER_MEMBERS, &page)) return;
+    const struct members_query query = {.org = permission_org(request),
+                                        .rollout = &counts,
+                                        .is_swept = counts.id <= rollouts_query(request).swept,
+                                        .state = state,
+                                        .after = page.has_after ? page.after.id : 0,
+                                        .limit = page.limit};
+    reply_members(request, &page, &query);
 }
 
 /* ---- deploy ---- */
@@ -271,6 +358,20 @@ static void wake_product(struct app *app, uint32_t rollout_id)
     waiting_wake(app->waiting, product);
 }
 
+/* As it begins: all that it selects are queued, until the sweep has looked at them. */
+static void reply_rollout(struct http_request *request, uint32_t id)
+{
+    struct counts counts;
+    struct counts_query query = rollouts_query(request);
+    query.only = id;
+    if (!read_counts(request, &query, &counts)) return;
+    if (counts.rollouts_count == 1)
+        reply_json(request, 201, view_rollout(&counts.rollouts[0]));
+    else
+        problem_of_error(request, GODWIT_ERR_IO);
+    counts_free(&counts);
+}
+
 static void deploy_reply(struct change *change, godwit_err err)
 {
     struct deploy *deploy = (struct deploy *)change;
@@ -284,7 +385,7 @@ static void deploy_reply(struct change *change, godwit_err err)
                    deploy->rollout_id, deploy->product, deploy->version, deploy->targets_count);
         wake_product(app, deploy->rollout_id);
         app_tick(app); /* who can not take it is noted now */
-        reply_json(change->request, 201, view_rollout(app, deploy->rollout_id));
+        reply_rollout(change->request, deploy->rollout_id);
     }
 }
 

@@ -169,7 +169,9 @@ const struct schema_row SCHEMA_REPLIES[] = {
     LIST("images", "image", "one for each chip, revision window and hardware mask"),
 
     OBJECT("releases", "Releases."),
-    LIST("releases", "release", "the newest first"),
+    LIST("items", "release", "the newest first"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
 
     OBJECT("release_deleted", "A release that is gone."),
     STRING("product", "the product"),
@@ -198,11 +200,20 @@ const struct schema_row SCHEMA_REPLIES[] = {
     TIME("created", "when it was made"),
     FLAG("allow_downgrade", "as asked for"),
     FLAG("again", "as asked for"),
-    ROW(OBJECT, "devices", "rollout_device", SCHEMA_LIST | SCHEMA_OPTIONAL,
-        "every device that it selects; not in lists"),
+    FLAG("is_targeted", "it is for the devices on its list alone"),
+    WHOLE("queued", "were not offered it yet"),
+    WHOLE("up_to_date", "ran it already"),
+    WHOLE("superseded", "were taken over by a newer rollout"),
+
+    OBJECT("rollout_devices", "What devices make of a rollout."),
+    LIST("items", "rollout_device", "in the order in which they joined"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
 
     OBJECT("rollouts", "Rollouts."),
-    LIST("rollouts", "rollout", "the newest first"),
+    LIST("items", "rollout", "the newest first"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
 
     OBJECT("pending_token", "A token that waits under the id of a known device."),
     HEX("device_id", 12, "the id"),
@@ -212,8 +223,14 @@ const struct schema_row SCHEMA_REPLIES[] = {
     TIME("requested", "when it came first"),
 
     OBJECT("devices", "Devices."),
-    LIST("devices", "device", "all of them"),
-    LIST("pending", "pending_token", "tokens that wait"),
+    LIST("items", "device", "in the order that `sort` names"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
+
+    OBJECT("pending", "Tokens that wait."),
+    LIST("items", "pending_token", "who asked last first"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
 
     OBJECT("facts", "What a device reported last."),
     STRING("project", "the project's name in its image"),
@@ -262,6 +279,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     ROW(STRING, "name", NULL, SCHEMA_OPTIONAL, "what people call it; empty for no name"),
     ROW(STRING, "tags", NULL, SCHEMA_LIST | SCHEMA_OPTIONAL,
         "its tags; those that begin with dev. it says of itself"),
+    WHOLE("rollout_id", "the rollout that speaks to it; 0: none"),
     ROW(OBJECT, "facts", "facts", SCHEMA_OPTIONAL, "what it reported last"),
     ROW(OBJECT, "offer", "offer", SCHEMA_OPTIONAL | SCHEMA_NULLABLE, "what it is offered now"),
     ROW(OBJECT, "pending", "pending_token", SCHEMA_LIST | SCHEMA_OPTIONAL, "tokens that wait"),
@@ -286,7 +304,9 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("detail", "what the device adds"),
 
     OBJECT("events", "The history of a device."),
-    LIST("events", "event", "the newest first; older ones are not kept"),
+    LIST("items", "event", "the newest first; older ones are not kept"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
+        "`after` of the page behind this one; absent on the last"),
     WHOLE("total", "how many there ever were"),
 
     OBJECT("server", "The server."),
@@ -308,7 +328,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("total", "all"),
     WHOLE("on_trial", "run an image that is not confirmed"),
     WHOLE("in_progress", "are being updated"),
-    WHOLE("pending", "have a token that waits"),
+    WHOLE("pending", "tokens that wait; counted up to 1000"),
     WHOLE("turned_away", "asked to join and found no place"),
     WHOLE("unknown_release", "run what the server does not know"),
 
@@ -319,11 +339,11 @@ const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("status", "Everything at a glance."),
     ROW(OBJECT, "server", "server", 0, "the server"),
     LIST("products", "product", "products"),
-    LIST("releases", "release", "releases, the newest first"),
-    LIST("rollouts", "rollout", "rollouts, the newest first"),
+    LIST("releases", "release", "the newest 100"),
+    LIST("rollouts", "rollout", "the newest 100"),
     ROW(OBJECT, "devices", "device_counts", 0, "devices, counted"),
     LIST("deploy_keys", "deploy_key_count", "the newest first"),
-    LIST("pending", "pending_token", "tokens that wait"),
+    LIST("pending", "pending_token", "the newest 100 that wait"),
 
     OBJECT("checkin_reply", "What a device is told; docs/PROTOCOL.md says it to the byte."),
     ROW(FLAG, "pending", NULL, SCHEMA_OPTIONAL, "its token waits to be accepted"),

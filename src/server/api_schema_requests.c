@@ -108,5 +108,14 @@ const struct schema_row PARAMETERS[] = {
           "id of the last event that came: the stream continues after it"),
     SIZED(STRING, "Content-Range", 1, 80, 0,
           "\"bytes FIRST-LAST/SIZE\": which bytes of the file the body is"),
+
+    SIZED(STRING, "state", 1, 32, SCHEMA_OPTIONAL,
+          "devices to which the rollout speaks and that are in this state alone"),
+    SIZED(WHOLE, "limit", 1, 500, SCHEMA_OPTIONAL, "rows of a page; 100 where it is absent"),
+    SIZED(STRING, "after", 1, 719, SCHEMA_OPTIONAL, "`next` of the page before"),
+    SIZED(STRING, "fields", 1, 511, SCHEMA_OPTIONAL,
+          "members that are wanted, with commas between"),
+    SIZED(STRING, "sort", 1, 32, SCHEMA_OPTIONAL, "a member, with - before it the other way round"),
+    SIZED(STRING, "filter", 0, 1024, SCHEMA_OPTIONAL, "which devices: docs/FILTERS.md"),
     END,
 };

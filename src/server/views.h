@@ -1,23 +1,34 @@
-/* JSON views of the fleet, shared by the operator API. The fleet's lock is held by the
- * caller, but where it says otherwise. */
+/* JSON views of the fleet, shared by the operator API. */
 #pragma once
 
 #include <jansson.h>
 
-#include "server/counts.h"
+#include "fleet/list_members.h"
+#include "fleet/list_pending.h"
+#include "server/app.h"
 
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
-/* All, without their devices, and all releases; both take the lock themselves. */
-json_t *view_rollouts(struct app *app, const struct counts *counts);
-json_t *view_releases(struct app *app);
-/* One, with its devices or without; NULL: there is none. Both take the lock themselves. */
-json_t *view_rollout(struct app *app, uint32_t rollout_id);
-json_t *view_rollout_counts(struct app *app, uint32_t rollout_id);
+/* What a request may see of rollouts: api_rollouts.c. */
+struct counts_query rollouts_query(struct http_request *request);
+json_t *view_rollout(const struct rollout_counts *counts);
+json_t *view_member(const struct list_member *member);
+/* Of one organisation and, unless "", one product. */
+struct releases_query {
+    const char *org, *product;
+    int64_t before; /* only those of lower id; INT64_MAX: all */
+    size_t limit;
+};
+/* The newest first; takes the lock for one at a time. last_out: the id of the last, where there is
+ * one; more_out: there are others behind it. */
+json_t *view_releases(struct app *app, const struct releases_query *query, int64_t *last_out,
+                      bool *more_out);
+json_t *view_listed_device(const struct list_device *row);
+/* What its row says or will say; lock held. */
 json_t *view_device(const struct app *app, const struct device *device);
-json_t *view_device_list(struct app *app);          /* all; takes the lock itself */
-json_t *view_pending(const struct device *device);  /* tokens that wait, who asked last first */
-json_t *view_pending_list(struct app *app);         /* of all devices; takes the lock itself */
-void reply_no_device(struct http_request *request); /* 404; api_devices.c */
+json_t *view_waiting(const struct list_pending *row); /* api_pending.c */
+json_t *view_pending(const struct device *device);    /* tokens that wait, who asked last first;
+                                                         lock held */
+void reply_no_device(struct http_request *request);   /* 404; api_devices.c */
 /* "tags" of a body: at most 16, joined by a space. False: answered; api_claims.c. */
 bool read_tags(struct http_request *request, const json_t *body, char *out, size_t size_max);
 void reply_no_product(struct http_request *request, const char *name); /* 404; api_claims.c */

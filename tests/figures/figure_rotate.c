@@ -169,7 +169,8 @@ static void show(const struct drill *drill, uint32_t index)
     memcpy(id, unit->board.options.mac, sizeof unit->board.options.mac);
     const struct device *device = device_find(&drill->server.fleet, FLEET_ORG, id);
     must(device, "finding a device");
-    must(!event_list(drill->server.db, device->id, events, EVENTS_MAX, &count), "its history");
+    must(!event_list(drill->server.db, device->id, INT64_MAX, events, EVENTS_MAX, &count),
+         "its history");
     while (count--)
         printf("day %3lld  %-9s %-7s %s %s\n",
                (long long)(events[count].time_s - DRILL_START_S) / 86400,

@@ -144,7 +144,7 @@ class World:
         return ["--server", self.url, "--claim", token, "--initial-policy", seed, "--interval", 1]
 
     def devices(self):
-        return {one["device_id"]: one for one in self.json("devices")["devices"]}
+        return {one["device_id"]: one for one in self.json("devices", "--all")["items"]}
 
     def wait_for(self, device_id, version):
         def runs():

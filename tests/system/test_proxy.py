@@ -35,11 +35,11 @@ def proxied(one):
 
 
 def sentences(one):
-    return [device["sentence"] for device in one.json("devices")["devices"]]
+    return [device["sentence"] for device in one.json("devices")["items"]]
 
 
 def versions(one):
-    return [device["version"] for device in one.json("devices")["devices"]]
+    return [device["version"] for device in one.json("devices")["items"]]
 
 
 def spoil_and_repair(one, proxy, mode, version):

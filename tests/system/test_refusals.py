@@ -626,7 +626,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
         one = {name: name + self.EVIL for name in (
             "device_id", "product", "chip", "version", "slot", "state", "sentence", "cause",
             "reason", "name", "kind", "stage", "detail", "title", "token")}
-        body = {**one, "devices": [one], "pending": [one], "events": [one], "products": [one],
+        body = {**one, "items": [one], "next": self.EVIL, "pending": [one], "products": [one],
                 "releases": [dict(one, images=[one])], "rollouts": [one], "facts": one,
                 "server": one}
         self.answer(500 if "status" in self.path and self.server.fails else 200, body)

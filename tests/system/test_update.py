@@ -170,7 +170,7 @@ def test_nobody_confirms():
         out = one.run("deploy", "thermostat", "1.0.0", "--wait", "--timeout", HANG_S)
         assert "1 ran it already" in out, out
         out = one.run("status")
-        assert "1.0.0 done: 0 of 1 confirmed, 0 in progress, 0 failed, 1 not offered\n" in out, out
+        assert "1.0.0 done: 0 of 1 confirmed, 0 in progress, 0 failed, 1 ran it" in out, out
         one.run("upload", one.pack("1.1.0", chip="esp32s3"))
         deploy = ("deploy", "thermostat", "1.1.0", "--to", MAC, "--wait", "--timeout", HANG_S)
         out = one.run(*deploy, status=1)
@@ -187,8 +187,8 @@ def test_nobody_confirms():
         wait_until(lambda: "0 of 1 confirmed" in one.text("deploy.log"), what="a rollout")
         one.run("deploy", "thermostat", "1.3.0")
         assert old.wait(HANG_S) == 1
-        assert (f"{MAC} superseded: a newer rollout took it over (superseded)"
-                in one.text("deploy.log")), one.text("deploy.log")
+        assert "1 superseded: a newer rollout took it over" in one.text("deploy.log"), \
+            one.text("deploy.log")
 
 
 def test_nobody_home():

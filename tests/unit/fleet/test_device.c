@@ -229,7 +229,7 @@ static void a_notice_is_an_event(void **state)
         struct event event;
         size_t count;
         assert_int_equal(event_list(fixture->db, fixture_device(fixture, checkin.device_id)->id,
-                                    &event, 1, &count),
+                                    INT64_MAX, &event, 1, &count),
                          GODWIT_OK);
         assert_int_equal(event.kind, EVENT_NOTICE);
         assert_int_equal(event.reason, NOTICES[i]);

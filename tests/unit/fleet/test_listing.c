@@ -46,7 +46,9 @@ static void check_row(struct fixture *fixture, const struct device *device)
     assert_string_equal(text, standing.state);
     text_of(fixture, device->id, "select reason from devices where id = $1", text);
     assert_string_equal(
-        text, decision_reason_id(decision.must_offer ? DECISION_QUEUED : decision.reason));
+        text, decision_reason_id(decision.must_offer && decision.reason == DECISION_OFFERED
+                                     ? DECISION_QUEUED
+                                     : decision.reason));
     text_of(fixture, device->id, "select rollout from devices where id = $1", text);
     assert_int_equal(strtoul(text, NULL, 10), decision.rollout ? decision.rollout->id : 0);
     text_of(fixture, device->id, "select rollout_state from devices where id = $1", text);

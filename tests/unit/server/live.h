@@ -15,6 +15,7 @@
 #include "emu/pack.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/listing.h"
 #include "server/app.h"
 #include "server/text_file.h"
 #include "temp_dir.h"
@@ -260,4 +261,20 @@ static inline void live_claim(struct live *live, unsigned count, char out[static
     snprintf(body, sizeof body, "{\"product\":\"thermostat\",\"count\":%u}", count);
     assert_int_equal(live_request(live, "POST", "/api/v1/claims", body), 201);
     snprintf(out, 128, "%s", live_text(live, "token"));
+}
+
+/* What lists say stands on all that has happened: flushed, and swept. */
+static inline void live_settle(struct live *live)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (int i = 0;; i++) {
+        assert_true(i < 60000);
+        app_tick(&live->app);
+        while (atomic_load(&live->app.flushing))
+            nanosleep(&pause, NULL);
+        fleet_lock(&live->app.fleet);
+        bool is_settled = listing_is_settled(&live->app.fleet) && !live->app.fleet.dirty_first;
+        fleet_unlock(&live->app.fleet);
+        if (is_settled) return;
+    }
 }

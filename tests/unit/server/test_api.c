@@ -93,13 +93,13 @@ static void picked_devices_and_their_views(void **state)
     assert_int_equal(fake_checkin(live, &two, two.bearer), 200);
     assert_true(fake_is_offered(&two));
     assert_int_equal(live_request(live, "GET", "/api/v1/devices", NULL), 200);
-    assert_int_equal(json_array_size(json_object_get(live->json, "devices")), 2);
+    assert_int_equal(json_array_size(json_object_get(live->json, "items")), 2);
     assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000002", NULL), 200);
     assert_string_equal(live_text(live, "state"), "in-progress");
     json_t *offer = json_object_get(live->json, "offer");
     assert_string_equal(json_string_value(json_object_get(offer, "version")), "1.1.0");
     assert_int_equal(live_request(live, "GET", "/api/v1/releases", NULL), 200);
-    json_t *release = json_array_get(json_object_get(live->json, "releases"), 0);
+    json_t *release = json_array_get(json_object_get(live->json, "items"), 0);
     assert_string_equal(json_string_value(json_object_get(release, "state")), "frozen");
     assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
     json_t *devices = json_object_get(live->json, "devices");
@@ -124,7 +124,7 @@ static void old_rollouts_are_not_kept(void **state)
     assert_non_null(strstr(live_text(live, "detail"), "not kept"));
     assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/3", NULL), 200);
     assert_int_equal(live_request(live, "GET", "/api/v1/rollouts", NULL), 200);
-    assert_int_equal(json_array_size(json_object_get(live->json, "rollouts")), ROLLOUTS_KEPT);
+    assert_int_equal(json_array_size(json_object_get(live->json, "items")), ROLLOUTS_KEPT);
 }
 
 /* The initial policy is what an agent pins: product, the file's key, this server's deploy key. */

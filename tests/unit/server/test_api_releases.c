@@ -180,7 +180,7 @@ static const json_t *wait_for_event(struct live *live, const char *kind)
         CASE(i);
         assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL),
                          200);
-        const json_t *event = json_array_get(json_object_get(live->json, "events"), 0);
+        const json_t *event = json_array_get(json_object_get(live->json, "items"), 0);
         if (!strcmp(json_string_value(json_object_get(event, "kind")), kind)) return event;
         nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
@@ -209,6 +209,8 @@ static void whom_a_rollout_does_not_reach(void **state)
     assert_int_equal(live_number(live, "in_progress"), 1);
     live_release(live, "3.0.0"); /* without a policy */
     assert_int_equal(deploy(live, "3.0.0", ""), 201);
+    live_settle(live);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/2", NULL), 200);
     assert_int_equal(live_number(live, "incompatible"), 1);
     assert_int_equal(live_number(live, "not_seen"), 0);
     assert_string_equal(live_text(live, "state"), "done");

@@ -51,9 +51,9 @@ static const struct {
      "\"scheme\" must be one of: rsa3072 ecdsa192 ecdsa256 ecdsa384"},
     {"server", "{\"version\":\"1\",\"uptime_s\":-1}", "uptime_s",
      "\"uptime_s\" must be a whole number that is not negative"},
-    {"releases", "{\"releases\":[{}]}", "releases.product", "\"product\" must be a text"},
-    {"releases", "{\"releases\":{}}", "releases", "\"releases\" must be a list of objects"},
-    {"releases", "{\"releases\":[7]}", "releases", "\"releases\" must be an object"},
+    {"releases", "{\"items\":[{}]}", "items.product", "\"product\" must be a text"},
+    {"releases", "{\"items\":{}}", "items", "\"items\" must be a list of objects"},
+    {"releases", "{\"items\":[7]}", "items", "\"items\" must be an object"},
 };
 
 static void faults_are_named(void **state)

@@ -74,8 +74,8 @@ static size_t rollouts_after_tick(struct live *live)
         assert_true(i < 60000);
         nanosleep(&pause, NULL);
     }
-    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts", NULL), 200);
-    return json_array_size(json_object_get(live->json, "rollouts"));
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts?limit=500", NULL), 200);
+    return json_array_size(json_object_get(live->json, "items"));
 }
 
 /* What could not be taken away in the database is not gone from memory. */

@@ -149,7 +149,7 @@ static void rolling_back(void **state)
     assert_false(fake_is_offered(&fake));
     assert_int_equal(fake.reply.outcome_id, 2);
     assert_int_equal(live_request(live, "GET", "/api/v1/devices/7cdfa1000001/events", NULL), 200);
-    json_t *event = json_array_get(json_object_get(live->json, "events"), 0);
+    json_t *event = json_array_get(json_object_get(live->json, "items"), 0);
     assert_string_equal(json_string_value(json_object_get(event, "kind")), "failed");
     assert_string_equal(json_string_value(json_object_get(event, "reason")), "trial-panic");
     assert_string_equal(json_string_value(json_object_get(event, "version")), "1.1.0");
@@ -214,9 +214,10 @@ static void unknown_members_are_ignored(void **state)
     assert_int_equal(live_call(live, &call), 200);
 }
 
-static const char *first_state(const struct live *live)
+static const char *first_state(struct live *live)
 {
-    json_t *device = json_array_get(json_object_get(live->json, "devices"), 0);
+    assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1/devices", NULL), 200);
+    json_t *device = json_array_get(json_object_get(live->json, "items"), 0);
     const char *state = json_string_value(json_object_get(device, "state"));
     return state ? state : "";
 }
@@ -232,6 +233,7 @@ static void an_older_rollout_does_not_wait_for_ever(void **state)
     assert_string_equal(live_text(live, "state"), "running");
     assert_string_equal(first_state(live), "queued");
     deploy(live, "1.1.0");
+    live_settle(live);
     assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_string_equal(live_text(live, "state"), "done");
     assert_string_equal(first_state(live), "superseded");
@@ -247,8 +249,9 @@ static void texts_are_shown_plain(void **state)
     struct fake_device fake = begin(live);
     snprintf(fake.checkin.version, sizeof fake.checkin.version, "1\xc3\xbc<\xc3\x28\x7f");
     fake_checkin(live, &fake, fake.bearer);
+    live_settle(live);
     assert_int_equal(live_request(live, "GET", "/api/v1/devices", NULL), 200);
-    json_t *device = json_array_get(json_object_get(live->json, "devices"), 0);
+    json_t *device = json_array_get(json_object_get(live->json, "items"), 0);
     assert_string_equal(json_string_value(json_object_get(device, "version")), "1\xc3\xbc<?(?");
 }
 

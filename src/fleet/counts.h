@@ -1,0 +1,60 @@
+/* The kept counts of one organisation, as its pages show them: read in one snapshot, a row for each
+ * kind of standing and none for each device. */
+#pragma once
+
+#include "store/store.h"
+
+/* Of one rollout. Each device that it selects counts in exactly one of queued, in_progress,
+ * succeeded, failed, incompatible, up_to_date and superseded; the others say more of some. */
+struct rollout_counts {
+    uint32_t id;
+    int64_t created_s;
+    char product[33], version[33];
+    bool is_targeted, allow_downgrade, again;
+    int64_t selected;
+    int64_t queued;       /* not offered it yet; also those whose row waits for the sweep */
+    int64_t in_progress;  /* offered it, and not finished */
+    int64_t succeeded;    /* run it and have confirmed it */
+    int64_t failed;       /* with it, or with its image before */
+    int64_t incompatible; /* a gate is closed */
+    int64_t up_to_date;   /* ran it before they were offered it */
+    int64_t superseded;   /* a newer rollout took them over */
+    int64_t offered;      /* how many were ever */
+    int64_t not_seen;     /* queued or in progress, and not seen since it began or for long */
+    int64_t expected;     /* queued or in progress, and may be heard of any time */
+};
+
+/* How many devices of a product run one image. */
+struct image_count {
+    char product[33];
+    int64_t image; /* images.id; 0: unknown; -1: not said */
+    int64_t count;
+};
+
+#define COUNTS_KEYS_MAX 8 /* as FLEET_DEPLOY_KEYS_MAX */
+
+struct counts {
+    struct rollout_counts *rollouts; /* newest first */
+    size_t rollouts_count;
+    struct image_count *images;
+    size_t images_count;
+    int64_t devices, on_trial, in_progress, unknown_release;
+    int64_t deploy_keys[COUNTS_KEYS_MAX]; /* devices that are answered by each */
+    int64_t pending;                      /* tokens that wait, up to COUNTS_PENDING_MAX */
+};
+#define COUNTS_PENDING_MAX 1000
+
+struct counts_query {
+    const char *org;
+    const char *product; /* rollouts of this one alone; "": all */
+    int64_t before;      /* rollouts of lower id only; INT64_MAX: all */
+    int64_t only;        /* this rollout alone; 0: all */
+    size_t limit;        /* of rollouts */
+    uint32_t swept;      /* the newest rollout of which every row knows, see listing.h */
+};
+
+/* Free with counts_free, also after an error. */
+GODWIT_MUST_USE godwit_err counts_read(struct db *db, const struct counts_query *query,
+                                       struct counts *out);
+void counts_free(struct counts *counts);
+bool rollout_is_running(const struct rollout_counts *counts);
