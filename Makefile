@@ -3,7 +3,7 @@
 
 BUILD ?= build
 PREFIX ?= /usr/local
-FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush size idle wake slow web memory attack tamper ssrf siege field fuzz
+FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush lists size idle wake slow web memory attack tamper ssrf siege field fuzz
 
 # What takes minutes: everything that `make test` tells a sample of, each with its bar.
 LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack siege

@@ -2,7 +2,7 @@
  * that is asked for; no database knows both. So a page is looked for in the cheap way first:
  *
  *   1. walk along the index of the order and keep what the filter takes, for at most WALK_MAX rows;
- *      that fills a page wherever the filter takes one of a hundred;
+ *      that fills a page wherever the filter takes one of twenty;
  *   2. where it does not, and the filter finds no more than SORT_MAX devices, find them all by an
  *      index of the filter's own and sort them;
  *   3. else walk on: what is frequent can not be far.
@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "fleet/fleet.h"
 
-#define WALK_MAX 10000
+#define WALK_MAX 2000
 #define SORT_MAX 20000
 #define SQL_MAX 24576
 
