@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "cli/filter_help.h"
 #include "cli/pages.h"
 #include "cli/pending.h"
 #include "cli/remote.h"
 #include "cli/table.h"
+
+#define WATCH_S 2
 
 /* Why it is as it is: said only where somebody might want to do something about it. */
 static const char *why(const json_t *device, const json_t *pending)
@@ -18,24 +22,36 @@ static const char *why(const json_t *device, const json_t *pending)
     return strcmp(json_text(device, "state"), "up-to-date") ? json_text(device, "sentence") : "";
 }
 
-/* The rows of one page, below its heads where it is the first. */
-static void page_print(const json_t *devices, const json_t *pending, bool is_first)
+static bool has_names(const json_t *devices)
 {
-    static const char *const HEADS[] = {"DEVICE", "PRODUCT", "CHIP", "VERSION",
-                                        "SLOT",   "STATE",   "SEEN", "WHY"};
-    static const char *const MEMBERS[] = {"device_id", "product", "chip",
-                                          "version",   "slot",    "state"};
-    char ago[32];
-    struct table table;
     size_t index;
     json_t *device;
-    table_init(&table, sizeof HEADS / sizeof *HEADS);
-    for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS && is_first; i++)
-        table_add(&table, HEADS[i]);
+    json_array_foreach(devices, index, device)
+    {
+        if (json_text(device, "name")[0]) return true;
+    }
+    return false;
+}
+
+/* The rows of one page, below its heads where it is the first. Names have a column where there are
+ * some. */
+static void page_print(const json_t *devices, const json_t *pending, bool is_first)
+{
+    static const char *const HEADS[] = {"DEVICE", "NAME",  "PRODUCT", "CHIP", "VERSION",
+                                        "SLOT",   "STATE", "SEEN",    "WHY"};
+    static const char *const MEMBERS[] = {"device_id", "name", "product", "chip",
+                                          "version",   "slot", "state"};
+    char ago[32];
+    struct table table;
+    size_t index, count = sizeof HEADS / sizeof *HEADS, hidden = has_names(devices) ? count : 1;
+    json_t *device;
+    table_init(&table, count - (hidden < count));
+    for (size_t i = 0; i < count && is_first; i++)
+        if (i != hidden) table_add(&table, HEADS[i]);
     json_array_foreach(devices, index, device)
     {
         for (size_t k = 0; k < sizeof MEMBERS / sizeof *MEMBERS; k++)
-            table_add(&table, json_text(device, MEMBERS[k]));
+            if (k != hidden) table_add(&table, json_text(device, MEMBERS[k]));
         table_add(&table, ago_text(json_number(device, "last_seen"), ago, sizeof ago));
         const char *arguments = why(device, pending), *cause = json_text(device, "cause");
         table_addf(&table, "%s%s%s", cause, *cause ? ": " : "", arguments);
@@ -58,6 +74,17 @@ static void facts_print(const json_t *facts)
     }
 }
 
+static void labels_print(const json_t *device)
+{
+    size_t index;
+    json_t *tag;
+    const json_t *tags = json_object_get(device, "tags");
+    if (json_text(device, "name")[0]) printf("name: %s\n", json_text(device, "name"));
+    if (json_array_size(tags)) printf("tags:");
+    json_array_foreach(tags, index, tag) printf(" %s", json_string_value(tag));
+    if (json_array_size(tags)) putchar('\n');
+}
+
 static void device_print(const json_t *device)
 {
     char ago[32];
@@ -66,6 +93,7 @@ static void device_print(const json_t *device)
            json_text(device, "slot"), ago_text(json_number(device, "last_seen"), ago, sizeof ago));
     printf("%s: %s (%s)\n", json_text(device, "state"), json_text(device, "sentence"),
            json_text(device, "reason"));
+    labels_print(device);
     const json_t *offer = json_object_get(device, "offer");
     if (json_is_object(offer))
         printf("offered: %s by rollout %llu, %llu KiB\n", json_text(offer, "version"),
@@ -107,7 +135,9 @@ static bool list_print(const struct remote *remote, const char *path, bool is_al
         if (!page_get(remote, path, is_all ? PAGE_ROWS_ALL : PAGE_ROWS, after, &page)) return false;
         const json_t *devices = json_object_get(page, "items");
         if (is_first && json_array_size(devices) == 0)
-            puts("no devices yet; `godwit claim --product NAME` lets them join");
+            puts(strstr(path, "&filter=")
+                     ? "no device is found"
+                     : "no devices yet; `godwit claim --product NAME` lets them join");
         else
             page_print(devices, pending, is_first);
         snprintf(after, sizeof after, "%s", page_next(page));
@@ -134,11 +164,63 @@ static bool list_json(const struct remote *remote, const char *path, bool is_all
     return is_good;
 }
 
-static bool list_show(const struct remote *remote, const char *sort, bool is_all, bool as_json)
+/* The rows of which something is new but when they were seen. */
+static json_t *news_of(const json_t *now, const json_t *before)
 {
-    char path[128];
+    static const char *const MEMBERS[] = {"version", "state", "reason", "cause", "name", "product"};
+    json_t *news = json_array(), *device, *old;
+    size_t index, at;
+    json_array_foreach(now, index, device)
+    {
+        bool is_same = false;
+        json_array_foreach(before, at, old)
+        {
+            if (strcmp(json_text(old, "device_id"), json_text(device, "device_id"))) continue;
+            is_same = true;
+            for (size_t i = 0; i < sizeof MEMBERS / sizeof *MEMBERS && is_same; i++)
+                is_same = !strcmp(json_text(old, MEMBERS[i]), json_text(device, MEMBERS[i]));
+        }
+        if (!is_same) json_array_append(news, device);
+    }
+    return news;
+}
+
+/* Until it is interrupted, or the server fails: on a terminal the page anew, elsewhere the rows
+ * that have changed. */
+static bool list_watch(const struct remote *remote, const char *path)
+{
+    bool in_place = isatty(1);
+    json_t *before = NULL, *page;
+    while (page_get(remote, path, PAGE_ROWS, "", &page)) {
+        const json_t *devices = json_object_get(page, "items");
+        json_t *news = in_place ? json_incref((json_t *)devices)
+                                : news_of(devices, json_object_get(before, "items"));
+        if (in_place) fputs("\033[H\033[J", stdout);
+        if (json_array_size(news) || in_place) page_print(news, NULL, in_place || !before);
+        fflush(stdout);
+        json_decref(news);
+        json_decref(before);
+        before = page;
+        if (ferror(stdout)) break;
+        nanosleep(&(struct timespec){WATCH_S, 0}, NULL);
+    }
+    json_decref(before);
+    return false;
+}
+
+struct list_flags {
+    const char *sort, *filter;
+    bool is_all, is_watch;
+};
+
+static bool list_show(const struct remote *remote, const struct list_flags *flags, bool as_json)
+{
+    char path[4096] = "/api/v1/devices";
     json_t *waiting;
-    snprintf(path, sizeof path, "/api/v1/devices?sort=%s", sort ? sort : "device_id");
+    bool is_all = flags->is_all;
+    query_add(path, sizeof path, "sort", flags->sort ? flags->sort : "device_id");
+    if (flags->filter) query_add(path, sizeof path, "filter", flags->filter);
+    if (flags->is_watch) return list_watch(remote, path);
     if (!page_get(remote, "/api/v1/pending", PAGE_ROWS, "", &waiting)) return false;
     const json_t *pending = json_object_get(waiting, "items");
     bool is_good = as_json ? list_json(remote, path, is_all, pending)
@@ -171,34 +253,37 @@ int cmd_devices(int argc, char **argv)
 {
     struct remote_flags flags = {0};
     const char *arguments[1] = {NULL};
-    const char *sort = NULL;
-    bool is_all = false;
+    struct list_flags list = {0};
     const struct option_row rows[] = {
-        {"--all", OPTION_FLAG, &is_all, NULL, "every page, where the first alone is shown"},
-        {"--sort", OPTION_TEXT, &sort, "FIELD",
-         "device_id, product, chip, version, slot, state, on_trial, last_seen, reason or cause; - "
-         "before it turns the order round"},
+        {"--all", OPTION_FLAG, &list.is_all, NULL, "every page, where the first alone is shown"},
+        {"--watch", OPTION_FLAG, &list.is_watch, NULL,
+         "stay and show the first page as it changes, until Ctrl-C"},
+        {"--sort", OPTION_TEXT, &list.sort, "FIELD",
+         "device_id, name, product, chip, version, slot, state, on_trial, last_seen, reason or "
+         "cause; - before it turns the order round"},
         REMOTE_ROWS(flags)};
-    const struct options options = {"devices",
-                                    "[DEVICE] [--all] [--sort FIELD] [--json]",
-                                    "The devices, a hundred at a time, or one device (12 hex "
-                                    "digits) with its facts and its history.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    arguments,
-                                    0,
-                                    1};
+    const struct options options = {
+        "devices",
+        "[DEVICE|FILTER] [--all] [--watch] [--sort FIELD] [--json]",
+        filter_help("The devices, a hundred at a time, those that a filter finds, or one (12 hex "
+                    "digits) with its facts and its history."),
+        rows,
+        sizeof rows / sizeof *rows,
+        arguments,
+        0,
+        1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (arguments[0] &&
-        (strlen(arguments[0]) != 12 || strspn(arguments[0], "0123456789abcdefABCDEF") != 12))
-        return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
-    if (sort && strspn(sort, "-_abcdefghijklmnopqrstuvwxyz") != strlen(sort))
-        return options_wrong(&options, "'%s' is no field to sort by", sort);
+    bool is_one = arguments[0] && is_device_id(arguments[0]);
+    list.filter = arguments[0];
+    if (list.is_watch && (is_one || flags.json))
+        return options_wrong(&options, "--watch goes with a list, and not with --json");
+    if (list.sort && strspn(list.sort, "-_abcdefghijklmnopqrstuvwxyz") != strlen(list.sort))
+        return options_wrong(&options, "'%s' is no field to sort by", list.sort);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    bool is_good = arguments[0] ? device_show(&remote, arguments[0], flags.json)
-                                : list_show(&remote, sort, is_all, flags.json);
+    bool is_good = is_one ? device_show(&remote, arguments[0], flags.json)
+                          : list_show(&remote, &list, flags.json);
     remote_close(&remote);
     return is_good ? 0 : 1;
 }

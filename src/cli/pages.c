@@ -14,7 +14,7 @@ const char *page_next(const json_t *page)
 bool page_get(const struct remote *remote, const char *path, size_t limit, const char *after,
               json_t **reply_out)
 {
-    char whole[2048];
+    char whole[5000]; /* a filter of 1024 bytes, each spelt by three, and a cursor */
     snprintf(whole, sizeof whole, "%s%climit=%zu%s%s", path, strchr(path, '?') ? '&' : '?', limit,
              *after ? "&after=" : "", after);
     return remote_call(remote, "GET", whole, NULL, reply_out);

@@ -34,7 +34,7 @@ static const struct command COMMANDS[] = {
     {"undo", cmd_undo, "PRODUCT [--to FILTER] [--wait]", "roll the release before out again"},
     {"delete", cmd_delete, "PRODUCT VERSION", "take a release away that nobody needs"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
-    {"devices", cmd_devices, "[DEVICE] [--json]", "all devices, or one with its history"},
+    {"devices", cmd_devices, "[DEVICE|FILTER] [--watch]", "devices, or one with its history"},
     {"audit", cmd_audit, "[list | export | verify]", "who changed what, and whether that is whole"},
     {"webhook", cmd_webhook, "add URL | list | test | remove",
      "whom the service tells what happens"},

@@ -18,7 +18,7 @@
 
 #define DEVICE_MEMBERS                                                                    \
     "device_id product chip version slot state on_trial last_seen reason cause sentence " \
-    "rollout_id name"
+    "rollout_id name tags"
 
 /* `sort`: a name, "-" before it for the other way. False: answered with 422. */
 static bool read_sort(struct http_request *request, struct list_query *query)
@@ -63,12 +63,31 @@ static bool read_where(struct http_request *request, struct list_query *query)
     return true;
 }
 
-/* The view of one device adds its name with its tags; a list has it from the row. */
-static json_t *view_named_device(const struct list_device *row)
+/* Name and tags lie in the database alone. */
+static godwit_err add_labels(struct db *db, int64_t device, json_t *view)
 {
-    json_t *view = view_listed_device(row);
-    json_object_set_new(view, "name", json_string(row->name));
-    return view;
+    struct device_labels labels;
+    json_t *tags = json_array();
+    godwit_err err = device_labels(db, device, &labels);
+    for (size_t i = 0; i < labels.tags_count && !err; i++)
+        json_array_append_new(tags, json_string(labels.tags[i]));
+    if (!err) json_object_set_new(view, "name", json_string(labels.name));
+    json_object_set_new(view, "tags", tags);
+    return err;
+}
+
+/* NULL: the database failed. */
+static json_t *view_rows(struct db *db, const struct list_device *rows, size_t count)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *view = view_listed_device(&rows[i]);
+        json_array_append_new(items, view);
+        if (!add_labels(db, rows[i].id, view)) continue;
+        json_decref(items);
+        return NULL;
+    }
+    return items;
 }
 
 static void reply_devices(struct http_request *request, const struct page *page,
@@ -80,14 +99,12 @@ static void reply_devices(struct http_request *request, const struct page *page,
     size_t count = 0;
     bool more = false;
     godwit_err err = db ? list_devices(db, query, rows, &count, &more) : GODWIT_ERR_IO;
+    json_t *items = err ? NULL : view_rows(db, rows, count);
     if (db) app_reader_give(app, db);
-    if (err) {
-        problem_of_error(request, err);
+    if (!items) {
+        problem_of_error(request, err ? err : GODWIT_ERR_IO);
         return;
     }
-    json_t *items = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(items, view_named_device(&rows[i]));
     reply_json(request, 200, page_make(page, items, more ? &rows[count - 1].place : NULL));
 }
 
@@ -173,21 +190,6 @@ void reply_no_device(struct http_request *request)
             "there is no such device; `godwit devices` lists those that have claimed", NULL);
 }
 
-/* Name and tags lie in the database alone. */
-static godwit_err add_labels(struct app *app, int64_t device, json_t *view)
-{
-    struct device_labels labels;
-    json_t *tags = json_array();
-    struct db *db = app_reader_take(app);
-    godwit_err err = db ? device_labels(db, device, &labels) : GODWIT_ERR_IO;
-    if (db) app_reader_give(app, db);
-    for (size_t i = 0; i < labels.tags_count && !err; i++)
-        json_array_append_new(tags, json_string(labels.tags[i]));
-    if (!err) json_object_set_new(view, "name", json_string(labels.name));
-    json_object_set_new(view, "tags", tags);
-    return err;
-}
-
 void handle_device(struct http_request *request)
 {
     struct app *app = request->app;
@@ -205,10 +207,14 @@ void handle_device(struct http_request *request)
         json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));
     }
     fleet_unlock(&app->fleet);
-    godwit_err err = view ? add_labels(app, id, view) : GODWIT_OK;
     if (!view) {
         reply_no_device(request);
-    } else if (err) {
+        return;
+    }
+    struct db *db = app_reader_take(app);
+    godwit_err err = db ? add_labels(db, id, view) : GODWIT_ERR_IO;
+    if (db) app_reader_give(app, db);
+    if (err) {
         json_decref(view);
         problem_of_error(request, err);
     } else {

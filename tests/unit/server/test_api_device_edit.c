@@ -80,6 +80,13 @@ static void retired_and_back(void **state)
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_int_equal(live_request(live, "POST", ONE "/retire", NULL), 200);
     assert_string_equal(live_text(live, "state"), "retired");
+    assert_int_equal(live_request(live, "GET", "/api/v1/status", NULL), 200);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(live->json, "devices"), "total")), 0);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "items")), 0);
+    assert_int_equal(live_request(live, "GET", "/api/v1/devices?filter=state:retired", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(live->json, "items")), 1);
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 401);
     fake.checkin.has_token = true; /* as a device does that was turned away */
     assert_int_equal(fake_checkin(live, &fake, claim_token), 401);
