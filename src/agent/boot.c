@@ -115,7 +115,7 @@ static void read_otadata(const struct godwit_agent *agent,
     }
 }
 
-static bool runs_install(const struct godwit_agent *agent)
+static __attribute__((noinline)) bool runs_install(const struct godwit_agent *agent)
 {
     return agent->journal.install_slot == agent->slots.running.offset &&
            memcmp(agent->journal.install.image_sha256, agent->work.digest, 32) == 0;
@@ -223,7 +223,7 @@ static enum godwit_state land(struct godwit_agent *agent,
 static godwit_err make_journal(struct godwit_agent *agent, bool was_lost)
 {
     struct godwit_journal *journal = &agent->journal;
-    godwit_err err = godwit_random(agent, journal->token, sizeof journal->token);
+    godwit_err err = godwit_random(agent, journal->tokens[0], sizeof journal->tokens[0]);
     if (err) return err;
     journal->boots = 1;
     if (was_lost) (void)godwit_fail(agent, GODWIT_STAGE_NONE, GODWIT_REASON_JOURNAL_LOST);
@@ -272,7 +272,7 @@ enum godwit_state godwit_state_boot(struct godwit_agent *agent)
         return GODWIT_STATE_BOOT; /* without its journal an agent must not touch anything */
     }
     godwit_ca_load(agent);
-    godwit_hex_encode(agent->journal.token, 32, agent->strings.bearer);
+    godwit_bearer_set(agent);
     memset(entries, 0xFF, sizeof entries);
     err = godwit_otadata_load(agent, entries);
     if (err != GODWIT_ERR_IO)

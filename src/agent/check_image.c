@@ -148,7 +148,7 @@ static bool is_proven(const struct godwit_agent *agent)
 }
 
 /* Check 10. */
-static enum godwit_reason check_file(struct godwit_agent *agent)
+static __attribute__((noinline)) enum godwit_reason check_file(struct godwit_agent *agent)
 {
     agent->phase = is_proven(agent) ? VERIFY_IMAGE : VERIFY_SECTOR;
     return memcmp(agent->work.image.file_sha256, agent->journal.install.file_sha256, 32) == 0
@@ -194,7 +194,8 @@ static enum godwit_reason read_file(struct godwit_agent *agent)
     return GODWIT_REASON_NONE;
 }
 
-static enum godwit_state refuse(struct godwit_agent *agent, enum godwit_reason reason)
+static __attribute__((noinline)) enum godwit_state refuse(struct godwit_agent *agent,
+                                                          enum godwit_reason reason)
 {
     struct godwit_journal *journal = &agent->journal;
     uint32_t at = agent->work.image.reason ? agent->work.image.file_size : agent->offset;

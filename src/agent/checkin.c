@@ -80,14 +80,25 @@ static __attribute__((noinline)) void fill_trust(const struct godwit_agent *agen
         memcpy(checkin->deploy_keys + 8 * i, policy.deploy_keys[i], 8);
 }
 
+static __attribute__((noinline)) uint8_t *token_of(struct godwit_agent *agent, bool is_former)
+{
+    return agent->journal.tokens[!(agent->journal.flags & GODWIT_JOURNAL_IS_SECOND) == is_former];
+}
+
+void godwit_bearer_set(struct godwit_agent *agent)
+{
+    godwit_hex_encode(token_of(agent, agent->uses_former), GODWIT_TOKEN_SIZE,
+                      agent->strings.bearer);
+}
+
 static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
     const struct godwit_journal *journal = &agent->journal;
     const struct godwit_slot_file *runs = agent->on_trial ? &journal->install : &journal->running;
     memset(checkin, 0, sizeof *checkin);
     memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
-    checkin->has_token = (!journal->is_enrolled || agent->is_claiming) && agent->config.claim_token;
-    if (checkin->has_token) memcpy(checkin->token, journal->token, sizeof checkin->token);
+    checkin->has_token = !journal->is_enrolled || agent->is_claiming || agent->uses_former;
+    if (checkin->has_token) memcpy(checkin->token, token_of(agent, false), sizeof checkin->token);
     memcpy(checkin->agent_version, GODWIT_VERSION, sizeof GODWIT_VERSION);
     memcpy(checkin->image_sha256, runs->image_sha256, 32);
     memcpy(checkin->file_sha256, runs->file_sha256, 32);
@@ -118,7 +129,9 @@ godwit_err godwit_request_begin(struct godwit_agent *agent)
     size_t size = 0;
     err = godwit_checkin_encode(&agent->work.checkin, (char *)agent->sector,
                                 GODWIT_CHECKIN_REQUEST_MAX, &size);
-    bool is_claim = agent->work.checkin.has_token;
+    godwit_bearer_set(agent);
+    bool is_claim =
+        (!agent->journal.is_enrolled || agent->is_claiming) && agent->config.claim_token;
     struct godwit_request request = {
         .method = "POST",
         .path = "/v1/checkin",
@@ -240,16 +253,37 @@ static enum godwit_state obey(struct godwit_agent *agent, const uint8_t *data)
     return accept(agent, &instruction);
 }
 
+/* A new token becomes the newest, and the present one stays as the former: the server hears the new
+ * one by that, and either is enough to be known, wherever power is lost. */
+static godwit_err make_token(struct godwit_agent *agent)
+{
+    godwit_err err = godwit_random(agent, token_of(agent, true), GODWIT_TOKEN_SIZE);
+    if (err) return err;
+    agent->journal.flags =
+        (uint8_t)((agent->journal.flags ^ GODWIT_JOURNAL_IS_SECOND) | GODWIT_JOURNAL_HAS_FORMER);
+    agent->uses_former = true;
+    return GODWIT_OK;
+}
+
 /* What of the reply changes the journal: the server's yes, and the outcome it has taken over. */
-static godwit_err note_reply(struct godwit_agent *agent, const struct godwit_checkin_reply *reply)
+static __attribute__((noinline)) godwit_err note_reply(struct godwit_agent *agent,
+                                                       const struct godwit_checkin_reply *reply)
 {
     struct godwit_journal *journal = &agent->journal;
     bool is_new = !reply->pending && !journal->is_enrolled;
     bool is_acknowledged = journal->outcome_id && reply->outcome_id == journal->outcome_id;
     if (is_new) journal->is_enrolled = true;
+    bool rotates = reply->rotate && !agent->uses_former;
     if (!reply->pending) agent->is_claiming = false;
+    agent->uses_former = false;
     if (is_acknowledged) journal->outcome_id = 0;
-    return is_new || is_acknowledged ? godwit_journal_commit(agent) : GODWIT_OK;
+    godwit_err err = rotates ? make_token(agent) : GODWIT_OK;
+    if (err || !(is_new || is_acknowledged || rotates)) return err;
+    err = godwit_journal_commit(agent);
+    /* What flash did not keep is not told: after a reset nobody would know it. */
+    if (err && rotates) journal->flags ^= GODWIT_JOURNAL_IS_SECOND;
+    if (err) agent->uses_former = false;
+    return err;
 }
 
 static enum godwit_state check_reply(struct godwit_agent *agent)
@@ -264,6 +298,16 @@ static enum godwit_state check_reply(struct godwit_agent *agent)
     if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
     if (reply->pending) return rest(agent);
     return obey(agent, reply->instruction);
+}
+
+/* A server that lost us gets the claim again, with the same token; one that only said so gets the
+ * token again: a board whose claim is gone must not be locked out by one wrong reply. Before both
+ * comes the former token, where there is one: the newest may not have been heard, or a server from
+ * an older backup has forgotten it. */
+static __attribute__((noinline)) void try_another(struct godwit_agent *agent)
+{
+    agent->uses_former = !agent->uses_former && agent->journal.flags & GODWIT_JOURNAL_HAS_FORMER;
+    if (!agent->uses_former) agent->is_claiming = !agent->is_claiming;
 }
 
 enum godwit_state godwit_state_checkin(struct godwit_agent *agent)
@@ -282,8 +326,6 @@ enum godwit_state godwit_state_checkin(struct godwit_agent *agent)
     if (err == GODWIT_OK) return GODWIT_STATE_CHECKIN;
     godwit_net_close(agent);
     if (err == GODWIT_ERR_END && status == 200) return check_reply(agent);
-    /* A server that lost us gets the claim again, with the same token; one that only said so gets
-     * the token again: a board whose claim is gone must not be locked out by one wrong reply. */
-    if (status == 401) agent->is_claiming = !agent->is_claiming;
+    if (status == 401) try_another(agent);
     return no_reply(agent, err == GODWIT_ERR_END ? retry_after_s : 0);
 }

@@ -74,6 +74,7 @@ struct godwit_agent {
     bool nonce_is_open, on_trial, link_is_up;
     bool is_by_next_ca;               /* the last reply came by the next CA */
     bool is_claiming;                 /* the token was not taken: the claim is shown again */
+    bool uses_former;                 /* … or the token before the newest */
     bool is_alone;                    /* only one of the two sectors holds a journal that counts */
     bool is_pending;                  /* the last reply said so */
     bool is_ready;                    /* the slots and the journal are known */
@@ -140,6 +141,8 @@ GODWIT_MUST_USE godwit_err godwit_random(const struct godwit_agent *agent, void 
 uint32_t godwit_random16(const struct godwit_agent *agent);
 void godwit_net_close(const struct godwit_agent *agent);
 
+/* checkin.c: the token that is tried now, as the next requests show it. */
+void godwit_bearer_set(struct godwit_agent *agent);
 /* checkin.c: one request. begin: NET when it could not begin. read: OK not answered yet, END
  * answered (*status_out), NET no reply; the text is in the sector buffer at GODWIT_REPLY_OFFSET. */
 #define GODWIT_REPLY_OFFSET 2048u

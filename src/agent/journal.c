@@ -1,8 +1,8 @@
 /* The journal: what survives a reset, in the two sectors of the partition "godwit".
  *
- *     0    480  struct godwit_journal, CRC-32 over everything after the CRC field
- *     480   32  the commit marker: the journal's first bytes once more, written after it
- *     512   32  an entry: CRC-32, the journal's number, kind, value, 0xFF …   (112 of them)
+ *     0    512  struct godwit_journal, CRC-32 over everything after the CRC field
+ *     512   32  the commit marker: the journal's first bytes once more, written after it
+ *     544   32  an entry: CRC-32, the journal's number, kind, value, 0xFF …   (111 of them)
  *
  * A journal is written whole into the sector that does not hold the newest one, so a power loss
  * leaves the older one; its number says which is newer. What changes often (a sector of the
@@ -15,9 +15,9 @@
 #include "agent/internal.h"
 #include "base/crc.h"
 
-#define JOURNAL_MAGIC 0x33525747u /* "GWR3" */
+#define JOURNAL_MAGIC 0x34525747u /* "GWR4" */
 #define JOURNAL_CRC_FROM 8u
-#define ENTRIES_OFFSET 512u
+#define ENTRIES_OFFSET 544u
 #define ENTRY_SIZE 32u
 #define MARKER_OFFSET GODWIT_JOURNAL_SIZE
 #define ENTRIES_MAX ((GODWIT_SECTOR_SIZE - ENTRIES_OFFSET) / ENTRY_SIZE)
@@ -35,7 +35,7 @@ static uint32_t entry_crc(const struct entry *entry)
     return godwit_crc32(0, (const uint8_t *)&entry->number, 12);
 }
 
-static uint32_t journal_crc(const struct godwit_journal *journal)
+static __attribute__((noinline)) uint32_t journal_crc(const struct godwit_journal *journal)
 {
     return godwit_crc32(0, (const uint8_t *)journal + JOURNAL_CRC_FROM,
                         sizeof *journal - JOURNAL_CRC_FROM);
@@ -54,7 +54,8 @@ static uint32_t sector_offset(const struct godwit_agent *agent, uint32_t number)
     return agent->slots.journal.offset + (number & 1u) * GODWIT_SECTOR_SIZE;
 }
 
-static void apply(struct godwit_journal *journal, uint32_t kind, uint32_t value)
+static __attribute__((noinline)) void apply(struct godwit_journal *journal, uint32_t kind,
+                                            uint32_t value)
 {
     if (kind == GODWIT_ENTRY_BOOTS) journal->boots = value;
     if (kind == GODWIT_ENTRY_SECTORS) journal->install_sectors = value;

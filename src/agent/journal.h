@@ -7,7 +7,8 @@
 #include "base/span.h"
 #include "formats/policy.h"
 
-#define GODWIT_JOURNAL_SIZE 480u
+#define GODWIT_TOKEN_SIZE 32
+#define GODWIT_JOURNAL_SIZE 512u
 #define GODWIT_JOURNAL_DETAIL_MAX 44
 #define GODWIT_FAILED_MAX 3       /* files that are remembered for having failed */
 #define GODWIT_ATTEMPTS_MAX 3     /* a file that failed so often is quarantined */
@@ -50,14 +51,17 @@ enum godwit_journal_flag {
                                        without one, or there is no proven image to go back to */
     GODWIT_JOURNAL_IS_UNWATCHED = 4, /* the bootloader leaves NEW as it is: no rollback in it */
     GODWIT_JOURNAL_HAS_NOTE = 8,     /* ota_seq and ota_state are set */
+    GODWIT_JOURNAL_HAS_FORMER = 16,  /* the other token is the one before; it may be in use still */
+    GODWIT_JOURNAL_IS_SECOND = 32,   /* tokens[1] is the newest */
 };
 
 /* What survives a reset: written as it stands (little-endian, no padding), see journal.c. */
 struct godwit_journal {
     uint32_t magic, crc, number, boots;
     struct godwit_sequence sequences[GODWIT_POLICY_DEPLOY_KEYS_MAX];
-    uint8_t token[32];
-    uint8_t ca_sha256[2][32]; /* present and next CA; zero: the port's own, none */
+    uint8_t tokens[2]
+                  [GODWIT_TOKEN_SIZE]; /* that it made for itself: the newest, and the one before */
+    uint8_t ca_sha256[2][32];          /* present and next CA; zero: the port's own, none */
     struct godwit_slot_file running, install;
     uint32_t running_slot, install_slot;       /* offsets of their partitions in flash */
     uint32_t install_rollout, install_sectors; /* whole ones in flash */

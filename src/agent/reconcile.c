@@ -149,7 +149,7 @@ enum godwit_state godwit_reconcile_retry(struct godwit_agent *agent)
 }
 
 /* Whether the same file may be tried again: what is not the image's own fault counts once. */
-static bool is_final(uint32_t reason)
+static __attribute__((noinline)) bool is_final(uint32_t reason)
 {
     return reason != GODWIT_REASON_TRIAL_NO_CONTACT && reason != GODWIT_REASON_TRIAL_NOT_BOOTED;
 }

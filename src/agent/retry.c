@@ -28,7 +28,7 @@ void godwit_retry_wait(struct godwit_agent *agent)
     agent->retry_s = agent->now_s + half_s + (half_s * godwit_random16(agent) >> 16);
 }
 
-void godwit_retry_later(struct godwit_agent *agent, uint8_t weight)
+__attribute__((noinline)) void godwit_retry_later(struct godwit_agent *agent, uint8_t weight)
 {
     struct godwit_journal *journal = &agent->journal;
     if (journal->retries < DOUBLINGS_MAX) journal->retries = (uint8_t)(journal->retries + weight);

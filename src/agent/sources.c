@@ -30,7 +30,7 @@ void godwit_sources_penalise(struct godwit_agent *agent)
     if (agent->penalties[agent->source] < BLAMED - 1) agent->penalties[agent->source]++;
 }
 
-bool godwit_sources_drop(struct godwit_agent *agent)
+__attribute__((noinline)) bool godwit_sources_drop(struct godwit_agent *agent)
 {
     agent->penalties[agent->source] = BLAMED;
     return godwit_sources_choose(agent);
@@ -47,7 +47,7 @@ bool godwit_sources_may_go_on(const struct godwit_agent *agent)
     return !(agent->sources_used & GODWIT_SOURCES_UNSHARED) || !others;
 }
 
-void godwit_sources_start_over(struct godwit_agent *agent)
+__attribute__((noinline)) void godwit_sources_start_over(struct godwit_agent *agent)
 {
     agent->journal.install_step = GODWIT_STEP_FETCHING;
     agent->journal.install_sectors = 0;
@@ -68,7 +68,7 @@ void godwit_sources_offer(struct godwit_agent *agent, bool is_same,
     agent->tries = 0;
 }
 
-bool godwit_sources_blame(struct godwit_agent *agent)
+__attribute__((noinline)) bool godwit_sources_blame(struct godwit_agent *agent)
 {
     if (!agent->is_underway) return false;
     unsigned used = agent->sources_used;

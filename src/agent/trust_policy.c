@@ -47,7 +47,8 @@ static enum godwit_reason check_next(const struct godwit_agent *agent,
     return GODWIT_REASON_NONE;
 }
 
-enum godwit_reason godwit_check_image(const struct godwit_agent *agent, bool is_proven)
+__attribute__((noinline)) enum godwit_reason godwit_check_image(const struct godwit_agent *agent,
+                                                                bool is_proven)
 {
     const struct godwit_image_info *info = &agent->work.image.info;
     const struct godwit_journal *journal = &agent->journal;

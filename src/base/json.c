@@ -38,7 +38,7 @@ static char peek(struct godwit_json *json)
 }
 
 /* The same where white space may stand in front of it. */
-static bool take_next(struct godwit_json *json, char c)
+static __attribute__((noinline)) bool take_next(struct godwit_json *json, char c)
 {
     (void)peek(json);
     return take(json, c);

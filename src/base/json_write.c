@@ -50,7 +50,8 @@ static void put_front(struct godwit_json_writer *writer, const char *name)
     put_byte(writer, ':');
 }
 
-static void put_open(struct godwit_json_writer *writer, const char *name, char bracket)
+static __attribute__((noinline)) void put_open(struct godwit_json_writer *writer, const char *name,
+                                               char bracket)
 {
     put_front(writer, name);
     put_byte(writer, bracket);

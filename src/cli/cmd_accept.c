@@ -10,6 +10,25 @@ static bool is_hex(const char *text, size_t size)
     return strlen(text) == size && strspn(text, "0123456789abcdefABCDEF") == size;
 }
 
+/* Without a token: a device whose identity seemed to be used twice. */
+static int clear(const struct remote_flags *flags, const char *device)
+{
+    struct remote remote;
+    char path[64];
+    json_t *reply;
+    if (!remote_open(&remote, flags)) return 1;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/clear", device);
+    bool is_good = remote_call(&remote, "POST", path, NULL, &reply);
+    remote_close(&remote);
+    if (!is_good) return 1;
+    if (flags->json)
+        is_good = json_print(reply);
+    else
+        printf("%s is one device again and is offered what is rolled out\n", device);
+    json_decref(reply);
+    return is_good ? 0 : 1;
+}
+
 static int choose(const struct options *options, const struct remote_flags *flags, int argc,
                   char **argv)
 {
@@ -18,6 +37,7 @@ static int choose(const struct options *options, const struct remote_flags *flag
     if (status >= 0) return status;
     if (!is_hex(arguments[0], 12))
         return options_wrong(options, "'%s' is no device id of 12 hex digits", arguments[0]);
+    if (!arguments[1]) return clear(flags, arguments[0]);
     if (!is_hex(arguments[1], 16))
         return options_wrong(options,
                              "'%s' is no token of 16 hex digits; `godwit devices %s` shows which "
@@ -50,13 +70,14 @@ int cmd_accept(int argc, char **argv)
     const char *arguments[2] = {NULL, NULL};
     const struct option_row rows[] = {REMOTE_ROWS(flags)};
     const struct options options = {"accept",
-                                    "DEVICE TOKEN [--json]",
+                                    "DEVICE [TOKEN] [--json]",
                                     "Lets a device in that joined before with another token, as "
-                                    "after a lost flash. `godwit devices` shows which wait.",
+                                    "after a lost flash. `godwit devices` shows which wait. "
+                                    "Without a token: says that a forked device is one again.",
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,
-                                    2,
+                                    1,
                                     2};
     return choose(&options, &flags, argc, argv);
 }

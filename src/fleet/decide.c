@@ -117,6 +117,8 @@ struct decision decide(const struct device *device, const struct catalogue *cata
 {
     struct decision decision = {.kind = DECIDE_NO_UPDATE, .reason = DECISION_RETIRED};
     if (device->is_retired) return decision;
+    decision.reason = DECISION_FORKED;
+    if (device->is_forked) return decision;
     const struct rollout *rollout = decision.rollout = device_rollout(device);
     decision.reason = DECISION_ON_TRIAL;
     if (device->facts.on_trial) return decision;

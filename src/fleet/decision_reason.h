@@ -57,7 +57,10 @@
       "the image was built for another flash mode (QIO, DIO …) than what the device runs")       \
     X(MMU_PAGE, "mmu-page", "incompatible",                                                      \
       "the image was built for another MMU page size than what the device runs")                 \
-    X(RETIRED, "retired", "retired", "an operator retired it; its token is void")
+    X(RETIRED, "retired", "retired", "an operator retired it; its token is void")                \
+    X(FORKED, "forked", "failed",                                                                \
+      "two devices seem to use its identity, so it is offered nothing; find the copy, clear it " \
+      "with `godwit accept DEVICE`, and change its token with `godwit rotate DEVICE`")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

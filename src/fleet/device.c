@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "fleet/event.h"
+#include "fleet/identity.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
@@ -32,7 +33,8 @@ struct device *device_find(const struct fleet *fleet, const char *org,
 struct device *device_with_token(const struct fleet *fleet, const uint8_t token_sha256[static 32])
 {
     struct device *device = index_find(&fleet->devices_by_token, token_sha256);
-    return device && fleet_same_secret(device->token_sha256, token_sha256) ? device : NULL;
+    if (device && fleet_same_secret(device->token_sha256, token_sha256)) return device;
+    return identity_find_next(fleet, token_sha256);
 }
 
 struct device *device_find_by_token(const struct fleet *fleet,
@@ -414,7 +416,8 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     device_take_facts(fleet, device, checkin, now_s);
     fleet_mark_dirty(fleet, device);
     fleet_unlock(fleet);
-    godwit_err err = record_outcome(&record);
+    godwit_err err = identity_record_fork(fleet, db, device, now_s);
+    if (!err) err = record_outcome(&record);
     if (!err) err = record_proof(&record);
     if (!err) err = record_image(&record);
     if (!err) err = record_offer(&record);

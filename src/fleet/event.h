@@ -25,7 +25,10 @@
     X(TAGGED, "tagged", "an operator changed its tags")                                     \
     X(RETIRED, "retired", "an operator retired it; its token is void")                      \
     X(REINSTATED, "reinstated", "an operator took its retirement back; its token is good")  \
-    X(TRANSFERRED, "transferred", "an operator moved it to another product")
+    X(TRANSFERRED, "transferred", "an operator moved it to another product")                \
+    X(ROTATED, "rotated", "it uses another token, which it made; the one before is void")   \
+    X(FORKED, "forked", "two devices seem to use its identity; it is offered nothing")      \
+    X(CLEARED, "cleared", "an operator says that it is one device again")
 
 #define EVENTS_KEPT 200 /* of one device */
 

@@ -35,6 +35,7 @@ void device_free(struct fleet *fleet, struct device *device)
         pool_give(&fleet->member_cells, member);
     }
     pending_free(device);
+    free(device->rotation);
     device_unguard(fleet, device);
     const void *const held[] = {device->facts.running, device->facts.staged_file_sha256,
                                 device->known_image, device->last_outcome};

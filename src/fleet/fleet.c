@@ -10,6 +10,7 @@
 #include "fleet/cache.h"
 #include "fleet/claim.h"
 #include "fleet/factory.h"
+#include "fleet/identity.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -42,6 +43,7 @@ static void indexes_init(struct fleet *fleet)
                sizeof(uint32_t) + 32);
     index_init(&fleet->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
+    index_init(&fleet->rotations_by_token, offsetof(struct rotation, next_sha256), 8);
     index_init(&fleet->factory_by_token, offsetof(struct factory_entry, token_sha256), 8);
     index_init(&fleet->tokens_by_digest, offsetof(struct account_token, token_sha256), 8);
 }
@@ -84,6 +86,7 @@ void fleet_deinit(struct fleet *fleet)
     index_deinit(&fleet->catalogue.images_by_digest, false);
     index_deinit(&fleet->claims_by_digest, true);
     index_deinit(&fleet->factory_by_token, true);
+    index_deinit(&fleet->rotations_by_token, false);
     account_deinit(fleet);
     pthread_mutex_destroy(&fleet->lock);
 }

@@ -48,6 +48,7 @@ struct fleet {
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
     struct index factory_by_token;      /* who is expected, factory.h */
+    struct index rotations_by_token;    /* tokens that come next, identity.h */
     struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;

@@ -10,6 +10,7 @@
 #include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
+#include "fleet/identity.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
 
@@ -243,6 +244,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     SWAP(fleet->devices_by_token, read->devices_by_token);
     SWAP(fleet->claims_by_digest, read->claims_by_digest);
     SWAP(fleet->factory_by_token, read->factory_by_token);
+    SWAP(fleet->rotations_by_token, read->rotations_by_token);
     SWAP(fleet->tokens_by_digest, read->tokens_by_digest);
     SWAP(fleet->dirty_first, read->dirty_first);
     SWAP(fleet->dirty_last, read->dirty_last);
@@ -265,6 +267,7 @@ godwit_err fleet_load(struct fleet *fleet, struct db *db)
     for (size_t i = 0; i < sizeof TABLES / sizeof *TABLES && !err; i++)
         err = load_table(read, db, TABLES[i].sql, TABLES[i].load);
     if (!err) err = devices_load(read, db);
+    if (!err) err = identity_load(read, db);
     struct carry carry = {.from = fleet, .to = read};
     if (!err) err = carry_all(&carry, db);
     if (!err) {

@@ -139,9 +139,11 @@ struct device {
     const uint8_t *known_image;    /* running image as it was last recorded; shared.h, never NULL */
     const uint8_t **failed_images; /* loop guard: image digests, shared.h; oldest first */
     struct member *members;
+    struct rotation *rotation;     /* of its token, identity.h; NULL: none is on its way */
     struct pending_token *pending; /* others that claimed this id, see pending.h; newest first */
     struct device *dirty_next, *in_flight_next;
     uint64_t changed_in;          /* transaction that last touched it */
+    int64_t fork_s;               /* … when the last was */
     int64_t turned_away_s;        /* the last of … */
     uint32_t turned_away_count;   /* that asked to join under its id and found no place; soft */
     uint32_t not_offered_rollout; /* its history says why it is incompatible for this; 0: none */
@@ -151,10 +153,12 @@ struct device {
     uint32_t answered_rollout;
     uint16_t answered_reason;
     bool is_answered;
-    bool is_missed;  /* nobody should wait for it, see standing_is_missed; soft */
-    bool is_retired; /* retire.h: its token is void, it is told nothing and counts nowhere */
-    bool is_dirty;   /* facts newer than the database's; then in the fleet's dirty queue */
-    bool is_used;    /* asked for since the cache looked at it last (cache.c) */
+    bool is_forked;     /* two seem to have its identity, identity.h: it is offered nothing */
+    uint8_t fork_steps; /* back of its counters, and … soft */
+    bool is_missed;     /* nobody should wait for it, see standing_is_missed; soft */
+    bool is_retired;    /* retire.h: its token is void, it is told nothing and counts nowhere */
+    bool is_dirty;      /* facts newer than the database's; then in the fleet's dirty queue */
+    bool is_used;       /* asked for since the cache looked at it last (cache.c) */
     uint8_t recorded_count, failed_images_count;
     uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
 };

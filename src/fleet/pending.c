@@ -12,6 +12,7 @@
 #include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/identity.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 
@@ -162,6 +163,8 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
                                  const struct device_facts *facts)
 {
     static const char *const STATEMENTS[] = {
+        "delete from rotations where device = $1",
+        "delete from forks where device = $1",
         "delete from failed_images where device = $1",
         "delete from pending_tokens where device = $1 and is_rejected = 0",
     };
@@ -199,6 +202,9 @@ static void take_accepted(struct fleet *fleet, struct device *device,
 {
     static const struct godwit_outcome NO_OUTCOME;
     fleet_lock(fleet);
+    identity_reset(fleet, device);
+    device->is_forked = false;
+    device->fork_steps = 0;
     index_remove(&fleet->devices_by_token, device);
     memcpy(device->token_sha256, token->token_sha256, sizeof device->token_sha256);
     index_add(&fleet->devices_by_token, device);

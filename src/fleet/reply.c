@@ -3,6 +3,7 @@
 
 #include "fleet/device.h"
 #include "fleet/fit.h"
+#include "fleet/identity.h"
 #include "fleet/upgrade_path.h"
 
 #define VALID_S 3600
@@ -57,6 +58,7 @@ bool device_reply_compose(struct fleet *fleet, struct device *device,
     memcpy(instruction->product_id, device->product->product_id, 16);
     if (instruction->sequence == 0) return false;
     note_decision(out, device, &decision);
+    out->rotates = identity_is_asked(device);
     if (decision.kind == DECIDE_INSTALL) order_install(instruction, device, &decision);
     return true;
 }

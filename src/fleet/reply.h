@@ -10,6 +10,7 @@
 struct device_reply {
     struct godwit_instruction instruction; /* next_ca is the server's to fill in */
     int deploy_key; /* index of the fleet's deploy keys that signs it; −1: wants no signature */
+    bool rotates;   /* the device shall make another token */
     bool is_news;   /* another decision than this device's last one */
     enum decision_reason reason;
     uint32_t rollout_id; /* 0: none speaks to it */

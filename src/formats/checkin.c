@@ -55,7 +55,7 @@ struct member {
     X(deploy_keys, HEX, false)                                    \
     X(unwatched, BOOL, false)                                     \
     X(outcome, OUTCOME, false)                                    \
-    X(token, HEX, false) /* stays last: only a claim has one */
+    X(token, HEX, false) /* stays last: only where has_token */
 
 #define OUTCOME_OF(X)            \
     X(id, NUMBER, true)          \
@@ -309,6 +309,7 @@ godwit_err godwit_checkin_reply_encode(const struct godwit_checkin_reply *reply,
     godwit_json_writer_init(&writer, out, size_max);
     godwit_json_begin_object(&writer, NULL);
     if (reply->pending) godwit_json_add_bool(&writer, "pending", true);
+    if (reply->rotate) godwit_json_add_bool(&writer, "rotate", true);
     godwit_json_add_u32(&writer, "interval_s", reply->interval_s);
     if (reply->outcome_id) godwit_json_add_u32(&writer, "outcome_id", reply->outcome_id);
     if (reply->has_instruction)
@@ -342,16 +343,26 @@ static godwit_err sources_read(struct godwit_json *json, struct godwit_checkin_r
 }
 
 /* By hand, though the members' table could do it: a device then carries no reader of its kinds. */
-enum reply_member { PENDING, INTERVAL, OUTCOME_ID, INSTRUCTION, SOURCES, NEXT_CA, REPLY_MEMBERS };
+enum reply_member {
+    PENDING,
+    ROTATE,
+    INTERVAL,
+    OUTCOME_ID,
+    INSTRUCTION,
+    SOURCES,
+    NEXT_CA,
+    REPLY_MEMBERS
+};
 static const char reply_names[] =
-    "pending\0interval_s\0outcome_id\0instruction\0sources\0next_ca\0";
+    "pending\0rotate\0interval_s\0outcome_id\0instruction\0sources\0next_ca\0";
 
 static godwit_err reply_member_read(struct godwit_json *json, size_t member,
                                     struct godwit_checkin_reply *out)
 {
     switch (member) {
     case PENDING:
-        return godwit_json_bool(json, &out->pending);
+    case ROTATE:
+        return godwit_json_bool(json, member == PENDING ? &out->pending : &out->rotate);
     case INTERVAL:
         return godwit_json_u32(json, &out->interval_s);
     case OUTCOME_ID:

@@ -39,7 +39,7 @@ struct godwit_outcome {
 struct godwit_checkin {
     uint8_t device_id[16];
     uint8_t nonce[16];
-    bool has_token; /* on a claim: the device's own new bearer token, raw 32 bytes */
+    bool has_token; /* on a claim, or by the former token: the device's newest, raw 32 bytes */
     uint8_t token[32];
     char agent_version[17];
     /* what runs */
@@ -74,6 +74,7 @@ struct godwit_checkin {
 
 struct godwit_checkin_reply {
     bool pending;         /* known, not yet accepted into a product: ask again after interval_s */
+    bool rotate;          /* make another token */
     uint32_t interval_s;  /* ask again after; 1 … GODWIT_INTERVAL_MAX_S */
     uint32_t outcome_id;  /* the outcome that is now safe in the database; 0: none */
     bool has_instruction; /* false only where pending */

@@ -55,7 +55,8 @@ enum part {
     (BIT(NO_DIGEST) | BIT(NO_DESCRIPTION) | BIT(ENTRY) | BIT(TRAILING_DATA) | \
      BIT(FLASH_SEGMENTS) | BIT(NO_SUCH_REVISION))
 
-static void begin_part(struct godwit_image *image, enum part part, uint32_t size)
+static __attribute__((noinline)) void begin_part(struct godwit_image *image, enum part part,
+                                                 uint32_t size)
 {
     image->part = part;
     image->part_size = size;

@@ -34,7 +34,7 @@ AT(image_keys, 40);
 AT(deploy_keys, 200);
 AT(threshold, GODWIT_POLICY_BYTES);
 
-bool godwit_policy_is_present(const uint8_t data[static 4])
+__attribute__((noinline)) bool godwit_policy_is_present(const uint8_t data[static 4])
 {
     return godwit_load32(data + AT_MAGIC) == MAGIC;
 }

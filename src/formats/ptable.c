@@ -33,7 +33,7 @@ static bool is_in_flash(const uint8_t *record, uint32_t flash_size)
     return offset <= flash_size && size <= flash_size - offset;
 }
 
-static bool md5_matches(const uint8_t *table, const uint8_t *record)
+static __attribute__((noinline)) bool md5_matches(const uint8_t *table, const uint8_t *record)
 {
     uint8_t digest[16];
     godwit_md5(table, (size_t)(record - table), digest);

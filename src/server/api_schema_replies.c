@@ -93,6 +93,21 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("token", "the token, shown this once"),
     HEX("claim", 16, "its name from now on: the first 8 bytes of its SHA-256"),
 
+    OBJECT("token_result", "What became of a token that waited."),
+    HEX("device_id", 12, "the id that it asked for"),
+    HEX("token", 16, "the first 8 bytes of its SHA-256"),
+    CHOICE("result", "accepted rejected no-device not-pending other-token token-taken",
+           "accepted, rejected, or why neither"),
+
+    OBJECT("tokens_chosen", "What became of the tokens."),
+    LIST("tokens", "token_result", "accepted ones first, as they were asked for"),
+
+    OBJECT("rotation_asked", "Devices that make another token with their next check-in."),
+    WHOLE("asked", "how many"),
+
+    OBJECT("fork_cleared", "A device that is one again."),
+    HEX("device_id", 12, "its id"),
+
     OBJECT("claim_row", "A claim token as it stands."),
     HEX("claim", 16, "the first 8 bytes of its SHA-256"),
     STRING("product", "the product that devices join by it"),
@@ -347,6 +362,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
 
     OBJECT("checkin_reply", "What a device is told; docs/PROTOCOL.md says it to the byte."),
     ROW(FLAG, "pending", NULL, SCHEMA_OPTIONAL, "its token waits to be accepted"),
+    ROW(FLAG, "rotate", NULL, SCHEMA_OPTIONAL, "it shall make another token"),
     WHOLE("interval_s", "seconds until its next check-in"),
     ROW(WHOLE, "outcome_id", NULL, SCHEMA_OPTIONAL, "the outcome that was taken"),
     ROW(STRING, "instruction", NULL, SCHEMA_OPTIONAL, "the deploy instruction, in base64"),

@@ -34,6 +34,19 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     OBJECT("token_choice", "Which of the tokens that wait is meant."),
     HEX("token", 16, "the first 8 bytes of its SHA-256, as `pending` shows them"),
 
+    OBJECT("pending_choice", "A token that waits, and whose id it asks for."),
+    HEX("device_id", 12, "the id"),
+    HEX("token", 16, "the first 8 bytes of its SHA-256, as `pending` shows them"),
+
+    OBJECT("token_choices", "Tokens that wait; at most 500 in both lists together."),
+    {SCHEMA_OBJECT, "accept", 0, 0, SCHEMA_LIST | SCHEMA_OPTIONAL, "those that are let in",
+     "pending_choice", 0, 500},
+    {SCHEMA_OBJECT, "reject", 0, 0, SCHEMA_LIST | SCHEMA_OPTIONAL, "those that are sent away",
+     "pending_choice", 0, 500},
+
+    OBJECT("rotation_request", "Devices that shall make another token."),
+    {SCHEMA_HEX, "devices", 12, 12, SCHEMA_LIST, "their ids", NULL, 1, 1000},
+
     OBJECT("device_edit", "What is changed about a device; at least one member."),
     SIZED(STRING, "name", 1, 256, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
           "1 to 64 characters that can be printed; null takes the name away"),

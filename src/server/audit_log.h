@@ -52,6 +52,12 @@
     X(WEBHOOK_TESTED, "webhook.tested", "POST /api/v1/webhooks/{id}/test",                         \
       "a test delivery was asked for")                                                             \
     X(WEBHOOK_GIVEN_UP, "webhook.given-up", "", "deliveries were given up")                        \
+    X(ROTATION_ASKED, "rotation.asked", "POST /api/v1/rotations",                                  \
+      "devices were asked for another token")                                                      \
+    X(DEVICE_CLEARED, "device.cleared", "POST /api/v1/devices/{id}/clear",                         \
+      "a forked device was said to be one again")                                                  \
+    X(TOKENS_CHOSEN, "tokens.chosen", "POST /api/v1/pending-tokens",                               \
+      "many tokens were accepted or rejected; each has its own record too")                        \
     X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
 
 #define AUDIT_ACTION_ENUM(name, id, route, sentence) AUDIT_##name,

@@ -11,6 +11,7 @@
 #include "fleet/cache.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
+#include "fleet/identity.h"
 #include "fleet/rollout.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
@@ -29,7 +30,8 @@ struct pending {
     struct godwit_checkin checkin;
     bool is_claim;
     uint8_t claim_sha256[32], token_sha256[32];
-    unsigned place; /* in the queue of its address */
+    uint8_t told_sha256[32]; /* of the token that comes next; zero: none was told */
+    unsigned place;          /* in the queue of its address */
     enum claim_result claim;
     bool is_known;  /* there is a device with the token */
     bool is_asleep; /* it was not in memory, and is asked now what else is asked on the loop */
@@ -102,7 +104,8 @@ static void send_instruction(struct http_request *request, const struct device_r
     struct app *app = request->app;
     struct godwit_checkin_reply reply = {.interval_s = app->settings->interval_s,
                                          .outcome_id = pending->checkin.outcome.id,
-                                         .has_instruction = true};
+                                         .has_instruction = true,
+                                         .rotate = device_reply->rotates};
     name_wait(request, pending);
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     request->authenticated = true;
@@ -141,6 +144,12 @@ static struct claim_request claim_request_of(const struct pending *pending)
     return (struct claim_request){pending->claim_sha256, pending->token_sha256, &pending->checkin};
 }
 
+static struct token_use token_use_of(const struct pending *pending)
+{
+    bool is_told = !godwit_all(pending->told_sha256, sizeof pending->told_sha256, 0);
+    return (struct token_use){pending->token_sha256, is_told ? pending->told_sha256 : NULL};
+}
+
 static godwit_err record_enrolment(struct pending *pending, const struct device *device)
 {
     char id[13];
@@ -159,6 +168,12 @@ static bool is_idle(struct pending *pending, struct device *device, int64_t now_
     return pending->taken != TAKE_RECORD;
 }
 
+/* Whether it may check in, under the id that it says. */
+static bool is_checked_in(const struct device *device, const struct pending *pending)
+{
+    return !device->is_retired && !memcmp(device->device_id, pending->checkin.device_id, 16);
+}
+
 /* The device that is to be recorded; NULL: none is, see is_known. */
 static godwit_err find_device(struct pending *pending, int64_t now_s, struct device **device_out)
 {
@@ -174,13 +189,16 @@ static godwit_err find_device(struct pending *pending, int64_t now_s, struct dev
         err = device_join_listed(&app->fleet, app->db, pending->token_sha256, &pending->checkin,
                                  now_s, &device);
     *device_out = NULL;
-    if (device && device->is_retired) device = NULL;
-    if (device && memcmp(device->device_id, pending->checkin.device_id, 16)) device = NULL;
+    if (device && !is_checked_in(device, pending)) device = NULL;
     pending->is_known = device != NULL;
     if (err || !device) return err;
     bool is_new = app->fleet.joined_count != joined_count;
-    if (is_new) err = record_enrolment(pending, device);
-    if (pending->is_asleep && !is_new && is_idle(pending, device, now_s)) return err;
+    const struct token_use use = token_use_of(pending);
+    bool is_moved = !is_new && identity_is_changed(device, &use);
+    bool may_idle = pending->is_asleep && !is_new && !is_moved;
+    err = is_new ? record_enrolment(pending, device)
+                 : identity_record(&app->fleet, app->db, device, &use, now_s);
+    if (may_idle && is_idle(pending, device, now_s)) return err;
     *device_out = device;
     return err;
 }
@@ -335,8 +353,8 @@ static void release(struct http_request *request)
 static bool may_wait(const struct pending *pending, const struct device_reply *device_reply)
 {
     const struct godwit_checkin *checkin = &pending->checkin;
-    return pending->asked_s && pending->wait_s && !pending->is_resumed && !checkin->outcome.id &&
-           !checkin->has_token && !checkin->on_trial &&
+    return pending->asked_s && pending->wait_s && !pending->is_resumed && !device_reply->rotates &&
+           !checkin->outcome.id && !checkin->has_token && !checkin->on_trial &&
            !(device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL);
 }
 
@@ -391,6 +409,24 @@ static void look_further(struct http_request *request, struct pending *pending, 
         send_unknown(request);
 }
 
+/* Whether its token changes, or two seem to have it; one that was held has been looked at before.
+ */
+static bool moves_identity(struct device *device, const struct pending *pending, int64_t now_s)
+{
+    const struct token_use use = token_use_of(pending);
+    bool is_fork = !pending->is_resumed && identity_watch(device, &pending->checkin, now_s);
+    return is_fork || identity_is_changed(device, &use);
+}
+
+static enum take_result take(struct fleet *fleet, struct device *device,
+                             const struct pending *pending, int64_t now_s)
+{
+    bool is_moved = moves_identity(device, pending, now_s);
+    enum take_result taken = device_take(fleet, device, &pending->checkin, now_s);
+    if (!is_moved || taken != TAKE_DONE) return taken;
+    return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;
+}
+
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
@@ -407,7 +443,7 @@ static void check_in(struct http_request *request, struct pending *pending)
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
     if (device) product = device->product->id;
     if (device) find_wait(app, device, pending, now_s);
-    if (device) taken = device_take(&app->fleet, device, checkin, now_s);
+    if (device) taken = take(&app->fleet, device, pending, now_s);
     if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
     if (!device)
@@ -455,6 +491,8 @@ void handle_checkin(struct http_request *request)
         return;
     }
     memcpy(is_claim ? pending.claim_sha256 : pending.token_sha256, permission_digest(request), 32);
+    if (!is_claim && pending.checkin.has_token)
+        secret_sha256(pending.checkin.token, sizeof pending.checkin.token, pending.told_sha256);
     if (is_claim)
         claim(request, &pending);
     else

@@ -25,6 +25,9 @@ void handle_openapi(struct http_request *request);
 void handle_login(struct http_request *request);
 
 /* api_*.c */
+void handle_rotate(struct http_request *request);
+void handle_clear(struct http_request *request);
+void handle_choose_tokens(struct http_request *request);
 void handle_claims(struct http_request *request);
 void handle_claim_list(struct http_request *request);
 void handle_claim_revoke(struct http_request *request);

@@ -152,11 +152,19 @@ static void write_instruction(struct peer *peer, const struct godwit_checkin *ch
     if (peer->tamper) peer->tamper(peer, out);
 }
 
-static bool bearer_is_token(const struct peer *peer, const char *bearer)
+/* The first request by the next token voids the one before. */
+static bool bearer_is_token(struct peer *peer, const char *bearer)
 {
-    char hex[65];
+    char hex[65], next[65];
     godwit_hex_encode(peer->token, 32, hex);
-    return peer->is_enrolled && bearer && !strcmp(bearer, hex);
+    godwit_hex_encode(peer->next_token, 32, next);
+    if (!peer->is_enrolled || !bearer) return false;
+    if (strcmp(bearer, next) || godwit_all(peer->next_token, 32, 0)) return !strcmp(bearer, hex);
+    memcpy(peer->token, peer->next_token, 32);
+    memset(peer->next_token, 0, 32);
+    peer->rotates = false;
+    peer->rotations++;
+    return true;
 }
 
 /* A claim with another token than the first waits for a person; so does the real server. */
@@ -168,6 +176,13 @@ static bool enroll(struct peer *peer, const struct godwit_checkin *checkin)
     return !memcmp(peer->token, checkin->token, 32);
 }
 
+/* In a check-in by the present token: the one that comes next. */
+static void note_token(struct peer *peer, const struct godwit_checkin *checkin)
+{
+    if (checkin->has_token && memcmp(checkin->token, peer->token, 32))
+        memcpy(peer->next_token, checkin->token, 32);
+}
+
 static int reply_checkin(struct peer *peer, const struct godwit_request *request)
 {
     struct godwit_checkin checkin;
@@ -176,6 +191,8 @@ static int reply_checkin(struct peer *peer, const struct godwit_request *request
     if (godwit_checkin_decode(request->body, request->body_size, &checkin)) return 400;
     if (is_claim && !checkin.has_token) return 400;
     if (!is_claim && !bearer_is_token(peer, request->bearer)) return 401;
+    if (!is_claim) note_token(peer, &checkin);
+    reply.rotate = peer->rotates;
     reply.pending = is_claim && !enroll(peer, &checkin);
     if (!reply.pending) {
         peer->checkins++;

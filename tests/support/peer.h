@@ -42,6 +42,8 @@ struct peer {
     bool gave_up;                  /* a failure was reported */
     uint32_t outcomes;             /* distinct outcomes received */
     struct godwit_checkin last;    /* last check-in, decoded */
+    bool rotates;                  /* asks for another token until it is used */
+    uint32_t rotations;            /* tokens that were used for the first time */
     struct godwit_outcome outcome; /* last outcome received */
     uint8_t trusted[2][32];        /* what the port was told last */
     uint32_t trusts;               /* how often */
@@ -51,7 +53,7 @@ struct peer {
     uint8_t seed[GODWIT_POLICY_BYTES];
     uint64_t sequence;
     uint32_t outcome_id;
-    uint8_t token[32];
+    uint8_t token[32], next_token[32]; /* zero: none was told */
     bool is_enrolled, is_open, is_queued_device;
     struct godwit_reply response;
     const uint8_t *body; /* of the open reply */

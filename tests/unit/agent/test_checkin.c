@@ -28,7 +28,7 @@ static void the_token_is_stored_before_it_is_sent(void **state)
     device_power_cycle(&device);
     device.peer.is_enrolled = false; /* as if the first reply had never arrived */
     device_run(&device, NULL, 60);
-    assert_memory_equal(device.board.agent.journal.token, token, 32);
+    assert_memory_equal(device.board.agent.journal.tokens[0], token, 32);
     assert_false(godwit_all(token, 32, 0));
 }
 
@@ -38,7 +38,7 @@ static void a_cut_claim_is_repeated_with_the_same_token(void **state)
     device.peer.status = 503;
     device_run(&device, NULL, 30);
     uint8_t token[32];
-    memcpy(token, device.board.agent.journal.token, 32);
+    memcpy(token, device.board.agent.journal.tokens[0], 32);
     assert_false(device_status(&device).enrolled);
     device_power_cycle(&device);
     device.peer.status = 0;

@@ -224,7 +224,7 @@ static void any_entry_proves_a_journal(void **state)
             assert_int_equal(godwit_journal_append(&bench.agent, GODWIT_ENTRY_BOOTS, 4),
                              GODWIT_ERR_IO);
             power_cut_power_on(&bench.power_cut);
-            make_unstable(&bench, 1, JOURNAL_OFFSET + 4096 + 512);
+            make_unstable(&bench, 1, JOURNAL_OFFSET + 4096 + GODWIT_JOURNAL_SIZE + 32);
             bench.power_cut.reads += 3 * turn;
             assert_int_equal(reload(&bench), GODWIT_OK);
         }
