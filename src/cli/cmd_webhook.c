@@ -7,6 +7,7 @@
 
 #include "cli/remote.h"
 #include "cli/table.h"
+#include "options/help.h"
 
 #define TEST_S 15 /* a delivery takes ten at most */
 #define LOOK_MS 200
@@ -222,16 +223,19 @@ static int run(const struct verb *verb, int argc, char **argv)
     return is_good && !is_failed ? 0 : 1;
 }
 
+static const struct options OPTIONS = {
+    .command = "webhook",
+    .usage = "add URL | list [WEBHOOK] | test WEBHOOK | remove WEBHOOK",
+    .sentence =
+        "Webhooks: whom the service tells what happens. `godwit webhook VERB --help` lists\n"
+        "the options.",
+};
+
 int cmd_webhook(int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS && argc > 1; i++)
         if (!strcmp(argv[1], VERBS[i].name)) return run(&VERBS[i], argc - 1, argv + 1);
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        puts("usage: godwit webhook add URL | list [WEBHOOK] | test WEBHOOK | remove WEBHOOK\n\n"
-             "Webhooks: whom the service tells what happens. `godwit webhook VERB --help` lists\n"
-             "the options.");
-        return 0;
-    }
+    if (argc > 1 && option_is_help(argv[1])) return options_help(&OPTIONS, argv[1]);
     fprintf(stderr, "godwit webhook: %s%s%s is none of add, list, test, remove\n",
             argc > 1 ? "'" : "", argc > 1 ? argv[1] : "nothing", argc > 1 ? "'" : "");
     return 2;
