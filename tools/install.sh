@@ -4,7 +4,7 @@
 set -eu
 
 run="gcc libc6-dev make cmake ninja-build pkg-config libuv1-dev node-llhttp libssl-dev
-libjansson-dev libsqlite3-dev libcurl4-openssl-dev libargon2-dev"
+libjansson-dev libsqlite3-dev libcurl4-openssl-dev libargon2-dev liboath-dev"
 test="$run g++ python3 python3-venv libcmocka-dev gcc-riscv64-unknown-elf
 picolibc-riscv64-unknown-elf binutils-riscv64-unknown-elf clang-14 clang-tidy-14
 libclang-rt-14-dev pmccabe postgresql-15 nginx-light curl openssl git"

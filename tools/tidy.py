@@ -63,6 +63,7 @@ LIBRARIES = {
     "jansson.h": "audit server cli ports/host",
     "argon2.h": "server",
     "curl/": "cli ports/host server",
+    "liboath/": "server",
     "psa/": "ports/psa",
     "mbedtls/": "ports/psa",
 }

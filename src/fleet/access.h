@@ -42,6 +42,8 @@ struct actor {
     char product[ACCESS_NAME_MAX]; /* the only one that its token is good for; "": all */
     enum role role;
     unsigned scopes;
+    bool is_session, is_machine; /* by a typed password; by the data directory's token */
+    int64_t proved_s;            /* when the session's password was typed last */
 };
 
 /* What a route asks of whoever calls it. */

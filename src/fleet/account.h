@@ -1,51 +1,83 @@
-/* People, and the tokens by which they and this machine speak to the service. Of a secret only its
- * SHA-256 is kept. A token that has ended stays ended: it leaves
- * memory at the first look after its end, so a clock that goes back does not revive it. */
+/* People, who belong to organisations with a role in each. A user has one name and one password on
+ * a server; the organisation in which it was made (its home) manages both, so that no other's admin
+ * can take it over. */
 #pragma once
 
-#include "fleet/access.h"
-#include "fleet/fleet.h"
+#include "fleet/token.h"
 
-/* The owner of the token in the data directory's file admin-token; no person has this name. */
-#define ACCOUNT_MACHINE "machine"
-/* A session from further ahead than this is of a clock that was wrong; it is refused, not ended. */
-#define ACCOUNT_CLOCK_SLACK_S 300
-#define ACCOUNT_TOKENS_MAX 100 /* of one user; with one more the oldest ends */
+#define ACCOUNT_HASH_MAX 128
+#define ACCOUNT_TOTP_SIZE 20      /* bytes of a second factor's secret */
+#define ACCOUNT_RECOVERY_CODES 10 /* each lets in once without it */
 
-struct account_token {
-    uint8_t token_sha256[32];
-    int64_t made_s, expires_s;  /* expires_s 0: never */
-    struct account_token *next; /* the next that has ended and still has a row */
+/* What a login needs to know of a user in one organisation. */
+struct account_login {
+    char org[ACCESS_NAME_MAX];
+    char password_hash[ACCOUNT_HASH_MAX];
+    enum role role;
+    bool has_totp, needs_totp; /* its own is on; the organisation asks for one */
+    uint8_t totp_secret[ACCOUNT_TOTP_SIZE];
+    int64_t totp_step; /* the last that was used */
 };
-
+/* In `org`, or where that is "" in its home, or else in the first by name. MISSING: there is no
+ * such user there. Any connection. */
+GODWIT_MUST_USE godwit_err account_login(struct db *db, const char *user, const char *org,
+                                         struct account_login *out);
 /* Encoded password hash of a user; MISSING when there is no such user. Any connection. */
 GODWIT_MUST_USE godwit_err account_password(struct db *db, const char *user, char *out,
                                             size_t size_max);
-GODWIT_MUST_USE godwit_err account_create(struct db *db, const char *user,
-                                          const char *password_hash, int64_t now_s);
 
-/* A new token of a user; expires_s 0: never. Writer. */
-GODWIT_MUST_USE godwit_err account_add_token(struct fleet *fleet, struct db *db, const char *user,
-                                             const uint8_t token_sha256[static 32], int64_t now_s,
-                                             int64_t expires_s);
-/* Ends one token, in the database and at once in memory; it may be gone already. Writer. */
-GODWIT_MUST_USE godwit_err account_end_token(struct fleet *fleet, struct db *db,
-                                             const uint8_t token_sha256[static 32]);
-/* Ends all tokens of a user but one; kept_sha256 NULL: all. Writer. */
-GODWIT_MUST_USE godwit_err account_end_user(struct fleet *fleet, struct db *db, const char *user,
-                                            const uint8_t *kept_sha256);
-/* Ends the tokens whose time is over. Writer. */
-GODWIT_MUST_USE godwit_err account_sweep(struct fleet *fleet, struct db *db, int64_t now_s);
-/* Whether the token is known and its time is not over; one whose time is over ends here. Lock held.
- */
-bool account_token_is_good(struct fleet *fleet, const uint8_t token_sha256[static 32],
-                           int64_t now_s);
-/* The same, and who that is. Lock held. */
-bool account_actor(struct fleet *fleet, const uint8_t token_sha256[static 32], int64_t now_s,
-                   struct actor *actor_out);
+/* 1 to 32 of letters, digits and "._@+-", and not ACCOUNT_MACHINE. */
+bool account_name_is_good(const char *name);
 
-/* ---- for fleet.c: how the table is read, and what is given back ---- */
+struct account_new {
+    const char *org, *user, *password_hash;
+    enum role role;
+    int64_t now_s;
+};
+/* POLICY: the name is taken. Writer. */
+GODWIT_MUST_USE godwit_err account_create(struct db *db, const struct account_new *made);
+/* A user that is there belongs to this organisation too. MISSING: there is none; POLICY: it does
+ * already. Writer. */
+GODWIT_MUST_USE godwit_err account_join(struct fleet *fleet, struct db *db,
+                                        const struct account_new *made);
+/* MISSING: it is not of that organisation; POLICY: it is the last admin there. Both hold at once
+ * for its sessions and tokens. remove: in its home the user goes whole. Writer. */
+GODWIT_MUST_USE godwit_err account_set_role(struct fleet *fleet, struct db *db, const char *org,
+                                            const char *user, enum role role);
+GODWIT_MUST_USE godwit_err account_remove(struct fleet *fleet, struct db *db, const char *org,
+                                          const char *user);
+/* Of a user whose home is `org` (NULL: anywhere); ends all its tokens but kept_sha256. MISSING: it
+ * is not. Writer. */
+GODWIT_MUST_USE godwit_err account_set_password(struct fleet *fleet, struct db *db, const char *org,
+                                                const char *user, const char *password_hash,
+                                                const uint8_t *kept_sha256);
+/* The same password in a better hash; no token ends. Writer. */
+GODWIT_MUST_USE godwit_err account_rehash(struct db *db, const char *user,
+                                          const char *password_hash);
 
-#define ACCOUNT_LOAD_SQL "select token_sha256, created, expires from tokens"
-void account_load_token(struct fleet *fleet, const struct db_rows *rows);
-void account_deinit(struct fleet *fleet);
+struct account_view {
+    char user[ACCESS_NAME_MAX], home[ACCESS_NAME_MAX];
+    enum role role;
+    bool has_totp;
+    int64_t made_s;
+};
+/* The people of an organisation by name, after `after` ("": from the start). Any connection. */
+GODWIT_MUST_USE godwit_err account_list(struct db *db, const char *org, const char *after,
+                                        struct account_view *out, size_t count_max,
+                                        size_t *count_out);
+
+/* ---- the second factor ---- */
+
+/* Sets a secret up, which counts once it was proved by a code; MISSING: no such user. Writer. */
+GODWIT_MUST_USE godwit_err account_totp_begin(struct db *db, const char *user,
+                                              const uint8_t secret[static ACCOUNT_TOTP_SIZE]);
+/* It is on from now; the digests of its recovery codes take the place of those before. Writer. */
+GODWIT_MUST_USE godwit_err account_totp_turn_on(struct db *db, const char *user,
+                                                const uint8_t codes_sha256[][32], size_t count);
+/* Off, with its codes. org: the user's home; NULL: anywhere. Writer. */
+GODWIT_MUST_USE godwit_err account_totp_turn_off(struct db *db, const char *org, const char *user);
+/* MISSING: this step or a later one was used before, as in a replay. Writer. */
+GODWIT_MUST_USE godwit_err account_totp_use(struct db *db, const char *user, int64_t step);
+/* MISSING: no such code, or it was used. Writer. */
+GODWIT_MUST_USE godwit_err account_recovery_use(struct db *db, const char *user,
+                                                const uint8_t code_sha256[static 32]);

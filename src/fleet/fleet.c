@@ -45,7 +45,7 @@ static void indexes_init(struct fleet *fleet)
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->rotations_by_token, offsetof(struct rotation, next_sha256), 8);
     index_init(&fleet->factory_by_token, offsetof(struct factory_entry, token_sha256), 8);
-    index_init(&fleet->tokens_by_digest, offsetof(struct account_token, token_sha256), 8);
+    index_init(&fleet->tokens_by_digest, offsetof(struct token, token_sha256), 8);
 }
 
 void fleet_init(struct fleet *fleet)
@@ -87,7 +87,7 @@ void fleet_deinit(struct fleet *fleet)
     index_deinit(&fleet->claims_by_digest, true);
     index_deinit(&fleet->factory_by_token, true);
     index_deinit(&fleet->rotations_by_token, false);
-    account_deinit(fleet);
+    tokens_deinit(fleet);
     pthread_mutex_destroy(&fleet->lock);
 }
 

@@ -47,9 +47,10 @@ struct fleet {
     struct pool device_cells, member_cells;
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;
-    struct index factory_by_token;      /* who is expected, factory.h */
-    struct index rotations_by_token;    /* tokens that come next, identity.h */
-    struct account_token *tokens_ended; /* account.c: they have left the index, not yet the table */
+    struct index factory_by_token;   /* who is expected, factory.h */
+    struct index rotations_by_token; /* tokens that come next, identity.h */
+    struct token *tokens_ended;      /* token.c: they have left the index, not yet the table */
+    bool tokens_are_used;            /* token.c: a last use waits to be written */
     /* devices with facts to write, the first to be marked first; those being written now */
     struct device *dirty_first, *dirty_last, *in_flight;
     int64_t unnoted_from;             /* id of the last device that rollout_note_incompatible saw */

@@ -164,7 +164,7 @@ static const struct {
      load_rollout},
     {CLAIM_LOAD_SQL, claim_load},
     {FACTORY_LOAD_SQL, factory_load},
-    {ACCOUNT_LOAD_SQL, account_load_token},
+    {TOKEN_LOAD_SQL, token_load},
     {"select mark from sequence_mark", load_entry},
 };
 

@@ -244,7 +244,9 @@ static const struct {
     const char *status, *types;
 } COMMON[] = {
     {ALWAYS, "400", "bad-target"},
-    {PERSON, "403", "role-too-low scope-missing"},
+    {PERSON, "403",
+     "role-too-low scope-missing second-factor-needed reauthenticate session-only cross-site"},
+    {PERSON, "404", "no-org"},
     {BODY, "413", "body-too-large"},
     {JSON_BODY, "422", "malformed"},
     {KEYED, "409", "still-running already-done"},

@@ -11,12 +11,15 @@
 #include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/login_queue.h"
+#include "server/permission.h"
 #include "server/problem.h"
 #include "server/secret.h"
+#include "server/session.h"
+#include "server/totp.h"
 
 #define CHECKS_AT_ONCE 2 /* 19 MiB each */
-#define SESSION_S (12 * 3600)
 #define PASSWORD_MAX 256
+#define CODE_MAX 32
 /* A hash of nothing anyone knows: an unknown user takes as long as a wrong password. */
 #define NOBODY                                             \
     "$argon2id$v=19$m=19456,t=2,p=1$Z29kd2l0bm9ib2R5ISEh$" \
@@ -32,31 +35,114 @@ struct logins {
     size_t threads_count;
 };
 
+/* A password that is checked: for a session, or again for one that is there. */
 struct login {            /* lives in its request's arena */
     struct change change; /* first: a change is a login */
     struct login_ticket ticket;
-    char password[PASSWORD_MAX + 1], token[80];
+    struct account_login account;
+    char wanted[ACCESS_NAME_MAX]; /* organisation; "": the user's home */
+    char password[PASSWORD_MAX + 1], code[CODE_MAX + 1], token[80];
+    char rehash[SECRET_HASH_MAX]; /* "": the one that is kept is good enough */
+    uint8_t proves[32];           /* the session that is proved; has_session */
+    bool has_session, wants_cookie, is_replay;
+    int64_t step; /* of its code; 0: none */
+    bool has_recovery;
+    uint8_t recovery_sha256[32];
     int64_t now_s;
     bool is_known; /* there is such a user */
 };
 
 /* ---- the session ---- */
 
-static godwit_err login_run(struct change *change)
+static godwit_err use_factor(struct login *login)
 {
-    struct login *login = (struct login *)change;
-    uint8_t digest[32];
-    secret_sha256(login->token, strlen(login->token), digest);
-    godwit_err err = account_add_token(&change->app->fleet, change->app->db, login->ticket.user,
-                                       digest, login->now_s, login->now_s + SESSION_S);
-    if (err) return err;
+    struct db *db = login->change.app->db;
+    const char *user = login->ticket.user;
+    godwit_err err = GODWIT_OK;
+    if (login->step) err = account_totp_use(db, user, login->step);
+    if (login->has_recovery) err = account_recovery_use(db, user, login->recovery_sha256);
+    login->is_replay = err == GODWIT_ERR_MISSING;
+    return err;
+}
+
+/* The gate does not know who comes here. */
+static godwit_err audit_login(struct login *login, const uint8_t digest[static 32])
+{
+    struct change *change = &login->change;
     char actor[48], mark[17];
     snprintf(actor, sizeof actor, "user:%s", login->ticket.user);
     godwit_hex_encode(digest, 8, mark);
     change->actor = actor;
-    err = change_audit(change, AUDIT_LOGIN, mark, NULL, NULL);
-    change->actor = NULL;
+    change->org = login->account.org;
+    godwit_err err = change_audit(change, AUDIT_LOGIN, mark, NULL, NULL);
+    change->actor = change->org = NULL;
     return err;
+}
+
+static godwit_err login_run(struct change *change)
+{
+    struct login *login = (struct login *)change;
+    struct app *app = change->app;
+    uint8_t digest[32];
+    godwit_err err = use_factor(login);
+    if (login->is_replay) return GODWIT_OK;
+    if (!err && login->rehash[0]) err = account_rehash(app->db, login->ticket.user, login->rehash);
+    if (err) return err;
+    if (login->has_session) {
+        err = token_prove(&app->fleet, app->db, login->proves, login->now_s);
+        return err ? err : change_audit(change, AUDIT_PROVED, login->ticket.user, NULL, NULL);
+    }
+    secret_sha256(login->token, strlen(login->token), digest);
+    bool lacks_factor = login->account.needs_totp && !login->account.has_totp;
+    const struct token_new made = {.org = login->account.org,
+                                   .user = login->ticket.user,
+                                   .name = change->request->peer,
+                                   .product = "",
+                                   .kind = TOKEN_SESSION,
+                                   .scopes = lacks_factor ? 0 : SCOPE_ALL,
+                                   .token_sha256 = digest,
+                                   .now_s = login->now_s,
+                                   .expires_s = login->now_s + SESSION_MAX_S,
+                                   .is_proved = true};
+    err = token_add(&app->fleet, app->db, &made);
+    return err ? err : audit_login(login, digest);
+}
+
+static void set_cookie(struct http_request *request, const char *token)
+{
+    char line[200];
+    snprintf(line, sizeof line,
+             SESSION_COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=%d", token,
+             SESSION_MAX_S);
+    http_reply_header(request, "Set-Cookie", line);
+}
+
+static void reply_session(struct login *login)
+{
+    struct http_request *request = login->change.request;
+    const struct account_login *account = &login->account;
+    json_t *reply = json_pack("{s:s, s:s, s:s, s:I, s:b}", "user", login->ticket.user, "org",
+                              account->org, "role", role_name(account->role), "expires",
+                              (json_int_t)login->now_s + SESSION_MAX_S, "needs_second_factor",
+                              account->needs_totp && !account->has_totp);
+    char csrf[65];
+    session_csrf(login->token, csrf);
+    if (login->wants_cookie) {
+        set_cookie(request, login->token);
+        json_object_set_new(reply, "csrf", json_string(csrf));
+    } else {
+        json_object_set_new(reply, "token", json_string(login->token));
+    }
+    http_reply_header(request, "Cache-Control", "no-store");
+    reply_json(request, 200, reply);
+}
+
+static void refuse_code(struct http_request *request)
+{
+    problem(request, 401, "wrong-code",
+            "the code is wrong or was used before; wait for the next six digits, or take another "
+            "recovery code",
+            "code");
 }
 
 static void login_reply(struct change *change, godwit_err err)
@@ -66,11 +152,18 @@ static void login_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
         return;
     }
-    GODWIT_LOG(INFO, "login", "user=\"%s\" peer=%s", login->ticket.user, change->request->peer);
+    if (login->is_replay) {
+        refuse_code(change->request);
+        return;
+    }
+    GODWIT_LOG(INFO, login->has_session ? "reauthenticated" : "login", "user=\"%s\" peer=%s",
+               login->ticket.user, change->request->peer);
     change->request->authenticated = true;
-    reply_json(change->request, 200,
-               json_pack("{s:s, s:I}", "token", login->token, "expires",
-                         (json_int_t)login->now_s + SESSION_S));
+    if (login->has_session)
+        reply_json(change->request, 200,
+                   json_pack("{s:I}", "proved_until", (json_int_t)login->now_s + PROOF_S));
+    else
+        reply_session(login);
 }
 
 static bool make_session(struct login *login)
@@ -85,43 +178,81 @@ static bool make_session(struct login *login)
 
 /* ---- one check ---- */
 
-/* OK; TRUST: wrong; else it could not be checked. */
+/* OK; TRUST: wrong; else it could not be checked. A hash of weaker parameters is made anew. */
 static godwit_err check_password(struct app *app, struct login *login)
 {
-    char hash[SECRET_HASH_MAX];
     struct db *db = app_reader_take(app);
     if (!db) return GODWIT_ERR_IO;
-    godwit_err err = account_password(db, login->ticket.user, hash, sizeof hash);
+    const char *org = login->has_session ? permission_org(login->change.request) : login->wanted;
+    godwit_err err = account_login(db, login->ticket.user, org, &login->account);
     app_reader_give(app, db);
     if (err && err != GODWIT_ERR_MISSING) return err;
     login->is_known = !err;
-    bool is_good = password_is_good(err ? NOBODY : hash, login->password);
-    return !err && is_good ? GODWIT_OK : GODWIT_ERR_TRUST;
+    const char *hash = err ? NOBODY : login->account.password_hash;
+    bool is_good = password_is_good(hash, login->password);
+    if (err || !is_good) return GODWIT_ERR_TRUST;
+    if (!password_hash_is_strong(hash))
+        err = password_hash(login->password, login->rehash, sizeof login->rehash);
+    return err;
+}
+
+/* Only once the password was right, so that it tells nothing of it. OK; POLICY: it asks for a code;
+ * TRUST: the code is wrong. */
+static godwit_err check_factor(struct login *login)
+{
+    const struct account_login *account = &login->account;
+    if (!account->has_totp) return GODWIT_OK;
+    if (!login->code[0]) return GODWIT_ERR_POLICY;
+    int64_t step = totp_step(account->totp_secret, login->code, login->now_s, account->totp_step);
+    if (step > 0) {
+        login->step = step;
+        return GODWIT_OK;
+    }
+    login->has_recovery = recovery_code_digest(login->code, login->recovery_sha256);
+    return login->has_recovery ? GODWIT_OK : GODWIT_ERR_TRUST;
+}
+
+static void refuse_login(struct http_request *request)
+{
+    problem(request, 401, "wrong-password",
+            "user or password is wrong; type both again, or use the server's own machine, "
+            "where admin-token in its data directory lets the command line in",
+            NULL);
+}
+
+static void note(struct logins *logins, const struct login *login, bool is_good)
+{
+    pthread_mutex_lock(&logins->mutex);
+    login_queue_note(&logins->queue, &login->ticket, is_good, clock_now_ms(logins->app->clock));
+    pthread_mutex_unlock(&logins->mutex);
 }
 
 static void check(struct logins *logins, struct login *login)
 {
     struct http_request *request = login->change.request;
     godwit_err err = check_password(logins->app, login);
+    bool is_wrong = err == GODWIT_ERR_TRUST;
     explicit_bzero(login->password, sizeof login->password);
-    if (!err || err == GODWIT_ERR_TRUST) {
-        pthread_mutex_lock(&logins->mutex);
-        login_queue_note(&logins->queue, &login->ticket, !err, clock_now_ms(logins->app->clock));
-        pthread_mutex_unlock(&logins->mutex);
-    }
+    if (!err) err = check_factor(login);
+    if (!err || err == GODWIT_ERR_TRUST) note(logins, login, !err);
     if (err == GODWIT_ERR_TRUST) {
         GODWIT_LOG(WARN, "login_refused", "peer=%s", request->peer);
         audit_login_refused(logins->app, login->is_known ? login->ticket.user : NULL,
                             request->peer);
-        problem(request, 401, "wrong-password",
-                "user or password is wrong; type both again, or use the server's own machine, "
-                "where admin-token in its data directory lets the command line in",
-                NULL);
-    } else if (err || !make_session(login)) {
-        problem_of_error(request, GODWIT_ERR_IO);
-    } else {
-        change_submit(&login->change, NULL);
     }
+    if (is_wrong)
+        refuse_login(request);
+    else if (err == GODWIT_ERR_TRUST)
+        refuse_code(request);
+    else if (err == GODWIT_ERR_POLICY)
+        problem(request, 401, "second-factor",
+                "this user has a second factor; send the six digits of the app as \"code\", or one "
+                "of the recovery codes",
+                "code");
+    else if (err || !make_session(login))
+        problem_of_error(request, GODWIT_ERR_IO);
+    else
+        change_submit(&login->change, NULL);
 }
 
 static struct login *login_of(struct login_ticket *ticket)
@@ -218,24 +349,62 @@ static void wait_in_turn(struct logins *logins, struct login *login)
     if (entry == LOGIN_PAUSES) refuse_pause(request, pause_s);
 }
 
+/* What both ways have in common; NULL: answered. The caller frees the body. */
+static struct login *login_make(struct http_request *request, json_t *body)
+{
+    struct app *app = request->app;
+    struct login *login = arena_zalloc(request->arena, sizeof *login);
+    if (!login) {
+        problem_busy(request);
+        return NULL;
+    }
+    const char *password = body_text(request, body, "password", PASSWORD_MAX);
+    if (!password) return NULL;
+    snprintf(login->password, sizeof login->password, "%s", password);
+    const char *code = json_string_value(json_object_get(body, "code"));
+    if (code) snprintf(login->code, sizeof login->code, "%s", code);
+    login->now_s = clock_unix_s(app->clock);
+    login->change.app = app;
+    login->change.request = request;
+    login->change.run = login_run;
+    login->change.reply = login_reply;
+    return login;
+}
+
 void handle_login(struct http_request *request)
 {
     struct app *app = request->app;
     json_t *body = body_object(request);
     if (!body) return;
-    struct login *login = arena_zalloc(request->arena, sizeof *login);
-    if (!login) problem_busy(request);
+    struct login *login = login_make(request, body);
     const char *user = login ? body_text(request, body, "user", 32) : NULL;
-    const char *password = user ? body_text(request, body, "password", PASSWORD_MAX) : NULL;
-    if (password) {
+    const char *org = json_string_value(json_object_get(body, "org"));
+    if (user) {
         snprintf(login->ticket.user, sizeof login->ticket.user, "%s", user);
-        snprintf(login->password, sizeof login->password, "%s", password);
-        login->now_s = clock_unix_s(app->clock);
-        login->change.app = app;
-        login->change.request = request;
-        login->change.run = login_run;
-        login->change.reply = login_reply;
-        wait_in_turn(app->logins, login);
+        snprintf(login->wanted, sizeof login->wanted, "%s", org ? org : "");
+        login->wants_cookie = json_is_true(json_object_get(body, "cookie"));
     }
     json_decref(body);
+    if (user) wait_in_turn(app->logins, login);
+}
+
+/* The password once more, for what is dangerous. A token has none to be asked for. */
+void handle_reauthenticate(struct http_request *request)
+{
+    const struct actor *actor = permission_actor(request);
+    json_t *body = actor->is_session ? body_object(request) : NULL;
+    if (!actor->is_session)
+        problem(
+            request, 409, "no-session",
+            "only a session of a person is asked for its password again; an API token needs none",
+            NULL);
+    if (!body) return;
+    struct login *login = login_make(request, body);
+    if (login) {
+        memcpy(login->ticket.user, actor->user, sizeof login->ticket.user);
+        memcpy(login->proves, permission_digest(request), sizeof login->proves);
+        login->has_session = true;
+    }
+    json_decref(body);
+    if (login) wait_in_turn(((struct app *)request->app)->logins, login);
 }

@@ -477,5 +477,6 @@ void handle_deploy(struct http_request *request)
                 read_flag(request, body, "again", &deploy->again) &&
                 read_overrides(request, body, deploy->overrides);
     json_decref(body);
+    if (good && deploy->allow_downgrade) good = permission_is_proved(request);
     if (good) change_submit(&deploy->change, NULL);
 }

@@ -4,6 +4,9 @@
 
 #define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible retired"
 
+#define ROLES "viewer operator releaser admin"
+#define SCOPES "read upload deploy devices admin"
+
 const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("problem", "What went wrong and what to do (RFC 9457)."),
     STRING("type", "a stable short id"),
@@ -82,8 +85,92 @@ const struct schema_row SCHEMA_REPLIES[] = {
     LIST("items", "webhook_delivery", "the newest first"),
 
     OBJECT("session", "A session that begins."),
-    STRING("token", "the API token, shown this once"),
+    ROW(STRING, "token", NULL, SCHEMA_OPTIONAL, "shown this once; absent where it is a cookie"),
+    SIZED(HEX, "csrf", 64, 64, SCHEMA_OPTIONAL, "what X-Godwit-CSRF must hold, with a cookie"),
+    STRING("user", "who logged in"),
+    STRING("org", "in which organisation"),
+    CHOICE("role", ROLES, "what the user may do there"),
+    TIME("expires", "when it ends at the latest"),
+    FLAG("needs_second_factor", "it is good for setting one up alone"),
+
+    OBJECT("own_session", "Who asks."),
+    HEX("id", 16, "of the session or token"),
+    STRING("user", "its user"),
+    STRING("org", "its organisation"),
+    CHOICE("role", ROLES, "what the user may do there"),
+    STRING("product", "the only product that it is good for; empty: all"),
+    ROW(CHOICE, "scopes", SCOPES, SCHEMA_LIST, "what it is good for"),
+    TIME("proved_until", "until then nothing asks for the password again"),
+    SIZED(HEX, "csrf", 64, 64, SCHEMA_OPTIONAL, "what X-Godwit-CSRF must hold, with a cookie"),
+
+    OBJECT("proof", "The password was right."),
+    TIME("proved_until", "until then nothing asks for it again"),
+
+    OBJECT("done", "It is done."),
+    FLAG("done", "true"),
+
+    OBJECT("password", "A password that was set."),
+    STRING("user", "whose"),
+    ROW(STRING, "password", NULL, SCHEMA_OPTIONAL, "the one that was made, shown this once"),
+
+    OBJECT("second_factor", "A secret for an authenticator app."),
+    STRING("secret", "in base32, to be typed"),
+    STRING("uri", "for a QR code"),
+
+    OBJECT("recovery_codes", "What lets in without the second factor."),
+    STRINGS("recovery_codes", "each once; shown this once"),
+
+    OBJECT("token_view", "A session or an API token."),
+    HEX("id", 16, "how it is named"),
+    STRING("user", "whose it is"),
+    STRING("name", "what it is for; of a session the address where it began"),
+    STRING("product", "the only product that it is good for; empty: all"),
+    ROW(CHOICE, "scopes", SCOPES, SCHEMA_LIST, "what it is good for"),
+    TIME("created", "when it was made"),
     TIME("expires", "when it ends"),
+    TIME("used", "when it was used last, to the minute"),
+
+    OBJECT("sessions", "Sessions."),
+    LIST("sessions", "token_view", "the newest first, at most 500"),
+
+    OBJECT("tokens", "API tokens."),
+    LIST("tokens", "token_view", "the newest first, at most 500"),
+
+    OBJECT("token_made", "An API token."),
+    HEX("id", 16, "how it is named"),
+    STRING("token", "the token, shown this once"),
+    STRING("user", "whose it is"),
+    ROW(CHOICE, "scopes", SCOPES, SCHEMA_LIST, "what it is good for"),
+    TIME("expires", "when it ends"),
+
+    OBJECT("user", "A user in the organisation."),
+    STRING("user", "the name"),
+    STRING("org", "the organisation"),
+    CHOICE("role", ROLES, "what it may do there"),
+    ROW(STRING, "password", NULL, SCHEMA_OPTIONAL, "the one that was made, shown this once"),
+
+    OBJECT("user_view", "A user of the organisation."),
+    STRING("user", "the name"),
+    CHOICE("role", ROLES, "what it may do"),
+    FLAG("second_factor", "it has one"),
+    FLAG("managed", "this organisation sets its password and second factor"),
+    TIME("created", "when it came"),
+
+    OBJECT("users", "The people of the organisation."),
+    LIST("users", "user_view", "by name, at most 500"),
+    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL, "what to give as `after` for the rest"),
+
+    OBJECT("org", "What holds for all people of an organisation."),
+    STRING("org", "its name"),
+    FLAG("second_factor_required", "everybody who logs in needs a second factor"),
+
+    OBJECT("orgs", "Organisations."),
+    LIST("orgs", "org", "the newest first"),
+
+    OBJECT("org_made", "An organisation with its first admin."),
+    STRING("org", "its name"),
+    STRING("user", "the admin"),
+    STRING("password", "shown this once"),
 
     OBJECT("woken", "How many of the devices waited for something to do."),
     WHOLE("woken", "devices that are answered now"),

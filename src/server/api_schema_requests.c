@@ -8,11 +8,49 @@
     {                                                                                          \
         SCHEMA_STRING, name, 1, 64, SCHEMA_LIST | SCHEMA_OPTIONAL, sentence, NULL, 0, TAGS_MAX \
     }
+#define ROLES "viewer operator releaser admin"
+#define SCOPES "read upload deploy devices admin"
 
 const struct schema_row SCHEMA_REQUESTS[] = {
     OBJECT("login_request", "Who logs in."),
     SIZED(STRING, "user", 1, 32, 0, "the user's name"),
     SIZED(STRING, "password", 1, 256, 0, "the password"),
+    SIZED(STRING, "code", 1, 32, SCHEMA_OPTIONAL, "of the second factor, or a recovery code"),
+    SIZED(STRING, "org", 1, 32, SCHEMA_OPTIONAL, "the organisation, where the user has several"),
+    FLAG_ASKED("cookie", "the session comes as a cookie, for pages, and not as a token"),
+
+    OBJECT("proof_request", "The password again."),
+    SIZED(STRING, "password", 1, 256, 0, "the password"),
+    SIZED(STRING, "code", 1, 32, SCHEMA_OPTIONAL, "of the second factor, or a recovery code"),
+
+    OBJECT("code_request", "The first code of a second factor."),
+    SIZED(STRING, "code", 6, 6, 0, "the six digits that the app shows"),
+
+    OBJECT("password_request", "A new password."),
+    SIZED(STRING, "password", 1, 256, SCHEMA_OPTIONAL, "12 bytes or more; absent: one is made"),
+
+    OBJECT("user_request", "A user that is made."),
+    SIZED(STRING, "user", 1, 32, 0, "its name, one on the whole server"),
+    ROW(CHOICE, "role", ROLES, 0, "what it may do"),
+    SIZED(STRING, "password", 1, 256, SCHEMA_OPTIONAL, "12 bytes or more; absent: one is made"),
+    FLAG_ASKED("join", "the user is there; on the server's machine only"),
+
+    OBJECT("role_request", "Another role."),
+    ROW(CHOICE, "role", ROLES, 0, "what the user may do"),
+
+    OBJECT("token_request", "An API token that is made."),
+    ROW(CHOICE, "scopes", SCOPES, SCHEMA_LIST, "what it is good for"),
+    SIZED(STRING, "name", 1, 64, SCHEMA_OPTIONAL, "what it is for"),
+    SIZED(STRING, "product", 1, 32, SCHEMA_OPTIONAL, "the only product that it is good for"),
+    SIZED(WHOLE, "days", 1, 3650, SCHEMA_OPTIONAL, "when it ends; 90 when absent"),
+    SIZED(STRING, "user", 1, 32, SCHEMA_OPTIONAL, "whose it is; on the server's machine only"),
+
+    OBJECT("org_request", "An organisation that is made."),
+    SIZED(STRING, "org", 1, 32, 0, "its name, for ever: 1 to 32 of a-z, 0-9 and -"),
+    SIZED(STRING, "admin", 1, 32, 0, "the name of its first user"),
+
+    OBJECT("org_settings", "What holds for all people of an organisation."),
+    FLAG("second_factor_required", "everybody who logs in needs a second factor"),
 
     OBJECT("deploy_request", "What is rolled out, and to whom."),
     SIZED(STRING, "product", 1, 32, 0, "the product"),
@@ -107,6 +145,9 @@ const struct schema_row PARAMETERS[] = {
     SIZED(STRING, "actor", 0, 128, SCHEMA_OPTIONAL, "who; a last * stands for any text"),
     SIZED(STRING, "action", 0, 128, SCHEMA_OPTIONAL, "what was done; a last * for any text"),
     SIZED(STRING, "object", 0, 128, SCHEMA_OPTIONAL, "to what; a last * for any text"),
+    SIZED(STRING, "users/name", 1, 32, 0, "name of the user"),
+    HEX("sessions/id", 16, "the session, as the list shows it"),
+    HEX("tokens/id", 16, "the API token, as the list shows it"),
     SIZED(STRING, "open", 0, 0, SCHEMA_OPTIONAL, "an unsigned first file makes an open product"),
     SIZED(STRING, "product", 1, 31, SCHEMA_OPTIONAL,
           "stands in for the project's name in the file"),

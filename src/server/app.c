@@ -216,7 +216,8 @@ static godwit_err flush_run(struct writer_job *job)
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
     if (!err) err = kept_replies_sweep(app->db, clock_unix_s(app->clock), KEPT_COUNT);
-    if (!err) err = account_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
+    if (!err) err = token_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
+    if (!err) err = token_flush(&app->fleet, app->db);
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)
         err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),

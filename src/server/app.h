@@ -97,6 +97,7 @@ struct change {
     godwit_err (*run)(struct change *change);
     void (*reply)(struct change *change, godwit_err err);
     const char *actor; /* who asks, where the gate does not know; NULL: whom it has found */
+    const char *org;   /* with actor: of which organisation */
     bool is_device;    /* a device's own doing: its history is the record of it */
     bool is_recorded;  /* set by change_audit */
     /* private: app.c */

@@ -94,7 +94,7 @@ static void name_actor(const struct change *change, struct audit_record *out)
     struct app *app = change->app;
     const struct http_request *request = change->request;
     char id[17];
-    audit_text_copy(out->org, sizeof out->org, FLEET_ORG);
+    audit_text_copy(out->org, sizeof out->org, change->org ? change->org : FLEET_ORG);
     if (change->actor) {
         audit_text_copy(out->actor, sizeof out->actor, change->actor);
         return;

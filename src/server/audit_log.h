@@ -58,6 +58,29 @@
       "a forked device was said to be one again")                                                  \
     X(TOKENS_CHOSEN, "tokens.chosen", "POST /api/v1/pending-tokens",                               \
       "many tokens were accepted or rejected; each has its own record too")                        \
+    X(LOGGED_OUT, "session.ended", "POST /api/v1/logout", "somebody logged out")                   \
+    X(SESSION_ENDED, "session.ended-by", "DELETE /api/v1/sessions/{id}", "a session was ended")    \
+    X(PROVED, "session.proved", "POST /api/v1/session/reauthenticate",                             \
+      "a password was typed again")                                                                \
+    X(TOKEN_CREATED, "token.created", "POST /api/v1/tokens", "an API token was made")              \
+    X(TOKEN_REVOKED, "token.revoked", "DELETE /api/v1/tokens/{id}", "an API token was ended")      \
+    X(USER_CREATED, "user.created", "POST /api/v1/users", "a user was made, or joined")            \
+    X(USER_ROLE, "user.role", "PUT /api/v1/users/{name}/role", "a user got another role")          \
+    X(USER_PASSWORD, "user.password", "PUT /api/v1/users/{name}/password",                         \
+      "a user's password was set anew")                                                            \
+    X(OWN_PASSWORD, "user.own-password", "PUT /api/v1/session/password",                           \
+      "a user changed the own password")                                                           \
+    X(USER_REMOVED, "user.removed", "DELETE /api/v1/users/{name}", "a user was taken out")         \
+    X(FACTOR_BEGUN, "factor.begun", "POST /api/v1/session/second-factor",                          \
+      "a user began to set up a second factor")                                                    \
+    X(FACTOR_ON, "factor.on", "POST /api/v1/session/second-factor/confirm",                        \
+      "a user has a second factor from now on")                                                    \
+    X(FACTOR_OFF, "factor.off", "DELETE /api/v1/session/second-factor",                            \
+      "a user turned the own second factor off")                                                   \
+    X(USER_FACTOR_OFF, "user.factor-off", "DELETE /api/v1/users/{name}/second-factor",             \
+      "a user's second factor was turned off by an admin")                                         \
+    X(ORG_CREATED, "org.created", "POST /api/v1/orgs", "an organisation was made")                 \
+    X(ORG_SET, "org.set", "PUT /api/v1/org", "what holds for an organisation was changed")         \
     X(LOG_PRUNED, "log.pruned", "", "records of this log went by age")
 
 #define AUDIT_ACTION_ENUM(name, id, route, sentence) AUDIT_##name,

@@ -75,12 +75,21 @@ static godwit_err open_machine_token(struct app *app)
     if (err == GODWIT_ERR_MISSING) err = make_machine_token(path, !has_account(app), text);
     if (err) return err;
     secret_sha256(text, strlen(text), digest);
-    err = account_end_user(&app->fleet, app->db, ACCOUNT_MACHINE, digest);
+    err = token_end_user(&app->fleet, app->db, NULL, ACCOUNT_MACHINE, digest);
     fleet_lock(&app->fleet);
-    bool is_known = account_token_is_good(&app->fleet, digest, app->started_s);
+    struct actor actor;
+    bool is_known = token_actor(&app->fleet, digest, app->started_s, &actor);
     fleet_unlock(&app->fleet);
     if (err || is_known) return err;
-    return account_add_token(&app->fleet, app->db, ACCOUNT_MACHINE, digest, app->started_s, 0);
+    const struct token_new made = {.org = FLEET_ORG,
+                                   .user = ACCOUNT_MACHINE,
+                                   .name = "",
+                                   .product = "",
+                                   .kind = TOKEN_MACHINE,
+                                   .scopes = SCOPE_ALL,
+                                   .token_sha256 = digest,
+                                   .now_s = app->started_s};
+    return token_add(&app->fleet, app->db, &made);
 }
 
 godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
@@ -91,7 +100,8 @@ godwit_err data_open_account(struct app *app, char *note_out, size_t note_size,
     if (!err && !has_account(app)) {
         err = password_make(password_out);
         if (!err) err = password_hash(password_out, hash, sizeof hash);
-        if (!err) err = account_create(app->db, "admin", hash, app->started_s);
+        const struct account_new made = {FLEET_ORG, "admin", hash, ROLE_ADMIN, app->started_s};
+        if (!err) err = account_create(app->db, &made);
     }
     if (err) {
         password_out[0] = 0;

@@ -177,8 +177,8 @@ static bool may_listen(struct events *events, struct listener *listener)
 {
     struct app *app = events->app;
     fleet_lock(&app->fleet);
-    bool is_good = account_actor(&app->fleet, listener->token_sha256, clock_unix_s(app->clock),
-                                 &listener->actor);
+    bool is_good = token_actor(&app->fleet, listener->token_sha256, clock_unix_s(app->clock),
+                               &listener->actor);
     fleet_unlock(&app->fleet);
     return is_good;
 }

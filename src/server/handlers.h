@@ -23,6 +23,29 @@ void handle_openapi(struct http_request *request);
 
 /* api_login.c */
 void handle_login(struct http_request *request);
+void handle_reauthenticate(struct http_request *request);
+
+/* api_sessions.c, api_users.c, api_totp.c */
+void handle_session(struct http_request *request);
+void handle_logout(struct http_request *request);
+void handle_sessions(struct http_request *request);
+void handle_session_end(struct http_request *request);
+void handle_tokens(struct http_request *request);
+void handle_token_create(struct http_request *request);
+void handle_token_revoke(struct http_request *request);
+void handle_users(struct http_request *request);
+void handle_user_create(struct http_request *request);
+void handle_user_role(struct http_request *request);
+void handle_user_password(struct http_request *request);
+void handle_own_password(struct http_request *request);
+void handle_user_remove(struct http_request *request);
+void handle_orgs(struct http_request *request);
+void handle_org_create(struct http_request *request);
+void handle_org_settings(struct http_request *request);
+void handle_totp_begin(struct http_request *request);
+void handle_totp_confirm(struct http_request *request);
+void handle_own_totp_off(struct http_request *request);
+void handle_user_totp_off(struct http_request *request);
 
 /* api_*.c */
 void handle_rotate(struct http_request *request);

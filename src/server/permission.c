@@ -14,6 +14,7 @@
 #include "server/device_token.h"
 #include "server/operation.h"
 #include "server/problem.h"
+#include "server/session.h"
 
 #define CLAIM_PREFIX "gw1."
 #define CLAIM_SIZE_MAX 64
@@ -46,8 +47,7 @@ static enum caller find_person(struct app *app, const char *bearer, struct found
 {
     secret_sha256(bearer, strlen(bearer), found->digest);
     fleet_lock(&app->fleet);
-    bool is_good =
-        account_actor(&app->fleet, found->digest, clock_unix_s(app->clock), &found->actor);
+    bool is_good = token_actor(&app->fleet, found->digest, clock_unix_s(app->clock), &found->actor);
     fleet_unlock(&app->fleet);
     return is_good ? CALLER_PERSON : CALLER_NOBODY;
 }
@@ -72,8 +72,22 @@ static enum caller find(struct app *app, const char *bearer, struct found *found
     return find_device(app, bearer, found->digest);
 }
 
-/* Of a person that is known: whether role and scopes are enough for the row; else it is answered.
- */
+/* ---- what a person lacks ---- */
+
+static void refuse_scope(struct http_request *request, const struct actor *actor)
+{
+    if (actor->scopes)
+        problem(request, 403, "scope-missing",
+                "this API token has not the scope that this needs; make one with it by `godwit "
+                "token create`",
+                NULL);
+    else
+        problem(request, 403, "second-factor-needed",
+                "your organisation asks for a second factor; set one up with `godwit user totp`, "
+                "then log in again",
+                NULL);
+}
+
 static bool check_need(struct http_request *request, const struct actor *actor,
                        const struct access_need *need)
 {
@@ -82,10 +96,7 @@ static bool check_need(struct http_request *request, const struct actor *actor,
     case GATE_ALLOWED:
         return true;
     case GATE_SCOPE_MISSES:
-        snprintf(detail, sizeof detail,
-                 "this API token has not the scope that this needs; make one with it by `godwit "
-                 "token create`");
-        problem(request, 403, "scope-missing", detail, NULL);
+        refuse_scope(request, actor);
         return false;
     default:
         snprintf(detail, sizeof detail,
@@ -94,6 +105,75 @@ static bool check_need(struct http_request *request, const struct actor *actor,
         problem(request, 403, "role-too-low", detail, NULL);
         return false;
     }
+}
+
+/* The time of a proof from ahead of a clock that went back is none. */
+static bool is_proved(struct http_request *request, const struct actor *actor)
+{
+    int64_t age_s = clock_unix_s(request->clock) - actor->proved_s;
+    if (!actor->is_session || (age_s < PROOF_S && age_s > -TOKEN_CLOCK_SLACK_S)) return true;
+    problem(request, 403, "reauthenticate",
+            "this needs your password again, typed within the last 10 minutes; log in again with "
+            "`godwit login`, or send it to /api/v1/session/reauthenticate",
+            NULL);
+    return false;
+}
+
+static bool check_session(struct http_request *request, const struct actor *actor)
+{
+    if (actor->is_session) return true;
+    problem(request, 403, "session-only",
+            "an API token can not do this; log in with `godwit login` as the user", NULL);
+    return false;
+}
+
+static bool check_machine(struct http_request *request, const struct actor *actor)
+{
+    if (actor->is_machine) return true;
+    problem(request, 403, "not-here",
+            "this is done on the server's own machine, as whoever can read its data directory",
+            NULL);
+    return false;
+}
+
+/* Of a person that is known: whether that is enough for the row; else it is answered. */
+static bool check_person(struct http_request *request, const struct permission *permission,
+                         const struct actor *actor)
+{
+    if (permission->is_machines && !check_machine(request, actor)) return false;
+    if (permission->is_sessions && !check_session(request, actor)) return false;
+    if (!check_need(request, actor, &permission->need)) return false;
+    return !permission->is_dangerous || is_proved(request, actor);
+}
+
+/* The machine's own token is of the first organisation, and may speak for any: whoever has it can
+ * read the database. */
+static bool take_org(struct http_request *request, struct actor *actor)
+{
+    const char *name = http_header(request, PERMISSION_ORG_HEADER);
+    struct app *app = request->app;
+    if (!name || !actor->is_machine) return true;
+    fleet_lock(&app->fleet);
+    const struct org *org = org_find(&app->fleet.catalogue, name);
+    if (org) memcpy(actor->org, org->name, sizeof actor->org);
+    fleet_unlock(&app->fleet);
+    if (!org)
+        problem(request, 404, "no-org",
+                "there is no such organisation; `godwit org list` lists them", NULL);
+    return org;
+}
+
+/* ---- the gate ---- */
+
+/* What was shown: a bearer, else a cookie. */
+static const char *shown_token(struct http_request *request, bool *is_cookie_out)
+{
+    const char *bearer = http_bearer(request);
+    *is_cookie_out = false;
+    if (bearer) return bearer;
+    const char *token = session_cookie(request);
+    *is_cookie_out = token != NULL;
+    return token;
 }
 
 bool permission_gate(struct http_request *request)
@@ -107,14 +187,24 @@ bool permission_gate(struct http_request *request)
         problem_busy(request);
         return false;
     }
-    found->caller = find(request->app, http_bearer(request), found);
+    bool is_cookie;
+    const char *token = shown_token(request, &is_cookie);
+    found->caller = find(request->app, token, found);
+    if (is_cookie && found->caller != CALLER_PERSON) found->caller = CALLER_NOBODY;
     if (!(permission->callers & found->caller)) {
         problem(request, 401, permission->type, permission->detail, NULL);
         return false;
     }
+    if (is_cookie && !session_is_own_site(request, token)) return false;
     request->authenticated = found->caller != CALLER_CLAIM;
     request->user = found;
-    return found->caller != CALLER_PERSON || check_need(request, &found->actor, &permission->need);
+    if (found->caller != CALLER_PERSON) return true;
+    return take_org(request, &found->actor) && check_person(request, permission, &found->actor);
+}
+
+bool permission_is_proved(struct http_request *request)
+{
+    return is_proved(request, permission_actor(request));
 }
 
 enum caller permission_caller(const struct http_request *request)

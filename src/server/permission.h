@@ -17,7 +17,13 @@ struct permission {
     unsigned callers;          /* 0: anybody */
     const char *type, *detail; /* of the 401 for everybody else */
     struct access_need need;   /* of a person */
+    bool is_dangerous;         /* a session must have typed its password within PROOF_S */
+    bool is_sessions;          /* only by a session: a token must not become its user */
+    bool is_machines;          /* only by the token in the data directory */
 };
+
+/* By this header the token in the data directory speaks for another organisation than the first. */
+#define PERMISSION_ORG_HEADER "Godwit-Org"
 
 /* http_options.gate; route_extra is the row's operation. */
 bool permission_gate(struct http_request *request);
@@ -31,6 +37,10 @@ bool permission_is_person(const struct http_request *request);
 /* Of a person, until the reply. */
 const struct actor *permission_actor(const struct http_request *request);
 const char *permission_org(const struct http_request *request);
+
+/* For what is dangerous in some requests of a route only, such as a downgrade: false where a
+ * session has not typed its password of late; then it is answered. */
+bool permission_is_proved(struct http_request *request);
 
 /* The same gate for what a handler finds: whether the caller may see the object of this
  * organisation and product (NULL: it has none). Where not, the handler replies as it does where

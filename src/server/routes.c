@@ -9,21 +9,19 @@
 #define DEPLOY_BODY_MAX (1U << 20)
 #define UPLOAD_MAX (64U << 20) /* the upload refuses far below this, with its own sentence */
 
-static const struct permission ANYBODY = {CALLER_NOBODY, NULL, NULL, {0}};
-static const struct permission DEVICE = {
-    CALLER_DEVICE, "unknown-token", "no device has this token; claim it first", {0}};
+static const struct permission ANYBODY = {.callers = CALLER_NOBODY};
+static const struct permission DEVICE = {.callers = CALLER_DEVICE,
+                                         .type = "unknown-token",
+                                         .detail = "no device has this token; claim it first"};
 static const struct permission MEMBER = {
-    CALLER_DEVICE | CALLER_CLAIM,
-    "unknown-token",
-    "no device has this token, or no such claim token was made; claim the device first",
-    {0}};
-#define PERSON(role, scopes)                                                     \
-    {                                                                            \
-        CALLER_PERSON, "unauthorized",                                           \
-            "this needs an API token that is good; get one with `godwit login`", \
-        {                                                                        \
-            role, scopes                                                         \
-        }                                                                        \
+    .callers = CALLER_DEVICE | CALLER_CLAIM,
+    .type = "unknown-token",
+    .detail = "no device has this token, or no such claim token was made; claim the device first"};
+#define PERSON(least, one_of, ...)                                                     \
+    {                                                                                  \
+        .callers = CALLER_PERSON, .type = "unauthorized",                              \
+        .detail = "this needs an API token that is good; get one with `godwit login`", \
+        .need = {least, one_of}, __VA_ARGS__                                           \
     }
 
 /* What a person must be at least, and which scope a token must have. */
@@ -31,6 +29,16 @@ static const struct permission READS = PERSON(ROLE_VIEWER, SCOPE_READ);
 static const struct permission DEPLOYS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY);
 static const struct permission ADMITS = PERSON(ROLE_OPERATOR, SCOPE_DEVICES);
 static const struct permission UPLOADS = PERSON(ROLE_RELEASER, SCOPE_UPLOAD);
+static const struct permission DELETES = PERSON(ROLE_RELEASER, SCOPE_UPLOAD, .is_dangerous = true);
+static const struct permission ADMINISTERS = PERSON(ROLE_ADMIN, SCOPE_ADMIN);
+static const struct permission MANAGES = PERSON(ROLE_ADMIN, SCOPE_ADMIN, .is_dangerous = true);
+/* Oneself: whoever is known, also one who has to set up a second factor first. */
+static const struct permission ONESELF = PERSON(ROLE_VIEWER, 0);
+static const struct permission OWN_TOKENS = PERSON(ROLE_VIEWER, SCOPE_ADMIN);
+static const struct permission OWN_SECRETS =
+    PERSON(ROLE_VIEWER, 0, .is_dangerous = true, .is_sessions = true);
+/* Whoever can read the data directory. */
+static const struct permission MACHINE = PERSON(ROLE_ADMIN, SCOPE_ADMIN, .is_machines = true);
 
 static const struct permission HOOKS = PERSON(ROLE_ADMIN, SCOPE_ADMIN);
 static const struct permission AUDITS = PERSON(ROLE_ADMIN, SCOPE_READ);
@@ -75,8 +83,71 @@ const struct http_route ROUTES[] = {
           "What the service takes and answers, as an OpenAPI 3.1 document.",
           .replies = "200 document"),
     ROUTE(POST, "/api/v1/login", WORKER, LOGIN_BODY_MAX, handle_login, &ANYBODY, "login",
-          "A user and a password for an API token that lasts 12 hours.", .body = "login_request",
-          .replies = "200 session; 401 wrong-password; 429 too-many-wrong"),
+          "A user and a password for a session: 7 days, 12 hours without use.",
+          .body = "login_request",
+          .replies = "200 session; 401 wrong-password wrong-code second-factor; "
+                     "429 too-many-wrong"),
+    ROUTE(POST, "/api/v1/logout", WORKER, 0, handle_logout, &ONESELF, "logout",
+          "Ends the session that asks.", .replies = "200 done; 409 no-session"),
+    ROUTE(GET, "/api/v1/session", WORKER, 0, handle_session, &ONESELF, "getSession",
+          "Who asks, and what that may do.", .replies = "200 own_session"),
+    ROUTE(POST, "/api/v1/session/reauthenticate", WORKER, LOGIN_BODY_MAX, handle_reauthenticate,
+          &ONESELF, "reauthenticate", "The password again: ten minutes for what is dangerous.",
+          .body = "proof_request",
+          .replies = "200 proof; 401 wrong-password wrong-code second-factor; 409 no-session; "
+                     "429 too-many-wrong"),
+    ROUTE(PUT, "/api/v1/session/password", WORKER, LOGIN_BODY_MAX, handle_own_password,
+          &OWN_SECRETS, "changePassword", "One's own; all other sessions and tokens end.",
+          .body = "password_request", .replies = "200 password; 404 no-user; 422 weak-password"),
+    ROUTE(POST, "/api/v1/session/second-factor", WORKER, 0, handle_totp_begin, &OWN_SECRETS,
+          "beginSecondFactor", "A secret for an authenticator app; it counts once it is confirmed.",
+          .replies = "201 second_factor; 409 second-factor-on"),
+    ROUTE(POST, "/api/v1/session/second-factor/confirm", WORKER, LOGIN_BODY_MAX,
+          handle_totp_confirm, &OWN_SECRETS, "confirmSecondFactor",
+          "The first code turns it on; the recovery codes are shown this once.",
+          .body = "code_request",
+          .replies = "200 recovery_codes; 409 second-factor-on; 422 wrong-code"),
+    ROUTE(DELETE, "/api/v1/session/second-factor", WORKER, 0, handle_own_totp_off, &OWN_SECRETS,
+          "removeSecondFactor", "Turns one's own off.", .replies = "200 done; 404 no-user"),
+    ROUTE(GET, "/api/v1/sessions", WORKER, 0, handle_sessions, &OWN_TOKENS, "listSessions",
+          "One's own; an admin's list has those of everybody.", .replies = "200 sessions"),
+    ROUTE(DELETE, "/api/v1/sessions/{id}", WORKER, 0, handle_session_end, &OWN_TOKENS, "endSession",
+          "Ends a session at once.", .replies = "200 done; 404 no-session"),
+    ROUTE(GET, "/api/v1/tokens", WORKER, 0, handle_tokens, &OWN_TOKENS, "listTokens",
+          "API tokens: one's own; an admin's list has those of everybody.",
+          .replies = "200 tokens"),
+    ROUTE(POST, "/api/v1/tokens", WORKER, BODY_MAX, handle_token_create, &OWN_TOKENS, "makeToken",
+          "An API token of one's own, which can do no more than oneself; it is shown this once.",
+          .body = "token_request",
+          .replies = "201 token_made; 403 reauthenticate not-here; 404 no-product; "
+                     "409 too-many-tokens"),
+    ROUTE(DELETE, "/api/v1/tokens/{id}", WORKER, 0, handle_token_revoke, &OWN_TOKENS, "revokeToken",
+          "Ends an API token at once.", .replies = "200 done; 404 no-token"),
+    ROUTE(GET, "/api/v1/users", WORKER, 0, handle_users, &ADMINISTERS, "listUsers",
+          "The people of the organisation, by name.", .query = "after", .replies = "200 users"),
+    ROUTE(POST, "/api/v1/users", WORKER, LOGIN_BODY_MAX, handle_user_create, &MANAGES, "makeUser",
+          "A user with a role; without a password one is made and shown this once.",
+          .body = "user_request",
+          .replies = "201 user; 403 not-here; 404 no-user; 409 user-exists; 422 weak-password"),
+    ROUTE(PUT, "/api/v1/users/{name}/role", WORKER, LOGIN_BODY_MAX, handle_user_role, &MANAGES,
+          "setRole", "Another role, which holds at once.", .body = "role_request",
+          .replies = "200 user; 404 no-user; 409 last-admin"),
+    ROUTE(PUT, "/api/v1/users/{name}/password", WORKER, LOGIN_BODY_MAX, handle_user_password,
+          &MANAGES, "setPassword", "A new password; sessions and tokens of the user end.",
+          .body = "password_request", .replies = "200 password; 404 no-user; 422 weak-password"),
+    ROUTE(DELETE, "/api/v1/users/{name}/second-factor", WORKER, 0, handle_user_totp_off, &MANAGES,
+          "removeUserSecondFactor", "For who has lost it.", .replies = "200 done; 404 no-user"),
+    ROUTE(DELETE, "/api/v1/users/{name}", WORKER, 0, handle_user_remove, &MANAGES, "removeUser",
+          "Takes a user out of the organisation, with sessions and tokens.",
+          .replies = "200 done; 404 no-user; 409 last-admin"),
+    ROUTE(PUT, "/api/v1/org", WORKER, LOGIN_BODY_MAX, handle_org_settings, &MANAGES,
+          "setOrganisation", "Whether its people need a second factor.", .body = "org_settings",
+          .replies = "200 org"),
+    ROUTE(GET, "/api/v1/orgs", WORKER, 0, handle_orgs, &MACHINE, "listOrganisations",
+          "All organisations of the server.", .replies = "200 orgs; 403 not-here"),
+    ROUTE(POST, "/api/v1/orgs", WORKER, LOGIN_BODY_MAX, handle_org_create, &MACHINE,
+          "makeOrganisation", "An organisation with its first admin.", .body = "org_request",
+          .replies = "201 org_made; 403 not-here; 409 org-exists user-exists"),
     UPLOAD(PUT, "/api/v1/images", UPLOAD_MAX, UPLOAD_IMAGE, &UPLOADS, "uploadImage",
            "Hands a firmware file to the server, which puts it into a release.",
            .query = "open product version other_project", .body = OCTETS,
@@ -97,7 +168,7 @@ const struct http_route ROUTES[] = {
     ROUTE(GET, "/api/v1/releases", WORKER, 0, handle_releases, &READS, "listReleases",
           "Releases and their images, the newest first.", .query = "limit after fields",
           .replies = "200 releases; 422 other-list"),
-    ROUTE(DELETE, "/api/v1/releases/{product}/{version}", WORKER, 0, handle_delete, &UPLOADS,
+    ROUTE(DELETE, "/api/v1/releases/{product}/{version}", WORKER, 0, handle_delete, &DELETES,
           "deleteRelease", "Takes a release away that no device needs.",
           .replies = "200 release_deleted; 404 no-release; 409 in-use bridge-release"),
     ROUTE(GET, "/api/v1/rollouts", WORKER, 0, handle_rollouts, &READS, "listRollouts",

@@ -3,6 +3,7 @@
 
 #include <argon2.h>
 #include <assert.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -34,6 +35,19 @@ godwit_err password_hash(const char *password, char *out, size_t size_max)
     int code = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt,
                                      sizeof salt, 32, out, size_max);
     return code == ARGON2_OK ? GODWIT_OK : GODWIT_ERR_SPACE;
+}
+
+/* The number after this mark in an encoded hash; 0: there is none. */
+static unsigned long parameter(const char *hash, const char *mark)
+{
+    const char *at = strstr(hash, mark);
+    return at ? strtoul(at + strlen(mark), NULL, 10) : 0;
+}
+
+bool password_hash_is_strong(const char *hash)
+{
+    return !strncmp(hash, "$argon2id$v=19$", 15) && parameter(hash, "m=") >= MEMORY_KIB &&
+           parameter(hash, ",t=") >= PASSES && parameter(hash, ",p=") >= LANES;
 }
 
 bool password_is_good(const char *hash, const char *password)

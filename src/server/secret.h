@@ -10,6 +10,8 @@
 /* Argon2id, 19 MiB, 2 passes, 1 lane (OWASP's rollback floor); the parameters stand in the text.
  * Takes tens of milliseconds: never on an event loop. */
 GODWIT_MUST_USE godwit_err password_hash(const char *password, char *out, size_t size_max);
+/* Whether it was made with what password_hash takes now, or more. */
+bool password_hash_is_strong(const char *hash);
 bool password_is_good(const char *hash, const char *password);
 /* "k7dm-x2rq-…": 100 bits in letters and digits that are not mistaken for each other. */
 GODWIT_MUST_USE godwit_err password_make(char out[static 32]);

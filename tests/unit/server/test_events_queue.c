@@ -72,15 +72,15 @@ static void only_his_own_is_heard(void **state)
         struct actor actor;
         bool is_heard;
     } CASES[] = {
-        {"a", "device", "p", {"a", "u", "", ROLE_VIEWER, SCOPE_READ}, true},
-        {"b", "device", "p", {"a", "u", "", ROLE_ADMIN, SCOPE_ALL}, false},
-        {"a", "device", "p", {"a", "u", "p", ROLE_VIEWER, SCOPE_READ}, true},
-        {"a", "device", "p", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ}, false},
-        {"a", "rollout", "", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ}, false},
-        {"a", "user", "", {"a", "u", "", ROLE_RELEASER, SCOPE_ALL}, false},
-        {"a", "user", "", {"a", "u", "", ROLE_ADMIN, SCOPE_READ}, false},
-        {"a", "user", "", {"a", "u", "", ROLE_ADMIN, SCOPE_ALL}, true},
-        {"", "reset", "", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ}, true},
+        {"a", "device", "p", {"a", "u", "", ROLE_VIEWER, SCOPE_READ, false, false, 0}, true},
+        {"b", "device", "p", {"a", "u", "", ROLE_ADMIN, SCOPE_ALL, false, false, 0}, false},
+        {"a", "device", "p", {"a", "u", "p", ROLE_VIEWER, SCOPE_READ, false, false, 0}, true},
+        {"a", "device", "p", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ, false, false, 0}, false},
+        {"a", "rollout", "", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ, false, false, 0}, false},
+        {"a", "user", "", {"a", "u", "", ROLE_RELEASER, SCOPE_ALL, false, false, 0}, false},
+        {"a", "user", "", {"a", "u", "", ROLE_ADMIN, SCOPE_READ, false, false, 0}, false},
+        {"a", "user", "", {"a", "u", "", ROLE_ADMIN, SCOPE_ALL, false, false, 0}, true},
+        {"", "reset", "", {"a", "u", "q", ROLE_VIEWER, SCOPE_READ, false, false, 0}, true},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         CASE(i);

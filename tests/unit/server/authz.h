@@ -1,0 +1,299 @@
+/* Who may call what, said once more: every row of the table of routes has its row here, and every
+ * kind of caller is tried on each. A route without a row fails. */
+#pragma once
+
+#include "fake_device.h"
+
+#include "fleet/account.h"
+#include "fleet/org.h"
+#include "server/secret.h"
+
+enum authz_who {
+    NONE,
+    GARBAGE,
+    UNKNOWN,
+    DEVICE,
+    DEVICE_OF_OTHER,
+    CLAIM, /* no people */
+    VIEWER,
+    OPERATOR,
+    RELEASER,
+    ADMIN,
+    OTHER_ADMIN, /* sessions */
+    UNPROVED,
+    FACTORLESS, /* an admin's, with no password of late; who has to set up a factor */
+    TOKEN_READ,
+    TOKEN_UPLOAD,
+    TOKEN_DEPLOY,
+    TOKEN_DEVICES,
+    TOKEN_ADMIN, /* an admin's */
+    TOKEN_REVOKED,
+    TOKEN_EXPIRED,
+    SESSION_IDLE,
+    MACHINE,
+    AUTHZ_COUNT
+};
+
+enum { DANGEROUS = 1, SESSIONS = 2, MACHINES = 4, ANY = 8, DEVICES = 16, CLAIMS = 32 };
+
+/* role: the least; scopes: one of them; 0: none is asked. */
+static const struct authz_row {
+    const char *method, *pattern;
+    enum role role;
+    unsigned scopes, flags;
+} AUTHZ[] = {
+    {"POST", "/v1/checkin", 0, 0, DEVICES | CLAIMS},
+    {"GET", "/v1/image/{digest}", 0, 0, DEVICES},
+    {"GET", "/healthz", 0, 0, ANY},
+    {"POST", "/api/v1/login", 0, 0, ANY},
+    {"GET", "/api/v1/openapi.json", 0, 0, ANY},
+    {"POST", "/api/v1/logout", ROLE_VIEWER, 0, 0},
+    {"GET", "/api/v1/session", ROLE_VIEWER, 0, 0},
+    {"POST", "/api/v1/session/reauthenticate", ROLE_VIEWER, 0, 0},
+    {"PUT", "/api/v1/session/password", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
+    {"POST", "/api/v1/session/second-factor", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
+    {"POST", "/api/v1/session/second-factor/confirm", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
+    {"DELETE", "/api/v1/session/second-factor", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
+    {"GET", "/api/v1/sessions", ROLE_VIEWER, SCOPE_ADMIN, 0},
+    {"DELETE", "/api/v1/sessions/{id}", ROLE_VIEWER, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/tokens", ROLE_VIEWER, SCOPE_ADMIN, 0},
+    {"POST", "/api/v1/tokens", ROLE_VIEWER, SCOPE_ADMIN, 0},
+    {"DELETE", "/api/v1/tokens/{id}", ROLE_VIEWER, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/users", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"POST", "/api/v1/users", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"PUT", "/api/v1/users/{name}/role", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"PUT", "/api/v1/users/{name}/password", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"DELETE", "/api/v1/users/{name}/second-factor", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"DELETE", "/api/v1/users/{name}", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"PUT", "/api/v1/org", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
+    {"GET", "/api/v1/orgs", ROLE_ADMIN, SCOPE_ADMIN, MACHINES},
+    {"POST", "/api/v1/orgs", ROLE_ADMIN, SCOPE_ADMIN, MACHINES},
+    {"PUT", "/api/v1/images", ROLE_RELEASER, SCOPE_UPLOAD, 0},
+    {"GET", "/api/v1/status", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/releases", ROLE_VIEWER, SCOPE_READ, 0},
+    {"DELETE", "/api/v1/releases/{product}/{version}", ROLE_RELEASER, SCOPE_UPLOAD, DANGEROUS},
+    {"GET", "/api/v1/rollouts", ROLE_VIEWER, SCOPE_READ, 0},
+    {"POST", "/api/v1/rollouts", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
+    {"GET", "/api/v1/rollouts/{id}", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/devices", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/devices/{id}", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/devices/{id}/events", ROLE_VIEWER, SCOPE_READ, 0},
+    {"PATCH", "/api/v1/devices/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/devices/{id}/retire", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/devices/{id}/reinstate", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/devices/{id}/check-in-now", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/check-in-now", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"GET", "/api/v1/events/stream", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/", 0, 0, ANY},
+    {"POST", "/api/v1/devices/{id}/clear", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/pending-tokens", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/rotations", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"GET", "/api/v1/pending", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/rollouts/{id}/devices", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/uploads/{sha256}", ROLE_RELEASER, SCOPE_UPLOAD, 0},
+    {"PUT", "/api/v1/uploads/{sha256}", ROLE_RELEASER, SCOPE_UPLOAD, 0},
+    {"GET", "/readyz", 0, 0, ANY},
+    {"GET", "/metrics", ROLE_VIEWER, SCOPE_READ, 0},
+    {"POST", "/api/v1/devices/edit", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"DELETE", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"POST", "/api/v1/webhooks/{id}/test", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/webhooks/{id}/deliveries", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/audit", ROLE_ADMIN, SCOPE_READ, 0},
+    {"GET", "/api/v1/audit/checkpoints", ROLE_ADMIN, SCOPE_READ, 0},
+    {"POST", "/api/v1/devices/{id}/accept", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/devices/{id}/reject", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/claims", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"GET", "/api/v1/claims", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"DELETE", "/api/v1/claims/{claim}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"POST", "/api/v1/factory", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"GET", "/api/v1/factory", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"DELETE", "/api/v1/factory/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
+    {"GET", "/api/v1/products/{name}/initial-policy", ROLE_VIEWER, SCOPE_READ, 0},
+};
+
+static const struct {
+    enum authz_who who;
+    const char *org, *user;
+    enum role role;
+    enum token_kind kind;
+    unsigned scopes;
+    bool is_proved;
+} AUTHZ_TOKENS[] = {
+    {VIEWER, FLEET_ORG, "vera", ROLE_VIEWER, TOKEN_SESSION, SCOPE_ALL, true},
+    {OPERATOR, FLEET_ORG, "otto", ROLE_OPERATOR, TOKEN_SESSION, SCOPE_ALL, true},
+    {RELEASER, FLEET_ORG, "rita", ROLE_RELEASER, TOKEN_SESSION, SCOPE_ALL, true},
+    {ADMIN, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_SESSION, SCOPE_ALL, true},
+    {OTHER_ADMIN, "acme", "eve", ROLE_ADMIN, TOKEN_SESSION, SCOPE_ALL, true},
+    {UNPROVED, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_SESSION, SCOPE_ALL, false},
+    {FACTORLESS, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_SESSION, 0, true},
+    {TOKEN_READ, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_READ, false},
+    {TOKEN_UPLOAD, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_UPLOAD, false},
+    {TOKEN_DEPLOY, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_DEPLOY, false},
+    {TOKEN_DEVICES, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_DEVICES, false},
+    {TOKEN_ADMIN, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_ADMIN, false},
+    {TOKEN_REVOKED, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_ALL, false},
+    {TOKEN_EXPIRED, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_API, SCOPE_ALL, false},
+    {SESSION_IDLE, FLEET_ORG, "admin", ROLE_ADMIN, TOKEN_SESSION, SCOPE_ALL, true},
+};
+#define AUTHZ_TOKENS_COUNT (sizeof AUTHZ_TOKENS / sizeof *AUTHZ_TOKENS)
+
+struct authz {
+    struct live *live;
+    char bearers[AUTHZ_COUNT][160];
+    unsigned made, cells, wrong, leaks;
+};
+
+static inline const struct authz_row *authz_find(const struct http_route *route)
+{
+    for (size_t i = 0; i < sizeof AUTHZ / sizeof *AUTHZ; i++)
+        if (!strcmp(AUTHZ[i].pattern, route->pattern) &&
+            !strcmp(AUTHZ[i].method, http_method_name(route->method)))
+            return &AUTHZ[i];
+    return NULL;
+}
+
+static inline void authz_begin(struct live *live)
+{
+    assert_int_equal(db_begin(live->app.db), GODWIT_OK);
+}
+
+static inline void authz_commit(struct live *live)
+{
+    assert_int_equal(db_commit(live->app.db), GODWIT_OK);
+}
+
+static inline void authz_people(struct live *live)
+{
+    authz_begin(live);
+    int64_t now_s = live->app.started_s;
+    assert_int_equal(org_create(&live->app.fleet, live->app.db, "acme", now_s), GODWIT_OK);
+    for (size_t i = 0; i < 5; i++) {
+        const struct account_new made = {AUTHZ_TOKENS[i].org, AUTHZ_TOKENS[i].user, "$x$",
+                                         AUTHZ_TOKENS[i].role, now_s};
+        if (strcmp(made.user, "admin") != 0)
+            assert_int_equal(account_create(live->app.db, &made), GODWIT_OK);
+    }
+    authz_commit(live);
+}
+
+static inline void authz_token(struct authz *authz, size_t row)
+{
+    struct app *app = &authz->live->app;
+    enum authz_who who = AUTHZ_TOKENS[row].who;
+    char *text = authz->bearers[who];
+    uint8_t digest[32];
+    int64_t now_s = clock_unix_s(app->clock);
+    bool is_session = AUTHZ_TOKENS[row].kind == TOKEN_SESSION;
+    snprintf(text, sizeof authz->bearers[0], "%s.%u", is_session ? "gws" : "gwa", authz->made++);
+    secret_sha256(text, strlen(text), digest);
+    struct token_new made = {.org = AUTHZ_TOKENS[row].org,
+                             .user = AUTHZ_TOKENS[row].user,
+                             .name = "",
+                             .product = "",
+                             .kind = AUTHZ_TOKENS[row].kind,
+                             .scopes = AUTHZ_TOKENS[row].scopes,
+                             .token_sha256 = digest,
+                             .now_s = who == SESSION_IDLE ? now_s - SESSION_IDLE_S : now_s,
+                             .expires_s = now_s + (who == TOKEN_EXPIRED ? 0 : 100000),
+                             .is_proved = AUTHZ_TOKENS[row].is_proved};
+    authz_begin(authz->live);
+    assert_int_equal(token_end_user(&app->fleet, app->db, NULL, made.user, NULL), GODWIT_OK);
+    assert_int_equal(token_add(&app->fleet, app->db, &made), GODWIT_OK);
+    if (who == TOKEN_REVOKED) assert_int_equal(token_end(&app->fleet, app->db, digest), GODWIT_OK);
+    authz_commit(authz->live);
+}
+
+static inline const char *authz_bearer(struct authz *authz, enum authz_who who)
+{
+    for (size_t i = 0; i < AUTHZ_TOKENS_COUNT; i++)
+        if (AUTHZ_TOKENS[i].who == who) authz_token(authz, i);
+    return who == NONE ? NULL : authz->bearers[who];
+}
+
+static inline void authz_setup(struct authz *authz, struct live *live)
+{
+    struct fake_device fake = fake_make(1);
+    *authz = (struct authz){.live = live};
+    live_release(live, "1.0.0");
+    live_claim(live, 5, authz->bearers[CLAIM]);
+    fake_enrol(live, &fake, authz->bearers[CLAIM]);
+    snprintf(authz->bearers[GARBAGE], sizeof authz->bearers[0], "gw1.x.y");
+    snprintf(authz->bearers[UNKNOWN], sizeof authz->bearers[0], "%064x", 7);
+    snprintf(authz->bearers[DEVICE], sizeof authz->bearers[0], "%s", fake.bearer);
+    snprintf(authz->bearers[MACHINE], sizeof authz->bearers[0], "%s", live->admin);
+    authz_people(live);
+}
+
+static inline long authz_expect(const struct authz_row *row, enum authz_who who)
+{
+    static const enum role ROLES[AUTHZ_COUNT] = {
+        [VIEWER] = ROLE_VIEWER, [OPERATOR] = ROLE_OPERATOR, [RELEASER] = ROLE_RELEASER};
+    static const unsigned SCOPES[AUTHZ_COUNT] = {
+        [FACTORLESS] = 0,   [TOKEN_READ] = 1,    [TOKEN_UPLOAD] = 2,
+        [TOKEN_DEPLOY] = 4, [TOKEN_DEVICES] = 8, [TOKEN_ADMIN] = 16,
+    };
+    bool is_device = who == DEVICE || who == DEVICE_OF_OTHER;
+    if (row->flags & ANY) return 200;
+    if (row->flags & (DEVICES | CLAIMS))
+        return is_device || (who == CLAIM && row->flags & CLAIMS) ? 200 : 401;
+    bool is_known =
+        who >= VIEWER && who != TOKEN_REVOKED && who != TOKEN_EXPIRED && who != SESSION_IDLE;
+    if (!is_known) return 401;
+    bool is_token = who >= TOKEN_READ && who <= TOKEN_ADMIN;
+    enum role role = ROLES[who] ? ROLES[who] : ROLE_ADMIN;
+    unsigned scopes = is_token || who == FACTORLESS ? SCOPES[who] : SCOPE_ALL;
+    if (row->flags & MACHINES && who != MACHINE) return 403;
+    if (row->flags & SESSIONS && (is_token || who == MACHINE)) return 403;
+    if (role < row->role || (row->scopes && !(row->scopes & scopes))) return 403;
+    return row->flags & DANGEROUS && who == UNPROVED ? 403 : 200;
+}
+
+/* "{id}" becomes "7cdfa1000001", which is good or wrong for a handler, but not for the gate. */
+static inline void authz_path(const char *pattern, char out[static 160])
+{
+    size_t size = 0;
+    for (const char *at = pattern; *at; at++) {
+        if (*at != '{') {
+            out[size++] = *at;
+            continue;
+        }
+        memcpy(out + size, "7cdfa1000001", 12);
+        size += 12;
+        at = strchr(at, '}');
+    }
+    out[size] = 0;
+}
+
+static inline void authz_cell(struct authz *authz, const struct http_route *route,
+                              const struct authz_row *row, enum authz_who who)
+{
+    char path[160];
+    authz_path(route->pattern, path);
+    struct call call = {
+        http_method_name(route->method), path, authz_bearer(authz, who), NULL, NULL, 0};
+    if (route->body_max) call.body = "{\"no-such\":1}", call.body_size = 13;
+    long status = live_call(authz->live, &call), expected = authz_expect(row, who);
+    bool is_in = status != 401 && status != 403;
+    authz->cells++;
+    if (expected == 200 ? is_in : status == expected) return;
+    authz->wrong++;
+    print_message("%s %s by caller %u: %ld, expected %ld\n", call.method, path, who, status,
+                  expected);
+}
+
+static inline void authz_matrix(struct authz *authz)
+{
+    for (size_t i = 0; i < ROUTES_COUNT; i++) {
+        const struct authz_row *row = authz_find(&ROUTES[i]);
+        if (!row) {
+            print_message("%s %s has no row in tests/unit/server/authz.h\n",
+                          http_method_name(ROUTES[i].method), ROUTES[i].pattern);
+            authz->wrong++;
+            continue;
+        }
+        for (unsigned who = 0; who < AUTHZ_COUNT; who++)
+            if (who != DEVICE_OF_OTHER) authz_cell(authz, &ROUTES[i], row, (enum authz_who)who);
+    }
+}
