@@ -38,8 +38,8 @@ struct exchange {
     FILE *file;                      /* body file, or NULL */
     curl_off_t file_from, file_size; /* from where on it is sent, to its end */
     bool is_part;                    /* Content-Range says so */
-    bool is_quiet;                   /* what may go better the next time is not complained of */
-    bool may_pass;                   /* set then: it may */
+    bool is_asked;                   /* 404 is an answer, too */
+    bool is_quiet, may_pass;         /* not complained of, for it may go better the next time */
     struct buffer reply;
     long status;
     int64_t begun_ms;
@@ -323,7 +323,8 @@ static bool exchange_run(const struct remote *remote, struct exchange *exchange)
     curl_easy_cleanup(easy);
     if (is_lost) return false;
     if (exchange->status < 200 || exchange->status > 299) {
-        if (!exchange->may_pass) complain_status(remote, exchange);
+        bool is_said = exchange->may_pass || (exchange->is_asked && exchange->status == 404);
+        if (!is_said) complain_status(remote, exchange);
         return false;
     }
     return true;
@@ -392,7 +393,7 @@ static bool parts_path(const char *path, FILE *file, char *out, size_t size)
 static bool parts_ask(const struct remote *remote, const char *path, bool is_quiet,
                       struct exchange *part)
 {
-    struct exchange asked = {.method = "GET", .path = path, .is_quiet = is_quiet};
+    struct exchange asked = {.method = "GET", .path = path, .is_asked = true, .is_quiet = is_quiet};
     part->file_from = 0;
     bool is_good = exchange_run(remote, &asked);
     json_t *reply = is_good ? json_loadb(asked.reply.data, asked.reply.size, 0, NULL) : NULL;
@@ -438,8 +439,7 @@ bool remote_upload(const struct remote *remote, const char *path, const char *fi
     exchange.file_size = facts.st_size;
     char parts[600];
     bool is_large = facts.st_size > AT_ONCE_MAX && facts.st_size <= GODWIT_IMAGE_SIZE_MAX;
-    bool is_good = true;
-    if (is_large) is_good = parts_path(path, exchange.file, parts, sizeof parts);
+    bool is_good = !is_large || parts_path(path, exchange.file, parts, sizeof parts);
     if (is_large) exchange.path = parts;
     if (is_good) is_good = (is_large ? upload_parts : exchange_json)(remote, &exchange, reply_out);
     fclose(exchange.file);

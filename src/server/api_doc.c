@@ -205,12 +205,16 @@ static void add_reply(json_t *replies, const char *status, const char *name)
 /* problems: status → its types; "*" where there are more than are worth a list. */
 static void add_types(json_t *problems, const char *status, const char *types)
 {
-    json_t *list = json_object_get(problems, status), *more = words_json(types);
-    if (list)
-        json_array_extend(list, more);
-    else
-        json_object_set(problems, status, more);
-    json_decref(more);
+    json_t *list = json_object_get(problems, status), *words = words_json(types), *word, *known;
+    size_t i, j;
+    if (!list) json_object_set_new(problems, status, list = json_array());
+    json_array_foreach(words, i, word)
+    {
+        bool is_known = false;
+        json_array_foreach(list, j, known) is_known |= json_equal(known, word);
+        if (!is_known) json_array_append(list, word);
+    }
+    json_decref(words);
 }
 
 static void name_types(const json_t *types, char *out, size_t size)
@@ -226,8 +230,9 @@ static void name_types(const json_t *types, char *out, size_t size)
 static json_t *problem_json(json_t *types)
 {
     json_t *schema = reference("problem");
-    const char *last = json_string_value(json_array_get(types, json_array_size(types) - 1));
-    bool is_any = *last == '*';
+    bool is_any = false;
+    for (size_t i = 0; i < json_array_size(types); i++)
+        is_any |= !strcmp(json_string_value(json_array_get(types, i)), "*");
     char names[512] = "A problem; its type says which.";
     if (!is_any) name_types(types, names, sizeof names);
     if (!is_any)
@@ -238,17 +243,26 @@ static json_t *problem_json(json_t *types)
 }
 
 /* What is not said again in each row. */
-enum { ALWAYS = 0, BODY = 1, JSON_BODY = 2, PERSON = 4, WAITS = 8, CHANGES = 16, KEYED = 32 };
+enum {
+    ALWAYS = 0,
+    BODY = 1,
+    JSON_BODY = 2,
+    PERSON = 4,
+    WAITS = 8,
+    CHANGES = 16,
+    KEYED = 32,
+    QUERIED = 64
+};
 static const struct {
     unsigned when;
     const char *status, *types;
 } COMMON[] = {
-    {ALWAYS, "400", "bad-target"},
+    {ALWAYS, "400", "*"}, /* what is no sound HTTP */
     {PERSON, "403",
      "role-too-low scope-missing second-factor-needed reauthenticate session-only cross-site"},
     {PERSON, "404", "no-org"},
     {BODY, "413", "body-too-large"},
-    {JSON_BODY, "422", "malformed"},
+    {JSON_BODY | QUERIED, "422", "malformed"},
     {KEYED, "409", "still-running already-done"},
     {KEYED, "422", "malformed key-reused"},
     {ALWAYS, "500", "internal reply-too-large"},
@@ -260,7 +274,8 @@ static const struct {
 static unsigned traits(const struct http_route *route)
 {
     const struct operation *operation = route->extra;
-    return (is_keyed(route) ? KEYED : 0) | (route->body_max ? BODY : 0) |
+    return (is_keyed(route) ? KEYED : 0) | (operation->query ? QUERIED : 0) |
+           (route->body_max ? BODY : 0) |
            (operation->body && strcmp(operation->body, OCTETS) != 0 ? JSON_BODY : 0) |
            (operation->permission->callers & CALLER_PERSON ? PERSON : 0) |
            (route->mode != HTTP_INLINE ? WAITS : 0) |

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "disk/disk.h"
 #include "files/file_check.h"
 #include "server/handlers.h"
 #include "server/permission.h"
@@ -121,9 +122,9 @@ static void refuse(struct part *part, int status, const char *type, const char *
 
 static void refuse_disk(struct part *part)
 {
-    bool is_full = errno == ENOSPC || errno == EDQUOT;
+    godwit_err err = disk_error(errno);
     part_close(part);
-    problem_of_error(part->request, is_full ? GODWIT_ERR_SPACE : GODWIT_ERR_IO);
+    problem_of_error(part->request, err);
 }
 
 static void refuse_offset(struct part *part, uint64_t size)
