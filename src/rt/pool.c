@@ -20,7 +20,7 @@
 #endif
 
 struct pool_block {
-    struct pool_block *next, **at; /* at: what points here; set where IS_WATCHED */
+    struct pool_block *next, *before; /* before is set where IS_WATCHED; a pool may be moved */
     max_align_t cells[];
 };
 
@@ -63,8 +63,8 @@ void *pool_take(struct pool *pool)
     pool->used_count++;
     if (IS_WATCHED) {
         struct pool_block *block = block_add(pool, pool->cell_size);
-        if (block->next) block->next->at = &block->next;
-        block->at = &pool->blocks;
+        if (block->next) block->next->before = block;
+        block->before = NULL;
         return memset(block->cells, 0, pool->cell_size);
     }
     if (!pool->free_cells) widen(pool);
@@ -80,8 +80,8 @@ void pool_give(struct pool *pool, void *cell)
     if (IS_WATCHED) {
         struct pool_block *block =
             (struct pool_block *)((uintptr_t)cell - offsetof(struct pool_block, cells));
-        if (block->next) block->next->at = block->at;
-        *block->at = block->next;
+        if (block->next) block->next->before = block->before;
+        *(block->before ? &block->before->next : &pool->blocks) = block->next;
         free(block);
         return;
     }

@@ -17,6 +17,7 @@
 
 /* What `serve` was told; see settings.c. */
 struct settings {
+    char *file_text; /* of --settings; others point into it */
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name, *trusted_proxy;
     const char *web_listen, *web_cert, *web_key;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */

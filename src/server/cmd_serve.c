@@ -202,6 +202,7 @@ int cmd_serve(int argc, char **argv)
     signal(SIGABRT, on_abort);
     godwit_log_set(log_writer_add, log_writer);
     status = run(&settings, &signals);
+    settings_free(&settings);
     signal(SIGABRT, SIG_DFL);
     godwit_log_set(NULL, NULL);
     log_writer_close(log_writer);

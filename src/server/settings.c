@@ -136,11 +136,16 @@ const char *settings_data(void)
     return data && *data ? data : "./godwit-data";
 }
 
+void settings_free(struct settings *settings)
+{
+    free(settings->file_text);
+    settings->file_text = NULL;
+}
+
 int settings_parse(int argc, char **argv, struct settings *out)
 {
     struct option_list mirrors = {0};
     const char *file = file_of(argc, argv);
-    char *text;
     *out = (struct settings){.data = "./godwit-data",
                              .listen = "127.0.0.1:8443",
                              .interval_s = 60,
@@ -195,12 +200,13 @@ int settings_parse(int argc, char **argv, struct settings *out)
         NULL,
         0,
         0};
-    int status = read_file(&options, file, &text);
-    if (status >= 0) return status;
-    const struct option_sources sources = {file, text, environ, OTHERS};
-    status = options_parse_settings(&options, &sources, argc, argv, NULL);
+    int status = read_file(&options, file, &out->file_text);
+    const struct option_sources sources = {file, out->file_text, environ, OTHERS};
+    if (status < 0) status = options_parse_settings(&options, &sources, argc, argv, NULL);
     if (status < 0) status = take_mirrors(&options, &mirrors, out);
-    return status < 0 ? check(&options, out) : status;
+    if (status < 0) status = check(&options, out);
+    if (status >= 0) settings_free(out);
+    return status;
 }
 
 godwit_err settings_listen(const char *listen, char *address_out, size_t size_max,

@@ -78,9 +78,9 @@ static void stream_over(struct http_request *request)
 static void stream(struct http_request *request)
 {
     struct http_stream_options options = {"text/event-stream", ":\n\n", 50};
-    struct http_piece *piece = http_piece_new("first ", 6);
     http_reply_header(request, "Cache-Control", "no-store");
     if (!http_stream_begin(request, &options, stream_over)) return;
+    struct http_piece *piece = http_piece_new("first ", 6);
     http_stream_send(request, piece);
     http_piece_drop(piece);
     streamed = request;

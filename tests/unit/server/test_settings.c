@@ -65,6 +65,7 @@ static void sources(void **state)
     assert_int_equal(settings.interval_s, 7);
     assert_string_equal(settings.listen, "[::1]:1");
     assert_string_equal(settings.mirrors[1], "https://b");
+    settings_free(&settings);
     setenv("GODWIT_INTERVAL", "8", 1);
     setenv("GODWIT_MIRROR", "https://c", 1);
     setenv("GODWIT_CLAIM", "another's", 1);
@@ -72,9 +73,11 @@ static void sources(void **state)
     assert_int_equal(settings.interval_s, 8);
     assert_string_equal(settings.mirrors[0], "https://c");
     assert_null(settings.mirrors[1]);
+    settings_free(&settings);
     snprintf(words, sizeof words, "--interval 9 --settings=%s", path);
     assert_int_equal(parse(&settings, words), -1);
     assert_int_equal(settings.interval_s, 9);
+    settings_free(&settings);
     setenv("GODWIT_INTERVALL", "8", 1);
     assert_int_equal(parse(&settings, words), 2);
     unsetenv("GODWIT_INTERVALL");
