@@ -288,6 +288,7 @@ void handle_initial_policy(struct http_request *request)
     fleet_lock(&app->fleet);
     const struct product *product =
         product_find(&app->fleet.catalogue, permission_org(request), name);
+    if (product && !permission_sees(request, NULL, product->name)) product = NULL;
     if (product) {
         policy = product->initial_policy;
     }

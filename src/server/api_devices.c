@@ -181,7 +181,8 @@ static const struct device *device_of(struct http_request *request)
     struct app *app = request->app;
     uint8_t id[16];
     if (device_id_parse(http_param(request, "id"), id)) return NULL;
-    return device_find(&app->fleet, permission_org(request), id);
+    const struct device *device = device_find(&app->fleet, permission_org(request), id);
+    return device && permission_sees(request, NULL, device->product->name) ? device : NULL;
 }
 
 void reply_no_device(struct http_request *request)

@@ -40,6 +40,7 @@ static godwit_err choice_run(struct change *change)
     struct device *device;
     godwit_err err = device_fetch(&app->fleet, app->db, permission_org(change->request),
                                   choice->device_id, &device);
+    if (device && !permission_sees(change->request, NULL, device->product->name)) device = NULL;
     choice->is_known = device != NULL;
     if (err || !device) return err;
     int64_t now_s = clock_unix_s(app->clock);

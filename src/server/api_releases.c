@@ -55,6 +55,7 @@ static godwit_err removal_run(struct change *change)
     struct app *app = change->app;
     struct release *release = release_find(&app->fleet.catalogue, permission_org(change->request),
                                            removal->product, removal->version);
+    if (release && !permission_sees(change->request, NULL, release->product->name)) release = NULL;
     removal->is_known = release != NULL;
     free(removal->verdict.files); /* of a first run */
     removal->verdict.files = NULL;

@@ -259,6 +259,7 @@ static godwit_err deploy_run(struct change *change)
     struct app *app = change->app;
     struct release *release = release_find(&app->fleet.catalogue, permission_org(change->request),
                                            deploy->product, deploy->version);
+    if (release && !permission_sees(change->request, NULL, release->product->name)) release = NULL;
     deploy->fault = release ? DEPLOY_FINE : DEPLOY_NO_RELEASE;
     godwit_err err = deploy->fault ? GODWIT_OK : find_by_filter(deploy);
     if (!err && !deploy->fault) deploy->fault = find_devices(deploy, release);

@@ -18,6 +18,7 @@ static bool wake(struct http_request *request, const char *text, struct tally *t
     if (!text || device_id_parse(text, id)) return false;
     fleet_lock(&app->fleet);
     const struct device *device = device_find(&app->fleet, permission_org(request), id);
+    if (device && !permission_sees(request, NULL, device->product->name)) device = NULL;
     if (device) memcpy(token_sha256, device->token_sha256, sizeof token_sha256);
     fleet_unlock(&app->fleet);
     if (!device) return false;

@@ -152,7 +152,7 @@ const struct http_route ROUTES[] = {
            "Hands a firmware file to the server, which puts it into a release.",
            .query = "open product version other_project", .body = OCTETS,
            .replies = "200 upload; 201 upload; 409 frozen other-counter fewer-signatures "
-                      "release-full; 413 too-large; 422 *"),
+                      "release-full; 413 too-large; 403 token-product; 422 *"),
     ROUTE(GET, "/api/v1/uploads/{sha256}", WORKER, 0, handle_upload_state, &UPLOADS, "getUpload",
           "How much of a file has come, which is sent in parts.",
           .replies = "200 upload_state; 404 no-upload"),
@@ -161,7 +161,7 @@ const struct http_route ROUTES[] = {
            .query = "open product version other_project Content-Range", .body = OCTETS,
            .replies =
                "200 upload; 201 upload; 202 upload_state; 409 wrong-offset upload-busy frozen "
-               "other-counter fewer-signatures release-full; 413 too-large; "
+               "other-counter fewer-signatures release-full; 413 too-large; 403 token-product; "
                "429 too-many-uploads; 422 *"),
     ROUTE(GET, "/api/v1/status", WORKER, 0, handle_status, &READS, "getStatus",
           "Everything at a glance.", .replies = "200 status"),

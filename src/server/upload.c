@@ -129,6 +129,16 @@ static bool take_product(struct job *job, bool is_given)
     return !check->is_other_product || by_policy;
 }
 
+/* Of a token that is good for one product. False after a refusal. */
+static bool check_only(struct job *job)
+{
+    if (!*job->only || !strcmp(job->only, job->product)) return true;
+    refuse(job, 403, "token-product",
+           "this API token is good for another product than the file's; make one for this product "
+           "by `godwit token create`");
+    return false;
+}
+
 static void describe(struct job *job)
 {
     const struct file_check *check = &job->check;
@@ -291,6 +301,7 @@ static struct job *job_begin(struct http_request *request)
     job->change.request = request;
     snprintf(job->org, sizeof job->org, "%s", permission_org(request));
     job->upload.org = job->org;
+    snprintf(job->only, sizeof job->only, "%s", permission_actor(request)->product);
     job->caller = request->user;
     request->user = job;
     file_check_init(&job->check);
@@ -368,7 +379,7 @@ static void upload_finish(struct http_request *request)
         refuse_file(job);
         return;
     }
-    if (!take_product(job, is_product_given)) return;
+    if (!take_product(job, is_product_given) || !check_only(job)) return;
     describe(job);
     job->upload.any_project = file_name_is_common(job->check.image.info.project) ||
                               http_query(request, "other_project") != NULL;

@@ -14,8 +14,9 @@ struct job {
     void *caller;         /* what the gate left in the request, until it is asked again */
     struct blob_writer blob;
     godwit_err blob_err;
-    bool named; /* the blob has its name */
-    char org[33], product[sizeof((struct product *)0)->name];
+    bool named;             /* the blob has its name */
+    char org[33], only[33]; /* of the caller; only: the one product of its token, or "" */
+    char product[sizeof((struct product *)0)->name];
     struct upload upload; /* its org and product are those above */
     struct upload_verdict verdict;
     struct file_check check; /* last: its end is not cleared */
