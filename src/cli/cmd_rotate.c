@@ -42,7 +42,7 @@ static bool ask_all(const struct remote *remote, unsigned long long *asked)
     while (is_good && more) {
         json_t *reply;
         if (!remote_call(remote, "GET", path, NULL, &reply)) return false;
-        is_good = ask_each(remote, json_object_get(reply, "devices"), asked);
+        is_good = ask_each(remote, json_object_get(reply, "items"), asked);
         const char *next = json_text(reply, "next");
         more = *next != '\0';
         snprintf(path, sizeof path, "/api/v1/devices?limit=500&after=%s", next);

@@ -24,4 +24,4 @@ void shared_deinit(struct shared *shared);
  * owner's lock is held. */
 void shared_put(struct shared *shared, const void **place, const void *data, size_t size);
 /* Gives it back; NULL is fine. */
-void shared_drop(struct shared *shared, const void *value);
+void shared_drop(struct shared *shared, const void *bytes);

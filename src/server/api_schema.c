@@ -185,7 +185,7 @@ static bool member_check(struct check *check, const struct schema_row *row, cons
 {
     const json_t *value = json_object_get(object, row->name);
     if (!value && row->flags & SCHEMA_OPTIONAL) return true;
-    if (value && json_is_null(value) && row->flags & SCHEMA_NULLABLE) return true;
+    if (json_is_null(value) && row->flags & SCHEMA_NULLABLE) return true;
     if (!value) return fail_value(check, row);
     if (row->flags & SCHEMA_LIST) return list_check(check, row, value, depth);
     return one_check(check, row, value, depth);

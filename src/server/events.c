@@ -79,7 +79,7 @@ void events_note(struct events *events, const char *org, const char *action, con
     if (event_note_make(&one, org, kind, object ? object : "", facts)) note(events, &one);
 }
 
-void events_note_device(void *ctx, const struct listing *listing)
+void events_note_device(void *events, const struct listing *listing)
 {
     struct event_note one;
     char id[13];
@@ -89,7 +89,7 @@ void events_note_device(void *ctx, const struct listing *listing)
                   "object", id, "product", listing->product, "state", listing->standing.state,
                   "reason", decision_reason_id(listing->standing.reason), "version",
                   listing->version, "on_trial", listing->on_trial);
-    if (event_note_make(&one, listing->org, "device", id, facts)) note(ctx, &one);
+    if (event_note_make(&one, listing->org, "device", id, facts)) note(events, &one);
 }
 
 void events_committed(struct events *events)

@@ -15,6 +15,6 @@ uint32_t wait_rule_asked(const char *prefer);
 /* Seconds that a device with this habit is held for now; 0 is the habit of one that is new. */
 uint32_t wait_rule_s(uint16_t habit);
 /* The habit after its connection died when it had been held for lived_s … */
-uint16_t wait_rule_died(uint16_t habit, uint64_t lived_s);
+uint16_t wait_rule_died(uint16_t packed, uint64_t lived_s);
 /* … and after a hold that lasted to its end. */
-uint16_t wait_rule_lasted(uint16_t habit);
+uint16_t wait_rule_lasted(uint16_t packed);

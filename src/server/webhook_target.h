@@ -37,7 +37,7 @@ struct webhook_target {
 };
 
 /* may_loopback: for tests, with http and any port too, to this machine alone. */
-enum webhook_fault webhook_target_parse(const char *url, bool may_loopback,
+enum webhook_fault webhook_target_parse(const char *text, bool may_loopback,
                                         struct webhook_target *out);
 /* Whether an address is one of the public internet; with may_loopback whether it is this machine.
  */

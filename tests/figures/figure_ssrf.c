@@ -212,8 +212,8 @@ static const char *const URLS[] = {
     "https://8.8.8.8:%u/ x",
     "https://8.8.8.8:%u/\xc3\xa4",
     "https://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1:%u/",
-    "https://127\xe3\x80\x82"
-    "0.0.1:%u/",
+    ("https://127\xe3\x80\x82"
+     "0.0.1:%u/"),
 };
 
 static void forbidden_urls(struct listener *listener)

@@ -53,7 +53,7 @@ def test_claims_end():
         assert list(one.devices()) == [FIRST]
         for words in (["--expires", "soon"], ["--expires", "0d"], ["--expires", "9999w"]):
             assert "30d" in one.refusal("claim", "--product", PRODUCT, *words, status=2)
-        assert "tags" in one.refusal("claim", "--product", PRODUCT, "--tag", "two words")
+        assert "the tag has" in one.refusal("claim", "--product", PRODUCT, "--tag", "two words")
 
 
 def test_factory_list():

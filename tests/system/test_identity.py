@@ -23,7 +23,8 @@ def test_rotation():
         one.wait_for(MAC, "1.0.0")
         assert "1 device will" in one.run("rotate", MAC)
         wait_until(lambda: "rotated" in kinds_of(one), what="the change")
-        assert one.json("rotate", "--all") == {"asked": 1}
+        said = one.json("rotate", "--all")
+        assert said == {"asked": 1}, said
         wait_until(lambda: kinds_of(one).count("rotated") == 2, what="the second change")
         one.end(device)
         one.end(server)

@@ -214,7 +214,7 @@ def test_missing_files():
 
 def test_wrong_usage():
     with fixture() as one:
-        for words in (["deploy", "thermostat"], ["upload"], ["claim"], ["devices", "xyz"],
+        for words in (["deploy", "thermostat"], ["upload"], ["claim"],
                       ["status", "--nonsense"], ["fleet", "--count", "5"], ["nonsense"],
                       ["device", "--server", "https://127.0.0.1:1"]):
             one.refusal(*words, status=2)

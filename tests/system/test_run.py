@@ -116,8 +116,8 @@ def test_second_run_on_the_same_data():
 def skeleton(text):
     """The lines of a demo that are the same in each run."""
     lines = [line for line in text.splitlines() if not line.startswith(("  [", "$ make"))]
-    return [re.sub(r"\b[0-9a-f]{8}…|\d{4}-\S+ \S+|now|\d+ s\b( ago)?| {2,}", "~", line)
-            for line in lines]
+    differs = r"\b[0-9a-f]{8}…|\b[0-9a-f]{16}\b|\d{4}-\S+ \S+|now|\d+ s\b( ago)?| {2,}"
+    return [re.sub(differs, "~", line) for line in lines]
 
 
 def test_demo():

@@ -157,8 +157,8 @@ static void pick_fixture(struct exhaust *walk, struct fixture *fixture)
     pick_way(walk, fixture);
     fixture->standing = exhaust_pick(walk, NOT_A_MEMBER + 1);
     if (fixture->standing != NOT_A_MEMBER) {
-        fixture->member = (struct member){.rollout = &fixture->rollout,
-                                          .state = (enum member_state)fixture->standing};
+        fixture->member =
+            (struct member){.rollout = &fixture->rollout, .state = (uint8_t)fixture->standing};
         fixture->device.members = &fixture->member;
     }
 }

@@ -34,8 +34,8 @@ static void hostile_names_and_tags_are_refused(void **state)
                                         "a\x1b[2J",
                                         "a\nb",
                                         "a\xff",
-                                        "\xe2\x80\xae"
-                                        "a",
+                                        ("\xe2\x80\xae"
+                                         "a"),
                                         "a\xe2\x81\xa6",
                                         "a\xc2\x9b"};
     static const char *const TAGS[] = {
@@ -62,8 +62,8 @@ static void hostile_names_and_tags_are_refused(void **state)
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "a=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"};
     static const char *const FINE_NAMES[] = {"a", "Kitchen, left \"2\"",
-                                             "\xc3\x9c"
-                                             "ber <b>",
+                                             ("\xc3\x9c"
+                                              "ber <b>"),
                                              "3 rooms", "\xf0\x9f\x90\xa6 bird"};
     static const char *const FINE_TAGS[] = {
         "beta", "site=berlin", "Site=K\xc3\xb6ln", "a.b_c-d=1", "devx=1", "x==y", "9"};

@@ -64,8 +64,8 @@ static void asked_wrongly(void **state)
         "{\"product\":\"thermostat\",\"tags\":[\"a\\u0000b\"]}",
         "{\"product\":\"thermostat\",\"tags\":[\"\\u001b[2J\"]}",
         "{\"product\":\"thermostat\",\"tags\":[1,2]}",
-        "{\"product\":\"thermostat\",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\","
-        "\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}",
+        ("{\"product\":\"thermostat\",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\","
+         "\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}"),
     };
     for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++) {
         assert_int_equal(live_request(live, "POST", "/api/v1/claims", BODIES[i]), 422);

@@ -34,8 +34,8 @@ static const char *heads_of(struct live *live, const char *path)
 static void test_headers(void **state)
 {
     static const char *const wanted[] = {
-        "Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'\r\n",
+        ("Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; "
+         "frame-ancestors 'none'\r\n"),
         "X-Frame-Options: DENY\r\n",
         "X-Content-Type-Options: nosniff\r\n",
         "Referrer-Policy: no-referrer\r\n",
