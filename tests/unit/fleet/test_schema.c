@@ -82,10 +82,10 @@ static char *value_for(const char *column, const char *type, int k)
 
 static void fill_row(sqlite3 *raw, const char *table, int k)
 {
-    char *names = sqlite3_mprintf("%s", ""), *values = sqlite3_mprintf("%s", "");
+    char *names = NULL, *values = NULL; /* no empty texts: two %z in a row lose the first of them */
     sqlite3_stmt *columns = prepare(raw, "pragma table_info(%Q)", table);
     while (sqlite3_step(columns) == SQLITE_ROW) {
-        const char *comma = *names ? ", " : "";
+        const char *comma = names ? ", " : "";
         char *value = value_for(text_of(columns, 1), text_of(columns, 2), k);
         names = sqlite3_mprintf("%z%s%s", names, comma, text_of(columns, 1));
         values = sqlite3_mprintf("%z%s%z", values, comma, value);
