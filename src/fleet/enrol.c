@@ -65,7 +65,7 @@ static godwit_err insert_device(struct db *db, const struct joining *joining, in
     char id_text[13];
     const uint8_t *device_id = joining->checkin->device_id;
     const char *org = product_of(joining)->org->name;
-    device_id_write(device_id, id_text);
+    device_id_text(device_id, id_text);
     godwit_err err = db_run_returning(
         db,
         "insert into devices (org, device_id, token_sha256, product, created,"

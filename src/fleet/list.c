@@ -85,8 +85,8 @@ godwit_err list_cursor_read(const char *of, const char *text, struct list_place 
 
 #define COLUMNS                                                                               \
     "id, device_id, product_name, chip, shown_version, slot, state, reason, cause, on_trial," \
-    " last_seen, rollout, is_retried, outcome_detail, name"
-#define COLUMN_KEY 15
+    " last_seen, rollout, is_retried, outcome_detail"
+#define COLUMN_KEY 14
 
 /* One look for a page. */
 struct look {
@@ -162,7 +162,6 @@ static void take_row(const struct list_query *query, const struct db_rows *rows,
     db_column_text(rows, 7, row->reason, sizeof row->reason);
     db_column_text(rows, 8, row->cause, sizeof row->cause);
     db_column_text(rows, 13, row->detail, sizeof row->detail);
-    db_column_text(rows, 14, row->name, sizeof row->name);
     row->place.id = row->id;
     if (query->order->kind == LIST_BYTES) {
         db_column_blob(rows, COLUMN_KEY, bytes, sizeof bytes);

@@ -54,7 +54,6 @@ struct list_device {
     int64_t id, last_seen_s, rollout;
     uint8_t device_id[16];
     char product[33], chip[16], version[33], slot[17], state[16], reason[32], cause[40];
-    char name[257];   /* that people gave it; "": none */
     char detail[128]; /* of its last outcome */
     bool on_trial, is_retried;
     struct list_place place;

@@ -1,6 +1,19 @@
 /* Look-ups in the domain. */
 #include "fleet/model.h"
 
+#include "base/text.h"
+
+void device_id_text(const uint8_t device_id[static 6], char out[static 13])
+{
+    godwit_hex_encode(device_id, 6, out);
+}
+
+godwit_err device_id_parse(const char *text, uint8_t out[static 16])
+{
+    memset(out, 0, 16);
+    return godwit_hex_decode(text, strlen(text), out, 6);
+}
+
 struct org *org_find(const struct catalogue *catalogue, const char *name)
 {
     struct org *org = catalogue->orgs;

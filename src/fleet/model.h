@@ -184,6 +184,11 @@ struct catalogue {
     size_t deploy_keys_count;
 };
 
+/* The id as people and SQL have it: "7cdfa1000001". */
+void device_id_text(const uint8_t device_id[static 6], char out[static 13]);
+/* FORMAT unless 12 hex digits. */
+GODWIT_MUST_USE godwit_err device_id_parse(const char *text, uint8_t out[static 16]);
+
 /* Look-ups; lock held, where the fleet is shared. What has a name is looked up in one organisation:
  * that of whoever asks. */
 struct org *org_find(const struct catalogue *catalogue, const char *name);

@@ -264,11 +264,6 @@ godwit_err device_labels(struct db *db, int64_t id, struct device_labels *out)
 
 /* ---- ids as text ---- */
 
-void device_id_write(const uint8_t device_id[static 16], char out[static 13])
-{
-    godwit_hex_encode(device_id, 6, out);
-}
-
 struct unfilled {
     int64_t id;
     uint8_t device_id[16];
@@ -298,7 +293,7 @@ godwit_err device_fill_id_texts(struct db *db)
         err = read_unfilled(db, rows, &count);
         for (size_t i = 0; i < count && !err; i++) {
             char text[13];
-            device_id_write(rows[i].device_id, text);
+            device_id_text(rows[i].device_id, text);
             err = db_run(db, "update devices set id_text = $2 where id = $1",
                          DB_ARGS(db_int(rows[i].id), db_text(text)));
         }

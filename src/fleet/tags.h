@@ -57,5 +57,3 @@ GODWIT_MUST_USE godwit_err device_labels(struct db *db, int64_t id, struct devic
 
 /* Fills in id_text where a row has none, as after an update of the schema. Writer, at the start. */
 GODWIT_MUST_USE godwit_err device_fill_id_texts(struct db *db);
-/* Twelve hex digits. */
-void device_id_write(const uint8_t device_id[static 16], char out[static 13]);

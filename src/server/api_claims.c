@@ -8,13 +8,11 @@
 #include "fleet/tags.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/secret.h"
 #include "server/views.h"
-
-#define PAGE_MAX 500
-#define PAGE_DEFAULT 100
 
 /* ---- making one ---- */
 
@@ -248,21 +246,18 @@ void handle_claim_list(struct http_request *request)
 {
     struct app *app = request->app;
     const struct actor *actor = permission_actor(request);
-    const char *limit_text = http_query(request, "limit");
-    long limit = limit_text ? strtol(limit_text, NULL, 10) : PAGE_DEFAULT;
     struct claim_row after;
-    if (limit < 1 || limit > PAGE_MAX || !read_after(http_query(request, "after"), &after)) {
-        problem(request, 422, "malformed",
-                "\"limit\" is a number from 1 to 500, \"after\" the \"next\" of the page before",
-                limit < 1 || limit > PAGE_MAX ? "limit" : "after");
+    size_t limit;
+    if (!page_limit(request, &limit)) return;
+    if (!read_after(http_query(request, "after"), &after)) {
+        problem(request, 422, "malformed", "\"after\" is the \"next\" of the page before", "after");
         return;
     }
     size_t count = 0;
-    struct claim_row *rows = arena_alloc(request->arena, (size_t)limit * sizeof *rows);
+    struct claim_row *rows = arena_alloc(request->arena, limit * sizeof *rows);
     struct db *db = rows ? app_reader_take(app) : NULL;
-    godwit_err err =
-        db ? claim_list(db, actor->org, actor->product, &after, rows, (size_t)limit, &count)
-           : GODWIT_ERR_IO;
+    godwit_err err = db ? claim_list(db, actor->org, actor->product, &after, rows, limit, &count)
+                        : GODWIT_ERR_IO;
     if (db) app_reader_give(app, db);
     if (err) {
         problem_of_error(request, err);
@@ -274,7 +269,7 @@ void handle_claim_list(struct http_request *request)
         json_array_append_new(list, view_claim(&rows[i], now_s));
     reply_json(request, 200,
                json_pack("{s:o, s:o}", "claims", list, "next",
-                         count == (size_t)limit ? view_next(&rows[count - 1]) : json_null()));
+                         count == limit ? view_next(&rows[count - 1]) : json_null()));
 }
 
 /* ---- initial policies ---- */

@@ -9,12 +9,10 @@
 #include "fleet/factory.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
+#include "server/pages.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/views.h"
-
-#define PAGE_MAX 500
-#define PAGE_DEFAULT 100
 
 /* ---- importing ---- */
 
@@ -204,22 +202,19 @@ static json_t *view_next(const struct factory_row *last)
 void handle_factory_list(struct http_request *request)
 {
     struct app *app = request->app;
-    const char *limit_text = http_query(request, "limit"),
-               *after_text = http_query(request, "after");
-    long limit = limit_text ? strtol(limit_text, NULL, 10) : PAGE_DEFAULT;
+    const char *after_text = http_query(request, "after");
     uint8_t after[16] = {0};
-    if (limit < 1 || limit > PAGE_MAX || (after_text && device_id_parse(after_text, after))) {
-        problem(request, 422, "malformed",
-                "\"limit\" is a number from 1 to 500, \"after\" the \"next\" of the page before",
-                limit < 1 || limit > PAGE_MAX ? "limit" : "after");
+    size_t limit;
+    if (!page_limit(request, &limit)) return;
+    if (after_text && device_id_parse(after_text, after)) {
+        problem(request, 422, "malformed", "\"after\" is the \"next\" of the page before", "after");
         return;
     }
     size_t count = 0;
-    struct factory_row *rows = arena_alloc(request->arena, (size_t)limit * sizeof *rows);
+    struct factory_row *rows = arena_alloc(request->arena, limit * sizeof *rows);
     struct db *db = rows ? app_reader_take(app) : NULL;
     godwit_err err =
-        db ? factory_list(db, permission_org(request), after, rows, (size_t)limit, &count)
-           : GODWIT_ERR_IO;
+        db ? factory_list(db, permission_org(request), after, rows, limit, &count) : GODWIT_ERR_IO;
     if (db) app_reader_give(app, db);
     if (err) {
         problem_of_error(request, err);
@@ -233,5 +228,5 @@ void handle_factory_list(struct http_request *request)
     fleet_unlock(&app->fleet);
     reply_json(request, 200,
                json_pack("{s:o, s:I, s:o}", "devices", list, "total", (json_int_t)total, "next",
-                         count == (size_t)limit ? view_next(&rows[count - 1]) : json_null()));
+                         count == limit ? view_next(&rows[count - 1]) : json_null()));
 }

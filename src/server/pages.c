@@ -9,7 +9,7 @@
 
 #define OF_MAX 2048
 
-static bool read_limit(struct http_request *request, size_t *limit_out)
+bool page_limit(struct http_request *request, size_t *limit_out)
 {
     const char *text = http_query(request, "limit");
     *limit_out = LIST_LIMIT;
@@ -60,7 +60,7 @@ bool page_read(struct http_request *request, const char *of, const char *names, 
     }
     snprintf(whose, OF_MAX, "%s of %s", of, permission_org(request));
     *out = (struct page){.of = whose, .has_after = after != NULL};
-    if (!read_limit(request, &out->limit) || !read_fields(request, names, &out->fields))
+    if (!page_limit(request, &out->limit) || !read_fields(request, names, &out->fields))
         return false;
     if (!after || !list_cursor_read(whose, after, &out->after)) return true;
     problem(request, 422, "other-list",

@@ -16,6 +16,8 @@ struct page {
     const char *fields; /* "a,b"; NULL: all */
 };
 
+/* Reads `limit` alone, for a list whose `after` is of another kind. False: answered with 422. */
+bool page_limit(struct http_request *request, size_t *limit_out);
 /* Reads `limit`, `after` and `fields`. of: what a cursor belongs to, copied. names: the members of
  * an item, with spaces between. False: answered with 422. */
 bool page_read(struct http_request *request, const char *of, const char *names, struct page *out);

@@ -10,17 +10,6 @@
 #include "fleet/standing.h"
 #include "formats/chip.h"
 
-void device_id_text(const uint8_t device_id[static 6], char out[static 13])
-{
-    godwit_hex_encode(device_id, 6, out);
-}
-
-godwit_err device_id_parse(const char *text, uint8_t out[static 16])
-{
-    memset(out, 0, 16);
-    return godwit_hex_decode(text, strlen(text), out, 6);
-}
-
 json_t *view_digest(const uint8_t digest[static 32])
 {
     char hex[65];

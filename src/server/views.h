@@ -32,7 +32,3 @@ void reply_no_device(struct http_request *request);   /* 404; api_devices.c */
 /* "tags" of a body: at most 16, joined by a space. False: answered; api_claims.c. */
 bool read_tags(struct http_request *request, const json_t *body, char *out, size_t size_max);
 void reply_no_product(struct http_request *request, const char *name); /* 404; api_claims.c */
-/* "7cdfa1000001" */
-void device_id_text(const uint8_t device_id[static 6], char out[static 13]);
-/* FORMAT unless 12 hex digits. */
-GODWIT_MUST_USE godwit_err device_id_parse(const char *text, uint8_t out[static 16]);

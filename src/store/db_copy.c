@@ -4,31 +4,17 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
+#include "store/sqlite_error.h"
 #include "store/store.h"
 
 #define STEP_PAGES 2048
 #define BUSY_TIMEOUT_MS 5000
 #define VERDICT_SIZE 256
 
+/* Of an opening too: a database that is not there can not be copied. */
 static godwit_err error_of(int code)
 {
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_DONE:
-        return GODWIT_OK;
-    case SQLITE_FULL:
-        return GODWIT_ERR_SPACE;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return GODWIT_ERR_BUSY;
-    case SQLITE_CANTOPEN:
-        return GODWIT_ERR_MISSING;
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return GODWIT_ERR_FORMAT;
-    default:
-        return GODWIT_ERR_IO;
-    }
+    return (code & 0xff) == SQLITE_CANTOPEN ? GODWIT_ERR_MISSING : sqlite_error(code);
 }
 
 static int copy_pages(sqlite3 *from, sqlite3 *to, db_progress *tell, void *ctx)

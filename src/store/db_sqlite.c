@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/sqlite_error.h"
 #include "store/store.h"
 
 #define STATEMENTS_MAX 128
@@ -24,7 +25,7 @@ struct db {
     struct statement statements[STATEMENTS_MAX];
 };
 
-static godwit_err error_of(int code)
+godwit_err sqlite_error(int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -47,7 +48,7 @@ static godwit_err error_of(int code)
 
 godwit_err db_script(struct db *db, const char *sql)
 {
-    return error_of(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+    return sqlite_error(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
 godwit_err db_open(const char *path, bool read_only, struct db **db_out, char *note,
@@ -59,7 +60,7 @@ godwit_err db_open(const char *path, bool read_only, struct db **db_out, char *n
     if (!db) return GODWIT_ERR_SPACE;
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    godwit_err err = error_of(code);
+    godwit_err err = sqlite_error(code);
     if (!err) {
         sqlite3_extended_result_codes(db->handle, 1);
         sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
@@ -111,7 +112,7 @@ static godwit_err prepare(struct db *db, const char *sql, sqlite3_stmt **out)
     if (db->statements_count == STATEMENTS_MAX) forget_statement(db);
     if (db->statements_count == STATEMENTS_MAX) return GODWIT_ERR_BUSY;
     int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
-    if (code != SQLITE_OK) return error_of(code);
+    if (code != SQLITE_OK) return sqlite_error(code);
     db->statements[db->statements_count++] = (struct statement){sql, *out};
     return GODWIT_OK;
 }
@@ -137,7 +138,7 @@ static godwit_err bind_all(sqlite3_stmt *statement, const struct db_value *value
         snprintf(name, sizeof name, "$%zu", i + 1);
         int index = sqlite3_bind_parameter_index(statement, name);
         int code = index ? bind(statement, index, &values[i]) : SQLITE_RANGE;
-        if (code != SQLITE_OK) return error_of(code);
+        if (code != SQLITE_OK) return sqlite_error(code);
     }
     return GODWIT_OK;
 }
@@ -159,7 +160,7 @@ godwit_err db_query_text(struct db *db, struct db_rows *rows, const char *sql,
     sqlite3_stmt *statement = NULL;
     *rows = (struct db_rows){.db = db, .is_own = true};
     int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
-    if (code != SQLITE_OK) return error_of(code);
+    if (code != SQLITE_OK) return sqlite_error(code);
     rows->statement = statement;
     return bind_all(statement, values, count);
 }
@@ -168,7 +169,7 @@ godwit_err db_next(struct db_rows *rows)
 {
     int code = sqlite3_step(rows->statement);
     if (code == SQLITE_ROW) return GODWIT_OK;
-    return code == SQLITE_DONE ? GODWIT_ERR_END : error_of(code);
+    return code == SQLITE_DONE ? GODWIT_ERR_END : sqlite_error(code);
 }
 
 void db_rows_close(struct db_rows *rows)
