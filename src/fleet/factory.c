@@ -84,6 +84,7 @@ static void link_entry(struct fleet *fleet, const uint8_t device_id[static 16],
     fleet_lock(fleet);
     if (widens) fleet->factory_by_token = wider;
     index_add(&fleet->factory_by_token, entry);
+    if (entry->product) entry->product->expected_count++;
     fleet_unlock(fleet);
     if (widens) free(old);
 }
@@ -135,35 +136,38 @@ void factory_forget(struct fleet *fleet, struct factory_entry *entry)
 {
     fleet_lock(fleet);
     index_remove(&fleet->factory_by_token, entry);
+    if (entry->product) entry->product->expected_count--;
     fleet_unlock(fleet);
     free(entry);
 }
 
-godwit_err factory_remove(struct fleet *fleet, struct db *db, const char *org,
+godwit_err factory_remove(struct fleet *fleet, struct db *db, const char *org, const char *product,
                           const uint8_t device_id[static 16], bool *is_done_out)
 {
     uint8_t token[32];
     godwit_err err = listed_token(db, org, device_id, token);
-    *is_done_out = !err;
-    if (err) return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
+    struct factory_entry *entry = err ? NULL : find(fleet, token);
+    bool is_seen = !*product || (entry && !strcmp(entry->product->name, product));
+    *is_done_out = !err && is_seen;
+    if (!*is_done_out) return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
     err = factory_forget_row(db, org, device_id);
-    struct factory_entry *entry = find(fleet, token);
     if (!err && entry) factory_forget(fleet, entry);
     return err;
 }
 
 /* ---- reading ---- */
 
-godwit_err factory_list(struct db *db, const char *org, const uint8_t after[static 16],
-                        struct factory_row *out, size_t count_max, size_t *count_out)
+godwit_err factory_list(struct db *db, const char *org, const char *product,
+                        const uint8_t after[static 16], struct factory_row *out, size_t count_max,
+                        size_t *count_out)
 {
     struct db_rows rows;
-    godwit_err err =
-        db_query(db, &rows,
-                 "select f.device_id, f.token_sha256, p.name, f.created from factory f"
-                 " join products p on p.id = f.product where f.org = $1 and f.device_id > $2"
-                 " order by f.device_id limit $3",
-                 DB_ARGS(db_text(org), db_blob(after, 16), db_int((int64_t)count_max)));
+    godwit_err err = db_query(
+        db, &rows,
+        "select f.device_id, f.token_sha256, p.name, f.created from factory f"
+        " join products p on p.id = f.product where f.org = $1 and f.device_id > $2"
+        " and ($3 = '' or p.name = $3) order by f.device_id limit $4",
+        DB_ARGS(db_text(org), db_blob(after, 16), db_text(product), db_int((int64_t)count_max)));
     *count_out = 0;
     while (!err && *count_out < count_max && !(err = db_next(&rows))) {
         struct factory_row *row = &out[(*count_out)++];

@@ -58,9 +58,10 @@ struct factory_batch {
  * as done. Writer. */
 GODWIT_MUST_USE godwit_err factory_import(struct fleet *fleet, struct db *db,
                                           struct factory_batch *batch, int64_t now_s);
-/* Takes one off the list; is_done_out false: it is not on it. Writer. */
+/* Takes one off the list; product "": of any. is_done_out false: it is not on it. Writer. */
 GODWIT_MUST_USE godwit_err factory_remove(struct fleet *fleet, struct db *db, const char *org,
-                                          const uint8_t device_id[static 16], bool *is_done_out);
+                                          const char *product, const uint8_t device_id[static 16],
+                                          bool *is_done_out);
 /* It has joined: takes it off in the database; then in memory. Writer. */
 GODWIT_MUST_USE godwit_err factory_forget_row(struct db *db, const char *org,
                                               const uint8_t device_id[static 16]);
@@ -72,9 +73,9 @@ struct factory_row {
     int64_t created_s;
 };
 
-/* Those of an organisation behind the id `after` (zero: from the first), by id, at most count_max.
- * Any connection. */
-GODWIT_MUST_USE godwit_err factory_list(struct db *db, const char *org,
+/* Those of an organisation, and of its product unless that is "", behind the id `after` (zero: from
+ * the first), by id, at most count_max. Any connection. */
+GODWIT_MUST_USE godwit_err factory_list(struct db *db, const char *org, const char *product,
                                         const uint8_t after[static 16], struct factory_row *out,
                                         size_t count_max, size_t *count_out);
 

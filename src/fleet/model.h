@@ -27,7 +27,7 @@ struct product {
     char name[33];
     uint8_t product_id[16];
     bool open;
-    size_t devices_count;
+    size_t devices_count, expected_count; /* expected: on the factory list, not joined yet */
     struct godwit_policy
         initial_policy;      /* what a device obeys whose image has no P1; no deploy keys in it */
     struct rollout *rollout; /* the newest that is for all of its devices, or NULL */

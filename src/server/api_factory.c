@@ -134,7 +134,8 @@ static godwit_err removal_run(struct change *change)
 {
     struct removal *removal = (struct removal *)change;
     struct app *app = change->app;
-    godwit_err err = factory_remove(&app->fleet, app->db, permission_org(change->request),
+    const struct actor *actor = permission_actor(change->request);
+    godwit_err err = factory_remove(&app->fleet, app->db, actor->org, actor->product,
                                     removal->device_id, &removal->is_done);
     if (err || !removal->is_done) return err;
     char id[13];
@@ -192,6 +193,19 @@ static json_t *view_line(const struct factory_row *row)
                      (json_int_t)row->created_s);
 }
 
+/* How many the caller may see; there are few products. */
+static size_t count_expected(struct app *app, const struct http_request *request)
+{
+    size_t total = 0;
+    fleet_lock(&app->fleet);
+    const struct product *product = app->fleet.catalogue.products;
+    for (; product; product = product->next)
+        if (permission_sees(request, product->org->name, product->name))
+            total += product->expected_count;
+    fleet_unlock(&app->fleet);
+    return total;
+}
+
 static json_t *view_next(const struct factory_row *last)
 {
     char id[13];
@@ -202,6 +216,7 @@ static json_t *view_next(const struct factory_row *last)
 void handle_factory_list(struct http_request *request)
 {
     struct app *app = request->app;
+    const struct actor *actor = permission_actor(request);
     const char *after_text = http_query(request, "after");
     uint8_t after[16] = {0};
     size_t limit;
@@ -213,8 +228,8 @@ void handle_factory_list(struct http_request *request)
     size_t count = 0;
     struct factory_row *rows = arena_alloc(request->arena, limit * sizeof *rows);
     struct db *db = rows ? app_reader_take(app) : NULL;
-    godwit_err err =
-        db ? factory_list(db, permission_org(request), after, rows, limit, &count) : GODWIT_ERR_IO;
+    godwit_err err = db ? factory_list(db, actor->org, actor->product, after, rows, limit, &count)
+                        : GODWIT_ERR_IO;
     if (db) app_reader_give(app, db);
     if (err) {
         problem_of_error(request, err);
@@ -223,9 +238,7 @@ void handle_factory_list(struct http_request *request)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, view_line(&rows[i]));
-    fleet_lock(&app->fleet);
-    size_t total = app->fleet.factory_by_token.count;
-    fleet_unlock(&app->fleet);
+    size_t total = count_expected(app, request);
     reply_json(request, 200,
                json_pack("{s:o, s:I, s:o}", "devices", list, "total", (json_int_t)total, "next",
                          count == limit ? view_next(&rows[count - 1]) : json_null()));

@@ -158,7 +158,7 @@ static void taken_off(void **state)
     for (int round = 0; round < 2; round++) {
         fixture_begin(fixture);
         assert_int_equal(
-            factory_remove(&fixture->fleet, fixture->db, FLEET_ORG, line.device_id, &is_done),
+            factory_remove(&fixture->fleet, fixture->db, FLEET_ORG, "", line.device_id, &is_done),
             GODWIT_OK);
         fixture_commit(fixture);
         assert_int_equal(is_done, round == 0);
@@ -175,12 +175,12 @@ static void listed_by_pages(void **state)
     const struct factory_line lines[] = {line_of(3, 0x13), line_of(1, 0x11), line_of(2, 0x12)};
     import(fixture, lines, 3);
     static const uint8_t zero[16];
-    assert_int_equal(factory_list(fixture->db, FLEET_ORG, zero, rows, 2, &count), GODWIT_OK);
+    assert_int_equal(factory_list(fixture->db, FLEET_ORG, "", zero, rows, 2, &count), GODWIT_OK);
     assert_int_equal(count, 2);
     assert_int_equal(rows[0].device_id[5], 1);
     assert_string_equal(rows[0].product, "thermostat");
     assert_int_equal(rows[0].token_sha256[0], 0x11);
-    assert_int_equal(factory_list(fixture->db, FLEET_ORG, rows[1].device_id, rows, 4, &count),
+    assert_int_equal(factory_list(fixture->db, FLEET_ORG, "", rows[1].device_id, rows, 4, &count),
                      GODWIT_OK);
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].device_id[5], 3);

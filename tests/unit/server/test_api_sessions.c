@@ -27,7 +27,9 @@ static long login(struct live *live, const char *user, const char *password, con
     return call_as(live, NULL, "POST", "/api/v1/login", NULL, body);
 }
 
-/* Release 1.0.0 of the thermostat, one device, one rollout. */
+#define EXPECTED "7cdfa1000009"
+
+/* Release 1.0.0 of the thermostat, one device, one rollout, one more device on the factory list. */
 static void fill(struct live *live)
 {
     struct fake_device fake = fake_make(1);
@@ -38,6 +40,11 @@ static void fill(struct live *live)
     assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
                                   "{\"product\":\"thermostat\",\"version\":\"1.0.0\"}"),
                      201);
+    assert_int_equal(live_request(live, "POST", "/api/v1/factory",
+                                  "{\"product\":\"thermostat\",\"csv\":\"" EXPECTED
+                                  ",00112233445566778899aabbccddeeff"
+                                  "00112233445566778899aabbccddeeff\"}"),
+                     200);
 }
 
 static const struct {
@@ -58,6 +65,7 @@ static const struct {
     {"GET", "/api/v1/rollouts/1", NULL},
     {"GET", "/api/v1/rollouts/1/devices", NULL},
     {"POST", "/api/v1/claims", "{\"product\":\"thermostat\"}"},
+    {"DELETE", "/api/v1/factory/" EXPECTED, NULL},
     {"GET", "/api/v1/products/thermostat/initial-policy", NULL},
 };
 
@@ -82,7 +90,10 @@ static void nothing_is_there_for(struct live *live, const char *token)
             print_message("%s: %s\n", path, live->body);
         assert_null(strstr(live->body, "thermostat"));
         assert_null(strstr(live->body, "7cdfa1000001"));
+        assert_null(strstr(live->body, EXPECTED));
     }
+    assert_int_equal(call_as(live, token, "GET", "/api/v1/factory", NULL, NULL), 200);
+    assert_int_equal(live_number(live, "total"), 0);
 }
 
 static void another_organisation_sees_nothing(void **state)
@@ -122,6 +133,11 @@ static void a_token_for_one_product_touches_no_other(void **state)
             print_message("%s %s: %ld\n", TOUCHES[i].method, TOUCHES[i].path, status);
         assert_int_equal(status, 404);
     }
+    assert_int_equal(call_as(live, bearer, "GET", "/api/v1/factory", NULL, NULL), 200);
+    assert_int_equal(live_number(live, "total"), 0);
+    assert_null(strstr(live->body, EXPECTED));
+    assert_int_equal(live_request(live, "GET", "/api/v1/factory", NULL), 200);
+    assert_int_equal(live_number(live, "total"), 1);
     assert_int_equal(call_as(live, bearer, "POST", "/api/v1/rollouts", NULL,
                              "{\"product\":\"lamp\",\"version\":\"1.0.0\"}"),
                      201);
