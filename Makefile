@@ -3,10 +3,59 @@
 
 BUILD ?= build
 PREFIX ?= /usr/local
-FIGURES := interop truth flip cut power trial drop network otadata badflash badimage clock nth tls rotate flush lists size idle wake slow web memory attack tamper ssrf api upload siege field fuzz
+# Every figure, one on a line, in the order in which `make figures` measures them.
+FIGURES := \
+    interop \
+    truth \
+    flip \
+    cut \
+    power \
+    trial \
+    drop \
+    network \
+    otadata \
+    badflash \
+    badimage \
+    clock \
+    nth \
+    tls \
+    rotate \
+    flush \
+    lists \
+    size \
+    idle \
+    wake \
+    slow \
+    web \
+    memory \
+    attack \
+    tamper \
+    ssrf \
+    api \
+    upload \
+    siege \
+    field \
+    fuzz
+
 
 # What takes minutes: everything that `make test` tells a sample of, each with its bar.
-LONG := cut power trial drop network otadata badflash badimage clock nth tls rotate attack api siege
+LONG := \
+    cut \
+    power \
+    trial \
+    drop \
+    network \
+    otadata \
+    badflash \
+    badimage \
+    clock \
+    nth \
+    tls \
+    rotate \
+    attack \
+    api \
+    siege
+
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo test test-long figures $(FIGURES:%=figure-%) examples asan tidy format deps install deb clean

@@ -81,7 +81,8 @@ def test_folders():
 
 def test_targets():
     targets = re.findall(r"^([a-z-]+):", text_of("Makefile"), re.M)
-    figures = re.search(r"^FIGURES := (.*)$", text_of("Makefile"), re.M)[1].split()
+    lines = re.search(r"^FIGURES := \\\n((?: +\w.*\n)+)", text_of("Makefile"), re.M)[1]
+    figures = re.findall(r"\w+", lines)
     readme = text_of("README.md")
     for figure in figures:
         assert f"| `make figure-{figure}` |" in readme, f"README.md: figure {figure}"
