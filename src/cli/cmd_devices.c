@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,8 +12,7 @@
 #include "cli/pending.h"
 #include "cli/remote.h"
 #include "cli/table.h"
-
-#define WATCH_S 2
+#include "cli/watch.h"
 
 /* Why it is as it is: said only where somebody might want to do something about it. */
 static const char *why(const json_t *device, const json_t *pending)
@@ -185,26 +185,46 @@ static json_t *news_of(const json_t *now, const json_t *before)
     return news;
 }
 
-/* Until it is interrupted, or the server fails: on a terminal the page anew, elsewhere the rows
- * that have changed. */
+struct list_watch {
+    const struct remote *remote;
+    char path[4200], etag[ETAG_SIZE];
+    json_t *page; /* as it was shown last */
+    bool in_place;
+};
+
+/* On a terminal the page anew, so that the times in it are right; elsewhere the rows that have
+ * changed. */
+static enum remote_read list_again(void *ctx)
+{
+    struct list_watch *list = ctx;
+    json_t *page;
+    enum remote_read read = remote_read(list->remote, list->path, list->etag, &page);
+    if (read != REMOTE_NEW && (read != REMOTE_SAME || !list->in_place)) return read;
+    bool is_first = !list->page;
+    if (read == REMOTE_SAME) page = json_incref(list->page);
+    json_t *devices = json_object_get(page, "items");
+    json_t *news = list->in_place ? json_incref(devices)
+                                  : news_of(devices, json_object_get(list->page, "items"));
+    if (list->in_place) fputs("\033[H\033[J", stdout);
+    if (json_array_size(news) || list->in_place) page_print(news, NULL, list->in_place || is_first);
+    json_decref(news);
+    json_decref(list->page);
+    list->page = page;
+    return fflush(stdout) ? REMOTE_FAILED : REMOTE_NEW;
+}
+
+/* Until it is interrupted, or the server refuses. */
 static bool list_watch(const struct remote *remote, const char *path)
 {
-    bool in_place = isatty(1);
-    json_t *before = NULL, *page;
-    while (page_get(remote, path, PAGE_ROWS, "", &page)) {
-        const json_t *devices = json_object_get(page, "items");
-        json_t *news = in_place ? json_incref((json_t *)devices)
-                                : news_of(devices, json_object_get(before, "items"));
-        if (in_place) fputs("\033[H\033[J", stdout);
-        if (json_array_size(news) || in_place) page_print(news, NULL, in_place || !before);
-        fflush(stdout);
-        json_decref(news);
-        json_decref(before);
-        before = page;
-        if (ferror(stdout)) break;
-        nanosleep(&(struct timespec){WATCH_S, 0}, NULL);
-    }
-    json_decref(before);
+    const char *terminal = getenv("TERM");
+    struct list_watch list = {.remote = remote};
+    list.in_place = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    if (!page_get(remote, path, PAGE_ROWS, "", &list.page)) return false;
+    json_decref(list.page);
+    list.page = NULL;
+    snprintf(list.path, sizeof list.path, "%s&limit=%d", path, PAGE_ROWS);
+    watch(remote, "device", list_again, &list);
+    json_decref(list.page);
     return false;
 }
 

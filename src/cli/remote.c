@@ -1,7 +1,5 @@
 /* Transport only: one request over libcurl, and every way it can go wrong as one sentence.
  * Where the server is and whom to trust: remote_find.c. */
-#include "cli/remote.h"
-
 #include <curl/curl.h>
 #include <errno.h>
 #include <openssl/x509_vfy.h>
@@ -12,40 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
-#include "base/text.h"
+#include "cli/exchange.h"
 #include "cli/table.h"
-#include "formats/image.h"
 
 #define PATH_ROOM 5000 /* a filter and the place of a page */
 #define REPLY_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_TIMEOUT_S 60L
 #define PROGRESS_AFTER_MS 2000
-#define AT_ONCE_MAX (256 << 10) /* bytes of a file that is not worth parts */
-#define TRIES_MAX 20
-#define PAUSE_MAX_S 10
-
-struct buffer {
-    char *data;
-    size_t size;
-};
-
-/* One request and its reply. */
-struct exchange {
-    const char *method, *path;
-    const char *json;                /* body text, or NULL */
-    FILE *file;                      /* body file, or NULL */
-    curl_off_t file_from, file_size; /* from where on it is sent, to its end */
-    bool is_part;                    /* Content-Range says so */
-    bool is_asked;                   /* 404 is an answer, too */
-    bool is_quiet, may_pass;         /* not complained of, for it may go better the next time */
-    struct buffer reply;
-    long status;
-    int64_t begun_ms;
-    int shown_percent;
-    char error[CURL_ERROR_SIZE];
-};
 
 static int64_t now_ms(void)
 {
@@ -57,16 +29,46 @@ static int64_t now_ms(void)
 static size_t reply_arrived(char *data, size_t one, size_t count, void *ctx)
 {
     struct exchange *exchange = ctx;
-    struct buffer *reply = &exchange->reply;
-    size_t size = one * count;
-    if (size > REPLY_SIZE_MAX - reply->size) return 0;
-    char *grown = realloc(reply->data, reply->size + size + 1);
+    size_t size = one * count, had = exchange->reply.size;
+    long status = 0;
+    if (exchange->stream) curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200) {
+        exchange->stream->take(exchange->stream, data, size);
+        return size;
+    }
+    if (size > REPLY_SIZE_MAX - had) return 0;
+    char *grown = realloc(exchange->reply.data, had + size + 1);
     if (!grown) return 0;
-    memcpy(grown + reply->size, data, size);
-    reply->data = grown;
-    reply->size += size;
-    grown[reply->size] = '\0';
+    memcpy(grown + had, data, size);
+    exchange->reply.data = grown;
+    exchange->reply.size += size;
+    grown[had + size] = '\0';
     return size;
+}
+
+/* The ETag of the reply; one that is longer than ours are is none. */
+static size_t header_arrived(char *line, size_t one, size_t count, void *ctx)
+{
+    struct exchange *exchange = ctx;
+    size_t size = one * count, skip = strlen("etag:");
+    if (size < skip || strncasecmp(line, "etag:", skip) != 0) return size;
+    while (skip < size && line[skip] == ' ')
+        skip++;
+    size_t end = size;
+    while (end > skip && strchr("\r\n ", line[end - 1]))
+        end--;
+    bool fits = end - skip < ETAG_SIZE;
+    snprintf(exchange->etag, ETAG_SIZE, "%.*s", fits ? (int)(end - skip) : 0, line + skip);
+    return size;
+}
+
+/* Called with each piece of a stream and about once a second. */
+static int stream_looked_at(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t total,
+                            curl_off_t sent)
+{
+    (void)down_total, (void)down, (void)total, (void)sent;
+    struct exchange *exchange = ctx;
+    return !exchange->stream->look(exchange->stream);
 }
 
 static int progress_shown(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t total,
@@ -225,7 +227,11 @@ static void complain_status(const struct remote *remote, const struct exchange *
 static CURLcode body_set(CURL *easy, struct exchange *exchange)
 {
     CURLcode bad = CURLE_OK;
-    if (exchange->file) {
+    if (exchange->stream) {
+        bad |= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        bad |= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, stream_looked_at);
+        bad |= curl_easy_setopt(easy, CURLOPT_XFERINFODATA, exchange);
+    } else if (exchange->file) {
         bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
         bad |= curl_easy_setopt(easy, CURLOPT_READDATA, exchange->file);
         bad |= curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
@@ -253,11 +259,23 @@ static CURLcode trust_set(CURL *easy, const struct remote *remote)
     return bad;
 }
 
+/* "If-None-Match: …" and "Last-Event-ID: …": what one has already. */
+static struct curl_slist *headers_of_had(const struct exchange *exchange)
+{
+    char line[ETAG_SIZE + 32];
+    struct curl_slist *headers = NULL;
+    snprintf(line, sizeof line, "If-None-Match: %s", exchange->etag ? exchange->etag : "");
+    if (exchange->etag && exchange->etag[0]) headers = curl_slist_append(headers, line);
+    if (!exchange->stream || !exchange->stream->last_id[0]) return headers;
+    snprintf(line, sizeof line, "Last-Event-ID: %s", exchange->stream->last_id);
+    return curl_slist_append(headers, line);
+}
+
 static struct curl_slist *headers_make(const struct remote *remote, const struct exchange *exchange)
 {
     char bearer[sizeof remote->token + 32];
     const char *type = exchange->file ? "application/octet-stream" : "application/json";
-    struct curl_slist *headers = NULL;
+    struct curl_slist *headers = headers_of_had(exchange);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", remote->token);
     if (remote->token[0]) headers = curl_slist_append(headers, bearer);
     snprintf(bearer, sizeof bearer, "Content-Type: %s", type);
@@ -285,8 +303,12 @@ static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
     bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
     bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
-    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, exchange->stream ? 0L : 1L);
     bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
+    if (exchange->etag) {
+        bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_arrived);
+        bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+    }
     bad |= trust_set(easy, remote);
     bad |= body_set(easy, exchange);
     if (!bad) bad = curl_easy_perform(easy);
@@ -308,12 +330,21 @@ static bool is_passing(const struct exchange *exchange)
     return passes || exchange->status == 503;
 }
 
-/* True on 2xx; the reply is the caller's to free in any case. */
-static bool exchange_run(const struct remote *remote, struct exchange *exchange)
+/* Of a reply that came whole. */
+static bool is_well(const struct remote *remote, const struct exchange *exchange)
+{
+    if (exchange->status == 304 && exchange->etag) return true;
+    if (exchange->status >= 200 && exchange->status <= 299) return true;
+    bool is_said = exchange->may_pass || (exchange->is_asked && exchange->status == 404);
+    if (!is_said) complain_status(remote, exchange);
+    return false;
+}
+
+bool exchange_run(const struct remote *remote, struct exchange *exchange)
 {
     exchange->begun_ms = now_ms();
     exchange->shown_percent = -1;
-    CURL *easy = curl_easy_init();
+    CURL *easy = exchange->easy = curl_easy_init();
     CURLcode code = easy ? exchange_perform(remote, easy, exchange) : CURLE_OUT_OF_MEMORY;
     if (exchange->shown_percent >= 0) fputs("\r\033[K", stderr);
     /* A server that refuses an upload early may close while we still send: its reply counts. */
@@ -321,20 +352,14 @@ static bool exchange_run(const struct remote *remote, struct exchange *exchange)
     exchange->may_pass = exchange->is_quiet && (is_lost || is_passing(exchange));
     if (is_lost && !exchange->is_quiet) complain_transport(remote, easy, code, exchange->error);
     curl_easy_cleanup(easy);
-    if (is_lost) return false;
-    if (exchange->status < 200 || exchange->status > 299) {
-        bool is_said = exchange->may_pass || (exchange->is_asked && exchange->status == 404);
-        if (!is_said) complain_status(remote, exchange);
-        return false;
-    }
-    return true;
+    return !is_lost && is_well(remote, exchange);
 }
 
-static bool exchange_json(const struct remote *remote, struct exchange *exchange,
-                          json_t **reply_out)
+bool exchange_json(const struct remote *remote, struct exchange *exchange, json_t **reply_out)
 {
     bool is_good = exchange_run(remote, exchange);
-    if (is_good) {
+    *reply_out = NULL;
+    if (is_good && exchange->status != 304) {
         *reply_out = exchange->reply.data
                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
                          : NULL;
@@ -358,92 +383,24 @@ bool remote_call(const struct remote *remote, const char *method, const char *pa
     return is_good;
 }
 
-/* fault: errno of opening it; 0: it was opened, and is none that has a size. */
-static void complain_file(const char *file, int fault)
+enum remote_read remote_read(const struct remote *remote, const char *path,
+                             char etag[static ETAG_SIZE], json_t **reply_out)
 {
-    if (fault == ENOENT)
-        fprintf(stderr, "godwit: there is no file %s; give the path of the .bin to upload\n", file);
-    else if (fault)
-        fprintf(stderr, "godwit: %s can not be read: %s\n", file, strerror(fault));
-    else
-        fprintf(stderr, "godwit: %s is no plain file; give the path of the .bin to upload\n", file);
+    struct exchange exchange = {.method = "GET", .path = path, .etag = etag, .is_quiet = true};
+    bool is_good = exchange_json(remote, &exchange, reply_out);
+    if (is_good) return *reply_out ? REMOTE_NEW : REMOTE_SAME;
+    return exchange.may_pass ? REMOTE_LATER : REMOTE_FAILED;
 }
 
-/* "/api/v1/uploads/<SHA-256>?…"; false after a printed line. */
-static bool parts_path(const char *path, FILE *file, char *out, size_t size)
+bool remote_listen(const struct remote *remote, const char *path, struct remote_stream *stream,
+                   bool *is_there_out)
 {
-    struct godwit_hash hash;
-    uint8_t digest[32], piece[4096];
-    char hex[65];
-    size_t got;
-    godwit_hash_init(&hash, GODWIT_SHA256);
-    while ((got = fread(piece, 1, sizeof piece, file)) > 0)
-        godwit_hash_update(&hash, piece, got);
-    if (ferror(file) || godwit_hash_peek(&hash, digest)) {
-        fprintf(stderr, "godwit: the file can not be read to its end\n");
-        return false;
-    }
-    godwit_hex_encode(digest, sizeof digest, hex);
-    const char *query = strchr(path, '?');
-    snprintf(out, size, "/api/v1/uploads/%s%s", hex, query ? query : "");
-    return true;
-}
-
-/* How much of it the server has; false: it did not say. */
-static bool parts_ask(const struct remote *remote, const char *path, bool is_quiet,
-                      struct exchange *part)
-{
-    struct exchange asked = {.method = "GET", .path = path, .is_asked = true, .is_quiet = is_quiet};
-    part->file_from = 0;
-    bool is_good = exchange_run(remote, &asked);
-    json_t *reply = is_good ? json_loadb(asked.reply.data, asked.reply.size, 0, NULL) : NULL;
-    if (reply) part->file_from = (curl_off_t)json_number(reply, "received");
-    json_decref(reply);
-    free(asked.reply.data);
-    if (part->file_from >= part->file_size) part->file_from = 0;
-    part->may_pass = asked.may_pass;
-    return is_good || asked.status == 404;
-}
-
-/* What is cut is continued, as long as the server was reached at first. */
-static bool upload_parts(const struct remote *remote, struct exchange *part, json_t **reply_out)
-{
-    bool is_good = false;
-    part->is_part = true;
-    for (unsigned tries = 0; tries <= TRIES_MAX; tries++) {
-        bool is_last = tries == TRIES_MAX;
-        part->is_quiet = !is_last;
-        part->reply = (struct buffer){0};
-        bool is_asked = parts_ask(remote, part->path, tries > 0 && !is_last, part) &&
-                        !fseeko(part->file, part->file_from, SEEK_SET);
-        if (is_asked) is_good = exchange_json(remote, part, reply_out);
-        if (is_good || !part->may_pass) return is_good;
-        fprintf(stderr, "godwit: the upload was cut; continuing\n");
-        nanosleep(&(struct timespec){.tv_sec = tries < PAUSE_MAX_S ? tries : PAUSE_MAX_S,
-                                     .tv_nsec = 200000000},
-                  NULL);
-    }
-    return false;
-}
-
-bool remote_upload(const struct remote *remote, const char *path, const char *file,
-                   json_t **reply_out)
-{
-    struct stat facts;
-    struct exchange exchange = {.method = "PUT", .path = path, .file = fopen(file, "rb")};
-    if (!exchange.file || fstat(fileno(exchange.file), &facts) || !S_ISREG(facts.st_mode)) {
-        complain_file(file, exchange.file ? 0 : errno);
-        if (exchange.file) fclose(exchange.file);
-        return false;
-    }
-    exchange.file_size = facts.st_size;
-    char parts[600];
-    bool is_large = facts.st_size > AT_ONCE_MAX && facts.st_size <= GODWIT_IMAGE_SIZE_MAX;
-    bool is_good = !is_large || parts_path(path, exchange.file, parts, sizeof parts);
-    if (is_large) exchange.path = parts;
-    if (is_good) is_good = (is_large ? upload_parts : exchange_json)(remote, &exchange, reply_out);
-    fclose(exchange.file);
-    return is_good;
+    struct exchange exchange = {
+        .method = "GET", .path = path, .stream = stream, .is_quiet = true, .is_asked = true};
+    bool is_good = exchange_run(remote, &exchange);
+    free(exchange.reply.data);
+    *is_there_out = exchange.status >= 400;
+    return is_good || exchange.may_pass || exchange.status == 404;
 }
 
 bool remote_download(const struct remote *remote, const char *path, uint8_t *data, size_t size)

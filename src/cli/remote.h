@@ -44,6 +44,28 @@ void remote_close(struct remote *remote);
  * texts are as they may be shown on a terminal, but with --json. */
 bool remote_call(const struct remote *remote, const char *method, const char *path,
                  const json_t *body, json_t **reply_out);
+/* A document that one has read before, or not; "" or its etag, which is changed to what came. */
+#define ETAG_SIZE 72
+enum remote_read {
+    REMOTE_NEW,    /* reply_out is the caller's */
+    REMOTE_SAME,   /* there is nothing new; NULL */
+    REMOTE_LATER,  /* not now, and nothing was printed */
+    REMOTE_FAILED, /* after a printed line */
+};
+enum remote_read remote_read(const struct remote *remote, const char *path,
+                             char etag[static ETAG_SIZE], json_t **reply_out);
+
+/* Who listens: take gets what comes as it comes, look is called then and about once a second, and
+ * ends it by false. */
+struct remote_stream {
+    char last_id[48]; /* the stream continues after it; "": it begins now */
+    void (*take)(struct remote_stream *stream, const char *data, size_t size);
+    bool (*look)(struct remote_stream *stream);
+};
+/* Until look or the other side ends it. False after a printed line: it will not go better the next
+ * time. is_there_out: the server answered, and has no stream (now). */
+bool remote_listen(const struct remote *remote, const char *path, struct remote_stream *stream,
+                   bool *is_there_out);
 /* A file as the body, with a progress line on a terminal once it takes over two seconds. */
 bool remote_upload(const struct remote *remote, const char *path, const char *file,
                    json_t **reply_out);

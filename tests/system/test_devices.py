@@ -7,7 +7,7 @@ ONE, TWO, THREE = (f"02677700000{n}" for n in (1, 2, 3))
 
 
 def begin(world):
-    world.serve()
+    serve = world.serve()
     world.run("upload", world.pack("1.0.0"))
     world.run("upload", world.pack("1.1.0"))
     world.run("upload", world.pack("3.0", project="door"))
@@ -15,6 +15,7 @@ def begin(world):
                 world.pack("1.0.0"), *world.enrolment(3), log="fleet.log")
     for device in (ONE, TWO, THREE):
         world.wait_for(device, "1.0.0")
+    return serve
 
 
 def ids(world, *words):
@@ -62,21 +63,36 @@ def check_deploy(world):
     assert ids(world, "product:door") == [THREE]
 
 
-def check_watch(world):
-    world.start("devices", "--watch", f"id:{TWO}", log="watch.log")
+def check_watch(world, serve):
+    """What changes is shown soon, once, and without a terminal's commands; a server that goes is
+    waited for; a token that ends, ends it."""
+    watch = world.start("devices", "--watch", f"id:{TWO}", log="watch.log")
     fixture.wait_until(lambda: TWO in world.text("watch.log"), what="the first page")
     world.run("name", TWO, "Flur")
     fixture.wait_until(lambda: "Flur" in world.text("watch.log"), what="the change")
+    world.end(serve)
+    fixture.wait_until(lambda: "cut" in world.text("watch.log"), what="the cut")
+    serve = world.serve("--listen", world.url.removeprefix("https://"))
+    world.run("name", TWO, "Keller")
+    fixture.wait_until(lambda: "Keller" in world.text("watch.log"), what="a change after a restart")
+    rows = [line for line in world.text("watch.log").splitlines() if TWO in line]
+    assert len(rows) <= 4 and "\x1b" not in world.text("watch.log"), rows
+    assert watch.poll() is None
+    world.end(serve)
+    (world.data / "admin-token").unlink()
+    world.serve("--listen", world.url.removeprefix("https://"))
+    assert watch.wait(fixture.HANG_S) == 1
+    assert "log in" in world.text("watch.log").splitlines()[-1]
 
 
 def test_devices():
     with fixture.fixture() as world:
-        begin(world)
+        serve = begin(world)
         check_found(world)
         check_many(world)
         check_retired(world)
         check_deploy(world)
-        check_watch(world)
+        check_watch(world, serve)
 
 
 if __name__ == "__main__":
