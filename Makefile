@@ -21,6 +21,7 @@ FIGURES := \
     tls \
     rotate \
     flush \
+    kill \
     lists \
     size \
     idle \
@@ -52,6 +53,7 @@ LONG := \
     nth \
     tls \
     rotate \
+    kill \
     attack \
     api \
     siege

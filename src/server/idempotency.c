@@ -143,6 +143,14 @@ static void send_kept(struct keyed *keyed)
     http_reply(request, keyed->found.status, "application/json", text, size);
 }
 
+/* What this process did not begin it does not end either: the one before was killed in between. */
+static bool is_under_way(const struct keyed *keyed)
+{
+    const struct app *app = keyed->app;
+    int64_t created_s = keyed->found.created_s;
+    return created_s >= app->started_s && clock_unix_s(app->clock) - created_s < KEEPING_S;
+}
+
 void keyed_replay(struct keyed *keyed)
 {
     struct http_request *request = keyed->request;
@@ -152,7 +160,7 @@ void keyed_replay(struct keyed *keyed)
                 "Idempotency-Key");
     else if (keyed->found.status && keyed->found.size >= SEAL_SIZE)
         send_kept(keyed);
-    else if (clock_unix_s(keyed->app->clock) - keyed->found.created_s < KEEPING_S)
+    else if (is_under_way(keyed))
         problem(request, 409, "still-running",
                 "the request with this Idempotency-Key is being carried out; send it again in a "
                 "second to get its reply",
