@@ -96,6 +96,9 @@ void http_reply_copy(struct http_request *request, int status, const char *conte
  * 304 without a body. */
 bool http_is_unchanged(struct http_request *request, const char *etag);
 
+/* Whether If-Match names it, by strong comparison; false where there is no If-Match. */
+bool http_is_matched(const struct http_request *request, const char *etag);
+
 /* RFC 9457 application/problem+json. type is a stable id ("godwit:wrong-chip"), title a short name,
  * detail a sentence a person can act on, field the member at fault or NULL. All are copied and may
  * hold any UTF-8. */

@@ -153,6 +153,8 @@ void forwarded_take(struct exchange *exchange);
 bool forwarded_is_proxy(const struct http_options *options, const char *peer);
 /* Whether a list like If-None-Match names the etag (weak comparison) or is "*". */
 bool etag_listed(const char *list, const char *etag);
+/* The same by strong comparison, as If-Match asks: a weak one (W/) is not meant. */
+bool etag_listed_strongly(const char *list, const char *etag);
 
 /* --- connections -------------------------------------------------------------------------- */
 

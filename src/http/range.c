@@ -43,19 +43,31 @@ enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_ou
     return RANGE_PART;
 }
 
-bool etag_listed(const char *list, const char *etag)
+static bool is_listed(const char *list, const char *etag, bool is_strong)
 {
     if (strcmp(list, "*") == 0) return true;
     size_t etag_size = strlen(etag);
     while (*list) {
         list += strspn(list, " \t,");
-        if (strncmp(list, "W/", 2) == 0) list += 2;
+        bool is_weak = strncmp(list, "W/", 2) == 0;
+        if (is_weak) list += 2;
         if (*list != '"') return false;
         const char *end = strchr(list + 1, '"');
         if (!end) return false;
         size_t size = (size_t)(end - list) + 1;
-        if (size == etag_size && memcmp(list, etag, size) == 0) return true;
+        bool is_same = size == etag_size && memcmp(list, etag, size) == 0;
+        if (is_same && !(is_weak && is_strong)) return true;
         list = end + 1;
     }
     return false;
+}
+
+bool etag_listed(const char *list, const char *etag)
+{
+    return is_listed(list, etag, false);
+}
+
+bool etag_listed_strongly(const char *list, const char *etag)
+{
+    return is_listed(list, etag, true);
 }

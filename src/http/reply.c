@@ -158,6 +158,12 @@ bool http_is_unchanged(struct http_request *request, const char *etag)
     return listed && etag_listed(listed, etag);
 }
 
+bool http_is_matched(const struct http_request *request, const char *etag)
+{
+    const char *listed = http_header(request, "If-Match");
+    return listed && etag_listed_strongly(listed, etag);
+}
+
 void http_reply_file(struct http_request *request, const struct http_file *file)
 {
     struct exchange *exchange = exchange_of(request);
@@ -189,6 +195,7 @@ static const struct {
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
     {409, "Conflict"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},

@@ -6,6 +6,7 @@
 #include "server/device_edit.h"
 #include "server/handlers.h"
 #include "server/permission.h"
+#include "server/precondition.h"
 #include "server/problem.h"
 #include "server/views.h"
 #include "server/waiting.h"
@@ -14,7 +15,7 @@ struct one {
     struct change change; /* first: a change is a one */
     uint8_t device_id[16];
     struct device_edit edit;
-    bool is_known;
+    bool is_known, is_stale;
     uint8_t token_sha256[32];
     enum edit_fault fault;
 };
@@ -34,6 +35,18 @@ static enum audit_action action_of(const struct device_edit *edit)
     return edit->is_retired ? AUDIT_DEVICE_RETIRED : AUDIT_DEVICE_REINSTATED;
 }
 
+/* Where If-Match asks for it. */
+static godwit_err compare(struct one *one, const struct device *device)
+{
+    struct change *change = &one->change;
+    one->is_stale = false;
+    if (!precondition_is_asked(change->request)) return GODWIT_OK;
+    json_t *shown = view_one_device(change->app, device);
+    if (!shown) return GODWIT_ERR_IO;
+    one->is_stale = precondition_fails(change->request, shown);
+    return GODWIT_OK;
+}
+
 static godwit_err one_run(struct change *change)
 {
     struct one *one = (struct one *)change;
@@ -44,9 +57,11 @@ static godwit_err one_run(struct change *change)
     if (fetched) return fetched;
     one->is_known = device && may_edit(change->request, device, &one->edit);
     if (!one->is_known) return GODWIT_OK;
+    godwit_err err = compare(one, device);
+    if (err || one->is_stale) return err;
     memcpy(one->token_sha256, device->token_sha256, sizeof one->token_sha256);
     json_t *before = device_edit_state(app, device);
-    godwit_err err = device_edit_do(app, org, &one->edit, device, &one->fault);
+    err = device_edit_do(app, org, &one->edit, device, &one->fault);
     if (err || one->fault) {
         json_decref(before);
         return err;
@@ -71,6 +86,8 @@ static void one_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
     else if (!one->is_known)
         reply_no_device(change->request);
+    else if (one->is_stale)
+        precondition_refuse(change->request);
     else if (one->fault)
         device_edit_refuse(change->request, &one->edit, one->fault);
     else

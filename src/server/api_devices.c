@@ -9,6 +9,7 @@
 #include "server/handlers.h"
 #include "server/pages.h"
 #include "server/permission.h"
+#include "server/precondition.h"
 #include "server/problem.h"
 #include "server/views.h"
 
@@ -191,6 +192,45 @@ void reply_no_device(struct http_request *request)
             "there is no such device; `godwit devices` lists those that have claimed", NULL);
 }
 
+/* But name and tags. Lock held. */
+static json_t *view_whole(const struct app *app, const struct device *device)
+{
+    json_t *view = view_device(app, device);
+    json_object_set_new(view, "facts", view_facts(&device->facts));
+    json_object_set_new(view, "offer", view_offer(app, device));
+    json_object_set_new(view, "pending", view_pending(device));
+    json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));
+    return view;
+}
+
+/* What the device says of itself, which is tagged dev., is not edited. */
+static void mark_edited(json_t *view)
+{
+    json_t *tags = json_array(), *tag;
+    size_t index;
+    json_array_foreach(json_object_get(view, "tags"), index, tag)
+    {
+        if (strncmp(json_string_value(tag), "dev.", 4) != 0) json_array_append(tags, tag);
+    }
+    const char *state = json_string_value(json_object_get(view, "state"));
+    precondition_mark(view,
+                      json_pack("[O, O, b, o]", json_object_get(view, "name"),
+                                json_object_get(view, "product"), !strcmp(state, "retired"), tags));
+}
+
+json_t *view_one_device(struct app *app, const struct device *device)
+{
+    fleet_lock(&app->fleet);
+    json_t *view = view_whole(app, device);
+    fleet_unlock(&app->fleet);
+    if (!add_labels(app->db, device->id, view)) {
+        mark_edited(view);
+        return view;
+    }
+    json_decref(view);
+    return NULL;
+}
+
 void handle_device(struct http_request *request)
 {
     struct app *app = request->app;
@@ -201,11 +241,7 @@ void handle_device(struct http_request *request)
     const struct device *device = device_of(request);
     if (device) {
         id = device->id;
-        view = view_device(app, device);
-        json_object_set_new(view, "facts", view_facts(&device->facts));
-        json_object_set_new(view, "offer", view_offer(app, device));
-        json_object_set_new(view, "pending", view_pending(device));
-        json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));
+        view = view_whole(app, device);
     }
     fleet_unlock(&app->fleet);
     if (!view) {
@@ -219,6 +255,7 @@ void handle_device(struct http_request *request)
         json_decref(view);
         problem_of_error(request, err);
     } else {
+        mark_edited(view);
         reply_json(request, 200, view);
     }
 }

@@ -60,9 +60,19 @@ static void add_bounds(json_t *schema, const struct schema_row *row)
         json_object_set_new(schema, "$comment", json_string("seconds since 1970, UTC"));
 }
 
+#define PART "%s_part" /* of an object some members alone */
+
+static json_t *object_json(const struct schema_row *row)
+{
+    char part[64];
+    if (!(row->flags & SCHEMA_PARTIAL)) return reference(row->of);
+    snprintf(part, sizeof part, PART, row->of);
+    return json_pack("{s:[o, o]}", "anyOf", reference(row->of), reference(part));
+}
+
 static json_t *one_json(const struct schema_row *row)
 {
-    if (row->type == SCHEMA_OBJECT) return reference(row->of);
+    if (row->type == SCHEMA_OBJECT) return object_json(row);
     json_t *schema =
         json_pack("{s:s, s:s*}", "type", TYPES[row->type].type, "format", TYPES[row->type].format);
     add_bounds(schema, row);
@@ -105,6 +115,21 @@ static void add_object(json_t *schemas, const struct schema_row *object, bool is
     json_object_set_new(schemas, object->name, schema);
 }
 
+static void add_part(json_t *schemas, const char *of)
+{
+    json_t *members = json_object();
+    const struct schema_row *object = schema_find(of);
+    char name[64];
+    snprintf(name, sizeof name, PART, of);
+    for (const struct schema_row *row = object + 1; schema_is_member(row); row++)
+        json_object_set_new(
+            members, row->name,
+            json_pack("{s:o}", "$ref", json_sprintf(SCHEMAS "%s/properties/%s", of, row->name)));
+    json_object_set_new(schemas, name,
+                        json_pack("{s:s, s:s, s:o}", "type", "object", "description",
+                                  "Those members that `fields` names.", "properties", members));
+}
+
 static json_t *schemas_json(void)
 {
     json_t *schemas = json_object();
@@ -112,6 +137,8 @@ static json_t *schemas_json(void)
         if (row->type == SCHEMA) add_object(schemas, row, true);
     for (const struct schema_row *row = SCHEMA_REPLIES; row->name; row++)
         if (row->type == SCHEMA) add_object(schemas, row, false);
+    for (const struct schema_row *row = SCHEMA_REPLIES; row->name; row++)
+        if (row->flags & SCHEMA_PARTIAL) add_part(schemas, row->of);
     return schemas;
 }
 
@@ -251,7 +278,8 @@ enum {
     WAITS = 8,
     CHANGES = 16,
     KEYED = 32,
-    QUERIED = 64
+    QUERIED = 64,
+    PERSON_CHANGES = 128
 };
 static const struct {
     unsigned when;
@@ -261,6 +289,7 @@ static const struct {
     {PERSON, "403",
      "role-too-low scope-missing second-factor-needed reauthenticate session-only cross-site"},
     {PERSON, "404", "no-org"},
+    {PERSON_CHANGES, "412", "no-if-match"},
     {BODY, "413", "body-too-large"},
     {JSON_BODY | QUERIED, "422", "malformed"},
     {KEYED, "409", "still-running already-done"},
@@ -274,12 +303,15 @@ static const struct {
 static unsigned traits(const struct http_route *route)
 {
     const struct operation *operation = route->extra;
-    return (is_keyed(route) ? KEYED : 0) | (operation->query ? QUERIED : 0) |
-           (route->body_max ? BODY : 0) |
+    bool is_change = route->method != HTTP_METHOD_GET;
+    bool is_person = operation->permission->callers & CALLER_PERSON;
+    bool takes_match = operation->query && strstr(operation->query, "If-Match");
+    return (is_keyed(route) ? KEYED : 0) |
+           (is_change && is_person && !takes_match ? PERSON_CHANGES : 0) |
+           (operation->query ? QUERIED : 0) | (route->body_max ? BODY : 0) |
            (operation->body && strcmp(operation->body, OCTETS) != 0 ? JSON_BODY : 0) |
-           (operation->permission->callers & CALLER_PERSON ? PERSON : 0) |
-           (route->mode != HTTP_INLINE ? WAITS : 0) |
-           (route->method != HTTP_METHOD_GET ? CHANGES : 0);
+           (is_person ? PERSON : 0) | (route->mode != HTTP_INLINE ? WAITS : 0) |
+           (is_change ? CHANGES : 0);
 }
 
 static json_t *problems_of(const struct http_route *route)

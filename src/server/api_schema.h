@@ -22,8 +22,9 @@ enum schema_type {
     SCHEMA_TYPES_COUNT
 };
 
-/* Flags. A list holds at most `items_max` of what the row says (0: no bound is told). */
-enum { SCHEMA_OPTIONAL = 1, SCHEMA_NULLABLE = 2, SCHEMA_LIST = 4 };
+/* Flags. A list holds at most `items_max` of what the row says (0: no bound is told); one that is
+ * partial has of each object no more than the members that `fields` asks for. */
+enum { SCHEMA_OPTIONAL = 1, SCHEMA_NULLABLE = 2, SCHEMA_LIST = 4, SCHEMA_PARTIAL = 8 };
 
 struct schema_row {
     enum schema_type type;

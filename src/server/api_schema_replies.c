@@ -271,7 +271,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     LIST("images", "image", "one for each chip, revision window and hardware mask"),
 
     OBJECT("releases", "Releases."),
-    LIST("items", "release", "the newest first"),
+    PAGE("items", "release", "the newest first"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
 
@@ -308,12 +308,12 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("superseded", "were taken over by a newer rollout"),
 
     OBJECT("rollout_devices", "What devices make of a rollout."),
-    LIST("items", "rollout_device", "in the order in which they joined"),
+    PAGE("items", "rollout_device", "in the order in which they joined"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
 
     OBJECT("rollouts", "Rollouts."),
-    LIST("items", "rollout", "the newest first"),
+    PAGE("items", "rollout", "the newest first"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
 
@@ -325,12 +325,12 @@ const struct schema_row SCHEMA_REPLIES[] = {
     TIME("requested", "when it came first"),
 
     OBJECT("devices", "Devices."),
-    LIST("items", "device", "in the order that `sort` names"),
+    PAGE("items", "device", "in the order that `sort` names"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
 
     OBJECT("pending", "Tokens that wait."),
-    LIST("items", "pending_token", "who asked last first"),
+    PAGE("items", "pending_token", "who asked last first"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
 
@@ -385,6 +385,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     ROW(OBJECT, "facts", "facts", SCHEMA_OPTIONAL, "what it reported last"),
     ROW(OBJECT, "offer", "offer", SCHEMA_OPTIONAL | SCHEMA_NULLABLE, "what it is offered now"),
     ROW(OBJECT, "pending", "pending_token", SCHEMA_LIST | SCHEMA_OPTIONAL, "tokens that wait"),
+    SIZED(HEX, "edit_etag", 32, 32, SCHEMA_OPTIONAL,
+          "for If-Match, between quotes: it changes with name, tags, product and retirement alone"),
     ROW(WHOLE, "turned_away", NULL, SCHEMA_OPTIONAL,
         "how many asked to join under its id and found no place"),
 
@@ -406,7 +408,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("detail", "what the device adds"),
 
     OBJECT("events", "The history of a device."),
-    LIST("items", "event", "the newest first; older ones are not kept"),
+    PAGE("items", "event", "the newest first; older ones are not kept"),
     ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
         "`after` of the page behind this one; absent on the last"),
     WHOLE("total", "how many there ever were"),

@@ -158,6 +158,8 @@ const struct schema_row PARAMETERS[] = {
         STRING, "Idempotency-Key", 1, KEPT_KEY_MAX, SCHEMA_OPTIONAL,
         "of your choice: sent again within 24 hours, the request is not carried out twice and gets "
         "the first reply"),
+    SIZED(STRING, "If-Match", 1, 400, SCHEMA_OPTIONAL,
+          "an ETag: the change is made only if the object is still as it was then, else `412`"),
     SIZED(STRING, "Last-Event-ID", 1, 40, SCHEMA_OPTIONAL,
           "id of the last event that came: the stream continues after it"),
     SIZED(STRING, "Content-Range", 1, 80, 0,

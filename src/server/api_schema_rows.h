@@ -36,3 +36,4 @@
     SIZED(HEX, name, digits, digits, SCHEMA_NULLABLE, sentence)
 #define HEX_LIST(name, digits, sentence) SIZED(HEX, name, digits, digits, SCHEMA_LIST, sentence)
 #define LIST(name, of, sentence) ROW(OBJECT, name, of, SCHEMA_LIST, sentence)
+#define PAGE(name, of, sentence) ROW(OBJECT, name, of, SCHEMA_LIST | SCHEMA_PARTIAL, sentence)

@@ -13,6 +13,7 @@
 #include "server/app.h"
 #include "server/device_token.h"
 #include "server/operation.h"
+#include "server/precondition.h"
 #include "server/problem.h"
 #include "server/session.h"
 
@@ -199,7 +200,8 @@ bool permission_gate(struct http_request *request)
     request->authenticated = found->caller != CALLER_CLAIM;
     request->user = found;
     if (found->caller != CALLER_PERSON) return true;
-    return take_org(request, &found->actor) && check_person(request, permission, &found->actor);
+    return take_org(request, &found->actor) && check_person(request, permission, &found->actor) &&
+           precondition_may_be_met(request);
 }
 
 bool permission_is_proved(struct http_request *request)

@@ -10,24 +10,25 @@
 #include "server/operation.h"
 #include "server/secret.h"
 
-#define ETAG_SIZE 16 /* bytes of a SHA-256 */
+#define ETAG_BYTES ((JSON_ETAG_SIZE - 3) / 2) /* of a SHA-256 */
 
 /* The state of a document is its text: what did not change is not sent again. */
-static bool is_unchanged(struct http_request *request, const char *text, size_t size)
+void json_etag(const char *text, size_t size, char out[static JSON_ETAG_SIZE])
 {
     uint8_t digest[32];
-    char etag[2 * ETAG_SIZE + 3] = "\"";
     secret_sha256(text, size, digest);
-    godwit_hex_encode(digest, ETAG_SIZE, etag + 1);
-    etag[2 * ETAG_SIZE + 1] = '"';
-    return http_is_unchanged(request, etag);
+    out[0] = '"';
+    godwit_hex_encode(digest, ETAG_BYTES, out + 1);
+    memcpy(out + JSON_ETAG_SIZE - 2, "\"", 2);
 }
 
 void reply_json_text(struct http_request *request, int status, const char *text)
 {
     size_t size = strlen(text);
     bool is_read = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD;
-    if (is_read && status == 200 && is_unchanged(request, text, size))
+    char etag[JSON_ETAG_SIZE];
+    json_etag(text, size, etag);
+    if (is_read && status == 200 && http_is_unchanged(request, etag))
         http_reply(request, 304, NULL, NULL, 0);
     else
         http_reply_copy(request, status, "application/json", text, size);

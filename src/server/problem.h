@@ -5,6 +5,10 @@
 
 #include "http/http.h"
 
+#define JSON_ETAG_SIZE 35 /* 16 bytes in hex, with quotes and a NUL */
+
+/* Of a document as it is sent. */
+void json_etag(const char *text, size_t size, char out[static JSON_ETAG_SIZE]);
 /* Sends and frees the document; of a GET with its ETag, or 304 where the client has it. */
 void reply_json(struct http_request *request, int status, json_t *document);
 /* The same of a text, which is copied. */

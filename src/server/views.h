@@ -25,6 +25,8 @@ json_t *view_releases(struct app *app, const struct releases_query *query, int64
 json_t *view_listed_device(const struct list_device *row);
 /* What its row says or will say; lock held. */
 json_t *view_device(const struct app *app, const struct device *device);
+/* All of one, as handle_device sends it; NULL: the database failed. Writer. */
+json_t *view_one_device(struct app *app, const struct device *device);
 json_t *view_waiting(const struct list_pending *row); /* api_pending.c */
 json_t *view_pending(const struct device *device);    /* tokens that wait, who asked last first;
                                                          lock held */

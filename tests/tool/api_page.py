@@ -15,11 +15,14 @@ unknown or of another kind is answered `422` `malformed` with `field`. Errors ar
 `application/problem+json`: `type` is stable, `detail` says what to do.
 """
 SCHEMA = "#/components/schemas/"
+PART = "_part"
 
 
 def kind_of(schema):
     if "$ref" in schema:
         name = schema["$ref"].removeprefix(SCHEMA)
+        if name.endswith(PART):
+            return "the members of it that `fields` names"
         return f"[{name}](#{name})"
     if "anyOf" in schema:
         return " or ".join(kind_of(one) for one in schema["anyOf"])
@@ -113,5 +116,6 @@ def api_page(document):
                         for method, path, one in routes], ("address", "name", "does")))
     parts += [operation_part(*route) for route in routes]
     parts.append("\n## Objects\n")
-    parts += [object_part(*one) for one in document["components"]["schemas"].items()]
+    parts += [object_part(*one) for one in document["components"]["schemas"].items()
+              if not one[0].endswith(PART)]
     return "".join(parts)

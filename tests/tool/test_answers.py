@@ -44,6 +44,12 @@ for answer, expected in CASES:
     _, fault = Judge(document).fault(Exchange(*CLAIM, *answer))
     assert (fault is None) == (expected is None), (answer, fault)
     assert expected is None or expected in fault, (answer, fault)
+PART = ("GET", "/api/v1/devices?fields=name,state", b"", "200", KIND)
+for body, expected in [(b'{"items":[{"name":"a","state":"failed"}]}', None),
+                       (b'{"items":[{"name":"a","sate":"failed"}]}', "sate"),
+                       (b'{"items":[{"name":7}]}', "7")]:
+    _, fault = Judge(document).fault(Exchange(*PART, body))
+    assert (fault is None) == (expected is None), (body, fault)
 for path, operations in document["paths"].items():
     for method, one in operations.items():
         assert any(status < "400" for status in one["responses"]), (path, method)

@@ -61,6 +61,10 @@ static void test_etags(void **state)
     assert_false(etag_listed("a", "\"a\""));
     assert_false(etag_listed("\"a", "\"a\""));
     assert_false(etag_listed("", "\"a\""));
+    assert_true(etag_listed_strongly("W/\"a\", \"a\"", "\"a\""));
+    assert_true(etag_listed_strongly("*", "\"a\""));
+    assert_false(etag_listed_strongly("W/\"a\"", "\"a\""));
+    assert_false(etag_listed_strongly("\"b\"", "\"a\""));
 }
 
 int main(void)

@@ -102,11 +102,84 @@ static void retired_and_back(void **state)
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
 }
 
+/* "If-Match: " and an etag. */
+static long edit_if(struct live *live, const char *method, const char *path, const char *etag,
+                    const char *body)
+{
+    char header[200];
+    snprintf(header, sizeof header, "If-Match: %s", etag);
+    struct call call = {method, path, live->admin, header, body, body ? strlen(body) : 0};
+    return live_call(live, &call);
+}
+
+static void the_etags_of(struct live *live, char whole[static 80], char edited[static 80])
+{
+    assert_int_equal(live_request(live, "GET", ONE, NULL), 200);
+    snprintf(whole, 80, "%s", live->etag);
+    snprintf(edited, 80, "\"%s\"", live_text(live, "edit_etag"));
+    assert_int_equal(strlen(edited), 34);
+}
+
+static void edited_only_as_it_was_seen(void **state)
+{
+    struct live *live = *state;
+    struct fake_device fake = begin(live);
+    char whole[80], edited[80], weak[90];
+    the_etags_of(live, whole, edited);
+    assert_int_equal(edit_if(live, "PATCH", ONE, whole, "{\"name\":\"a\"}"), 200);
+    assert_int_equal(edit_if(live, "PATCH", ONE, whole, "{\"name\":\"b\"}"), 412);
+    assert_string_equal(live_text(live, "type"), "changed-meanwhile");
+    assert_int_equal(edit_if(live, "PATCH", ONE, edited, "{\"name\":\"b\"}"), 412);
+    assert_int_equal(edit_if(live, "POST", ONE "/retire", edited, NULL), 412);
+    the_etags_of(live, whole, edited);
+    assert_string_equal(live_text(live, "name"), "a");
+    /* A check-in changes the device, and not what people edit of it. */
+    fake.checkin.free_heap++;
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_int_equal(edit_if(live, "PATCH", ONE, whole, "{\"name\":\"b\"}"), 412);
+    snprintf(weak, sizeof weak, "W/%s", edited);
+    assert_int_equal(edit_if(live, "PATCH", ONE, weak, "{\"name\":\"b\"}"), 412);
+    assert_int_equal(edit_if(live, "PATCH", ONE, "nonsense", "{\"name\":\"b\"}"), 412);
+    snprintf(weak, sizeof weak, "\"x\", %s", edited);
+    assert_int_equal(edit_if(live, "PATCH", ONE, weak, "{\"add_tags\":[\"t\"]}"), 200);
+    the_etags_of(live, whole, edited);
+    assert_int_equal(edit_if(live, "POST", ONE "/retire", edited, NULL), 200);
+    assert_int_equal(edit_if(live, "POST", ONE "/reinstate", edited, NULL), 412);
+    assert_int_equal(edit_if(live, "POST", ONE "/reinstate", "*", NULL), 200);
+    assert_int_equal(
+        edit_if(live, "PATCH", "/api/v1/devices/7cdfa1000009", "*", "{\"name\":\"b\"}"), 404);
+}
+
+/* Nobody shall believe that something was compared. */
+static void others_take_no_if_match(void **state)
+{
+    static const struct {
+        const char *method, *path, *body;
+    } ROWS[] = {
+        {"POST", "/api/v1/claims", "{\"product\":\"thermostat\"}"},
+        {"POST", "/api/v1/devices/edit", "{\"filter\":\"id:*\",\"name\":\"x\"}"},
+        {"PUT", "/api/v1/images", "x"},
+        {"PUT", "/api/v1/org", "{\"needs_factor\":true}"},
+        {"DELETE", "/api/v1/releases/thermostat/1.0.0", NULL},
+    };
+    struct live *live = *state;
+    begin(live);
+    int64_t records = live_count(live, "select count(*) from audit");
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        assert_int_equal(edit_if(live, ROWS[i].method, ROWS[i].path, "*", ROWS[i].body), 412);
+        assert_string_equal(live_text(live, "type"), "no-if-match");
+    }
+    assert_int_equal(live_count(live, "select count(*) from audit"), records);
+    assert_int_equal(edit_if(live, "GET", ONE, "\"x\"", NULL), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(named_and_tagged, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(called_wrongly, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(edited_only_as_it_was_seen, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(others_take_no_if_match, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(retired_and_back, live_setup, live_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
