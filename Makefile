@@ -34,6 +34,7 @@ FIGURES := \
     ssrf \
     api \
     upload \
+    restore \
     siege \
     field \
     fuzz

@@ -22,6 +22,8 @@
     X(UNNAMED, "unnamed", "", "something was changed by a request that says not what")             \
     X(SERVER_STARTED, "server.started", "",                                                        \
       "the service was started with these settings and keys")                                      \
+    X(SERVER_RESTORED, "server.restored", "",                                                      \
+      "the service was made of a backup; what was done after that backup is not in this log")      \
     X(LOGIN, "session.created", "POST /api/v1/login", "somebody logged in")                        \
     X(LOGIN_REFUSED, "login.refused", "POST /api/v1/login", "wrong passwords, summed up")          \
     X(IMAGE_UPLOADED, "image.uploaded", "PUT /api/v1/images", "a file was taken into a release")   \

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "disk/disk.h"
+#include "server/restored.h"
 #include "server/text_file.h"
 #include "store/store.h"
 
@@ -241,8 +242,9 @@ static godwit_err copy_all(struct backup_job *job, bool is_restored, struct db *
     if (!err) err = copy_database(job, db_out);
     if (!err) err = complete_blobs(job, &blobs, *db_out);
     blobs_close(&blobs);
-    if (!err && is_restored && (err = db_skip_numbers(*db_out)))
-        return fail(job, err, "the restored database: %s", db_note(*db_out));
+    char note[300];
+    if (!err && is_restored && (err = restored_begin(*db_out, job, note, sizeof note)))
+        return fail(job, err, "the database of the backup %s", note);
     if (!err) err = copy_files(job, ".");
     return err ? err : copy_files(job, "tls");
 }

@@ -11,6 +11,7 @@ struct backup_report {
     uint64_t blobs, blob_bytes, files; /* copied */
     char made_with[33];                /* version of the program that made the backup */
     int64_t made_s;
+    uint64_t sessions_ended, tokens_ended, tokens_kept; /* by a restore */
 };
 
 /* Called while it works, every few megabytes and blobs. */
@@ -20,6 +21,7 @@ struct backup_job {
     const char *from, *to;
     backup_progress *tell; /* may be NULL */
     void *ctx;
+    bool keeps_tokens; /* a restore leaves API tokens valid, those too that were ended since */
     struct backup_report report; /* out */
     char note[700];              /* out: what is wrong and what to do, where it failed */
 };
@@ -28,6 +30,6 @@ struct backup_job {
  * made or must be empty. */
 GODWIT_MUST_USE godwit_err backup_make(struct backup_job *job);
 /* Makes the data directory `to`, which must be missing or empty, of the backup `from`. Every byte
- * is checked: the database by itself, each blob by its name. Numbers (of rollouts, say) that were
- * given out after the backup was made are not given again: they go on a million later. */
+ * is checked: the database by itself, each blob by its name. What was given out after the backup
+ * was made is not given again (restored.h). */
 GODWIT_MUST_USE godwit_err backup_restore(struct backup_job *job);

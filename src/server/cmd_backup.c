@@ -68,6 +68,18 @@ int cmd_backup(int argc, char **argv)
     return status;
 }
 
+/* What people must know who are let in, or no more. */
+static void tell_tokens(const struct backup_report *report)
+{
+    if (report->tokens_ended)
+        printf("%llu API tokens are over: make others (--keep-tokens keeps them)\n",
+               (unsigned long long)report->tokens_ended);
+    if (report->tokens_kept)
+        printf("%llu API tokens are valid: revoke those again that were revoked since\n",
+               (unsigned long long)report->tokens_kept);
+    puts("users, passwords and claim tokens are those of that day: end again what was ended since");
+}
+
 int cmd_restore(int argc, char **argv)
 {
     struct shown shown = {.begun_s = time(NULL)};
@@ -76,13 +88,16 @@ int cmd_restore(int argc, char **argv)
         {"--data", OPTION_TEXT, &job.to, "DIR",
          "the data directory to make; it must be missing or empty (default GODWIT_DATA, else "
          "./godwit-data)"},
+        {"--keep-tokens", OPTION_FLAG, &job.keeps_tokens, NULL,
+         "API tokens stay valid, those too that were revoked after the backup was made"},
     };
     const struct options options = {
         "restore",
-        "DIR [--data DIR]",
+        "DIR [--data DIR] [--keep-tokens]",
         "Makes a data directory of the backup DIR and checks every byte of it. Devices that\n"
         "joined after the backup was made are unknown to it and must join again; all others go\n"
-        "on where they are.",
+        "on where they are. Sessions and API tokens end, for nobody knows which of them were\n"
+        "ended since; users, their passwords and claim tokens are those of the backup.",
         rows,
         sizeof rows / sizeof *rows,
         &job.from,
@@ -96,5 +111,6 @@ int cmd_restore(int argc, char **argv)
     strftime(made, sizeof made, "%Y-%m-%d %H:%M", localtime(&(time_t){job.report.made_s}));
     printf("%s is the service of %s (godwit %s); run `godwit serve --data %s`\n", job.to, made,
            job.report.made_with, job.to);
+    tell_tokens(&job.report);
     return status;
 }
