@@ -10,6 +10,18 @@ int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_login(int argc, char **argv);
+int cmd_logout(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+int cmd_session(int argc, char **argv);
+int cmd_org(int argc, char **argv);
+/* `godwit user … --data DIR`: what is done on the data directory of a server that is stopped, which
+ * this folder can not. Returns the exit status; user and password NULL: not given. */
+struct user_stopped {
+    int (*list)(const char *data);
+    int (*password)(const char *data, const char *user, const char *password);
+    int (*recover)(const char *data, const char *user);
+};
+int cmd_user(int argc, char **argv, const struct user_stopped *stopped);
 int cmd_claim(int argc, char **argv);
 int cmd_claims(int argc, char **argv);
 int cmd_upload(int argc, char **argv);

@@ -1,107 +1,117 @@
-/* Asks for the password without echo, trades it for a token, keeps the session. */
+/* Trades a password for a session, and keeps it; ends it again. */
 #include "cli/cli.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
-#include "cli/remote.h"
+#include "cli/ask.h"
+#include "cli/credentials.h"
 
-/* ── the terminal ──────────────────────────────────────────────────────────────────────────── */
+struct wanted {
+    const char *user, *org, *code;
+    struct option_secret password;
+};
 
-static struct termios kept; /* as it was before the echo was turned off; for the handler */
-
-/* Ctrl-C and its like: the echo comes back first, then the signal does what it always does. */
-static void on_signal(int number)
+static json_t *login_body(struct wanted *wanted)
 {
-    tcsetattr(STDIN_FILENO, TCSANOW, &kept);
-    raise(number); /* SA_RESETHAND: no longer ours */
+    json_t *body = json_pack("{s:s, s:s}", "user", wanted->user, "password", wanted->password.text);
+    if (body && wanted->org) json_object_set_new(body, "org", json_string(wanted->org));
+    if (body && wanted->code) json_object_set_new(body, "code", json_string(wanted->code));
+    if (!body) fputs("godwit: user or password is no UTF-8 text\n", stderr);
+    explicit_bzero(&wanted->password, sizeof wanted->password);
+    return body;
 }
 
-static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-#define SIGNALS_COUNT (sizeof SIGNALS / sizeof *SIGNALS)
-
-/* One line without echo. A stop (Ctrl-Z) has to wait: it would leave the terminal mute. */
-static bool read_quietly(char *line, int size_max)
+static void say(const struct remote *remote, const struct wanted *wanted, const json_t *reply)
 {
-    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
-                     before[SIGNALS_COUNT];
-    struct termios quiet = kept;
-    quiet.c_lflag &= (tcflag_t)~ECHO;
-    for (size_t i = 0; i < SIGNALS_COUNT; i++)
-        sigaction(SIGNALS[i], &ours, &before[i]);
-    void (*stop)(int) = signal(SIGTSTP, SIG_IGN);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    bool is_read = fgets(line, size_max, stdin);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &kept);
-    signal(SIGTSTP, stop);
-    for (size_t i = 0; i < SIGNALS_COUNT; i++)
-        sigaction(SIGNALS[i], &before[i], NULL);
-    fputc('\n', stderr);
-    return is_read;
+    printf("logged in to %s as %s, %s of %s\n", remote->url, wanted->user, json_text(reply, "role"),
+           json_text(reply, "org"));
+    if (json_is_true(json_object_get(reply, "needs_second_factor")))
+        puts("your organisation asks for a second factor; set one up with `godwit user factor`, "
+             "then log in again");
 }
 
-/* From the terminal, or the first line of what stands in its place. */
-static bool password_prompt(const char *user, char *password, int size_max)
+static int login(struct remote *remote, struct wanted *wanted)
 {
-    bool is_terminal = !tcgetattr(STDIN_FILENO, &kept);
-    if (is_terminal) fprintf(stderr, "password of %s: ", user);
-    bool is_read =
-        is_terminal ? read_quietly(password, size_max) : fgets(password, size_max, stdin) != NULL;
-    if (is_read) password[strcspn(password, "\r\n")] = '\0';
-    return is_read && password[0];
-}
-
-/* ── the session ───────────────────────────────────────────────────────────────────────────── */
-
-static int login(struct remote *remote, const char *user, struct option_secret *password)
-{
-    if (!password->text[0] && !password_prompt(user, password->text, sizeof password->text)) {
+    char question[80];
+    struct option_secret *password = &wanted->password;
+    snprintf(question, sizeof question, "password of %s", wanted->user);
+    if (!password->text[0] && !ask_secret(question, password->text, sizeof password->text)) {
         fputs("godwit: no password was given; type it, or give it with --password @FILE\n", stderr);
         return 1;
     }
-    json_t *body = json_pack("{s:s, s:s}", "user", user, "password", password->text), *reply;
-    explicit_bzero(password, sizeof *password);
     remote->token[0] = '\0';
-    bool is_good = body && remote_call(remote, "POST", "/api/v1/login", body, &reply);
+    json_t *body = login_body(wanted), *reply;
+    bool is_good = body && credentials_send(remote, "/api/v1/login", body, &reply);
     json_decref(body);
     if (!is_good) return 1;
     snprintf(remote->token, sizeof remote->token, "%s", json_text(reply, "token"));
+    is_good = remote_session_save(remote);
+    if (is_good) say(remote, wanted, reply);
     json_decref(reply);
-    if (!remote_session_save(remote)) return 1;
-    printf("logged in to %s as %s\n", remote->url, user);
-    return 0;
+    return is_good ? 0 : 1;
 }
 
 int cmd_login(int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *user = "admin", *arguments[1] = {NULL};
-    struct option_secret password = {0};
+    struct wanted wanted = {.user = "admin"};
+    const char *arguments[1] = {NULL};
     const struct option_row rows[] = {
-        {"--user", OPTION_TEXT, &user, "NAME", "who you are there (default admin)"},
-        {"--password", OPTION_SECRET, &password, "@FILE",
+        {"--user", OPTION_TEXT, &wanted.user, "NAME", "who you are there (default admin)"},
+        {"--password", OPTION_SECRET, &wanted.password, "@FILE",
          "the file's first line; - for standard input; or GODWIT_PASSWORD"},
+        {"--code", OPTION_TEXT, &wanted.code, "CODE",
+         "of the second factor, or a recovery code (asked for on a terminal where it is needed)"},
+        {"--org", OPTION_TEXT, &wanted.org, "NAME", "the organisation, where you have several"},
         {"--ca", OPTION_TEXT, &flags.ca, "FILE",
          "PEM certificate that the server's is signed by (its data directory has tls/ca.pem)"},
     };
-    const struct options options = {"login",
-                                    "URL [--user NAME] [--password @FILE] [--ca FILE]",
-                                    "Keeps a session with a server for the next commands. The "
-                                    "password is asked for where it is not given.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    arguments,
-                                    1,
-                                    1};
+    const struct options options = {
+        "login",
+        "URL [--user NAME] [--password @FILE] [--code CODE] [--org NAME] [--ca FILE]",
+        "Keeps a session with a server for the next commands. The password is asked for where it "
+        "is not given.",
+        rows,
+        sizeof rows / sizeof *rows,
+        arguments,
+        1,
+        1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     flags.server = arguments[0];
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = login(&remote, user, &password);
+    status = login(&remote, &wanted);
+    remote_close(&remote);
+    return status;
+}
+
+/* One that the server has ended already is as good. */
+static int logout(struct remote *remote)
+{
+    bool is_over;
+    json_t *reply = NULL;
+    bool is_good =
+        remote_try(remote, "POST", "/api/v1/logout", NULL, "unauthorized", &is_over, &reply);
+    json_decref(reply);
+    if (!is_good && !is_over) return 1;
+    if (!remote_session_end(remote)) return 1;
+    printf("logged out of %s\n", remote->url);
+    return 0;
+}
+
+int cmd_logout(int argc, char **argv)
+{
+    const struct options options = {
+        "logout", "", "Ends the session that `godwit login` keeps, here and on the server.",
+        NULL,     0,  NULL,
+        0,        0};
+    struct remote remote;
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (!remote_open_session(&remote)) return 1;
+    status = logout(&remote);
     remote_close(&remote);
     return status;
 }

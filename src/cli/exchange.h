@@ -14,6 +14,8 @@ struct exchange {
     bool is_part;                    /* Content-Range says so */
     bool is_asked;                   /* 404 is an answer, too */
     bool is_quiet, may_pass;         /* not complained of, for it may go better the next time */
+    const char *expected;            /* a type of problem that is no failure yet, or NULL … */
+    bool is_expected;                /* … and it was that */
     char *etag;                      /* ETAG_SIZE bytes: what one has, then what came; or NULL */
     struct remote_stream *stream;    /* who takes the reply as it comes, or NULL */
     struct {

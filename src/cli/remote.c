@@ -203,15 +203,19 @@ static void texts_make_shown(json_t *json)
     if (json_is_object(json)) json_object_foreach(json, name, member) texts_make_shown(member);
 }
 
+static json_t *problem_of(const struct exchange *exchange)
+{
+    return exchange->reply.data ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
+                                : NULL;
+}
+
 static void complain_status(const struct remote *remote, const struct exchange *exchange)
 {
-    json_t *problem = exchange->reply.data
-                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
-                          : NULL;
+    json_t *problem = problem_of(exchange);
     texts_make_shown(problem);
     const char *detail = json_text(problem, "detail");
     if (!detail[0]) detail = json_text(problem, "title");
-    if (exchange->status == 401 && strcmp(exchange->path, "/api/v1/login"))
+    if (exchange->status == 401 && !strcmp(json_text(problem, "type"), "unauthorized"))
         fprintf(stderr, "godwit: %s does not know this session; log in with `godwit login %s`\n",
                 remote->url, remote->url);
     else if (detail[0])
@@ -278,6 +282,8 @@ static struct curl_slist *headers_make(const struct remote *remote, const struct
     struct curl_slist *headers = headers_of_had(exchange);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", remote->token);
     if (remote->token[0]) headers = curl_slist_append(headers, bearer);
+    snprintf(bearer, sizeof bearer, REMOTE_ORG_HEADER ": %s", remote->org);
+    if (remote->org[0]) headers = curl_slist_append(headers, bearer);
     snprintf(bearer, sizeof bearer, "Content-Type: %s", type);
     if (exchange->file || exchange->json) headers = curl_slist_append(headers, bearer);
     snprintf(bearer, sizeof bearer, "Content-Range: bytes %lld-%lld/%lld",
@@ -321,22 +327,29 @@ static CURLcode exchange_perform(const struct remote *remote, CURL *easy, struct
 /* The former request for the file has not ended there yet. */
 static bool is_passing(const struct exchange *exchange)
 {
-    json_t *problem = exchange->reply.data
-                          ? json_loadb(exchange->reply.data, exchange->reply.size, 0, NULL)
-                          : NULL;
+    json_t *problem = problem_of(exchange);
     const char *type = json_text(problem, "type");
     bool passes = !strcmp(type, "upload-busy") || !strcmp(type, "wrong-offset");
     json_decref(problem);
     return passes || exchange->status == 503;
 }
 
+/* Whether the caller goes on from this refusal, so that nobody hears of it. */
+static bool goes_on(struct exchange *exchange)
+{
+    json_t *problem = exchange->expected ? problem_of(exchange) : NULL;
+    exchange->is_expected = problem && !strcmp(json_text(problem, "type"), exchange->expected);
+    json_decref(problem);
+    return exchange->may_pass || exchange->is_expected ||
+           (exchange->is_asked && exchange->status == 404);
+}
+
 /* Of a reply that came whole. */
-static bool is_well(const struct remote *remote, const struct exchange *exchange)
+static bool is_well(const struct remote *remote, struct exchange *exchange)
 {
     if (exchange->status == 304 && exchange->etag) return true;
     if (exchange->status >= 200 && exchange->status <= 299) return true;
-    bool is_said = exchange->may_pass || (exchange->is_asked && exchange->status == 404);
-    if (!is_said) complain_status(remote, exchange);
+    if (!goes_on(exchange)) complain_status(remote, exchange);
     return false;
 }
 
@@ -373,13 +386,15 @@ bool exchange_json(const struct remote *remote, struct exchange *exchange, json_
     return is_good;
 }
 
-bool remote_call(const struct remote *remote, const char *method, const char *path,
-                 const json_t *body, json_t **reply_out)
+bool remote_try(const struct remote *remote, const char *method, const char *path,
+                const json_t *body, const char *expected, bool *is_expected_out, json_t **reply_out)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct exchange exchange = {.method = method, .path = path, .json = text};
+    struct exchange exchange = {.method = method, .path = path, .json = text, .expected = expected};
     bool is_good = exchange_json(remote, &exchange, reply_out);
+    if (text) explicit_bzero(text, strlen(text)); /* passwords are among them */
     free(text);
+    *is_expected_out = exchange.is_expected;
     return is_good;
 }
 
@@ -415,43 +430,4 @@ bool remote_download(const struct remote *remote, const char *path, uint8_t *dat
     if (is_good) memcpy(data, exchange.reply.data, size);
     free(exchange.reply.data);
     return is_good;
-}
-
-/* ── answers ───────────────────────────────────────────────────────────────────────────────── */
-
-bool json_print(const json_t *json)
-{
-    /* A terminal obeys some characters beyond ASCII; a program that reads this gets them all. */
-    size_t flags = JSON_INDENT(2) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
-    if (!json_dumpf(json, stdout, flags) && putchar('\n') != EOF && !fflush(stdout)) return true;
-    perror("godwit: writing the reply");
-    return false;
-}
-
-const char *json_text(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
-unsigned long long json_number(const json_t *object, const char *name)
-{
-    json_int_t number = json_integer_value(json_object_get(object, name));
-    return number < 0 ? 0 : (unsigned long long)number;
-}
-
-const char *ago_text(uint64_t time_s, char *out, size_t size_max)
-{
-    static const struct {
-        int64_t seconds;
-        const char *unit;
-    } UNITS[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    int64_t age = (int64_t)time(NULL) - (int64_t)time_s;
-    snprintf(out, size_max, "%s", time_s ? "now" : "never");
-    for (size_t i = 0; time_s && i < sizeof UNITS / sizeof *UNITS; i++) {
-        if (age < UNITS[i].seconds) continue;
-        snprintf(out, size_max, "%lld %s ago", (long long)(age / UNITS[i].seconds), UNITS[i].unit);
-        break;
-    }
-    return out;
 }

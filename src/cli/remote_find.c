@@ -111,6 +111,7 @@ static enum find find_session(struct remote *remote, bool is_quiet)
     if (!session) return result;
     url_set(remote, json_text(session, "url"));
     snprintf(remote->token, sizeof remote->token, "%s", json_text(session, "token"));
+    snprintf(remote->known, sizeof remote->known, "%s", json_text(session, "known"));
     const char *pem = json_text(session, "ca_pem");
     remote->ca_pem = pem[0] ? strdup(pem) : NULL;
     snprintf(remote->ca_file, sizeof remote->ca_file, "%s", path);
@@ -166,6 +167,7 @@ bool remote_open(struct remote *remote, const struct remote_flags *flags)
     else if (!find_default(remote))
         return false;
     remote->is_raw = flags->json;
+    snprintf(remote->org, sizeof remote->org, "%s", flags->org ? flags->org : "");
     bool is_good = !strncmp(remote->url, "https://", 8);
     if (!is_good)
         fprintf(stderr, "godwit: '%s': the server's address must begin with https://\n",
@@ -177,6 +179,16 @@ bool remote_open(struct remote *remote, const struct remote_flags *flags)
     }
     if (!is_good) remote_close(remote);
     return is_good;
+}
+
+bool remote_open_session(struct remote *remote)
+{
+    memset(remote, 0, sizeof *remote);
+    enum find found = find_session(remote, false);
+    if (found == FIND_GOOD && remote->token[0]) return true;
+    if (found != FIND_DAMAGED) fputs("godwit: no session is kept here\n", stderr);
+    remote_close(remote);
+    return false;
 }
 
 void remote_close(struct remote *remote)
@@ -192,8 +204,9 @@ bool remote_session_save(const struct remote *remote)
         fputs("godwit: HOME is not set, so the session can not be kept\n", stderr);
         return false;
     }
-    json_t *session = json_pack("{s:s, s:s, s:s}", "url", remote->url, "token", remote->token,
-                                "ca_pem", remote->ca_pem ? remote->ca_pem : "");
+    json_t *session =
+        json_pack("{s:s, s:s, s:s, s:s}", "url", remote->url, "token", remote->token, "known",
+                  remote->known, "ca_pem", remote->ca_pem ? remote->ca_pem : "");
     unlink(path); /* a file of other rights does not keep them */
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     bool is_good = session && fd >= 0 && !json_dumpfd(session, fd, JSON_INDENT(2));
@@ -201,4 +214,10 @@ bool remote_session_save(const struct remote *remote)
     if (!is_good) fprintf(stderr, "godwit: %s can not be written: %s\n", path, strerror(errno));
     json_decref(session);
     return is_good;
+}
+
+bool remote_session_end(struct remote *remote)
+{
+    remote->token[0] = '\0';
+    return remote_session_save(remote);
 }

@@ -80,6 +80,36 @@ godwit_err account_list(struct db *db, const char *org, const char *after, struc
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
 
+godwit_err account_each(struct db *db, account_seen *seen, void *ctx)
+{
+    struct db_rows rows;
+    struct account_view view = {0};
+    char org[ACCESS_NAME_MAX], role[16];
+    godwit_err err = db_query(db, &rows,
+                              "select m.user_name, m.org, m.role, u.org, u.totp_is_on, m.created"
+                              " from memberships m join users u on u.name = m.user_name"
+                              " order by m.user_name, m.org",
+                              NULL, 0);
+    while (!err && !(err = db_next(&rows))) {
+        db_column_text(&rows, 0, view.user, sizeof view.user);
+        db_column_text(&rows, 1, org, sizeof org);
+        db_column_text(&rows, 2, role, sizeof role);
+        view.role = role_parse(role);
+        db_column_text(&rows, 3, view.home, sizeof view.home);
+        view.has_totp = db_column_int(&rows, 4);
+        view.made_s = db_column_int(&rows, 5);
+        seen(ctx, org, &view);
+    }
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+bool account_exists(struct db *db)
+{
+    int64_t count = 0;
+    return !db_run_returning(db, "select count(*) from users", NULL, 0, &count) && count > 0;
+}
+
 /* ---- users and memberships ---- */
 
 static godwit_err insert_member(struct db *db, const struct account_new *made)

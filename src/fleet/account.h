@@ -66,6 +66,12 @@ GODWIT_MUST_USE godwit_err account_list(struct db *db, const char *org, const ch
                                         struct account_view *out, size_t count_max,
                                         size_t *count_out);
 
+/* Each membership of the server, by user and organisation. Any connection. */
+typedef void account_seen(void *ctx, const char *org, const struct account_view *view);
+GODWIT_MUST_USE godwit_err account_each(struct db *db, account_seen *seen, void *ctx);
+/* Whether there is any user at all. Any connection. */
+bool account_exists(struct db *db);
+
 /* ---- the second factor ---- */
 
 /* Sets a secret up, which counts once it was proved by a code; MISSING: no such user. Writer. */

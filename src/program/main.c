@@ -9,6 +9,13 @@
 #include "program/program.h"
 #include "server/server.h"
 
+static int user(int argc, char **argv)
+{
+    static const struct user_stopped STOPPED = {user_stopped_list, user_stopped_password,
+                                                user_stopped_recover};
+    return cmd_user(argc, argv, &STOPPED);
+}
+
 static const struct command COMMANDS[] = {
     {NULL, NULL, NULL, "files, without a service"},
     {"keygen", cmd_keygen, "[--scheme NAME] KEY.pem", "make a signing key"},
@@ -26,6 +33,11 @@ static const struct command COMMANDS[] = {
     {"backup", cmd_backup, "DIR [--data DIR]", "copy all that it keeps, while it runs"},
     {"restore", cmd_restore, "DIR [--data DIR]", "make a data directory of a backup"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},
+    {"logout", cmd_logout, "", "end it again"},
+    {"user", user, "list | add USER | password [USER] | ...", "people, and the way in again"},
+    {"token", cmd_token, "list | make NAME | revoke TOKEN", "API tokens, for programs"},
+    {"session", cmd_session, "show | list | end SESSION", "who is logged in"},
+    {"org", cmd_org, "list | make ORG ADMIN | factor", "organisations"},
     {"claim", cmd_claim, "--product NAME | --initial-policy NAME", "let devices join"},
     {"claims", cmd_claims, "[revoke CLAIM | import FILE.csv | expected]",
      "who may join; end a claim"},

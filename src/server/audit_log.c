@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "fleet/account.h"
 #include "fleet/device.h"
 #include "server/events.h"
 #include "server/permission.h"
@@ -75,17 +76,17 @@ static char *canonical(json_t *value)
     return text;
 }
 
-static godwit_err add(struct app *app, struct audit_record *record, enum audit_action action,
-                      json_t *before, json_t *after)
+static godwit_err add(struct db *db, int64_t now_s, struct audit_record *record,
+                      enum audit_action action, json_t *before, json_t *after)
 {
     char *before_text = canonical(before), *after_text = canonical(after);
-    record->time_s = clock_unix_s(app->clock);
+    record->time_s = now_s;
     audit_text_copy(record->action, sizeof record->action, audit_action_id(action));
     audit_detail_copy(record->before, record->before_sha256, before_text);
     audit_detail_copy(record->after, record->after_sha256, after_text);
     free(before_text);
     free(after_text);
-    return audit_add(app->db, record);
+    return audit_add(db, record);
 }
 
 /* The token is named beside its user, so that what a stolen one did can be told apart. */
@@ -123,7 +124,7 @@ godwit_err change_audit(struct change *change, enum audit_action action, const c
     if (action == AUDIT_UNNAMED)
         GODWIT_LOG(ERROR, "change_unnamed", "path=\"%s\"", change->request->path);
     events_note(change->app->events, record.org, audit_action_id(action), object, after);
-    return add(change->app, &record, action, before, after);
+    return add(change->app->db, clock_unix_s(change->app->clock), &record, action, before, after);
 }
 
 godwit_err app_audit(struct app *app, enum audit_action action, const char *object, json_t *before,
@@ -131,7 +132,16 @@ godwit_err app_audit(struct app *app, enum audit_action action, const char *obje
 {
     struct audit_record record = {.org = FLEET_ORG, .actor = "system"};
     audit_text_copy(record.object, sizeof record.object, object);
-    return add(app, &record, action, before, after);
+    return add(app->db, clock_unix_s(app->clock), &record, action, before, after);
+}
+
+godwit_err audit_by_machine(struct db *db, int64_t now_s, const char *org, enum audit_action action,
+                            const char *object, json_t *after)
+{
+    struct audit_record record = {.actor = "user:" ACCOUNT_MACHINE};
+    audit_text_copy(record.org, sizeof record.org, org);
+    audit_text_copy(record.object, sizeof record.object, object);
+    return add(db, now_s, &record, action, NULL, after);
 }
 
 /* ---- wrong passwords ---- */

@@ -101,6 +101,12 @@ GODWIT_MUST_USE godwit_err change_audit(struct change *change, enum audit_action
 GODWIT_MUST_USE godwit_err app_audit(struct app *app, enum audit_action action, const char *object,
                                      json_t *before, json_t *after);
 
+/* The same of what whoever can write the data directory did while the service was stopped. In a
+ * transaction. */
+GODWIT_MUST_USE godwit_err audit_by_machine(struct db *db, int64_t now_s, const char *org,
+                                            enum audit_action action, const char *object,
+                                            json_t *after);
+
 /* A wrong password; bounded: it goes into the summary that the next tick writes, at most one record
  * a minute. user: NULL where there is no such user, for people type passwords there. Any thread. */
 void audit_login_refused(struct app *app, const char *user, const char *address);

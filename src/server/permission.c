@@ -80,11 +80,11 @@ static void refuse_scope(struct http_request *request, const struct actor *actor
     if (actor->scopes)
         problem(request, 403, "scope-missing",
                 "this API token has not the scope that this needs; make one with it by `godwit "
-                "token create`",
+                "token make`",
                 NULL);
     else
         problem(request, 403, "second-factor-needed",
-                "your organisation asks for a second factor; set one up with `godwit user totp`, "
+                "your organisation asks for a second factor; set one up with `godwit user factor`, "
                 "then log in again",
                 NULL);
 }

@@ -7,3 +7,9 @@ int cmd_rekey(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
+
+/* `godwit user … --data DIR`, while the service is stopped. Exit status: 1 after a printed line.
+ * password NULL: one is made and printed. */
+int user_stopped_list(const char *data);
+int user_stopped_password(const char *data, const char *user, const char *password);
+int user_stopped_recover(const char *data, const char *user);

@@ -1,0 +1,97 @@
+/* Sessions: who is logged in, and since when. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/verbs.h"
+
+#define ROWS(rows) rows, sizeof rows / sizeof *rows
+
+static void add_session(struct table *table, const json_t *session)
+{
+    table_add(table, json_text(session, "id"));
+    table_add(table, json_text(session, "user"));
+    table_add(table, json_text(session, "name"));
+    table_add_ago(table, session, "created");
+    table_add_ago(table, session, "used");
+    table_add_date(table, session, "expires");
+}
+
+static void print_sessions(const json_t *reply)
+{
+    static const char *const HEADS[] = {"SESSION", "USER", "FROM", "BEGAN", "USED", "ENDS", NULL};
+    rows_print(json_object_get(reply, "sessions"), HEADS, add_session);
+}
+
+static int run_list(const struct verb_call *call)
+{
+    struct remote_flags flags = {0};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), NULL);
+    return status >= 0 ? status
+                       : remote_do(&flags, "GET", "/api/v1/sessions", NULL, print_sessions);
+}
+
+static void print_ended(const json_t *reply)
+{
+    (void)reply;
+    puts("ended; it is void from now on");
+}
+
+static int run_end(const struct verb_call *call)
+{
+    struct remote_flags flags = {0};
+    const char *session;
+    char path[200];
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), &session);
+    if (status >= 0) return status;
+    const char *const names[] = {session, NULL};
+    if (!verb_path(path, sizeof path, "/api/v1/sessions", names)) return 1;
+    return remote_do(&flags, "DELETE", path, NULL, print_ended);
+}
+
+static void print_own(const json_t *reply)
+{
+    const char *product = json_text(reply, "product");
+    struct table table;
+    table_init(&table, 2);
+    static const char *const NAMES[] = {"user", "org", "role", "id"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        table_add(&table, NAMES[i]);
+        table_add(&table, json_text(reply, NAMES[i]));
+    }
+    table_add(&table, "product");
+    table_add(&table, product[0] ? product : "all");
+    table_add(&table, "scopes");
+    table_add_texts(&table, json_object_get(reply, "scopes"));
+    table_print(&table);
+}
+
+static int run_show(const struct verb_call *call)
+{
+    struct remote_flags flags = {0};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), NULL);
+    return status >= 0 ? status : remote_do(&flags, "GET", "/api/v1/session", NULL, print_own);
+}
+
+static const struct verb VERBS[] = {
+    {"session show", "", "Says who you are to the server, and what you may do.", 0, 0, run_show},
+    {"session list", "", "Lists sessions: yours, or everybody's where you are an admin.", 0, 0,
+     run_list},
+    {"session end", "SESSION", "Ends a session at once; SESSION as the list has it.", 1, 1,
+     run_end},
+};
+
+static const struct options ABOUT = {
+    .command = "session",
+    .usage = "show | list | end SESSION",
+    .sentence = "Sessions of people. `godwit session VERB --help` lists the options; `godwit\n"
+                "logout` ends your own.",
+};
+
+int cmd_session(int argc, char **argv)
+{
+    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, NULL);
+}
