@@ -17,6 +17,7 @@
 #include "fleet/rollout.h"
 
 #define USUAL_GAP_MAX_S 86400
+#define LATE_COPY_S 3600 /* so long a copy of a report may be on its way */
 
 struct device *device_find(const struct fleet *fleet, const char *org,
                            const uint8_t device_id[static 16])
@@ -144,7 +145,8 @@ struct record {
     struct device *device;
     const struct godwit_checkin *checkin;
     int64_t now_s;
-    bool reported; /* an event of this check-in stands already */
+    bool reported;                     /* an event of this check-in stands already */
+    uint8_t report[EVENT_REPORT_SIZE]; /* zeros: it brings no new one */
 };
 
 /* Facts of a device may be taken by an event loop at any time, so even the writer reads them only
@@ -170,6 +172,7 @@ static godwit_err add_event(struct record *record, enum event_kind kind, const c
 {
     struct event event = {.time_s = record->now_s, .kind = kind};
     memcpy(event.version, version, strnlen(version, sizeof event.version - 1));
+    memcpy(event.report, record->report, sizeof event.report);
     if (outcome) {
         event.stage = outcome->stage;
         event.reason = outcome->reason;
@@ -271,16 +274,48 @@ static bool is_hop(const struct record *record, const struct file *file,
     return runs;
 }
 
+static godwit_err name_report(struct record *record)
+{
+    const struct godwit_outcome *outcome = &record->checkin->outcome;
+    struct godwit_hash hash;
+    uint8_t digest[32], numbers[16];
+    godwit_store32(numbers, outcome->id);
+    godwit_store32(numbers + 4, outcome->rollout_id);
+    godwit_store32(numbers + 8, (uint32_t)outcome->stage);
+    godwit_store32(numbers + 12, outcome->reason);
+    godwit_hash_init(&hash, GODWIT_SHA256);
+    godwit_hash_update(&hash, numbers, sizeof numbers);
+    godwit_hash_update(&hash, outcome->file_sha256, sizeof outcome->file_sha256);
+    godwit_hash_update(&hash, (const uint8_t *)outcome->detail, strlen(outcome->detail));
+    godwit_err err = godwit_hash_peek(&hash, digest);
+    memcpy(record->report, digest, sizeof record->report);
+    return err;
+}
+
+/* A device reports again until it is answered. A copy whose line was given up may arrive after the
+ * report that followed, and is no second one. */
+static godwit_err find_late_copy(struct record *record, bool *is_late_out)
+{
+    *is_late_out = false;
+    godwit_err err = name_report(record);
+    if (err || record->checkin->outcome.id == record->device->last_outcome->id + 1) return err;
+    return event_has_report(record->db, record->device->id, record->report,
+                            record->now_s - LATE_COPY_S, is_late_out);
+}
+
 static godwit_err record_outcome(struct record *record)
 {
     const struct godwit_outcome *outcome = &record->checkin->outcome;
+    bool is_late;
     if (!is_new_outcome(record->device, outcome)) return GODWIT_OK;
+    godwit_err err = find_late_copy(record, &is_late);
+    if (err || is_late) return err;
     const struct file *file = file_find(&record->fleet->catalogue,
                                         record->device->product->org->name, outcome->file_sha256);
     struct member *member = member_of_outcome(record, file);
     enum verdict verdict = decide_outcome(outcome);
 
-    godwit_err err = keep_outcome_id(record);
+    err = keep_outcome_id(record);
     bool is_bad = verdict == VERDICT_REFUSED || verdict == VERDICT_FAILED;
     if (!err && is_bad) err = record_failure(record, file, member);
     if (err) return err;
@@ -410,7 +445,7 @@ static godwit_err record_facts(struct record *record)
 godwit_err device_record(struct fleet *fleet, struct db *db, struct device *device,
                          const struct godwit_checkin *checkin, int64_t now_s)
 {
-    struct record record = {fleet, db, device, checkin, now_s, false};
+    struct record record = {fleet, db, device, checkin, now_s, false, {0}};
     fleet_lock(fleet);
     device->changed_in = fleet->transaction;
     device_take_facts(fleet, device, checkin, now_s);

@@ -39,15 +39,18 @@ godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[stat
                      const struct event *event)
 {
     char mac[13];
+    bool is_report = !godwit_all(event->report, sizeof event->report, 0);
+    struct db_value report = {0};
+    if (is_report) report = db_blob(event->report, sizeof event->report);
     godwit_hex_encode(device_id, 6, mac);
     GODWIT_LOG(INFO, "device_event", "device=%s kind=%s version=\"%s\" reason=%s", mac,
                event_kind_name(event->kind), event->version, event_reason_id(event));
     godwit_err err = db_run(
         db,
-        "insert into events (org, device, time, kind, stage, reason, version, detail)"
-        " values ((select org from devices where id = $1), $1, $2, $3, $4, $5, $6, $7)",
+        "insert into events (org, device, time, kind, stage, reason, version, detail, report)"
+        " values ((select org from devices where id = $1), $1, $2, $3, $4, $5, $6, $7, $8)",
         DB_ARGS(db_int(device), db_int(event->time_s), db_int(event->kind), db_int(event->stage),
-                db_int(event->reason), db_text(event->version), db_text(event->detail)));
+                db_int(event->reason), db_text(event->version), db_text(event->detail), report));
     if (!err)
         err = db_run(db, "update devices set events_total = events_total + 1 where id = $1",
                      DB_ARGS(db_int(device)));
@@ -56,6 +59,18 @@ godwit_err event_add(struct db *db, int64_t device, const uint8_t device_id[stat
                   "delete from events where device = $1 and id <= (select id from events"
                   " where device = $1 order by id desc limit 1 offset $2)",
                   DB_ARGS(db_int(device), db_int(EVENTS_KEPT)));
+}
+
+godwit_err event_has_report(struct db *db, int64_t device,
+                            const uint8_t report[static EVENT_REPORT_SIZE], int64_t since_s,
+                            bool *has_out)
+{
+    int64_t id;
+    godwit_err err = db_run_returning(
+        db, "select id from events where device = $1 and report = $2 and time >= $3 limit 1",
+        DB_ARGS(db_int(device), db_blob(report, EVENT_REPORT_SIZE), db_int(since_s)), &id);
+    *has_out = !err;
+    return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
 }
 
 godwit_err event_total(struct db *db, int64_t device, int64_t *total_out)

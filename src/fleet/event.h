@@ -36,6 +36,8 @@
 enum event_kind { EVENT_KINDS(EVENT_KIND_ENUM) EVENT_KIND_COUNT };
 #undef EVENT_KIND_ENUM
 
+#define EVENT_REPORT_SIZE 16
+
 struct event {
     int64_t id, time_s;
     enum event_kind kind;
@@ -43,6 +45,7 @@ struct event {
     uint32_t reason;
     char version[33];
     char detail[GODWIT_DETAIL_MAX];
+    uint8_t report[EVENT_REPORT_SIZE]; /* which report made it, for event_add; zeros: none did */
 };
 
 const char *event_kind_name(enum event_kind kind);
@@ -55,6 +58,10 @@ const char *event_detail(const struct event *event);
 /* Records and logs it. Writer. id is unused. */
 GODWIT_MUST_USE godwit_err event_add(struct db *db, int64_t device,
                                      const uint8_t device_id[static 16], const struct event *event);
+/* Whether a report made a line of the device's history since then. Writer. */
+GODWIT_MUST_USE godwit_err event_has_report(struct db *db, int64_t device,
+                                            const uint8_t report[static EVENT_REPORT_SIZE],
+                                            int64_t since_s, bool *has_out);
 /* Newest first, only those of lower id than before; any connection. */
 GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, int64_t before,
                                       struct event *out, size_t count_max, size_t *count_out);

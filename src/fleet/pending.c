@@ -165,6 +165,7 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
     static const char *const STATEMENTS[] = {
         "delete from rotations where device = $1",
         "delete from forks where device = $1",
+        "update events set report = null where device = $1 and report is not null",
         "delete from failed_images where device = $1",
         "delete from pending_tokens where device = $1 and is_rejected = 0",
     };

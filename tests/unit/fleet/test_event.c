@@ -1,0 +1,77 @@
+/* What a device reports counts once, in whatever order its copies arrive. */
+#include "fixture.h"
+
+#define OLD 1
+#define NEW 2
+
+static struct godwit_checkin rolled_back(uint32_t rollout, uint32_t id)
+{
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    checkin.outcome = (struct godwit_outcome){.id = id,
+                                              .rollout_id = rollout,
+                                              .stage = GODWIT_STAGE_ROLLED_BACK,
+                                              .reason = GODWIT_REASON_TRIAL_PANIC};
+    memset(checkin.outcome.file_sha256, NEW + 100, 32);
+    return checkin;
+}
+
+static struct rollout *begin(struct fixture *fixture)
+{
+    struct upload first = upload_of("1.0.0", OLD), second = upload_of("1.1.0", NEW);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device;
+    assert_int_equal(fixture_upload(fixture, &first), UPLOAD_ADDED);
+    assert_int_equal(fixture_upload(fixture, &second), UPLOAD_ADDED);
+    fixture_allow(fixture, 1);
+    assert_int_equal(fixture_claim(fixture, &checkin, 1, &device), CLAIM_ACCEPTED);
+    struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
+    assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_OFFERED);
+    return rollout;
+}
+
+static int64_t failures(struct fixture *fixture)
+{
+    return fixture_count(fixture, "select count(*) from events where reason > 0");
+}
+
+/* A proxy held one back; it arrives after the next one, and then the device says that again. */
+static void a_late_copy_counts_no_second_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rollout *rollout = begin(fixture);
+    struct godwit_checkin first = rolled_back(rollout->id, 1), second = rolled_back(rollout->id, 2);
+    fixture_checkin(fixture, &first);
+    fixture_checkin(fixture, &second);
+    fixture_checkin(fixture, &first);
+    fixture_checkin(fixture, &second);
+    assert_int_equal(rollout->failed_count, 1);
+    fixture_restart(fixture);
+    fixture_checkin(fixture, &first);
+    assert_int_equal(failures(fixture), 2);
+    assert_int_equal(fixture_count(fixture, "select outcome_id from devices"), 2);
+}
+
+/* An hour later the same words are those of a device that counts anew. */
+static void an_hour_later_it_is_another(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rollout *rollout = begin(fixture);
+    struct godwit_checkin first = rolled_back(rollout->id, 1), second = rolled_back(rollout->id, 2);
+    fixture_checkin(fixture, &first);
+    fixture_checkin(fixture, &second);
+    assert_int_equal(db_run(fixture->db, "update events set time = time - 3601", NULL, 0),
+                     GODWIT_OK);
+    fixture_checkin(fixture, &first);
+    assert_int_equal(failures(fixture), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_late_copy_counts_no_second_time, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_hour_later_it_is_another, fixture_setup,
+                                        fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
