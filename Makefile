@@ -26,6 +26,7 @@ FIGURES := \
     size \
     idle \
     wake \
+    events \
     slow \
     web \
     memory \

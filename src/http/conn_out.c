@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "http/held.h"
 
+#define STREAM_KERNEL_BYTES (64 << 10) /* that the kernel keeps of one stream */
+
 struct pending_write {
     uv_write_t request; /* first: freed by conn_on_written */
     uint8_t data[];
@@ -185,6 +187,13 @@ static bool head_build(struct exchange *exchange)
     return bytes_add(&loop->head, reply->data, (size_t)reply->sent);
 }
 
+/* Else it grows to megabytes for each client that does not read, and none is found to be slow. */
+static void kernel_bound(struct conn *conn)
+{
+    int size = STREAM_KERNEL_BYTES;
+    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &size);
+}
+
 /* Begins to send the reply as soon as there is one and its worker has let go. */
 void conn_try_reply(struct conn *conn)
 {
@@ -204,7 +213,10 @@ void conn_try_reply(struct conn *conn)
         size_t left = loop->head.size - at;
         if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
     }
-    if (exchange->stream) exchange_give_back(exchange);
+    if (exchange->stream) {
+        exchange_give_back(exchange);
+        kernel_bound(conn);
+    }
     conn_send_on(conn);
 }
 

@@ -223,7 +223,7 @@ struct http_limits {
     unsigned body_ms;      /* 20000 for each 16 KiB of body (or the rest of it): 408 */
     unsigned write_ms;     /* 30000 for each 64 KiB of reply */
     unsigned idle_ms;      /* 120000 between requests */
-    unsigned streams_max;  /* 10000, at most half of connections_max: 503 */
+    unsigned streams_max;  /* 10000, at most three fifths of connections_max: 503 */
     unsigned arena_max;    /* 4 MiB of memory per request, besides its body */
 };
 

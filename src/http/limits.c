@@ -62,7 +62,7 @@ void limits_fit(struct http_limits *limits, uint64_t files)
     /* Who authenticates always finds room, and no address takes all the room of the
      * unauthenticated. */
     at_most(&limits->address_max, limits->connections_max);
-    at_most(&limits->streams_max, limits->connections_max / 2);
+    at_most(&limits->streams_max, limits->connections_max / 5 * 3);
     at_most(&limits->unauthenticated_max, limits->connections_max / 2);
     at_most(&limits->address_unauthenticated_max, limits->unauthenticated_max / 2);
 }

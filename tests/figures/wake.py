@@ -35,21 +35,21 @@ insert into devices (org, device_id, token_sha256, product, created, last_seen, 
 """
 
 
-def output(*command, **options):
+def output(*command, timeout=180, **options):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          timeout=180, check=False, **options)
+                          timeout=timeout, check=False, **options)
     if done.returncode:
         sys.exit(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
 
 
 class Server:
-    def __init__(self, folder):
+    def __init__(self, folder, *prefix):
         self.data = folder / "data"
         self.announced = self.data / "server.json"
         self.announced.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [GODWIT, "serve", "--data", self.data, "--listen", "127.0.0.1:0"],
+            [*prefix, GODWIT, "serve", "--data", self.data, "--listen", "127.0.0.1:0"],
             stdout=open(folder / "out", "ab"), stderr=open(folder / "log", "ab"))
         while not self.announced.exists():
             if self.process.poll() is not None:
