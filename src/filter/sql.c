@@ -168,19 +168,71 @@ static void add_value(struct build *build, const struct filter_term *term,
         add_pattern(build, row, value);
 }
 
+/* The column of which all values of the term say something that an index takes; NULL: none. */
+static const char *bounded_column(const struct filter *filter, const struct filter_term *term)
+{
+    if (term->is_not || term->field == FILTER_ANYWHERE) return NULL;
+    const struct filter_row *row = &FILTER_ROWS[term->field];
+    bool is_range = false;
+    for (size_t k = 0; k < term->values_count; k++) {
+        const struct filter_value *value = &filter->values[term->values_at + k];
+        if (row->kind == FILTER_KIND_ID && value->size != 12) return NULL;
+        if (row->kind != FILTER_KIND_TIME &&
+            memchr(filter->text + value->at, FILTER_ANY_TEXT, value->size))
+            return NULL;
+        is_range |= value->op != FILTER_IS || row->kind == FILTER_KIND_TIME;
+    }
+    /* Of "or" SQLite makes a list that an index takes where each says one "column = value". */
+    if (term->values_count > 1 && (is_range || row->kind == FILTER_KIND_VERSION)) return NULL;
+    switch (row->kind) {
+    case FILTER_KIND_ID:
+        return "device_id";
+    case FILTER_KIND_VERSION:
+        return "version_key";
+    case FILTER_KIND_TEXT: /* folded on the way, so an index of the column is none of it */
+    case FILTER_KIND_TAG:
+        return NULL;
+    default:
+        return row->column;
+    }
+}
+
+static void note_bound(struct filter_sql *out, const char *column, size_t at, bool is_list)
+{
+    if (!column) return;
+    out->bounds[out->bounds_count++] =
+        (struct filter_sql_bound){column, (uint16_t)at, (uint16_t)(out->text_size - at), is_list};
+}
+
+void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool from_start,
+                       char out[static FILTER_SQL_TEXT_MAX])
+{
+    size_t used = 0;
+    *out = '\0';
+    for (size_t i = 0; i < sql->bounds_count; i++) {
+        const struct filter_sql_bound *bound = &sql->bounds[i];
+        if (strcmp(bound->column, column) != 0 || (bound->is_list && !from_start)) continue;
+        used += (size_t)snprintf(out + used, FILTER_SQL_TEXT_MAX - used, "%s%.*s",
+                                 used ? " and " : "", (int)bound->size, sql->text + bound->at);
+    }
+}
+
 void filter_sql(const struct filter *filter, size_t first, struct filter_sql *out)
 {
     struct build build = {filter, out, first};
-    out->text_size = out->bytes_size = out->values_count = 0;
+    out->text_size = out->bytes_size = out->values_count = out->bounds_count = 0;
     add(&build, filter->finds_retired ? "(1 = 1" : "(state <> '" FILTER_STATE_RETIRED "'");
     for (size_t i = 0; i < filter->terms_count; i++) {
         const struct filter_term *term = &filter->terms[i];
-        add(&build, " and %s(", term->is_not ? "not " : "");
+        add(&build, " and %s", term->is_not ? "not " : "");
+        size_t at = out->text_size;
+        add(&build, "(");
         for (size_t k = 0; k < term->values_count; k++) {
             if (k) add(&build, " or ");
             add_value(&build, term, &filter->values[term->values_at + k]);
         }
         add(&build, ")");
+        note_bound(out, bounded_column(filter, term), at, term->values_count > 1);
     }
     add(&build, ")");
 }

@@ -10,15 +10,30 @@
 #define FILTER_SQL_BYTES_MAX 16384
 #define FILTER_SQL_VALUES_MAX (2 * FILTER_VALUES_MAX) /* a day and a version have two */
 
+/* What one term says of a column, where an index takes it. */
+struct filter_sql_bound {
+    const char *column; /* NULL: nothing of the kind */
+    uint16_t at, size;  /* in text */
+    bool is_list;       /* several values, one of which it is */
+};
+
 /* Its values point into itself: it is not copied. 30 KiB, so it lives in an arena. */
 struct filter_sql {
     char text[FILTER_SQL_TEXT_MAX]; /* "(… and …)", to follow `from devices where … and` */
     struct db_value values[FILTER_SQL_VALUES_MAX];
     size_t values_count;
     /* private */
+    struct filter_sql_bound bounds[FILTER_TERMS_MAX];
+    size_t bounds_count;
     size_t text_size, bytes_size;
     uint8_t bytes[FILTER_SQL_BYTES_MAX];
 };
 
 /* first: the number of its first value in the statement, as 2 for "$2". Any parsed filter fits. */
 void filter_sql(const struct filter *filter, size_t first, struct filter_sql *out);
+
+/* What of the condition bounds that column, "(…) and (…)", or "": for a walk along the column's
+ * index. from_start: the walk is not bounded by a cursor too, which an index can not take along
+ * with a list of values. */
+void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool from_start,
+                       char out[static FILTER_SQL_TEXT_MAX]);

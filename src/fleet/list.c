@@ -7,9 +7,13 @@
  *      index of the filter's own and sort them;
  *   3. else walk on: what is frequent can not be far.
  *
- * A filter on the very column of the order needs none of this, for one index serves both. Rejected:
- * leaving it to the planner: without statistics it sorts a million rows for a page of a hundred,
- * and with them it still does for a value that is rarer or more frequent than the average. */
+ * What of a filter is about the column of the order bounds the walk itself. A page that continues
+ * is two walks, for SQLite takes of "(key, id) > (a, b)" only the first half to its index, and
+ * would read all rows of one key to find the place among them: first the rest of the rows with that
+ * key, then what comes behind it. Rejected: leaving the way to the planner: without statistics it
+ * sorts a million rows for a page of a hundred, and with them it still does for a value that is
+ * rarer or more frequent than the average; and one statement of both walks joined by `union all`,
+ * which would make the second also where the first has filled the page. */
 #include "fleet/list.h"
 
 #include <stdio.h>
@@ -19,7 +23,7 @@
 #include "fleet/fleet.h"
 
 #define WALK_MAX 2000
-#define SORT_MAX 20000
+#define SORT_MAX 6000
 #define SQL_MAX 24576
 
 static const struct list_order ORDERS[] = {
@@ -87,6 +91,12 @@ godwit_err list_cursor_read(const char *of, const char *text, struct list_place 
     "id, device_id, product_name, chip, shown_version, slot, state, reason, cause, on_trial," \
     " last_seen, rollout, is_retried, outcome_detail"
 #define COLUMN_KEY 14
+/* All that a page shows, is sorted by or a filter names: a walk hands on no other, for these are a
+ * third of a row and most of what walking costs. */
+#define WALKED COLUMNS ", org, id_text, name_key, version_key, idf_version, agent_version, created"
+
+/* The parts of a list, one behind the other; a first page has all in ARM_BEHIND. */
+enum arm { ARM_SAME_KEY, ARM_BEHIND, ARM_COUNT };
 
 /* One look for a page. */
 struct look {
@@ -95,9 +105,11 @@ struct look {
     struct db_value values[LIST_WHERE_FIRST - 1 + LIST_VALUES_MAX];
     size_t values_count;
     uint8_t key[LIST_KEY_MAX / 2];
-    char key_sql[64]; /* what is sorted by: the column, or an expression that no index has */
-    char after[96];   /* " and (key, id) > ($2, $3)", or "" */
-    char *sql;        /* SQL_MAX bytes */
+    char *sql; /* SQL_MAX bytes */
+    /* What is found. */
+    struct list_device *rows;
+    size_t count;
+    bool more;
 };
 
 static struct db_value key_value(struct look *look, const char *text)
@@ -127,23 +139,6 @@ static void take_values(struct look *look)
         look->values[look->values_count++] = query->values[i];
 }
 
-/* by_index: the order is one that an index has. */
-static void take_order(struct look *look, bool by_index)
-{
-    const struct list_order *order = look->query->order;
-    static const char *const EXPRESSIONS[] = {"%s || ''", "%s + 0", "coalesce(%s, null)"};
-    const char *format = by_index ? "%s" : EXPRESSIONS[order->kind];
-    char *out = look->key_sql;
-    const char *at = strstr(format, "%s");
-    snprintf(out, sizeof look->key_sql, "%.*s%s%s", (int)(at - format), format, order->column,
-             at + 2);
-    if (look->query->after)
-        snprintf(look->after, sizeof look->after, " and (%s, id) %s ($2, $3)", look->key_sql,
-                 look->query->is_descending ? "<" : ">");
-    else
-        snprintf(look->after, sizeof look->after, " and $2 = $2 and $3 = $3");
-}
-
 static void take_row(const struct list_query *query, const struct db_rows *rows,
                      struct list_device *row)
 {
@@ -171,19 +166,17 @@ static void take_row(const struct list_query *query, const struct db_rows *rows,
     }
 }
 
-/* What the statement finds; one row more than the page takes says that there is more. */
-static godwit_err read_page(struct look *look, struct list_device *rows_out, size_t *count_out,
-                            bool *more_out)
+/* What the statement finds, behind what was found before; one row more than the page takes says
+ * that there is more. */
+static godwit_err read_page(struct look *look)
 {
     struct db_rows rows;
-    *count_out = 0;
-    *more_out = false;
     godwit_err err = db_query_text(look->db, &rows, look->sql, look->values, look->values_count);
-    while (!err && !*more_out && !(err = db_next(&rows)))
-        if (*count_out == look->query->limit)
-            *more_out = true;
+    while (!err && !look->more && !(err = db_next(&rows)))
+        if (look->count == look->query->limit)
+            look->more = true;
         else
-            take_row(look->query, &rows, &rows_out[(*count_out)++]);
+            take_row(look->query, &rows, &look->rows[look->count++]);
     db_rows_close(&rows);
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
@@ -199,50 +192,74 @@ static godwit_err read_number(struct look *look, int64_t *number_out)
     return err;
 }
 
-static const char *direction(const struct look *look)
+/* Where a part lies, in terms that the order's index takes. The cursor comes before what the filter
+ * says of the same column: of two bounds SQLite takes the first to its index. */
+static void write_arm(const struct look *look, enum arm arm, char *out, size_t size)
 {
-    return look->query->is_descending ? " desc" : "";
+    const struct list_query *query = look->query;
+    const char *column = query->order->column, *way = query->is_descending ? "<" : ">";
+    if (!query->after)
+        snprintf(out, size, "org = $1 and $2 = $2 and $3 = $3");
+    else if (arm == ARM_SAME_KEY)
+        snprintf(out, size, "org = $1 and %s = $2 and id %s $3", column, way);
+    else
+        snprintf(out, size, "org = $1 and %s %s $2 and $3 = $3", column, way);
 }
 
-/* Everything in one statement: without a filter, with one on the column of the order, or by_index
- * false, where the filter's own index finds the rows and they are sorted. */
-static void write_plain(struct look *look, bool by_index)
+/* The rows of a part in their order, in place of the table: the limit inside keeps the planner from
+ * another way. Both databases hand the rows on in the order in which they are found. */
+static void write_walk(struct look *look, enum arm arm, const char *head, int64_t limit,
+                       int64_t skip)
 {
-    const char *where = look->query->where;
-    take_order(look, by_index);
+    const struct list_query *query = look->query;
+    const char *column = query->order->column, *way = query->is_descending ? " desc" : "";
+    const char *narrow = query->narrow ? query->narrow : "";
+    char place[160];
+    write_arm(look, arm, place, sizeof place);
     snprintf(look->sql, SQL_MAX,
-             "select " COLUMNS ", %s from devices where org = $1%s%s%s order by %s%s, id%s"
-             " limit %zu",
-             look->query->order->column, look->after, where ? " and " : "", where ? where : "",
-             look->key_sql, direction(look), direction(look), look->query->limit + 1);
+             "select %s from (select " WALKED
+             " from devices where %s%s%s order by %s%s, id%s limit %lld"
+             " offset %lld) as devices where %s",
+             head, place, *narrow ? " and " : "", narrow, column, way, way, (long long)limit,
+             (long long)skip, query->where ? query->where : "1 = 1");
 }
 
-/* Along the order, rows_max rows far: the limit inside keeps the planner from another way. Both
- * databases hand the rows on in the order in which they are found. */
-static void write_walk(struct look *look, int64_t rows_max)
+static void write_page(struct look *look, enum arm arm, int64_t rows_max)
 {
-    take_order(look, true);
-    snprintf(look->sql, SQL_MAX,
-             "select " COLUMNS ", %s from (select * from devices where org = $1%s order by %s%s,"
-             " id%s limit %lld) as devices where %s limit %zu",
-             look->key_sql, look->after, look->key_sql, direction(look), direction(look),
-             (long long)rows_max, look->query->where, look->query->limit + 1);
+    char head[sizeof COLUMNS + 64];
+    snprintf(head, sizeof head, COLUMNS ", %s", look->query->order->column);
+    write_walk(look, arm, head, rows_max, 0);
+    size_t used = strlen(look->sql);
+    snprintf(look->sql + used, SQL_MAX - used, " limit %zu", look->query->limit + 1 - look->count);
 }
 
-/* Whether the walk came to the end of the list. */
-static godwit_err is_at_end(struct look *look, bool *at_end_out)
+/* Whether a walk of WALK_MAX rows comes to the end of that part: nothing is behind it, whatever the
+ * filter takes, which is asked for its values alone. */
+static godwit_err is_at_end(struct look *look, enum arm arm, bool *at_end_out)
 {
     int64_t found = 0;
-    size_t all = look->values_count;
-    take_order(look, true);
-    snprintf(look->sql, SQL_MAX,
-             "select 1 from devices where org = $1%s order by %s%s, id%s limit 1 offset %d",
-             look->after, look->key_sql, direction(look), direction(look), WALK_MAX);
-    look->values_count = LIST_WHERE_FIRST - 1;
+    write_walk(look, arm, "1", 1, WALK_MAX);
+    size_t used = strlen(look->sql);
+    snprintf(look->sql + used, SQL_MAX - used, " or 1 = 1");
     godwit_err err = read_number(look, &found);
-    look->values_count = all;
     *at_end_out = err == GODWIT_ERR_END;
     return *at_end_out ? GODWIT_OK : err;
+}
+
+/* Walks along all parts, or until rows_max of one have been passed in vain. */
+static godwit_err walk(struct look *look, int64_t rows_max, bool *is_whole_out)
+{
+    godwit_err err = GODWIT_OK;
+    bool at_end = true;
+    look->count = 0;
+    enum arm arm = look->query->after ? ARM_SAME_KEY : ARM_BEHIND;
+    for (; arm < ARM_COUNT && !err && !look->more && at_end; arm++) {
+        write_page(look, arm, rows_max);
+        err = read_page(look);
+        if (!err && !look->more && rows_max == WALK_MAX) err = is_at_end(look, arm, &at_end);
+    }
+    *is_whole_out = look->more || at_end;
+    return err;
 }
 
 static godwit_err count_found(struct look *look, int64_t *count_out)
@@ -254,35 +271,44 @@ static godwit_err count_found(struct look *look, int64_t *count_out)
     return read_number(look, count_out);
 }
 
-static godwit_err look_further(struct look *look, struct list_device *rows_out, size_t *count_out,
-                               bool *more_out)
+/* By the filter's own index, for the order is by an expression that none has. */
+static godwit_err sort(struct look *look)
 {
-    bool at_end = false;
+    static const char *const EXPRESSIONS[] = {"%s || ''", "%s + 0", "coalesce(%s, null)"};
+    const struct list_query *query = look->query;
+    const char *format = EXPRESSIONS[query->order->kind], *at = strstr(format, "%s");
+    const char *way = query->is_descending ? " desc" : "";
+    char key[64], place[128] = "$2 = $2 and $3 = $3";
+    snprintf(key, sizeof key, "%.*s%s%s", (int)(at - format), format, query->order->column, at + 2);
+    if (query->after) snprintf(place, sizeof place, "(%s, id) %s ($2, $3)", key, *way ? "<" : ">");
+    snprintf(look->sql, SQL_MAX,
+             "select " COLUMNS ", %s from devices where org = $1 and %s and %s order by %s%s, id%s"
+             " limit %zu",
+             query->order->column, query->where, place, key, way, way, query->limit + 1);
+    look->count = 0;
+    return read_page(look);
+}
+
+static godwit_err look_further(struct look *look)
+{
+    bool is_whole;
     int64_t found = 0;
-    godwit_err err = is_at_end(look, &at_end);
-    if (err || at_end) return err;
-    err = count_found(look, &found);
+    godwit_err err = count_found(look, &found);
     if (err) return err;
-    if (found > SORT_MAX)
-        write_walk(look, INT64_MAX);
-    else
-        write_plain(look, false);
-    return read_page(look, rows_out, count_out, more_out);
+    return found > SORT_MAX ? walk(look, INT64_MAX, &is_whole) : sort(look);
 }
 
 godwit_err list_devices(struct db *db, const struct list_query *query, struct list_device *rows_out,
                         size_t *count_out, bool *more_out)
 {
-    struct look look = {.db = db, .query = query, .sql = malloc(SQL_MAX)};
+    struct look look = {.db = db, .query = query, .sql = malloc(SQL_MAX), .rows = rows_out};
+    bool is_whole;
     if (!look.sql) abort();
     take_values(&look);
-    bool is_plain = !query->where || strstr(query->where, query->order->column);
-    if (is_plain)
-        write_plain(&look, true);
-    else
-        write_walk(&look, WALK_MAX);
-    godwit_err err = read_page(&look, rows_out, count_out, more_out);
-    if (!err && !is_plain && !*more_out) err = look_further(&look, rows_out, count_out, more_out);
+    godwit_err err = walk(&look, query->where ? WALK_MAX : INT64_MAX, &is_whole);
+    if (!err && !is_whole) err = look_further(&look);
     free(look.sql);
+    *count_out = look.count;
+    *more_out = look.more;
     return err;
 }

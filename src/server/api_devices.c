@@ -39,21 +39,21 @@ static bool read_sort(struct http_request *request, struct list_query *query)
 }
 
 /* What the caller may see of what the filter finds; a token may be good for one product alone. */
-static bool read_where(struct http_request *request, struct list_query *query)
+static const struct filter_sql *read_where(struct http_request *request, struct list_query *query)
 {
     const struct actor *actor = permission_actor(request);
     const struct filter_sql *filter = filter_read(request, LIST_WHERE_FIRST);
-    if (!filter) return false;
+    if (!filter) return NULL;
     query->where = filter->text;
     query->values = filter->values;
     query->values_count = filter->values_count;
-    if (!*actor->product) return true;
+    if (!*actor->product) return filter;
     size_t count = filter->values_count, size = strlen(filter->text) + 64;
     char *where = arena_alloc(request->arena, size);
     struct db_value *values = arena_alloc(request->arena, (count + 1) * sizeof *values);
     if (!where || !values) {
         problem_busy(request);
-        return false;
+        return NULL;
     }
     snprintf(where, size, "(product_name = $%zu and %s)", LIST_WHERE_FIRST + count, filter->text);
     memcpy(values, filter->values, count * sizeof *values);
@@ -61,6 +61,20 @@ static bool read_where(struct http_request *request, struct list_query *query)
     query->where = where;
     query->values = values;
     query->values_count = count + 1;
+    return filter;
+}
+
+/* False: answered with 503. */
+static bool read_narrow(struct http_request *request, const struct filter_sql *filter,
+                        struct list_query *query)
+{
+    char *narrow = arena_alloc(request->arena, FILTER_SQL_TEXT_MAX);
+    if (!narrow) {
+        problem_busy(request);
+        return false;
+    }
+    filter_sql_narrow(filter, query->order->column, !query->after, narrow);
+    query->narrow = narrow;
     return true;
 }
 
@@ -116,11 +130,11 @@ void handle_devices(struct http_request *request)
     struct page page;
     char of[1600];
     snprintf(of, sizeof of, "devices by %s where %s", sort ? sort : "", filter ? filter : "");
-    if (!read_sort(request, &query) || !read_where(request, &query)) return;
-    if (!page_read(request, of, DEVICE_MEMBERS, &page)) return;
+    const struct filter_sql *sql = read_sort(request, &query) ? read_where(request, &query) : NULL;
+    if (!sql || !page_read(request, of, DEVICE_MEMBERS, &page)) return;
     query.limit = page.limit;
     query.after = page.has_after ? &page.after : NULL;
-    reply_devices(request, &page, &query);
+    if (read_narrow(request, sql, &query)) reply_devices(request, &page, &query);
 }
 
 /* ---- one ---- */

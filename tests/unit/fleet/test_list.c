@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+#include "filter/sql.h"
 #include "fixture.h"
 
 enum { DEVICES = 61 };
@@ -131,24 +133,166 @@ static void each_order_and_filter_has_all_rows(void **state)
                 }
 }
 
+/* The two parts of a page that continues: each is one stretch of the order's index, from its place.
+ */
 static void each_order_has_an_index(void **state)
 {
     struct fixture *fixture = *state;
-    char sql[300];
+    static const struct {
+        const char *place, *found;
+    } PARTS[] = {{" = 1 and id > 1", "=? AND id>?)"}, {" > 1", ">?)"}};
+    char sql[300], place[64], found[64], plan[200];
     const struct list_order *order;
-    for (size_t i = 0; (order = list_order_at(i)) != NULL; i++) {
-        snprintf(sql, sizeof sql,
-                 "explain query plan select id from devices where org = 'default' and (%s, id) >"
-                 " (1, 1) order by %s, id limit 10",
-                 order->column, order->column);
-        struct db_rows rows;
-        char plan[200];
-        assert_int_equal(db_query_text(fixture->db, &rows, sql, NULL, 0), GODWIT_OK);
-        assert_int_equal(db_next(&rows), GODWIT_OK);
-        db_column_text(&rows, 3, plan, sizeof plan);
-        if (!strstr(plan, "INDEX") || db_next(&rows) != GODWIT_ERR_END)
-            fail_msg("%s: %s", order->name, plan);
-        db_rows_close(&rows);
+    for (size_t i = 0; (order = list_order_at(i)) != NULL; i++)
+        for (size_t k = 0; k < 2 - (order->kind == LIST_BYTES); k++) {
+            const size_t part = order->kind == LIST_BYTES ? 1 : k; /* one row has one id */
+            struct db_rows rows;
+            snprintf(place, sizeof place, "%s%s", order->column, PARTS[part].place);
+            snprintf(found, sizeof found, "(org=? AND %s%s", order->column, PARTS[part].found);
+            snprintf(sql, sizeof sql,
+                     "explain query plan select id from devices where org = 'default' and %s"
+                     " order by %s, id limit 10",
+                     place, order->column);
+            assert_int_equal(db_query_text(fixture->db, &rows, sql, NULL, 0), GODWIT_OK);
+            assert_int_equal(db_next(&rows), GODWIT_OK);
+            db_column_text(&rows, 3, plan, sizeof plan);
+            if (!strstr(plan, found) || db_next(&rows) != GODWIT_ERR_END)
+                fail_msg("%s: %s", order->name, plan);
+            db_rows_close(&rows);
+        }
+}
+
+/* ---- long lists, of which a page is looked for in more than one way ---- */
+
+enum { LONG = 9000 };
+
+static void add_long(struct fixture *fixture)
+{
+    char sql[900];
+    snprintf(sql, sizeof sql,
+             "with recursive n(i) as (select 1 union all select i + 1 from n where i < %d)"
+             " insert into devices (org, device_id, id_text, token_sha256, product, created,"
+             " last_seen, slot, on_trial, product_name, shown_version, version_key, chip, state,"
+             " reason, cause, name, name_key) select 'default', cast(printf('%%016d', 1000000 + i "
+             "* 7919 %%"
+             " 100003) as blob), printf('%%012d', i), cast('u' || i as blob), 1, 0, i * 31 %% 5000,"
+             " 'ota_' || (i %% 2), i %% 997 = 0, 'thermostat', '1.' || (i %% 4), 'v' || (i %% 4),"
+             " case i * 13 %% 40 when 0 then 'esp32' else 'esp32c3' end, case when i %% 400 = 0"
+             " then 'failed' when i %% 10 = 0 then 'retired' else 'up-to-date' end,"
+             " case i %% 7 when 0 then 'queued' else 'up-to-date' end, case i %% 3000 when 0 then "
+             "'trial-panic' else '' end,"
+             " 'n' || (i %% 2000), 'n' || (i %% 2000) from n",
+             LONG);
+    if (db_script(fixture->db, sql)) fail_msg("%s", db_note(fixture->db));
+}
+
+/* The rows behind that place by one plain statement; all of them are few enough to sort. */
+static size_t ask_plainly(struct fixture *fixture, const struct list_query *query,
+                          int64_t ids[static LIST_LIMIT_MAX])
+{
+    static char sql[FILTER_SQL_TEXT_MAX + 600];
+    struct db_value values[LIST_VALUES_MAX + 3] = {db_text(FLEET_ORG), db_int(0), db_int(0)};
+    uint8_t bytes[16];
+    const char *column = query->order->column, *way = query->is_descending ? "desc" : "";
+    if (query->after) {
+        values[1] = db_text(query->after->key);
+        values[2] = db_int(query->after->id);
+        if (query->order->kind == LIST_NUMBER)
+            values[1] = db_int(strtoll(query->after->key, NULL, 10));
+        if (query->order->kind == LIST_BYTES) {
+            assert_int_equal(godwit_hex_decode(query->after->key, 32, bytes, 16), GODWIT_OK);
+            values[1] = db_blob(bytes, 16);
+        }
+    }
+    memcpy(values + 3, query->values, query->values_count * sizeof *values);
+    snprintf(sql, sizeof sql,
+             "select id from devices where org = $1 and (%d or (%s, id) %s ($2, $3)) and %s"
+             " order by %s %s, id %s limit %zu",
+             query->after == NULL, column, *way ? "<" : ">", query->where, column, way, way,
+             query->limit);
+    struct db_rows rows;
+    size_t count = 0;
+    assert_int_equal(db_query_text(fixture->db, &rows, sql, values, 3 + query->values_count),
+                     GODWIT_OK);
+    while (!db_next(&rows))
+        ids[count++] = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    return count;
+}
+
+/* From the start, then from places that lie further and further on, and the last page. */
+static void compare(struct fixture *fixture, struct list_query query,
+                    const struct filter_sql *filter, const char *text)
+{
+    static struct list_device rows[LIST_LIMIT_MAX];
+    static char narrow[FILTER_SQL_TEXT_MAX];
+    static int64_t ids[LIST_LIMIT_MAX];
+    struct list_place place;
+    bool more = true;
+    query.narrow = narrow;
+    for (unsigned pages = 0; more && pages < 4; pages++) {
+        size_t count;
+        filter_sql_narrow(filter, query.order->column, !query.after, narrow);
+        assert_int_equal(list_devices(fixture->db, &query, rows, &count, &more), GODWIT_OK);
+        if (count != ask_plainly(fixture, &query, ids))
+            fail_msg("%s by %s: %zu rows", text, query.order->name, count);
+        for (size_t i = 0; i < count; i++)
+            if (rows[i].id != ids[i]) fail_msg("%s by %s, row %zu", text, query.order->name, i);
+        if (!count) break;
+        place = rows[count - 1].place;
+        query.after = &place;
+        query.limit = pages ? LIST_LIMIT_MAX : 7;
+    }
+}
+
+static void a_long_list_is_that_of_one_statement(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const TEXTS[] = {"",
+                                        "state:failed",
+                                        "state:failed,retired",
+                                        "state:retired",
+                                        "-state:up-to-date",
+                                        "chip:esp32",
+                                        "chip:esp32c3",
+                                        "chip:esp32 state:failed",
+                                        "reason:queued",
+                                        "cause:trial-panic",
+                                        "version:<1.2",
+                                        "version:1.3",
+                                        "version:>=1.2 version:<1.3",
+                                        "slot:ota_1",
+                                        "name:n77",
+                                        "name:n1*",
+                                        "id:000000000777",
+                                        "seen:<50m",
+                                        "n77",
+                                        "idf:v5*",
+                                        "agent:0.2.0",
+                                        "joined:<1d",
+                                        "tag:site=berlin",
+                                        "product:thermostat -slot:ota_0"};
+    static const struct filter_world WORLD = {.now_s = 6000};
+    static struct filter filter;
+    static struct filter_sql sql;
+    struct filter_fault fault;
+    begin(fixture);
+    add_long(fixture);
+    const struct list_order *order;
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        if (filter_parse(TEXTS[i], &WORLD, &filter, &fault)) fail_msg("%s", fault.sentence);
+        filter_sql(&filter, LIST_WHERE_FIRST, &sql);
+        for (size_t k = 0; (order = list_order_at(k)) != NULL; k++)
+            for (int down = 0; down < 2; down++)
+                compare(fixture,
+                        (struct list_query){.org = FLEET_ORG,
+                                            .order = order,
+                                            .is_descending = down,
+                                            .limit = 100,
+                                            .where = sql.text,
+                                            .values = sql.values,
+                                            .values_count = sql.values_count},
+                        &sql, TEXTS[i]);
     }
 }
 
@@ -200,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_order_and_filter_has_all_rows, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(each_order_has_an_index, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_long_list_is_that_of_one_statement, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(pages_are_stable_while_devices_join_and_leave,
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test(other_cursors_are_refused),
