@@ -48,6 +48,7 @@ void conn_abort(struct conn *conn)
     conn->phase = PHASE_CLOSING;
     conn->loop->out.size = 0;
     conn_leave(conn);
+    turns_drop(&conn->loop->turns, conn);
     if (conn->exchange) exchange_abandon(conn->exchange);
     conn->exchange = NULL;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
@@ -168,10 +169,23 @@ static void conn_take_tls(struct conn *conn)
     }
 }
 
+/* Who connects and sends nothing costs no TLS. */
+static bool conn_open_tls(struct conn *conn)
+{
+    if (conn->tls.ssl) return true;
+    if (!tls_open(&conn->tls, conn->loop->tls)) {
+        conn_abort(conn);
+        return false;
+    }
+    conn->tls.out = &conn->loop->out;
+    return true;
+}
+
 /* Takes network bytes; returns how many. */
 static size_t conn_take_raw(struct conn *conn, const uint8_t *data, size_t size)
 {
-    if (!conn->tls.ssl) return conn_take_plain(conn, data, size);
+    if (!conn->is_tls) return conn_take_plain(conn, data, size);
+    if (!conn_open_tls(conn)) return size;
     conn->tls.in = data;
     conn->tls.in_size = size;
     conn_take_tls(conn);
@@ -216,30 +230,50 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct conn *conn = handle->data;
-    *buffer = uv_buf_init((char *)conn->loop->net,
-                          conn->authenticated ? NET_READ_SIZE : NET_READ_SIZE_FIRST);
+    unsigned size = conn->authenticated ? NET_READ_SIZE : NET_READ_SIZE_FIRST;
+    if (conn->is_tls && !conn->established) size = NET_READ_SIZE_HANDSHAKE;
+    *buffer = uv_buf_init((char *)conn->loop->net, size);
+}
+
+static void input_come(struct conn *conn, const uint8_t *data, size_t size)
+{
+    if (conn->lingering || conn->finishing) {
+        conn->linger_bytes += (uint64_t)size;
+        if (conn->linger_bytes > LINGER_BYTES) conn_abort(conn);
+    } else if (conn->raw.size || conn->plain.size || !conn_wants(conn)) {
+        input_keep(conn, &conn->raw, data, size);
+    } else if (turn_is_over(conn)) {
+        turns_add(&conn->loop->turns, conn);
+        input_keep(conn, &conn->raw, data, size);
+    } else {
+        size_t used = conn_take_raw(conn, data, size);
+        input_keep(conn, &conn->raw, data + used, size - used);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct conn *conn = stream->data;
-    const uint8_t *data = (const uint8_t *)buffer->base;
     if (size == 0 || conn->phase == PHASE_CLOSING) return;
+    uint64_t begun_ns = turn_begin(conn);
     if (size < 0) {
         uv_read_stop(stream);
         conn->reading = false;
         conn->eof = true;
         if (size != UV_EOF || conn->lingering) conn_abort(conn);
-    } else if (conn->lingering || conn->finishing) {
-        conn->linger_bytes += (uint64_t)size;
-        if (conn->linger_bytes > LINGER_BYTES) conn_abort(conn);
-    } else if (conn->raw.size || conn->plain.size || !conn_wants(conn)) {
-        input_keep(conn, &conn->raw, data, (size_t)size);
     } else {
-        size_t used = conn_take_raw(conn, data, (size_t)size);
-        input_keep(conn, &conn->raw, data + used, (size_t)size - used);
+        input_come(conn, (const uint8_t *)buffer->base, (size_t)size);
     }
     conn_advance(conn);
+    turn_end(conn->loop, begun_ns);
+}
+
+void conn_turn(struct conn *conn)
+{
+    uint64_t begun_ns = turn_begin(conn);
+    conn_take(conn);
+    conn_advance(conn);
+    turn_end(conn->loop, begun_ns);
 }
 
 void conn_event(struct exchange *exchange, unsigned posted)
@@ -301,7 +335,7 @@ void conn_let_go(struct conn *conn)
 static enum conn_phase conn_phase_find(const struct conn *conn)
 {
     if (conn->lingering) return PHASE_LINGER;
-    if (conn->tls.ssl && !conn->established) return PHASE_HANDSHAKE;
+    if (conn->is_tls && !conn->established) return PHASE_HANDSHAKE;
     if (conn->writes_pending) return PHASE_WRITE;
     if (!conn->exchange) return PHASE_IDLE;
     if (conn->sending && conn->exchange->stream) return PHASE_STREAM;
@@ -401,6 +435,11 @@ static void input_give_back(struct conn *conn)
     (void)!input_count(conn); /* it can only be less now */
 }
 
+static bool conn_may_read(const struct conn *conn)
+{
+    return !conn->eof && !conn->waits_turn && conn->raw.size < PENDING_MAX;
+}
+
 /* The end of every event: nobody walks the input any more. */
 void conn_advance(struct conn *conn)
 {
@@ -415,7 +454,7 @@ void conn_advance(struct conn *conn)
     bool is_left = conn_wants(conn) || (conn->exchange && exchange_may_end(conn->exchange));
     if (conn->eof && is_left) conn_abort(conn);
     if (conn->phase == PHASE_CLOSING) return;
-    bool read = !conn->eof && conn->raw.size < PENDING_MAX;
+    bool read = conn_may_read(conn);
     if (read && !conn->reading) uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
     if (!read && conn->reading) uv_read_stop((uv_stream_t *)&conn->tcp);
     conn->reading = read;

@@ -9,6 +9,7 @@
  * Rejected: refusing the newcomer (a thousand idle connections then keep everybody out until their
  * deadlines). */
 #include "base/log.h"
+#include "http/forwarded.h"
 #include "http/held.h"
 
 /* --- the unauthenticated ------------------------------------------------------------------- */
@@ -111,7 +112,10 @@ static const char *limit_passed(struct conn *conn)
     return peers_add(server->peers, conn->address, max, &conn->counted);
 }
 
-/* Takes the connection into account; false when a limit is passed and nobody can leave for it. */
+#define ADMIT_TRIES 8
+
+/* Takes the connection into account; false when a limit is passed and nobody can leave for it. The
+ * place that one has left may be another loop's by then: so it is tried again. */
 static bool conn_admit(struct conn *conn)
 {
     struct loop *loop = conn->loop;
@@ -120,7 +124,8 @@ static bool conn_admit(struct conn *conn)
     if (limit) {
         bool of_address = !strncmp(limit, "address", 7);
         GODWIT_LOG(WARN, "http_connections_full", "peer=%s limit=%s", conn->peer, limit);
-        if (make_room(loop, of_address ? conn->address : NULL)) limit = limit_passed(conn);
+        for (unsigned i = 0; limit && i < ADMIT_TRIES; i++)
+            if (make_room(loop, of_address ? conn->address : NULL)) limit = limit_passed(conn);
     }
     if (limit) {
         count(&loop->counters.refused_limit);
@@ -142,9 +147,7 @@ static bool conn_begin(struct conn *conn)
     count(&loop->counters.connections);
     uv_tcp_nodelay(&conn->tcp, 1);
     proto_init(&conn->proto, &loop->server->proto_limits, &conn_events, conn);
-    if (!loop->tls) return true;
-    if (!tls_open(&conn->tls, loop->tls)) return false;
-    conn->tls.out = &loop->out;
+    conn->is_tls = loop->tls != NULL;
     return true;
 }
 

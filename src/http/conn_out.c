@@ -49,9 +49,10 @@ bool conn_write(struct conn *conn, const void *data, size_t size)
 {
     struct loop *loop = conn->loop;
     bool sound =
-        conn->tls.ssl ? tls_write(&conn->tls, data, size) : bytes_add(&loop->out, data, size);
+        conn->is_tls ? tls_write(&conn->tls, data, size) : bytes_add(&loop->out, data, size);
     if (!sound) conn_abort(conn);
-    if (loop->out.size >= PIECE_SIZE) conn_flush(conn);
+    /* What the network does not take is kept: little for who may be anybody. */
+    if (loop->out.size >= (conn->authenticated ? PIECE_SIZE : PLAIN_SIZE)) conn_flush(conn);
     return conn->phase != PHASE_CLOSING;
 }
 

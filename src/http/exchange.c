@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "http/forwarded.h"
 #include "http/held.h"
 
 #define BODY_IN_ARENA_MAX 2048U
@@ -24,7 +25,7 @@ struct exchange *exchange_open(struct conn *conn)
     exchange->request.peer = exchange->peer;
     exchange->request.app = server->options.app;
     exchange->request.clock = &server->clock;
-    exchange->request.tls = conn->tls.ssl != NULL;
+    exchange->request.tls = conn->is_tls;
     exchange->request.peer_network = exchange->network;
     memcpy(exchange->network, conn->address, sizeof conn->address);
     exchange->request.authenticated = !server->options.gate;

@@ -3,7 +3,7 @@
  * other one on as it came; so where both are there and differ, none is believed. */
 #include <strings.h>
 
-#include "http/internal.h"
+#include "http/forwarded.h"
 
 /* The last header of this name: a proxy adds its own behind those that came. */
 static const char *last_header(const struct http_request *request, const char *name)

@@ -16,9 +16,11 @@
 #include "http/limits.h"
 #include "http/proto.h"
 #include "http/tls.h"
+#include "http/turn.h"
 
 #define NET_READ_SIZE (64U * 1024U)       /* one read from the network */
 #define NET_READ_SIZE_FIRST (16U * 1024U) /* the same before the client has authenticated */
+#define NET_READ_SIZE_HANDSHAKE 2048U     /* … and before its handshake is over */
 #define PLAIN_SIZE (16U * 1024U)          /* one TLS record; also one slice of plain input */
 #define PENDING_MAX (16U * 1024U) /* more input is not read while a request is being answered */
 #define PIECE_SIZE (64U * 1024U)  /* of a reply, handed to the network at once */
@@ -144,13 +146,6 @@ enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
  * mean WHOLE, a range behind the end NONE. */
 enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first_out,
                             uint64_t *last_out);
-/* forwarded.c: who is behind a proxy that is believed. False: nobody is named, or two are. */
-bool forwarded_find(const struct http_request *request, char text_out[static ADDRESS_SIZE],
-                    uint8_t key_out[static 16]);
-/* The request counts as one of whom its proxy names. */
-void forwarded_take(struct exchange *exchange);
-/* Whether the connection's peer is the proxy that is believed. */
-bool forwarded_is_proxy(const struct http_options *options, const char *peer);
 /* Whether a list like If-None-Match names the etag (weak comparison) or is "*". */
 bool etag_listed(const char *list, const char *etag);
 /* The same by strong comparison, as If-Match asks: a weak one (W/) is not meant. */
@@ -177,7 +172,8 @@ struct conn {
     struct loop *loop;
     struct conn *next, *prev;
     struct conn *newer, *older; /* among the unauthenticated of its loop */
-    struct tls tls;             /* ssl NULL: plain */
+    struct conn *turn_sooner, *turn_later;
+    struct tls tls;
     struct proto proto;
     struct exchange *exchange; /* the request being read or answered */
     struct bytes raw, plain;   /* input that has to wait */
@@ -189,6 +185,8 @@ struct conn {
     enum conn_phase phase;
     uint8_t handles_open;
     bool reading, eof;
+    bool is_tls;           /* tls itself is there once the first byte has come */
+    bool waits_turn;       /* for what it has sent */
     bool authenticated;    /* a request has proved who the client is */
     bool request_complete; /* its last byte was read */
     bool sending;          /* its reply is on the way */
@@ -245,6 +243,9 @@ struct loop {
     uv_tcp_t listener;
     uv_async_t wake;
     uv_timer_t drain;
+    uv_check_t turn;
+    uv_idle_t busy;
+    struct turns turns;
     uv_tcp_t nobody; /* takes a connection that there is no memory for */
     bool turning_away, turn_away_owed;
     struct http_server *server;

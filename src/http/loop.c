@@ -36,7 +36,7 @@ static void on_connection(uv_stream_t *listener, int status)
     struct loop *loop = listener->data;
     if (status < 0)
         GODWIT_LOG(WARN, "http_accept_failed", "error=%s", uv_err_name(status));
-    else
+    else if (turn_accepts(loop))
         conn_accept(loop);
 }
 
@@ -46,6 +46,7 @@ void loop_check_end(struct loop *loop)
     loop->ending = true;
     uv_close((uv_handle_t *)&loop->drain, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
+    turns_close(loop);
 }
 
 static void on_drain_over(uv_timer_t *timer)
@@ -204,6 +205,7 @@ static struct loop *loop_open(struct http_server *server)
     uv_async_init(&loop->uv, &loop->wake, on_wake);
     uv_timer_init(&loop->uv, &loop->drain);
     loop->wake.data = loop->drain.data = loop;
+    turns_open(loop);
     return loop;
 }
 

@@ -407,14 +407,20 @@ json_t *api_doc_make(void)
 
 void api_doc_open(struct app *app)
 {
+    struct api_doc *doc = &app->api_doc;
     json_t *document = api_doc_make();
-    app->api_doc = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    doc->text = document ? json_dumps(document, JSON_COMPACT) : NULL;
     json_decref(document);
-    if (!app->api_doc) abort();
+    if (!doc->text) abort();
+    doc->size = strlen(doc->text);
+    json_etag(doc->text, doc->size, doc->etag);
 }
 
 void handle_openapi(struct http_request *request)
 {
-    const struct app *app = request->app;
-    reply_json_text(request, 200, app->api_doc);
+    const struct api_doc *doc = &((const struct app *)request->app)->api_doc;
+    if (http_is_unchanged(request, doc->etag))
+        http_reply(request, 304, NULL, NULL, 0);
+    else
+        http_reply(request, 200, "application/json", doc->text, doc->size);
 }

@@ -3,7 +3,17 @@
 
 #include <jansson.h>
 
+#include "server/problem.h"
+
 struct app;
+
+/* As it is sent: anybody may ask for it as often as he likes, so it is made once, and not copied.
+ */
+struct api_doc {
+    char *text;
+    size_t size;
+    char etag[JSON_ETAG_SIZE];
+};
 
 /* The caller owns it; NULL: no memory. */
 json_t *api_doc_make(void);

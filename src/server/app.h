@@ -6,6 +6,7 @@
 #include "fleet/fleet.h"
 #include "http/http.h"
 #include "server/address_queue.h"
+#include "server/api_doc.h"
 #include "server/deploy_keys.h"
 #include "server/given_chain.h"
 #include "server/server.h"
@@ -22,8 +23,8 @@ struct settings {
     const char *web_listen, *web_cert, *web_key;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
-    uint32_t wait_s; /* the longest that a check-in is held; 0: none is */
-    uint32_t devices_max; /* that stay in memory, fleet/cache.h; 0: all */
+    uint32_t wait_s;       /* the longest that a check-in is held; 0: none is */
+    uint32_t devices_max;  /* that stay in memory, fleet/cache.h; 0: all */
     bool webhook_loopback; /* for tests: webhooks go to this machine alone, by http too */
 };
 
@@ -49,7 +50,7 @@ struct app {
     struct http_server *web; /* --web-listen; NULL: pages live on the port of devices */
     struct events *events;
     int uploads_fd; /* the folder of unfinished files; upload_parts.c */
-    char *api_doc; /* the OpenAPI document, as JSON */
+    struct api_doc api_doc;
     struct audit_log *audit;
     struct webhooks *webhooks;
     uint8_t checkpoint[16]; /* of the audit log, as instructions carry it; under the fleet's lock */

@@ -41,6 +41,18 @@ static void hold(struct http_request *request)
     held = request;
 }
 
+static _Atomic unsigned entered; /* of /block, which keeps its loop until it may go on */
+static _Atomic bool may_go;
+
+static void block(struct http_request *request)
+{
+    entered++;
+    while (!may_go)
+        usleep(1000);
+    usleep(3000); /* longer than a turn */
+    http_reply(request, 200, "text/plain", "hello", 5);
+}
+
 static _Atomic unsigned released, released_gone, refused_hold; /* of what is held or streamed */
 static struct http_request *_Atomic streamed;
 
@@ -159,6 +171,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_POST, "/echo", HTTP_INLINE, 100000, echo, NULL, NULL},
     {HTTP_METHOD_POST, "/worker", HTTP_WORKER, 100000, echo, NULL, NULL},
     {HTTP_METHOD_GET, "/hold", HTTP_INLINE, 0, hold, NULL, NULL},
+    {HTTP_METHOD_GET, "/block", HTTP_INLINE, 0, block, NULL, NULL},
     {HTTP_METHOD_GET, "/wait", HTTP_INLINE, 0, wait_long, NULL, NULL},
     {HTTP_METHOD_GET, "/stream", HTTP_INLINE, 0, stream, NULL, NULL},
     {HTTP_METHOD_GET, "/worker-stream", HTTP_WORKER, 0, stream, NULL, NULL},

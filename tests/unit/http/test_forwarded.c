@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "case.h"
-#include "http/internal.h"
+#include "http/forwarded.h"
 
 struct row {
     struct http_header headers[3];
