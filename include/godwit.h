@@ -55,7 +55,10 @@ struct godwit_agent_config {
     /* "gw1.<claim>.<spki>", or NULL once enrolled; must outlive the agent. */
     const char *claim_token;
     uint32_t interval_s; /* between check-ins until the server gives one; 0: 60 */
-    uint32_t health_s;   /* a new image runs at least so long before it is confirmed; 0: 10 */
+    uint16_t health_s;   /* a new image runs at least so long before it is confirmed; 0: 10 */
+    uint16_t wait_s;     /* the server may hold a reply so long, until there is something to do, and
+                            the device hears at once; 0: it asks by its interval alone. For a device
+                            that is awake all the time; up to 3300 */
 };
 
 enum godwit_state {
@@ -90,7 +93,8 @@ struct godwit_agent *godwit_agent_init(struct godwit_agent_memory *memory,
  * harm. */
 uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms);
 void godwit_agent_get_status(const struct godwit_agent *agent, struct godwit_agent_status *out);
-/* Checks in at the next step instead of waiting for the interval. From any task. */
+/* Checks in at the next step instead of waiting for the interval; while the server holds a reply,
+ * right after it. From any task. */
 void godwit_agent_wake(struct godwit_agent *agent);
 /* The application itself confirms this boot: ends a trial's self-test and health time early. From
  * any task. */

@@ -50,27 +50,25 @@ static enum godwit_state state_report(struct godwit_agent *agent)
 
 #define TO(state) (1u << GODWIT_STATE_##state)
 
+static const char state_names[] =
+    "boot\0idle\0check-in\0fetch\0verify\0switch\0trial\0rollback\0report";
+
 static const struct {
-    const char *name;
     godwit_state_fn *work;
     unsigned next; /* states it may answer with */
 } table[GODWIT_STATE_COUNT] = {
-    [GODWIT_STATE_BOOT] = {"boot", godwit_state_boot,
-                           TO(BOOT) | TO(IDLE) | TO(CHECKIN) | TO(VERIFY) | TO(TRIAL) |
-                               TO(ROLLBACK) | TO(REPORT)},
-    [GODWIT_STATE_IDLE] = {"idle", state_idle, TO(CHECKIN) | TO(BOOT)},
-    [GODWIT_STATE_CHECKIN] = {"check-in", godwit_state_checkin,
-                              TO(CHECKIN) | TO(IDLE) | TO(FETCH) | TO(VERIFY) | TO(SWITCH) |
-                                  TO(REPORT)},
-    [GODWIT_STATE_FETCH] = {"fetch", godwit_state_fetch,
-                            TO(FETCH) | TO(VERIFY) | TO(CHECKIN) | TO(REPORT)},
-    [GODWIT_STATE_VERIFY] = {"verify", godwit_state_verify,
+    [GODWIT_STATE_BOOT] = {godwit_state_boot, TO(BOOT) | TO(IDLE) | TO(CHECKIN) | TO(VERIFY) |
+                                                  TO(TRIAL) | TO(ROLLBACK) | TO(REPORT)},
+    [GODWIT_STATE_IDLE] = {state_idle, TO(CHECKIN) | TO(BOOT)},
+    [GODWIT_STATE_CHECKIN] = {godwit_state_checkin, TO(CHECKIN) | TO(IDLE) | TO(FETCH) |
+                                                        TO(VERIFY) | TO(SWITCH) | TO(REPORT)},
+    [GODWIT_STATE_FETCH] = {godwit_state_fetch, TO(FETCH) | TO(VERIFY) | TO(CHECKIN) | TO(REPORT)},
+    [GODWIT_STATE_VERIFY] = {godwit_state_verify,
                              TO(VERIFY) | TO(FETCH) | TO(CHECKIN) | TO(SWITCH) | TO(REPORT)},
-    [GODWIT_STATE_SWITCH] = {"switch", godwit_state_switch, TO(BOOT) | TO(REPORT)},
-    [GODWIT_STATE_TRIAL] = {"trial", godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(ROLLBACK)},
-    [GODWIT_STATE_ROLLBACK] = {"rollback", godwit_state_rollback,
-                               TO(ROLLBACK) | TO(BOOT) | TO(REPORT)},
-    [GODWIT_STATE_REPORT] = {"report", state_report, TO(CHECKIN) | TO(IDLE)},
+    [GODWIT_STATE_SWITCH] = {godwit_state_switch, TO(BOOT) | TO(REPORT)},
+    [GODWIT_STATE_TRIAL] = {godwit_state_trial, TO(TRIAL) | TO(REPORT) | TO(ROLLBACK)},
+    [GODWIT_STATE_ROLLBACK] = {godwit_state_rollback, TO(ROLLBACK) | TO(BOOT) | TO(REPORT)},
+    [GODWIT_STATE_REPORT] = {state_report, TO(CHECKIN) | TO(IDLE)},
 };
 
 enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage stage,
@@ -85,13 +83,13 @@ enum godwit_state godwit_fail_of(struct godwit_agent *agent, enum godwit_stage s
         return GODWIT_STATE_REPORT;
     if (journal->outcome_id && journal->outcome_stage == stage &&
         journal->outcome_reason == reason && journal->outcome_rollout == rollout_id &&
-        memcmp(journal->outcome_file, file_sha256, 32) == 0)
+        godwit_digest_is(journal->outcome_file, file_sha256))
         return GODWIT_STATE_REPORT; /* said already, and not yet heard: no new write for it */
     journal->outcome_id = ++journal->outcome_count;
     journal->outcome_stage = stage;
     journal->outcome_reason = reason;
     journal->outcome_rollout = rollout_id;
-    memcpy(journal->outcome_file, file_sha256, 32);
+    godwit_digest_copy(journal->outcome_file, file_sha256);
     memset(journal->outcome_detail, 0, sizeof journal->outcome_detail);
     agent->outcome_is_new = true;
     GODWIT_LOG(WARN, "outcome", "stage=%d reason=%u", (int)stage, (unsigned)reason);
@@ -154,7 +152,7 @@ void godwit_agent_setup(struct godwit_agent *agent, const struct godwit_agent_co
 {
     memset(agent, 0, sizeof *agent);
     agent->config = *config;
-    agent->interval_s = config->interval_s ? config->interval_s : INTERVAL_DEFAULT_S;
+    if (!agent->config.interval_s) agent->config.interval_s = INTERVAL_DEFAULT_S;
     if (!agent->config.health_s) agent->config.health_s = HEALTH_DEFAULT_S;
     if (agent->config.health_s > HEALTH_MAX_S) agent->config.health_s = HEALTH_MAX_S;
     agent->state = GODWIT_STATE_BOOT;
@@ -199,7 +197,8 @@ uint64_t godwit_agent_step(struct godwit_agent *agent, uint64_t now_ms)
     enum godwit_state next = table[agent->state].work(agent);
     assert(table[agent->state].next & 1u << next);
     if (next != agent->state) {
-        GODWIT_LOG(DEBUG, "state", "from=%s to=%s", table[agent->state].name, table[next].name);
+        GODWIT_LOG(DEBUG, "state", "from=%s to=%s",
+                   godwit_state_name((enum godwit_state)agent->state), godwit_state_name(next));
         agent->phase = 0;
     }
     agent->state = (uint8_t)next;
@@ -236,5 +235,5 @@ void godwit_agent_get_status(const struct godwit_agent *agent, struct godwit_age
 
 const char *godwit_state_name(enum godwit_state state)
 {
-    return (unsigned)state < GODWIT_STATE_COUNT ? table[state].name : "?";
+    return (unsigned)state < GODWIT_STATE_COUNT ? godwit_text_at(state_names, state) : "?";
 }

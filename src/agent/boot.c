@@ -118,7 +118,7 @@ static void read_otadata(const struct godwit_agent *agent,
 static __attribute__((noinline)) bool runs_install(const struct godwit_agent *agent)
 {
     return agent->journal.install_slot == agent->slots.running.offset &&
-           memcmp(agent->journal.install.image_sha256, agent->work.digest, 32) == 0;
+           godwit_digest_is(agent->journal.install.image_sha256, agent->work.digest);
 }
 
 /* An image on trial that another updater selected is watched all the same: the journal takes it in.
@@ -133,7 +133,7 @@ static void adopt_sideloaded(struct godwit_agent *agent,
         !godwit_otadata_names(agent, &entries[active], agent->slots.running_index))
         return;
     memset(&journal->install, 0, sizeof journal->install);
-    memcpy(journal->install.image_sha256, agent->work.digest, 32);
+    godwit_digest_copy(journal->install.image_sha256, agent->work.digest);
     journal->install_slot = agent->slots.running.offset;
     journal->install_rollout = 0;
     journal->install_step = GODWIT_STEP_SELECTED;
@@ -152,7 +152,7 @@ static struct traces gather(struct godwit_agent *agent,
     traces.step = (enum godwit_step)journal->install_step;
     traces.power_resets = journal->power_resets;
     traces.has_failed = journal->outcome_id && journal->outcome_stage == GODWIT_STAGE_ROLLED_BACK &&
-                        memcmp(journal->outcome_file, journal->install.file_sha256, 32) == 0;
+                        godwit_digest_is(journal->outcome_file, journal->install.file_sha256);
     read_otadata(agent, entries, &traces);
     return traces;
 }

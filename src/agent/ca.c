@@ -17,13 +17,13 @@ godwit_err godwit_ca_note(struct godwit_agent *agent, const uint8_t announced[st
     uint8_t *present = journal->ca_sha256[0], *next = journal->ca_sha256[1];
     bool is_change = agent->is_by_next_ca && !godwit_all(next, 32, 0);
     if (is_change) {
-        memcpy(present, next, 32);
-        memset(next, 0, 32);
+        godwit_digest_copy(present, next);
+        godwit_digest_clear(next);
     }
-    if (!godwit_all(announced, 32, 0) && memcmp(announced, present, 32) != 0 &&
-        memcmp(announced, next, 32) != 0 &&
+    if (!godwit_all(announced, 32, 0) && !godwit_digest_is(announced, present) &&
+        !godwit_digest_is(announced, next) &&
         memcmp(announced, instruction->next_ca, sizeof instruction->next_ca) == 0) {
-        memcpy(next, announced, 32);
+        godwit_digest_copy(next, announced);
         is_change = true;
     }
     if (!is_change) return GODWIT_OK;

@@ -121,7 +121,7 @@ static __attribute__((noinline)) enum godwit_reason check_blocks(const struct go
         }
         bool is_repeated = false;
         for (size_t j = 0; j < i; j++)
-            is_repeated |= memcmp(block->key_digest, blocks[j].key_digest, 32) == 0;
+            is_repeated |= godwit_digest_is(block->key_digest, blocks[j].key_digest);
         if (!is_repeated && godwit_policy_trusts(policy, block->key_digest)) trusted++;
     }
     if (trusted == 0) return GODWIT_REASON_SIGNATURE_KEY;
@@ -151,7 +151,7 @@ static bool is_proven(const struct godwit_agent *agent)
 static __attribute__((noinline)) enum godwit_reason check_file(struct godwit_agent *agent)
 {
     agent->phase = is_proven(agent) ? VERIFY_IMAGE : VERIFY_SECTOR;
-    return memcmp(agent->work.image.file_sha256, agent->journal.install.file_sha256, 32) == 0
+    return godwit_digest_is(agent->work.image.file_sha256, agent->journal.install.file_sha256)
                ? GODWIT_REASON_NONE
                : GODWIT_REASON_FILE_DIGEST;
 }
@@ -215,7 +215,7 @@ static __attribute__((noinline)) enum godwit_state refuse(struct godwit_agent *a
 /* The slot is what it should be. */
 static enum godwit_state accept(struct godwit_agent *agent)
 {
-    memcpy(agent->journal.install.image_sha256, agent->work.image.info.image_sha256, 32);
+    godwit_digest_copy(agent->journal.install.image_sha256, agent->work.image.info.image_sha256);
     agent->is_verified = true;
     if (agent->journal.retries) {
         agent->journal.retries = 0;

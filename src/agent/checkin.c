@@ -9,6 +9,9 @@
 #include "base/version.h"
 
 #define POLL_MS 20u
+#define HELD_MS 1000u /* a reply that takes longer is being held; looked for less often */
+#define HELD_POLL_MS 160u
+#define WAIT_FIRST_S 110u
 #define REPLY_TIMEOUT_MS 30000u
 
 _Static_assert(GODWIT_CHECKIN_REQUEST_MAX <= GODWIT_REPLY_OFFSET, "the request fits");
@@ -98,13 +101,14 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     memset(checkin, 0, sizeof *checkin);
     memcpy(checkin->nonce, agent->nonce, sizeof checkin->nonce);
     checkin->has_token = !journal->is_enrolled || agent->is_claiming || agent->uses_former;
-    if (checkin->has_token) memcpy(checkin->token, token_of(agent, false), sizeof checkin->token);
+    if (checkin->has_token) godwit_digest_copy(checkin->token, token_of(agent, false));
     memcpy(checkin->agent_version, GODWIT_VERSION, sizeof GODWIT_VERSION);
-    memcpy(checkin->image_sha256, runs->image_sha256, 32);
-    memcpy(checkin->file_sha256, runs->file_sha256, 32);
+    godwit_digest_copy(checkin->image_sha256, runs->image_sha256);
+    godwit_digest_copy(checkin->file_sha256, runs->file_sha256);
     checkin->on_trial = agent->on_trial;
     memcpy(checkin->slot, agent->slots.label, sizeof checkin->slot);
-    if (agent->is_verified) memcpy(checkin->staged_file_sha256, journal->install.file_sha256, 32);
+    if (agent->is_verified)
+        godwit_digest_copy(checkin->staged_file_sha256, journal->install.file_sha256);
     if (journal->install_step == GODWIT_STEP_FETCHING) checkin->progress = agent->best_offset;
     checkin->checkins = journal->checkins;
     checkin->boots = journal->boots;
@@ -114,6 +118,16 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     fill_trust(agent, checkin);
     memcpy(&checkin->outcome, &journal->outcome_id, OUTCOME_SIZE); /* id 0: it is left out */
     return describe(agent, checkin);
+}
+
+/* For how many seconds the reply may be held (RFC 7240): as long as the server said last. Not where
+ * an install hangs on it, and not after two that came to nothing: a line that bears no silence gets
+ * its replies at once then. */
+static uint32_t wait_of(const struct godwit_agent *agent)
+{
+    uint32_t wait_s = agent->wait_s ? agent->wait_s : WAIT_FIRST_S;
+    if (agent->on_trial || agent->is_underway || agent->failures > 1) return 0;
+    return wait_s < agent->config.wait_s ? wait_s : agent->config.wait_s;
 }
 
 godwit_err godwit_request_begin(struct godwit_agent *agent)
@@ -130,6 +144,7 @@ godwit_err godwit_request_begin(struct godwit_agent *agent)
     err = godwit_checkin_encode(&agent->work.checkin, (char *)agent->sector,
                                 GODWIT_CHECKIN_REQUEST_MAX, &size);
     godwit_bearer_set(agent);
+    agent->asked_s = (uint16_t)wait_of(agent);
     bool is_claim =
         (!agent->journal.is_enrolled || agent->is_claiming) && agent->config.claim_token;
     struct godwit_request request = {
@@ -138,6 +153,7 @@ godwit_err godwit_request_begin(struct godwit_agent *agent)
         .bearer = is_claim ? agent->config.claim_token : agent->strings.bearer,
         .body = (const char *)agent->sector,
         .body_size = size,
+        .wait_s = agent->asked_s,
     };
     agent->reply_size = 0;
     agent->request_ms = agent->now_ms;
@@ -160,17 +176,31 @@ godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,
     *status_out = reply.status;
     *retry_after_s_out = reply.retry_after_s;
     agent->is_by_next_ca = reply.by_next_ca;
-    agent->wake_ms = agent->now_ms + (got || err ? 0 : POLL_MS);
-    if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) return GODWIT_ERR_END;
-    if (!err && agent->now_ms - agent->request_ms > REPLY_TIMEOUT_MS) return GODWIT_ERR_NET;
+    if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) err = GODWIT_ERR_END;
+    uint32_t passed_ms = agent->now_ms - agent->request_ms;
+    if (!err && passed_ms > REPLY_TIMEOUT_MS + agent->asked_s * 1000u) err = GODWIT_ERR_NET;
+    uint32_t poll_ms = passed_ms < HELD_MS ? POLL_MS : HELD_POLL_MS;
+    agent->wake_ms = agent->now_ms + (got || err ? 0 : poll_ms);
+    agent->wait_s = (uint16_t)reply.wait_s;
     return err;
 }
 
 /* Waits for the server's interval, a tenth of it more or less, so that a fleet spreads out. */
 static enum godwit_state rest(struct godwit_agent *agent)
 {
-    uint32_t tenth_ms = agent->interval_s * 100; /* at most a week's tenth: 32 bits are enough */
+    uint32_t tenth_ms =
+        agent->config.interval_s * 100; /* at most a week's tenth: 32 bits are enough */
     godwit_agent_wait(agent, 9 * tenth_ms + (tenth_ms >> 7) * (godwit_random16(agent) >> 8), 0);
+    return GODWIT_STATE_IDLE;
+}
+
+/* Nothing to do: where the server holds replies, it is asked again at once. One that says so and
+ * replies at once all the same is asked each second or two, not in a circle. */
+static enum godwit_state rest_or_wait(struct godwit_agent *agent)
+{
+    if (!agent->wait_s || !agent->asked_s) return rest(agent);
+    bool was_held = godwit_agent_is_past(agent, agent->request_ms + HELD_MS);
+    godwit_agent_wait(agent, was_held ? 0 : godwit_agent_backoff(agent, 0), 0);
     return GODWIT_STATE_IDLE;
 }
 
@@ -186,11 +216,11 @@ static enum godwit_state accept(struct godwit_agent *agent,
                                 const struct godwit_instruction *install)
 {
     struct godwit_journal *journal = &agent->journal;
-    if (memcmp(install->file_sha256, journal->running.file_sha256, 32) == 0) {
+    if (godwit_digest_is(install->file_sha256, journal->running.file_sha256)) {
         agent->is_underway = false;
         return rest(agent); /* it runs already */
     }
-    bool is_same = memcmp(install->file_sha256, journal->install.file_sha256, 32) == 0 &&
+    bool is_same = godwit_digest_is(install->file_sha256, journal->install.file_sha256) &&
                    install->file_size == journal->install.size &&
                    journal->install_slot == agent->slots.inactive.offset;
     godwit_sources_offer(agent, is_same, &agent->work.reply);
@@ -205,8 +235,8 @@ static enum godwit_state accept(struct godwit_agent *agent,
     if (is_same && journal->install_step >= GODWIT_STEP_FETCHED)
         return agent->is_verified ? GODWIT_STATE_SWITCH : GODWIT_STATE_VERIFY;
     if (is_same && journal->install_step == GODWIT_STEP_FETCHING) return GODWIT_STATE_FETCH;
-    memcpy(journal->install.file_sha256, install->file_sha256, 32);
-    memset(journal->install.image_sha256, 0, 32);
+    godwit_digest_copy(journal->install.file_sha256, install->file_sha256);
+    godwit_digest_clear(journal->install.image_sha256);
     journal->install.size = install->file_size;
     journal->install_slot = agent->slots.inactive.offset;
     journal->install_sectors = 0;
@@ -221,7 +251,7 @@ static enum godwit_state accept(struct godwit_agent *agent,
 static enum godwit_state stay(struct godwit_agent *agent)
 {
     agent->refusals = 0;
-    if (!agent->is_underway) return rest(agent);
+    if (!agent->is_underway) return rest_or_wait(agent);
     agent->is_underway = false;
     return godwit_fail(agent, agent->is_verified ? GODWIT_STAGE_SWITCH : GODWIT_STAGE_DOWNLOAD,
                        GODWIT_REASON_WITHDRAWN);
@@ -293,7 +323,7 @@ static enum godwit_state check_reply(struct godwit_agent *agent)
     agent->failures = 0;
     if (godwit_checkin_reply_decode(text, agent->reply_size, reply))
         return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
-    agent->interval_s = reply->interval_s;
+    agent->config.interval_s = reply->interval_s;
     agent->is_pending = reply->pending;
     if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
     if (reply->pending) return rest(agent);

@@ -203,7 +203,7 @@ enum godwit_state godwit_state_rollback(struct godwit_agent *agent)
     uint8_t digest[32];
     if (agent->phase == RETURN_ENTER) {
         godwit_err err = find_fallback(agent, back);
-        if (!err) err = godwit_slot_image(agent, back, &agent->size, digest);
+        if (!err) err = godwit_slot_image(agent, back, &agent->slot_size, digest);
         if (err) return err == GODWIT_ERR_IO ? try_again(agent) : stay_here(agent);
         agent->offset = 0;
         godwit_image_begin(agent, back, true);
@@ -211,7 +211,7 @@ enum godwit_state godwit_state_rollback(struct godwit_agent *agent)
         return GODWIT_STATE_ROLLBACK;
     }
     if (agent->phase == RETURN_READ) {
-        godwit_err err = godwit_image_read_back(agent, back, agent->size);
+        godwit_err err = godwit_image_read_back(agent, back, agent->slot_size);
         if (err == GODWIT_OK) return GODWIT_STATE_ROLLBACK;
         bool is_engine = err == GODWIT_ERR_FORMAT && !agent->work.image.reason;
         if (err == GODWIT_ERR_IO || is_engine) return try_again(agent);

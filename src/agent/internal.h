@@ -41,24 +41,27 @@ struct godwit_agent_strings {
  * code. */
 struct godwit_agent {
     struct godwit_agent_config config;
-    uint32_t offset;           /* FETCH: bytes received; VERIFY, ROLLBACK: bytes read back */
-    uint32_t now_ms, wake_ms;  /* low 32 bits: compared by difference, so they may wrap round */
-    uint32_t now_s, caller_ms; /* seconds gone; what the caller said last */
-    uint32_t best_offset;      /* FETCH: furthest whole sector of this download */
-    uint32_t request_ms;       /* when the open request began */
-    uint32_t reply_size;
-    uint32_t start_ms;                 /* of this boot: the trial's clock */
-    uint32_t last_reason;              /* godwit_reason of the last failure */
-    uint32_t journal_entries;          /* small marks in the journal's present sector */
-    uint32_t window_ms, window_offset; /* FETCH: begin of the rate window, bytes then */
-    uint32_t valid_until_ms;           /* of the instruction that is being followed */
+    uint32_t offset;            /* FETCH: bytes received; VERIFY, ROLLBACK: bytes read back */
+    uint32_t now_ms, wake_ms;   /* low 32 bits: compared by difference, so they may wrap round */
+    uint32_t now_s, caller_ms;  /* seconds gone; what the caller said last */
+    uint32_t best_offset;       /* FETCH: furthest whole sector of this download */
+    uint32_t request_ms;        /* when the open request began */
+    union {                     /* no two states need more than one of them */
+        uint32_t reply_size;    /* CHECKIN, TRIAL */
+        uint32_t window_offset; /* FETCH: bytes when the rate window began */
+        uint32_t slot_size;     /* ROLLBACK: bytes of the slot that is looked at */
+    };
+    uint32_t start_ms;        /* of this boot: the trial's clock */
+    uint32_t last_reason;     /* godwit_reason of the last failure */
+    uint32_t journal_entries; /* small marks in the journal's present sector */
+    uint32_t window_ms;       /* FETCH: begin of the rate window */
+    uint32_t valid_until_ms;  /* of the instruction that is being followed */
     struct godwit_slots slots;
-    uint32_t interval_s;
     uint32_t fresh_s;              /* of the last fresh reply, or of the boot */
     uint32_t retry_s;              /* by now_s: retry.c lets the next try begin */
     struct godwit_region fallback; /* ROLLBACK: where to */
-    uint32_t size;                 /* ROLLBACK: bytes of the slot that is looked at */
     uint16_t second_ms;            /* of the present second */
+    uint16_t asked_s, wait_s;      /* the hold asked for; the server's own word, 0: none */
     uint8_t state, phase;          /* enum godwit_state; a state's own step, 0 when it is entered */
     uint8_t failures;              /* requests in a row without a reply */
     uint8_t refusals;              /* answers in a row that were refused */

@@ -11,7 +11,7 @@ static bool is_previous(const struct godwit_agent *agent)
 {
     const struct godwit_journal *journal = &agent->journal;
     return journal->install_slot == agent->slots.running.offset &&
-           memcmp(journal->install.image_sha256, agent->work.digest, 32) == 0;
+           godwit_digest_is(journal->install.image_sha256, agent->work.digest);
 }
 
 /* A note beside the installs: not while an outcome of one waits to be heard. */
@@ -65,7 +65,7 @@ static enum godwit_state take_over(struct godwit_agent *agent,
         godwit_swap_slots(journal);
     } else {
         memset(&journal->running, 0, sizeof journal->running);
-        memcpy(journal->running.image_sha256, agent->work.digest, 32);
+        godwit_digest_copy(journal->running.image_sha256, agent->work.digest);
         journal->running_slot = agent->slots.running.offset;
     }
     journal->install_step = GODWIT_STEP_NONE; /* the other slot may hold anything */
@@ -126,7 +126,7 @@ enum godwit_state godwit_reconcile(struct godwit_agent *agent,
     const struct godwit_journal *journal = &agent->journal;
     bool was_changed;
     if (journal->running_slot != agent->slots.running.offset ||
-        memcmp(journal->running.image_sha256, agent->work.digest, 32) != 0)
+        !godwit_digest_is(journal->running.image_sha256, agent->work.digest))
         return reconcile_other(agent, entries);
     godwit_err err = godwit_otadata_restore(agent, &was_changed);
     if (err && err != GODWIT_ERR_MISSING) return godwit_boot_again(agent);

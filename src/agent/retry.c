@@ -13,7 +13,7 @@
 bool godwit_retry_is_due(struct godwit_agent *agent, const struct godwit_instruction *install)
 {
     struct godwit_journal *journal = &agent->journal;
-    bool is_other = memcmp(install->file_sha256, journal->install.file_sha256, 32) != 0 ||
+    bool is_other = !godwit_digest_is(install->file_sha256, journal->install.file_sha256) ||
                     install->rollout_id != journal->install_rollout;
     if (is_other || install->flags & GODWIT_INSTRUCTION_FORCE_NOW) journal->retries = 0;
     return journal->retries == 0 || agent->now_s >= agent->retry_s ||

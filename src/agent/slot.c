@@ -101,7 +101,7 @@ godwit_err godwit_slot_image(const struct godwit_agent *agent, const struct godw
 {
     uint8_t head[GODWIT_IMAGE_HEADER_SIZE];
     uint32_t segment[2]; /* load address, length */
-    memset(digest_out, 0, 32);
+    godwit_digest_clear(digest_out);
     godwit_err err = godwit_flash_read(agent, region->offset, head, sizeof head);
     if (err) return err;
     if (head[0] != GODWIT_IMAGE_MAGIC || head[1] > GODWIT_IMAGE_SEGMENTS_MAX)

@@ -3,6 +3,9 @@
 
 #include <assert.h>
 
+#define DIGEST_SIZE 32
+#define NOINLINE __attribute__((noinline))
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
 
 uint16_t godwit_load16(const uint8_t *p)
@@ -42,6 +45,21 @@ void godwit_store64(uint8_t *p, uint64_t v)
 {
     godwit_store32(p, (uint32_t)v);
     godwit_store32(p + 4, (uint32_t)(v >> 32));
+}
+
+NOINLINE bool godwit_digest_is(const uint8_t *digest, const uint8_t *other)
+{
+    return memcmp(digest, other, DIGEST_SIZE) == 0;
+}
+
+NOINLINE void godwit_digest_copy(uint8_t *to, const uint8_t *digest)
+{
+    memcpy(to, digest, DIGEST_SIZE);
+}
+
+NOINLINE void godwit_digest_clear(uint8_t *digest)
+{
+    memset(digest, 0, DIGEST_SIZE);
 }
 
 bool godwit_all(const uint8_t *data, size_t size, uint8_t value)

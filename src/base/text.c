@@ -126,6 +126,13 @@ godwit_err godwit_base64_decode(const char *text, size_t text_size, uint8_t *out
     return GODWIT_OK;
 }
 
+const char *godwit_text_at(const char *texts, unsigned index)
+{
+    for (; index > 0; index--)
+        texts += strlen(texts) + 1;
+    return texts;
+}
+
 size_t godwit_utf8_size(const char *data, size_t size)
 {
     /* Table 3-7 of the Unicode standard, first and second byte as one number: the bounds rule out

@@ -33,6 +33,9 @@ GODWIT_MUST_USE godwit_err godwit_base64_decode(const char *text, size_t text_si
 /* Bytes of the UTF-8 sequence at data, 0 when it is none (overlong, surrogate, too large, cut). */
 size_t godwit_utf8_size(const char *data, size_t size);
 
+/* The index-th of texts that stand one behind the other, each ended by NUL. */
+const char *godwit_text_at(const char *texts, unsigned index);
+
 /* Order of two version texts: < 0, 0, > 0. Numbers compare as numbers ("1.10.0" after "1.9.3"),
  * a leading "v" is skipped, and a pre-release ("-rc1") comes before its release (SemVer 2.0 §11);
  * anything else compares byte by byte, so the order is total. */

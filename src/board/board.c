@@ -168,7 +168,8 @@ static void start_agent(struct board *board)
                                                .system = &board->system,
                                                .initial_policy = board->options.initial_policy,
                                                .claim_token = board->options.claim_token,
-                                               .interval_s = board->options.interval_s};
+                                               .interval_s = board->options.interval_s,
+                                               .wait_s = board->options.wait_s};
     godwit_agent_setup(&board->agent, &config);
 }
 

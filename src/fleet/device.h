@@ -17,6 +17,7 @@ struct device *device_with_token(const struct fleet *fleet, const uint8_t token_
 enum take_result {
     TAKE_DONE,    /* it can be replied to at once */
     TAKE_RECORD,  /* device_record must be committed first */
+    TAKE_STALE,   /* it was held, and the device has checked in since */
     TAKE_TOO_MANY /* it reports more in a minute than is recorded; it must report again later */
 };
 

@@ -188,6 +188,7 @@ void device_take_facts(struct fleet *fleet, struct device *device,
     facts->secure_version = checkin->secure_version;
     facts->hardware_revision = checkin->hardware_revision;
     facts->checkins = checkin->checkins;
+    facts->nonce_tag = godwit_load32(checkin->nonce);
     facts->boots = checkin->boots;
     facts->fresh_age_s = checkin->fresh_age_s;
     facts->rollback_floor = checkin->rollback_floor;

@@ -153,16 +153,28 @@ bool identity_is_asked(const struct device *device)
 /* ---- the counters ---- */
 
 /* Counters that a device does not say are zero. */
-static bool steps_back(const struct device_facts *facts, const struct godwit_checkin *checkin)
+bool identity_is_stale(const struct device *device, const struct godwit_checkin *checkin)
 {
+    const struct device_facts *facts = &device->facts;
     if (!checkin->checkins || !facts->checkins) return false;
     if (checkin->boots != facts->boots) return checkin->boots < facts->boots;
-    return checkin->checkins <= facts->checkins;
+    return checkin->checkins < facts->checkins;
+}
+
+/* The same count twice is two devices, unless it is the very same request: HTTP clients repeat one
+ * by themselves when a connection that they had kept turns out to be closed. */
+static bool steps_back(const struct device *device, const struct godwit_checkin *checkin)
+{
+    const struct device_facts *facts = &device->facts;
+    bool is_equal = checkin->checkins && checkin->checkins == facts->checkins &&
+                    checkin->boots == facts->boots;
+    bool is_repeated = facts->nonce_tag == godwit_load32(checkin->nonce);
+    return identity_is_stale(device, checkin) || (is_equal && !is_repeated);
 }
 
 bool identity_watch(struct device *device, const struct godwit_checkin *checkin, int64_t now_s)
 {
-    if (device->is_forked || !steps_back(&device->facts, checkin)) return false;
+    if (device->is_forked || !steps_back(device, checkin)) return false;
     if (device->fork_s + IDENTITY_FORK_WINDOW_S < now_s) device->fork_steps = 0;
     device->fork_s = now_s;
     if (device->fork_steps < IDENTITY_FORK_STEPS) device->fork_steps++;

@@ -49,6 +49,8 @@ bool identity_is_asked(const struct device *device);
 GODWIT_MUST_USE godwit_err identity_reset_rows(struct db *db, int64_t device);
 void identity_reset(struct fleet *fleet, struct device *device); /* lock held */
 
+/* Whether the device has checked in since: what waited on a connection that is dead. Lock held. */
+bool identity_is_stale(const struct device *device, const struct godwit_checkin *checkin);
 /* Looks at the counters before they are taken over; true: it is forked by now and that is to be
  * recorded. Lock held. */
 bool identity_watch(struct device *device, const struct godwit_checkin *checkin, int64_t now_s);

@@ -123,6 +123,7 @@ struct device_facts {
     bool no_max_revision, no_max_block_revision; /* by eFuse, the highest are not asked */
     uint8_t reset;                               /* enum godwit_reset */
     bool on_trial, unwatched;
+    uint32_t nonce_tag; /* of the check-in that said so; not in the database */
 };
 
 /* There are very many: the wide fields first, in shared values what many have alike, and rare

@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+#include "base/text.h"
+
 #define MAC_SIZE 6
 #define TEXT_MAX GODWIT_DETAIL_MAX
 
@@ -95,9 +97,7 @@ static const char *name_at(enum kind kind, unsigned index)
 {
     const char *names = kind == RESET ? reset_names : stage_names;
     unsigned count = kind == RESET ? GODWIT_RESET_COUNT : GODWIT_STAGE_COUNT;
-    for (unsigned left = index < count ? index : 0; left > 0; left--)
-        names += strlen(names) + 1;
-    return names;
+    return godwit_text_at(names, index < count ? index : 0);
 }
 
 const char *godwit_reset_name(enum godwit_reset reset)

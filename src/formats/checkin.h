@@ -11,8 +11,9 @@
 #define GODWIT_CHECKIN_REPLY_MAX 1024
 #define GODWIT_DETAIL_MAX 64 /* bytes of free text, NUL included */
 #define GODWIT_INTERVAL_MAX_S 604800
-#define GODWIT_SOURCES_MAX 2  /* besides the server itself */
-#define GODWIT_SOURCE_SIZE 80 /* bytes, NUL included */
+#define GODWIT_WAIT_MAX_S 3300 /* a check-in is held: 55 minutes */
+#define GODWIT_SOURCES_MAX 2   /* besides the server itself */
+#define GODWIT_SOURCE_SIZE 80  /* bytes, NUL included */
 
 enum godwit_stage { /* how far the install came that an outcome speaks of */
                     GODWIT_STAGE_NONE,

@@ -241,8 +241,8 @@ static void end_checksum(struct godwit_image *image)
 
 static void end_digest(struct godwit_image *image)
 {
-    bool is_equal = memcmp(image->gathered, image->info.image_sha256, GODWIT_SHA256_SIZE) == 0;
-    memcpy(image->info.image_sha256, image->gathered, GODWIT_SHA256_SIZE);
+    bool is_equal = godwit_digest_is(image->gathered, image->info.image_sha256);
+    godwit_digest_copy(image->info.image_sha256, image->gathered);
     check(image, is_equal, GODWIT_REASON_IMAGE_DIGEST);
     end_image(image);
 }

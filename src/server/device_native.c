@@ -14,6 +14,7 @@
 #include "fleet/identity.h"
 #include "fleet/rollout.h"
 #include "server/audit_log.h"
+#include "server/device_refuse.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -98,6 +99,16 @@ static void name_wait(struct http_request *request, const struct pending *pendin
     http_reply_header(request, "Preference-Applied", text);
 }
 
+/* How long it is held now. One that was held has been there all the time: its absence teaches
+ * nothing of how often it comes. Lock held. */
+static void find_wait(struct app *app, struct device *device, struct pending *pending,
+                      int64_t now_s)
+{
+    uint32_t learnt_s = wait_rule_s(device->wait_habit), max_s = app->settings->wait_s;
+    pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
+    if (pending->is_resumed) device_is_seen(&app->fleet, device, now_s);
+}
+
 static void send_instruction(struct http_request *request, const struct device_reply *device_reply,
                              const struct pending *pending)
 {
@@ -116,25 +127,6 @@ static void send_instruction(struct http_request *request, const struct device_r
         problem(request, 500, "internal", "the instruction could not be signed", NULL);
     else
         send_reply(request, &reply);
-}
-
-static void send_unknown(struct http_request *request)
-{
-    problem(request, 401, "unknown-token",
-            "no device has this token under this id; claim it with a token from `godwit claim`",
-            NULL);
-}
-
-/* It says more than is written down of one device: the same report is taken later. */
-static void send_too_many(struct http_request *request, int64_t now_s)
-{
-    char seconds[16];
-    snprintf(seconds, sizeof seconds, "%d", (int)(60 - now_s % 60));
-    http_reply_header(request, "Retry-After", seconds);
-    problem(request, 429, "too-many-reports",
-            "this device reports more changes in a minute than are written down; report again "
-            "later",
-            NULL);
 }
 
 /* ---- through the writer ---- */
@@ -225,6 +217,7 @@ static void reply_device(struct pending *pending)
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     bool ready = device && compose(app, device, &pending->checkin, &device_reply);
+    if (device) find_wait(app, device, pending, clock_unix_s(app->clock));
     int64_t product = device ? device->product->id : 0;
     fleet_unlock(&app->fleet);
     if (ready)
@@ -240,27 +233,8 @@ static void send_turned_down(struct http_request *request, enum claim_result res
     const struct godwit_checkin_reply wait = {.pending = true, .interval_s = PENDING_INTERVAL_S};
     if (result == CLAIM_PENDING)
         send_reply(request, &wait);
-    else if (result == CLAIM_REJECTED)
-        problem(
-            request, 401, "rejected",
-            "an operator sent this device away; erase its flash, and it joins again with another "
-            "token",
-            NULL);
-    else if (result == CLAIM_USED_UP)
-        problem(request, 401, "claim-used-up",
-                "this claim token has enrolled as many devices as it may; make another with "
-                "`godwit claim`",
-                NULL);
-    else if (result == CLAIM_EXPIRED)
-        problem(request, 401, "claim-expired",
-                "the time of this claim token is over; make another with `godwit claim`", NULL);
-    else if (result == CLAIM_TOKEN_TAKEN)
-        problem(request, 401, "token-taken",
-                "another device has this token, as when a flash was cloned; erase the flash of "
-                "this one so that it makes its own",
-                NULL);
     else
-        send_unknown(request);
+        refuse_claim(request, result);
 }
 
 static void pending_reply(struct change *change, godwit_err err)
@@ -270,13 +244,13 @@ static void pending_reply(struct change *change, godwit_err err)
     if (err)
         problem_busy(change->request);
     else if (pending->taken == TAKE_TOO_MANY)
-        send_too_many(change->request, clock_unix_s(change->app->clock));
+        refuse_too_many(change->request, clock_unix_s(change->app->clock));
     else if (pending->is_known)
         reply_device(pending);
     else if (pending->is_claim)
         send_turned_down(change->request, pending->claim);
     else
-        send_unknown(change->request);
+        refuse_unknown(change->request);
 }
 
 static void pending_abandon(struct change *change)
@@ -387,16 +361,6 @@ static bool hold(struct http_request *request, struct pending *pending, int64_t 
     return true;
 }
 
-/* How long it is held now. One that was held has been there all the time: its absence teaches
- * nothing of how often it comes. Lock held. */
-static void find_wait(struct app *app, struct device *device, struct pending *pending,
-                      int64_t now_s)
-{
-    uint32_t learnt_s = wait_rule_s(device->wait_habit), max_s = app->settings->wait_s;
-    pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
-    if (pending->is_resumed) device_is_seen(&app->fleet, device, now_s);
-}
-
 /* ---- on the loop ---- */
 
 /* The device is not in memory: the writer knows whether it is in the database, or listed. */
@@ -406,7 +370,7 @@ static void look_further(struct http_request *request, struct pending *pending, 
     if (is_expected || pending->is_asleep)
         submit(request, pending);
     else
-        send_unknown(request);
+        refuse_unknown(request);
 }
 
 /* Whether its token changes, or two seem to have it; one that was held has been looked at before.
@@ -418,9 +382,10 @@ static bool moves_identity(struct device *device, const struct pending *pending,
     return is_fork || identity_is_changed(device, &use);
 }
 
-static enum take_result take(struct fleet *fleet, struct device *device,
-                             const struct pending *pending, int64_t now_s)
+static enum take_result take_checkin(struct fleet *fleet, struct device *device,
+                                     const struct pending *pending, int64_t now_s)
 {
+    if (pending->is_resumed && identity_is_stale(device, &pending->checkin)) return TAKE_STALE;
     bool is_moved = moves_identity(device, pending, now_s);
     enum take_result taken = device_take(fleet, device, &pending->checkin, now_s);
     if (!is_moved || taken != TAKE_DONE) return taken;
@@ -443,13 +408,15 @@ static void check_in(struct http_request *request, struct pending *pending)
     if (device && memcmp(device->device_id, checkin->device_id, 16)) device = NULL;
     if (device) product = device->product->id;
     if (device) find_wait(app, device, pending, now_s);
-    if (device) taken = take(&app->fleet, device, pending, now_s);
+    if (device) taken = take_checkin(&app->fleet, device, pending, now_s);
     if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
     fleet_unlock(&app->fleet);
     if (!device)
         look_further(request, pending, is_expected);
+    else if (taken == TAKE_STALE)
+        problem_busy(request);
     else if (taken == TAKE_TOO_MANY)
-        send_too_many(request, now_s);
+        refuse_too_many(request, now_s);
     else if (!ready)
         submit(request, pending);
     else if (!may_wait(pending, &device_reply) || !hold(request, pending, product, mark))

@@ -5,10 +5,9 @@
  * makes the next shorter, and each death makes the next try of a longer one rarer. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "formats/checkin.h"
 
-#define WAIT_MAX_S 3300 /* 55 minutes */
+#define WAIT_MAX_S GODWIT_WAIT_MAX_S
 
 /* The N of "Prefer: wait=N" (RFC 7240), among other preferences or alone; 0: not asked for. */
 uint32_t wait_rule_asked(const char *prefer);

@@ -317,8 +317,8 @@ int cmd_fleet(int argc, char **argv)
     if (!strcmp(fleet.dir, "none")) fleet.dir = NULL;
     if (mac_text && host_mac_parse(mac_text, mac))
         return options_wrong(&usage, "'%s' is no MAC of 12 hex digits", mac_text);
-    status = host_setup_open(&fleet.setup, &flags, &usage,
-                             fleet.count < CONNECTIONS_MAX ? fleet.count : CONNECTIONS_MAX);
+    bool is_each = flags.wait_s || fleet.count < CONNECTIONS_MAX; /* who waits keeps its own */
+    status = host_setup_open(&fleet.setup, &flags, &usage, is_each ? fleet.count : CONNECTIONS_MAX);
     if (status >= 0) return status;
     return fleet_run(&fleet, mac_text ? mac : NULL);
 }

@@ -200,6 +200,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
         .initial_policy = options->first.initial_policy,
         .claim_token = options->claim_token,
         .interval_s = options->interval_s,
+        .wait_s = options->wait_s,
         .has_true_random = true,
     };
     memcpy(board.mac, mac, 6);

@@ -114,8 +114,12 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
     if (!flags->claim.text[0] && !flags->ca)
         return options_wrong(usage, "--claim @FILE is missing");
     if (!flags->initial_policy) return options_wrong(usage, "--initial-policy FILE is missing");
+    if (flags->wait_s > GODWIT_WAIT_MAX_S)
+        return options_wrong(usage, "--wait %u: a check-in is held for %u seconds at most",
+                             flags->wait_s, GODWIT_WAIT_MAX_S);
     setup->net.connections_max = connections_max;
     setup->options.interval_s = flags->interval_s;
+    setup->options.wait_s = (uint16_t)flags->wait_s;
     process_prepare();
     int status = flags->chip ? chip_find(setup, flags->chip, usage) : -1;
     if (status < 0) status = initial_policy_read(setup, flags->initial_policy, usage->command);

@@ -7,7 +7,7 @@
 struct host_flags {
     const char *server, *initial_policy, *ca, *chip, *image;
     struct option_secret claim;
-    uint32_t interval_s;
+    uint32_t interval_s, wait_s;
 };
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
@@ -18,9 +18,11 @@ struct host_flags {
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
         {"--image", OPTION_TEXT, &(flags).image, "FILE", "image that a new flash begins with"},    \
         {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: the chip that the image is for"}, \
+        {"--interval", OPTION_NUMBER, &(flags).interval_s, "S",                                    \
+         "seconds between check-ins until the server says (default 60)"},                          \
     {                                                                                              \
-        "--interval", OPTION_NUMBER, &(flags).interval_s, "S",                                     \
-            "seconds between check-ins until the server says (default 60)"                         \
+        "--wait", OPTION_NUMBER, &(flags).wait_s, "S",                                             \
+            "let the server hold a check-in so long until there is something to do; at most 3300"  \
     }
 
 struct host_setup {

@@ -289,7 +289,7 @@ static void rolls_back_over_every_cut(void **state)
 /* Contact comes at once; what crashes late shall have its time to do so. */
 static void a_new_image_runs_for_a_while_first(void **state)
 {
-    static const uint32_t healths_s[] = {10, 60};
+    static const uint16_t healths_s[] = {10, 60};
     (void)state;
     for (size_t i = 0; i < sizeof healths_s / sizeof *healths_s; i++) {
         CASE(i);
@@ -298,14 +298,14 @@ static void a_new_image_runs_for_a_while_first(void **state)
         if (i) device.board.agent.config.health_s = healths_s[i]; /* 10 without a word */
         uint64_t start_ms = device.now_ms;
         assert_true(device_run(&device, done_left_trial, 900));
-        assert_in_range(device.now_ms - start_ms, healths_s[i] * 1000 - 1,
-                        healths_s[i] * 1000 + 2000);
+        assert_in_range(device.now_ms - start_ms, healths_s[i] * 1000u - 1,
+                        healths_s[i] * 1000u + 2000);
         assert_true(device_run(&device, done_confirmed, 60));
         end();
     }
     /* never so long that the deadline passes first */
     struct godwit_agent *agent = calloc(1, sizeof *agent);
-    struct godwit_agent_config config = {.health_s = UINT32_MAX};
+    struct godwit_agent_config config = {.health_s = UINT16_MAX};
     assert_non_null(agent);
     godwit_agent_setup(agent, &config);
     assert_int_equal(agent->config.health_s, 300);

@@ -104,10 +104,12 @@ static void asked_until_it_is_done(void **state)
     assert_false(identity_is_asked(by_token(fixture, NEW)));
 }
 
-/* One check-in with these counters; true: the device is forked after it. */
-static bool count(struct fixture *fixture, uint32_t boots, uint32_t checkins, int64_t now_s)
+/* One request with these counters; true: the device is forked after it. */
+static bool send(struct fixture *fixture, uint32_t boots, uint32_t checkins, uint8_t nonce,
+                 int64_t now_s)
 {
     struct godwit_checkin checkin = checkin_of(1, IMAGE);
+    memset(checkin.nonce, nonce, sizeof checkin.nonce);
     struct device *device = by_token(fixture, OLD);
     checkin.boots = boots;
     checkin.checkins = checkins;
@@ -119,6 +121,27 @@ static bool count(struct fixture *fixture, uint32_t boots, uint32_t checkins, in
                          GODWIT_OK);
     fixture_commit(fixture);
     return device->is_forked;
+}
+
+/* … under a nonce of its own. */
+static bool count(struct fixture *fixture, uint32_t boots, uint32_t checkins, int64_t now_s)
+{
+    static uint8_t nonce;
+    return send(fixture, boots, checkins, ++nonce, now_s);
+}
+
+/* What an HTTP client does by itself on a connection that had been closed. */
+static void the_same_request_again_is_no_other_device(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    for (uint8_t i = 1; i < 20; i++) {
+        assert_false(send(fixture, 5, 100u + i, i, NOW_S + i));
+        assert_false(send(fixture, 5, 100u + i, i, NOW_S + i));
+    }
+    assert_int_equal(lines(fixture, EVENT_FORKED), 0);
+    assert_false(send(fixture, 5, 119, 200, NOW_S + 20)); /* another one with that count is */
+    assert_true(send(fixture, 5, 119, 201, NOW_S + 21));
 }
 
 static void two_with_one_flash(void **state)
@@ -178,6 +201,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(nobody_elses_token, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(asked_until_it_is_done, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_same_request_again_is_no_other_device, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(two_with_one_flash, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(honest_causes, fixture_setup, fixture_teardown),
     };

@@ -128,6 +128,7 @@ static void test_not_asked(void **state)
     struct fake_device fake = fake_make(1);
     fake.header = "Prefer: wait=90"; /* a claim is answered at once too */
     fake_enrol(live, &fake, claim);
+    assert_string_equal(live->applied, "wait=100"); /* and its next check-in may be held */
     fake.header = NULL;
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_string_equal(live->applied, "");
@@ -142,6 +143,7 @@ static void test_not_asked(void **state)
     fake.checkin.outcome = (struct godwit_outcome){.id = 1, .stage = GODWIT_STAGE_DOWNLOAD};
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
     assert_int_equal(fake.reply.outcome_id, 1);
+    assert_string_equal(live->applied, "wait=100");
     assert_int_equal(waiting_count(live->app.waiting), 0);
 }
 
@@ -168,6 +170,37 @@ static void test_comes_again(void **state)
     sleeper_join(&second);
     sleeper_free(&first);
     sleeper_free(&second);
+}
+
+/* Its line was dead, it checked in on another one, and does not wait there: what it said on the old
+ * one is older than what is known, and changes nothing. */
+static void test_has_checked_in_since(void **state)
+{
+    struct live *live = *state;
+    static struct sleeper sleeper;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, &sleeper, 1, claim);
+    sleeper.fake.checkin.boots = 3;
+    sleeper.fake.checkin.checkins = 7;
+    sleeper_start(&sleeper);
+    until_waiting(live, 1);
+    struct fake_device fake = sleeper.fake;
+    fake.header = NULL;
+    fake.checkin.checkins = 8;
+    fake.checkin.nonce[1]++;
+    memcpy(fake.checkin.version, "1.0.1", sizeof "1.0.1");
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    wake(live, "7cdfa1000001");
+    pthread_join(sleeper.thread, NULL);
+    assert_int_equal(sleeper.live.status, 503);
+    fleet_lock(&live->app.fleet);
+    struct device *device = device_find(&live->app.fleet, FLEET_ORG, fake.checkin.device_id);
+    assert_string_equal(device->facts.running->version, "1.0.1");
+    assert_int_equal(device->facts.checkins, 8);
+    fleet_unlock(&live->app.fleet);
+    sleeper_free(&sleeper);
 }
 
 /* All wait, as many as the pace allows are told; who is done leaves its place to the next. */
@@ -222,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_check_in_now, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(test_not_asked, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(test_comes_again, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(test_has_checked_in_since, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(test_pace, live_setup, live_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
