@@ -4,10 +4,11 @@
  *
  * Input is taken only while conn_wants says so; what came too early waits in raw (as received) or
  * plain (decrypted), and reading stops when raw is full, so TCP pushes back. Output is gathered in
- * the loop's one out buffer and sent at the end of each event in one write; only what the kernel
- * does not take is copied. Each event ends in conn_advance, which alone says the last words, gives
- * input back and sets deadlines: a reply or a refusal in the middle of an event only notes that
- * this is to happen (finishing), because whoever called may still walk the input.
+ * the loop's one out buffer and sent at the end of each event in one write, a small one at the end
+ * of the loop's turn (batch.c); only what the kernel does not take is copied. Each event ends in
+ * conn_advance, which alone says the last words, gives input back and sets deadlines: a reply or a
+ * refusal in the middle of an event only notes that this is to happen (finishing), because whoever
+ * called may still walk the input.
  *
  * Rejected: a callback per state with its own timers (each new state forgot one). */
 #include "base/log.h"
@@ -44,6 +45,7 @@ static void on_closed(uv_handle_t *handle)
 
 void conn_abort(struct conn *conn)
 {
+    if (conn->batched) batch_send(conn->loop); /* its last words */
     if (conn->phase == PHASE_CLOSING) return;
     conn->phase = PHASE_CLOSING;
     conn->loop->out.size = 0;
@@ -410,7 +412,7 @@ static void on_deadline(uv_timer_t *timer)
     }
 }
 
-static void conn_deadline(struct conn *conn)
+void conn_deadline(struct conn *conn)
 {
     enum conn_phase phase = conn_phase_find(conn);
     uint64_t progress = conn->writes_done;

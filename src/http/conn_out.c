@@ -11,14 +11,11 @@ struct pending_write {
 
 /* --- output ------------------------------------------------------------------------------- */
 
-/* Sends what is in the loop's out buffer. */
-void conn_flush(struct conn *conn)
+void conn_send(struct conn *conn, const uint8_t *data, size_t size)
 {
-    struct bytes *out = &conn->loop->out;
-    if (!out->size || conn->phase == PHASE_CLOSING) return;
-    size_t sent = 0, size = out->size;
+    size_t sent = 0;
     if (!conn->writes_pending) {
-        uv_buf_t whole = uv_buf_init((char *)out->data, (unsigned)size);
+        uv_buf_t whole = uv_buf_init((char *)data, (unsigned)size);
         int taken = uv_try_write((uv_stream_t *)&conn->tcp, &whole, 1);
         if (taken < 0 && taken != UV_EAGAIN) {
             conn_abort(conn);
@@ -26,14 +23,13 @@ void conn_flush(struct conn *conn)
         }
         if (taken > 0) sent = (size_t)taken;
     }
-    out->size = 0;
     if (sent == size) return;
     struct pending_write *pending = malloc(sizeof *pending + size - sent);
     if (!pending) {
         conn_abort(conn);
         return;
     }
-    memcpy(pending->data, out->data + sent, size - sent);
+    memcpy(pending->data, data + sent, size - sent);
     pending->request.data = conn;
     uv_buf_t rest = uv_buf_init((char *)pending->data, (unsigned)(size - sent));
     if (uv_write(&pending->request, (uv_stream_t *)&conn->tcp, &rest, 1, conn_on_written)) {
@@ -42,6 +38,17 @@ void conn_flush(struct conn *conn)
         return;
     }
     conn->writes_pending++;
+}
+
+/* Sends what is in the loop's out buffer, or lets it wait for the end of the loop's turn. */
+void conn_flush(struct conn *conn)
+{
+    struct loop *loop = conn->loop;
+    batch_look(loop);
+    if (!loop->out.size || (conn->phase != PHASE_CLOSING && batch_add(conn))) return;
+    if (conn->batched) batch_send(loop);
+    if (conn->phase != PHASE_CLOSING) conn_send(conn, loop->out.data, loop->out.size);
+    loop->out.size = 0;
 }
 
 /* False: the connection is gone. */
@@ -70,6 +77,7 @@ void conn_finish(struct conn *conn)
     if (conn->tls.ssl && !conn->notified) tls_close_notify(&conn->tls);
     conn->notified = true;
     conn_flush(conn);
+    if (conn->batched) batch_send(conn->loop);
     if (conn->phase == PHASE_CLOSING || conn->writes_pending) return;
     if (conn->request_complete || conn->eof) {
         conn_abort(conn);

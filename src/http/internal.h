@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "http/batch.h"
 #include "http/bytes.h"
 #include "http/http.h"
 #include "http/limits.h"
@@ -184,15 +185,15 @@ struct conn {
     uint64_t progress, linger_bytes, beats; /* beats: keep-alives of a stream */
     enum conn_phase phase;
     uint8_t handles_open;
-    bool reading, eof;
-    bool is_tls;           /* tls itself is there once the first byte has come */
-    bool waits_turn;       /* for what it has sent */
-    bool authenticated;    /* a request has proved who the client is */
-    bool request_complete; /* its last byte was read */
-    bool sending;          /* its reply is on the way */
-    bool closing_after;    /* no further request on this connection */
-    bool finishing;        /* nothing more is read; conn_advance closes */
-    bool notified;         /* a TLS close notify was sent, or none is needed */
+    bool reading, eof, batched; /* batched: its last output waits in the loop's batch */
+    bool is_tls;                /* tls itself is there once the first byte has come */
+    bool waits_turn;            /* for what it has sent */
+    bool authenticated;         /* a request has proved who the client is */
+    bool request_complete;      /* its last byte was read */
+    bool sending;               /* its reply is on the way */
+    bool closing_after;         /* no further request on this connection */
+    bool finishing;             /* nothing more is read; conn_advance closes */
+    bool notified;              /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
     bool is_proxy;        /* its requests are those of others */
     bool is_probed;       /* the kernel looks now and then whether the peer is still there */
@@ -265,6 +266,7 @@ struct loop {
     unsigned drain_ms;
     struct bytes out; /* being built for one connection */
     struct bytes head;
+    struct batch batch;
     int64_t date_s;
     char date[32];
     struct counters counters;

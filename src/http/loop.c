@@ -47,6 +47,7 @@ void loop_check_end(struct loop *loop)
     uv_close((uv_handle_t *)&loop->drain, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     turns_close(loop);
+    batch_close(loop);
 }
 
 static void on_drain_over(uv_timer_t *timer)
@@ -206,6 +207,7 @@ static struct loop *loop_open(struct http_server *server)
     uv_timer_init(&loop->uv, &loop->drain);
     loop->wake.data = loop->drain.data = loop;
     turns_open(loop);
+    batch_open(loop);
     return loop;
 }
 

@@ -36,6 +36,17 @@ static void echo(struct http_request *request)
     http_reply(request, 200, "text/plain", request->body.data, request->body.size);
 }
 
+static _Atomic unsigned stalled, let_on; /* how often; how many of them may go on */
+
+/* The loop itself waits: what comes meanwhile is taken in one turn. */
+static void stall(struct http_request *request)
+{
+    unsigned number = ++stalled;
+    while (let_on < number)
+        usleep(1000);
+    http_reply(request, 200, "text/plain", "on", 2);
+}
+
 static void hold(struct http_request *request)
 {
     held = request;
@@ -170,6 +181,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/hello", HTTP_INLINE, 0, hello, NULL, NULL},
     {HTTP_METHOD_POST, "/echo", HTTP_INLINE, 100000, echo, NULL, NULL},
     {HTTP_METHOD_POST, "/worker", HTTP_WORKER, 100000, echo, NULL, NULL},
+    {HTTP_METHOD_GET, "/stall", HTTP_INLINE, 0, stall, NULL, NULL},
     {HTTP_METHOD_GET, "/hold", HTTP_INLINE, 0, hold, NULL, NULL},
     {HTTP_METHOD_GET, "/block", HTTP_INLINE, 0, block, NULL, NULL},
     {HTTP_METHOD_GET, "/wait", HTTP_INLINE, 0, wait_long, NULL, NULL},
@@ -196,6 +208,7 @@ static struct fixture fixture_open_loops(struct http_limits limits, unsigned loo
     options.workers = fixture.pool;
     options.gate = gate;
     gate_open = true;
+    stalled = let_on = 0;
     aborted = finished = released = released_gone = refused_hold = 0;
     held = streamed = NULL;
     if (http_open(&options, note, sizeof note, &fixture.server)) fail_msg("%s", note);
