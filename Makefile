@@ -22,6 +22,7 @@ FIGURES := \
     rotate \
     flush \
     kill \
+    vfs \
     lists \
     size \
     idle \
@@ -56,6 +57,7 @@ LONG := \
     tls \
     rotate \
     kill \
+    vfs \
     attack \
     api \
     siege

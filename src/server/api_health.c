@@ -12,6 +12,7 @@
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
+#include "server/text_file.h"
 
 #define METRICS_MAX 65536
 #define LABEL_MAX 80
@@ -95,6 +96,10 @@ static void add_server(struct page *page, struct app *app)
         {"godwit_input_held_bytes", GAUGE, "Input held in memory now.", stats.input_held},
         {"godwit_held_requests", GAUGE, "Check-ins that wait for something to do.", stats.held},
         {"godwit_streams", GAUGE, "Listeners of the event stream.", stats.streams},
+        {"godwit_disk_free_bytes", GAUGE, "Left on the disk of the data directory.",
+         path_room(app->settings->data)},
+        {"godwit_disk_reserve_bytes", GAUGE, "Of it, what uploads leave free.",
+         (uint64_t)app->settings->reserve_mib << 20},
         {"godwit_writable", GAUGE, "Whether the last change was written.",
          !atomic_load(&app->is_ailing)},
     };

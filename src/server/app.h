@@ -23,6 +23,7 @@ struct settings {
     const char *web_listen, *web_cert, *web_key;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
+    uint32_t reserve_mib;  /* of the disk that uploads leave free */
     uint32_t wait_s;       /* the longest that a check-in is held; 0: none is */
     uint32_t devices_max;  /* that stay in memory, fleet/cache.h; 0: all */
     bool webhook_loopback; /* for tests: webhooks go to this machine alone, by http too */

@@ -65,9 +65,9 @@ static enum finding check_room(struct patient *patient)
     if (path_has_room(patient->data, ROOM_LOW))
         return say(patient, WELL, "more than %u MiB are free", ROOM_LOW >> 20);
     return say(patient, WARNING,
-               "less than %u MiB are free; uploads are refused when it is full: free some, or move "
-               "the data directory",
-               ROOM_LOW >> 20);
+               "%llu MiB are free; below %u MiB (serve --reserve) uploads are refused, so that "
+               "devices are still written down: free some, or move the data directory",
+               (unsigned long long)(path_room(patient->data) >> 20), RESERVE_MIB);
 }
 
 static enum finding check_files(struct patient *patient)

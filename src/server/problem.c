@@ -73,6 +73,16 @@ void problem_of_error(struct http_request *request, godwit_err err)
         problem(request, 500, "storage", "the server could not store it; see its log", NULL);
 }
 
+void problem_reserve(struct http_request *request, uint32_t reserve_mib)
+{
+    char detail[200];
+    snprintf(detail, sizeof detail,
+             "the server's disk is almost full, and its last %u MiB are kept for what devices "
+             "report (--reserve); free some space and upload again",
+             reserve_mib);
+    problem(request, 507, "disk-full", detail, NULL);
+}
+
 json_t *body_object(struct http_request *request)
 {
     json_t *body = json_loadb((const char *)request->body.data, request->body.size,

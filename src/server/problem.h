@@ -16,6 +16,8 @@ void reply_json_text(struct http_request *request, int status, const char *text)
 /* type: a stable short id; detail: what is wrong and what to do; field may be NULL. */
 void problem(struct http_request *request, int status, const char *type, const char *detail,
              const char *field);
+/* 507: an upload that would leave less of the disk free than is reserved. */
+void problem_reserve(struct http_request *request, uint32_t reserve_mib);
 /* 503: ask again in a second. */
 void problem_busy(struct http_request *request);
 /* What an error of the store means to the person who asked: 507 for a full disk, else 500. */

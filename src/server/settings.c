@@ -150,6 +150,7 @@ int settings_parse(int argc, char **argv, struct settings *out)
                              .listen = "127.0.0.1:8443",
                              .interval_s = 60,
                              .wait_s = WAIT_MAX_S,
+                             .reserve_mib = RESERVE_MIB,
                              .audit_days = 730};
     const struct option_row rows[] = {
         {"--settings", OPTION_TEXT, &file, "FILE",
@@ -182,6 +183,9 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "once; 0: never (default 3300)"},
         {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
          "how often devices check in (default 60)"},
+        {"--reserve", OPTION_NUMBER, &out->reserve_mib, "MIB",
+         "how much of the disk uploads leave free, so that what devices report can be written; 0: "
+         "nothing (default 64)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
         {"--webhook-loopback", OPTION_FLAG, &out->webhook_loopback, NULL,

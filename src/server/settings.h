@@ -3,6 +3,8 @@
 
 #include "server/app.h"
 
+#define RESERVE_MIB 64 /* --reserve where none is given */
+
 /* -1: go on with *out; else the exit status: 0 after --help, 2 after a line that names the fault.
  */
 int settings_parse(int argc, char **argv, struct settings *out);

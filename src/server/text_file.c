@@ -21,14 +21,14 @@ bool path_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-bool path_has_room(const char *path, uint64_t size)
+uint64_t path_room(const char *path)
 {
     char folder[FILE_PATH_MAX];
     struct statvfs disk;
     snprintf(folder, sizeof folder, "%s", path);
     while (statvfs(folder, &disk)) { /* not made yet: the nearest folder above that is */
         char *slash = strrchr(folder, '/');
-        if (errno != ENOENT || !strcmp(folder, ".") || !strcmp(folder, "/")) return true;
+        if (errno != ENOENT || !strcmp(folder, ".") || !strcmp(folder, "/")) return UINT64_MAX;
         if (slash == folder)
             folder[1] = '\0';
         else if (slash)
@@ -36,9 +36,14 @@ bool path_has_room(const char *path, uint64_t size)
         else
             memcpy(folder, ".", 2);
     }
-    if (disk.f_blocks == 0) return true;                     /* no disk, as /proc */
+    if (disk.f_blocks == 0) return UINT64_MAX;               /* no disk, as /proc */
     bool has_files = disk.f_files == 0 || disk.f_favail > 0; /* some count no files */
-    return has_files && (uint64_t)disk.f_bavail * disk.f_frsize >= size;
+    return has_files ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
+}
+
+bool path_has_room(const char *path, uint64_t size)
+{
+    return path_room(path) >= size;
 }
 
 godwit_err text_file_write(const char *path, const char *text, unsigned mode)

@@ -15,6 +15,7 @@
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
+#include "server/text_file.h"
 #include "server/upload.h"
 #include "server/views.h"
 
@@ -76,6 +77,26 @@ static void refuse_policy_product(struct job *job)
     refuse(job, 422, godwit_reason_id(GODWIT_REASON_WRONG_PRODUCT),
            "its policy block is not made for the project it names, nor for a product that is known "
            "here; give the product that it is made for with --product");
+}
+
+bool upload_has_room(const struct app *app, uint64_t size)
+{
+    uint64_t reserve = (uint64_t)app->settings->reserve_mib << 20;
+    return !reserve || path_has_room(app->settings->data, reserve + size);
+}
+
+bool upload_has_room_yet(const struct app *app, uint64_t before, uint64_t now)
+{
+    return before >> 20 == now >> 20 || upload_has_room(app, 0);
+}
+
+static void refuse_room(struct job *job)
+{
+    const struct app *app = job->change.app;
+    blob_abort(&job->blob);
+    GODWIT_LOG(WARN, "upload_refused", "reason=reserve reserve_mib=%u free=%llu",
+               app->settings->reserve_mib, (unsigned long long)path_room(app->settings->data));
+    problem_reserve(job->change.request, app->settings->reserve_mib);
 }
 
 static void refuse_disk(struct job *job)
@@ -288,7 +309,7 @@ static void upload_abandon(struct change *change)
 /* ---- the upload's steps ---- */
 
 /* NULL: replied. */
-static struct job *job_begin(struct http_request *request)
+static struct job *job_begin(struct http_request *request, uint64_t size)
 {
     struct app *app = request->app;
     struct job *job = arena_alloc(request->arena, sizeof *job);
@@ -306,6 +327,10 @@ static struct job *job_begin(struct http_request *request)
     request->user = job;
     file_check_init(&job->check);
     job->check.org = job->org;
+    if (!upload_has_room(app, size)) {
+        refuse_room(job);
+        return NULL;
+    }
     job->blob_err = blob_begin(&app->blobs, &job->blob);
     if (!job->blob_err) return job;
     refuse_disk(job);
@@ -314,7 +339,8 @@ static struct job *job_begin(struct http_request *request)
 
 static void upload_begin(struct http_request *request)
 {
-    (void)!job_begin(request);
+    uint64_t size = request->body_size;
+    (void)!job_begin(request, size <= UPLOAD_FILE_MAX ? size : 0);
 }
 
 /* A body that is too large by its length is named by its first bytes before it is refused. */
@@ -345,9 +371,14 @@ static void refuse_size(struct job *job)
 static void upload_write(struct http_request *request, const uint8_t *data, size_t size)
 {
     struct job *job = request->user;
+    uint64_t before = job->check.size;
     godwit_err err = godwit_sink_write(&job->check.sink, data, size);
     if (is_too_large(job)) {
         refuse_size(job);
+        return;
+    }
+    if (!upload_has_room_yet(job->change.app, before, job->check.size)) {
+        refuse_room(job);
         return;
     }
     if (err) job->blob_err = err;
@@ -402,7 +433,8 @@ static void upload_abort(struct http_request *request)
 
 void upload_take_file(struct http_request *request, int fd)
 {
-    struct job *job = job_begin(request);
+    off_t size = lseek(fd, 0, SEEK_END);
+    struct job *job = job_begin(request, size > 0 ? (uint64_t)size : 0);
     uint8_t *piece = job ? arena_alloc(request->arena, PIECE) : NULL;
     if (!job) return;
     ssize_t got = piece ? 1 : -1;

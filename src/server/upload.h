@@ -22,6 +22,10 @@ struct job {
     struct file_check check; /* last: its end is not cleared */
 };
 
+/* Whether so many bytes more leave what is reserved for devices. */
+bool upload_has_room(const struct app *app, uint64_t size);
+/* The same while bytes come, asked once in a megabyte: those from `before` to `now` have come. */
+bool upload_has_room_yet(const struct app *app, uint64_t before, uint64_t now);
 /* A whole file that has come already, in place of a body; replies. The descriptor stays the
  * caller's.
  */

@@ -127,6 +127,13 @@ static void refuse_disk(struct part *part)
     problem_of_error(part->request, err);
 }
 
+static void refuse_room(struct part *part)
+{
+    const struct app *app = part->request->app;
+    part_close(part);
+    problem_reserve(part->request, app->settings->reserve_mib);
+}
+
 static void refuse_offset(struct part *part, uint64_t size)
 {
     char detail[160];
@@ -196,6 +203,12 @@ static bool has_opened(struct app *app, struct part *part, bool *is_full_out)
     return part->fd >= 0;
 }
 
+/* All of it had come, and a kill cut its judging: it comes again from the first byte. */
+static bool begins_anew(const struct part *part, uint64_t size)
+{
+    return size >= part->total && part->first == 0 && !ftruncate(part->fd, 0);
+}
+
 /* Opened and locked, and as long as the part expects. False: replied. */
 static bool open_file(struct part *part)
 {
@@ -213,7 +226,8 @@ static bool open_file(struct part *part)
     } else if (flock(part->fd, LOCK_EX | LOCK_NB) || fstat(part->fd, &facts) || !facts.st_nlink) {
         refuse(part, 409, "upload-busy",
                "another request is sending this file; wait for it, or ask what has come", NULL);
-    } else if ((uint64_t)facts.st_size != part->first) {
+    } else if ((uint64_t)facts.st_size != part->first &&
+               !begins_anew(part, (uint64_t)facts.st_size)) {
         refuse_offset(part, (uint64_t)facts.st_size);
     } else {
         return true;
@@ -233,6 +247,10 @@ static void parts_begin(struct http_request *request)
     part->caller = request->user;
     if (!read_head(part)) return;
     part_name(permission_org(request), http_param(request, "sha256"), part->name);
+    if (!upload_has_room(request->app, part->total - part->first)) {
+        refuse_room(part);
+        return;
+    }
     if (!open_file(part)) return;
     part->at = part->first;
     request->user = part;
@@ -246,6 +264,10 @@ static void parts_write(struct http_request *request, const uint8_t *data, size_
     if (size > part->last + 1 - part->at) {
         refuse(part, 422, "malformed", "the body is longer than Content-Range says",
                "Content-Range");
+        return;
+    }
+    if (!upload_has_room_yet(request->app, part->at, part->at + size)) {
+        refuse_room(part);
         return;
     }
     while (size > 0) {

@@ -88,11 +88,10 @@ godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]
     char name[65];
     godwit_err err = godwit_hash_peek(&writer->hash, sha256_out);
     if (err) return err;
-    if (writer->is_named) return GODWIT_OK;
     blob_name(sha256_out, name);
     int dir_fd = writer->blobs->dir_fd;
-    if (renameat(dir_fd, writer->name, dir_fd, name)) return disk_error(errno);
-    close(writer->fd);
+    if (!writer->is_named && renameat(dir_fd, writer->name, dir_fd, name)) return disk_error(errno);
+    if (writer->fd >= 0) close(writer->fd);
     writer->fd = -1;
     writer->is_named = true;
     return fsync(dir_fd) ? disk_error(errno) : GODWIT_OK;

@@ -142,7 +142,7 @@ GODWIT_MUST_USE godwit_err blobs_open(struct blobs *blobs, const char *path);
 void blobs_close(struct blobs *blobs);
 GODWIT_MUST_USE godwit_err blob_begin(struct blobs *blobs, struct blob_writer *writer);
 /* Gives the bytes their name. The same bytes may come twice, and one writer may commit twice, as
- * when a transaction runs again. SPACE: the disk is full. */
+ * when a transaction runs again: then the name is synced again. SPACE: the disk is full. */
 GODWIT_MUST_USE godwit_err blob_commit(struct blob_writer *writer, uint8_t sha256_out[static 32]);
 /* Removes what was written; does nothing to a zeroed or committed writer. */
 void blob_abort(struct blob_writer *writer);

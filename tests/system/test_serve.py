@@ -327,7 +327,7 @@ def test_each_decision_is_logged_once():
 
 FULL_DISK = r"""
 mount -t tmpfs -o size=4m tmpfs "$1" || exit 77
-"$2" serve --data "$1/data" --listen 127.0.0.1:0 >"$3.log" 2>&1 &
+"$2" serve --data "$1/data" --listen 127.0.0.1:0 --reserve 0 >"$3.log" 2>&1 &
 server=$!
 for i in $(seq 100); do test -s "$1/data/server.json" && break; sleep 0.1; done
 export GODWIT_DATA="$1/data"

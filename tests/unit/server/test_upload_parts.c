@@ -2,7 +2,9 @@
  */
 #include "fake_device.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "server/secret.h"
 #include "server/upload_parts.h"
@@ -159,6 +161,65 @@ static void they_are_bounded_and_go(void **state)
     free(sent.file.data);
 }
 
+static void expect_reserved(struct live *live)
+{
+    assert_int_equal(live->status, 507);
+    assert_string_equal(live_text(live, "type"), "disk-full");
+    assert_non_null(strstr(live_text(live, "detail"), "--reserve"));
+    assert_int_equal(unfinished(live) + live_blobs(live), 0);
+}
+
+/* The server was killed between the last byte and the verdict. */
+static void a_whole_one_that_was_not_judged_is_sent_anew(void **state)
+{
+    struct live *live = *state;
+    struct sent sent = sent_make(live, "1.0.0");
+    assert_int_equal(part(live, &sent, 0, 5000, NULL), 202);
+    int fd = openat(live->app.uploads_fd, ".", O_RDONLY | O_DIRECTORY);
+    DIR *folder = fdopendir(fd);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        int one = *entry->d_name == '.' ? -1 : openat(fd, entry->d_name, O_WRONLY);
+        if (one < 0) continue;
+        assert_int_equal(ftruncate(one, (off_t)sent.file.size), 0);
+        close(one);
+    }
+    closedir(folder);
+    assert_int_equal(part(live, &sent, 5000, 10, NULL), 409);
+    assert_int_equal(part(live, &sent, 0, 6000, NULL), 202);
+    assert_int_equal(part(live, &sent, 6000, sent.file.size - 6000, NULL), 201);
+    assert_int_equal(unfinished(live), 0);
+    free(sent.file.data);
+}
+
+/* What is reserved is more than any disk has: no upload begins, devices are written down as ever.
+ */
+static void what_is_reserved_is_left_to_devices(void **state)
+{
+    struct live *live = *state;
+    struct sent sent = sent_make(live, "1.0.0");
+    char claim[128];
+    live->settings.reserve_mib = UINT32_MAX;
+    live_upload(live, "", sent.file.data, sent.file.size);
+    expect_reserved(live);
+    part(live, &sent, 0, 5000, NULL);
+    expect_reserved(live);
+    live_request(live, "GET", "/metrics", NULL);
+    assert_non_null(strstr(live->body, "godwit_disk_reserve_bytes 4503599626321920\n"));
+    assert_non_null(strstr(live->body, "godwit_disk_free_bytes "));
+    live->settings.reserve_mib = 1;
+    assert_int_equal(part(live, &sent, 0, 5000, NULL), 202);
+    live->settings.reserve_mib = UINT32_MAX;
+    assert_int_equal(part(live, &sent, 5000, 5000, NULL), 507);
+    live->settings.reserve_mib = 1;
+    assert_int_equal(part(live, &sent, 5000, sent.file.size - 5000, NULL), 201);
+    live->settings.reserve_mib = UINT32_MAX;
+    live_claim(live, 1, claim);
+    struct fake_device fake = fake_make(1);
+    fake_enrol(live, &fake, claim);
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    free(sent.file.data);
+}
+
 int main(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -168,6 +229,8 @@ int main(void)
         LIVE(other_bytes_are_dropped),
         LIVE(ranges_that_are_none),
         LIVE(they_are_bounded_and_go),
+        LIVE(a_whole_one_that_was_not_judged_is_sent_anew),
+        LIVE(what_is_reserved_is_left_to_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
