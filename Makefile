@@ -37,6 +37,7 @@ FIGURES := \
     api \
     upload \
     restore \
+    login \
     siege \
     field \
     fuzz
@@ -60,6 +61,7 @@ LONG := \
     vfs \
     attack \
     api \
+    login \
     siege
 
 

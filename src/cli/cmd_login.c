@@ -12,11 +12,12 @@ struct wanted {
     struct option_secret password;
 };
 
-static json_t *login_body(struct wanted *wanted)
+static json_t *login_body(const struct remote *remote, struct wanted *wanted)
 {
     json_t *body = json_pack("{s:s, s:s}", "user", wanted->user, "password", wanted->password.text);
     if (body && wanted->org) json_object_set_new(body, "org", json_string(wanted->org));
     if (body && wanted->code) json_object_set_new(body, "code", json_string(wanted->code));
+    if (body && remote->known[0]) json_object_set_new(body, "known", json_string(remote->known));
     if (!body) fputs("godwit: user or password is no UTF-8 text\n", stderr);
     explicit_bzero(&wanted->password, sizeof wanted->password);
     return body;
@@ -41,11 +42,13 @@ static int login(struct remote *remote, struct wanted *wanted)
         return 1;
     }
     remote->token[0] = '\0';
-    json_t *body = login_body(wanted), *reply;
+    json_t *body = login_body(remote, wanted), *reply;
     bool is_good = body && credentials_send(remote, "/api/v1/login", body, &reply);
     json_decref(body);
     if (!is_good) return 1;
     snprintf(remote->token, sizeof remote->token, "%s", json_text(reply, "token"));
+    const char *known = json_text(reply, "known");
+    if (known[0]) snprintf(remote->known, sizeof remote->known, "%s", known);
     is_good = remote_session_save(remote);
     if (is_good) say(remote, wanted, reply);
     json_decref(reply);

@@ -119,6 +119,15 @@ static enum find find_session(struct remote *remote, bool is_quiet)
     return FIND_GOOD;
 }
 
+/* What a login from here has brought counts on the server's own machine too. */
+static void find_mark(struct remote *remote)
+{
+    struct remote session = {0};
+    if (find_session(&session, true) == FIND_GOOD && !strcmp(session.url, remote->url))
+        memcpy(remote->known, session.known, sizeof remote->known);
+    remote_close(&session);
+}
+
 /* A server named by hand: what is known about that very address (CA, token) still holds. */
 static void find_known(struct remote *remote, const char *server)
 {
@@ -129,6 +138,7 @@ static void find_known(struct remote *remote, const char *server)
     for (size_t i = 0; i < sizeof finders / sizeof *finders; i++) {
         struct remote found = {0};
         if (finders[i](&found, true) == FIND_GOOD && !strcmp(found.url, wanted)) {
+            if (finders[i] == find_local) find_mark(&found);
             *remote = found;
             return;
         }

@@ -203,6 +203,7 @@ static godwit_err remove_whole(struct fleet *fleet, struct db *db, const char *u
     static const char *const STATEMENTS[] = {
         "delete from memberships where user_name = $1",
         "delete from recovery_codes where user_name = $1",
+        "delete from login_places where user_name = $1",
         "delete from users where name = $1",
     };
     godwit_err err = token_end_user(fleet, db, NULL, user, NULL);

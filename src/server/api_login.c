@@ -10,7 +10,7 @@
 #include "fleet/account.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
-#include "server/login_queue.h"
+#include "server/login_place.h"
 #include "server/permission.h"
 #include "server/problem.h"
 #include "server/secret.h"
@@ -31,6 +31,7 @@ struct logins {
     pthread_cond_t came;
     bool is_ending;
     struct login_queue queue;
+    struct login_budget budget;
     pthread_t threads[CHECKS_AT_ONCE];
     size_t threads_count;
 };
@@ -39,9 +40,12 @@ struct logins {
 struct login {            /* lives in its request's arena */
     struct change change; /* first: a change is a login */
     struct login_ticket ticket;
+    struct login_claim claim;
+    struct login_place place;
     struct account_login account;
     char wanted[ACCESS_NAME_MAX]; /* organisation; "": the user's home */
     char password[PASSWORD_MAX + 1], code[CODE_MAX + 1], token[80];
+    char known[LOGIN_PLACE_TOKEN_MAX];
     char rehash[SECRET_HASH_MAX]; /* "": the one that is kept is good enough */
     uint8_t proves[32];           /* the session that is proved; has_session */
     bool has_session, wants_cookie, is_replay;
@@ -105,6 +109,7 @@ static godwit_err login_run(struct change *change)
                                    .expires_s = login->now_s + SESSION_MAX_S,
                                    .is_proved = true};
     err = token_add(&app->fleet, app->db, &made);
+    if (!err) err = login_place_note(&login->place, app->db, login->ticket.user, login->now_s);
     return err ? err : audit_login(login, digest);
 }
 
@@ -133,6 +138,7 @@ static void reply_session(struct login *login)
     } else {
         json_object_set_new(reply, "token", json_string(login->token));
     }
+    login_place_reply(&login->place, request, login->wants_cookie, reply);
     http_reply_header(request, "Cache-Control", "no-store");
     reply_json(request, 200, reply);
 }
@@ -173,7 +179,7 @@ static bool make_session(struct login *login)
     if (secret_random(secret, sizeof secret)) return false;
     godwit_hex_encode(secret, sizeof secret, hex);
     snprintf(login->token, sizeof login->token, "gws.%s", hex);
-    return true;
+    return !login_place_make(&login->place);
 }
 
 /* ---- one check ---- */
@@ -224,6 +230,7 @@ static void note(struct logins *logins, const struct login *login, bool is_good)
 {
     pthread_mutex_lock(&logins->mutex);
     login_queue_note(&logins->queue, &login->ticket, is_good, clock_now_ms(logins->app->clock));
+    if (is_good) login_budget_give(&logins->budget, &login->claim);
     pthread_mutex_unlock(&logins->mutex);
 }
 
@@ -284,6 +291,7 @@ godwit_err logins_open(struct app *app)
     struct logins *logins = calloc(1, sizeof *logins);
     if (!logins) abort();
     logins->app = app;
+    login_budget_init(&logins->budget);
     pthread_mutex_init(&logins->mutex, NULL);
     pthread_cond_init(&logins->came, NULL);
     app->logins = logins;
@@ -320,16 +328,43 @@ static void refuse_full(struct http_request *request)
             NULL);
 }
 
-static void refuse_pause(struct http_request *request, unsigned pause_s)
+static void refuse_pause(struct http_request *request, unsigned pause_s, const char *what)
 {
-    char seconds[16], detail[160];
+    char seconds[16], detail[240];
     snprintf(seconds, sizeof seconds, "%u", pause_s);
     snprintf(detail, sizeof detail,
-             "too many wrong passwords came from this address; try again in %u s, or log in on the "
-             "server's own machine",
-             pause_s);
+             "too many wrong passwords %s; try again in %u s, from a browser or command line that "
+             "has logged in before, or on the server's own machine",
+             what, pause_s);
     http_reply_header(request, "Retry-After", seconds);
     problem(request, 429, "too-many-wrong", detail, NULL);
+}
+
+/* A session is as good as a device that is known: its own password is asked for. */
+static void find_place(struct login *login)
+{
+    struct http_request *request = login->change.request;
+    struct login_ticket *ticket = &login->ticket;
+    login_address_parse(request->peer, &ticket->address);
+    struct db *db = app_reader_take(login->change.app);
+    if (!db) return; /* as an unknown one */
+    login_place_find(request, db, ticket->user, login->known[0] ? login->known : NULL,
+                     &ticket->address, login->now_s, &login->place);
+    app_reader_give(login->change.app, db);
+    if (login->has_session) login->place.knows_device = true;
+}
+
+/* Whether a password may be checked for it at all. With the lock. */
+static bool take_claim(struct logins *logins, struct login *login, uint64_t now_ms,
+                       unsigned *wait_s_out)
+{
+    struct login_ticket *ticket = &login->ticket;
+    bool is_apart = login->place.knows_device || ticket->address.is_local;
+    bool is_taken = login_budget_take(
+        &logins->budget, ticket->user, login_place_lanes(&login->place, &ticket->address),
+        is_apart ? NULL : ticket->address.bytes, now_ms, &login->claim, wait_s_out);
+    ticket->lane = login->claim.lane;
+    return is_taken;
 }
 
 static void wait_in_turn(struct logins *logins, struct login *login)
@@ -337,16 +372,25 @@ static void wait_in_turn(struct logins *logins, struct login *login)
     struct http_request *request = login->change.request;
     struct login_ticket *displaced = NULL;
     unsigned pause_s = 0;
-    login_address_parse(request->peer, &login->ticket.address);
+    find_place(login);
     /* From here on another thread may answer it: nothing of it is touched but where it failed. */
     pthread_mutex_lock(&logins->mutex);
-    enum login_entry entry = login_queue_add(
-        &logins->queue, &login->ticket, clock_now_ms(logins->app->clock), &displaced, &pause_s);
+    uint64_t now_ms = clock_now_ms(logins->app->clock);
+    bool has_claim = take_claim(logins, login, now_ms, &pause_s);
+    enum login_entry entry = LOGIN_FULL;
+    if (has_claim)
+        entry = login_queue_add(&logins->queue, &login->ticket, now_ms, &displaced, &pause_s);
+    if (has_claim && entry != LOGIN_WAITS) login_budget_give(&logins->budget, &login->claim);
+    if (displaced) login_budget_give(&logins->budget, &login_of(displaced)->claim);
     if (entry == LOGIN_WAITS) pthread_cond_signal(&logins->came);
     pthread_mutex_unlock(&logins->mutex);
+    if (!has_claim) {
+        refuse_pause(request, pause_s, "were tried for this user or came from this address");
+        return;
+    }
     if (displaced) refuse_full(login_of(displaced)->change.request);
     if (entry == LOGIN_FULL) refuse_full(request);
-    if (entry == LOGIN_PAUSES) refuse_pause(request, pause_s);
+    if (entry == LOGIN_PAUSES) refuse_pause(request, pause_s, "came from this address");
 }
 
 /* What both ways have in common; NULL: answered. The caller frees the body. */
@@ -383,6 +427,8 @@ void handle_login(struct http_request *request)
         snprintf(login->ticket.user, sizeof login->ticket.user, "%s", user);
         snprintf(login->wanted, sizeof login->wanted, "%s", org ? org : "");
         login->wants_cookie = json_is_true(json_object_get(body, "cookie"));
+        const char *known = json_string_value(json_object_get(body, "known"));
+        snprintf(login->known, sizeof login->known, "%s", known ? known : "");
     }
     json_decref(body);
     if (user) wait_in_turn(app->logins, login);

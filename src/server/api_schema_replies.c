@@ -87,6 +87,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("session", "A session that begins."),
     ROW(STRING, "token", NULL, SCHEMA_OPTIONAL, "shown this once; absent where it is a cookie"),
     SIZED(HEX, "csrf", 64, 64, SCHEMA_OPTIONAL, "what X-Godwit-CSRF must hold, with a cookie"),
+    ROW(STRING, "known", NULL, SCHEMA_OPTIONAL,
+        "for the next login from here, where there is none"),
     STRING("user", "who logged in"),
     STRING("org", "in which organisation"),
     CHOICE("role", ROLES, "what the user may do there"),

@@ -17,6 +17,7 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     SIZED(STRING, "password", 1, 256, 0, "the password"),
     SIZED(STRING, "code", 1, 32, SCHEMA_OPTIONAL, "of the second factor, or a recovery code"),
     SIZED(STRING, "org", 1, 32, SCHEMA_OPTIONAL, "the organisation, where the user has several"),
+    SIZED(STRING, "known", 1, 79, SCHEMA_OPTIONAL, "what a login of this user from here brought"),
     FLAG_ASKED("cookie", "the session comes as a cookie, for pages, and not as a token"),
 
     OBJECT("proof_request", "The password again."),

@@ -29,20 +29,14 @@ static struct login_past *past_find(struct login_queue *queue, const struct logi
     return NULL;
 }
 
-/* Whether the first is the less worth keeping. */
-static bool is_lesser(const struct login_past *one, const struct login_past *other)
-{
-    return one->is_known != other->is_known ? other->is_known : one->served < other->served;
-}
-
-/* The address's own place, else the one least worth keeping. */
+/* The address's own place, else the one of which nothing was heard for longest. */
 static struct login_past *past_of(struct login_queue *queue, const struct login_address *address)
 {
     struct login_past *past = past_find(queue, address);
     if (past) return past;
     past = &queue->pasts[0];
     for (size_t i = 1; i < LOGIN_ADDRESSES_MAX; i++)
-        if (is_lesser(&queue->pasts[i], past)) past = &queue->pasts[i];
+        if (queue->pasts[i].served < past->served) past = &queue->pasts[i];
     *past = (struct login_past){.served = ++queue->turn};
     memcpy(past->bytes, address->bytes, 16);
     return past;
@@ -71,13 +65,18 @@ static uint64_t *account_served(struct login_queue *queue, const char *user, boo
 
 /* ---- who goes first ---- */
 
+/* Nobody else's wrong passwords hold it back; its own are few, by its lane of the budget. */
+static bool is_apart(const struct login_ticket *ticket)
+{
+    return ticket->address.is_local || ticket->lane == LOGIN_DEVICE;
+}
+
 /* 0 is the best known. */
 static int rank_of(struct login_queue *queue, const struct login_ticket *ticket)
 {
     const struct login_past *past = past_find(queue, &ticket->address);
-    if (ticket->address.is_local) return 0;
-    if (past && past->is_known) return 1;
-    return past && past->wrong ? 3 : 2;
+    if (ticket->lane < LOGIN_UNKNOWN) return (int)ticket->lane;
+    return past && past->wrong ? LOGIN_UNKNOWN + 1 : LOGIN_UNKNOWN;
 }
 
 static bool goes_before(struct login_queue *queue, const struct login_ticket *one,
@@ -136,9 +135,8 @@ static bool make_room(struct login_queue *queue, const struct login_ticket *tick
                       struct login_ticket **displaced_out)
 {
     struct counts counts = count(queue, ticket);
-    bool is_local = ticket->address.is_local;
-    bool account_full = !is_local && counts.of_account >= LOGIN_ACCOUNT_MAX;
-    if (!is_local && counts.of_address >= LOGIN_ADDRESS_MAX) return false;
+    bool account_full = !is_apart(ticket) && counts.of_account >= LOGIN_ACCOUNT_MAX;
+    if (!is_apart(ticket) && counts.of_address >= LOGIN_ADDRESS_MAX) return false;
     if (!account_full && queue->waiting < LOGIN_WAITING_MAX) return true;
     struct login_ticket *worst = worst_of(queue, account_full ? ticket : NULL);
     if (rank_of(queue, worst) <= rank_of(queue, ticket)) return false;
@@ -154,7 +152,7 @@ enum login_entry login_queue_add(struct login_queue *queue, struct login_ticket 
     struct login_past *past = past_of(queue, &ticket->address);
     *displaced_out = NULL;
     if (now_ms >= past->free_ms + LOGIN_FORGET_MS) past->wrong = 0;
-    if (now_ms < past->free_ms) {
+    if (now_ms < past->free_ms && !is_apart(ticket)) {
         *pause_s_out = (unsigned)((past->free_ms - now_ms + 999) / 1000);
         return LOGIN_PAUSES;
     }
@@ -185,8 +183,8 @@ void login_queue_note(struct login_queue *queue, const struct login_ticket *tick
                       uint64_t now_ms)
 {
     struct login_past *past = past_of(queue, &ticket->address);
+    if (ticket->lane == LOGIN_DEVICE) return; /* it says nothing of others at its address */
     past->wrong = is_good ? 0 : past->wrong + 1;
-    if (is_good) past->is_known = true;
     if (is_good || ticket->address.is_local || past->wrong < LOGIN_FREE_TRIES) {
         past->free_ms = now_ms;
         return;

@@ -3,17 +3,20 @@
  *
  *   - of one address few wait, and after a third wrong password in a row it has to pause;
  *   - of one account not all places are taken, and accounts and addresses are served in turn;
- *   - every other time the best known goes first: this machine itself, then an address from which
- *     somebody has logged in, then one without a wrong password, then the rest. Where the queue is
- *     full the worst known gives its place to a better one.
+ *   - every other time the best known goes first, by the lane of login_budget.h: a browser or
+ *     command line that has logged in to the account before, an address that has, this machine
+ *     itself, then others without a wrong password, then the rest. Where the queue is full the
+ *     worst known gives its place to a better one.
+ *
+ * How many of one account or address are checked in an hour at all is login_budget.h's.
  *
  * Pure: no clock, no lock, no thread; see api_login.c for those. Times are monotonic. */
 #pragma once
 
-#include "base/span.h"
+#include "server/login_budget.h"
 
 #define LOGIN_WAITING_MAX 64
-#define LOGIN_ADDRESS_MAX 4  /* of them from one address; this machine's own are not counted */
+#define LOGIN_ADDRESS_MAX 4  /* of them from one address; but of devices and this machine */
 #define LOGIN_ACCOUNT_MAX 48 /* of them for one account, so */
 #define LOGIN_FREE_TRIES 3   /* wrong passwords in a row before the first pause */
 #define LOGIN_PAUSE_MS 1000  /* the first pause; each further one is twice as long … */
@@ -32,6 +35,7 @@ void login_address_parse(const char *text, struct login_address *out);
 struct login_ticket { /* the caller's memory until it is taken or displaced */
     struct login_address address;
     char user[33];
+    enum login_lane lane;
     /* private */
     struct login_ticket *next;
 };
@@ -39,7 +43,6 @@ struct login_ticket { /* the caller's memory until it is taken or displaced */
 struct login_past { /* what is remembered of an address */
     uint8_t bytes[16];
     uint32_t wrong;   /* in a row */
-    bool is_known;    /* somebody has logged in from it */
     uint64_t free_ms; /* when its pause is over */
     uint64_t served;  /* number of its last turn; 0: none, the place is free */
 };

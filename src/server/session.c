@@ -20,20 +20,25 @@ void session_csrf(const char *token, char out[static 65])
     godwit_hex_encode(digest, sizeof digest, out);
 }
 
-const char *session_cookie(struct http_request *request)
+const char *session_cookie_named(struct http_request *request, const char *name)
 {
-    static const char NAME[] = SESSION_COOKIE "=";
+    size_t name_size = strlen(name);
     const char *at = http_header(request, "Cookie");
-    while (at && strncmp(at, NAME, sizeof NAME - 1) != 0) {
+    while (at && strncmp(at, name, name_size) != 0) {
         at = strchr(at, ';');
         if (at) at += 1 + strspn(at + 1, " ");
     }
     if (!at) return NULL;
-    at += sizeof NAME - 1;
+    at += name_size;
     size_t size = strcspn(at, "; ");
     char *token = size && size < 100 ? arena_zalloc(request->arena, size + 1) : NULL;
     if (token) memcpy(token, at, size);
     return token;
+}
+
+const char *session_cookie(struct http_request *request)
+{
+    return session_cookie_named(request, SESSION_COOKIE "=");
 }
 
 /* By Sec-Fetch-Site, which no page can forge; else by Origin, whose host must be the request's. */

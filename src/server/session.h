@@ -12,5 +12,7 @@
 void session_csrf(const char *token, char out[static 65]);
 /* The token in the request's cookie, in its arena; NULL: there is none. */
 const char *session_cookie(struct http_request *request);
+/* The same of another cookie: its name and "=". */
+const char *session_cookie_named(struct http_request *request, const char *name);
 /* Whether a request by cookie comes from the service's own pages; else it is answered (403). */
 bool session_is_own_site(struct http_request *request, const char *token);
