@@ -29,6 +29,7 @@ FIGURES := \
     wake \
     events \
     slow \
+    herd \
     web \
     memory \
     attack \

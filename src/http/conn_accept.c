@@ -71,7 +71,7 @@ static bool make_room(struct loop *loop, const uint8_t *address)
     unsigned all = atomic_load(&server->unauthenticated);
     struct conn *leaves = NULL;
     for (struct conn *conn = loop->oldest; conn; conn = conn->newer) {
-        if (conn->phase == PHASE_REPLY) continue;
+        if (conn->phase == PHASE_REPLY || conn->waits_turn) continue; /* it waits for us */
         if (address && memcmp(conn->address, address, sizeof conn->address) != 0) continue;
         if (!leaves) leaves = conn;
         if (!address && !peers_is_crowding(server->peers, conn->counted, all)) continue;

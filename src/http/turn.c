@@ -17,6 +17,7 @@
 
 #define TURN_NS (2U * 1000U * 1000U)
 #define TURN_ACCEPTS 64U
+#define TURN_WAITING_MAX 128U /* more are left to the kernel, which keeps them for less */
 
 static unsigned queue_of(const struct turns *turns, const struct conn *conn)
 {
@@ -99,8 +100,7 @@ static void on_turn(uv_check_t *check)
         conn_turn(conn);
     turns->spent_ns = 0;
     turns->accepted = 0;
-    if (turns->accept_owed && !loop->draining) conn_accept(loop);
-    turns->accept_owed = false;
+    if (turns->accept_owed && turn_accepts(loop) && !loop->draining) conn_accept(loop);
     if (turns->waiting)
         uv_idle_start(&loop->busy, on_busy);
     else
@@ -144,7 +144,6 @@ void turn_end(struct loop *loop, uint64_t begun_ns)
 bool turn_accepts(struct loop *loop)
 {
     struct turns *turns = &loop->turns;
-    if (turns->accepted++ < TURN_ACCEPTS) return true;
-    turns->accept_owed = true;
-    return false;
+    turns->accept_owed = turns->waiting >= TURN_WAITING_MAX || ++turns->accepted > TURN_ACCEPTS;
+    return !turns->accept_owed;
 }

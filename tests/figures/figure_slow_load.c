@@ -15,22 +15,16 @@
  * Prints p99 of the honest check-ins in milliseconds, how many of them were refused or cut off, and
  * how many slow clients were open in the end and in all. The devices are those of wake.py. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
-#include "formats/checkin.h"
+#include "tls_client.h"
 
 #define HONEST 1000u
 #define RECONNECT_EACH 10u
@@ -39,94 +33,15 @@
 #define GATHER_S UINT64_C(40) /* they have so long to come, before anything is measured */
 #define LATE_S UINT64_C(20)   /* who is not answered by then never will be */
 #define EVENTS 256
+#define SMALL 4096 /* bytes that a reader takes who reads nothing */
 #define TIME_MAX_S 170
 
 static const char *const KINDS[] = {"none", "handshake", "head", "body", "read"};
 enum kind { NONE, HANDSHAKE, HEAD, BODY, READ, KIND_COUNT };
 
-enum state { CLOSED, CONNECTING, ASKING, OPEN };
-
-struct client {
-    int fd;
-    SSL *ssl;
-    enum state state;
-};
-
-static SSL_CTX *tls;
-static uint16_t port;
 static enum kind kind;
 static unsigned count;
 static atomic_uint open_now, opened;
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "figure_slow_load: %s\n", what);
-    exit(2);
-}
-
-static void must(bool condition, const char *what)
-{
-    if (!condition) die(what);
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* --- any client ---------------------------------------------------------------------------- */
-
-static int dial(uint32_t address)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = to;
-    int on = 1, small = 4096;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    from.sin_addr.s_addr = htonl(address);
-    from.sin_port = 0;
-    if (fd < 0) return -1;
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (kind == READ && address > INADDR_LOOPBACK + 255)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    if (!bind(fd, (struct sockaddr *)&from, sizeof from) &&
-        (!connect(fd, (struct sockaddr *)&to, sizeof to) || errno == EINPROGRESS))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static void client_close(struct client *client)
-{
-    if (client->state == CLOSED) return;
-    SSL_free(client->ssl);
-    close(client->fd);
-    client->ssl = NULL;
-    client->state = CLOSED;
-}
-
-/* On the poller it comes up at each change. */
-static bool client_open(struct client *client, uint32_t address, bool has_tls, int poller)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = client};
-    client->fd = dial(address);
-    if (client->fd < 0) return false;
-    client->state = CONNECTING;
-    client->ssl = has_tls ? SSL_new(tls) : NULL;
-    if (!epoll_ctl(poller, EPOLL_CTL_ADD, client->fd, &event) &&
-        (!has_tls || (client->ssl && SSL_set_fd(client->ssl, client->fd) == 1)))
-        return true;
-    client_close(client);
-    return false;
-}
-
-static bool is_unfinished(const SSL *ssl, int result)
-{
-    int code = SSL_get_error(ssl, result);
-    return code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE;
-}
 
 /* --- the slow ------------------------------------------------------------------------------ */
 
@@ -146,28 +61,28 @@ static bool begin(struct client *slow)
 
 static void slow_close(struct client *slow)
 {
-    if (slow->state == CLOSED) return;
+    if (slow->state == CLIENT_CLOSED) return;
     client_close(slow);
     open_now--;
 }
 
 static void slow_event(struct client *slow, uint32_t events)
 {
-    if (slow->state == CLOSED) return;
+    if (slow->state == CLIENT_CLOSED) return;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         slow_close(slow);
         return;
     }
-    if (slow->state != CONNECTING) return;
+    if (slow->state != CLIENT_CONNECTING) return;
     int result = kind == HANDSHAKE ? 1 : SSL_connect(slow->ssl);
-    if (result != 1 && is_unfinished(slow->ssl, result)) return;
-    slow->state = OPEN;
+    if (result != 1 && client_is_unfinished(slow, result)) return;
+    slow->state = CLIENT_OPEN;
     if (result != 1 || !begin(slow)) slow_close(slow);
 }
 
 static void trickle(struct client *slow)
 {
-    if (slow->state != OPEN || kind == READ) return;
+    if (slow->state != CLIENT_OPEN || kind == READ) return;
     if (kind == HANDSHAKE)
         (void)!send(slow->fd, "\x01", 1, MSG_NOSIGNAL);
     else
@@ -179,11 +94,13 @@ static void open_next(struct client *all, unsigned *at, int poller)
 {
     for (unsigned i = 0; i < count; i++) {
         unsigned number = (*at)++ % count;
-        if (all[number].state != CLOSED) continue;
+        if (all[number].state != CLIENT_CLOSED) continue;
         uint32_t address = INADDR_LOOPBACK + 256 * (1 + number / EACH_ADDRESS);
-        if (!client_open(&all[number], address, kind != HANDSHAKE, poller)) return;
+        struct client *slow = &all[number];
+        if (!client_open(slow, address, kind == READ ? SMALL : 0, poller)) return;
         open_now++;
         opened++;
+        if (kind != HANDSHAKE && !client_begin_tls(slow)) slow_close(slow);
         return;
     }
 }
@@ -229,55 +146,19 @@ struct play {
     uint32_t *times_us;
 };
 
-/* As wake.py made it: SHA-256 of "wake device N". */
-static void token_of(uint32_t number, char hex[static 65])
-{
-    struct godwit_hash hash;
-    uint8_t digest[32];
-    char name[32];
-    snprintf(name, sizeof name, "wake device %u", number);
-    godwit_hash_init(&hash, GODWIT_SHA256);
-    godwit_hash_update(&hash, (const uint8_t *)name, strlen(name));
-    must(godwit_hash_peek(&hash, digest) == GODWIT_OK, "no digest");
-    godwit_hex_encode(digest, sizeof digest, hex);
-}
-
-static void honest_write(struct honest *honest, uint32_t number)
-{
-    struct godwit_checkin checkin = {
-        .device_id = {2, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)number},
-        .agent_version = "0.2.0",
-        .project = "wake",
-        .version = "1.0.0",
-        .slot = "ota_0",
-        .chip_id = 5,
-        .chip_revision = 3,
-        .flash_size = 4194304,
-        .slot_size = 1740800};
-    char body[GODWIT_CHECKIN_REQUEST_MAX + 1], hex[65];
-    size_t size;
-    memset(checkin.image_sha256, 0x11, 32);
-    memcpy(checkin.nonce, &number, sizeof number);
-    must(!godwit_checkin_encode(&checkin, body, sizeof body, &size), "the check-in does not fit");
-    token_of(number, hex);
-    honest->size = snprintf(honest->request, sizeof honest->request,
-                            "POST /v1/checkin HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
-                            "Content-Length: %zu\r\n\r\n%.*s",
-                            hex, size, (int)size, body);
-}
-
 static void honest_fail(struct play *play, struct honest *honest);
 
 static void honest_ask(struct play *play, struct honest *honest)
 {
-    honest->client.state = ASKING;
+    honest->client.state = CLIENT_ASKING;
     if (SSL_write(honest->client.ssl, honest->request, honest->size) != honest->size)
         honest_fail(play, honest);
 }
 
 static void honest_dial(struct play *play, struct honest *honest)
 {
-    must(client_open(&honest->client, INADDR_LOOPBACK, true, play->poller),
+    must(client_open(&honest->client, INADDR_LOOPBACK, 0, play->poller) &&
+             client_begin_tls(&honest->client),
          "an honest device can not connect");
     if (honest->session) SSL_set_session(honest->client.ssl, honest->session);
     (void)SSL_connect(honest->client.ssl); /* the poller tells how it goes on */
@@ -296,7 +177,7 @@ static void honest_due(struct play *play, struct honest *honest, uint64_t due_us
     if (honest->owed++) return;
     honest->due_us = due_us;
     if (++honest->asked % RECONNECT_EACH == 0) client_close(&honest->client);
-    if (honest->client.state == CLOSED)
+    if (honest->client.state == CLIENT_CLOSED)
         honest_dial(play, honest);
     else
         honest_ask(play, honest);
@@ -308,16 +189,16 @@ static void honest_answered(struct play *play, struct honest *honest)
     for (unsigned i = 0; i < honest->owed; i++)
         play->times_us[play->answered++] = (uint32_t)(at_us - honest->due_us - i * play->period_us);
     honest->owed = 0;
-    honest->client.state = OPEN;
+    honest->client.state = CLIENT_OPEN;
 }
 
 static void honest_event(struct play *play, struct honest *honest)
 {
     struct client *client = &honest->client;
     char reply[4096];
-    if (client->state == CONNECTING) {
+    if (client->state == CLIENT_CONNECTING) {
         int result = SSL_connect(client->ssl);
-        if (result != 1 && is_unfinished(client->ssl, result)) return;
+        if (result != 1 && client_is_unfinished(client, result)) return;
         if (result != 1) {
             honest_fail(play, honest);
             return;
@@ -326,10 +207,10 @@ static void honest_event(struct play *play, struct honest *honest)
         honest->session = SSL_get1_session(client->ssl);
         honest_ask(play, honest);
     }
-    if (client->state != ASKING && client->state != OPEN) return;
+    if (client->state != CLIENT_ASKING && client->state != CLIENT_OPEN) return;
     int size = SSL_read(client->ssl, reply, sizeof reply);
-    if (size <= 0 && is_unfinished(client->ssl, size)) return;
-    if (client->state == ASKING && size > 12 && !strncmp(reply, "HTTP/1.1 200", 12))
+    if (size <= 0 && client_is_unfinished(client, size)) return;
+    if (client->state == CLIENT_ASKING && size > 12 && !strncmp(reply, "HTTP/1.1 200", 12))
         honest_answered(play, honest);
     else
         honest_fail(play, honest);
@@ -370,21 +251,11 @@ static int compare(const void *a, const void *b)
 
 static void setup(char **argv)
 {
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    alarm(TIME_MAX_S);
-    signal(SIGPIPE, SIG_IGN);
-    port = (uint16_t)strtoul(argv[1], NULL, 10);
+    clients_setup(argv[1], argv[2], TIME_MAX_S);
     count = (unsigned)strtoul(argv[6], NULL, 10);
     while (kind < KIND_COUNT && strcmp(KINDS[kind], argv[5]) != 0)
         kind++;
     must(kind < KIND_COUNT, "no such kind");
-    tls = SSL_CTX_new(TLS_client_method());
-    must(tls && SSL_CTX_load_verify_locations(tls, argv[2], NULL) == 1, "no CA");
-    SSL_CTX_set_max_proto_version(tls, TLS1_2_VERSION);
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
 }
 
 int main(int argc, char **argv)
@@ -399,7 +270,7 @@ int main(int argc, char **argv)
     play.times_us = calloc(asked + HONEST, sizeof *play.times_us);
     must(play.times_us && play.poller >= 0, "no memory");
     for (uint32_t i = 0; i < HONEST; i++) {
-        honest_write(&all[i], i + 1);
+        all[i].size = (int)checkin_of(i + 1, all[i].request, sizeof all[i].request);
         all[i].asked = i;
     }
     play_run(&play, HONEST / 4, HONEST); /* all are connected, and known to the server */
@@ -410,10 +281,9 @@ int main(int argc, char **argv)
         usleep(10000);
     play_run(&play, rate, asked);
     qsort(play.times_us, play.answered, sizeof *play.times_us, compare);
-    if (getenv("DIST"))
-        for (int q = 0; q <= 100; q += 10)
-            fprintf(stderr, "%d%%: %.1f ms\n", q,
-                    play.times_us[(uint64_t)(play.answered - 1) * (unsigned)q / 100] / 1000.0);
+    for (int q = 0; q <= 100; q += 10)
+        fprintf(stderr, "%d%%: %.1f ms\n", q,
+                play.times_us[(uint64_t)(play.answered - 1) * (unsigned)q / 100] / 1000.0);
     printf("%.1f %u %u %u\n", play.times_us[(uint64_t)play.answered * 99 / 100] / 1000.0,
            play.refused, (unsigned)open_now, (unsigned)opened);
     fflush(stdout);

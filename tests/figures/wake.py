@@ -75,13 +75,13 @@ def release(folder):
         server.stop()
 
 
-def enrol(folder):
+def enrol(folder, count=DEVICES):
     database = sqlite3.connect(folder / "data/godwit.db")
     now_s, runs = int(time.time()), b"\x11" * 32
     rows = []
-    for number in range(1, DEVICES + 1):
+    for number in range(1, count + 1):
         token = hashlib.sha256(f"wake device {number}".encode()).digest()
-        rows.append((b"\x02\0\0\0" + number.to_bytes(2, "big") + bytes(10),
+        rows.append((b"\x02" + number.to_bytes(5, "big") + bytes(10),
                      hashlib.sha256(token).digest(), now_s, runs))
     database.executemany(INSERT, rows)
     database.commit()

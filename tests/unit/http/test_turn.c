@@ -39,6 +39,10 @@ static void test_accepts(void **state)
         accepted++;
     assert_in_range(accepted, 8, 256);
     assert_true(loop->turns.accept_owed);
+    loop->turns.accepted = 0;
+    assert_true(turn_accepts(loop));
+    loop->turns.waiting = 1000; /* they would only wait longer */
+    assert_false(turn_accepts(loop));
     free(loop);
 }
 
