@@ -54,6 +54,10 @@ struct godwit_agent_config {
     const uint8_t *initial_policy;
     /* "gw1.<claim>.<spki>", or NULL once enrolled; must outlive the agent. */
     const char *claim_token;
+    /* What the device says of itself, so that an operator finds it by `tag:dev.site=berlin`: up to
+     * 8 "key=value" joined by spaces, 254 bytes together, "site=berlin room=2"; or NULL. Read at
+     * each check-in, so it may change between two steps; must outlive the agent. */
+    const char *attributes;
     uint32_t interval_s; /* between check-ins until the server gives one; 0: 60 */
     uint16_t health_s;   /* a new image runs at least so long before it is confirmed; 0: 10 */
     uint16_t wait_s;     /* the server may hold a reply so long, until there is something to do, and

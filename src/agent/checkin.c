@@ -1,8 +1,8 @@
 /* CHECKIN: the one request, and what the device makes of its reply. Both share the sector buffer;
  * no other state's bytes are in it then:
  *
- *     0      … 1792  the request's JSON, until the request is closed
- *     2048   … 3072  the reply's JSON */
+ *     0      … 2304  the request's JSON, until the request is closed
+ *     2560   … 3584  the reply's JSON */
 #include "agent/internal.h"
 #include "agent/sources.h"
 #include "base/text.h"
@@ -94,6 +94,14 @@ void godwit_bearer_set(struct godwit_agent *agent)
                       agent->strings.bearer);
 }
 
+/* Too long a text is not said: what an application writes there must not keep its device away. */
+static void fill_attributes(const char *attributes, struct godwit_checkin *checkin)
+{
+    struct godwit_text text;
+    godwit_text_init(&text, checkin->attributes, sizeof checkin->attributes);
+    if (attributes) godwit_text_add(&text, attributes);
+}
+
 static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checkin)
 {
     const struct godwit_journal *journal = &agent->journal;
@@ -116,6 +124,7 @@ static godwit_err fill(struct godwit_agent *agent, struct godwit_checkin *checki
     checkin->fresh_age_s = agent->now_s - agent->fresh_s;
     fill_facts(agent, checkin);
     fill_trust(agent, checkin);
+    fill_attributes(agent->config.attributes, checkin);
     memcpy(&checkin->outcome, &journal->outcome_id, OUTCOME_SIZE); /* id 0: it is left out */
     return describe(agent, checkin);
 }

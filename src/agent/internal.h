@@ -148,7 +148,7 @@ void godwit_net_close(const struct godwit_agent *agent);
 void godwit_bearer_set(struct godwit_agent *agent);
 /* checkin.c: one request. begin: NET when it could not begin. read: OK not answered yet, END
  * answered (*status_out), NET no reply; the text is in the sector buffer at GODWIT_REPLY_OFFSET. */
-#define GODWIT_REPLY_OFFSET 2048u
+#define GODWIT_REPLY_OFFSET 2560u
 GODWIT_MUST_USE godwit_err godwit_request_begin(struct godwit_agent *agent);
 GODWIT_MUST_USE godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,
                                                uint32_t *retry_after_s_out);

@@ -169,7 +169,8 @@ static void start_agent(struct board *board)
                                                .initial_policy = board->options.initial_policy,
                                                .claim_token = board->options.claim_token,
                                                .interval_s = board->options.interval_s,
-                                               .wait_s = board->options.wait_s};
+                                               .wait_s = board->options.wait_s,
+                                               .attributes = board->options.attributes};
     godwit_agent_setup(&board->agent, &config);
 }
 

@@ -19,6 +19,7 @@ struct board_options {
     const uint8_t *initial_policy; /* 328 bytes; outlives the board */
     const char *claim_token;       /* or NULL; outlives the board */
     uint32_t interval_s;           /* until the server gives one; 0: the agent's default */
+    const char *attributes;        /* or NULL; outlives the board */
     uint16_t wait_s;               /* how long the server may hold a reply */
     bool has_true_random; /* from the host's kernel; else made from random_seed and the MAC */
     uint64_t random_seed;

@@ -21,7 +21,7 @@
     " counter, progress, chip_id, chip_revision, flash_size, slot_size, free_heap,"             \
     " secure_version, hardware_revision, checkins, boots, fresh_age, reset, on_trial,"          \
     " rollback_floor, deploy_keys, unwatched, outcome_detail, block_revision, no_max_revision," \
-    " no_max_block_revision, flash_mode, mmu_page_log2, retired from devices"
+    " no_max_block_revision, flash_mode, mmu_page_log2, retired, attributes_crc from devices"
 
 /* What belongs to devices; of one where $1 is its row, of all in the order of the devices of each
  * table. */
@@ -35,6 +35,7 @@ struct device_row {
     uint8_t device_id[16], token_sha256[32], known_image[32];
     uint32_t not_offered_rollout;
     bool is_retired;
+    uint32_t attributes_crc;
     struct facts_copy copy;
     struct godwit_outcome outcome;
 };
@@ -89,6 +90,7 @@ static void read_row(const struct db_rows *rows, struct device_row *row)
     facts->flash_mode = (uint8_t)db_column_int(rows, 40);
     facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
     row->is_retired = db_column_int(rows, 42) != 0;
+    row->attributes_crc = (uint32_t)db_column_int(rows, 43);
 }
 
 static struct product *product_of(const struct fleet *fleet, const struct device_row *row)
@@ -113,6 +115,7 @@ static struct device *make(struct fleet *fleet, const struct device_row *row)
     memcpy(device->token_sha256, row->token_sha256, sizeof device->token_sha256);
     device->not_offered_rollout = row->not_offered_rollout;
     device->is_retired = row->is_retired;
+    device->attributes_crc = row->attributes_crc;
     device_set_facts(fleet, device, &row->copy.facts);
     device_set_outcome(fleet, device, &row->outcome);
     device_set_digest(fleet, &device->known_image, row->known_image);

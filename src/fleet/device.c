@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crc.h"
 #include "fleet/event.h"
 #include "fleet/identity.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
+#include "fleet/tags.h"
 
 #define USUAL_GAP_MAX_S 86400
 #define LATE_COPY_S 3600 /* so long a copy of a report may be on its way */
@@ -68,6 +70,12 @@ static bool is_new_image(const struct device *device)
            memcmp(device->known_image, device->facts.running->image_sha256, 32);
 }
 
+static uint32_t attributes_crc(const struct godwit_checkin *checkin)
+{
+    const char *text = checkin->attributes;
+    return godwit_crc32(0, (const uint8_t *)text, strlen(text));
+}
+
 /* The member whose release the device has proven just now, or NULL. */
 static struct member *proven_member(const struct device *device)
 {
@@ -109,7 +117,8 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
     fleet_mark_dirty(fleet, device);
     device_is_back(device, &fleet->catalogue);
     const struct decision decision = decide(device, &fleet->catalogue);
-    if (is_new_outcome(device, &checkin->outcome) || is_new_image(device))
+    if (is_new_outcome(device, &checkin->outcome) || is_new_image(device) ||
+        attributes_crc(checkin) != device->attributes_crc)
         return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;
     bool must_record = device->changed_in > fleet->committed || proven_member(device) ||
                        decision.must_offer || decision.must_note;
@@ -431,6 +440,22 @@ static godwit_err record_offer(struct record *record)
     return GODWIT_OK;
 }
 
+static godwit_err record_attributes(struct record *record)
+{
+    struct device *device = record->device;
+    uint32_t crc = attributes_crc(record->checkin);
+    if (crc == device->attributes_crc) return GODWIT_OK;
+    godwit_err err = device_set_attributes(record->db, device->id, record->checkin->attributes);
+    if (!err)
+        err = db_run(record->db, "update devices set attributes_crc = $1 where id = $2",
+                     DB_ARGS(db_int(crc), db_int(device->id)));
+    if (err) return err;
+    fleet_lock(record->fleet);
+    device->attributes_crc = crc;
+    fleet_unlock(record->fleet);
+    return GODWIT_OK;
+}
+
 /* The facts go with what was recorded on them: a server that is killed before the next flush then
  * starts with devices it can judge, a new one above all. */
 static godwit_err record_facts(struct record *record)
@@ -455,6 +480,7 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     if (!err) err = record_outcome(&record);
     if (!err) err = record_proof(&record);
     if (!err) err = record_image(&record);
+    if (!err) err = record_attributes(&record);
     if (!err) err = record_offer(&record);
     if (!err) err = record_facts(&record);
     return err ? err : listing_renew(fleet, db, device);

@@ -69,7 +69,7 @@ static godwit_err insert_device(struct db *db, const struct joining *joining, in
     godwit_err err = db_run_returning(
         db,
         "insert into devices (org, device_id, token_sha256, product, created,"
-        " last_seen, id_text) values ($1, $2, $3, $4, $5, $5, $6) returning id",
+        " last_seen, token_made, id_text) values ($1, $2, $3, $4, $5, $5, $5, $6) returning id",
         DB_ARGS(db_text(org), db_blob(device_id, 16), db_blob(joining->token_sha256, 32),
                 db_int(product_of(joining)->id), db_int(joining->now_s), db_text(id_text)),
         id_out);

@@ -109,8 +109,9 @@ static godwit_err use_next(struct fleet *fleet, struct db *db, struct device *de
 {
     uint8_t token[32];
     memcpy(token, device->rotation->next_sha256, sizeof token);
-    godwit_err err = db_run(db, "update devices set token_sha256 = $2 where id = $1",
-                            DB_ARGS(db_int(device->id), db_blob(token, sizeof token)));
+    godwit_err err =
+        db_run(db, "update devices set token_sha256 = $2, token_made = $3 where id = $1",
+               DB_ARGS(db_int(device->id), db_blob(token, sizeof token), db_int(now_s)));
     if (!err) err = identity_reset_rows(db, device->id);
     if (!err) err = add_event(db, device, EVENT_ROTATED, token, now_s);
     if (err) return err;
@@ -145,6 +146,47 @@ godwit_err identity_ask(struct fleet *fleet, struct db *db, struct device *devic
     return GODWIT_OK;
 }
 
+struct aged {
+    char org[33];
+    uint8_t device_id[16];
+};
+
+/* One that was asked and has not come since is not asked again, so it holds no place. */
+static godwit_err read_aged(struct db *db, int64_t made_before_s, struct aged *out, size_t count,
+                            size_t *count_out)
+{
+    struct db_rows rows;
+    *count_out = 0;
+    godwit_err err =
+        db_query(db, &rows,
+                 "select org, device_id from devices where retired = 0 and token_made < $1"
+                 " and not exists (select 1 from rotations where rotations.device = devices.id)"
+                 " order by token_made limit $2",
+                 DB_ARGS(db_int(made_before_s), db_int((int64_t)count)));
+    while (!err && *count_out < count && !(err = db_next(&rows))) {
+        db_column_text(&rows, 0, out[*count_out].org, sizeof out->org);
+        db_column_blob(&rows, 1, out[(*count_out)++].device_id, 16);
+    }
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+godwit_err identity_ask_aged(struct fleet *fleet, struct db *db, int64_t made_before_s,
+                             int64_t now_s, size_t *asked_out)
+{
+    struct aged aged[IDENTITY_AGED_MAX];
+    size_t count;
+    *asked_out = 0;
+    godwit_err err = read_aged(db, made_before_s, aged, IDENTITY_AGED_MAX, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct device *device = NULL;
+        err = device_fetch(fleet, db, aged[i].org, aged[i].device_id, &device);
+        if (!err && device) err = identity_ask(fleet, db, device, now_s);
+        if (!err && device) ++*asked_out;
+    }
+    return err;
+}
+
 bool identity_is_asked(const struct device *device)
 {
     return device->rotation && device->rotation->is_asked;
@@ -166,8 +208,8 @@ bool identity_is_stale(const struct device *device, const struct godwit_checkin 
 static bool steps_back(const struct device *device, const struct godwit_checkin *checkin)
 {
     const struct device_facts *facts = &device->facts;
-    bool is_equal = checkin->checkins && checkin->checkins == facts->checkins &&
-                    checkin->boots == facts->boots;
+    bool is_equal =
+        checkin->checkins && checkin->checkins == facts->checkins && checkin->boots == facts->boots;
     bool is_repeated = facts->nonce_tag == godwit_load32(checkin->nonce);
     return identity_is_stale(device, checkin) || (is_equal && !is_repeated);
 }

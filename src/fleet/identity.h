@@ -42,6 +42,12 @@ GODWIT_MUST_USE godwit_err identity_record(struct fleet *fleet, struct db *db,
 /* Asks the device for another token with its next check-in. Writer. */
 GODWIT_MUST_USE godwit_err identity_ask(struct fleet *fleet, struct db *db, struct device *device,
                                         int64_t now_s);
+/* The same for those whose token was made before then, the oldest first and only so many of them.
+ * Writer. */
+#define IDENTITY_AGED_MAX 100
+GODWIT_MUST_USE godwit_err identity_ask_aged(struct fleet *fleet, struct db *db,
+                                             int64_t made_before_s, int64_t now_s,
+                                             size_t *asked_out);
 /* Whether the reply asks it. Lock held. */
 bool identity_is_asked(const struct device *device);
 /* Another token was put in its place: what was on its way is void. Writer; the rows, then memory.

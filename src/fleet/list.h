@@ -48,7 +48,7 @@ struct list_query {
     /* What of `where` bounds the order's column, for its index; NULL or "": nothing. Its values are
      * those of `where`. */
     const char *narrow;
-    const struct db_value *values;  /* $4 …, no more than LIST_VALUES_MAX */
+    const struct db_value *values; /* $4 …, no more than LIST_VALUES_MAX */
     size_t values_count;
 };
 #define LIST_VALUES_MAX 160

@@ -162,6 +162,7 @@ struct device {
     bool is_used;       /* asked for since the cache looked at it last (cache.c) */
     uint8_t recorded_count, failed_images_count;
     uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
+    uint32_t attributes_crc; /* of what it said of itself last, tags.h; 0: nothing */
 };
 
 /* A file that was uploaded; several may hold the same image. */

@@ -160,7 +160,7 @@ static void facts_anew(struct facts_copy *out, const struct device_facts *old,
 
 static godwit_err write_accepted(struct db *db, const struct device *device,
                                  const struct pending_token *token,
-                                 const struct device_facts *facts)
+                                 const struct device_facts *facts, int64_t now_s)
 {
     static const char *const STATEMENTS[] = {
         "delete from rotations where device = $1",
@@ -173,8 +173,9 @@ static godwit_err write_accepted(struct db *db, const struct device *device,
         db,
         "update devices set token_sha256 = $2, product = $3, outcome_id = 0, outcome_stage = 0,"
         " outcome_reason = 0, outcome_file = null, outcome_detail = '', known_image = null,"
-        " not_offered_rollout = 0, retired = 0 where id = $1",
-        DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id)));
+        " not_offered_rollout = 0, retired = 0, token_made = $4 where id = $1",
+        DB_ARGS(db_int(device->id), db_blob(token->token_sha256, 32), db_int(token->product->id),
+                db_int(now_s)));
     if (!err)
         err = db_run(
             db, "update members set state = $2, reason = 0 where device = $1 and state <> $3",
@@ -244,7 +245,7 @@ godwit_err pending_accept(struct fleet *fleet, struct db *db, struct device *dev
     fleet_lock(fleet);
     facts_anew(&anew, &device->facts, token);
     fleet_unlock(fleet);
-    err = write_accepted(db, device, token, &anew.facts);
+    err = write_accepted(db, device, token, &anew.facts, now_s);
     if (!err) err = add_event(db, device, EVENT_ACCEPTED, token, now_s);
     if (err) return err;
     take_accepted(fleet, device, token, &anew.facts);

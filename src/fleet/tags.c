@@ -212,15 +212,22 @@ godwit_err device_tag(struct db *db, const struct device *device, const struct t
     return err ? err : add_event(db, device, EVENT_TAGGED, detail, now_s);
 }
 
+/* The next of tags that are joined by spaces; "" for one that is too long. False: there is none. */
+static bool next_tag(const char **tags, char out[static TAG_SIZE_MAX + 1])
+{
+    *tags += strspn(*tags, " ");
+    size_t size = strcspn(*tags, " ");
+    memset(out, 0, TAG_SIZE_MAX + 1);
+    if (size <= TAG_SIZE_MAX) memcpy(out, *tags, size);
+    *tags += size;
+    return size > 0;
+}
+
 godwit_err device_give_tags(struct db *db, int64_t id, const char *tags)
 {
     godwit_err err = GODWIT_OK;
-    size_t count = 0;
-    for (size_t size; *tags && !err; tags += size + (tags[size] == ' ')) {
-        char tag[TAG_SIZE_MAX + 1] = "";
-        size = strcspn(tags, " ");
-        if (size > TAG_SIZE_MAX || count == TAGS_MAX) continue;
-        memcpy(tag, tags, size);
+    char tag[TAG_SIZE_MAX + 1];
+    for (size_t count = 0; !err && count < TAGS_MAX && next_tag(&tags, tag);) {
         if (tag_fault(tag)) continue;
         err = add_tag(db, id, tag);
         count++;
@@ -228,16 +235,16 @@ godwit_err device_give_tags(struct db *db, int64_t id, const char *tags)
     return err;
 }
 
-godwit_err device_set_attributes(struct db *db, int64_t id, const char *const *attributes,
-                                 size_t count)
+godwit_err device_set_attributes(struct db *db, int64_t id, const char *attributes)
 {
     godwit_err err = db_run(db, "delete from tags where device = $1 and tag_name like 'dev.%'",
                             DB_ARGS(db_int(id)));
-    for (size_t i = 0; i < count && i < ATTRIBUTES_MAX && !err; i++) {
-        char tag[TAG_SIZE_MAX + sizeof ATTRIBUTE_PREFIX];
-        int size = snprintf(tag, sizeof tag, "%s%s", ATTRIBUTE_PREFIX, attributes[i]);
-        bool fits = size > 0 && (size_t)size < sizeof tag && strchr(tag, '=');
-        if (fits && !any_tag_fault(attributes[i], TAG_SIZE_MAX)) err = add_tag(db, id, tag);
+    char attribute[TAG_SIZE_MAX + 1], tag[TAG_SIZE_MAX + sizeof ATTRIBUTE_PREFIX];
+    for (size_t count = 0; !err && count < ATTRIBUTES_MAX && next_tag(&attributes, attribute);) {
+        if (!strchr(attribute, '=') || any_tag_fault(attribute, TAG_SIZE_MAX)) continue;
+        snprintf(tag, sizeof tag, "%s%s", ATTRIBUTE_PREFIX, attribute);
+        err = add_tag(db, id, tag);
+        count++;
     }
     return err;
 }

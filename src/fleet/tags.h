@@ -41,10 +41,9 @@ GODWIT_MUST_USE godwit_err device_tag(struct db *db, const struct device *device
 /* Tags joined by spaces, as a claim gives them to a device that joins by it; faulty ones and those
  * after the 16th are left out. id: devices.id. Writer. */
 GODWIT_MUST_USE godwit_err device_give_tags(struct db *db, int64_t id, const char *tags);
-/* What it says of itself, each "key=value" without dev., in place of what it said before; faulty
- * ones and those after the 8th are left out. Writer. */
-GODWIT_MUST_USE godwit_err device_set_attributes(struct db *db, int64_t id,
-                                                 const char *const *attributes, size_t count);
+/* What it says of itself, each "key=value" without dev. and joined by spaces, in place of what it
+ * said before; faulty ones and those after the 8th are left out. Writer. */
+GODWIT_MUST_USE godwit_err device_set_attributes(struct db *db, int64_t id, const char *attributes);
 
 struct device_labels {
     char name[DEVICE_NAME_MAX];

@@ -56,6 +56,7 @@ struct member {
     X(rollback_floor, NUMBER, false)                              \
     X(deploy_keys, HEX, false)                                    \
     X(unwatched, BOOL, false)                                     \
+    X(attributes, TEXT, false)                                    \
     X(outcome, OUTCOME, false)                                    \
     X(token, HEX, false) /* stays last: only where has_token */
 

@@ -7,7 +7,8 @@
 #include "formats/instruction.h"
 
 #define GODWIT_CHECKIN_VERSION 1
-#define GODWIT_CHECKIN_REQUEST_MAX 1792 /* bytes of JSON */
+#define GODWIT_CHECKIN_REQUEST_MAX 2304 /* bytes of JSON */
+#define GODWIT_ATTRIBUTES_SIZE 255      /* bytes, NUL included */
 #define GODWIT_CHECKIN_REPLY_MAX 1024
 #define GODWIT_DETAIL_MAX 64 /* bytes of free text, NUL included */
 #define GODWIT_INTERVAL_MAX_S 604800
@@ -70,6 +71,7 @@ struct godwit_checkin {
     uint32_t rollback_floor; /* lowest release counter that it may go back to */
     uint8_t deploy_keys[16]; /* first 8 bytes of each deploy key it obeys; zero: none */
     bool unwatched;          /* its bootloader does not watch trials */
+    char attributes[GODWIT_ATTRIBUTES_SIZE]; /* its application's own words, "site=berlin room=2" */
     struct godwit_outcome outcome;
 };
 

@@ -24,6 +24,7 @@ struct settings {
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days;
     uint32_t reserve_mib;  /* of the disk that uploads leave free */
+    uint32_t rotate_days;  /* a device's token is changed when it is older; 0: only on request */
     uint32_t wait_s;       /* the longest that a check-in is held; 0: none is */
     uint32_t devices_max;  /* that stay in memory, fleet/cache.h; 0: all */
     bool webhook_loopback; /* for tests: webhooks go to this machine alone, by http too */
@@ -58,6 +59,7 @@ struct app {
     struct waiting *waiting;            /* held check-ins */
     _Atomic(struct http_server *) http; /* NULL: it does not listen yet, or in tests; for numbers */
     /* private: app.c */
+    int64_t aged_s;        /* when old tokens were looked for; writer */
     int64_t collected_s;   /* when orphaned files were looked for; 0: not since the start */
     bool is_changed;       /* more than soft facts, in the open transaction */
     atomic_bool is_ailing; /* the last one was not written, see probe() */

@@ -15,6 +15,7 @@
 
 #define FILE_MAX 65536
 #define AUDIT_DAYS_MAX 36500
+#define ROTATE_DAYS_MAX 3650
 #define LOOPS_MAX 64
 
 /* What others of our programs read from the environment. */
@@ -92,6 +93,9 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->audit_days > AUDIT_DAYS_MAX)
         return options_wrong(options, "--audit-days is a number from 0 to %d, not %u",
                              AUDIT_DAYS_MAX, settings->audit_days);
+    if (settings->rotate_days > ROTATE_DAYS_MAX)
+        return options_wrong(options, "--rotate-days is a number from 0 to %d, not %u",
+                             ROTATE_DAYS_MAX, settings->rotate_days);
     if (settings->wait_s > WAIT_MAX_S)
         return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
                              settings->wait_s);
@@ -142,16 +146,18 @@ void settings_free(struct settings *settings)
     settings->file_text = NULL;
 }
 
+static const struct settings DEFAULTS = {.data = "./godwit-data",
+                                         .listen = "127.0.0.1:8443",
+                                         .interval_s = 60,
+                                         .wait_s = WAIT_MAX_S,
+                                         .reserve_mib = RESERVE_MIB,
+                                         .audit_days = 730};
+
 int settings_parse(int argc, char **argv, struct settings *out)
 {
     struct option_list mirrors = {0};
     const char *file = file_of(argc, argv);
-    *out = (struct settings){.data = "./godwit-data",
-                             .listen = "127.0.0.1:8443",
-                             .interval_s = 60,
-                             .wait_s = WAIT_MAX_S,
-                             .reserve_mib = RESERVE_MIB,
-                             .audit_days = 730};
+    *out = DEFAULTS;
     const struct option_row rows[] = {
         {"--settings", OPTION_TEXT, &file, "FILE",
          "lines NAME = VALUE with the names of these options"},
@@ -186,6 +192,9 @@ int settings_parse(int argc, char **argv, struct settings *out)
         {"--reserve", OPTION_NUMBER, &out->reserve_mib, "MIB",
          "how much of the disk uploads leave free, so that what devices report can be written; 0: "
          "nothing (default 64)"},
+        {"--rotate-days", OPTION_NUMBER, &out->rotate_days, "DAYS",
+         "ask a device for another token when its own is so old; 0: only `godwit rotate` does "
+         "(default 0)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
         {"--webhook-loopback", OPTION_FLAG, &out->webhook_loopback, NULL,

@@ -63,6 +63,7 @@ static void checkin(void)
         .slot_size = 0x1A9000,
         .reset = GODWIT_RESET_PANIC,
         .has_token = true,
+        .attributes = "site=berlin room=2",
         .outcome = {2, 7, GODWIT_STAGE_ROLLED_BACK, 91, {1}, "reset cause panic"},
     };
     char text[GODWIT_CHECKIN_REQUEST_MAX];

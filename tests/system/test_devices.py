@@ -12,7 +12,8 @@ def begin(world):
     world.run("upload", world.pack("1.1.0"))
     world.run("upload", world.pack("3.0", project="door"))
     world.start("fleet", "--count", 3, "--dir", "none", "--mac", ONE, "--image",
-                world.pack("1.0.0"), *world.enrolment(3), log="fleet.log")
+                world.pack("1.0.0"), *world.enrolment(3), "--attributes",
+                "room=2 site=Hamburg bad\x1b[31m=1 x=\x1b[31m", log="fleet.log")
     for device in (ONE, TWO, THREE):
         world.wait_for(device, "1.0.0")
     return serve
@@ -36,6 +37,16 @@ def check_found(world):
     assert "printed" in world.refusal("name", TWO, "a\x1b[31m")
     assert "printed" in world.refusal("tag", TWO, "site=\u202ea")
     assert "version" in world.run("devices", "--help")
+
+
+def check_own(world):
+    """What the devices say of themselves; a character that a terminal obeys is none of it."""
+    assert ids(world, "tag:dev.site=hamburg") == [ONE, TWO, THREE]
+    assert ids(world, "tag:dev.room=2 -tag:dev.site") == []
+    assert "dev.site=Hamburg" in world.run("devices", ONE)
+    for text in (world.run("devices"), world.run("devices", ONE), world.run("devices", "--json")):
+        assert "\x1b" not in text and "u001b" not in text
+    assert "dev., under which" in world.refusal("tag", ONE, "dev.site=x")
 
 
 def check_many(world):
@@ -89,6 +100,7 @@ def test_devices():
     with fixture.fixture() as world:
         serve = begin(world)
         check_found(world)
+        check_own(world)
         check_many(world)
         check_retired(world)
         check_deploy(world)

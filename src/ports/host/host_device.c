@@ -201,6 +201,7 @@ bool host_device_open(struct host_device *device, const struct host_device_optio
         .claim_token = options->claim_token,
         .interval_s = options->interval_s,
         .wait_s = options->wait_s,
+        .attributes = options->attributes,
         .has_true_random = true,
     };
     memcpy(board.mac, mac, 6);

@@ -32,7 +32,8 @@ struct host_device_options {
     struct host_flash_options first; /* its chip NULL: of the image in flash, else ESP32-C3 */
     const char *claim_token;
     uint32_t interval_s; /* 0: the agent's */
-    uint16_t wait_s;     /* as the agent's */
+    const char *attributes;
+    uint16_t wait_s; /* as the agent's */
     struct host_net_pool *pool;
     const struct flash_ram *template; /* what each flash in memory starts as; NULL: files */
     host_event_fn *on_event;          /* or NULL */

@@ -117,8 +117,12 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
     if (flags->wait_s > GODWIT_WAIT_MAX_S)
         return options_wrong(usage, "--wait %u: a check-in is held for %u seconds at most",
                              flags->wait_s, GODWIT_WAIT_MAX_S);
+    if (flags->attributes && strlen(flags->attributes) >= GODWIT_ATTRIBUTES_SIZE)
+        return options_wrong(usage, "--attributes has %d bytes at most",
+                             GODWIT_ATTRIBUTES_SIZE - 1);
     setup->net.connections_max = connections_max;
     setup->options.interval_s = flags->interval_s;
+    setup->options.attributes = flags->attributes;
     setup->options.wait_s = (uint16_t)flags->wait_s;
     process_prepare();
     int status = flags->chip ? chip_find(setup, flags->chip, usage) : -1;

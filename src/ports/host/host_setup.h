@@ -5,7 +5,7 @@
 #include "ports/host/host_device.h"
 
 struct host_flags {
-    const char *server, *initial_policy, *ca, *chip, *image;
+    const char *server, *initial_policy, *ca, *chip, *image, *attributes;
     struct option_secret claim;
     uint32_t interval_s, wait_s;
 };
@@ -18,6 +18,8 @@ struct host_flags {
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
         {"--image", OPTION_TEXT, &(flags).image, "FILE", "image that a new flash begins with"},    \
         {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: the chip that the image is for"}, \
+        {"--attributes", OPTION_TEXT, &(flags).attributes, "TEXT",                                 \
+         "what it says of itself: \"site=berlin room=2\"; an operator finds tag:dev.site=berlin"}, \
         {"--interval", OPTION_NUMBER, &(flags).interval_s, "S",                                    \
          "seconds between check-ins until the server says (default 60)"},                          \
     {                                                                                              \

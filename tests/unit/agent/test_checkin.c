@@ -199,6 +199,32 @@ static void a_reply_has_a_largest_size(void **state)
     }
 }
 
+/* What the application says of its device is told as it stands; what is too long, is not, and keeps
+ * nobody away. */
+static void the_application_says_what_the_device_is(void **state)
+{
+    (void)state;
+    static char text[GODWIT_ATTRIBUTES_SIZE + 1];
+    assert_true(device_run(&device, done_checked_in, 60));
+    assert_string_equal(device.peer.last.attributes, "");
+    device.board.options.attributes = text;
+    snprintf(text, sizeof text, "site=berlin room=2");
+    device_power_cycle(&device);
+    device_run(&device, NULL, 10);
+    assert_string_equal(device.peer.last.attributes, "site=berlin room=2");
+    snprintf(text, sizeof text, "site=paris"); /* between two steps */
+    device_run(&device, NULL, 90);
+    assert_string_equal(device.peer.last.attributes, "site=paris");
+    memset(text, '"', GODWIT_ATTRIBUTES_SIZE - 1); /* the largest that there is */
+    device_run(&device, NULL, 90);
+    assert_string_equal(device.peer.last.attributes, text);
+    text[GODWIT_ATTRIBUTES_SIZE - 1] = '"';
+    uint32_t checkins = device.peer.checkins;
+    device_run(&device, NULL, 90);
+    assert_true(device.peer.checkins > checkins);
+    assert_string_equal(device.peer.last.attributes, "");
+}
+
 static void a_release_withdrawn_before_the_switch_stays_away(void **state)
 {
     (void)state;
@@ -265,6 +291,7 @@ int main(void)
         TEST(a_server_that_never_replies_is_left_after_half_a_minute),
         TEST(replies_that_are_none_are_refused_and_reported),
         TEST(a_reply_has_a_largest_size),
+        TEST(the_application_says_what_the_device_is),
         TEST(a_release_withdrawn_before_the_switch_stays_away),
         TEST(the_fresh_reply_must_name_what_was_verified),
         TEST(a_verified_slot_waits_for_a_server_that_is_gone),

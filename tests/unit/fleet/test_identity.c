@@ -104,6 +104,76 @@ static void asked_until_it_is_done(void **state)
     assert_false(identity_is_asked(by_token(fixture, NEW)));
 }
 
+static size_t ask_aged(struct fixture *fixture, int64_t before_s)
+{
+    size_t count;
+    fixture_begin(fixture);
+    assert_int_equal(identity_ask_aged(&fixture->fleet, fixture->db, before_s, NOW_S, &count),
+                     GODWIT_OK);
+    fixture_commit(fixture);
+    return count;
+}
+
+/* Tokens of a certain age are asked for, each once, so many at a time; a new one is young again. */
+static void old_tokens_are_asked_for(void **state)
+{
+    enum { ALL = IDENTITY_AGED_MAX + 2 };
+    struct fixture *fixture = *state;
+    struct device *device;
+    begin(fixture);
+    fixture_allow_by(fixture, 0xC2, ALL);
+    for (uint8_t n = 2; n <= ALL; n++) {
+        const struct godwit_checkin checkin = checkin_of(n, IMAGE);
+        assert_int_equal(fixture_claim_by(fixture, 0xC2, &checkin, (uint8_t)(n + 0x70), &device),
+                         CLAIM_ACCEPTED);
+    }
+    assert_int_equal(ask_aged(fixture, NOW_S), 0);
+    assert_int_equal(ask_aged(fixture, NOW_S + 1), IDENTITY_AGED_MAX);
+    fixture_restart(fixture);
+    assert_int_equal(ask_aged(fixture, NOW_S + 1), 2);
+    assert_int_equal(ask_aged(fixture, NOW_S + 1), 0);
+    assert_true(identity_is_asked(by_token(fixture, OLD)));
+    assert_true(use(fixture, OLD, NEW));
+    assert_int_equal(ask_aged(fixture, NOW_S + 1), 0); /* on its way */
+    assert_true(use(fixture, NEW, 0));
+    assert_int_equal(ask_aged(fixture, NOW_S), 0); /* made now */
+    assert_int_equal(ask_aged(fixture, NOW_S + 1), 1);
+}
+
+/* Digests that are alike in their first bytes are two tokens: each finds its own device, and a
+ * third one that is alike finds none. */
+static void digests_that_begin_alike(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t claim_sha256[32], tokens[3][32];
+    struct device *devices[2];
+    enum claim_result result;
+    begin(fixture);
+    memset(claim_sha256, 0xC1, sizeof claim_sha256);
+    memset(tokens, 0x44, sizeof tokens);
+    for (uint8_t i = 0; i < 3; i++)
+        tokens[i][31] = i;
+    for (uint8_t i = 0; i < 2; i++) {
+        const struct godwit_checkin checkin = checkin_of((uint8_t)(i + 2), IMAGE);
+        const struct claim_request wanted = {claim_sha256, tokens[i], &checkin};
+        fixture_begin(fixture);
+        assert_int_equal(
+            device_claim(&fixture->fleet, fixture->db, &wanted, NOW_S, &result, &devices[i]),
+            GODWIT_OK);
+        fixture_commit(fixture);
+        assert_int_equal(result, CLAIM_ACCEPTED);
+    }
+    for (int round = 0; round < 2; round++) {
+        for (uint8_t i = 0; i < 2; i++) {
+            struct device *found = device_find_by_token(&fixture->fleet, tokens[i]);
+            assert_non_null(found);
+            assert_int_equal(found->device_id[5], i + 2);
+        }
+        assert_null(device_find_by_token(&fixture->fleet, tokens[2]));
+        fixture_restart(fixture);
+    }
+}
+
 /* One request with these counters; true: the device is forked after it. */
 static bool send(struct fixture *fixture, uint32_t boots, uint32_t checkins, uint8_t nonce,
                  int64_t now_s)
@@ -203,6 +273,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(asked_until_it_is_done, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(the_same_request_again_is_no_other_device, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(old_tokens_are_asked_for, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(digests_that_begin_alike, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(two_with_one_flash, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(honest_causes, fixture_setup, fixture_teardown),
     };

@@ -1,5 +1,6 @@
 /* Names and tags: what may stand in them, how they change, and that a filter finds what was
  * written. */
+#include "case.h"
 #include "fixture.h"
 
 #include <stdio.h>
@@ -156,19 +157,71 @@ static void sixteen_are_the_most(void **state)
     assert_int_equal(tag(fixture, device, "more", NULL), TAG_TOO_MANY);
     assert_int_equal(tag(fixture, device, "t3=now", NULL), TAG_DONE); /* in the place of t3 */
     assert_int_equal(tag(fixture, device, "more", "t5"), TAG_DONE);
-    static const char *const OWN[] = {"site=Berlin", "room=1", "bad value=1", "model"};
     fixture_begin(fixture);
-    assert_int_equal(device_set_attributes(fixture->db, device->id, OWN, 4), GODWIT_OK);
+    assert_int_equal(device_set_attributes(fixture->db, device->id,
+                                           "site=Berlin room=1 bad,value=1 model  =x \x1b[31m=1 "
+                                           "a=\"b\" q=1*"),
+                     GODWIT_OK);
     fixture_commit(fixture);
     assert_int_equal(fixture_count(fixture, "select count(*) from tags"), TAGS_MAX + 2);
     assert_int_equal(
         fixture_count(fixture, "select count(*) from tags where tag_key = 'dev.site=berlin'"), 1);
     fixture_begin(fixture);
-    assert_int_equal(device_set_attributes(fixture->db, device->id, OWN + 1, 1), GODWIT_OK);
+    assert_int_equal(device_set_attributes(fixture->db, device->id, "room=1"), GODWIT_OK);
     fixture_commit(fixture);
     assert_int_equal(fixture_count(fixture, "select count(*) from tags where tag_key like 'dev.%'"),
                      1);
     assert_int_equal(tag(fixture, device, "other", NULL), TAG_TOO_MANY);
+}
+
+static bool has_tag(struct fixture *fixture, const struct device *device, const char *tag)
+{
+    struct device_labels labels;
+    assert_int_equal(device_labels(fixture->db, device->id, &labels), GODWIT_OK);
+    for (size_t i = 0; i < labels.tags_count; i++)
+        if (!strcmp(labels.tags[i], tag)) return true;
+    return false;
+}
+
+/* What a device says of itself stands in its tags: written once, renewed, taken away, and nothing
+ * of it that a tag may not hold. */
+static void what_it_says_of_itself(void **state)
+{
+    struct fixture *fixture = *state;
+    struct device *device = join(fixture, 1);
+    struct godwit_checkin checkin = checkin_of(1, 1);
+    static const struct {
+        const char *says, *has;
+        int64_t count;
+    } rows[] = {
+        {"site=Berlin room=2", "dev.site=Berlin", 2},
+        {"site=Paris", "dev.site=Paris", 1},
+        {"  a=1   b=2  ", "dev.b=2", 2},
+        {"a=\x1b[31m b=\xe2\x80\xae c=\" d=* e=x,y =f g= plain h=1", "dev.h=1", 1},
+        {"dev.site=1", "dev.dev.site=1", 1},
+        {"a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=8 i=9", "dev.h=8", 8},
+        {"a=1 a=2 A=3", "dev.A=3", 1},
+        {"x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa y=1", "dev.y=1", 1},
+        {"", "none", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
+        snprintf(checkin.attributes, sizeof checkin.attributes, "%s", rows[i].says);
+        assert_int_equal(device_take(&fixture->fleet, device, &checkin, NOW_S), TAKE_RECORD);
+        fixture_checkin(fixture, &checkin);
+        assert_int_equal(fixture_count(fixture, "select count(*) from tags"), rows[i].count);
+        assert_int_equal(has_tag(fixture, device, rows[i].has), rows[i].count > 0);
+        assert_int_equal(device_take(&fixture->fleet, device, &checkin, NOW_S), TAKE_DONE);
+        fixture_restart(fixture); /* also after a restart it is known that it is written */
+        device = fixture_device(fixture, checkin.device_id);
+        assert_int_equal(device_take(&fixture->fleet, device, &checkin, NOW_S), TAKE_DONE);
+    }
+    for (int i = 0; i < DEVICE_RECORDS_MAX; i++) { /* one that does not know what it is */
+        snprintf(checkin.attributes, sizeof checkin.attributes, "n=%d", i);
+        (void)device_take(&fixture->fleet, device, &checkin, NOW_S + 60);
+    }
+    snprintf(checkin.attributes, sizeof checkin.attributes, "n=x");
+    assert_int_equal(device_take(&fixture->fleet, device, &checkin, NOW_S + 60), TAKE_TOO_MANY);
 }
 
 static void a_claim_gives_tags(void **state)
@@ -214,6 +267,7 @@ int main(void)
         cmocka_unit_test(hostile_names_and_tags_are_refused),
         cmocka_unit_test_setup_teardown(tags_are_one_of_each_key, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(sixteen_are_the_most, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_it_says_of_itself, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_claim_gives_tags, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(older_rows_get_their_id_as_text, fixture_setup,
                                         fixture_teardown),

@@ -28,9 +28,10 @@ static struct godwit_checkin largest(void)
     checkin.reset = GODWIT_RESET_DEEP_SLEEP;
     checkin.outcome.stage = GODWIT_STAGE_ROLLED_BACK;
     char *const texts[] = {checkin.agent_version, checkin.project, checkin.version,
-                           checkin.idf_version,   checkin.slot,    checkin.outcome.detail};
-    const size_t sizes[] = {17, 33, 33, 33, 17, GODWIT_DETAIL_MAX};
-    for (size_t i = 0; i < 6; i++) {
+                           checkin.idf_version,   checkin.slot,    checkin.outcome.detail,
+                           checkin.attributes};
+    const size_t sizes[] = {17, 33, 33, 33, 17, GODWIT_DETAIL_MAX, GODWIT_ATTRIBUTES_SIZE};
+    for (size_t i = 0; i < 7; i++) {
         memset(texts[i], '"', sizes[i]);
         texts[i][sizes[i] - 1] = '\0';
     }
@@ -64,7 +65,7 @@ static void the_largest_fits_and_comes_back(void **state)
     char text[GODWIT_CHECKIN_REQUEST_MAX + 1];
     size_t size;
     assert_int_equal(godwit_checkin_encode(&checkin, text, sizeof text, &size), GODWIT_OK);
-    assert_in_range(size, 1300, GODWIT_CHECKIN_REQUEST_MAX);
+    assert_in_range(size, 1850, GODWIT_CHECKIN_REQUEST_MAX);
     assert_int_equal(decode(text, &back), GODWIT_OK);
     assert_same(&checkin, &back);
     assert_memory_equal(&checkin.outcome, &back.outcome, sizeof back.outcome);

@@ -43,6 +43,26 @@ static void changed_without_a_gap(void **state)
     assert_int_equal(live_count(live, "select count(*) from devices"), 1);
 }
 
+/* By its age, where the service is told to; a day has passed for the database. */
+static void asked_by_age(void **state)
+{
+    struct live *live = *state;
+    struct fake_device fake = begin(live);
+    assert_int_equal(
+        db_run(live->app.db, "update devices set token_made = token_made - 86401", NULL, 0),
+        GODWIT_OK);
+    app_tick(&live->app);
+    while (atomic_load(&live->app.flushing))
+        sched_yield();
+    assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    assert_false(is_asked(live));
+    live->settings.rotate_days = 1;
+    while (!is_asked(live)) {
+        app_tick(&live->app);
+        assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
+    }
+}
+
 static void asked_wrongly(void **state)
 {
     struct live *live = *state;
@@ -65,6 +85,7 @@ static void two_with_one_flash(void **state)
     one.checkin.checkins = 10;
     assert_int_equal(fake_checkin(live, &one, one.bearer), 200);
     two = one;
+    two.checkin.nonce[1]++; /* what is random is not the same */
     for (int round = 0; round < 2; round++) {
         one.checkin.checkins++;
         two.checkin.checkins++;
@@ -123,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(changed_without_a_gap, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(asked_by_age, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(asked_wrongly, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(two_with_one_flash, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(many_at_once, live_setup, live_teardown),
