@@ -39,6 +39,7 @@ FIGURES := \
     upload \
     restore \
     login \
+    authz \
     siege \
     field \
     fuzz

@@ -1,6 +1,6 @@
 /* Every row of the table of routes, called by everybody. Who may is said once more in authz.h, so
  * that a row which lets in too many is seen. */
-#include "authz.h"
+#include "leaks.h"
 
 static void each_route_by_everybody(void **state)
 {
@@ -9,6 +9,18 @@ static void each_route_by_everybody(void **state)
     authz_matrix(&authz);
     assert_int_equal(authz.wrong, 0);
     assert_true(authz.cells >= ROUTES_COUNT * 20);
+}
+
+/* By its admin, in every place where something is named. */
+static void another_organisation_is_as_if_not_there(void **state)
+{
+    static struct authz authz;
+    static struct leaks leaks;
+    authz_setup(&authz, *state);
+    leaks_setup(&leaks, &authz);
+    leaks_all(&leaks, 1);
+    assert_int_equal(leaks.leaks, 0);
+    assert_int_equal(leaks_missing(), 0);
 }
 
 /* A token that was good a moment ago is out at once. */
@@ -44,6 +56,7 @@ int main(void)
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
     const struct CMUnitTest tests[] = {
         LIVE(each_route_by_everybody),
+        LIVE(another_organisation_is_as_if_not_there),
         LIVE(an_ended_token_is_out_at_once),
         LIVE(an_upload_is_refused_at_its_head),
     };
