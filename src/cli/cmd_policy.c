@@ -130,6 +130,8 @@ int cmd_policy(int argc, char **argv)
          "board revisions that it runs on, such as 0,2,5 (default any)"},
         {"--product", OPTION_TEXT, &wanted.product, "NAME",
          "the product, where the project inside is called otherwise"},
+        {"--org", OPTION_TEXT, &wanted.org, "NAME",
+         "the organisation whose product it is (`godwit session show`); default: default"},
         {"--require-instruction", OPTION_FLAG, &wanted.require_instruction, NULL,
          "install by a signed deploy instruction only"},
         {"--require-secure-boot", OPTION_FLAG, &wanted.require_secure_boot, NULL,

@@ -34,7 +34,8 @@ static bool take_product(const struct policy_request *wanted, const char *projec
                              "its own product; leave --product out, or begin with that product's "
                              "--from-initial or --from-image",
                              product, wanted->path, project);
-    godwit_err err = godwit_product_id(GODWIT_ORG, product, policy->product_id);
+    const char *org = wanted->org ? wanted->org : GODWIT_ORG;
+    godwit_err err = godwit_product_id(org, product, policy->product_id);
     return err ? policy_refuse("%s", godwit_err_sentence(err)) : true;
 }
 

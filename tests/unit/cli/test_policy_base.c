@@ -245,6 +245,23 @@ static void a_policy_without_deploy_key_needs_an_override(void **state)
     assert_true(godwit_all(policy.deploy_keys[0], 64, 0));
 }
 
+/* The same name is another product in another organisation. */
+static void whose_the_product_is(void **state)
+{
+    struct policy_request wanted = {
+        .path = "x.bin", .org = "acme", .counter = 1, .no_deploy_key = true, NOT_GIVEN};
+    struct godwit_policy policy, former;
+    uint8_t acme[16], first[16];
+    (void)state;
+    assert_int_equal(godwit_product_id("acme", "thermostat", acme), GODWIT_OK);
+    assert_int_equal(godwit_product_id(GODWIT_ORG, "thermostat", first), GODWIT_OK);
+    assert_true(policy_base(&wanted, "thermostat", &policy, &former));
+    assert_memory_equal(policy.product_id, acme, 16);
+    wanted.org = NULL;
+    assert_true(policy_base(&wanted, "thermostat", &policy, &former));
+    assert_memory_equal(policy.product_id, first, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +271,7 @@ int main(void)
         cmocka_unit_test(an_image_that_was_not_out),
         cmocka_unit_test(what_devices_would_refuse),
         cmocka_unit_test(a_policy_without_deploy_key_needs_an_override),
+        cmocka_unit_test(whose_the_product_is),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
