@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/choose_many.h"
 #include "cli/cli.h"
+#include "cli/filter_help.h"
 #include "cli/remote.h"
 
 static bool is_hex(const char *text, size_t size)
@@ -29,15 +31,12 @@ static int clear(const struct remote_flags *flags, const char *device)
     return is_good ? 0 : 1;
 }
 
-static int choose(const struct options *options, const struct remote_flags *flags, int argc,
-                  char **argv)
+static int choose_one(const struct options *options, const struct remote_flags *flags)
 {
     const char *const *arguments = options->arguments;
-    int status = options_parse(options, argc, argv, NULL);
-    if (status >= 0) return status;
-    if (!is_hex(arguments[0], 12))
-        return options_wrong(options, "'%s' is no device id of 12 hex digits", arguments[0]);
-    if (!arguments[1]) return clear(flags, arguments[0]);
+    bool is_accept = !strcmp(options->command, "accept");
+    if (!arguments[1] && is_accept) return clear(flags, arguments[0]);
+    if (!arguments[1]) return options_wrong(options, "which token of %s?", arguments[0]);
     if (!is_hex(arguments[1], 16))
         return options_wrong(options,
                              "'%s' is no token of 16 hex digits; `godwit devices %s` shows which "
@@ -54,7 +53,7 @@ static int choose(const struct options *options, const struct remote_flags *flag
     if (!is_good) return 1;
     if (flags->json)
         is_good = json_print(reply);
-    else if (!strcmp(options->command, "accept"))
+    else if (is_accept)
         printf("%s is let in with token %s; the token before is void\n", arguments[0],
                arguments[1]);
     else
@@ -64,37 +63,48 @@ static int choose(const struct options *options, const struct remote_flags *flag
     return is_good ? 0 : 1;
 }
 
-int cmd_accept(int argc, char **argv)
+/* One token of one device, or those of many. */
+static int run(const char *command, const char *sentence, int argc, char **argv)
 {
     struct remote_flags flags = {0};
+    struct choice choice = {.verb = command};
     const char *arguments[2] = {NULL, NULL};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    const struct options options = {"accept",
-                                    "DEVICE [TOKEN] [--json]",
-                                    "Lets a device in that joined before with another token, as "
-                                    "after a lost flash. `godwit devices` shows which wait. "
-                                    "Without a token: says that a forked device is one again.",
+    bool all = false;
+    const struct option_row rows[] = {
+        {"--all", OPTION_FLAG, &all, NULL, "all that wait"},
+        {"--yes", OPTION_FLAG, &choice.is_meant, NULL, "it is meant, however many wait"},
+        REMOTE_ROWS(flags)};
+    const struct options options = {command,
+                                    "DEVICE [TOKEN] | FILTER [--yes] | --all [--yes]",
+                                    sentence,
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,
-                                    1,
+                                    0,
                                     2};
-    return choose(&options, &flags, argc, argv);
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (!arguments[0] == !all) return options_wrong(&options, "give a device, a filter or --all");
+    if (!all && is_device_id(arguments[0])) return choose_one(&options, &flags);
+    if (arguments[1])
+        return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
+    choice.filter = arguments[0];
+    return choose_many(&flags, &choice);
+}
+
+int cmd_accept(int argc, char **argv)
+{
+    return run("accept",
+               "Lets devices in that joined before with another token, as after a lost flash. "
+               "`godwit devices` shows which wait; of many with one id the newest is meant. "
+               "A device alone: says that it is one again after it was forked.",
+               argc, argv);
 }
 
 int cmd_reject(int argc, char **argv)
 {
-    struct remote_flags flags = {0};
-    const char *arguments[2] = {NULL, NULL};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    const struct options options = {"reject",
-                                    "DEVICE TOKEN [--json]",
-                                    "Rejects a token that asks to join under the id of a device "
-                                    "that is known; that device is not touched.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    arguments,
-                                    2,
-                                    2};
-    return choose(&options, &flags, argc, argv);
+    return run("reject",
+               "Rejects tokens that ask to join under the id of a device that is known; that "
+               "device is not touched.",
+               argc, argv);
 }
