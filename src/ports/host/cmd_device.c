@@ -13,6 +13,7 @@
 struct reporter {
     uint64_t begun_ms;
     const uint8_t *initial_policy;
+    const char *org;
     char failure[HOST_FAILURE_SIZE]; /* said last */
 };
 
@@ -42,7 +43,7 @@ static void print_boot(const struct reporter *reporter, const struct host_device
              has_names ? " " : "", names->version, board->running.label);
     print_line(reporter, line, "");
     if (needs_initial_policy(device) &&
-        !host_initial_policy_is_of(reporter->initial_policy, names->project))
+        !host_initial_policy_is_of(reporter->initial_policy, reporter->org, names->project))
         print_line(reporter,
                    "the initial policy is of another product: this device takes no update under it",
                    "");
@@ -202,6 +203,7 @@ int cmd_device(int argc, char **argv)
     if (status >= 0) return status;
     setup.options.on_event = told;
     setup.options.on_event_ctx = &reporter;
+    reporter.org = flags.org;
     reporter.initial_policy = setup.options.first.initial_policy;
     if (host_device_open(&device, &setup.options, path, mac, why, sizeof why)) {
         print_name(&reporter, &device, path, flags.image);

@@ -56,12 +56,13 @@ void host_names_read(const struct godwit_flash *flash, uint32_t offset, struct h
     host_text_tame(out->project);
 }
 
-bool host_initial_policy_is_of(const uint8_t *initial_policy, const char *project)
+bool host_initial_policy_is_of(const uint8_t *initial_policy, const char *org, const char *project)
 {
     struct godwit_policy policy;
     uint8_t id[16];
     if (!initial_policy || godwit_policy_decode(initial_policy, true, &policy)) return true;
-    return !godwit_product_id(GODWIT_ORG, project, id) && !memcmp(id, policy.product_id, sizeof id);
+    return !godwit_product_id(org ? org : GODWIT_ORG, project, id) &&
+           !memcmp(id, policy.product_id, sizeof id);
 }
 
 /* ── the first image ───────────────────────────────────────────────────────────────────────── */
@@ -136,7 +137,7 @@ bool host_image_check(const struct host_flash_options *options, char *why, size_
         return false;
     }
     host_text_tame(image.info.project);
-    if (!host_initial_policy_is_of(options->initial_policy, image.info.project)) {
+    if (!host_initial_policy_is_of(options->initial_policy, options->org, image.info.project)) {
         snprintf(why, why_size,
                  "is of the product %s, and the initial policy of another; `godwit claim "
                  "--initial-policy %s` writes the right one",

@@ -13,6 +13,7 @@ struct host_flash_options {
     size_t image_size;
     uint32_t flash_size;           /* 0: HOST_FLASH_SIZE */
     const uint8_t *initial_policy; /* 328 bytes */
+    const char *org;               /* whose its product is; NULL: the first organisation */
 };
 
 /* What an image calls itself, fit for a terminal; empty where nothing says so. */
@@ -39,4 +40,4 @@ void host_names_read(const struct godwit_flash *flash, uint32_t offset, struct h
 /* Nothing in a text from flash may steer a terminal: what is not printable becomes '?'. */
 void host_text_tame(char *text);
 /* Whether the policy (328 bytes, or NULL: then yes) is of the product with this name. */
-bool host_initial_policy_is_of(const uint8_t *initial_policy, const char *project);
+bool host_initial_policy_is_of(const uint8_t *initial_policy, const char *org, const char *project);

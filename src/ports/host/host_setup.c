@@ -126,6 +126,7 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
     setup->options.wait_s = (uint16_t)flags->wait_s;
     process_prepare();
     int status = flags->chip ? chip_find(setup, flags->chip, usage) : -1;
+    setup->options.first.org = flags->org;
     if (status < 0) status = initial_policy_read(setup, flags->initial_policy, usage->command);
     if (status < 0 && flags->image) status = image_read(setup, flags->image, usage->command);
     if (status < 0) status = net_open(setup, flags, usage);

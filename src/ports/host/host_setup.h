@@ -5,7 +5,7 @@
 #include "ports/host/host_device.h"
 
 struct host_flags {
-    const char *server, *initial_policy, *ca, *chip, *image, *attributes;
+    const char *server, *initial_policy, *org, *ca, *chip, *image, *attributes;
     struct option_secret claim;
     uint32_t interval_s, wait_s;
 };
@@ -15,6 +15,8 @@ struct host_flags {
          "from `godwit claim`: lets it join, names the server to trust; or GODWIT_CLAIM"},         \
         {"--initial-policy", OPTION_TEXT, &(flags).initial_policy, "FILE",                         \
          "initial policy, from `godwit claim --initial-policy`"},                                  \
+        {"--org", OPTION_TEXT, &(flags).org, "NAME",                                               \
+         "the organisation whose product it is (default: default)"},                               \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \
         {"--image", OPTION_TEXT, &(flags).image, "FILE", "image that a new flash begins with"},    \
         {"--chip", OPTION_TEXT, &(flags).chip, "NAME", "default: the chip that the image is for"}, \

@@ -102,9 +102,10 @@ static void seeds_of_another_product_are_refused(void **state)
     const struct host_flash_options options = {
         .image = image, .image_size = image_size, .initial_policy = other};
     expect_refusal(&options, "godwit claim --initial-policy thermostat");
-    assert_true(host_initial_policy_is_of(other, "kettle"));
-    assert_false(host_initial_policy_is_of(other, "thermostat"));
-    assert_true(host_initial_policy_is_of(NULL, "thermostat"));
+    assert_true(host_initial_policy_is_of(other, NULL, "kettle"));
+    assert_false(host_initial_policy_is_of(other, "acme", "kettle"));
+    assert_false(host_initial_policy_is_of(other, NULL, "thermostat"));
+    assert_true(host_initial_policy_is_of(NULL, NULL, "thermostat"));
 }
 
 static void names_in_any_script_are_names(void **state)
