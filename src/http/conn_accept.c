@@ -51,9 +51,21 @@ void conn_authenticated(struct conn *conn)
     atomic_fetch_sub(&server->unauthenticated, 1);
 }
 
+/* A proxy's requests are those of many. A connection that shows another token is another's now. */
+bool conn_identify(struct conn *conn, const struct http_request *request)
+{
+    struct peers *identities = conn->loop->server->identities;
+    if (!request->identity || conn->is_proxy) return true;
+    if (conn->identity && peers_is(conn->identity, request->identity)) return true;
+    if (conn->identity) peers_drop(identities, conn->identity, false);
+    return !peers_add(identities, request->identity, request->identity_max, &conn->identity);
+}
+
 void conn_leave(struct conn *conn)
 {
     struct http_server *server = conn->loop->server;
+    if (conn->identity) peers_drop(server->identities, conn->identity, false);
+    conn->identity = NULL;
     if (!conn->counted) return;
     peers_drop(server->peers, conn->counted, conn->authenticated);
     conn->counted = NULL;

@@ -234,6 +234,8 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     if (!exchange->route) return reply_no_route(exchange, head, status, allow);
     if (options->gate && !options->gate(&exchange->request))
         return head->body_size ? exchange->reply.status : 0;
+    if (!conn_identify(exchange->conn, &exchange->request))
+        return reply_early(exchange, head, 429, "too-many-connections");
     if (head->body_size != UINT64_MAX && head->body_size > body_max(exchange))
         return reply_early(exchange, head, 413, "body-too-large");
     if (exchange->route->mode != HTTP_UPLOAD) {

@@ -59,6 +59,10 @@ struct http_request {
      * connection then no longer counts among the unauthenticated ones, which are few and are closed
      * first. */
     bool authenticated;
+    /* Set by the gate: 16 bytes that say who the client is, where it may have so many connections
+     * and no more; NULL: as many as its address may. */
+    const uint8_t *identity;
+    unsigned identity_max;
     /* private: internal.h */
     const struct http_header *headers;
     size_t headers_count;

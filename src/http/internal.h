@@ -195,17 +195,17 @@ struct conn {
     bool finishing;             /* nothing more is read; conn_advance closes */
     bool notified;              /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
-    bool is_proxy;        /* its requests are those of others */
-    bool is_probed;       /* the kernel looks now and then whether the peer is still there */
-    struct peer *counted; /* its address in the limits; NULL: not counted */
-    uint8_t address[16];  /* what the limits count: IPv4, or the /64 of IPv6 */
+    bool is_proxy;         /* its requests are those of others */
+    bool is_probed;        /* the kernel looks now and then whether the peer is still there */
+    struct peer *counted, *identity; /* its address and client in the limits; NULL: not counted */
+    uint8_t address[16];   /* what the limits count: IPv4, or the /64 of IPv6 */
     char peer[ADDRESS_SIZE];
 };
 
 /* conn_accept.c */
 void conn_accept(struct loop *loop);
 void conn_authenticated(struct conn *conn);
-/* Takes it out of the limits; for conn_abort. */
+/* Out of the limits; for conn_abort. */
 void conn_leave(struct conn *conn);
 extern const struct proto_events conn_events;
 /* The end of every event: nobody walks the input any more. */
@@ -278,7 +278,7 @@ struct http_server {
     struct http_options options;
     struct clock clock;
     struct proto_limits proto_limits;
-    struct peers *peers;
+    struct peers *peers, *identities; /* by address, and by who they are */
     struct tls_tickets *tickets;
     struct budget budget;
     uint64_t trimmed_ms, trimmed_closed; /* when memory was last given back, and after how many */

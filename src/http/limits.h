@@ -31,6 +31,7 @@ GODWIT_MUST_USE bool budget_hold(struct budget *budget, struct holding *holding,
 
 /* --- peers.c ------------------------------------------------------------------------------- */
 
+struct conn;
 struct peers;
 struct peer; /* one address */
 
@@ -45,6 +46,10 @@ const char *peers_add(struct peers *peers, const uint8_t address[16], unsigned m
 /* False: max of its address have authenticated already, and it stays what it is. */
 bool peers_authenticated(struct peers *peers, struct peer *peer, unsigned max);
 void peers_drop(struct peers *peers, struct peer *peer, bool authenticated);
+bool peers_is(const struct peer *peer, const uint8_t address[16]);
 /* Whether it has at least its share of all the unauthenticated connections. */
 bool peers_is_crowding(const struct peers *peers, const struct peer *peer,
                        unsigned unauthenticated);
+
+/* In conn_accept.c. False: its client has as many connections as it may. */
+bool conn_identify(struct conn *conn, const struct http_request *request);

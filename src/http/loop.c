@@ -236,6 +236,7 @@ static void server_free(struct http_server *server)
     }
     tls_tickets_close(server->tickets);
     peers_close(server->peers);
+    peers_close(server->identities);
     free(server);
 }
 
@@ -254,6 +255,7 @@ static struct http_server *server_new(const struct http_options *options)
     server->clock = options->clock ? *options->clock : clock_real;
     server->port = options->port;
     server->peers = peers_open();
+    server->identities = peers_open();
     server->tickets = tls_tickets_open(&server->clock);
     for (; server->loops_count < loops; server->loops_count++)
         server->loops[server->loops_count] = loop_open(server);

@@ -122,6 +122,11 @@ void peers_drop(struct peers *peers, struct peer *peer, bool authenticated)
     pthread_mutex_unlock(&peers->mutex);
 }
 
+bool peers_is(const struct peer *peer, const uint8_t address[16])
+{
+    return !memcmp(peer->address, address, sizeof peer->address);
+}
+
 bool peers_is_crowding(const struct peers *peers, const struct peer *peer, unsigned unauthenticated)
 {
     unsigned crowd = peers->crowd;

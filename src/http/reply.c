@@ -85,6 +85,7 @@ static const struct {
     {413, "The body is larger than this address takes; send less."},
     {414, "The request line is too long; use a shorter address."},
     {417, "Only the expectation 100-continue is known; leave the Expect header out."},
+    {429, "This client has as many connections as it may; close some, or wait."},
     {431, "The headers are too many or too large; send fewer."},
     {500, "The server could not make its reply; its log says why."},
     {501, "This method or transfer coding is not known here; use a common one."},
@@ -105,7 +106,8 @@ void reply_refusal(struct exchange *exchange, int status, const char *reason)
     const char *detail = "The request was refused.";
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status) detail = refusals[i].detail;
-    if (status == 503) http_reply_header(&exchange->request, "Retry-After", retry_after());
+    if (status == 503 || status == 429)
+        http_reply_header(&exchange->request, "Retry-After", retry_after());
     http_reply_problem(&exchange->request,
                        &(struct http_problem){.status = status,
                                               .type = reason,

@@ -17,6 +17,8 @@
 #include "server/problem.h"
 #include "server/session.h"
 
+#define DEVICE_CONNECTIONS_MAX 16U /* it needs one or two; others were lost on the way */
+
 #define CLAIM_PREFIX "gw1."
 #define CLAIM_SIZE_MAX 64
 
@@ -199,6 +201,10 @@ bool permission_gate(struct http_request *request)
     if (is_cookie && !session_is_own_site(request, token)) return false;
     request->authenticated = found->caller != CALLER_CLAIM;
     request->user = found;
+    if (found->caller == CALLER_DEVICE) {
+        request->identity = found->digest;
+        request->identity_max = DEVICE_CONNECTIONS_MAX;
+    }
     if (found->caller != CALLER_PERSON) return true;
     return take_org(request, &found->actor) && check_person(request, permission, &found->actor) &&
            precondition_may_be_met(request);

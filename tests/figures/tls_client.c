@@ -57,8 +57,7 @@ static int dial(uint32_t address, int receive_size)
     from.sin_port = 0;
     if (fd < 0) return -1;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (receive_size)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof receive_size);
+    if (receive_size) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof receive_size);
     if (!bind(fd, (struct sockaddr *)&from, sizeof from) &&
         (!connect(fd, (struct sockaddr *)&to, sizeof to) || errno == EINPROGRESS))
         return fd;

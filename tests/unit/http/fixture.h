@@ -167,10 +167,17 @@ static void upload_abort(struct http_request *request)
     aborted++;
 }
 
+static unsigned identity_max; /* 0: nobody is counted by who it is */
+
 /* What is under /gated needs a bearer; who sends one has authenticated. */
 static bool gate(struct http_request *request)
 {
+    static const uint8_t identities[2][16] = {{1}, {2}};
     request->authenticated = http_bearer(request) != NULL;
+    if (request->authenticated && identity_max) {
+        request->identity = identities[*http_bearer(request) == 'u'];
+        request->identity_max = identity_max;
+    }
     if (!request->route_extra || http_bearer(request)) return true;
     http_reply(request, 401, "text/plain", "no bearer", 9);
     return false;
