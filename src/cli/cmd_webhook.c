@@ -12,11 +12,17 @@
 #define TEST_S 15 /* a delivery takes ten at most */
 #define LOOK_MS 200
 
+/* What options say. */
+struct asked {
+    const char *events, *url;
+    bool pauses, resumes, rotates;
+};
+
 struct verb {
     const char *name, *usage, *sentence;
     size_t arguments;
     bool (*run)(const struct remote *remote, const struct verb *verb, const char *argument,
-                const char *events, json_t **reply_out);
+                const struct asked *asked, json_t **reply_out);
     void (*print)(const json_t *reply);
 };
 
@@ -41,10 +47,11 @@ static bool call_of(const struct remote *remote, const char *method, const char 
 /* ---- add ---- */
 
 static bool run_add(const struct remote *remote, const struct verb *verb, const char *argument,
-                    const char *events, json_t **reply_out)
+                    const struct asked *asked, json_t **reply_out)
 {
     (void)verb;
-    json_t *body = json_pack("{s:s, s:s}", "url", argument, "events", events);
+    json_t *body =
+        json_pack("{s:s, s:s}", "url", argument, "events", asked->events ? asked->events : "*");
     bool is_good = body && remote_call(remote, "POST", "/api/v1/webhooks", body, reply_out);
     json_decref(body);
     return is_good;
@@ -58,12 +65,47 @@ static void print_add(const json_t *reply)
            json_text(reply, "secret"));
 }
 
+/* ---- edit ---- */
+
+static bool run_edit(const struct remote *remote, const struct verb *verb, const char *argument,
+                     const struct asked *asked, json_t **reply_out)
+{
+    char path[80];
+    json_t *body = json_pack("{s:s*, s:s*}", "url", asked->url, "events", asked->events);
+    if (asked->pauses || asked->resumes)
+        json_object_set_new(body, "paused", json_boolean(asked->pauses));
+    if (asked->rotates) json_object_set_new(body, "new_secret", json_true());
+    bool is_good =
+        is_id(argument) && json_object_size(body) > 0 && !(asked->pauses && asked->resumes);
+    snprintf(path, sizeof path, "/api/v1/webhooks/%.16s", argument);
+    if (is_good)
+        is_good = remote_call(remote, "PATCH", path, body, reply_out);
+    else
+        fprintf(stderr,
+                "godwit webhook %s: give the id of a webhook (`godwit webhook list`) and "
+                "--url, --events, --new-secret and one of --pause and --resume\n",
+                verb->name);
+    json_decref(body);
+    return is_good;
+}
+
+static void print_edit(const json_t *reply)
+{
+    printf("webhook  %s\nurl      %s\nevents   %s\n", json_text(reply, "webhook"),
+           json_text(reply, "url"), json_text(reply, "events"));
+    if (json_is_true(json_object_get(reply, "paused")))
+        puts("paused   what is for it waits; `godwit webhook edit WEBHOOK --resume` sends it");
+    if (json_text(reply, "secret")[0])
+        printf("secret   %s (shown this once; the former one signs too for a day)\n",
+               json_text(reply, "secret"));
+}
+
 /* ---- list ---- */
 
 static bool run_list(const struct remote *remote, const struct verb *verb, const char *argument,
-                     const char *events, json_t **reply_out)
+                     const struct asked *asked, json_t **reply_out)
 {
-    (void)verb, (void)events;
+    (void)verb, (void)asked;
     return argument ? call_of(remote, "GET", argument, "/deliveries", reply_out)
                     : remote_call(remote, "GET", "/api/v1/webhooks", NULL, reply_out);
 }
@@ -99,6 +141,7 @@ static void print_deliveries(const json_t *items)
 static void print_list(const json_t *reply)
 {
     static const char *const NAMES[] = {"webhook", "events", "url"};
+    static const char *const PAUSED[] = {"", "paused"};
     const json_t *items = json_object_get(reply, "items");
     size_t index;
     json_t *item;
@@ -107,17 +150,21 @@ static void print_list(const json_t *reply)
         print_deliveries(items);
         return;
     }
-    table_init(&table, 3);
-    json_array_foreach(items, index, item) add_cells(&table, item, NAMES, 3);
+    table_init(&table, 4);
+    json_array_foreach(items, index, item)
+    {
+        add_cells(&table, item, NAMES, 3);
+        table_add(&table, PAUSED[json_is_true(json_object_get(item, "paused"))]);
+    }
     table_print(&table);
 }
 
 /* ---- remove and test ---- */
 
 static bool run_remove(const struct remote *remote, const struct verb *verb, const char *argument,
-                       const char *events, json_t **reply_out)
+                       const struct asked *asked, json_t **reply_out)
 {
-    (void)verb, (void)events;
+    (void)verb, (void)asked;
     return call_of(remote, "DELETE", argument, "", reply_out);
 }
 
@@ -160,10 +207,10 @@ static bool wait_for(const struct remote *remote, const char *argument, const ch
 }
 
 static bool run_test(const struct remote *remote, const struct verb *verb, const char *argument,
-                     const char *events, json_t **reply_out)
+                     const struct asked *asked, json_t **reply_out)
 {
     json_t *begun;
-    (void)verb, (void)events;
+    (void)verb, (void)asked;
     if (!call_of(remote, "POST", argument, "/test", &begun)) return false;
     bool is_good = wait_for(remote, argument, json_text(begun, "delivery"), reply_out);
     json_decref(begun);
@@ -185,6 +232,9 @@ static const struct verb VERBS[] = {
      "Makes a webhook: each event is sent to the URL as JSON, signed by a secret that is shown "
      "once.",
      1, run_add, print_add},
+    {"edit", "WEBHOOK [--url URL] [--events EVENTS] [--pause | --resume] [--new-secret]",
+     "Points a webhook elsewhere, pauses it (what is for it waits), or gives it another secret.", 1,
+     run_edit, print_edit},
     {"list", "[WEBHOOK]", "Lists the webhooks, or the last deliveries of one.", 0, run_list,
      print_list},
     {"test", "WEBHOOK", "Sends an event \"test\" now and says what the other side answered.", 1,
@@ -196,14 +246,21 @@ static const struct verb VERBS[] = {
 static int run(const struct verb *verb, int argc, char **argv)
 {
     struct remote_flags flags = {0};
-    const char *argument = NULL, *events = "*";
+    const char *argument = NULL;
+    struct asked asked = {0};
     char name[32];
     snprintf(name, sizeof name, "webhook %s", verb->name);
     const struct option_row rows[] = {
         REMOTE_ROWS(flags),
-        {"--events", OPTION_TEXT, &events, "EVENTS",
-         "actions of the audit log and of devices, as \"rollout.* device.failed\"; default: all"}};
-    size_t rows_count = sizeof rows / sizeof *rows - (verb->run == run_add ? 0 : 1);
+        {"--events", OPTION_TEXT, &asked.events, "EVENTS",
+         "actions of the audit log and of devices, as \"rollout.* device.failed\"; all at first"},
+        {"--url", OPTION_TEXT, &asked.url, "URL", "where events go from now on"},
+        {"--pause", OPTION_FLAG, &asked.pauses, NULL, "what is for it waits"},
+        {"--resume", OPTION_FLAG, &asked.resumes, NULL, "what waits is sent"},
+        {"--new-secret", OPTION_FLAG, &asked.rotates, NULL,
+         "another one signs; the former one signs too for a day"}};
+    size_t more = verb->run == run_edit ? 5 : verb->run == run_add ? 1 : 0;
+    size_t rows_count = sizeof rows / sizeof *rows - 5 + more;
     const struct options options = {name,       verb->usage, verb->sentence,  rows,
                                     rows_count, &argument,   verb->arguments, 1};
     int status = options_parse(&options, argc, argv, NULL);
@@ -211,7 +268,7 @@ static int run(const struct verb *verb, int argc, char **argv)
     struct remote remote;
     json_t *reply;
     if (!remote_open(&remote, &flags)) return 1;
-    bool is_good = verb->run(&remote, verb, argument, events, &reply);
+    bool is_good = verb->run(&remote, verb, argument, &asked, &reply);
     remote_close(&remote);
     if (!is_good) return 1;
     bool is_failed = verb->run == run_test && strcmp(json_text(reply, "state"), "delivered");
@@ -225,7 +282,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 
 static const struct options OPTIONS = {
     .command = "webhook",
-    .usage = "add URL | list [WEBHOOK] | test WEBHOOK | remove WEBHOOK",
+    .usage = "add URL | edit WEBHOOK | list [WEBHOOK] | test WEBHOOK | remove WEBHOOK",
     .sentence =
         "Webhooks: whom the service tells what happens. `godwit webhook VERB --help` lists\n"
         "the options.",
@@ -236,7 +293,7 @@ int cmd_webhook(int argc, char **argv)
     for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS && argc > 1; i++)
         if (!strcmp(argv[1], VERBS[i].name)) return run(&VERBS[i], argc - 1, argv + 1);
     if (argc > 1 && option_is_help(argv[1])) return options_help(&OPTIONS, argv[1]);
-    fprintf(stderr, "godwit webhook: %s%s%s is none of add, list, test, remove\n",
+    fprintf(stderr, "godwit webhook: %s%s%s is none of add, edit, list, test, remove\n",
             argc > 1 ? "'" : "", argc > 1 ? argv[1] : "nothing", argc > 1 ? "'" : "");
     return 2;
 }

@@ -319,31 +319,50 @@ godwit_err token_flush(struct fleet *fleet, struct db *db)
 
 /* ---- for people ---- */
 
+#define VIEW_COLUMNS "token_sha256, user_name, name, product, scopes, created, expires, used"
+
+static void read_view(const struct db_rows *rows, struct token_view *view)
+{
+    uint8_t digest[32];
+    db_column_blob(rows, 0, digest, sizeof digest);
+    memcpy(view->mark, digest, sizeof view->mark);
+    db_column_text(rows, 1, view->user, sizeof view->user);
+    db_column_text(rows, 2, view->name, sizeof view->name);
+    db_column_text(rows, 3, view->product, sizeof view->product);
+    view->scopes = (unsigned)db_column_int(rows, 4);
+    view->made_s = db_column_int(rows, 5);
+    view->expires_s = db_column_int(rows, 6);
+    view->used_s = db_column_int(rows, 7);
+}
+
+godwit_err token_of_mark(struct db *db, const char *org, const uint8_t mark[static TOKEN_MARK_SIZE],
+                         struct token_view *out)
+{
+    struct db_rows rows;
+    godwit_err err = db_query(db, &rows,
+                              "select " VIEW_COLUMNS
+                              " from tokens where org = $1 and substr(token_sha256, 1, 8) = $2",
+                              DB_ARGS(db_text(org), db_blob(mark, TOKEN_MARK_SIZE)));
+    if (!err) err = db_next(&rows);
+    if (!err) read_view(&rows, out);
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_ERR_MISSING : err;
+}
+
 godwit_err token_list(struct db *db, const char *org, const char *user, enum token_kind kind,
                       struct token_view *out, size_t count_max, size_t *count_out)
 {
     struct db_rows rows;
-    uint8_t digest[32];
     *count_out = 0;
     godwit_err err =
         db_query(db, &rows,
-                 "select token_sha256, user_name, name, product, scopes, created, expires, used"
+                 "select " VIEW_COLUMNS
                  " from tokens where org = $1 and ($2 = '' or user_name = $2) and kind = $3"
                  " order by created desc, token_sha256 limit $4",
                  DB_ARGS(db_text(org), db_text(user ? user : ""), db_text(KINDS[kind]),
                          db_int((int64_t)count_max)));
-    while (!err && *count_out < count_max && !(err = db_next(&rows))) {
-        struct token_view *view = &out[(*count_out)++];
-        db_column_blob(&rows, 0, digest, sizeof digest);
-        memcpy(view->mark, digest, sizeof view->mark);
-        db_column_text(&rows, 1, view->user, sizeof view->user);
-        db_column_text(&rows, 2, view->name, sizeof view->name);
-        db_column_text(&rows, 3, view->product, sizeof view->product);
-        view->scopes = (unsigned)db_column_int(&rows, 4);
-        view->made_s = db_column_int(&rows, 5);
-        view->expires_s = db_column_int(&rows, 6);
-        view->used_s = db_column_int(&rows, 7);
-    }
+    while (!err && *count_out < count_max && !(err = db_next(&rows)))
+        read_view(&rows, &out[(*count_out)++]);
     db_rows_close(&rows);
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }

@@ -86,6 +86,10 @@ struct token_view {
     unsigned scopes;
     int64_t made_s, expires_s, used_s;
 };
+/* The session or token with this mark; MISSING: there is none there. Any connection. */
+GODWIT_MUST_USE godwit_err token_of_mark(struct db *db, const char *org,
+                                         const uint8_t mark[static TOKEN_MARK_SIZE],
+                                         struct token_view *out);
 /* The newest count_max of an organisation (user NULL) or of one user there. Any connection. */
 GODWIT_MUST_USE godwit_err token_list(struct db *db, const char *org, const char *user,
                                       enum token_kind kind, struct token_view *out,

@@ -48,7 +48,7 @@ static const struct command COMMANDS[] = {
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
     {"devices", cmd_devices, "[DEVICE|FILTER] [--watch]", "devices, or one with its history"},
     {"audit", cmd_audit, "[list | export | verify]", "who changed what, and whether that is whole"},
-    {"webhook", cmd_webhook, "add URL | list | test | remove",
+    {"webhook", cmd_webhook, "add URL | edit | list | test | remove",
      "whom the service tells what happens"},
     {"accept", cmd_accept, "DEVICE [TOKEN] | FILTER | --all",
      "let devices in that lost their token"},

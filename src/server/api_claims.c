@@ -46,8 +46,8 @@ static godwit_err claims_run(struct change *change)
     char mark[2 * CLAIM_MARK_SIZE + 1];
     godwit_hex_encode(claims->digest, CLAIM_MARK_SIZE, mark);
     return change_audit(change, AUDIT_CLAIM_CREATED, claims->product, NULL,
-                        json_pack("{s:s, s:I, s:I, s:s}", "claim", mark, "count",
-                                  (json_int_t)claims->count, "lifetime_s",
+                        json_pack("{s:s, s:s, s:I, s:I, s:s}", "product", claims->product, "claim",
+                                  mark, "count", (json_int_t)claims->count, "lifetime_s",
                                   (json_int_t)claims->lifetime_s, "tags", claims->tags));
 }
 
@@ -149,11 +149,11 @@ static godwit_err revocation_run(struct change *change)
     if (!revocation->is_done) return GODWIT_OK;
     char mark[2 * CLAIM_MARK_SIZE + 1];
     godwit_hex_encode(revocation->mark, CLAIM_MARK_SIZE, mark);
-    godwit_err err =
-        change_audit(change, AUDIT_CLAIM_REVOKED, claim->product->name,
-                     json_pack("{s:s, s:I, s:I}", "claim", mark, "count",
-                               (json_int_t)claim->count_max, "used", (json_int_t)claim->used_count),
-                     NULL);
+    godwit_err err = change_audit(change, AUDIT_CLAIM_REVOKED, claim->product->name,
+                                  json_pack("{s:s, s:s, s:I, s:I}", "product", claim->product->name,
+                                            "claim", mark, "count", (json_int_t)claim->count_max,
+                                            "used", (json_int_t)claim->used_count),
+                                  NULL);
     return err ? err : claim_revoke(&app->fleet, app->db, claim, clock_unix_s(app->clock));
 }
 

@@ -36,9 +36,9 @@ static godwit_err import_run(struct change *change)
     if (!import->is_known) return GODWIT_OK;
     godwit_err err = factory_import(&app->fleet, app->db, &import->batch, clock_unix_s(app->clock));
     if (err || !import->batch.added) return err;
-    return change_audit(
-        change, AUDIT_FACTORY_IMPORTED, import->product, NULL,
-        json_pack("{s:I, s:s}", "added", (json_int_t)import->batch.added, "tags", import->tags));
+    return change_audit(change, AUDIT_FACTORY_IMPORTED, import->product, NULL,
+                        json_pack("{s:s, s:I, s:s}", "product", import->product, "added",
+                                  (json_int_t)import->batch.added, "tags", import->tags));
 }
 
 static void reply_fault(struct http_request *request, const struct factory_batch *batch)
@@ -140,7 +140,10 @@ static godwit_err removal_run(struct change *change)
     if (err || !removal->is_done) return err;
     char id[13];
     device_id_text(removal->device_id, id);
-    return change_audit(change, AUDIT_FACTORY_REMOVED, id, NULL, NULL);
+    return change_audit(change, AUDIT_FACTORY_REMOVED, id,
+                        json_pack("{s:b, s:s*}", "listed", true, "product",
+                                  *actor->product ? actor->product : NULL),
+                        NULL);
 }
 
 static void reply_not_listed(struct http_request *request)

@@ -122,7 +122,9 @@ static godwit_err clearing_run(struct change *change)
         identity_clear(&app->fleet, app->db, device, clock_unix_s(app->clock), &clearing->is_done);
     if (err || !clearing->is_done) return err;
     device_id_text(clearing->device_id, id);
-    return change_audit(change, AUDIT_DEVICE_CLEARED, id, NULL, NULL);
+    return change_audit(change, AUDIT_DEVICE_CLEARED, id,
+                        json_pack("{s:s, s:b}", "product", device->product->name, "forked", true),
+                        json_pack("{s:s, s:b}", "product", device->product->name, "forked", false));
 }
 
 static void clearing_reply(struct change *change, godwit_err err)
@@ -173,15 +175,18 @@ static godwit_err choose(struct change *change, struct choice *choice)
     struct app *app = change->app;
     struct device *device = device_of(change, choice->device_id);
     int64_t now_s = clock_unix_s(app->clock);
-    char id[13];
+    char id[13], before[2 * PENDING_MARK_SIZE + 1], mark[2 * PENDING_MARK_SIZE + 1];
     choice->is_known = device != NULL;
     if (!device) return GODWIT_OK;
+    godwit_hex_encode(device->token_sha256, PENDING_MARK_SIZE, before);
+    godwit_hex_encode(choice->mark, PENDING_MARK_SIZE, mark);
     godwit_err err = (choice->accepts ? pending_accept : pending_reject)(
         &app->fleet, app->db, device, choice->mark, now_s, &choice->result);
     if (err || choice->result != PENDING_DONE) return err;
     device_id_text(choice->device_id, id);
     return change_audit(change, choice->accepts ? AUDIT_DEVICE_ACCEPTED : AUDIT_DEVICE_REJECTED, id,
-                        NULL, NULL);
+                        json_pack("{s:s, s:s}", "product", device->product->name, "token", before),
+                        json_pack("{s:s}", choice->accepts ? "token" : "rejected", mark));
 }
 
 static godwit_err choosing_run(struct change *change)

@@ -46,7 +46,9 @@ static godwit_err record_removal(struct removal *removal)
         json_array_append_new(files, view_digest(removal->verdict.files[i]));
     snprintf(object, sizeof object, "%s %s", removal->product, removal->version);
     return change_audit(&removal->change, AUDIT_RELEASE_DELETED, object,
-                        json_pack("{s:o}", "files", files), NULL);
+                        json_pack("{s:s, s:s, s:o}", "product", removal->product, "version",
+                                  removal->version, "files", files),
+                        NULL);
 }
 
 static godwit_err removal_run(struct change *change)

@@ -246,7 +246,8 @@ static godwit_err record_deploy(struct deploy *deploy)
         if (deploy->overrides[i]) json_array_append_new(overrides, json_string(override_id(i)));
     snprintf(object, sizeof object, "%s %s", deploy->product, deploy->version);
     return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL,
-                        json_pack("{s:I, s:I, s:o, s:b, s:b, s:o}", "rollout_id",
+                        json_pack("{s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:o}", "product",
+                                  deploy->product, "version", deploy->version, "rollout_id",
                                   (json_int_t)deploy->rollout_id, "targets",
                                   (json_int_t)deploy->targets_count, "devices", devices,
                                   "allow_downgrade", (int)deploy->allow_downgrade, "again",

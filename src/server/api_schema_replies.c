@@ -53,12 +53,22 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("url", "where events are sent"),
     STRING("events", "which: names between spaces, a last * stands for any text"),
     TIME("created", "when it was made"),
+    FLAG("paused", "what is for it waits"),
+
+    OBJECT("webhook_edited", "A webhook that was changed."),
+    HEX("webhook", 16, "its id"),
+    STRING("url", "where events are sent"),
+    STRING("events", "which: names between spaces, a last * stands for any text"),
+    TIME("created", "when it was made"),
+    FLAG("paused", "what is for it waits"),
+    SIZED(HEX, "secret", 64, 64, SCHEMA_OPTIONAL, "the new one, shown this once"),
 
     OBJECT("webhook_made", "A webhook that was made."),
     HEX("webhook", 16, "its id"),
     STRING("url", "where events are sent"),
     STRING("events", "which: names between spaces, a last * stands for any text"),
     TIME("created", "when it was made"),
+    FLAG("paused", "what is for it waits"),
     HEX("secret", 64, "by which deliveries are signed, shown this once"),
 
     OBJECT("webhooks", "The webhooks of an organisation."),

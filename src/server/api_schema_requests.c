@@ -124,6 +124,14 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     SIZED(STRING, "events", 1, 300, SCHEMA_OPTIONAL,
           "names between spaces, a last * stands for any text; all when absent"),
 
+    OBJECT("webhook_edit", "What is changed about a webhook; at least one member."),
+    SIZED(STRING, "url", 1, 500, SCHEMA_OPTIONAL, "https://HOST/PATH, on the public internet"),
+    SIZED(STRING, "events", 1, 300, SCHEMA_OPTIONAL,
+          "names between spaces, a last * stands for any text"),
+    ROW(FLAG, "paused", NULL, SCHEMA_OPTIONAL, "true: what is for it waits; false: it is sent"),
+    ROW(FLAG, "new_secret", NULL, SCHEMA_OPTIONAL,
+        "true: another secret signs; the former one signs too for a day"),
+
     OBJECT("checkin_request", "What a device says; docs/PROTOCOL.md has it to the byte."),
     END,
 };

@@ -6,32 +6,27 @@
 #include "server/audit_log.h"
 #include "server/handlers.h"
 #include "server/permission.h"
+#include "server/precondition.h"
 #include "server/problem.h"
 #include "server/secret.h"
-#include "server/webhook_store.h"
+#include "server/webhook_change.h"
 #include "server/webhooks.h"
 
-struct hook {
-    struct change change; /* first: a change is a hook */
-    struct webhook webhook;
-    bool is_known, is_full;
-    char delivery[WEBHOOK_ID_SIZE];
-};
-
-static json_t *view_webhook(const struct webhook *webhook)
+json_t *view_webhook(const struct webhook *webhook)
 {
-    return json_pack("{s:s, s:s, s:s, s:I}", "webhook", webhook->id, "url", webhook->url, "events",
-                     webhook->events, "created", (json_int_t)webhook->created_s);
+    return json_pack("{s:s, s:s, s:s, s:I, s:b}", "webhook", webhook->id, "url", webhook->url,
+                     "events", webhook->events, "created", (json_int_t)webhook->created_s, "paused",
+                     (int)webhook->is_paused);
 }
 
-static void reply_no_webhook(struct http_request *request)
+void reply_no_webhook(struct http_request *request)
 {
     problem(request, 404, "no-webhook",
             "there is no such webhook; `godwit webhook list` shows those that are", NULL);
 }
 
-static struct hook *hook_make(struct http_request *request, godwit_err (*run)(struct change *),
-                              void (*reply)(struct change *, godwit_err))
+struct hook *hook_make(struct http_request *request, godwit_err (*run)(struct change *),
+                       void (*reply)(struct change *, godwit_err))
 {
     struct hook *hook = arena_zalloc(request->arena, sizeof *hook);
     if (!hook) {
@@ -93,30 +88,37 @@ static bool are_events(const char *text)
            text[strspn(text, " ")] != 0;
 }
 
+bool hook_read_url(struct hook *hook, const char *url)
+{
+    struct webhook_target target;
+    char detail[300];
+    enum webhook_fault fault =
+        webhook_target_parse(url, hook->change.app->settings->webhook_loopback, &target);
+    snprintf(detail, sizeof detail, "%s", fault ? webhook_fault_sentence(fault) : "");
+    if (fault) problem(hook->change.request, 422, "bad-webhook", detail, "url");
+    return !fault;
+}
+
+bool hook_read_events(struct http_request *request, const char *events)
+{
+    bool are_good = are_events(events);
+    if (!are_good)
+        problem(request, 422, "malformed",
+                "`events` are names of actions between spaces, as in \"rollout.* device.failed\"",
+                "events");
+    return are_good;
+}
+
 static bool read_webhook(struct hook *hook, json_t *body)
 {
     struct http_request *request = hook->change.request;
-    struct app *app = hook->change.app;
-    struct webhook_target target;
     uint8_t random[8];
-    char detail[300];
     const char *url = body_text(request, body, "url", WEBHOOK_URL_MAX);
     const char *events = url && json_object_get(body, "events")
                              ? body_text(request, body, "events", WEBHOOK_EVENTS_MAX)
                              : "*";
     if (!url || !events) return false;
-    enum webhook_fault fault = webhook_target_parse(url, app->settings->webhook_loopback, &target);
-    if (fault) {
-        snprintf(detail, sizeof detail, "%s", webhook_fault_sentence(fault));
-        problem(request, 422, "bad-webhook", detail, "url");
-        return false;
-    }
-    if (!are_events(events)) {
-        problem(request, 422, "malformed",
-                "`events` are names of actions between spaces, as in \"rollout.* device.failed\"",
-                "events");
-        return false;
-    }
+    if (!hook_read_url(hook, url) || !hook_read_events(request, events)) return false;
     snprintf(hook->webhook.url, sizeof hook->webhook.url, "%s", url);
     snprintf(hook->webhook.events, sizeof hook->webhook.events, "%s", events);
     if (secret_random(random, sizeof random) ||
@@ -198,7 +200,7 @@ void handle_webhook_deliveries(struct http_request *request)
 
 /* ---- remove and test ---- */
 
-static godwit_err find(struct hook *hook)
+godwit_err hook_find(struct hook *hook)
 {
     struct change *change = &hook->change;
     godwit_err err = webhook_read(change->app->db, permission_org(change->request),
@@ -210,8 +212,11 @@ static godwit_err find(struct hook *hook)
 static godwit_err remove_run(struct change *change)
 {
     struct hook *hook = (struct hook *)change;
-    godwit_err err = find(hook);
+    godwit_err err = hook_find(hook);
     if (err || !hook->is_known) return err;
+    hook->is_stale = precondition_is_asked(change->request) &&
+                     precondition_fails(change->request, view_webhook(&hook->webhook));
+    if (hook->is_stale) return GODWIT_OK;
     err = webhook_remove(change->app->db, &hook->webhook);
     return err ? err
                : change_audit(change, AUDIT_WEBHOOK_REMOVED, hook->webhook.id,
@@ -225,12 +230,14 @@ static godwit_err test_run(struct change *change)
     struct hook *hook = (struct hook *)change;
     char body[200];
     int64_t now_s = clock_unix_s(change->app->clock);
-    godwit_err err = find(hook);
+    godwit_err err = hook_find(hook);
     if (err || !hook->is_known) return err;
     snprintf(body, sizeof body, "{\"event\":\"test\",\"time\":%lld,\"org\":\"%s\"}",
              (long long)now_s, hook->webhook.org);
     err = webhook_enqueue(change->app->db, &hook->webhook, "test", body, now_s, hook->delivery);
-    return err ? err : change_audit(change, AUDIT_WEBHOOK_TESTED, hook->webhook.id, NULL, NULL);
+    return err ? err
+               : change_audit(change, AUDIT_WEBHOOK_TESTED, hook->webhook.id, NULL,
+                              json_pack("{s:s}", "delivery", hook->delivery));
 }
 
 static void hook_reply(struct change *change, godwit_err err)
@@ -240,6 +247,8 @@ static void hook_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
     } else if (!hook->is_known) {
         reply_no_webhook(change->request);
+    } else if (hook->is_stale) {
+        precondition_refuse(change->request);
     } else if (*hook->delivery) {
         webhooks_wake(change->app);
         reply_json(

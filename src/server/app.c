@@ -222,6 +222,7 @@ static godwit_err tick_records(struct app *app, bool *more_out)
 {
     bool more_hooks = false;
     godwit_err err = audit_tick(app, more_out);
+    if (!err) err = rollouts_tick(app);
     if (!err) err = webhooks_tick(app, &more_hooks);
     *more_out |= more_hooks;
     return err;

@@ -122,6 +122,9 @@ void change_submit(struct change *change, void (*abandon)(struct change *change)
 void app_fetch_device(struct app *app, const char *org, const uint8_t *device_id,
                       const uint8_t *token_sha256);
 
+/* Tells of rollouts that have finished. Writer, in a transaction; rollout_finish.c. */
+GODWIT_MUST_USE godwit_err rollouts_tick(struct app *app);
+
 /* Wall clock in ms, for sequences. */
 uint64_t app_now_ms(const struct app *app);
 

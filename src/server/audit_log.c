@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "fleet/account.h"
+#include "fleet/claim.h"
 #include "fleet/device.h"
 #include "server/events.h"
 #include "server/permission.h"
@@ -109,6 +110,9 @@ static void name_actor(const struct change *change, struct audit_record *out)
         return;
     }
     const struct device *device = device_find_by_token(&app->fleet, digest);
+    const struct claim *claim = device ? NULL : claim_find(&app->fleet, digest);
+    const struct product *product = device ? device->product : claim ? claim->product : NULL;
+    if (product) audit_text_copy(out->org, sizeof out->org, product->org->name);
     if (device) device_id_text(device->device_id, id);
     snprintf(out->actor, sizeof out->actor, "%s:%s", device ? "device" : "claim", id);
 }
@@ -123,7 +127,8 @@ godwit_err change_audit(struct change *change, enum audit_action action, const c
     audit_text_copy(record.object, sizeof record.object, object);
     if (action == AUDIT_UNNAMED)
         GODWIT_LOG(ERROR, "change_unnamed", "path=\"%s\"", change->request->path);
-    events_note(change->app->events, record.org, audit_action_id(action), object, after);
+    events_note(change->app->events, record.org, audit_action_id(action), object,
+                json_object_get(after, "product") ? after : before);
     return add(change->app->db, clock_unix_s(change->app->clock), &record, action, before, after);
 }
 
@@ -133,6 +138,16 @@ godwit_err app_audit(struct app *app, enum audit_action action, const char *obje
     struct audit_record record = {.org = FLEET_ORG, .actor = "system"};
     audit_text_copy(record.object, sizeof record.object, object);
     return add(app->db, clock_unix_s(app->clock), &record, action, before, after);
+}
+
+godwit_err app_audit_of(struct app *app, const char *org, enum audit_action action,
+                        const char *object, json_t *after)
+{
+    struct audit_record record = {.actor = "system"};
+    audit_text_copy(record.org, sizeof record.org, org);
+    audit_text_copy(record.object, sizeof record.object, object);
+    if (app->events) events_note(app->events, org, audit_action_id(action), object, after);
+    return add(app->db, clock_unix_s(app->clock), &record, action, NULL, after);
 }
 
 godwit_err audit_by_machine(struct db *db, int64_t now_s, const char *org, enum audit_action action,

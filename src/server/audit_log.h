@@ -30,6 +30,8 @@
     X(RELEASE_DELETED, "release.deleted", "DELETE /api/v1/releases/{product}/{version}",           \
       "a release was taken away")                                                                  \
     X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")     \
+    X(ROLLOUT_FINISHED, "rollout.finished", "",                                                    \
+      "each device that a rollout selects has an outcome, for the first time")                     \
     X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                   \
     X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                      \
       "a device was let in with another token")                                                    \
@@ -50,6 +52,8 @@
     X(FACTORY_REMOVED, "factory.removed", "DELETE /api/v1/factory/{id}",                           \
       "a device was taken off the factory list")                                                   \
     X(WEBHOOK_CREATED, "webhook.created", "POST /api/v1/webhooks", "a webhook was made")           \
+    X(WEBHOOK_EDITED, "webhook.edited", "PATCH /api/v1/webhooks/{id}",                             \
+      "a webhook was pointed elsewhere, paused or given another secret")                           \
     X(WEBHOOK_REMOVED, "webhook.removed", "DELETE /api/v1/webhooks/{id}", "a webhook was removed") \
     X(WEBHOOK_TESTED, "webhook.tested", "POST /api/v1/webhooks/{id}/test",                         \
       "a test delivery was asked for")                                                             \
@@ -106,6 +110,10 @@ GODWIT_MUST_USE godwit_err app_audit(struct app *app, enum audit_action action, 
 GODWIT_MUST_USE godwit_err audit_by_machine(struct db *db, int64_t now_s, const char *org,
                                             enum audit_action action, const char *object,
                                             json_t *after);
+
+/* The same of one organisation, whose listeners hear of it. */
+GODWIT_MUST_USE godwit_err app_audit_of(struct app *app, const char *org, enum audit_action action,
+                                        const char *object, json_t *after);
 
 /* A wrong password; bounded: it goes into the summary that the next tick writes, at most one record
  * a minute. user: NULL where there is no such user, for people type passwords there. Any thread. */

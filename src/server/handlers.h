@@ -83,6 +83,8 @@ void handle_audit_checkpoints(struct http_request *request);
 /* api_health.c */
 void handle_root(struct http_request *request);
 void handle_webhook_add(struct http_request *request);
+void handle_webhook(struct http_request *request);
+void handle_webhook_edit(struct http_request *request);
 void handle_webhooks(struct http_request *request);
 void handle_webhook_remove(struct http_request *request);
 void handle_webhook_test(struct http_request *request);

@@ -9,7 +9,7 @@
 #include "server/problem.h"
 
 /* What a person needs to see what was changed, and no secret. */
-static godwit_err audit(struct people *people)
+static godwit_err audit(struct people *people, json_t *before)
 {
     static const uint8_t NONE[TOKEN_MARK_SIZE];
     char mark[17] = "";
@@ -24,8 +24,32 @@ static godwit_err audit(struct people *people)
         json_object_set_new(after, "second_factor_required", json_boolean(people->is_on));
     if (people->operation->action == AUDIT_ORG_CREATED)
         json_object_set_new(after, "org", json_string(people->name));
+    if (json_object_size(after) == 0) {
+        json_decref(after);
+        after = NULL;
+    }
     return change_audit(&people->change, people->operation->action, is_token ? mark : people->user,
-                        NULL, after);
+                        before, after);
+}
+
+/* How a user stood, or an organisation; NULL: there is nothing to tell. */
+static json_t *view_before(const struct people *people)
+{
+    struct account_login account;
+    struct token_view token;
+    if (people->operation->action == AUDIT_ORG_SET) {
+        const struct org *org = org_find(&people->fleet->catalogue, people->org);
+        return org ? json_pack("{s:b}", "second_factor_required", (int)org->totp_required) : NULL;
+    }
+    if (!*people->user && !token_of_mark(people->db, people->org, people->mark, &token))
+        return json_pack("{s:s, s:s, s:s}", "user", token.user, "name", token.name, "product",
+                         token.product);
+    if (!*people->user || account_login(people->db, people->user, people->org, &account))
+        return NULL;
+    json_t *before = json_pack("{s:s, s:s, s:b}", "user", people->user, "role",
+                               role_name(account.role), "second_factor", (int)account.has_totp);
+    explicit_bzero(&account, sizeof account);
+    return before;
 }
 
 static godwit_err run(struct change *change)
@@ -34,8 +58,10 @@ static godwit_err run(struct change *change)
     people->fleet = &change->app->fleet;
     people->db = change->app->db;
     people->refusal = GODWIT_OK;
+    json_t *before = view_before(people);
     godwit_err err = people->operation->run(people);
-    if (!err) return audit(people);
+    if (!err) return audit(people, before);
+    json_decref(before);
     if (err != GODWIT_ERR_MISSING && err != GODWIT_ERR_POLICY) return err;
     people->refusal = err;
     return GODWIT_OK;

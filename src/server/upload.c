@@ -208,13 +208,13 @@ static godwit_err record_upload(struct job *job)
     const struct upload *upload = &job->upload;
     char object[80];
     snprintf(object, sizeof object, "%s %s", upload->product, upload->version);
-    return change_audit(&job->change, AUDIT_IMAGE_UPLOADED, object, NULL,
-                        json_pack("{s:o, s:o, s:I, s:I, s:b, s:b}", "file_sha256",
-                                  view_digest(upload->image.file_sha256), "image_sha256",
-                                  view_digest(upload->image.image_sha256), "counter",
-                                  (json_int_t)upload->counter, "keys",
-                                  (json_int_t)upload->image.trust.keys_count, "replaced",
-                                  (int)job->verdict.replaced, "open", (int)upload->open));
+    return change_audit(
+        &job->change, AUDIT_IMAGE_UPLOADED, object, NULL,
+        json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:b, s:b}", "product", upload->product, "version",
+                  upload->version, "file_sha256", view_digest(upload->image.file_sha256),
+                  "image_sha256", view_digest(upload->image.image_sha256), "counter",
+                  (json_int_t)upload->counter, "keys", (json_int_t)upload->image.trust.keys_count,
+                  "replaced", (int)job->verdict.replaced, "open", (int)upload->open));
 }
 
 static godwit_err upload_run(struct change *change)

@@ -86,13 +86,17 @@ static struct curl_slist *pin(const struct webhook_target *target,
 
 static struct curl_slist *make_headers(const struct webhook_delivery *delivery)
 {
-    char line[128], signature[68];
+    char line[200], signature[68], former[68] = "";
+    bool is_former = delivery->former_secret;
     webhook_signature(delivery->secret, delivery->now_s, delivery->body, signature);
+    if (is_former)
+        webhook_signature(delivery->former_secret, delivery->now_s, delivery->body, former);
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:");
     snprintf(line, sizeof line, "Godwit-Timestamp: %lld", (long long)delivery->now_s);
     headers = curl_slist_append(headers, line);
-    snprintf(line, sizeof line, "Godwit-Signature: %s", signature);
+    snprintf(line, sizeof line, "Godwit-Signature: %s%s%s", signature, is_former ? ", " : "",
+             former);
     headers = curl_slist_append(headers, line);
     snprintf(line, sizeof line, "Godwit-Event: %.60s", delivery->event);
     headers = curl_slist_append(headers, line);

@@ -14,6 +14,7 @@ struct webhook_delivery {
     const char *url, *id, *event; /* the id is the same at each try */
     const char *body;             /* JSON */
     const uint8_t *secret;        /* WEBHOOK_SECRET_SIZE bytes */
+    const uint8_t *former_secret; /* signs too; NULL: there is none */
     int64_t now_s;                /* goes into what is signed, so that a copy sent later shows */
     bool may_loopback;
     webhook_resolver *resolve;

@@ -7,7 +7,10 @@
 #include "server/secret.h"
 
 #define SERVICE "default" /* the row of webhook_cursor */
-#define WEBHOOK_COLUMNS "w.id, w.org, w.url, w.secret, w.events, w.created"
+#define WEBHOOK_COLUMNS                                                                \
+    "w.id, w.org, w.url, w.secret, w.events, w.created, w.is_paused, w.former_secret," \
+    " w.former_until"
+#define WEBHOOK_COLUMNS_COUNT 9
 #define ROW_COLUMNS "o.id, o.webhook, o.event, o.state, o.note, o.created, o.due, o.tries, o.status"
 
 /* Seconds until the next try, by the number of those that failed. */
@@ -28,7 +31,10 @@ bool webhook_wants(const char *events, const char *event)
 
 static void read_webhook(const struct db_rows *rows, int first, struct webhook *out)
 {
-    *out = (struct webhook){.created_s = db_column_int(rows, first + 5)};
+    *out = (struct webhook){.created_s = db_column_int(rows, first + 5),
+                            .is_paused = db_column_int(rows, first + 6),
+                            .former_until_s = db_column_int(rows, first + 8)};
+    db_column_blob(rows, first + 7, out->former_secret, sizeof out->former_secret);
     db_column_text(rows, first, out->id, sizeof out->id);
     db_column_text(rows, first + 1, out->org, sizeof out->org);
     db_column_text(rows, first + 2, out->url, sizeof out->url);
@@ -111,6 +117,18 @@ godwit_err webhook_add(struct db *db, const struct webhook *webhook)
                           db_text(webhook->events), db_int(webhook->created_s)));
 }
 
+godwit_err webhook_change(struct db *db, const struct webhook *webhook)
+{
+    return db_run(db,
+                  "update webhooks set url = $3, events = $4, secret = $5, is_paused = $6,"
+                  " former_secret = $7, former_until = $8 where org = $1 and id = $2",
+                  DB_ARGS(db_text(webhook->org), db_text(webhook->id), db_text(webhook->url),
+                          db_text(webhook->events), db_blob(webhook->secret, WEBHOOK_SECRET_SIZE),
+                          db_int(webhook->is_paused),
+                          db_blob(webhook->former_secret, WEBHOOK_SECRET_SIZE),
+                          db_int(webhook->former_until_s)));
+}
+
 godwit_err webhook_remove(struct db *db, const struct webhook *webhook)
 {
     godwit_err err =
@@ -176,17 +194,18 @@ godwit_err webhook_next(struct db *db, int64_t now_s, struct webhook *webhook_ou
                         int64_t *due_out)
 {
     struct db_rows rows;
-    godwit_err err = db_query(db, &rows,
-                              "select " ROW_COLUMNS ", " WEBHOOK_COLUMNS ", o.body"
-                              " from webhook_outbox o join webhooks w on w.id = o.webhook"
-                              " where o.state = 'waiting' order by o.due, o.created, o.id limit 1",
-                              NULL, 0);
+    godwit_err err = db_query(
+        db, &rows,
+        "select " ROW_COLUMNS ", " WEBHOOK_COLUMNS ", o.body"
+        " from webhook_outbox o join webhooks w on w.id = o.webhook"
+        " where o.state = 'waiting' and w.is_paused = 0 order by o.due, o.created, o.id limit 1",
+        NULL, 0);
     *due_out = INT64_MAX;
     if (!err) err = db_next(&rows);
     if (!err) {
         read_row(&rows, 0, row_out);
         read_webhook(&rows, 9, webhook_out);
-        db_column_text(&rows, 15, body_out, WEBHOOK_BODY_MAX + 1);
+        db_column_text(&rows, 9 + WEBHOOK_COLUMNS_COUNT, body_out, WEBHOOK_BODY_MAX + 1);
         *due_out = row_out->due_s;
     }
     db_rows_close(&rows);

@@ -5,8 +5,9 @@
 #include "server/webhook_send.h"
 #include "store/store.h"
 
-#define WEBHOOK_ID_SIZE 17 /* 16 hex digits and a NUL */
-#define WEBHOOKS_MAX 20    /* of one organisation */
+#define WEBHOOK_ID_SIZE 17     /* 16 hex digits and a NUL */
+#define WEBHOOK_FORMER_S 86400 /* so long a former secret signs too */
+#define WEBHOOKS_MAX 20        /* of one organisation */
 #define WEBHOOK_EVENTS_MAX 300
 #define WEBHOOK_BODY_MAX 4096
 #define WEBHOOK_WAITING_MAX 1000 /* of one webhook; the oldest is given up for one more */
@@ -16,7 +17,10 @@ struct webhook {
     char id[WEBHOOK_ID_SIZE], org[ACCESS_NAME_MAX];
     char url[WEBHOOK_URL_MAX + 1], events[WEBHOOK_EVENTS_MAX + 1];
     uint8_t secret[WEBHOOK_SECRET_SIZE];
+    uint8_t former_secret[WEBHOOK_SECRET_SIZE]; /* signs too until then */
+    int64_t former_until_s;                     /* 0: there is none */
     int64_t created_s;
+    bool is_paused; /* what is for it waits */
 };
 
 struct webhook_row { /* of the outbox */
@@ -39,6 +43,8 @@ GODWIT_MUST_USE godwit_err webhook_read(struct db *db, const char *org, const ch
                                         struct webhook *out);
 /* The first one of a service begins with what happens from now on. Writer. */
 GODWIT_MUST_USE godwit_err webhook_add(struct db *db, const struct webhook *webhook);
+/* URL, events, secrets and pause, as they are given. Writer. */
+GODWIT_MUST_USE godwit_err webhook_change(struct db *db, const struct webhook *webhook);
 /* With all that waits for it. Writer. */
 GODWIT_MUST_USE godwit_err webhook_remove(struct db *db, const struct webhook *webhook);
 

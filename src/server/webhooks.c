@@ -128,8 +128,8 @@ static godwit_err trim_all(struct fill *fill)
         int64_t given_up = 0;
         err = webhook_trim(fill->app->db, &fill->all[i], &given_up);
         if (!err && given_up)
-            err = app_audit(
-                fill->app, AUDIT_WEBHOOK_GIVEN_UP, fill->all[i].id, NULL,
+            err = app_audit_of(
+                fill->app, fill->all[i].org, AUDIT_WEBHOOK_GIVEN_UP, fill->all[i].id,
                 json_pack("{s:I, s:s}", "deliveries", (json_int_t)given_up, "note", "outbox-full"));
     }
     return err;
@@ -176,8 +176,8 @@ static godwit_err note_run(struct writer_job *job)
     godwit_err err = webhook_note(app->db, &webhooks->row, &webhooks->outcome,
                                   clock_unix_s(app->clock), &is_given_up);
     if (err || !is_given_up) return err;
-    return app_audit(app, AUDIT_WEBHOOK_GIVEN_UP, webhooks->webhook.id, NULL,
-                     json_pack("{s:i, s:s}", "deliveries", 1, "note", webhooks->outcome.note));
+    return app_audit_of(app, webhooks->webhook.org, AUDIT_WEBHOOK_GIVEN_UP, webhooks->webhook.id,
+                        json_pack("{s:i, s:s}", "deliveries", 1, "note", webhooks->outcome.note));
 }
 
 static void note_done(struct writer_job *job, godwit_err err)
@@ -204,16 +204,18 @@ static void note(struct webhooks *webhooks)
 
 static void send_one(struct webhooks *webhooks)
 {
-    const struct webhook_delivery delivery = {.url = webhooks->webhook.url,
-                                              .id = webhooks->row.id,
-                                              .event = webhooks->row.event,
-                                              .body = webhooks->body,
-                                              .secret = webhooks->webhook.secret,
-                                              .now_s = clock_unix_s(webhooks->app->clock),
-                                              .may_loopback =
-                                                  webhooks->app->settings->webhook_loopback,
-                                              .resolve = webhook_resolve,
-                                              .is_ending = &webhooks->is_ending};
+    bool is_former = webhooks->webhook.former_until_s > clock_unix_s(webhooks->app->clock);
+    const struct webhook_delivery delivery = {
+        .url = webhooks->webhook.url,
+        .id = webhooks->row.id,
+        .event = webhooks->row.event,
+        .body = webhooks->body,
+        .secret = webhooks->webhook.secret,
+        .former_secret = is_former ? webhooks->webhook.former_secret : NULL,
+        .now_s = clock_unix_s(webhooks->app->clock),
+        .may_loopback = webhooks->app->settings->webhook_loopback,
+        .resolve = webhook_resolve,
+        .is_ending = &webhooks->is_ending};
     webhook_send(&delivery, &webhooks->outcome);
     if (atomic_load(&webhooks->is_ending)) return;
     GODWIT_LOG(INFO, "webhook_sent", "webhook=%s event=%s status=%d note=\"%s\"",

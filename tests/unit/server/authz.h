@@ -3,7 +3,6 @@
 #pragma once
 
 #include "fake_device.h"
-
 #include "fleet/account.h"
 #include "fleet/org.h"
 #include "server/secret.h"
@@ -97,6 +96,8 @@ static const struct authz_row {
     {"POST", "/api/v1/devices/edit", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"POST", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
     {"GET", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"GET", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
+    {"PATCH", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
     {"DELETE", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
     {"POST", "/api/v1/webhooks/{id}/test", ROLE_ADMIN, SCOPE_ADMIN, 0},
     {"GET", "/api/v1/webhooks/{id}/deliveries", ROLE_ADMIN, SCOPE_ADMIN, 0},

@@ -1,5 +1,6 @@
 /* Webhooks from the API to a receiver on loopback: signed deliveries of what was committed, another
  * try after a failure, nothing to others. */
+#include "case.h"
 #include "fake_device.h"
 
 #include <arpa/inet.h>
@@ -171,6 +172,17 @@ static void assert_signed(const char *request)
     assert_string_equal(signature + 3, hex);
 }
 
+/* While the service is stopped. */
+static void at_rest(const struct live *live, const char *sql)
+{
+    char path[FILE_PATH_MAX], note[100];
+    struct db *db;
+    folder_path(live->data, "godwit.db", path, sizeof path);
+    assert_int_equal(db_open(path, false, &db, note, sizeof note), GODWIT_OK);
+    assert_int_equal(db_run(db, sql, NULL, 0), GODWIT_OK);
+    db_close(db);
+}
+
 /* ---- tests ---- */
 
 static void what_happens_arrives_signed(void **state)
@@ -212,12 +224,7 @@ static void a_failure_is_tried_again(void **state)
     assert_int_equal(json_integer_value(json_object_get(delivery(live, 0), "status")), 500);
     receiver.status = 204;
     live_stop(live);
-    char path[FILE_PATH_MAX], note[100];
-    struct db *db;
-    folder_path(live->data, "godwit.db", path, sizeof path);
-    assert_int_equal(db_open(path, false, &db, note, sizeof note), GODWIT_OK);
-    assert_int_equal(db_run(db, "update webhook_outbox set due = 0", NULL, 0), GODWIT_OK);
-    db_close(db);
+    at_rest(live, "update webhook_outbox set due = 0");
     live_start(live); /* what waited waits on */
     assert_true(has_received(2));
     char first[40], second[40];
@@ -236,6 +243,91 @@ static void the_test_button(void **state)
     assert_true(has_received(1));
     assert_non_null(strstr(receiver.requests[0], "\"event\":\"test\""));
     assert_signed(receiver.requests[0]);
+}
+
+static long patch(struct live *live, const char *body)
+{
+    char path[80];
+    snprintf(path, sizeof path, "/api/v1/webhooks/%s", hook);
+    return live_request(live, "PATCH", path, body);
+}
+
+static void paused_it_waits(void **state)
+{
+    struct live *live = *state;
+    add(live, "image.*");
+    assert_int_equal(patch(live, "{\"paused\":true}"), 200);
+    assert_true(json_is_true(json_object_get(live->json, "paused")));
+    live_release(live, "1.0.0");
+    tick(live);
+    assert_string_equal(state_of(live, 0), "waiting");
+    usleep(50000);
+    assert_int_equal(received(), 0);
+    assert_int_equal(patch(live, "{\"paused\":false}"), 200);
+    assert_true(has_received(1));
+    assert_non_null(strstr(receiver.requests[0], "image.uploaded"));
+}
+
+/* Both secrets sign for a day, then the new one alone. */
+static void another_secret(void **state)
+{
+    struct live *live = *state;
+    char former[65], both[160];
+    add(live, "image.*");
+    memcpy(former, secret, sizeof former);
+    assert_int_equal(patch(live, "{\"new_secret\":true}"), 200);
+    snprintf(secret, sizeof secret, "%s", live_text(live, "secret"));
+    assert_string_not_equal(secret, former);
+    assert_int_equal(of_hook(live, "GET", ""), 200);
+    assert_null(strstr(live->body, secret));
+    assert_int_equal(of_hook(live, "POST", "/test"), 202);
+    assert_true(has_received(1));
+    header(receiver.requests[0], "Godwit-Signature", both, sizeof both);
+    assert_int_equal(strlen(both), 2 * 67 + 2);
+    assert_memory_equal(both + 67, ", v1=", 5);
+    memmove(strstr(receiver.requests[0], ", v1="), "\r\n          ", 12); /* the first alone */
+    assert_signed(receiver.requests[0]);
+    assert_true(becomes(live, "tries", 1));
+    live_stop(live);
+    at_rest(live, "update webhooks set former_until = 1");
+    live_start(live);
+    assert_int_equal(of_hook(live, "POST", "/test"), 202);
+    assert_true(has_received(2));
+    assert_signed(receiver.requests[1]);
+}
+
+static void edited(void **state)
+{
+    struct live *live = *state;
+    static const struct {
+        const char *body;
+        long status;
+    } CASES[] = {
+        {"{}", 422},
+        {"{\"url\":\"https://10.0.0.1:22/\"}", 422},
+        {"{\"url\":\"https://u@example.com/\",\"paused\":true}", 422},
+        {"{\"events\":\"DROP\"}", 422},
+        {"{\"paused\":1}", 422},
+        {"{\"url\":\"https://example.com/b\",\"events\":\"a.b\"}", 200},
+    };
+    char etag[90];
+    add(live, "image.*");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        CASE(i);
+        assert_int_equal(patch(live, CASES[i].body), CASES[i].status);
+    }
+    assert_int_equal(of_hook(live, "GET", ""), 200);
+    assert_string_equal(live_text(live, "url"), "https://example.com/b");
+    assert_string_equal(live_text(live, "events"), "a.b");
+    assert_true(json_is_false(json_object_get(live->json, "paused")));
+    snprintf(etag, sizeof etag, "If-Match: %s", live->etag);
+    assert_int_equal(patch(live, "{\"events\":\"c.d\"}"), 200);
+    char path[80];
+    snprintf(path, sizeof path, "/api/v1/webhooks/%s", hook);
+    struct call stale = {"DELETE", path, live->admin, etag, NULL, 0};
+    assert_int_equal(live_call(live, &stale), 412);
+    assert_int_equal(of_hook(live, "DELETE", ""), 200);
+    assert_int_equal(patch(live, "{\"events\":\"c.d\"}"), 404);
 }
 
 static void removed_and_unknown(void **state)
@@ -297,6 +389,9 @@ int main(void)
         LIVE(what_happens_arrives_signed),
         LIVE(a_failure_is_tried_again),
         LIVE(the_test_button),
+        LIVE(paused_it_waits),
+        LIVE(another_secret),
+        LIVE(edited),
         LIVE(removed_and_unknown),
         LIVE(asked_wrongly),
         cmocka_unit_test(events_by_name),

@@ -127,6 +127,36 @@ static void what_people_and_devices_change(void **state)
     assert_non_null(strstr(found.after, "\"interval_s\":7"));
 }
 
+static long elsewhere(struct live *live, const char *method, const char *path, const void *body,
+                      size_t size)
+{
+    struct call call = {method, path, live->admin, "Godwit-Org: acme", body, size};
+    return live_call(live, &call);
+}
+
+/* Also where a device does it, which names no organisation itself. */
+static void a_record_is_of_the_organisation_where_it_was_done(void **state)
+{
+    struct live *live = *state;
+    static const char ORG[] = "{\"org\":\"acme\",\"admin\":\"eve\"}",
+                      CLAIM[] = "{\"product\":\"thermostat\"}";
+    char claim[128];
+    struct fake_device fake = fake_make(1);
+    struct bytes file = live_image("thermostat", "1.0.0", live->key);
+    assert_int_equal(live_request(live, "POST", "/api/v1/orgs", ORG), 201);
+    assert_int_equal(elsewhere(live, "PUT", "/api/v1/images", file.data, file.size), 201);
+    free(file.data);
+    assert_int_equal(elsewhere(live, "POST", "/api/v1/claims", CLAIM, sizeof CLAIM - 1), 201);
+    snprintf(claim, sizeof claim, "%s", live_text(live, "token"));
+    fake_enrol(live, &fake, claim);
+    static const enum audit_action ACTIONS[] = {AUDIT_IMAGE_UPLOADED, AUDIT_CLAIM_CREATED,
+                                                AUDIT_DEVICE_ENROLLED};
+    for (size_t i = 0; i < sizeof ACTIONS / sizeof *ACTIONS; i++) {
+        newest(live, ACTIONS[i]);
+        assert_string_equal(found.org, "acme");
+    }
+}
+
 static void what_is_refused_leaves_no_record(void **state)
 {
     struct live *live = *state;
@@ -321,6 +351,7 @@ int main(void)
         cmocka_unit_test(each_changing_route_has_an_action),
         cmocka_unit_test(each_action_has_its_own_name_and_a_route_that_is_there),
         LIVE(what_people_and_devices_change),
+        LIVE(a_record_is_of_the_organisation_where_it_was_done),
         LIVE(what_is_refused_leaves_no_record),
         LIVE(logins_and_a_summary_of_wrong_passwords),
         cmocka_unit_test_setup(a_silent_change_is_told_of, live_setup),

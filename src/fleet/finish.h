@@ -1,0 +1,15 @@
+/* Rollouts whose devices have all had an outcome, each of which is told once. */
+#pragma once
+
+#include "store/store.h"
+
+struct finish {
+    int64_t rollout, selected, succeeded, failed;
+    char org[33], product[33], version[33];
+};
+
+/* A rollout that nobody was told of yet, in which no device is queued or in progress and at least
+ * one is selected; the caller tells of it in the same transaction. swept: as in counts.h, for until
+ * then nobody knows. MISSING: there is none. Writer. */
+GODWIT_MUST_USE godwit_err finish_take(struct db *db, uint32_t swept, int64_t now_s,
+                                       struct finish *out);
