@@ -23,6 +23,7 @@ FIGURES := \
     flush \
     kill \
     vfs \
+    io \
     lists \
     size \
     idle \
@@ -61,6 +62,7 @@ LONG := \
     rotate \
     kill \
     vfs \
+    io \
     attack \
     api \
     login \

@@ -40,7 +40,7 @@ static int text_add(struct proto *proto, const char *data, size_t size)
         while (wanted - proto->text_size < size)
             wanted *= 2;
         char *text = arena_alloc(proto->arena, wanted);
-        if (!text) return refuse(proto, 431, "head-too-large");
+        if (!text) return refuse(proto, 503, "busy");
         if (proto->text_size) memcpy(text, proto->text, proto->text_size);
         proto->text = text;
         proto->text_max = wanted;
@@ -208,7 +208,7 @@ static int on_headers_complete(llhttp_t *parser)
         return refuse(proto, 505, "unknown-version");
     if (!method_find(parser->method, &head.method)) return refuse(proto, 501, "unknown-method");
     struct http_header *headers = arena_alloc(proto->arena, proto->headers_count * sizeof *headers);
-    if (!headers) return refuse(proto, 431, "head-too-large");
+    if (!headers) return refuse(proto, 503, "busy");
     struct head_facts facts = {0};
     for (size_t i = 0; i < proto->headers_count; i++) {
         headers[i].name = proto->text + proto->offsets[2 * i];
@@ -431,7 +431,7 @@ enum proto_state proto_feed(struct proto *proto, const uint8_t *data, size_t siz
     if (size && !proto->offsets) {
         proto->offsets =
             arena_alloc(proto->arena, 2 * proto->limits->headers_max * sizeof *proto->offsets);
-        if (!proto->offsets) refuse(proto, 431, "head-too-large");
+        if (!proto->offsets) refuse(proto, 503, "busy"); /* no memory */
     }
     while (used < size && proto->state == PROTO_MORE) {
         if (proto->phase == PHASE_BODY)

@@ -313,10 +313,12 @@ struct db *app_reader_take(struct app *app)
     return NULL;
 }
 
+/* One that could not end its snapshot, for want of memory, would show that for ever. */
 void app_reader_give(struct app *app, struct db *db)
 {
+    bool is_idle = db_is_idle(db);
     pthread_mutex_lock(&app->readers_lock);
-    bool kept = app->readers_count < APP_READERS_MAX;
+    bool kept = is_idle && app->readers_count < APP_READERS_MAX;
     if (kept) app->readers[app->readers_count++] = db;
     pthread_mutex_unlock(&app->readers_lock);
     if (!kept) db_close(db);

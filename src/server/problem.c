@@ -85,11 +85,14 @@ void problem_reserve(struct http_request *request, uint32_t reserve_mib)
 
 json_t *body_object(struct http_request *request)
 {
+    json_error_t error;
     json_t *body = json_loadb((const char *)request->body.data, request->body.size,
-                              JSON_REJECT_DUPLICATES, NULL);
+                              JSON_REJECT_DUPLICATES, &error);
     const struct operation *operation = request->route_extra;
     struct schema_fault fault;
-    if (!json_is_object(body))
+    if (!body && json_error_code(&error) == json_error_out_of_memory)
+        problem_busy(request);
+    else if (!json_is_object(body))
         problem(request, 422, "malformed", "the body is not a JSON object; see docs/API.md", NULL);
     else if (!schema_check(schema_find(operation->body), body, &fault))
         problem(request, 422, "malformed", fault.detail, fault.field);

@@ -212,8 +212,14 @@ int64_t db_changes(const struct db *db)
     return sqlite3_total_changes64(db->handle);
 }
 
+bool db_is_idle(const struct db *db)
+{
+    return sqlite3_get_autocommit(db->handle) && !sqlite3_txn_state(db->handle, NULL);
+}
+
 godwit_err db_begin(struct db *db)
 {
+    db_rollback(db);
     return db_script(db, "begin immediate");
 }
 

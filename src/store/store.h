@@ -60,9 +60,12 @@ GODWIT_MUST_USE godwit_err db_run_returning(struct db *db, const char *sql,
 /* How many rows this connection has inserted, changed or deleted since it was opened. */
 int64_t db_changes(const struct db *db);
 
+/* One that could not be given up, for want of memory, is given up first. */
 GODWIT_MUST_USE godwit_err db_begin(struct db *db);
 GODWIT_MUST_USE godwit_err db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* Whether no transaction is open; one that stays open shows what was there when it began. */
+bool db_is_idle(const struct db *db);
 /* Rows of one query; always close them, also after an error. */
 struct db_rows {
     void *statement;

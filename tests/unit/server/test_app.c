@@ -95,6 +95,20 @@ static void old_rollouts_stay_while_the_disk_is_full(void **state)
 }
 
 /* What adds no row is answered on the loop: then the writer may stand still. */
+/* It would show what was there when its snapshot began. */
+static void a_reader_with_a_snapshot_is_not_kept(void **state)
+{
+    struct live *live = *state;
+    struct db *db = app_reader_take(&live->app);
+    app_reader_give(&live->app, db);
+    size_t count = live->app.readers_count;
+    assert_int_equal(count, 1);
+    db = app_reader_take(&live->app);
+    assert_int_equal(db_script(db, "begin; select count(*) from devices"), GODWIT_OK);
+    app_reader_give(&live->app, db);
+    assert_int_equal(live->app.readers_count, 0);
+}
+
 static void a_used_up_claim_needs_no_writer(void **state)
 {
     struct live *live = *state;
@@ -181,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_disk_passes, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(old_rollouts_stay_while_the_disk_is_full, live_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_reader_with_a_snapshot_is_not_kept, live_setup,
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_used_up_claim_needs_no_writer, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,

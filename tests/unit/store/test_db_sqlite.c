@@ -92,6 +92,27 @@ static void rollback_leaves_no_trace(void **state)
     assert_int_equal(pragma("select count(*) from t"), 0);
 }
 
+/* As when there was no memory to give the first up. */
+static void a_transaction_that_stayed_open_is_given_up(void **state)
+{
+    (void)state;
+    assert_true(db_is_idle(db));
+    assert_int_equal(db_begin(db), GODWIT_OK);
+    assert_int_equal(db_script(db, "insert into t (a) values (1)"), GODWIT_OK);
+    assert_false(db_is_idle(db));
+    assert_int_equal(db_begin(db), GODWIT_OK);
+    assert_int_equal(db_script(db, "insert into t (a) values (2)"), GODWIT_OK);
+    assert_int_equal(db_commit(db), GODWIT_OK);
+    assert_int_equal(pragma("select sum(a) from t"), 2);
+    /* A row that is still being read is a snapshot too. */
+    struct db_rows rows;
+    assert_int_equal(db_query(db, &rows, "select a from t", NULL, 0), GODWIT_OK);
+    assert_int_equal(db_next(&rows), GODWIT_OK);
+    assert_false(db_is_idle(db));
+    db_rows_close(&rows);
+    assert_true(db_is_idle(db));
+}
+
 static void blobs_have_their_size(void **state)
 {
     (void)state;
@@ -201,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(full_disk_keeps_what_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(more_statements_than_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_transaction_that_stayed_open_is_given_up, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_insert_returns_its_id, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
