@@ -21,7 +21,8 @@
 #include "store/store.h"
 
 #define FLEET_ORG GODWIT_ORG
-#define FLEET_SEQUENCE_AHEAD_MS 60000
+/* For half of it devices are answered from memory while nothing can be written. */
+#define FLEET_SEQUENCE_AHEAD_MS (2 * 3600000)
 #define FLEET_PRUNED INT64_MAX /* no device is behind it: all old rollouts went */
 #define FLEET_LISTED INT64_MAX /* so: all rows are written */
 
@@ -93,6 +94,6 @@ void fleet_each_device(struct fleet *fleet, fleet_visit *visit, void *ctx);
 uint64_t fleet_sequence(struct fleet *fleet, uint64_t now_ms);
 /* Whether half of what the mark allows is used up. */
 bool fleet_sequence_is_low(struct fleet *fleet, uint64_t now_ms);
-/* Commits a mark one minute ahead of now. Writer. */
+/* Commits a mark two hours ahead of now. Writer. */
 GODWIT_MUST_USE godwit_err fleet_raise_sequence(struct fleet *fleet, struct db *db,
                                                 uint64_t now_ms);
