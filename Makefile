@@ -41,6 +41,7 @@ FIGURES := \
     restore \
     login \
     authz \
+    upgrade \
     siege \
     field \
     fuzz

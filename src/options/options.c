@@ -1,6 +1,7 @@
 /* One pass over the words; every complaint ends in the usage line. getopt_long was rejected: its
  * complaints are not ours, and help and table would be written twice. */
 #include "options/help.h"
+#include "options/nearest.h"
 #include "options/rows.h"
 
 #include <ctype.h>
@@ -159,13 +160,26 @@ int option_wrong_value(const struct options *options, const struct option_row *r
 }
 
 /* One word that is an option, with its value; *index moves on when that is the next word. */
+static int refuse_unknown(const struct options *options, const char *argument, size_t size)
+{
+    char name[NEAREST_SIZE_MAX + 1];
+    const char *nearest = NULL;
+    size_t distance = SIZE_MAX;
+    snprintf(name, sizeof name, "%.*s", (int)size, argument);
+    for (size_t i = 0; size < sizeof name && i < options->rows_count; i++)
+        nearest_take(name, options->rows[i].name, &nearest, &distance);
+    if (!nearest) return options_wrong(options, "there is no option '%.*s'", (int)size, argument);
+    return options_wrong(options, "there is no option '%.*s'; the nearest is %s", (int)size,
+                         argument, nearest);
+}
+
 static int option_take(const struct options *options, int argc, char **argv, int *index,
                        uint64_t *given)
 {
     const char *argument = argv[*index], *equals = strchr(argument, '=');
     size_t name_size = equals ? (size_t)(equals - argument) : strlen(argument);
     const struct option_row *row = option_find(options, argument, name_size);
-    if (!row) return options_wrong(options, "there is no option '%.*s'", (int)name_size, argument);
+    if (!row) return refuse_unknown(options, argument, name_size);
     const char *value = equals ? equals + 1 : NULL;
     if (row->kind == OPTION_FLAG && value)
         return options_wrong(options, "%s takes no value", row->name);

@@ -35,10 +35,10 @@ static godwit_err count_tokens(struct db *db, uint64_t *count_out)
 static godwit_err skip_sequences(struct db *db, int64_t now_ms)
 {
     return db_run(db,
-                  "insert into sequence_mark (org, mark) values ($1, $2 + $3)"
-                  " on conflict (org) do update set mark ="
-                  " case when sequence_mark.mark > $2 then sequence_mark.mark else $2 end + $3",
-                  DB_ARGS(db_text(FLEET_ORG), db_int(now_ms), db_int(SEQUENCE_SKIP_MS)));
+                  "insert into sequence_mark (org, mark) values ($1, $2)"
+                  " on conflict (org) do update set mark = excluded.mark"
+                  " + case when sequence_mark.mark > $3 then sequence_mark.mark - $3 else 0 end",
+                  DB_ARGS(db_text(FLEET_ORG), db_int(now_ms + SEQUENCE_SKIP_MS), db_int(now_ms)));
 }
 
 static godwit_err add_record(struct db *db, const struct backup_job *job, int64_t now_s)

@@ -53,7 +53,7 @@ def test_refusals():
         line = one.refusal("ca", "--data", one.data, "--next")
         assert "prepared already" in line, line
         for words, says in ((["--next", "--switch"], "does not go with"), (["--data"], "a value"),
-                            (["--nxt"], "there is no option '--nxt'")):
+                            (["--nxt"], "there is no option '--nxt'; the nearest is --next")):
             line = one.refusal("ca", *words, status=2)
             assert says in line, line
         (one.data / "tls" / "ca-key.pem").unlink()
