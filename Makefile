@@ -42,6 +42,7 @@ FIGURES := \
     login \
     authz \
     upgrade \
+    clockjump \
     siege \
     field \
     fuzz

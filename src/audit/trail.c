@@ -29,8 +29,8 @@ static bool read_blob(const struct db_rows *rows, int column, uint8_t *out, size
 /* A row that no record can have been is given a hash that fits nothing, so that it shows. */
 static void read_record(const struct db_rows *rows, struct audit_record *out)
 {
-    *out = (struct audit_record){.sequence = db_column_int(rows, 0),
-                                 .time_s = db_column_int(rows, 2)};
+    *out =
+        (struct audit_record){.sequence = db_column_int(rows, 0), .time_s = db_column_int(rows, 2)};
     bool is_whole = read_text(rows, 1, out->org, sizeof out->org);
     is_whole &= read_text(rows, 3, out->actor, sizeof out->actor);
     is_whole &= read_text(rows, 4, out->address, sizeof out->address);
@@ -183,6 +183,22 @@ static godwit_err find_root(struct db *db, int64_t older_than_s, int64_t first, 
                             DB_ARGS(db_int(older_than_s), db_int(first)), root_out);
 }
 
+/* Records that are young stay, also where an old one comes behind them, as after a clock that was
+ * wrong: the root goes back to a checkpoint before the first of them. */
+static godwit_err spare_young(struct db *db, int64_t older_than_s, int64_t *root)
+{
+    int64_t young = 0;
+    godwit_err err = db_run_returning(db,
+                                      "select coalesce(min(sequence), 0) from audit"
+                                      " where sequence < $1 and time >= $2",
+                                      DB_ARGS(db_int(*root), db_int(older_than_s)), &young);
+    if (err || !young) return err;
+    return db_run_returning(db,
+                            "select coalesce(max(sequence), 0) from audit_checkpoints"
+                            " where time < $1 and sequence <= $2",
+                            DB_ARGS(db_int(older_than_s), db_int(young)), root);
+}
+
 godwit_err audit_prune(struct db *db, int64_t older_than_s, size_t rows_max, int64_t *root_out)
 {
     int64_t root = 0, first = 0;
@@ -190,6 +206,7 @@ godwit_err audit_prune(struct db *db, int64_t older_than_s, size_t rows_max, int
     godwit_err err =
         db_run_returning(db, "select coalesce(min(sequence), 0) from audit", NULL, 0, &first);
     if (!err) err = find_root(db, older_than_s, first, rows_max, &root);
+    if (!err && root > first) err = spare_young(db, older_than_s, &root);
     if (err || root <= first) return err;
     *root_out = root;
     err = db_run(db, "delete from audit where sequence < $1", DB_ARGS(db_int(root)));

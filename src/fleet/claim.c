@@ -40,6 +40,7 @@ static struct claim *first_old(const struct fleet *fleet, int64_t before_s)
 /* Those that ended long ago, and so that the table does not only grow. */
 static godwit_err drop_old(struct fleet *fleet, struct db *db, int64_t before_s)
 {
+    if (fleet->is_clock_doubted) return GODWIT_OK;
     godwit_err err = db_run(db,
                             "delete from claims where (revoked <> 0 and revoked <= $1)"
                             " or (expires <> 0 and expires <= $1)",

@@ -64,6 +64,8 @@ struct fleet {
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
     uint64_t joined_count;            /* devices that joined since the start; the writer's alone */
     size_t turned_away_count;         /* devices that turned somebody away; soft */
+    int64_t clock_jumped_s; /* the wall clock after its last jump (rt/clock_watch.h); 0: none */
+    bool is_clock_doubted;  /* nothing is deleted by age. Both under the lock */
     /* Told of each row of the lists that a transaction changes; NULL: nobody. Writer. */
     void (*on_listed)(void *ctx, const struct listing *listing);
     void *on_listed_ctx;

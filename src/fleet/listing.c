@@ -13,6 +13,7 @@
 #include "filter/version_key.h"
 #include "fleet/cache.h"
 #include "fleet/memory.h"
+#include "fleet/rollout.h"
 #include "formats/chip.h"
 
 #define HOLD_MAX 32 /* devices */
@@ -380,7 +381,8 @@ struct missed_walk {
 static void find_missed(void *ctx, struct device *device)
 {
     const struct missed_walk *walk = ctx;
-    if (device->is_missed || !standing_is_missed(device, walk->interval_s, walk->now_s)) return;
+    int64_t now_s = device_now(walk->fleet, device, walk->now_s);
+    if (device->is_missed || !standing_is_missed(device, walk->interval_s, now_s)) return;
     device->is_missed = true;
     const struct standing standing = standing_of(device, &walk->fleet->catalogue);
     if (standing_is_awaited(&standing)) fleet_mark_dirty(walk->fleet, device);

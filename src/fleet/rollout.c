@@ -9,6 +9,7 @@
 #include "fleet/device.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "rt/clock_watch.h"
 
 #define SILENT_INTERVALS 3
 #define SILENT_S_MIN 30
@@ -187,6 +188,13 @@ bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t 
     return now_s - device->facts.last_seen_s > silent_s;
 }
 
+int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s)
+{
+    int64_t seen_s = device->facts.last_seen_s, jumped_s = fleet->clock_jumped_s;
+    bool is_since = !jumped_s || (seen_s >= jumped_s && seen_s <= now_s);
+    return is_since ? now_s : seen_s + (now_s - jumped_s);
+}
+
 static struct member *member_in_progress(const struct device *device)
 {
     const struct rollout *rollout = device_rollout(device);
@@ -213,7 +221,7 @@ static void set_away(struct member *member, bool is_away)
 }
 
 struct away_walk {
-    const struct catalogue *catalogue;
+    const struct fleet *fleet;
     uint32_t interval_s;
     int64_t now_s;
 };
@@ -221,14 +229,15 @@ struct away_walk {
 static void find_away(void *ctx, struct device *device)
 {
     const struct away_walk *walk = ctx;
-    if (!device->members || !device_is_silent(device, walk->interval_s, walk->now_s)) return;
+    int64_t now_s = device_now(walk->fleet, device, walk->now_s);
+    if (!device->members || !device_is_silent(device, walk->interval_s, now_s)) return;
     struct member *member = member_in_progress(device);
-    if (member && !may_have_switched(device, walk->catalogue)) set_away(member, true);
+    if (member && !may_have_switched(device, &walk->fleet->catalogue)) set_away(member, true);
 }
 
 void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
 {
-    struct away_walk walk = {&fleet->catalogue, interval_s, now_s};
+    struct away_walk walk = {fleet, interval_s, now_s};
     fleet_each_device(fleet, find_away, &walk);
 }
 
@@ -250,7 +259,8 @@ void device_is_back(struct device *device, const struct catalogue *catalogue)
 
 void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)
 {
-    if (device->facts.last_seen_s >= now_s) return;
+    int64_t ahead_s = device->facts.last_seen_s - now_s;
+    if (ahead_s >= 0 && ahead_s <= CLOCK_JUMP_S) return; /* more: the clock went back */
     device->facts.last_seen_s = now_s;
     device->is_missed = false;
     fleet_mark_dirty(fleet, device);

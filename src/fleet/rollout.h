@@ -28,6 +28,9 @@ GODWIT_MUST_USE godwit_err rollout_note_incompatible(struct fleet *fleet, struct
  * check-in, so that no number of them stops a rollout. interval_s: what devices are told. Takes the
  * lock itself, for a few devices at a time; any thread. */
 void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
+/* The time by which a device's silence is counted: of what it was not seen while the clock jumped,
+ * only what passed since. Lock held. */
+int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s);
 /* Whether the device was not seen for three of its intervals. Lock held. */
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s);
 /* A device that is in progress is seen, and has its place (again), unless its line holds it up.

@@ -26,10 +26,16 @@ struct tls_tickets {
     struct ticket_key keys[TLS_TICKET_KEYS]; /* [0] is the newest */
 };
 
+/* Counted, so that no jump of the wall clock keeps a key for years; 0 stands for no key. */
+static int64_t counted_s(const struct tls_tickets *tickets)
+{
+    return (int64_t)(clock_now_ms(tickets->clock) / 1000) + 1;
+}
+
 /* The newest key, made anew when it is too old. Called with the mutex held. */
 static const struct ticket_key *tickets_newest(struct tls_tickets *tickets)
 {
-    int64_t now_s = clock_unix_s(tickets->clock);
+    int64_t now_s = counted_s(tickets);
     struct ticket_key *newest = &tickets->keys[0];
     if (newest->made_s && now_s - newest->made_s < TLS_TICKET_KEY_S) return newest;
     struct ticket_key fresh = {.made_s = now_s};
@@ -78,7 +84,7 @@ static bool tickets_find(struct tls_tickets *tickets, const uint8_t name[16],
     bool found = false;
     pthread_mutex_lock(&tickets->mutex);
     tickets_newest(tickets);
-    int64_t oldest_s = clock_unix_s(tickets->clock) - TLS_TICKET_LIFETIME_S;
+    int64_t oldest_s = counted_s(tickets) - TLS_TICKET_LIFETIME_S;
     for (size_t i = 0; i < TLS_TICKET_KEYS && !found; i++) {
         const struct ticket_key *key = &tickets->keys[i];
         if (!key->made_s || key->made_s < oldest_s || memcmp(key->name, name, 16) != 0) continue;

@@ -196,7 +196,7 @@ bool log_writer_step(struct log_writer *writer)
 
 static void deadline_in(time_t seconds, struct timespec *deadline_out)
 {
-    clock_gettime(CLOCK_REALTIME, deadline_out);
+    clock_gettime(CLOCK_MONOTONIC, deadline_out);
     deadline_out->tv_sec += seconds;
 }
 
@@ -209,7 +209,7 @@ static void *writer_thread(void *ctx)
         if (write_next(writer)) continue;
         if (writer->closing) break;
         deadline_in(LOG_WRITER_SAY_MS / 1000, &tick);
-        pthread_cond_timedwait(&writer->wake, &writer->mutex, &tick);
+        pthread_cond_clockwait(&writer->wake, &writer->mutex, CLOCK_MONOTONIC, &tick);
     }
     pthread_mutex_unlock(&writer->mutex);
     return NULL;
@@ -219,9 +219,11 @@ void log_writer_flush(struct log_writer *writer)
 {
     struct timespec deadline;
     deadline_in(PATIENCE_S, &deadline);
-    if (pthread_mutex_timedlock(&writer->mutex, &deadline)) return; /* an abort under it */
+    if (pthread_mutex_clocklock(&writer->mutex, CLOCK_MONOTONIC, &deadline))
+        return; /* an abort under it */
     while (writer->has_thread && (writer->filling.size || writer->busy))
-        if (pthread_cond_timedwait(&writer->written, &writer->mutex, &deadline)) break;
+        if (pthread_cond_clockwait(&writer->written, &writer->mutex, CLOCK_MONOTONIC, &deadline))
+            break;
     pthread_mutex_unlock(&writer->mutex);
 }
 

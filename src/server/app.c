@@ -27,6 +27,7 @@
 #include "fleet/tags.h"
 #include "server/api_doc.h"
 #include "server/audit_log.h"
+#include "server/clock_guard.h"
 #include "server/data_dir.h"
 #include "server/events.h"
 #include "server/handlers.h"
@@ -203,7 +204,8 @@ static godwit_err ask_aged(struct app *app)
 {
     int64_t now_s = clock_unix_s(app->clock), age_s = (int64_t)app->settings->rotate_days * DAY_S;
     size_t count;
-    if (!age_s || llabs(now_s - app->aged_s) < ASK_AGED_EVERY_S) return GODWIT_OK;
+    if (!age_s || llabs(now_s - app->aged_s) < ASK_AGED_EVERY_S || clock_is_doubted(app))
+        return GODWIT_OK;
     app->aged_s = now_s;
     godwit_err err = identity_ask_aged(&app->fleet, app->db, now_s - age_s, now_s, &count);
     if (!err && count)
@@ -228,6 +230,14 @@ static godwit_err tick_records(struct app *app, bool *more_out)
     return err;
 }
 
+static godwit_err sweep_by_age(struct app *app)
+{
+    int64_t now_s = clock_unix_s(app->clock);
+    godwit_err err = clock_guard_write(app);
+    if (!err && !clock_is_doubted(app)) err = kept_replies_sweep(app->db, now_s, KEPT_COUNT);
+    return err;
+}
+
 /* Soft facts, and notes that the next pass makes anew: what is lost with the transaction is not
  * changed in memory, so nothing must be read again. Old rollouts go from memory too. */
 static godwit_err flush_run(struct writer_job *job)
@@ -239,7 +249,7 @@ static godwit_err flush_run(struct writer_job *job)
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
-    if (!err) err = kept_replies_sweep(app->db, clock_unix_s(app->clock), KEPT_COUNT);
+    if (!err) err = sweep_by_age(app);
     if (!err) err = tick_tokens(app);
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)
@@ -280,8 +290,10 @@ static bool keeps_blob(void *ctx, const uint8_t sha256[static 32])
 static void collect_blobs(struct app *app)
 {
     int64_t now_s = clock_unix_s(&clock_real);
-    if (now_s - app->collected_s < COLLECT_EVERY_S) return;
-    app->collected_s = now_s;
+    uint64_t now_ms = clock_now_ms(&clock_real);
+    bool is_early = app->collected_ms && now_ms - app->collected_ms < COLLECT_EVERY_S * 1000ULL;
+    if (is_early || clock_is_doubted(app)) return;
+    app->collected_ms = now_ms;
     upload_parts_sweep(app);
     size_t count = blobs_collect(&app->blobs, now_s - COLLECT_AFTER_S, keeps_blob, app);
     if (count) GODWIT_LOG(INFO, "blobs_collected", "count=%zu", count);
@@ -289,6 +301,7 @@ static void collect_blobs(struct app *app)
 
 void app_tick(struct app *app)
 {
+    (void)clock_is_doubted(app);
     collect_blobs(app);
     rollout_find_away(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     listing_find_missed(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
@@ -411,6 +424,7 @@ static godwit_err open_sequence(struct app *app)
     godwit_err err = group_begin(app);
     if (err) return err;
     err = fleet_raise_sequence(&app->fleet, app->db, app_now_ms(app));
+    if (!err) err = clock_guard_open(app);
     if (!err) err = listing_open(&app->fleet, app->db);
     if (!err) err = audit_start(app);
     if (!err) err = group_commit(app);

@@ -5,6 +5,7 @@
 
 #include "fleet/fleet.h"
 #include "http/http.h"
+#include "rt/clock_watch.h"
 #include "server/address_queue.h"
 #include "server/api_doc.h"
 #include "server/deploy_keys.h"
@@ -59,11 +60,13 @@ struct app {
     struct waiting *waiting;            /* held check-ins */
     _Atomic(struct http_server *) http; /* NULL: it does not listen yet, or in tests; for numbers */
     /* private: app.c */
-    int64_t aged_s;        /* when old tokens were looked for; writer */
-    int64_t collected_s;   /* when orphaned files were looked for; 0: not since the start */
-    bool is_changed;       /* more than soft facts, in the open transaction */
-    atomic_bool is_ailing; /* the last one was not written, see probe() */
-    bool flushes_on;       /* the last flush left some */
+    int64_t aged_s;                 /* when old tokens were looked for; writer */
+    uint64_t collected_ms;          /* counted, when orphaned files were looked for; 0: not yet */
+    struct clock_watch clock_watch; /* under the lock of the fleet */
+    int64_t clock_written_s;        /* the writer's, clock_guard.c */
+    bool is_changed;                /* more than soft facts, in the open transaction */
+    atomic_bool is_ailing;          /* the last one was not written, see probe() */
+    bool flushes_on;                /* the last flush left some */
     pthread_mutex_t readers_lock;
     struct db *readers[APP_READERS_MAX];
     size_t readers_count;

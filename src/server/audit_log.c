@@ -11,6 +11,7 @@
 #include "fleet/account.h"
 #include "fleet/claim.h"
 #include "fleet/device.h"
+#include "server/clock_guard.h"
 #include "server/events.h"
 #include "server/permission.h"
 #include "server/views.h"
@@ -266,7 +267,8 @@ static godwit_err prune(struct app *app, int64_t now_s, bool *more_out)
     struct audit_log *log = app->audit;
     int64_t root = 0;
     *more_out = false;
-    if (!app->settings->audit_days || llabs(now_s - log->pruned_s) < PRUNE_EVERY_S)
+    if (!app->settings->audit_days || clock_is_doubted(app) ||
+        llabs(now_s - log->pruned_s) < PRUNE_EVERY_S)
         return GODWIT_OK;
     godwit_err err = audit_prune(app->db, now_s - (int64_t)app->settings->audit_days * DAY_S,
                                  PRUNE_COUNT, &root);

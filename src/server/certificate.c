@@ -140,11 +140,33 @@ static void alternative_names(const char *names, char *out, size_t size_max)
                                      is_address(name) ? "IP" : "DNS", name);
 }
 
-static bool make_server(struct pair *server, const struct pair *ca, const char *names)
+static bool is_of_now(X509 *certificate)
+{
+    return X509_cmp_time(X509_get0_notBefore(certificate), NULL) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(certificate), NULL) > 0;
+}
+
+/* Where the former one is not of this time, one of two clocks is wrong: the one that it was made
+ * by, or the present one. The new one is good by both, so that callers whose clock is right take
+ * it. */
+static bool cover_former(X509 *certificate, X509 *former)
+{
+    if (!former || is_of_now(former)) return true;
+    const ASN1_TIME *from = X509_get0_notBefore(former), *to = X509_get0_notAfter(former);
+    bool is_set = true;
+    if (ASN1_TIME_compare(from, X509_get0_notBefore(certificate)) < 0)
+        is_set = X509_set1_notBefore(certificate, from);
+    if (ASN1_TIME_compare(to, X509_get0_notAfter(certificate)) > 0)
+        is_set = is_set && X509_set1_notAfter(certificate, to);
+    return is_set;
+}
+
+/* former: the one that it takes the place of, or NULL. */
+static bool make_server(struct pair *server, const struct pair *ca, const char *names, X509 *former)
 {
     char alternative[2 * NAMES_MAX];
     alternative_names(names, alternative, sizeof alternative);
-    return begin(server, "godwit", SERVER_DAYS) &&
+    return begin(server, "godwit", SERVER_DAYS) && cover_former(server->certificate, former) &&
            X509_set_issuer_name(server->certificate, X509_get_subject_name(ca->certificate)) &&
            add_extension(server->certificate, ca->certificate, NID_basic_constraints,
                          "critical,CA:FALSE") &&
@@ -179,7 +201,8 @@ static bool is_due(const struct pair *server, const struct pair *ca, const char 
     EVP_PKEY *ca_key = X509_get0_pubkey(ca->certificate);
     if (X509_verify(server->certificate, ca_key) != 1) return true;
     time_t soon = time(NULL) + RENEW_DAYS * DAY_S;
-    return X509_cmp_time(X509_get0_notAfter(server->certificate), &soon) <= 0;
+    return !is_of_now(server->certificate) ||
+           X509_cmp_time(X509_get0_notAfter(server->certificate), &soon) <= 0;
 }
 
 /* ---- writing ---- */
@@ -251,8 +274,12 @@ static godwit_err ensure_server(const char *folder, const struct pair *ca, const
     read_pair(folder, "server.pem", "server-key.pem", server);
     if (!is_due(server, ca, names)) return GODWIT_OK;
     if (!is_whole(ca)) return GODWIT_ERR_MISSING;
+    X509 *former = server->certificate;
+    server->certificate = NULL;
     pair_free(server);
-    if (!make_server(server, ca, names)) return GODWIT_ERR_IO;
+    bool is_made = make_server(server, ca, names, former);
+    X509_free(former);
+    if (!is_made) return GODWIT_ERR_IO;
     godwit_err err = write_key(folder, "server-key.pem", server->key);
     if (err) return err;
     return write_certificates(folder, "server.pem", server->certificate, chain_of(folder));

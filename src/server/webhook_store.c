@@ -15,6 +15,7 @@
 
 /* Seconds until the next try, by the number of those that failed. */
 static const int64_t PAUSES_S[] = {10, 60, 300, 1800, 7200, 21600, 43200, 86400};
+#define PAUSE_MAX_S 86400 /* the last of them */
 #define TRIES_MAX ((int64_t)(sizeof PAUSES_S / sizeof *PAUSES_S) + 1)
 
 bool webhook_wants(const char *events, const char *event)
@@ -207,6 +208,7 @@ godwit_err webhook_next(struct db *db, int64_t now_s, struct webhook *webhook_ou
         read_webhook(&rows, 9, webhook_out);
         db_column_text(&rows, 9 + WEBHOOK_COLUMNS_COUNT, body_out, WEBHOOK_BODY_MAX + 1);
         *due_out = row_out->due_s;
+        if (*due_out > now_s + PAUSE_MAX_S) *due_out = now_s; /* the clock was ahead */
     }
     db_rows_close(&rows);
     if (err) return err == GODWIT_ERR_END ? GODWIT_ERR_MISSING : err;

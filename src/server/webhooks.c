@@ -243,11 +243,11 @@ static int64_t work(struct webhooks *webhooks)
 static void rest(struct webhooks *webhooks, int64_t pause_s)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += pause_s > 3600 ? 3600 : pause_s;
     pthread_mutex_lock(&webhooks->mutex);
     while (!webhooks->is_woken && !atomic_load(&webhooks->is_ending) &&
-           !pthread_cond_timedwait(&webhooks->changed, &webhooks->mutex, &until))
+           !pthread_cond_clockwait(&webhooks->changed, &webhooks->mutex, CLOCK_MONOTONIC, &until))
         ;
     webhooks->is_woken = false;
     pthread_mutex_unlock(&webhooks->mutex);

@@ -43,6 +43,16 @@ class Api:
         assert status in (200, 201), (path, status, reply)
         return reply
 
+    def upload(self, image):
+        """The status."""
+        line = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context,
+                                           timeout=HANG_S)
+        line.request("PUT", "/api/v1/images", body=image,
+                     headers={"Authorization": f"Bearer {self.machine}"})
+        status = line.getresponse().status
+        line.close()
+        return status
+
     def login(self, user, password):
         status, reply = self.ask("POST", "/api/v1/login", {"user": user, "password": password})
         return reply["token"] if status == 200 else None

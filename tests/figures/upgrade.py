@@ -172,8 +172,9 @@ class Scene:
                               text=True, env=dict(one.environment, **environment), timeout=300,
                               cwd=one.folder, check=False)
         line = done.stderr.strip()
-        self.wrong.expect(done.returncode in (1, 2) and line and "\n" not in line
-                          and expected in line.lower().replace("_", "-"), f"{words} {environment}: {done.returncode} {line}")
+        is_named = expected in line.lower().replace("_", "-")
+        self.wrong.expect(done.returncode in (1, 2) and is_named and "\n" not in line,
+                          f"{words} {environment}: {done.returncode} {line}")
 
     def check_refusals(self):
         one = self.one
@@ -181,7 +182,8 @@ class Scene:
         for environment, text, words, expected in WRONG_SETTINGS:
             file = one.folder / "settings"
             file.write_text(text or "")
-            self.refused([*(("--settings", file) if text else ()), *words], environment, expected)
+            named = ("--settings", file) if text else ()
+            self.refused([*named, *words], environment, expected)
         with sqlite3.connect(self.database) as db:
             db.execute("insert into schema_version values ('', 900, '900_of_a_newer_one')")
         newer = rows_of(self.database)

@@ -126,6 +126,21 @@ static void age_takes_up_to_a_checkpoint(void **state)
     assert_false(is_sound(trail));
 }
 
+/* Records of the present before some that a wrong clock has dated back: they stay. */
+static void what_is_young_stays_before_what_is_old(void **state)
+{
+    struct trail *trail = *state;
+    int64_t root;
+    trail_fill(trail, 100, 10);
+    assert_int_equal(db_run(trail->db, "update audit set time = 5000 where sequence = 35", NULL, 0),
+                     GODWIT_OK);
+    assert_int_equal(audit_prune(trail->db, 2000, 500, &root), GODWIT_OK);
+    assert_int_equal(root, 30);
+    assert_int_equal(audit_prune(trail->db, 2000, 500, &root), GODWIT_OK);
+    assert_int_equal(root, 0);
+    assert_int_equal(first_of(trail), 30);
+}
+
 #define TRAIL(test) cmocka_unit_test_setup_teardown(test, trail_setup, trail_teardown)
 
 int main(void)
@@ -134,6 +149,7 @@ int main(void)
         TRAIL(the_chain_grows_with_what_is_committed),
         TRAIL(pages_and_filters),
         TRAIL(age_takes_up_to_a_checkpoint),
+        TRAIL(what_is_young_stays_before_what_is_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

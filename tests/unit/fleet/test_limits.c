@@ -1,6 +1,7 @@
 /* What one device, or ten of them, can not do to the others: stop a rollout by silence, fill
  * history and database. And what a person can do for a device: offer it an image again that failed
  * on it. */
+#include "case.h"
 #include "fixture.h"
 #include "fleet/remove.h"
 #include "fleet/reply.h"
@@ -63,6 +64,48 @@ static struct rollout *ten_fall_silent(struct fixture *fixture, bool have_verifi
         if (i <= 3) assert_int_equal(reason_of(fixture, 11), DECISION_QUEUED);
     }
     return rollout;
+}
+
+/* A clock that jumps makes nobody silent: what counts is the silence since. */
+static void a_jump_of_the_clock_makes_nobody_silent(void **state)
+{
+    static const int64_t JUMPS_S[] = {86400, 10LL * 366 * 86400, -86400};
+    for (size_t i = 0; i < sizeof JUMPS_S / sizeof *JUMPS_S; i++) {
+        CASE(i);
+        if (i) fixture_teardown(state), fixture_setup(state);
+        struct fixture *fixture = begin(state, DEVICES);
+        struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
+        for (uint8_t n = 1; n <= DEVICES; n++) {
+            struct godwit_checkin checkin = checkin_of(n, OLD);
+            take(fixture, &checkin, NOW_S + 1);
+        }
+        int64_t now_s = NOW_S + JUMPS_S[i];
+        fixture->fleet.clock_jumped_s = now_s;
+        rollout_find_away(&fixture->fleet, INTERVAL_S, now_s + INTERVAL_S);
+        assert_int_equal(rollout->in_progress_count, 10);
+        struct godwit_checkin alive = checkin_of(1, OLD);
+        take(fixture, &alive, now_s + INTERVAL_S);
+        take(fixture, &alive, now_s + 3600);
+        rollout_find_away(&fixture->fleet, INTERVAL_S, now_s + 3600);
+        assert_int_equal(rollout->away_count, 9);
+        struct device *device = fixture_device(fixture, alive.device_id);
+        assert_int_equal(device->facts.last_seen_s, now_s + 3600);
+    }
+}
+
+/* A device seen in a future that was none is seen now. */
+static void who_was_seen_in_the_future_is_seen_now(void **state)
+{
+    struct fixture *fixture = begin(state, 1);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    struct device *device = fixture_device(fixture, checkin.device_id);
+    fleet_lock(&fixture->fleet);
+    device->facts.last_seen_s = NOW_S + 86400;
+    device_is_seen(&fixture->fleet, device, NOW_S);
+    assert_int_equal(device->facts.last_seen_s, NOW_S);
+    device_is_seen(&fixture->fleet, device, NOW_S - 5);
+    assert_int_equal(device->facts.last_seen_s, NOW_S);
+    fleet_unlock(&fixture->fleet);
 }
 
 static void silent_devices_give_their_place_back(void **state)
@@ -270,6 +313,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(devices_held_up_by_their_line_give_their_place_back,
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_trial_without_contact_keeps_its_place, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_jump_of_the_clock_makes_nobody_silent, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(who_was_seen_in_the_future_is_seen_now, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(silent_devices_give_their_place_back, fixture_setup,
                                         fixture_teardown),

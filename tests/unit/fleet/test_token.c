@@ -128,6 +128,34 @@ static void a_clock_that_goes_back_revives_none(void **state)
     expect(fixture, 150, false, false, true);
 }
 
+/* While the clock is doubted a program's token is refused where it seems over, and kept. */
+static void a_doubted_clock_ends_no_api_token(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct token_new made = {.org = FLEET_ORG,
+                                   .user = "admin",
+                                   .name = "ci",
+                                   .product = "",
+                                   .kind = TOKEN_API,
+                                   .scopes = SCOPE_ALL,
+                                   .token_sha256 = ONE,
+                                   .now_s = NOW_S,
+                                   .expires_s = NOW_S + 100};
+    fixture_begin(fixture);
+    assert_int_equal(token_add(&fixture->fleet, fixture->db, &made), GODWIT_OK);
+    fixture_commit(fixture);
+    for (int is_believed = 0; is_believed < 2; is_believed++) {
+        CASE(is_believed);
+        fixture->fleet.is_clock_doubted = !is_believed;
+        assert_false(is_good(fixture, ONE, NOW_S + 100));
+        fixture_begin(fixture);
+        assert_int_equal(token_sweep(&fixture->fleet, fixture->db, NOW_S + 100), GODWIT_OK);
+        fixture_commit(fixture);
+        assert_int_equal(is_good(fixture, ONE, NOW_S + 99), !is_believed);
+        assert_int_equal(fixture_count(fixture, "select count(*) from tokens"), !is_believed);
+    }
+}
+
 /* Else a clock set back by a year would make a session of a year. */
 static void a_session_of_the_future_is_refused(void **state)
 {
@@ -219,6 +247,7 @@ int main(void)
         WORLD(all_but_one_end),
         WORLD(the_oldest_gives_its_place),
         WORLD(a_clock_that_goes_back_revives_none),
+        WORLD(a_doubted_clock_ends_no_api_token),
         WORLD(a_session_of_the_future_is_refused),
         WORLD(a_session_ends_idle_and_at_its_end),
         WORLD(the_last_use_is_written_now_and_then),

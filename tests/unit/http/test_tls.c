@@ -89,7 +89,7 @@ static uint64_t test_unix_ms(void *ctx)
     return (uint64_t)now_s * 1000;
 }
 
-static const struct clock test_clock = {.unix_ms = test_unix_ms};
+static const struct clock test_clock = {.now_ms = test_unix_ms, .unix_ms = test_unix_ms};
 
 static int open_fixture(void **state)
 {

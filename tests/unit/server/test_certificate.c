@@ -101,6 +101,56 @@ static void a_new_name_renews_only_the_server(void **state)
     assert_string_equal(ca_before, after);
 }
 
+/* The server's certificate with other dates, in days from now. */
+static void set_dates(int from, int to)
+{
+    X509 *leaf = read_first(server);
+    FILE *file = fopen(ca_key, "r");
+    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    fclose(file);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(leaf), from * 86400L));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(leaf), to * 86400L));
+    assert_true(X509_sign(leaf, key, EVP_sha256()));
+    file = fopen(server, "w");
+    assert_int_equal(PEM_write_X509(file, leaf), 1);
+    fclose(file);
+    EVP_PKEY_free(key);
+    X509_free(leaf);
+}
+
+/* Made by a clock that was ahead, or looked at by one that is: the next one is good by both. */
+static void one_of_another_time_is_followed_by_one_of_both(void **state)
+{
+    (void)state;
+    static const struct {
+        int from, to;
+    } rows[] = {{3650, 4000}, {2, 360}, {-4000, -3650}, {-400, -1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
+        set_dates(rows[i].from, rows[i].to);
+        assert_int_equal(certificate_ensure(tls, NULL), GODWIT_OK);
+        X509 *leaf = read_first(server);
+        time_t now = time(NULL), before = now + rows[i].from * 86400 + 60,
+               after = now + rows[i].to * 86400 - 60;
+        time_t first = before < now ? before : now, last = after > now ? after : now;
+        assert_int_equal(X509_cmp_time(X509_get0_notBefore(leaf), &first), -1);
+        assert_int_equal(X509_cmp_time(X509_get0_notAfter(leaf), &last), 1);
+        X509_free(leaf);
+    }
+}
+
+static void one_that_ends_soon_is_followed_by_a_plain_one(void **state)
+{
+    (void)state;
+    set_dates(-340, 20);
+    assert_int_equal(certificate_ensure(tls, NULL), GODWIT_OK);
+    X509 *leaf = read_first(server);
+    time_t past = time(NULL) - 2 * 86400, later = time(NULL) + 300 * 86400;
+    assert_int_equal(X509_cmp_time(X509_get0_notBefore(leaf), &past), 1);
+    assert_int_equal(X509_cmp_time(X509_get0_notAfter(leaf), &later), 1);
+    X509_free(leaf);
+}
+
 static void without_the_ca_key_nothing_new_is_made_up(void **state)
 {
     (void)state;
@@ -314,6 +364,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_chain_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(the_pin_is_the_ca, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_name_renews_only_the_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_of_another_time_is_followed_by_one_of_both, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_that_ends_soon_is_followed_by_a_plain_one, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(without_the_ca_key_nothing_new_is_made_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_ca_certificate_keeps_its_key, setup, teardown),
     };

@@ -150,6 +150,20 @@ static void a_change_is_kept_whole(void **state)
     assert_int_equal(next(50), GODWIT_OK);
 }
 
+/* Enqueued while the clock was ten years ahead: it does not wait for that time. */
+static void what_the_future_left_is_due_now(void **state)
+{
+    const int64_t now_s = 1800000000;
+    (void)state;
+    put("e", now_s + 10LL * 365 * 86400);
+    assert_int_equal(next(now_s), GODWIT_OK);
+    assert_string_equal(row.event, "e");
+    /* one that only waits for its next try does so */
+    assert_int_equal(db_script(db, "update webhook_outbox set due = 1800086400"), GODWIT_OK);
+    assert_int_equal(next(now_s), GODWIT_ERR_MISSING);
+    assert_int_equal(due_s, now_s + 86400);
+}
+
 #define STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -159,6 +173,7 @@ int main(void)
         STORE(pauses_grow_until_it_is_given_up),
         STORE(what_is_too_much_is_given_up),
         STORE(a_change_is_kept_whole),
+        STORE(what_the_future_left_is_due_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

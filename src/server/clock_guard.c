@@ -1,0 +1,51 @@
+/* Each who asks looks by itself, so that no deletion comes between a jump and the next tick. */
+#include "server/clock_guard.h"
+
+#include "base/log.h"
+
+#define WRITE_EVERY_S 3600
+
+bool clock_is_doubted(struct app *app)
+{
+    struct clock_watch *watch = &app->clock_watch;
+    fleet_lock(&app->fleet);
+    int64_t now_s = clock_unix_s(app->clock);
+    int64_t step_s = clock_watch_look(watch, clock_now_ms(app->clock), now_s);
+    bool was_doubted = app->fleet.is_clock_doubted, is_doubted = clock_watch_doubts(watch);
+    app->fleet.is_clock_doubted = is_doubted;
+    if (step_s) app->fleet.clock_jumped_s = now_s;
+    fleet_unlock(&app->fleet);
+    if (step_s)
+        GODWIT_LOG(WARN, "clock_jumped", "by_s=%lld doubted=%d", (long long)step_s, is_doubted);
+    else if (was_doubted && !is_doubted)
+        GODWIT_LOG(INFO, "clock_believed", "unix_s=%lld", (long long)now_s);
+    return is_doubted;
+}
+
+godwit_err clock_guard_write(struct app *app)
+{
+    int64_t now_s = clock_unix_s(app->clock);
+    if (clock_is_doubted(app)) return GODWIT_OK;
+    if (now_s >= app->clock_written_s && now_s < app->clock_written_s + WRITE_EVERY_S)
+        return GODWIT_OK;
+    godwit_err err = db_run(app->db,
+                            "insert into clock_seen (org, seen) values ($1, $2)"
+                            " on conflict (org) do update set seen = excluded.seen",
+                            DB_ARGS(db_text(FLEET_ORG), db_int(now_s)));
+    if (!err) app->clock_written_s = now_s;
+    return err;
+}
+
+godwit_err clock_guard_open(struct app *app)
+{
+    int64_t known_s = 0, now_s = clock_unix_s(app->clock);
+    godwit_err err = db_run_returning(app->db, "select coalesce(max(seen), 0) from clock_seen",
+                                      NULL, 0, &known_s);
+    if (err) return err;
+    clock_watch_open(&app->clock_watch, clock_now_ms(app->clock), now_s, known_s);
+    app->fleet.is_clock_doubted = clock_watch_doubts(&app->clock_watch);
+    if (!app->fleet.is_clock_doubted) return clock_guard_write(app);
+    app->fleet.clock_jumped_s = now_s;
+    GODWIT_LOG(WARN, "clock_doubted", "ahead_s=%lld", (long long)(now_s - known_s));
+    return GODWIT_OK;
+}
