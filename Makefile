@@ -43,6 +43,7 @@ FIGURES := \
     authz \
     upgrade \
     clockjump \
+    drill \
     siege \
     field \
     fuzz

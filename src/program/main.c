@@ -29,7 +29,7 @@ static const struct command COMMANDS[] = {
     {"serve", cmd_serve, "[--data DIR] [--listen ADDR:PORT]", "run it"},
     {"ca", cmd_ca, "[--data DIR] [--next | --switch]", "see or change the CA that devices trust"},
     {"rekey", cmd_rekey, "[--data DIR] [--next]", "the keys that command devices, or the next"},
-    {"doctor", cmd_doctor, "[--data DIR]", "say what could keep it from working"},
+    {"doctor", cmd_doctor, "[--data DIR | --settings FILE]", "say what could keep it from working"},
     {"backup", cmd_backup, "DIR [--data DIR]", "copy all that it keeps, while it runs"},
     {"restore", cmd_restore, "DIR [--data DIR]", "make a data directory of a backup"},
     {"login", cmd_login, "URL", "keep a session with one on another machine"},

@@ -46,11 +46,8 @@
 #define NOTE_COUNT 1000
 #define SWEEP_COUNT 256
 #define PRUNE_COUNT 1000
-#define KEPT_COUNT 1000
 #define COLLECT_EVERY_S 3600
 #define COLLECT_AFTER_S 3600
-#define ASK_AGED_EVERY_S 60
-#define DAY_S 86400
 
 /* ---- the writer's frame ---- */
 
@@ -199,25 +196,10 @@ static struct app *app_of_flush(struct writer_job *job)
     return (struct app *)((char *)job - offsetof(struct app, flush_job));
 }
 
-/* A hundred a minute, so that a fleet that joined in one day does not change its tokens in one. */
-static godwit_err ask_aged(struct app *app)
-{
-    int64_t now_s = clock_unix_s(app->clock), age_s = (int64_t)app->settings->rotate_days * DAY_S;
-    size_t count;
-    if (!age_s || llabs(now_s - app->aged_s) < ASK_AGED_EVERY_S || clock_is_doubted(app))
-        return GODWIT_OK;
-    app->aged_s = now_s;
-    godwit_err err = identity_ask_aged(&app->fleet, app->db, now_s - age_s, now_s, &count);
-    if (!err && count)
-        GODWIT_LOG(INFO, "rotation_due", "devices=%zu days=%u", count, app->settings->rotate_days);
-    return err;
-}
-
 static godwit_err tick_tokens(struct app *app)
 {
     godwit_err err = token_sweep(&app->fleet, app->db, clock_unix_s(app->clock));
-    if (!err) err = token_flush(&app->fleet, app->db);
-    return err ? err : ask_aged(app);
+    return err ? err : token_flush(&app->fleet, app->db);
 }
 
 static godwit_err tick_records(struct app *app, bool *more_out)
@@ -227,14 +209,6 @@ static godwit_err tick_records(struct app *app, bool *more_out)
     if (!err) err = rollouts_tick(app);
     if (!err) err = webhooks_tick(app, &more_hooks);
     *more_out |= more_hooks;
-    return err;
-}
-
-static godwit_err sweep_by_age(struct app *app)
-{
-    int64_t now_s = clock_unix_s(app->clock);
-    godwit_err err = clock_guard_write(app);
-    if (!err && !clock_is_doubted(app)) err = kept_replies_sweep(app->db, now_s, KEPT_COUNT);
     return err;
 }
 
@@ -249,7 +223,7 @@ static godwit_err flush_run(struct writer_job *job)
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
-    if (!err) err = sweep_by_age(app);
+    if (!err) err = clock_guard_sweep(app);
     if (!err) err = tick_tokens(app);
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)

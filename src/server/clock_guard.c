@@ -1,9 +1,16 @@
 /* Each who asks looks by itself, so that no deletion comes between a jump and the next tick. */
 #include "server/clock_guard.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
+#include "fleet/identity.h"
+#include "fleet/kept_reply.h"
 
 #define WRITE_EVERY_S 3600
+#define ASK_AGED_EVERY_S 60
+#define KEPT_COUNT 1000
+#define DAY_S 86400
 
 bool clock_is_doubted(struct app *app)
 {
@@ -48,4 +55,26 @@ godwit_err clock_guard_open(struct app *app)
     app->fleet.clock_jumped_s = now_s;
     GODWIT_LOG(WARN, "clock_doubted", "ahead_s=%lld", (long long)(now_s - known_s));
     return GODWIT_OK;
+}
+
+/* A hundred a minute, so that a fleet that joined in one day does not change its tokens in one. */
+static godwit_err ask_aged(struct app *app)
+{
+    int64_t now_s = clock_unix_s(app->clock), age_s = (int64_t)app->settings->rotate_days * DAY_S;
+    size_t count;
+    if (!age_s || llabs(now_s - app->aged_s) < ASK_AGED_EVERY_S) return GODWIT_OK;
+    app->aged_s = now_s;
+    godwit_err err = identity_ask_aged(&app->fleet, app->db, now_s - age_s, now_s, &count);
+    if (!err && count)
+        GODWIT_LOG(INFO, "rotation_due", "devices=%zu days=%u", count, app->settings->rotate_days);
+    return err;
+}
+
+godwit_err clock_guard_sweep(struct app *app)
+{
+    int64_t now_s = clock_unix_s(app->clock);
+    godwit_err err = clock_guard_write(app);
+    if (err || clock_is_doubted(app)) return err;
+    err = kept_replies_sweep(app->db, now_s, KEPT_COUNT);
+    return err ? err : ask_aged(app);
 }

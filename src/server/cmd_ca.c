@@ -7,6 +7,7 @@
 #include "server/certificate.h"
 #include "server/secret_files.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/text_file.h"
 
 struct arguments {
@@ -23,10 +24,10 @@ static int complain(const char *note, const char *folder)
 /* -1: go on. */
 static int parse(int argc, char **argv, struct arguments *out)
 {
-    *out = (struct arguments){.data = "./godwit-data"};
+    *out = (struct arguments){.data = settings_data()};
     const struct option_row rows[] = {
         {"--data", OPTION_TEXT, &out->data, "DIR",
-         "the service's data directory (default ./godwit-data)"},
+         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
         {"--next", OPTION_FLAG, &out->prepares, NULL,
          "prepare the next CA; devices are told of it when they check in"},
         {"--switch", OPTION_FLAG, &out->switches, NULL,

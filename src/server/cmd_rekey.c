@@ -7,6 +7,7 @@
 #include "server/deploy_keys.h"
 #include "server/secret_files.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/text_file.h"
 
 static int complain(const char *note)
@@ -23,10 +24,10 @@ struct wanted {
 /* -1: go on. */
 static int parse(int argc, char **argv, struct wanted *out)
 {
-    out->data = "./godwit-data";
+    out->data = settings_data();
     const struct option_row rows[] = {
         {"--data", OPTION_TEXT, &out->data, "DIR",
-         "the service's data directory (default ./godwit-data)"},
+         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
         {"--public", OPTION_FLAG, &out->wants_public, NULL,
          "print the newest key's public half (PEM), for `godwit policy --deploy-key`"},
         {"--next", OPTION_FLAG, &out->makes_next, NULL,

@@ -1,6 +1,6 @@
 """The docs against the tree: paths, targets, commands, options, routes, reasons, figures and the
 picture in the README. `test_docs.py --write` makes docs/COMMANDS.md anew from the program's help,
-docs/API.md from the document that the server gives, and the table of docs/FILTERS.md.
+docs/API.md from the document that the server gives, and the tables of docs/FILTERS.md, docs/LOG.md.
 
 What a page names must exist; what the program has must be named. Wording is not judged."""
 
@@ -138,6 +138,26 @@ def test_reasons():
         assert f"| `{name}` | `{state}` | {sentence} |" in protocol, f"PROTOCOL.md: reason {name}"
 
 
+def log_page():
+    """docs/LOG.md as it should be: what is written by hand, and a row for each event."""
+    rows = set()
+    text = r'(?:"(?:[^"\\]|\\.)*"|\s|PRI\w+)*'
+    call = re.compile(rf'GODWIT_LOG\(\s*(\w+),\s*"(\w+)",\s*({text})')
+    for source in (ROOT / "src").rglob("*.c"):
+        folder = source.parent.relative_to(ROOT / "src")
+        for level, event, format_text in call.findall(source.read_text()):
+            values = " ".join(f"`{name}`" for name in re.findall(r"(\w+)=", format_text))
+            rows.add(f"| `{event}` | {level.lower()} | {values} | `{folder}` |")
+    head = text_of("docs/LOG.md").split("| event |")[0]
+    table = "\n".join(sorted(rows))
+    return f"{head}| event | level | values | from |\n|---|---|---|---|\n{table}\n"
+
+
+def test_log():
+    assert text_of("docs/LOG.md") == log_page(), \
+        "docs/LOG.md lacks an event of the source; test_docs.py --write mends it"
+
+
 def filter_page():
     """docs/FILTERS.md as it should be: what is written by hand, and the table of fields."""
     page = text_of("docs/FILTERS.md")
@@ -175,6 +195,7 @@ if __name__ == "__main__":
         (ROOT / "docs/COMMANDS.md").write_text(command_page())
         (ROOT / "docs/API.md").write_text(api_page(load_document()))
         (ROOT / "docs/FILTERS.md").write_text(filter_page())
+        (ROOT / "docs/LOG.md").write_text(log_page())
     else:
         for name, test in list(globals().items()):
             if name.startswith("test_"):
