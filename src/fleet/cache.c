@@ -307,11 +307,16 @@ static size_t place_behind(const struct fleet *fleet, int64_t id)
     return from;
 }
 
-static struct device *device_by_row(const struct fleet *fleet, int64_t id)
+/* Rows of other tables come mostly in the order of devices: the one behind the last is tried first.
+ */
+static struct device *device_by_row(struct fleet *fleet, int64_t id)
 {
-    size_t place = place_behind(fleet, id - 1);
-    return place < fleet->devices_count && fleet->devices[place]->id == id ? fleet->devices[place]
-                                                                           : NULL;
+    size_t place = fleet->load_hand + 1;
+    if (place >= fleet->devices_count || fleet->devices[place]->id != id)
+        place = place_behind(fleet, id - 1);
+    if (place >= fleet->devices_count || fleet->devices[place]->id != id) return NULL;
+    fleet->load_hand = place;
+    return fleet->devices[place];
 }
 
 /* It came in last, so it is the last in place. */

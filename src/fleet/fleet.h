@@ -44,7 +44,7 @@ struct fleet {
     struct device **devices; /* where all are there, in the order in which they joined */
     size_t devices_count, devices_room;
     size_t devices_max; /* how many stay in memory, see cache.h; 0: all. Set before fleet_load */
-    size_t trim_hand;   /* cache.c */
+    size_t trim_hand, load_hand; /* cache.c */
     struct pool device_cells, member_cells;
     struct shared shared; /* values of devices */
     struct index devices_by_id, devices_by_token, claims_by_digest, tokens_by_digest;

@@ -2,6 +2,7 @@
  * at the end, as hash tables use it. */
 #include "rt/siphash.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ static uint64_t rotate(uint64_t word, unsigned bits)
     return word << bits | word >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[static 4])
+static inline void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1], v[2] += v[3];
     v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
@@ -28,7 +29,7 @@ static void sip_round(uint64_t v[static 4])
     v[2] = rotate(v[2], 32);
 }
 
-/* Little-endian; size at most 8. */
+/* Little-endian; size less than 8. */
 static uint64_t word_of(const uint8_t *data, size_t size)
 {
     uint64_t word = 0;
@@ -43,7 +44,9 @@ uint64_t siphash(const struct siphash_seed *seed, const uint8_t *data, size_t si
                      seed->words[0] ^ 0x6c7967656e657261U, seed->words[1] ^ 0x7465646279746573U};
     size_t at = 0;
     for (; at + 8 <= size; at += 8) {
-        uint64_t word = word_of(data + at, 8);
+        uint64_t word;
+        memcpy(&word, data + at, sizeof word);
+        word = le64toh(word);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;

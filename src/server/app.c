@@ -304,6 +304,7 @@ struct db *app_reader_take(struct app *app)
 void app_reader_give(struct app *app, struct db *db)
 {
     bool is_idle = db_is_idle(db);
+    db_rest(db);
     pthread_mutex_lock(&app->readers_lock);
     bool kept = is_idle && app->readers_count < APP_READERS_MAX;
     if (kept) app->readers[app->readers_count++] = db;
@@ -340,7 +341,9 @@ static godwit_err open_database(struct app *app, char *note, size_t note_size)
                     "run that version, or choose a new directory with --data",
                     path);
     if (!err) err = device_fill_id_texts(app->db);
+    db_read_through(app->db, true);
     if (!err) err = fleet_load(&app->fleet, app->db);
+    db_read_through(app->db, false);
     if (err) return fail(err, note, note_size, "the database %s can not be read: %s", path);
     return GODWIT_OK;
 }

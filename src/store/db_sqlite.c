@@ -84,6 +84,17 @@ void db_close(struct db *db)
     free(db);
 }
 
+void db_rest(struct db *db)
+{
+    sqlite3_db_release_memory(db->handle);
+}
+
+/* What it keeps lies between what is made of the rows, and never goes back to the system. */
+void db_read_through(struct db *db, bool is_on)
+{
+    (void)!db_script(db, is_on ? "pragma cache_size = -128" : "pragma cache_size = -2000");
+}
+
 const char *db_note(const struct db *db)
 {
     return sqlite3_errmsg(db->handle);

@@ -42,6 +42,10 @@ static inline struct db_value db_blob(const void *data, size_t size)
 GODWIT_MUST_USE godwit_err db_open(const char *path, bool read_only, struct db **db_out, char *note,
                                    size_t note_size);
 void db_close(struct db *db);
+/* Gives back what it keeps of the database's pages; for a connection that rests. */
+void db_rest(struct db *db);
+/* Keeps next to none while it reads all of a database once; false: as at first. */
+void db_read_through(struct db *db, bool is_on);
 /* SQLite's last error message; valid until the next call. */
 const char *db_note(const struct db *db);
 
