@@ -101,3 +101,14 @@ godwit_err event_list(struct db *db, int64_t device, int64_t before, struct even
     db_rows_close(&rows);
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
+
+godwit_err events_prune(struct db *db, int64_t before_s, size_t count_max, bool *more_out)
+{
+    int64_t changes = db_changes(db);
+    godwit_err err = db_run(db,
+                            "delete from events where id in (select id from events where time < $1"
+                            " order by time, id limit $2)",
+                            DB_ARGS(db_int(before_s), db_int((int64_t)count_max)));
+    *more_out = !err && db_changes(db) - changes == (int64_t)count_max;
+    return err;
+}

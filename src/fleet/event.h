@@ -1,5 +1,5 @@
 /* The history of each device: what happened to it, kept in SQL alone. The newest lines are kept,
- * and how many there ever were. */
+ * for as long as the service is told to, and how many there ever were. */
 #pragma once
 
 #include "formats/checkin.h"
@@ -67,3 +67,7 @@ GODWIT_MUST_USE godwit_err event_list(struct db *db, int64_t device, int64_t bef
                                       struct event *out, size_t count_max, size_t *count_out);
 /* How many lines the device's history ever had; any connection. */
 GODWIT_MUST_USE godwit_err event_total(struct db *db, int64_t device, int64_t *total_out);
+/* Drops up to count_max lines of all devices that are older; more_out: there may be others. Totals
+ * stay. Writer. */
+GODWIT_MUST_USE godwit_err events_prune(struct db *db, int64_t before_s, size_t count_max,
+                                        bool *more_out);

@@ -2,10 +2,11 @@
  * at the end, as hash tables use it. */
 #include "rt/siphash.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/span.h"
 
 struct siphash_seed siphash_seed_make(void)
 {
@@ -44,9 +45,7 @@ uint64_t siphash(const struct siphash_seed *seed, const uint8_t *data, size_t si
                      seed->words[0] ^ 0x6c7967656e657261U, seed->words[1] ^ 0x7465646279746573U};
     size_t at = 0;
     for (; at + 8 <= size; at += 8) {
-        uint64_t word;
-        memcpy(&word, data + at, sizeof word);
-        word = le64toh(word);
+        uint64_t word = godwit_load64(data + at);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;

@@ -218,12 +218,12 @@ static godwit_err flush_run(struct writer_job *job)
 {
     struct app *app = app_of_flush(job);
     bool more_facts = false, more_notes = false, more_rollouts = false, more_rows = false;
-    bool more_records = false;
+    bool more_records = false, more_history = false;
     uint64_t now_ms = app_now_ms(app);
     godwit_err err = GODWIT_OK;
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
-    if (!err) err = clock_guard_sweep(app);
+    if (!err) err = clock_guard_sweep(app, &more_history);
     if (!err) err = tick_tokens(app);
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)
@@ -235,7 +235,8 @@ static godwit_err flush_run(struct writer_job *job)
         err = rollouts_prune(&app->fleet, app->db, PRUNE_COUNT, &more_rollouts);
     }
     if (!err) err = tick_records(app, &more_records);
-    app->flushes_on = more_facts || more_notes || more_rollouts || more_rows || more_records;
+    app->flushes_on =
+        more_facts || more_notes || more_rollouts || more_rows || more_records || more_history;
     return err;
 }
 

@@ -23,7 +23,7 @@ struct settings {
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name, *trusted_proxy;
     const char *web_listen, *web_cert, *web_key;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
-    uint32_t interval_s, loops, audit_days;
+    uint32_t interval_s, loops, audit_days, history_days;
     uint32_t reserve_mib;  /* of the disk that uploads leave free */
     uint32_t rotate_days;  /* a device's token is changed when it is older; 0: only on request */
     uint32_t wait_s;       /* the longest that a check-in is held; 0: none is */

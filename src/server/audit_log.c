@@ -318,10 +318,11 @@ static json_t *view_start(const struct app *app)
     godwit_hex_encode(app->ca_sha256, sizeof app->ca_sha256, hex);
     if (!godwit_all(app->next_ca, sizeof app->next_ca, 0))
         godwit_hex_encode(app->next_ca, sizeof app->next_ca, next);
-    return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o}", "version", GODWIT_VERSION,
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:o, s:o}", "version", GODWIT_VERSION,
                      "listen", settings->listen ? settings->listen : "", "interval_s",
                      (json_int_t)settings->interval_s, "audit_days",
-                     (json_int_t)settings->audit_days, "ca", hex, "next_ca", next, "deploy_keys",
+                     (json_int_t)settings->audit_days, "history_days",
+                     (json_int_t)settings->history_days, "ca", hex, "next_ca", next, "deploy_keys",
                      keys, "mirrors", mirrors);
 }
 

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "fleet/event.h"
 #include "fleet/identity.h"
 #include "fleet/kept_reply.h"
 
 #define WRITE_EVERY_S 3600
 #define ASK_AGED_EVERY_S 60
 #define KEPT_COUNT 1000
+#define HISTORY_COUNT 1000
 #define DAY_S 86400
 
 bool clock_is_doubted(struct app *app)
@@ -70,11 +72,20 @@ static godwit_err ask_aged(struct app *app)
     return err;
 }
 
-godwit_err clock_guard_sweep(struct app *app)
+static godwit_err prune_history(struct app *app, bool *more_out)
+{
+    int64_t days = app->settings->history_days;
+    if (!days) return GODWIT_OK;
+    return events_prune(app->db, clock_unix_s(app->clock) - days * DAY_S, HISTORY_COUNT, more_out);
+}
+
+godwit_err clock_guard_sweep(struct app *app, bool *more_out)
 {
     int64_t now_s = clock_unix_s(app->clock);
     godwit_err err = clock_guard_write(app);
+    *more_out = false;
     if (err || clock_is_doubted(app)) return err;
     err = kept_replies_sweep(app->db, now_s, KEPT_COUNT);
+    if (!err) err = prune_history(app, more_out);
     return err ? err : ask_aged(app);
 }

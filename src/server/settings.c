@@ -96,6 +96,9 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->rotate_days > ROTATE_DAYS_MAX)
         return options_wrong(options, "--rotate-days is a number from 0 to %d, not %u",
                              ROTATE_DAYS_MAX, settings->rotate_days);
+    if (settings->history_days > AUDIT_DAYS_MAX)
+        return options_wrong(options, "--history-days is a number from 0 to %d, not %u",
+                             AUDIT_DAYS_MAX, settings->history_days);
     if (settings->wait_s > WAIT_MAX_S)
         return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
                              settings->wait_s);
@@ -151,7 +154,8 @@ static const struct settings DEFAULTS = {.data = "./godwit-data",
                                          .interval_s = 60,
                                          .wait_s = WAIT_MAX_S,
                                          .reserve_mib = RESERVE_MIB,
-                                         .audit_days = 730};
+                                         .audit_days = 730,
+                                         .history_days = 730};
 
 int settings_parse(int argc, char **argv, struct settings *out)
 {
@@ -197,6 +201,9 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "(default 0)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
+        {"--history-days", OPTION_NUMBER, &out->history_days, "DAYS",
+         "how long what happened to a device is kept, at most its last 200 lines; 0: those for "
+         "ever (default 730)"},
         {"--webhook-loopback", OPTION_FLAG, &out->webhook_loopback, NULL,
          "for tests: webhooks go to this machine alone, also by http and to any port"},
         {"--loops", OPTION_NUMBER, &out->loops, "N",

@@ -65,12 +65,37 @@ static void an_hour_later_it_is_another(void **state)
     assert_int_equal(failures(fixture), 3);
 }
 
+/* Oldest first, a few at a time; how many there ever were is still told. */
+static void what_is_old_goes_and_its_count_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    bool more;
+    begin(fixture);
+    int64_t lines = fixture_count(fixture, "select count(*) from events");
+    assert_true(lines >= 2);
+    assert_int_equal(db_script(fixture->db, "update events set time = id"), GODWIT_OK);
+    int64_t first = fixture_count(fixture, "select min(id) from events"),
+            last = fixture_count(fixture, "select max(id) from events");
+    assert_int_equal(events_prune(fixture->db, first, 10, &more), GODWIT_OK);
+    assert_int_equal(fixture_count(fixture, "select count(*) from events"), lines);
+    assert_false(more);
+    assert_int_equal(events_prune(fixture->db, last, 1, &more), GODWIT_OK);
+    assert_true(more);
+    assert_true(fixture_count(fixture, "select min(id) from events") > first);
+    assert_int_equal(events_prune(fixture->db, last, 10, &more), GODWIT_OK);
+    assert_false(more);
+    assert_int_equal(fixture_count(fixture, "select min(id) from events"), last);
+    assert_int_equal(fixture_count(fixture, "select events_total from devices"), lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_late_copy_counts_no_second_time, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(an_hour_later_it_is_another, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_is_old_goes_and_its_count_stays, fixture_setup,
                                         fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

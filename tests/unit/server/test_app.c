@@ -66,7 +66,7 @@ static void add_rollouts(struct live *live, int count)
     db_close(db);
 }
 
-static size_t rollouts_after_tick(struct live *live)
+static void tick(struct live *live)
 {
     const struct timespec pause = {.tv_nsec = 2000000};
     app_tick(&live->app);
@@ -74,6 +74,11 @@ static size_t rollouts_after_tick(struct live *live)
         assert_true(i < 60000);
         nanosleep(&pause, NULL);
     }
+}
+
+static size_t rollouts_after_tick(struct live *live)
+{
+    tick(live);
     assert_int_equal(live_request(live, "GET", "/api/v1/rollouts?limit=500", NULL), 200);
     return json_array_size(json_object_get(live->json, "items"));
 }
@@ -94,7 +99,37 @@ static void old_rollouts_stay_while_the_disk_is_full(void **state)
     assert_int_equal(live_count(live, "select count(*) from rollouts"), ROLLOUTS_KEPT);
 }
 
-/* What adds no row is answered on the loop: then the writer may stand still. */
+/* As long as it was told to, or what the count alone leaves. */
+static void history_goes_with_its_time(void **state)
+{
+    struct live *live = *state;
+    char claim[128], path[FILE_PATH_MAX], note[256];
+    struct db *db;
+    live_release(live, "1.0.0");
+    live_claim(live, 3, claim);
+    struct fake_device device = fake_make(1);
+    fake_enrol(live, &device, claim);
+    int64_t lines = live_count(live, "select count(*) from events");
+    assert_true(lines > 0);
+    live_stop(live);
+    folder_path(live->data, "godwit.db", path, sizeof path);
+    assert_int_equal(db_open(path, false, &db, note, sizeof note), GODWIT_OK);
+    assert_int_equal(db_script(db, "update events set time = time - 3 * 86400"), GODWIT_OK);
+    db_close(db);
+    for (uint32_t days = 0; days <= 4; days += 4) {
+        live->settings.history_days = days;
+        live_start(live);
+        tick(live);
+        assert_int_equal(live_count(live, "select count(*) from events"), lines);
+        live_stop(live);
+    }
+    live->settings.history_days = 2;
+    live_start(live);
+    tick(live);
+    assert_int_equal(live_count(live, "select count(*) from events"), 0);
+    assert_int_equal(live_count(live, "select events_total from devices"), lines);
+}
+
 /* It would show what was there when its snapshot began. */
 static void a_reader_with_a_snapshot_is_not_kept(void **state)
 {
@@ -109,6 +144,7 @@ static void a_reader_with_a_snapshot_is_not_kept(void **state)
     assert_int_equal(live->app.readers_count, 0);
 }
 
+/* What adds no row is answered on the loop: then the writer may stand still. */
 static void a_used_up_claim_needs_no_writer(void **state)
 {
     struct live *live = *state;
@@ -198,6 +234,7 @@ int main(void)
                                         live_teardown),
         cmocka_unit_test_setup_teardown(a_reader_with_a_snapshot_is_not_kept, live_setup,
                                         live_teardown),
+        cmocka_unit_test_setup_teardown(history_goes_with_its_time, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(a_used_up_claim_needs_no_writer, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(one_device_reports_so_often_a_minute, live_setup,
                                         live_teardown),
