@@ -27,7 +27,10 @@ WORDS = (
 # The copy of a database file: PostgreSQL has tools of its own for that.
 SQLITE_ONLY = ("db_copy.c",)
 
-# A text that is still to be filled in by printf is no statement yet: fleet/list.c alone makes such.
+BUILD = pathlib.Path(os.environ.get("TESTED_BUILD", "build"))
+
+# A text that is still to be filled in by printf is no statement yet: fleet/list.c alone makes such,
+# and its test writes down what becomes of them.
 FORM = re.compile(r"%(s|d|zu|lld)")
 VERBS = re.compile(r"\s*(select|insert|update|delete|with|create)\b", re.IGNORECASE)
 TOKEN = re.compile(r'"((?:[^"\\\n]|\\.)*)"|(//[^\n]*|/\*.*?\*/)|(\'(?:[^\'\\]|\\.)*\')|(\s+)|(.)',
@@ -71,6 +74,17 @@ def statements():
                 if VERBS.match(literal) and not FORM.search(literal):
                     found.setdefault(literal, source.relative_to(ROOT))
     return found
+
+
+def composed():
+    """What fleet/list.c makes for each order with a filter on each field."""
+    with tempfile.NamedTemporaryFile(suffix=".sql") as script:
+        subprocess.run([BUILD / "tests/fleet_test_list"], check=True, capture_output=True,
+                       env=dict(os.environ, TESTED_SCRIPT=script.name))
+        texts = set(script.read().decode().splitlines())
+    if len(texts) < 500:
+        sys.exit(f"fleet_test_list wrote down {len(texts)} statements: this test sees too few")
+    return {text: "src/fleet/list.c" for text in sorted(texts)}
 
 
 class Cluster:
@@ -136,6 +150,7 @@ def main():
     if not (BIN / "postgres").exists():
         sys.exit("postgresql-15 is missing; tools/install.sh test installs it")
     found = statements()
+    found.update(composed())
     made = {text: path for text, path in found.items() if text.startswith("create ")}
     texts = [text for text in found if text not in made]
     cluster = Cluster()

@@ -1,4 +1,5 @@
-/* Pages of devices against the same rows sorted and filtered here, and cursors that are no good. */
+/* Pages of devices against the same rows sorted and filtered here, and cursors that are no good.
+ * TESTED_SCRIPT=FILE: every text that a list makes goes there too, for test_postgres.py. */
 #include "fleet/list.h"
 
 #include <stdio.h>
@@ -9,6 +10,32 @@
 #include "fixture.h"
 
 enum { DEVICES = 61 };
+
+/* Between the test and what it calls, for these texts are in no source. */
+godwit_err __real_db_query_text(struct db *db, struct db_rows *rows, const char *sql,
+                                const struct db_value *values, size_t count);
+godwit_err __wrap_db_query_text(struct db *db, struct db_rows *rows, const char *sql,
+                                const struct db_value *values, size_t count);
+static FILE *script;
+
+godwit_err __wrap_db_query_text(struct db *db, struct db_rows *rows, const char *sql,
+                                const struct db_value *values, size_t count)
+{
+    if (script) fprintf(script, "%s\n", sql);
+    return __real_db_query_text(db, rows, sql, values, count);
+}
+
+static godwit_err list(struct fixture *fixture, const struct list_query *query,
+                       struct list_device *rows_out, size_t *count_out, bool *more_out)
+{
+    const char *path = getenv("TESTED_SCRIPT");
+    if (path) script = fopen(path, "a");
+    assert_true(!path || script);
+    godwit_err err = list_devices(fixture->db, query, rows_out, count_out, more_out);
+    if (script) fclose(script);
+    script = NULL;
+    return err;
+}
 
 static const char *const FILTERS[] = {
     NULL,
@@ -69,7 +96,7 @@ static size_t follow(struct fixture *fixture, struct list_query query,
     bool more = true;
     struct list_place place;
     while (more) {
-        assert_int_equal(list_devices(fixture->db, &query, out + count, &got, &more), GODWIT_OK);
+        assert_int_equal(list(fixture, &query, out + count, &got, &more), GODWIT_OK);
         assert_true(got <= query.limit && (got == query.limit || !more));
         count += got;
         assert_true(count <= 2 * DEVICES);
@@ -233,7 +260,7 @@ static void compare(struct fixture *fixture, struct list_query query,
     for (unsigned pages = 0; more && pages < 4; pages++) {
         size_t count;
         filter_sql_narrow(filter, query.order->column, !query.after, narrow);
-        assert_int_equal(list_devices(fixture->db, &query, rows, &count, &more), GODWIT_OK);
+        assert_int_equal(list(fixture, &query, rows, &count, &more), GODWIT_OK);
         if (count != ask_plainly(fixture, &query, ids))
             fail_msg("%s by %s: %zu rows", text, query.order->name, count);
         for (size_t i = 0; i < count; i++)
@@ -304,12 +331,12 @@ static void pages_are_stable_while_devices_join_and_leave(void **state)
     bool more;
     begin(fixture);
     struct list_query query = query_of(0, false, 0, 10);
-    assert_int_equal(list_devices(fixture->db, &query, first, &count, &more), GODWIT_OK);
+    assert_int_equal(list(fixture, &query, first, &count, &more), GODWIT_OK);
     add_rows(fixture, 90, 96, 1);
     assert_int_equal(db_script(fixture->db, "delete from devices where id % 7 = 0"), GODWIT_OK);
     query.after = &first[9].place;
     query.limit = 500;
-    assert_int_equal(list_devices(fixture->db, &query, rest, &count, &more), GODWIT_OK);
+    assert_int_equal(list(fixture, &query, rest, &count, &more), GODWIT_OK);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < 10; k++)
             assert_int_not_equal(rest[i].id, first[k].id);
