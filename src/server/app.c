@@ -285,34 +285,6 @@ void app_tick(struct app *app)
     if (writer_submit(app->writer, &app->flush_job)) atomic_store(&app->flushing, false);
 }
 
-/* ---- readers ---- */
-
-struct db *app_reader_take(struct app *app)
-{
-    struct db *db = NULL;
-    char path[512], note[256];
-    pthread_mutex_lock(&app->readers_lock);
-    if (app->readers_count > 0) db = app->readers[--app->readers_count];
-    pthread_mutex_unlock(&app->readers_lock);
-    if (db) return db;
-    folder_path(app->settings->data, "godwit.db", path, sizeof path);
-    if (!db_open(path, true, &db, note, sizeof note)) return db;
-    GODWIT_LOG(ERROR, "reader_failed", "note=\"%s\"", note);
-    return NULL;
-}
-
-/* One that could not end its snapshot, for want of memory, would show that for ever. */
-void app_reader_give(struct app *app, struct db *db)
-{
-    bool is_idle = db_is_idle(db);
-    db_rest(db);
-    pthread_mutex_lock(&app->readers_lock);
-    bool kept = is_idle && app->readers_count < APP_READERS_MAX;
-    if (kept) app->readers[app->readers_count++] = db;
-    pthread_mutex_unlock(&app->readers_lock);
-    if (!kept) db_close(db);
-}
-
 /* ---- opening ---- */
 
 static godwit_err fail(godwit_err err, char *note, size_t note_size, const char *format,

@@ -202,8 +202,7 @@ int settings_parse(int argc, char **argv, struct settings *out)
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
         {"--history-days", OPTION_NUMBER, &out->history_days, "DAYS",
-         "how long what happened to a device is kept, at most its last 200 lines; 0: those for "
-         "ever (default 730)"},
+         "how long a device's history is kept, at most 200 lines; 0: for ever (default 730)"},
         {"--webhook-loopback", OPTION_FLAG, &out->webhook_loopback, NULL,
          "for tests: webhooks go to this machine alone, also by http and to any port"},
         {"--loops", OPTION_NUMBER, &out->loops, "N",
