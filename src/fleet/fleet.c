@@ -36,17 +36,18 @@ bool fleet_same_secret(const uint8_t a[static 32], const uint8_t b[static 32])
 static void indexes_init(struct fleet *fleet)
 {
     index_init(&fleet->devices_by_id, offsetof(struct device, org), sizeof(uint32_t) + 16);
-    /* Secrets are looked up by their whole digest, since two may begin alike, and then compared in
-     * constant time. */
+    /* Secrets are looked up by a digest and then compared in constant time: those that devices make
+     * themselves by all of it, since two may begin alike, and what people name by its first eight
+     * bytes by these. */
     index_init(&fleet->devices_by_token, offsetof(struct device, token_sha256), 32);
     index_init(&fleet->catalogue.rollouts_by_id, offsetof(struct rollout, id), sizeof(uint32_t));
     index_init(&fleet->catalogue.files_by_digest, offsetof(struct file, org),
                sizeof(uint32_t) + 32);
     index_init(&fleet->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
-    index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 32);
+    index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->rotations_by_token, offsetof(struct rotation, next_sha256), 32);
-    index_init(&fleet->factory_by_token, offsetof(struct factory_entry, token_sha256), 32);
-    index_init(&fleet->tokens_by_digest, offsetof(struct token, token_sha256), 32);
+    index_init(&fleet->factory_by_token, offsetof(struct factory_entry, token_sha256), 8);
+    index_init(&fleet->tokens_by_digest, offsetof(struct token, token_sha256), 8);
 }
 
 void fleet_init(struct fleet *fleet)
