@@ -50,6 +50,8 @@ static const struct {
     {'P', 404, "DELETE", "/api/v1/releases/$1/1.0.0", NULL},
     {'R', 404, "GET", "/api/v1/rollouts/$1", NULL},
     {'R', 404, "GET", "/api/v1/rollouts/$1/devices", NULL},
+    {'W', 404, "GET", "/api/v1/webhooks/$1", NULL},
+    {'W', 404, "PATCH", "/api/v1/webhooks/$1", "{\"paused\":true}"},
     {'W', 404, "DELETE", "/api/v1/webhooks/$1", NULL},
     {'W', 404, "POST", "/api/v1/webhooks/$1/test", "{}"},
     {'W', 404, "GET", "/api/v1/webhooks/$1/deliveries", NULL},
