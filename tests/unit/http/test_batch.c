@@ -32,7 +32,7 @@ static void peers_open(struct fixture *fixture, int *fds, const char *header)
 
 static void peer_check(int fd, int number)
 {
-    char reply[2048], first[16], second[16];
+    char reply[2048], first[24], second[24];
     snprintf(first, sizeof first, "peer%03d-a", number);
     snprintf(second, sizeof second, "peer%03d-b", number);
     peer_read(fd, reply, sizeof reply, second);
