@@ -340,11 +340,15 @@ static void play(struct input *input)
     case 13:
         stream_step(byte >> 4);
         break;
+    case 14:
+        wire_turn();
+        break;
     default: /* a quiet moment: all that waits happens */
         while (work_pool_step(pool))
             wire_wake();
         wire_wake();
         wire_closed();
+        wire_turn(); /* those who wait for a turn that is not spent */
     }
 }
 
@@ -368,6 +372,7 @@ static void leave(void)
     FUZZ_CHECK(uploads_begun == uploads_ended);
     FUZZ_CHECK(!server->connections && !server->unauthenticated);
     FUZZ_CHECK(!server->held && !server->streams && !loop->held_oldest && !loop->held_newest);
+    FUZZ_CHECK(!loop->turns.waiting && !loop->batch.count);
     FUZZ_CHECK(!loop->oldest && !loop->newest && !loop->queue_first);
     FUZZ_CHECK(!server->budget.used && !server->budget.unauthenticated);
 }

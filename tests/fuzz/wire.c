@@ -12,6 +12,9 @@
 #define TIMERS_MAX 16U
 #define CLOSINGS_MAX 32U
 #define KERNEL_MAX (256U * 1024U)
+#define HOOKS_MAX 4U
+#define TICK_NS 40000U
+#define CONN_SIZE_MAX 4096 /* more than a connection's */
 
 struct record_state {
     bool established, ended, broken;
@@ -47,6 +50,10 @@ static bool wake_sent;
 static unsigned connecting = WIRES;
 static uint64_t now_ms = 1000;
 static size_t record_size = 16384;
+static uint64_t ticks; /* each look at the fine clock moves it */
+static uv_prepare_t *prepares[HOOKS_MAX];
+static uv_check_t *checks[HOOKS_MAX];
+static size_t prepares_count, checks_count;
 
 static struct wire *wire_of(const void *stream)
 {
@@ -137,8 +144,18 @@ void wire_wake(void)
         wire_move(i);
 }
 
+/* The newest first, as in libuv. */
+void wire_turn(void)
+{
+    for (size_t i = checks_count; i > 0; i--)
+        checks[i - 1]->check_cb(checks[i - 1]);
+    for (size_t i = prepares_count; i > 0; i--)
+        prepares[i - 1]->prepare_cb(prepares[i - 1]);
+}
+
 void wire_closed(void)
 {
+    wire_turn();
     while (closings_count) {
         uv_handle_t *handle = closings[0].handle;
         uv_close_cb closed = closings[0].closed;
@@ -150,6 +167,7 @@ void wire_closed(void)
 
 void wire_time(uint64_t ms)
 {
+    wire_turn();
     now_ms += ms;
     for (unsigned i = 0; i < TIMERS_MAX; i++) {
         uv_timer_t *timer = timers[i];
@@ -201,6 +219,61 @@ uint64_t uv_now(const uv_loop_t *loop)
 {
     (void)loop;
     return now_ms;
+}
+
+uint64_t uv_hrtime(void)
+{
+    return now_ms * 1000000 + (ticks += TICK_NS);
+}
+
+int uv_prepare_init(uv_loop_t *loop, uv_prepare_t *prepare)
+{
+    (void)loop;
+    prepare->type = UV_PREPARE;
+    return 0;
+}
+
+int uv_prepare_start(uv_prepare_t *prepare, uv_prepare_cb called)
+{
+    FUZZ_CHECK(prepares_count < HOOKS_MAX);
+    prepare->prepare_cb = called;
+    prepares[prepares_count++] = prepare;
+    return 0;
+}
+
+int uv_check_init(uv_loop_t *loop, uv_check_t *check)
+{
+    (void)loop;
+    check->type = UV_CHECK;
+    return 0;
+}
+
+int uv_check_start(uv_check_t *check, uv_check_cb called)
+{
+    FUZZ_CHECK(checks_count < HOOKS_MAX);
+    check->check_cb = called;
+    checks[checks_count++] = check;
+    return 0;
+}
+
+/* It only keeps the loop from sleeping. */
+int uv_idle_init(uv_loop_t *loop, uv_idle_t *idle)
+{
+    (void)loop;
+    idle->type = UV_IDLE;
+    return 0;
+}
+
+int uv_idle_start(uv_idle_t *idle, uv_idle_cb called)
+{
+    (void)idle, (void)called;
+    return 0;
+}
+
+int uv_idle_stop(uv_idle_t *idle)
+{
+    (void)idle;
+    return 0;
 }
 
 int uv_async_init(uv_loop_t *loop, uv_async_t *async, uv_async_cb called)
@@ -331,6 +404,12 @@ int uv_tcp_keepalive(uv_tcp_t *tcp, int enable, unsigned delay)
     return 0;
 }
 
+int uv_send_buffer_size(uv_handle_t *handle, int *value)
+{
+    (void)handle, (void)value;
+    return 0;
+}
+
 int uv_accept(uv_stream_t *server, uv_stream_t *client)
 {
     (void)server;
@@ -431,8 +510,10 @@ bool tls_open(struct tls *tls, struct tls_context *context)
     (void)context;
     struct record_state *state = calloc(1, sizeof *state);
     *tls = (struct tls){.ssl = (SSL *)(void *)state};
-    for (unsigned i = 0; i < WIRES; i++) /* the newest has none yet */
-        if (wires[i].stream && !wires[i].tls && !wires[i].alloc) wires[i].tls = state;
+    for (unsigned i = 0; i < WIRES; i++) { /* both are part of one connection */
+        uintptr_t stream = (uintptr_t)wires[i].stream, at = (uintptr_t)tls;
+        if (stream && at > stream && at - stream < CONN_SIZE_MAX) wires[i].tls = state;
+    }
     return state != NULL;
 }
 

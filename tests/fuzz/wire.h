@@ -21,6 +21,8 @@ void wire_window(unsigned wire, size_t size);
 void wire_written(unsigned wire, bool failed);
 /* The client's TLS says that it ends, or breaks its records. */
 void wire_tls_end(unsigned wire, bool broken);
+/* The loop has looked at all sockets: what it does then. */
+void wire_turn(void);
 /* Calls back what the loop was asked for. */
 void wire_wake(void);
 void wire_closed(void);
