@@ -3,10 +3,9 @@
  * order. */
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <uv.h>
 
 #include "fuzz.h"
-#include "http/tls.h"
+#include "http/internal.h"
 #include "wire.h"
 
 #define TIMERS_MAX 16U
@@ -14,7 +13,6 @@
 #define KERNEL_MAX (256U * 1024U)
 #define HOOKS_MAX 4U
 #define TICK_NS 40000U
-#define CONN_SIZE_MAX 4096 /* more than a connection's */
 
 struct record_state {
     bool established, ended, broken;
@@ -510,10 +508,10 @@ bool tls_open(struct tls *tls, struct tls_context *context)
     (void)context;
     struct record_state *state = calloc(1, sizeof *state);
     *tls = (struct tls){.ssl = (SSL *)(void *)state};
-    for (unsigned i = 0; i < WIRES; i++) { /* both are part of one connection */
-        uintptr_t stream = (uintptr_t)wires[i].stream, at = (uintptr_t)tls;
-        if (stream && at > stream && at - stream < CONN_SIZE_MAX) wires[i].tls = state;
-    }
+    struct conn *conn = (struct conn *)((uint8_t *)tls - offsetof(struct conn, tls));
+    struct wire *wire = wire_of(&conn->tcp);
+    FUZZ_CHECK(wire);
+    wire->tls = state;
     return state != NULL;
 }
 
