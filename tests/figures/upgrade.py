@@ -192,7 +192,7 @@ class Scene:
 
 
 def cuts_of_the_unit_test(scene):
-    done = subprocess.run([BUILD / "tests/fleet_test_schema"], capture_output=True, text=True,
+    done = subprocess.run([BUILD / "tests/fleet_test_schema", "all"], capture_output=True, text=True,
                           check=False)
     scene.wrong.expect(done.returncode == 0, done.stdout + done.stderr)
     scene.cuts += int(re.search(r"killed (\d+) times", done.stdout + done.stderr)[1])
