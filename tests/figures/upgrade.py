@@ -192,8 +192,8 @@ class Scene:
 
 
 def cuts_of_the_unit_test(scene):
-    done = subprocess.run([BUILD / "tests/fleet_test_schema", "all"], capture_output=True, text=True,
-                          check=False)
+    command = [BUILD / "tests/fleet_test_schema", "all"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     scene.wrong.expect(done.returncode == 0, done.stdout + done.stderr)
     scene.cuts += int(re.search(r"killed (\d+) times", done.stdout + done.stderr)[1])
 

@@ -7,16 +7,13 @@
 #include "fuzz.h"
 #include "http/internal.h"
 #include "wire.h"
+#include "wire_tls.h"
 
 #define TIMERS_MAX 16U
 #define CLOSINGS_MAX 32U
 #define KERNEL_MAX (256U * 1024U)
 #define HOOKS_MAX 4U
 #define TICK_NS 40000U
-
-struct record_state {
-    bool established, ended, broken;
-};
 
 struct wire {
     uv_stream_t *stream; /* NULL: nobody is connected */
@@ -47,7 +44,6 @@ static uv_async_cb on_wake;
 static bool wake_sent;
 static unsigned connecting = WIRES;
 static uint64_t now_ms = 1000;
-static size_t record_size = 16384;
 static uint64_t ticks; /* each look at the fine clock moves it */
 static uv_prepare_t *prepares[HOOKS_MAX];
 static uv_check_t *checks[HOOKS_MAX];
@@ -58,6 +54,13 @@ static struct wire *wire_of(const void *stream)
     for (unsigned i = 0; i < WIRES; i++)
         if (wires[i].stream == stream) return &wires[i];
     return NULL;
+}
+
+void wire_tls_link(const uv_tcp_t *tcp, struct record_state *state)
+{
+    struct wire *wire = wire_of(tcp);
+    FUZZ_CHECK(wire);
+    wire->tls = state;
 }
 
 /* --- driven by the fuzzer ------------------------------------------------------------------ */
@@ -173,11 +176,6 @@ void wire_time(uint64_t ms)
         timers[i] = NULL;
         timer->timer_cb(timer);
     }
-}
-
-void wire_record(size_t size)
-{
-    record_size = size;
 }
 
 void wire_end_all(void)
@@ -462,108 +460,4 @@ int uv_shutdown(uv_shutdown_t *request, uv_stream_t *stream, uv_shutdown_cb call
     FUZZ_CHECK(wire && !wire->write);
     called(request, 0); /* earlier than libuv, which no one may rely on */
     return 0;
-}
-
-/* --- tls.h --------------------------------------------------------------------------------- */
-
-struct tls_tickets *tls_tickets_open(const struct clock *clock)
-{
-    (void)clock;
-    return NULL;
-}
-
-void tls_tickets_close(struct tls_tickets *tickets)
-{
-    (void)tickets;
-}
-
-godwit_err tls_context_also(struct tls_context *context, const char *certificate, const char *key,
-                            struct tls_tickets *tickets, char *note_out, size_t note_size)
-{
-    (void)context, (void)certificate, (void)key, (void)tickets, (void)note_out, (void)note_size;
-    return GODWIT_OK;
-}
-
-godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
-                            char *note_out, size_t note_size, struct tls_context **context_out)
-{
-    static uint8_t context;
-    (void)certificate, (void)key, (void)tickets, (void)note_out, (void)note_size;
-    *context_out = (struct tls_context *)(void *)&context;
-    return GODWIT_OK;
-}
-
-void tls_context_close(struct tls_context *context)
-{
-    (void)context;
-}
-
-static struct record_state *state_of(const struct tls *tls)
-{
-    return (struct record_state *)(void *)tls->ssl;
-}
-
-bool tls_open(struct tls *tls, struct tls_context *context)
-{
-    (void)context;
-    struct record_state *state = calloc(1, sizeof *state);
-    *tls = (struct tls){.ssl = (SSL *)(void *)state};
-    struct conn *conn = (struct conn *)((uint8_t *)tls - offsetof(struct conn, tls));
-    struct wire *wire = wire_of(&conn->tcp);
-    FUZZ_CHECK(wire);
-    wire->tls = state;
-    return state != NULL;
-}
-
-void tls_close(struct tls *tls)
-{
-    free(tls->ssl);
-    *tls = (struct tls){0};
-}
-
-enum tls_state tls_read(struct tls *tls, uint8_t *data_out, size_t size_max, size_t *size_out)
-{
-    struct record_state *state = state_of(tls);
-    *size_out = 0;
-    if (state->broken) return TLS_BROKEN;
-    if (!tls->in_size) return state->ended ? TLS_ENDED : TLS_MORE;
-    if (!state->established) { /* one byte of handshake, answered by one */
-        state->established = true;
-        tls->in++, tls->in_size--;
-        (void)!bytes_add(tls->out, "!", 1);
-        if (!tls->in_size) return TLS_MORE;
-    }
-    size_t size = tls->in_size < record_size ? tls->in_size : record_size;
-    if (size > size_max) size = size_max;
-    memcpy(data_out, tls->in, size);
-    tls->in += size;
-    tls->in_size -= size;
-    *size_out = size;
-    return TLS_DATA;
-}
-
-bool tls_has_input(const struct tls *tls)
-{
-    return tls->in_size > 0;
-}
-
-bool tls_write(struct tls *tls, const uint8_t *data, size_t size)
-{
-    return bytes_add(tls->out, data, size);
-}
-
-void tls_close_notify(struct tls *tls)
-{
-    if (state_of(tls)->established) (void)!bytes_add(tls->out, ".", 1);
-}
-
-bool tls_established(const struct tls *tls)
-{
-    return state_of(tls)->established;
-}
-
-bool tls_resumed(const struct tls *tls)
-{
-    (void)tls;
-    return false;
 }
