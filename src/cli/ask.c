@@ -19,8 +19,9 @@ static void on_signal(int number)
 static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 #define SIGNALS_COUNT (sizeof SIGNALS / sizeof *SIGNALS)
 
-/* One line without echo. A stop (Ctrl-Z) has to wait: it would leave the terminal mute. */
-static bool read_quietly(char *line, int size_max)
+/* One line without echo. A stop (Ctrl-Z) has to wait: it would leave the terminal mute. The
+ * question comes once the echo is off: what is typed before that is thrown away. */
+static bool read_quietly(const char *question, char *line, int size_max)
 {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
                      before[SIGNALS_COUNT];
@@ -30,8 +31,9 @@ static bool read_quietly(char *line, int size_max)
         sigaction(SIGNALS[i], &ours, &before[i]);
     void (*stop)(int) = signal(SIGTSTP, SIG_IGN);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    fprintf(stderr, "%s: ", question);
     bool is_read = fgets(line, size_max, stdin);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &kept);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &kept);
     signal(SIGTSTP, stop);
     for (size_t i = 0; i < SIGNALS_COUNT; i++)
         sigaction(SIGNALS[i], &before[i], NULL);
@@ -46,10 +48,13 @@ bool ask_is_possible(void)
 
 static bool ask(const char *question, bool is_quiet, char *out, int size_max)
 {
-    bool is_terminal = !tcgetattr(STDIN_FILENO, &kept);
-    if (is_terminal) fprintf(stderr, "%s: ", question);
-    bool is_read =
-        is_terminal && is_quiet ? read_quietly(out, size_max) : fgets(out, size_max, stdin) != NULL;
+    bool is_terminal = !tcgetattr(STDIN_FILENO, &kept), is_read;
+    if (is_terminal && is_quiet) {
+        is_read = read_quietly(question, out, size_max);
+    } else {
+        if (is_terminal) fprintf(stderr, "%s: ", question);
+        is_read = fgets(out, size_max, stdin) != NULL;
+    }
     if (is_read) out[strcspn(out, "\r\n")] = '\0';
     return is_read && out[0];
 }

@@ -58,7 +58,8 @@ GUARDS = {
         "if (false)", ["older-no-policy-0"]),
     "file-digest": (
         "check_file", 10,
-        "memcmp(agent->work.image.file_sha256, agent->journal.install.file_sha256, 32)", "0",
+        "godwit_digest_is(agent->work.image.file_sha256, agent->journal.install.file_sha256)",
+        "true",
         ["mirror-other-build"]),
     "signatures": (
         "check_signatures", 11, "return reason ? reason : check_blocks(agent, &policy);",
