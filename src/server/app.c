@@ -399,6 +399,7 @@ static bool is_disk_full(godwit_err err, const char *data)
 godwit_err app_open(struct app *app, const struct settings *settings, char *note_out,
                     size_t note_size, char password_out[static 32])
 {
+    body_memory_watch();
     memset(app, 0, sizeof *app);
     app->settings = settings;
     app->clock = &clock_real;

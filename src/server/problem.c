@@ -83,14 +83,30 @@ void problem_reserve(struct http_request *request, uint32_t reserve_mib)
     problem(request, 507, "disk-full", detail, NULL);
 }
 
+static _Thread_local bool ran_short; /* of memory, since the last body */
+
+static void *json_memory(size_t size)
+{
+    void *memory = malloc(size);
+    if (!memory) ran_short = true;
+    return memory;
+}
+
+/* Jansson does not always say that what it missed was memory. */
+void body_memory_watch(void)
+{
+    json_set_alloc_funcs(json_memory, free);
+}
+
 json_t *body_object(struct http_request *request)
 {
     json_error_t error;
+    ran_short = false;
     json_t *body = json_loadb((const char *)request->body.data, request->body.size,
                               JSON_REJECT_DUPLICATES, &error);
     const struct operation *operation = request->route_extra;
     struct schema_fault fault;
-    if (!body && json_error_code(&error) == json_error_out_of_memory)
+    if (!body && (ran_short || json_error_code(&error) == json_error_out_of_memory))
         problem_busy(request);
     else if (!json_is_object(body))
         problem(request, 422, "malformed", "the body is not a JSON object; see docs/API.md", NULL);

@@ -227,7 +227,7 @@ def main():
             one.join()
         status = server.stop()
     made = sum(count for key, count in statuses.items() if key != "cut")
-    hashes = max(checked.values()) + COMES_BACK
+    hashes = max(checked.values(), default=0) + COMES_BACK
     good = (status == 0 and hashes <= BAR_HASHES and not honest.refused and
             set(statuses) <= {401, 429, 503, "cut"} and made > 0)
     if not is_short:
