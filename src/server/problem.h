@@ -23,7 +23,7 @@ void problem_busy(struct http_request *request);
 /* What an error of the store means to the person who asked: 507 for a full disk, else 500. */
 void problem_of_error(struct http_request *request, godwit_err err);
 
-/* Once, before the first body: what fails for want of memory is then told from what is malformed. */
+/* Once, before the first body: want of memory is then told from what is malformed. */
 void body_memory_watch(void);
 /* The body as the JSON object that the row of the route names, checked by its schema; NULL:
  * answered with 422. The caller frees it. */
