@@ -164,6 +164,9 @@ static void test_queue(void **state)
     peer_text(other, "GET /stream?fiver HTTP/1.1\r\nHost: h\r\n\r\n");
     while (!released)
         usleep(1000);
+    struct http_stats stats; /* for its queue, not because it took nothing for so long */
+    http_stats(fixture.server, &stats);
+    assert_int_equal(stats.refused_limit, 1);
     http_stream_end(four);
     close(other);
     close(fd);
