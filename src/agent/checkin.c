@@ -9,7 +9,7 @@
 #include "base/version.h"
 
 #define POLL_MS 20u
-#define HELD_MS 1000u /* a reply that takes longer is being held; looked for less often */
+#define HELD_MS 1000u /* a reply of which nothing came is being held: looked for less often */
 #define HELD_POLL_MS 160u
 #define WAIT_FIRST_S 110u
 #define REPLY_TIMEOUT_MS 30000u
@@ -188,7 +188,8 @@ godwit_err godwit_request_read(struct godwit_agent *agent, int *status_out,
     if (agent->reply_size > GODWIT_CHECKIN_REPLY_MAX) err = GODWIT_ERR_END;
     uint32_t passed_ms = agent->now_ms - agent->request_ms;
     if (!err && passed_ms > REPLY_TIMEOUT_MS + agent->asked_s * 1000u) err = GODWIT_ERR_NET;
-    uint32_t poll_ms = passed_ms < HELD_MS ? POLL_MS : HELD_POLL_MS;
+    bool is_held = passed_ms >= HELD_MS && !agent->reply_size;
+    uint32_t poll_ms = is_held ? HELD_POLL_MS : POLL_MS;
     agent->wake_ms = agent->now_ms + (got || err ? 0 : poll_ms);
     agent->wait_s = (uint16_t)reply.wait_s;
     return err;
