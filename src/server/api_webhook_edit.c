@@ -22,10 +22,8 @@ void handle_webhook(struct http_request *request)
     }
     godwit_err err = webhook_read(db, permission_org(request), http_param(request, "id"), &webhook);
     app_reader_give(app, db);
-    if (err == GODWIT_ERR_MISSING)
-        reply_no_webhook(request);
-    else if (err)
-        problem_of_error(request, err);
+    if (err)
+        reply_webhook_error(request, err);
     else
         reply_json(request, 200, view_webhook(&webhook));
 }

@@ -25,6 +25,14 @@ void reply_no_webhook(struct http_request *request)
             "there is no such webhook; `godwit webhook list` shows those that are", NULL);
 }
 
+void reply_webhook_error(struct http_request *request, godwit_err err)
+{
+    if (err == GODWIT_ERR_MISSING)
+        reply_no_webhook(request);
+    else
+        problem_of_error(request, err);
+}
+
 struct hook *hook_make(struct http_request *request, godwit_err (*run)(struct change *),
                        void (*reply)(struct change *, godwit_err))
 {
@@ -192,10 +200,7 @@ void handle_webhook_deliveries(struct http_request *request)
         return;
     }
     json_decref(items);
-    if (err == GODWIT_ERR_MISSING)
-        reply_no_webhook(request);
-    else
-        problem_of_error(request, err);
+    reply_webhook_error(request, err);
 }
 
 /* ---- remove and test ---- */

@@ -28,3 +28,5 @@ bool hook_read_url(struct hook *hook, const char *url);
 bool hook_read_events(struct http_request *request, const char *events);
 json_t *view_webhook(const struct webhook *webhook);
 void reply_no_webhook(struct http_request *request);
+/* What webhook_read failed by: MISSING is the reply above. */
+void reply_webhook_error(struct http_request *request, godwit_err err);
