@@ -21,6 +21,7 @@ enum aim {
     AIM_BACK,      /* it ran, rolled back, and the server knows */
     AIM_REFUSED,   /* it never ran, and the server knows */
     AIM_CA,        /* the next CA is the present one */
+    AIM_TOKEN,     /* a new token is used */
     AIM_CLAIMED,   /* a device without memory claims anew */
 };
 
@@ -88,6 +89,11 @@ static void cut_confirming(struct scene *scene)
 static void announce_ca(struct scene *scene)
 {
     memset(scene->device.peer.next_ca, 0x5A, 32);
+}
+
+static void ask_token(struct scene *scene)
+{
+    scene->device.peer.rotates = true;
 }
 
 static void change_ca(struct scene *scene)
@@ -169,6 +175,7 @@ static const struct scenario SCENARIOS[] = {
     {"lost-entry", FILE_FIRST, FILE_NEXT, FILE_NEXT, AIM_CONFIRMED, 0, false, lose_entry, NULL},
     {"lost-record", FILE_FIRST, FILE_NEXT, 0, AIM_CLAIMED, 0, false, lose_journal, NULL},
     {"next-ca", FILE_FIRST, 0, 0, AIM_CA, 0, false, announce_ca, change_ca},
+    {"token", FILE_FIRST, 0, 0, AIM_TOKEN, 0, false, ask_token, NULL},
     {"forged-unsigned", FILE_FIRST, 0, FILE_UNSIGNED, AIM_REFUSED, 0, false, NULL, NULL},
     {"forged-stranger", FILE_FIRST, 0, FILE_UNKNOWN, AIM_REFUSED, 0, false, NULL, NULL},
     {"forged-body", FILE_FIRST, 0, FILE_FLIPPED, AIM_REFUSED, 0, false, NULL, NULL},
@@ -280,6 +287,8 @@ static bool is_done(const struct scene *scene)
         return peer->claims > scene->claims;
     case AIM_CA:
         return peer->trusted[0][0] == 0x5A && !peer->trusted[1][0];
+    case AIM_TOKEN:
+        return peer->rotations > 0;
     case AIM_CONFIRMED:
         return peer->is_confirmed && device_runs(device, &nth_files[scenario->offered]) &&
                is_valid_in_otadata(scene);
