@@ -22,13 +22,18 @@ void json_etag(const char *text, size_t size, char out[static JSON_ETAG_SIZE])
     memcpy(out + JSON_ETAG_SIZE - 2, "\"", 2);
 }
 
+static bool is_unchanged(struct http_request *request, const char *text, size_t size)
+{
+    char etag[JSON_ETAG_SIZE];
+    json_etag(text, size, etag);
+    return http_is_unchanged(request, etag);
+}
+
 void reply_json_text(struct http_request *request, int status, const char *text)
 {
     size_t size = strlen(text);
     bool is_read = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD;
-    char etag[JSON_ETAG_SIZE];
-    json_etag(text, size, etag);
-    if (is_read && status == 200 && http_is_unchanged(request, etag))
+    if (is_read && status == 200 && is_unchanged(request, text, size))
         http_reply(request, 304, NULL, NULL, 0);
     else
         http_reply_copy(request, status, "application/json", text, size);
