@@ -174,12 +174,7 @@ static void login_reply(struct change *change, godwit_err err)
 
 static bool make_session(struct login *login)
 {
-    uint8_t secret[32];
-    char hex[65];
-    if (secret_random(secret, sizeof secret)) return false;
-    godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(login->token, sizeof login->token, "gws.%s", hex);
-    return !login_place_make(&login->place);
+    return !secret_token("gws.", login->token) && !login_place_make(&login->place);
 }
 
 /* ---- one check ---- */

@@ -2,7 +2,6 @@
  * deploy key) is made before the first account, so a directory with an account but without those
  * keys has lost them, and that is said instead of making new ones no device would trust. */
 #include "server/data_dir.h"
-#include "fleet/account.h"
 
 #include <stdio.h>
 
@@ -53,13 +52,10 @@ static godwit_err read_machine_token(const char *path, char *out, size_t size_ma
 /* A database that has people had such a file: who took it away wants to hear of the new one. */
 static godwit_err make_machine_token(const char *path, bool is_first_start, char out[static 80])
 {
-    char hex[65], line[80];
-    uint8_t secret[32];
-    godwit_err err = secret_random(secret, sizeof secret);
+    char line[96];
+    godwit_err err = secret_token("gwa.", out);
     if (err) return err;
-    godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(out, 80, "gwa.%s", hex);
-    snprintf(line, sizeof line, "gwa.%s\n", hex);
+    snprintf(line, sizeof line, "%s\n", out);
     if (!is_first_start) GODWIT_LOG(WARN, "admin_token_renewed", "file=\"%s\"", path);
     return text_file_write(path, line, 0600);
 }

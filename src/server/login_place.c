@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "base/text.h"
 #include "server/secret.h"
 #include "server/session.h"
 
@@ -40,13 +39,9 @@ unsigned login_place_lanes(const struct login_place *place, const struct login_a
 
 godwit_err login_place_make(struct login_place *place)
 {
-    uint8_t secret[32];
-    char hex[65];
     if (place->knows_device) return GODWIT_OK;
-    godwit_err err = secret_random(secret, sizeof secret);
+    godwit_err err = secret_token("gwk.", place->made);
     if (err) return err;
-    godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(place->made, sizeof place->made, "gwk.%s", hex);
     secret_sha256(place->made, strlen(place->made), place->device_sha256);
     return GODWIT_OK;
 }

@@ -117,14 +117,10 @@ void people_submit(struct people *people)
 
 bool people_make_token(struct people *people)
 {
-    uint8_t secret[32];
-    char hex[65];
-    if (secret_random(secret, sizeof secret)) {
+    if (secret_token("gwa.", people->token)) {
         problem_of_error(people->change.request, GODWIT_ERR_IO);
         return false;
     }
-    godwit_hex_encode(secret, sizeof secret, hex);
-    snprintf(people->token, sizeof people->token, "gwa.%s", hex);
     secret_sha256(people->token, strlen(people->token), people->digest);
     return true;
 }

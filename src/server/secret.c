@@ -4,6 +4,7 @@
 #include <argon2.h>
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -15,6 +16,16 @@
 godwit_err secret_random(uint8_t *out, size_t size)
 {
     return getentropy(out, size) ? GODWIT_ERR_IO : GODWIT_OK;
+}
+
+godwit_err secret_token(const char kind[static 4], char out[static SECRET_TOKEN_SIZE])
+{
+    uint8_t secret[(SECRET_TOKEN_SIZE - 5) / 2];
+    godwit_err err = secret_random(secret, sizeof secret);
+    if (err) return err;
+    memcpy(out, kind, 4);
+    godwit_hex_encode(secret, sizeof secret, out + 4);
+    return GODWIT_OK;
 }
 
 void secret_sha256(const void *data, size_t size, uint8_t digest_out[static 32])
