@@ -5,8 +5,6 @@
 #include "cli/cli.h"
 #include "cli/verbs.h"
 
-#define ROWS(rows) rows, sizeof rows / sizeof *rows
-
 static bool asks_factor(const json_t *org)
 {
     return json_is_true(json_object_get(org, "second_factor_required"));
@@ -26,10 +24,7 @@ static void print_orgs(const json_t *reply)
 
 static int run_list(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), NULL);
-    return status >= 0 ? status : remote_do(&flags, "GET", "/api/v1/orgs", NULL, print_orgs);
+    return verb_get(call, "/api/v1/orgs", print_orgs);
 }
 
 static void print_made(const json_t *reply)

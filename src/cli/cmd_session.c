@@ -5,8 +5,6 @@
 #include "cli/cli.h"
 #include "cli/verbs.h"
 
-#define ROWS(rows) rows, sizeof rows / sizeof *rows
-
 static void add_session(struct table *table, const json_t *session)
 {
     table_add(table, json_text(session, "id"));
@@ -25,11 +23,7 @@ static void print_sessions(const json_t *reply)
 
 static int run_list(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), NULL);
-    return status >= 0 ? status
-                       : remote_do(&flags, "GET", "/api/v1/sessions", NULL, print_sessions);
+    return verb_get(call, "/api/v1/sessions", print_sessions);
 }
 
 static void print_ended(const json_t *reply)
@@ -40,15 +34,7 @@ static void print_ended(const json_t *reply)
 
 static int run_end(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const char *session;
-    char path[200];
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), &session);
-    if (status >= 0) return status;
-    const char *const names[] = {session, NULL};
-    if (!verb_path(path, sizeof path, "/api/v1/sessions", names)) return 1;
-    return remote_do(&flags, "DELETE", path, NULL, print_ended);
+    return verb_delete(call, "/api/v1/sessions", print_ended);
 }
 
 static void print_own(const json_t *reply)
@@ -70,10 +56,7 @@ static void print_own(const json_t *reply)
 
 static int run_show(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), NULL);
-    return status >= 0 ? status : remote_do(&flags, "GET", "/api/v1/session", NULL, print_own);
+    return verb_get(call, "/api/v1/session", print_own);
 }
 
 static const struct verb VERBS[] = {

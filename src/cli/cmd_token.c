@@ -6,7 +6,6 @@
 #include "cli/names.h"
 #include "cli/verbs.h"
 
-#define ROWS(rows) rows, sizeof rows / sizeof *rows
 #define DAYS_UNSET UINT32_MAX
 
 /* ---- list ---- */
@@ -32,10 +31,7 @@ static void print_tokens(const json_t *reply)
 
 static int run_list(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), NULL);
-    return status >= 0 ? status : remote_do(&flags, "GET", "/api/v1/tokens", NULL, print_tokens);
+    return verb_get(call, "/api/v1/tokens", print_tokens);
 }
 
 /* ---- make ---- */
@@ -96,15 +92,7 @@ static void print_revoked(const json_t *reply)
 
 static int run_revoke(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const char *token;
-    char path[200];
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), &token);
-    if (status >= 0) return status;
-    const char *const names[] = {token, NULL};
-    if (!verb_path(path, sizeof path, "/api/v1/tokens", names)) return 1;
-    return remote_do(&flags, "DELETE", path, NULL, print_revoked);
+    return verb_delete(call, "/api/v1/tokens", print_revoked);
 }
 
 /* ---- the verbs ---- */

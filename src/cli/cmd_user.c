@@ -7,7 +7,6 @@
 #include "cli/names.h"
 #include "cli/verbs.h"
 
-#define ROWS(rows) rows, sizeof rows / sizeof *rows
 #define DATA_ROW(data)                                                         \
     {                                                                          \
         "--data", OPTION_TEXT, &(data), "DIR",                                 \
@@ -153,15 +152,7 @@ static void print_removed(const json_t *reply)
 
 static int run_remove(const struct verb_call *call)
 {
-    struct remote_flags flags = {0};
-    const char *user;
-    char path[200];
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), &user);
-    if (status >= 0) return status;
-    const char *const names[] = {user, NULL};
-    if (!verb_path(path, sizeof path, "/api/v1/users", names)) return 1;
-    return remote_do(&flags, "DELETE", path, NULL, print_removed);
+    return verb_delete(call, "/api/v1/users", print_removed);
 }
 
 /* ---- passwords ---- */

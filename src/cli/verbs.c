@@ -51,6 +51,27 @@ bool verb_path(char *out, size_t size, const char *folder, const char *const *na
     return !text.overflow;
 }
 
+int verb_get(const struct verb_call *call, const char *path, void (*print)(const json_t *reply))
+{
+    struct remote_flags flags = {0};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), NULL);
+    return status >= 0 ? status : remote_do(&flags, "GET", path, NULL, print);
+}
+
+int verb_delete(const struct verb_call *call, const char *folder,
+                void (*print)(const json_t *reply))
+{
+    struct remote_flags flags = {0};
+    const char *names[2] = {NULL, NULL};
+    char path[200];
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), names);
+    if (status >= 0) return status;
+    if (!verb_path(path, sizeof path, folder, names)) return 1;
+    return remote_do(&flags, "DELETE", path, NULL, print);
+}
+
 /* ---- what replies look like ---- */
 
 void rows_print(const json_t *rows, const char *const *heads,

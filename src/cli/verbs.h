@@ -27,6 +27,13 @@ int verbs_run(const struct options *about, const struct verb *verbs, size_t coun
 /* Of one verb: as options_parse. */
 int verb_parse(const struct verb_call *call, const struct option_row *rows, size_t rows_count,
                const char **arguments);
+/* Rows and their count, for verb_parse. */
+#define ROWS(rows) rows, sizeof rows / sizeof *rows
+/* A verb without options of its own: what stands under the path is read and printed. */
+int verb_get(const struct verb_call *call, const char *path, void (*print)(const json_t *reply));
+/* The same: what the one argument names in the folder is ended. */
+int verb_delete(const struct verb_call *call, const char *folder,
+                void (*print)(const json_t *reply));
 /* A path of names that come between slashes behind the folder; the last NULL. False after a printed
  * line. */
 bool verb_path(char *out, size_t size, const char *folder, const char *const *names);
