@@ -272,7 +272,9 @@ void log_writer_close(struct log_writer *writer)
     deadline_in(PATIENCE_S, &deadline);
     /* A reader that takes nothing for so long keeps the thread, and its memory; the program ends.
      */
-    if (writer->has_thread && pthread_timedjoin_np(writer->thread, NULL, &deadline)) return;
+    if (writer->has_thread &&
+        pthread_clockjoin_np(writer->thread, NULL, CLOCK_MONOTONIC, &deadline))
+        return;
     while (!writer->has_thread && log_writer_step(writer)) {
     }
     writer_free(writer);

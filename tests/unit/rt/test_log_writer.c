@@ -1,8 +1,10 @@
 /* The log's thread: lines come out whole and in order, nobody waits for a reader, one event can not
  * crowd the others out, and what was left out is told. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -151,13 +153,46 @@ static void test_flush(void **state)
     close_writer(&fixture);
 }
 
+static atomic_size_t late_size;
+
+static void *read_late(void *fd)
+{
+    char text[4096];
+    usleep(100000);
+    for (ssize_t got; (got = read(*(int *)fd, text, sizeof text)) > 0;)
+        late_size += (size_t)got;
+    return NULL;
+}
+
+/* A reader that is late, and not gone, gets all: what a pipe has no room for is written before the
+ * end. */
+static void test_close_waits(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    pthread_t reader;
+    static char names[64][8];
+    open_writer(&fixture, 1);
+    for (unsigned i = 0; i < 64 * 30; i++) { /* some 180 KB: a pipe holds 64 KB */
+        snprintf(names[i % 64], sizeof names[0], "e%u", i % 64);
+        GODWIT_LOG(INFO, names[i % 64], "i=%06u padding=%s", i, "xxxxxxxxxxxxxxxxxxxxxxxx");
+    }
+    assert_int_equal(pthread_create(&reader, NULL, read_late, &fixture.read_fd), 0);
+    godwit_log_set(NULL, NULL);
+    log_writer_close(fixture.writer);
+    assert_true(late_size > 0);
+    close(fixture.write_fd);
+    pthread_join(reader, NULL);
+    close(fixture.read_fd);
+    free(fixture.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_one_event_is_limited),
-        cmocka_unit_test(test_nobody_waits),
-        cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_lines),        cmocka_unit_test(test_one_event_is_limited),
+        cmocka_unit_test(test_nobody_waits), cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_close_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
