@@ -17,6 +17,7 @@
 #include "server/views.h"
 
 #define LOOK_MS 100   /* notes wait so long for others */
+#define RESET_MS 1000 /* the same after a reset: each listener reads its lists again */
 #define CHECK_MS 1000 /* whether listeners may still listen */
 #define AT_ONCE 64    /* listeners that are sent to under one hold of the lock */
 #define VIEWS_MAX 8   /* texts that are kept for the next listener of the same kind */
@@ -222,7 +223,7 @@ static bool take_notes(struct events *events)
     pthread_mutex_lock(&events->queue_lock);
     while (!events->is_ending && !events->queue.count && !status)
         status = pthread_cond_timedwait(&events->came, &events->queue_lock, &until);
-    until = in_ms(LOOK_MS);
+    until = in_ms(events->taken.is_over ? RESET_MS : LOOK_MS);
     status = 0;
     while (!events->is_ending && events->queue.count && !status)
         status = pthread_cond_timedwait(&events->came, &events->queue_lock, &until);

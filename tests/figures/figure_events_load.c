@@ -7,20 +7,18 @@
  * one is refused by 503 with Retry-After; kilobytes of the server's memory for each; the fewest
  * that heard of a round's change; p50 and p99 of all, in seconds from the request's first byte; how
  * many of the slow were cut off, of how many; how many others lost anything. */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EACH_ADDRESS 2000u /* connections from one address of loopback */
+#include "load.h"
+
 #define ROUNDS 6u
 #define SLOW 8u
 #define SLOW_BESIDE 100u /* who listens while the slow do not read */
@@ -41,62 +39,11 @@ static uint32_t count;
 static double *samples;
 static size_t samples_count, samples_max;
 static const char *token;
-static SSL_CTX *tls;
-static uint16_t port;
 static int poller;
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "figure_events_load: %s\n", what);
-    exit(2);
-}
-
-static void must(bool condition, const char *what)
-{
-    if (!condition) die(what);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static long memory_kb(const char *pid)
-{
-    char path[64], line[128];
-    long kb = 0;
-    snprintf(path, sizeof path, "/proc/%s/status", pid);
-    FILE *file = fopen(path, "re");
-    must(file != NULL, "the server is gone");
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, "VmRSS:", 6)) kb = strtol(line + 6, NULL, 10);
-    fclose(file);
-    return kb;
-}
 
 /* --- the wire ----------------------------------------------------------------------------- */
 
 /* buffer: bytes that the kernel keeps for who does not read; 0: as many as it likes. */
-static SSL *dial(uint32_t number, int buffer, int *fd_out)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = to;
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + number / EACH_ADDRESS);
-    from.sin_port = 0;
-    must(fd >= 0, "no more files; raise the limit");
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    if (buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-    must(!bind(fd, (struct sockaddr *)&from, sizeof from), "bind");
-    must(!connect(fd, (struct sockaddr *)&to, sizeof to), "connect");
-    SSL *ssl = SSL_new(tls);
-    must(ssl && SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1, "no handshake");
-    *fd_out = fd;
-    return ssl;
-}
-
 /* The head and perhaps more; the text is ended by a NUL. */
 static void ask(SSL *ssl, const char *request, char *reply, size_t size_max)
 {
@@ -229,9 +176,10 @@ static void slow_open(void)
 static bool slow_is_cut(struct listener *listener)
 {
     struct timeval long_s = {.tv_sec = 40}; /* a comment comes every 15 s */
+    double until_s = now_s() + WAIT_MS / 1000;
     uint32_t heard = 0;
     setsockopt(listener->fd, SOL_SOCKET, SO_RCVTIMEO, &long_s, sizeof long_s);
-    for (size_t total = 0; total < SLOW_READ_MAX && heard < SLOW_CHANGES;) {
+    for (size_t total = 0; total < SLOW_READ_MAX && heard < SLOW_CHANGES && now_s() < until_s;) {
         char text[16385];
         int size = SSL_read(listener->ssl, text, sizeof text - 1);
         if (size <= 0) return true;
@@ -246,7 +194,7 @@ static bool slow_is_cut(struct listener *listener)
 static uint32_t slow_play(SSL *admin, uint32_t beside)
 {
     uint32_t lost = 0;
-    for (uint32_t i = 0; i < SLOW_CHANGES; i++) {
+    for (uint32_t i = 0; i < SLOW_CHANGES && !lost; i++) {
         double began_s = now_s();
         change(admin, false, i % 2 == 0);
         lost += beside - round_hear(beside, began_s);
@@ -256,31 +204,17 @@ static uint32_t slow_play(SSL *admin, uint32_t beside)
 
 /* ------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static void tls_open(const char *ca)
-{
-    tls = SSL_CTX_new(TLS_client_method());
-    must(tls && SSL_CTX_load_verify_locations(tls, ca, NULL) == 1, "no CA");
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-}
-
 static uint32_t rounds_play(SSL *admin)
 {
     uint32_t fewest = count;
     samples = calloc(samples_max = (size_t)count * ROUNDS, sizeof *samples);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    for (uint32_t i = 0; i < ROUNDS && fewest == count; i++) { /* one that lost is told at once */
         double began_s = now_s();
         change(admin, true, i % 2 == 0);
         uint32_t heard = round_hear(count, began_s);
         if (heard < fewest) fewest = heard;
     }
-    qsort(samples, samples_count, sizeof *samples, compare);
+    qsort(samples, samples_count, sizeof *samples, compare_doubles);
     must(samples_count > 0, "nobody hears of anything");
     return fewest;
 }
@@ -290,16 +224,11 @@ int main(int argc, char **argv)
     must(argc == 6, "usage: PORT CA PID LISTENERS TOKEN");
     char refusal[4096];
     int fd;
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    port = (uint16_t)strtoul(argv[1], NULL, 10);
     token = argv[5];
     uint32_t max = (uint32_t)strtoul(argv[4], NULL, 10);
     listeners = calloc(max, sizeof *listeners);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    tls_open(argv[2]);
+    load_open(argv[1], argv[2], 0);
     SSL *admin = dial(0, 0, &fd);
     long before_kb = memory_kb(argv[3]);
     bool is_more = listeners_open(max, refusal, sizeof refusal);

@@ -6,25 +6,21 @@
  * kilobytes of the server's memory for each waiting device, its CPU while they wait (percent of one
  * core), and p50 and p99 in seconds from a deploy's first byte to the first byte of the image at
  * each device that it is for. */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "formats/checkin.h"
 #include "formats/instruction.h"
+#include "load.h"
 
-#define EACH_ADDRESS 2000u /* connections from one address of loopback */
-#define TARGETS 10u        /* devices of one deploy: what a rollout has in progress */
-#define SETTLE_S 10u       /* their facts go to the database */
+#define TARGETS 10u  /* devices of one deploy: what a rollout has in progress */
+#define SETTLE_S 10u /* their facts go to the database */
 #define QUIET_S 20u
 #define TIME_MAX_S 170 /* for the whole program */
 
@@ -41,46 +37,9 @@ static uint32_t devices_count;
 static double *samples;
 static size_t samples_count;
 static const char *token, *product, *version;
-static SSL_CTX *tls;
-static uint16_t port;
 static int poller;
 
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "figure_wake_load: %s\n", what);
-    exit(2);
-}
-
-static void must(bool condition, const char *what)
-{
-    if (!condition) die(what);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* --- the wire ----------------------------------------------------------------------------- */
-
-static SSL *dial(uint32_t number, int *fd_out)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = to;
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + number / EACH_ADDRESS);
-    from.sin_port = 0;
-    must(fd >= 0, "no more files; raise the limit");
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    must(!bind(fd, (struct sockaddr *)&from, sizeof from), "bind");
-    must(!connect(fd, (struct sockaddr *)&to, sizeof to), "connect");
-    SSL *ssl = SSL_new(tls);
-    must(ssl && SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1, "no handshake");
-    *fd_out = fd;
-    return ssl;
-}
 
 static void send_all(SSL *ssl, const char *text, size_t size)
 {
@@ -126,19 +85,6 @@ static void device_wait(struct device *device)
 }
 
 /* --- what the server uses ------------------------------------------------------------------ */
-
-static long memory_kb(const char *pid)
-{
-    char path[64], line[128];
-    long kb = 0;
-    snprintf(path, sizeof path, "/proc/%s/status", pid);
-    FILE *file = fopen(path, "re");
-    must(file != NULL, "the server is gone");
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, "VmRSS:", 6)) kb = strtol(line + 6, NULL, 10);
-    fclose(file);
-    return kb;
-}
 
 static uint64_t cpu_ns(const char *pid)
 {
@@ -240,43 +186,23 @@ static void round_play(SSL *admin, uint32_t first)
          "the deploy was refused");
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 static void connect_all(void)
 {
     for (uint32_t i = 0; i < devices_count; i++) {
         struct device *device = &devices[i];
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = device};
         device->number = i + 1;
-        device->ssl = dial(i, &device->fd);
+        device->ssl = dial(i, 0, &device->fd);
         device_wait(device);
         must(fcntl(device->fd, F_SETFL, O_NONBLOCK) == 0, "fcntl");
         must(!epoll_ctl(poller, EPOLL_CTL_ADD, device->fd, &event), "epoll");
     }
 }
 
-static void tls_open(const char *ca)
-{
-    tls = SSL_CTX_new(TLS_client_method());
-    must(tls && SSL_CTX_load_verify_locations(tls, ca, NULL) == 1, "no CA");
-    SSL_CTX_set_max_proto_version(tls, TLS1_2_VERSION); /* as devices speak it */
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-}
-
 int main(int argc, char **argv)
 {
     must(argc == 9, "usage: PORT CA PID DEVICES ROUNDS TOKEN PRODUCT VERSION");
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
     alarm(TIME_MAX_S);
-    port = (uint16_t)strtoul(argv[1], NULL, 10);
     devices_count = (uint32_t)strtoul(argv[4], NULL, 10);
     uint32_t rounds = (uint32_t)strtoul(argv[5], NULL, 10);
     token = argv[6], product = argv[7], version = argv[8];
@@ -284,9 +210,9 @@ int main(int argc, char **argv)
     devices = calloc(devices_count, sizeof *devices);
     samples = calloc(rounds * TARGETS, sizeof *samples);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    tls_open(argv[2]);
+    load_open(argv[1], argv[2], TLS1_2_VERSION);
     int fd;
-    SSL *admin = dial(0, &fd);
+    SSL *admin = dial(0, 0, &fd);
     long before_kb = memory_kb(argv[3]);
     connect_all();
     struct epoll_event ready;
@@ -298,7 +224,7 @@ int main(int argc, char **argv)
     double cpu = (double)(cpu_ns(argv[3]) - before_ns) / (QUIET_S * 1e9) * 100;
     for (uint32_t i = 0; i < rounds; i++)
         round_play(admin, 1 + i * TARGETS);
-    qsort(samples, samples_count, sizeof *samples, compare);
+    qsort(samples, samples_count, sizeof *samples, compare_doubles);
     printf("%.1f %.2f %.3f %.3f\n", kb, cpu, samples[samples_count / 2],
            samples[samples_count * 99 / 100]);
     return 0;

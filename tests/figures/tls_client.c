@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,26 +18,9 @@
 SSL_CTX *clients_tls;
 static uint16_t server_port;
 
-void must(bool condition, const char *what)
-{
-    if (condition) return;
-    fprintf(stderr, "load: %s\n", what);
-    exit(2);
-}
-
-uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 void clients_setup(const char *port, const char *ca, unsigned time_max_s)
 {
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    files_allow();
     alarm(time_max_s);
     signal(SIGPIPE, SIG_IGN);
     server_port = (uint16_t)strtoul(port, NULL, 10);
@@ -48,7 +30,7 @@ void clients_setup(const char *port, const char *ca, unsigned time_max_s)
     SSL_CTX_set_mode(clients_tls, SSL_MODE_RELEASE_BUFFERS);
 }
 
-static int dial(uint32_t address, int receive_size)
+static int socket_open(uint32_t address, int receive_size)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(server_port)}, from = to;
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -69,7 +51,7 @@ bool client_open(struct client *client, uint32_t address, int receive_size, int 
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = client};
-    client->fd = dial(address, receive_size);
+    client->fd = socket_open(address, receive_size);
     if (client->fd < 0) return false;
     client->state = CLIENT_CONNECTING;
     if (!epoll_ctl(poller, EPOLL_CTL_ADD, client->fd, &event)) return true;

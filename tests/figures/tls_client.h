@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "load.h"
+
 enum client_state { CLIENT_CLOSED, CLIENT_CONNECTING, CLIENT_ASKING, CLIENT_OPEN };
 
 struct client {
@@ -17,10 +19,6 @@ struct client {
 
 /* Set by clients_setup. */
 extern SSL_CTX *clients_tls;
-
-/* Says what is wrong, and ends the program with 2, where the condition does not hold. */
-void must(bool condition, const char *what);
-uint64_t now_us(void);
 
 /* Once, first: as many files as the machine allows; the program is killed after time_max_s. */
 void clients_setup(const char *port, const char *ca, unsigned time_max_s);
