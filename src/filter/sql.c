@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "filter/fields.h"
@@ -14,6 +15,7 @@ struct build {
     const struct filter *filter;
     struct filter_sql *out;
     size_t first;
+    size_t key_end; /* of the last comparison of a version's key, in out->text; 0: none */
 };
 
 static void __attribute__((format(printf, 2, 3))) add(struct build *build, const char *format, ...)
@@ -67,11 +69,21 @@ static void add_column(struct build *build, const struct filter_row *row)
     add(build, is_folded ? "%s" : "lower(%s)", row->column);
 }
 
+/* Whether the hex digits of an id could hold it. */
+static bool is_of_id(const struct build *build, const struct filter_value *value)
+{
+    const char *text = build->filter->text + value->at;
+    for (size_t i = 0; i < value->size; i++)
+        if (text[i] != FILTER_ANY_TEXT && !memchr("0123456789abcdef", text[i], 16)) return false;
+    return true;
+}
+
 static void add_anywhere(struct build *build, const struct filter_value *value)
 {
     size_t number = bind(build, like_value(build, value, true));
-    static const enum filter_field FIELDS[] = {FILTER_NAME, FILTER_ID, FILTER_VERSION};
+    static const enum filter_field FIELDS[] = {FILTER_NAME, FILTER_VERSION, FILTER_ID};
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        if (FIELDS[i] == FILTER_ID && !is_of_id(build, value)) continue;
         if (i) add(build, " or ");
         add_column(build, &FILTER_ROWS[FIELDS[i]]);
         add(build, " like $%zu escape '\\'", number);
@@ -90,12 +102,39 @@ static void add_version_key(struct build *build, const struct filter_value *valu
     version_key(version, key);
     out->bytes_size += strlen(key);
     add(build, "version_key %s $%zu", OPS[value->op], bind(build, db_text(key)));
+    build->key_end = out->text_size;
+}
+
+/* `text*` of a column that is folded: a stretch of its index. The text behind all that begin so is
+ * the same with a last byte that is one greater, which is still a character if it was of ASCII. */
+static bool is_stretch(const char *text, size_t size, const struct filter_row *row)
+{
+    if (row->kind != FILTER_KIND_KEY && row->kind != FILTER_KIND_TAG) return false;
+    return size > 1 && memchr(text, FILTER_ANY_TEXT, size) == text + size - 1 &&
+           (uint8_t)text[size - 2] < 0x7f;
+}
+
+static void add_stretch(struct build *build, const struct filter_row *row, const char *text,
+                        size_t size)
+{
+    struct filter_sql *out = build->out;
+    uint8_t *end = out->bytes + out->bytes_size;
+    for (size_t i = 0; i < size; i++)
+        put(out, text[i]);
+    end[size - 1]++;
+    size_t from = bind(build, (struct db_value){DB_TEXT, 0, text, size});
+    size_t to = bind(build, (struct db_value){DB_TEXT, 0, end, size});
+    add(build, "(%s >= $%zu and %s < $%zu)", row->column, from, row->column, to);
 }
 
 static void add_pattern(struct build *build, const struct filter_row *row,
                         const struct filter_value *value)
 {
     const char *text = build->filter->text + value->at;
+    if (is_stretch(text, value->size, row)) {
+        add_stretch(build, row, text, value->size - 1U);
+        return;
+    }
     if (memchr(text, FILTER_ANY_TEXT, value->size)) {
         add_column(build, row);
         add(build, " like $%zu escape '\\'", bind(build, like_value(build, value, false)));
@@ -128,14 +167,6 @@ static void add_id(struct build *build, const struct filter_row *row,
     add(build, "device_id = $%zu", bind(build, db_blob(id, DEVICE_ID_SIZE)));
 }
 
-static void add_tag(struct build *build, const struct filter_row *row,
-                    const struct filter_value *value)
-{
-    add(build, "id in (select device from tags where ");
-    add_pattern(build, row, value);
-    add(build, ")");
-}
-
 static void add_time(struct build *build, const struct filter_row *row,
                      const struct filter_value *value)
 {
@@ -160,12 +191,16 @@ static void add_value(struct build *build, const struct filter_term *term,
         add_time(build, row, value);
     else if (row->kind == FILTER_KIND_VERSION && value->op != FILTER_IS)
         add_version_key(build, value);
-    else if (row->kind == FILTER_KIND_TAG)
-        add_tag(build, row, value);
     else if (row->kind == FILTER_KIND_ID)
         add_id(build, row, value);
     else
         add_pattern(build, row, value);
+}
+
+static bool is_plain(const struct filter *filter, const struct filter_value *value)
+{
+    return value->op == FILTER_IS &&
+           !memchr(filter->text + value->at, FILTER_ANY_TEXT, value->size);
 }
 
 /* The column of which all values of the term say something that an index takes; NULL: none. */
@@ -176,11 +211,13 @@ static const char *bounded_column(const struct filter *filter, const struct filt
     bool is_range = false;
     for (size_t k = 0; k < term->values_count; k++) {
         const struct filter_value *value = &filter->values[term->values_at + k];
+        const char *text = filter->text + value->at;
         if (row->kind == FILTER_KIND_ID && value->size != 12) return NULL;
-        if (row->kind != FILTER_KIND_TIME &&
-            memchr(filter->text + value->at, FILTER_ANY_TEXT, value->size))
+        bool is_value = is_plain(filter, value);
+        if (row->kind != FILTER_KIND_TIME && value->op == FILTER_IS && !is_value &&
+            !is_stretch(text, value->size, row))
             return NULL;
-        is_range |= value->op != FILTER_IS || row->kind == FILTER_KIND_TIME;
+        is_range |= !is_value || row->kind == FILTER_KIND_TIME;
     }
     /* Of "or" SQLite makes a list that an index takes where each says one "column = value". */
     if (term->values_count > 1 && (is_range || row->kind == FILTER_KIND_VERSION)) return NULL;
@@ -217,20 +254,98 @@ void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool fr
     }
 }
 
+bool filter_sql_way(const struct filter_sql *sql, size_t index, enum filter_sql_way *way_out,
+                    char out[static FILTER_SQL_TEXT_MAX])
+{
+    static const char *const HEADS[] = {
+        [FILTER_BY_INDEX] = "select id as device from devices",
+        [FILTER_BY_TAG] = "select distinct device from tags",
+        [FILTER_BY_SCAN] = "select id as device from devices",
+    };
+    for (unsigned way = FILTER_BY_INDEX; way <= FILTER_BY_SCAN; way++)
+        for (size_t i = 0; i < sql->terms_count; i++) {
+            const struct filter_sql_term *term = &sql->terms[i];
+            if (term->way != way || index--) continue;
+            *way_out = term->way;
+            snprintf(out, FILTER_SQL_TEXT_MAX, "%s where org = $1 and (%.*s)", HEADS[way],
+                     (int)term->size, sql->text + term->at);
+            return true;
+        }
+    return false;
+}
+
+static void note_way(struct filter_sql *out, enum filter_sql_way way, size_t at, size_t end)
+{
+    out->terms[out->terms_count++] =
+        (struct filter_sql_term){way, (uint16_t)at, (uint16_t)(end - at)};
+}
+
+/* `-state:failed` as what lies on either side of it, for that is two stretches of its index. */
+static bool is_other(const struct filter *filter, const struct filter_term *term)
+{
+    return term->is_not && term->field != FILTER_ANYWHERE && term->values_count == 1 &&
+           FILTER_ROWS[term->field].kind == FILTER_KIND_WORD &&
+           is_plain(filter, &filter->values[term->values_at]);
+}
+
+static void add_other(struct build *build, const struct filter_row *row,
+                      const struct filter_value *value)
+{
+    const char *text = build->filter->text + value->at;
+    size_t number = bind(build, (struct db_value){DB_TEXT, 0, text, value->size});
+    add(build, "%s < $%zu or %s > $%zu", row->column, number, row->column, number);
+}
+
+static void add_values(struct build *build, const struct filter_term *term)
+{
+    for (size_t k = 0; k < term->values_count; k++) {
+        if (k) add(build, " or ");
+        add_value(build, term, &build->filter->values[term->values_at + k]);
+    }
+}
+
+/* Within its parentheses. A word that is looked for anywhere, or a pattern, has no index to begin
+ * in, and devices_by_words to be looked for in. */
+static void add_term(struct build *build, const struct filter_term *term)
+{
+    struct filter_sql *out = build->out;
+    size_t at = out->text_size;
+    const struct filter_row *row =
+        term->field == FILTER_ANYWHERE ? NULL : &FILTER_ROWS[term->field];
+    if (row && row->kind == FILTER_KIND_TAG) {
+        add(build, "exists (select 1 from tags where device = devices.id and (");
+        at = out->text_size;
+        add_values(build, term);
+        if (!term->is_not) note_way(out, FILTER_BY_TAG, at, out->text_size);
+        add(build, "))");
+        return;
+    }
+    if (is_other(build->filter, term)) {
+        add_other(build, row, &build->filter->values[term->values_at]);
+        note_way(out, FILTER_BY_INDEX, at, out->text_size);
+        return;
+    }
+    build->key_end = 0;
+    add_values(build, term);
+    if (term->is_not) return;
+    if (!bounded_column(build->filter, term))
+        note_way(out, FILTER_BY_SCAN, at, out->text_size);
+    else /* its index has the version's key, and not its text */
+        note_way(out, FILTER_BY_INDEX, at, build->key_end ? build->key_end : out->text_size);
+}
+
 void filter_sql(const struct filter *filter, size_t first, struct filter_sql *out)
 {
-    struct build build = {filter, out, first};
+    struct build build = {filter, out, first, 0};
     out->text_size = out->bytes_size = out->values_count = out->bounds_count = 0;
+    out->terms_count = 0;
     add(&build, filter->finds_retired ? "(1 = 1" : "(state <> '" FILTER_STATE_RETIRED "'");
     for (size_t i = 0; i < filter->terms_count; i++) {
         const struct filter_term *term = &filter->terms[i];
-        add(&build, " and %s", term->is_not ? "not " : "");
+        add(&build, " and %s", term->is_not && !is_other(filter, term) ? "not " : "");
         size_t at = out->text_size;
         add(&build, "(");
-        for (size_t k = 0; k < term->values_count; k++) {
-            if (k) add(&build, " or ");
-            add_value(&build, term, &filter->values[term->values_at + k]);
-        }
+        add_term(&build, term);
         add(&build, ")");
         note_bound(out, bounded_column(filter, term), at, term->values_count > 1);
     }

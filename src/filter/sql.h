@@ -17,6 +17,18 @@ struct filter_sql_bound {
     bool is_list;       /* several values, one of which it is */
 };
 
+/* How devices are found by one term alone, the dearest last. */
+enum filter_sql_way {
+    FILTER_BY_INDEX, /* one stretch of an index of devices for each value */
+    FILTER_BY_TAG,   /* the same of tags */
+    FILTER_BY_SCAN   /* all of one index, which has every column that the term names */
+};
+
+struct filter_sql_term {
+    enum filter_sql_way way;
+    uint16_t at, size; /* in text: true of all that the term finds, and perhaps of others */
+};
+
 /* Its values point into itself: it is not copied. 30 KiB, so it lives in an arena. */
 struct filter_sql {
     char text[FILTER_SQL_TEXT_MAX]; /* "(… and …)", to follow `from devices where … and` */
@@ -25,6 +37,8 @@ struct filter_sql {
     /* private */
     struct filter_sql_bound bounds[FILTER_TERMS_MAX];
     size_t bounds_count;
+    struct filter_sql_term terms[FILTER_TERMS_MAX];
+    size_t terms_count;
     size_t text_size, bytes_size;
     uint8_t bytes[FILTER_SQL_BYTES_MAX];
 };
@@ -37,3 +51,8 @@ void filter_sql(const struct filter *filter, size_t first, struct filter_sql *ou
  * with a list of values. */
 void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool from_start,
                        char out[static FILTER_SQL_TEXT_MAX]);
+
+/* The i-th statement that finds all that the filter does, and others, by one of its terms: "select
+ * … as device …", with the organisation as $1; cheap ones first. False: there is none such. */
+bool filter_sql_way(const struct filter_sql *sql, size_t index, enum filter_sql_way *way_out,
+                    char out[static FILTER_SQL_TEXT_MAX]);

@@ -1,11 +1,11 @@
 /* Which way is quick depends on how many devices a filter finds, and where they lie in the order
- * that is asked for; no database knows both. So a page is looked for in the cheap way first:
+ * that is asked for; no database knows both. So a page is looked for in two ways by turns, each
+ * time with more patience (BUDGETS):
  *
- *   1. walk along the index of the order and keep what the filter takes, for at most WALK_MAX rows;
- *      that fills a page wherever the filter takes one of twenty;
- *   2. where it does not, and the filter finds no more than SORT_MAX devices, find them all by an
- *      index of the filter's own and sort them;
- *   3. else walk on: what is frequent can not be far.
+ *   - walk along the index of the order and keep what the filter takes; that fills a page soon
+ *     wherever the filter takes one of twenty;
+ *   - count what one term of the filter finds, in an index that has all of that term; where it is
+ *     few, look at those alone and sort them.
  *
  * What of a filter is about the column of the order bounds the walk itself. A page that continues
  * is two walks, for SQLite takes of "(key, id) > (a, b)" only the first half to its index, and
@@ -18,13 +18,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "filter/sql.h"
 #include "fleet/fleet.h"
 
-#define WALK_MAX 2000
-#define SORT_MAX 6000
 #define SQL_MAX 24576
+#define ENDLESS INT64_MAX
+
+/* Rows that a walk passes in vain, and rows that are sorted; a row of a walk or of a sort costs
+ * some 3 us, one that is counted a tenth of that. The last walk comes to the end. */
+static const struct budget {
+    int64_t walked, sorted;
+    unsigned scans; /* of a whole index */
+} BUDGETS[] = {{2000, 12000, 1}, {40000, 200000, 1}, {ENDLESS, 0, 0}};
+#define BUDGETS_COUNT (sizeof BUDGETS / sizeof *BUDGETS)
 
 static const struct list_order ORDERS[] = {
     {"device_id", "device_id", LIST_BYTES},  {"name", "name_key", LIST_TEXT},
@@ -106,6 +115,7 @@ struct look {
     size_t values_count;
     uint8_t key[LIST_KEY_MAX / 2];
     char *sql; /* SQL_MAX bytes */
+    char *way; /* FILTER_SQL_TEXT_MAX bytes */
     /* What is found. */
     struct list_device *rows;
     size_t count;
@@ -233,12 +243,12 @@ static void write_page(struct look *look, enum arm arm, int64_t rows_max)
     snprintf(look->sql + used, SQL_MAX - used, " limit %zu", look->query->limit + 1 - look->count);
 }
 
-/* Whether a walk of WALK_MAX rows comes to the end of that part: nothing is behind it, whatever the
+/* Whether a walk of so many rows comes to the end of that part: nothing is behind it, whatever the
  * filter takes, which is asked for its values alone. */
-static godwit_err is_at_end(struct look *look, enum arm arm, bool *at_end_out)
+static godwit_err is_at_end(struct look *look, enum arm arm, int64_t rows_max, bool *at_end_out)
 {
     int64_t found = 0;
-    write_walk(look, arm, "1", 1, WALK_MAX);
+    write_walk(look, arm, "1", 1, rows_max);
     size_t used = strlen(look->sql);
     snprintf(look->sql + used, SQL_MAX - used, " or 1 = 1");
     godwit_err err = read_number(look, &found);
@@ -256,23 +266,27 @@ static godwit_err walk(struct look *look, int64_t rows_max, bool *is_whole_out)
     for (; arm < ARM_COUNT && !err && !look->more && at_end; arm++) {
         write_page(look, arm, rows_max);
         err = read_page(look);
-        if (!err && !look->more && rows_max == WALK_MAX) err = is_at_end(look, arm, &at_end);
+        if (!err && !look->more && rows_max < ENDLESS)
+            err = is_at_end(look, arm, rows_max, &at_end);
     }
     *is_whole_out = look->more || at_end;
     return err;
 }
 
-static godwit_err count_found(struct look *look, int64_t *count_out)
+/* How many devices look->way finds, at most one more than max. */
+static godwit_err count_way(struct look *look, int64_t max, int64_t *count_out)
 {
-    snprintf(look->sql, SQL_MAX,
-             "select count(*) from (select 1 from devices where org = $1 and $2 = $2 and $3 = $3"
-             " and %s limit %d) as found",
-             look->query->where, SORT_MAX + 1);
+    int used = snprintf(look->sql, SQL_MAX,
+                        "select count(*) from (%s limit %lld) as found where $2 = $2 and $3 = $3",
+                        look->way, (long long)max + 1);
+    for (size_t i = LIST_WHERE_FIRST; i < LIST_WHERE_FIRST + look->query->values_count; i++)
+        used += snprintf(look->sql + used, SQL_MAX - (size_t)used, " and $%zu = $%zu", i, i);
     return read_number(look, count_out);
 }
 
-/* By the filter's own index, for the order is by an expression that none has. */
-static godwit_err sort(struct look *look)
+/* The page from among those that look->way finds: they are found first, for that it would be the
+ * same to the planner to go along an index and look there. */
+static godwit_err sort(struct look *look, int64_t max)
 {
     static const char *const EXPRESSIONS[] = {"%s || ''", "%s + 0", "coalesce(%s, null)"};
     const struct list_query *query = look->query;
@@ -282,31 +296,49 @@ static godwit_err sort(struct look *look)
     snprintf(key, sizeof key, "%.*s%s%s", (int)(at - format), format, query->order->column, at + 2);
     if (query->after) snprintf(place, sizeof place, "(%s, id) %s ($2, $3)", key, *way ? "<" : ">");
     snprintf(look->sql, SQL_MAX,
-             "select " COLUMNS ", %s from devices where org = $1 and %s and %s order by %s%s, id%s"
-             " limit %zu",
-             query->order->column, query->where, place, key, way, way, query->limit + 1);
+             "select " COLUMNS ", %s from (%s limit %lld) as found cross join devices where"
+             " id = found.device and org = $1 and %s and %s order by %s%s, id%s limit %zu",
+             query->order->column, look->way, (long long)max, query->where, place, key, way, way,
+             query->limit + 1);
     look->count = 0;
     return read_page(look);
 }
 
-static godwit_err look_further(struct look *look)
+/* By the term that finds the fewest; of scans the first that finds few. */
+static godwit_err sort_few(struct look *look, const struct budget *budget, bool *is_whole_out)
 {
-    bool is_whole;
-    int64_t found = 0;
-    godwit_err err = count_found(look, &found);
-    if (err) return err;
-    return found > SORT_MAX ? walk(look, INT64_MAX, &is_whole) : sort(look);
+    enum filter_sql_way kind;
+    size_t best = SIZE_MAX;
+    int64_t fewest = budget->sorted + 1, count;
+    unsigned scans = 0;
+    godwit_err err = GODWIT_OK;
+    for (size_t i = 0; filter_sql_way(look->query->filter, i, &kind, look->way) && !err; i++) {
+        if (kind == FILTER_BY_SCAN && (best != SIZE_MAX || scans++ == budget->scans)) break;
+        err = count_way(look, budget->sorted, &count);
+        if (err || count >= fewest) continue;
+        fewest = count;
+        best = i;
+    }
+    *is_whole_out = !err && best != SIZE_MAX;
+    if (!*is_whole_out) return err;
+    (void)filter_sql_way(look->query->filter, best, &kind, look->way);
+    return sort(look, budget->sorted);
 }
 
 godwit_err list_devices(struct db *db, const struct list_query *query, struct list_device *rows_out,
                         size_t *count_out, bool *more_out)
 {
-    struct look look = {.db = db, .query = query, .sql = malloc(SQL_MAX), .rows = rows_out};
-    bool is_whole;
+    struct look look = {.db = db, .query = query, .rows = rows_out};
+    bool is_whole = false;
+    look.sql = malloc(SQL_MAX + FILTER_SQL_TEXT_MAX);
     if (!look.sql) abort();
+    look.way = look.sql + SQL_MAX;
     take_values(&look);
-    godwit_err err = walk(&look, query->where ? WALK_MAX : INT64_MAX, &is_whole);
-    if (!err && !is_whole) err = look_further(&look);
+    godwit_err err = GODWIT_OK;
+    for (size_t i = query->where ? 0 : BUDGETS_COUNT - 1; !is_whole && !err; i++) {
+        err = walk(&look, BUDGETS[i].walked, &is_whole);
+        if (!err && !is_whole && query->filter) err = sort_few(&look, &BUDGETS[i], &is_whole);
+    }
     free(look.sql);
     *count_out = look.count;
     *more_out = look.more;

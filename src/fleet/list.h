@@ -50,6 +50,7 @@ struct list_query {
     const char *narrow;
     const struct db_value *values; /* $4 …, no more than LIST_VALUES_MAX */
     size_t values_count;
+    const struct filter_sql *filter; /* that `where` has, for its ways; NULL: there are none */
 };
 #define LIST_VALUES_MAX 160
 

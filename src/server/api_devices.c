@@ -44,6 +44,7 @@ static const struct filter_sql *read_where(struct http_request *request, struct 
     const struct actor *actor = permission_actor(request);
     const struct filter_sql *filter = filter_read(request, LIST_WHERE_FIRST);
     if (!filter) return NULL;
+    query->filter = filter;
     query->where = filter->text;
     query->values = filter->values;
     query->values_count = filter->values_count;

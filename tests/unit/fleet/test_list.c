@@ -189,6 +189,45 @@ static void each_order_has_an_index(void **state)
         }
 }
 
+/* What is counted lies in one index, with no look at a row of the table. */
+static void each_way_has_an_index(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const TEXTS[] = {
+        "id:000000000777", "id:*77",    "name:n77",
+        "name:n7*",        "name:*77",  "product:thermostat",
+        "version:1.3",     "version:*", "chip:*3",
+        "state:failed",    "reason:x*", "cause:trial-panic",
+        "version:<1.3",    "seen:<1h",  "idf:v5.1",
+        "agent:0.2*",      "slot:ota*", "chip:esp32,esp32c3",
+        "joined:>1d",      "tag:site",  "tag:s=a*",
+        "-state:failed",   "n77",       "77",
+    };
+    static const struct filter_world WORLD = {.now_s = 6000};
+    static struct filter filter;
+    static struct filter_sql sql;
+    static char way[FILTER_SQL_TEXT_MAX], text[FILTER_SQL_TEXT_MAX + 64];
+    struct filter_fault fault;
+    enum filter_sql_way kind;
+    char plan[200];
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        struct db_rows rows;
+        if (filter_parse(TEXTS[i], &WORLD, &filter, &fault)) fail_msg("%s", fault.sentence);
+        filter_sql(&filter, 2, &sql);
+        assert_true(filter_sql_way(&sql, 0, &kind, way));
+        snprintf(text, sizeof text, "explain query plan %s limit 10", way);
+        assert_int_equal(db_query_text(fixture->db, &rows, text, NULL, 0), GODWIT_OK);
+        while (!db_next(&rows)) {
+            db_column_text(&rows, 3, plan, sizeof plan);
+            bool is_step = !strncmp(plan, "SEARCH", 6) || !strncmp(plan, "SCAN", 4);
+            if (is_step && !strstr(plan, " COVERING INDEX ") && kind != FILTER_BY_INDEX)
+                fail_msg("%s: %s", TEXTS[i], plan);
+            if (is_step && !strstr(plan, " INDEX ")) fail_msg("%s: %s", TEXTS[i], plan);
+        }
+        db_rows_close(&rows);
+    }
+}
+
 /* ---- long lists, of which a page is looked for in more than one way ---- */
 
 enum { LONG = 9000 };
@@ -297,6 +336,10 @@ static void a_long_list_is_that_of_one_statement(void **state)
                                         "idf:v5*",
                                         "agent:0.2.0",
                                         "joined:<1d",
+                                        "-chip:esp32c3",
+                                        "-name:n1*",
+                                        "77",
+                                        "slot:ota_1 state:failed chip:esp32",
                                         "tag:site=berlin",
                                         "product:thermostat -slot:ota_0"};
     static const struct filter_world WORLD = {.now_s = 6000};
@@ -316,6 +359,7 @@ static void a_long_list_is_that_of_one_statement(void **state)
                                             .order = order,
                                             .is_descending = down,
                                             .limit = 100,
+                                            .filter = &sql,
                                             .where = sql.text,
                                             .values = sql.values,
                                             .values_count = sql.values_count},
@@ -371,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_order_and_filter_has_all_rows, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(each_order_has_an_index, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(each_way_has_an_index, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_long_list_is_that_of_one_statement, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(pages_are_stable_while_devices_join_and_leave,
