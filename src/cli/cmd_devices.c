@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/complete.h"
 #include "cli/filter_help.h"
 #include "cli/pages.h"
 #include "cli/pending.h"
@@ -274,6 +275,7 @@ int cmd_devices(int argc, char **argv)
     struct remote_flags flags = {0};
     const char *arguments[1] = {NULL};
     struct list_flags list = {0};
+    const char *typed = NULL;
     const struct option_row rows[] = {
         {"--all", OPTION_FLAG, &list.is_all, NULL, "every page, where the first alone is shown"},
         {"--watch", OPTION_FLAG, &list.is_watch, NULL,
@@ -281,6 +283,9 @@ int cmd_devices(int argc, char **argv)
         {"--sort", OPTION_TEXT, &list.sort, "FIELD",
          "device_id, name, product, chip, version, slot, state, on_trial, last_seen, reason or "
          "cause; - before it turns the order round"},
+        {"--complete", OPTION_TEXT, &typed, "TEXT",
+         "for shells: what the filter TEXT can become by one word more, one a line, a tab and a "
+         "sentence behind it"},
         REMOTE_ROWS(flags)};
     const struct options options = {
         "devices",
@@ -294,6 +299,7 @@ int cmd_devices(int argc, char **argv)
         1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
+    if (typed) return complete_print(&flags, typed);
     bool is_one = arguments[0] && is_device_id(arguments[0]);
     list.filter = arguments[0];
     if (list.is_watch && (is_one || flags.json))

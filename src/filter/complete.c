@@ -45,16 +45,25 @@ static bool begins_with(const char *text, const char *part, size_t size)
     return filter_pattern_is(folded, size + 1, text);
 }
 
+/* As a filter spells it: in quotes where it holds what ends a value, or begins like a comparison.
+ */
 static void add(struct filter_completion *out, const char *text, const char *after,
                 const char *sentence)
 {
     if (out->count == FILTER_CANDIDATES_MAX) return;
     struct filter_candidate *candidate = &out->candidates[out->count];
-    bool needs_quotes = strpbrk(text, " ,\"\\") != NULL;
+    bool needs_quotes = strpbrk(text, " ,") || strchr("<>", *text);
     const char *quote = needs_quotes ? "\"" : "";
+    char spelt[sizeof candidate->text];
+    size_t used = 0;
+    for (; *text && used + 2 < sizeof spelt; text++) {
+        if (strchr("\"\\*", *text)) spelt[used++] = '\\';
+        spelt[used++] = *text;
+    }
+    spelt[used] = '\0';
     int size =
-        snprintf(candidate->text, sizeof candidate->text, "%s%s%s%s", quote, text, quote, after);
-    if (size < 0 || (size_t)size >= sizeof candidate->text || strpbrk(text, "\"\\")) return;
+        snprintf(candidate->text, sizeof candidate->text, "%s%s%s%s", quote, spelt, quote, after);
+    if (*text || size < 0 || (size_t)size >= sizeof candidate->text) return;
     candidate->sentence = sentence;
     out->count++;
 }
@@ -66,31 +75,73 @@ static void complete_field(const char *part, size_t size, struct filter_completi
             add(out, FILTER_ROWS[i].name, ":", FILTER_ROWS[i].sentence);
 }
 
+/* The field in front of the `:`; FILTER_ANYWHERE: none of this name. */
+static enum filter_field field_of(const char *text, const struct place *place)
+{
+    size_t from = place->term + (text[place->term] == '-');
+    enum filter_field field = 0;
+    for (; field < FILTER_FIELDS_COUNT; field++) {
+        size_t size = strlen(FILTER_ROWS[field].name);
+        if (size == place->field_end - from &&
+            !strncasecmp(FILTER_ROWS[field].name, text + from, size))
+            break;
+    }
+    return field;
+}
+
+/* Where the value at the cursor begins: behind an operator, which stays. */
+static size_t value_from(const char *text, size_t cursor, const struct place *place,
+                         enum filter_field field)
+{
+    size_t from = place->value;
+    if (FILTER_ROWS[field].kind != FILTER_KIND_VERSION) return from;
+    if (from < cursor && (text[from] == '<' || text[from] == '>')) {
+        from++;
+        if (from < cursor && text[from] == '=') from++;
+    }
+    return from;
+}
+
+void filter_cursor(const char *text, size_t cursor, struct filter_cursor *out)
+{
+    struct place place = place_of(text, cursor);
+    *out = (struct filter_cursor){.field = FILTER_ANYWHERE};
+    if (!place.field_end) return;
+    out->field = field_of(text, &place);
+    if (out->field == FILTER_ANYWHERE) return;
+    size_t from = value_from(text, cursor, &place, out->field);
+    from += from < cursor && text[from] == '"';
+    if (cursor - from >= sizeof out->part) out->field = FILTER_ANYWHERE; /* none is so long */
+    snprintf(out->part, sizeof out->part, "%.*s", (int)(cursor - from), text + from);
+    filter_fold(out->part, out->part, sizeof out->part);
+}
+
+static void complete_value(const char *part, size_t size, const struct filter_world *world,
+                           enum filter_field field, struct filter_completion *out)
+{
+    const char *known;
+    if (size && *part == '"') {
+        part++;
+        size--;
+    }
+    for (size_t i = 0; (known = filter_known_at(world, field, i)); i++)
+        if (*known && begins_with(known, part, size)) add(out, known, "", "");
+}
+
 void filter_complete(const char *text, size_t cursor, const struct filter_world *world,
                      struct filter_completion *out)
 {
     struct place place = place_of(text, cursor);
-    const char *known;
     out->count = 0;
     out->from = place.value;
-    if (place.value < cursor && text[place.value] == '-' && !place.field_end) out->from++;
-    const char *part = text + out->from;
-    size_t size = cursor - out->from;
-    if (!place.field_end) {
-        if (place.value == place.term) complete_field(part, size, out);
+    if (place.field_end) {
+        enum filter_field field = field_of(text, &place);
+        if (field == FILTER_ANYWHERE) return;
+        out->from = value_from(text, cursor, &place, field);
+        complete_value(text + out->from, cursor - out->from, world, field, out);
         return;
     }
-    size_t from = place.term + (text[place.term] == '-');
-    if (*part == '"' && size) {
-        part++;
-        size--;
-    }
-    for (enum filter_field i = 0; i < FILTER_FIELDS_COUNT; i++) {
-        size_t name_size = strlen(FILTER_ROWS[i].name);
-        if (name_size != place.field_end - from ||
-            strncasecmp(FILTER_ROWS[i].name, text + from, name_size) != 0)
-            continue;
-        for (size_t k = 0; (known = filter_known_at(world, i, k)); k++)
-            if (begins_with(known, part, size)) add(out, known, "", "");
-    }
+    if (place.value != place.term) return; /* behind a comma, but for no field */
+    out->from += place.value < cursor && text[place.value] == '-';
+    complete_field(text + out->from, cursor - out->from, out);
 }

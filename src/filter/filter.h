@@ -139,8 +139,15 @@ struct filter_completion {
     struct filter_candidate candidates[FILTER_CANDIDATES_MAX];
 };
 
-/* What can stand at the cursor (a byte of text, at most its length): fields, or values where they
- * are few. A filter that is wrong elsewhere is no obstacle. */
+/* What is typed at the cursor, for who looks values up: those of the field that begin with part. */
+struct filter_cursor {
+    enum filter_field field; /* FILTER_ANYWHERE: there is none yet, or no value can fit */
+    char part[72];           /* folded, without its quote and operator */
+};
+void filter_cursor(const char *text, size_t cursor, struct filter_cursor *out);
+
+/* What can stand at the cursor (a byte of text, at most its length): fields, or the values that are
+ * known. A filter that is wrong elsewhere is no obstacle. */
 void filter_complete(const char *text, size_t cursor, const struct filter_world *world,
                      struct filter_completion *out);
 

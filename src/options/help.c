@@ -94,9 +94,32 @@ static int first_word_size(const struct options *options)
     return (int)strcspn(options->command, " ");
 }
 
+/* Where a filter of devices is typed, shells ask `godwit devices --complete`: the functions that do
+ * so are in program/shell. */
+#define FILTER "FILTER"
+
+static bool row_takes_filter(const struct option_row *row)
+{
+    return row->value && strstr(row->value, FILTER);
+}
+
+/* As its first argument: the usage says so before it names an option. */
+static bool takes_filter(const struct options *options)
+{
+    const char *filter = strstr(options->usage, FILTER), *option = strstr(options->usage, "--");
+    return filter && (!option || filter < option);
+}
+
 static void bash_begin(const struct options *options)
 {
-    printf("    %.*s) words=\"--help", first_word_size(options), options->command);
+    printf("    %.*s)%s", first_word_size(options), options->command,
+           takes_filter(options) ? " has_filter=1" : "");
+    for (size_t i = 0; i < options->rows_count; i++)
+        if (row_takes_filter(&options->rows[i])) printf(" filters=%s", options->rows[i].name);
+    fputs(takes_filter(options) ? " valued=\"" : "", stdout);
+    for (size_t i = 0; i < options->rows_count && takes_filter(options); i++)
+        if (options->rows[i].value) printf(" %s ", options->rows[i].name);
+    fputs(takes_filter(options) ? "\" words=\"--help" : " words=\"--help", stdout);
 }
 
 static void bash_row(const struct options *options, const struct option_row *row)
@@ -131,21 +154,30 @@ static void zsh_row(const struct options *options, const struct option_row *row)
             char one[2] = {*at == ':' ? ' ' : *at, '\0'};
             options_print_quoted(one);
         }
-        fputs(":_files", stdout);
+        fputs(row_takes_filter(row) ? ":_godwit_filter" : ":_files", stdout);
     }
     fputs("'", stdout);
 }
 
 static void zsh_end(const struct options *options)
 {
-    (void)options;
+    if (takes_filter(options)) fputs(" \\\n        '1:filter:_godwit_filter'", stdout);
     puts(" \\\n        '*:file:_files' ;;");
+}
+
+static void fish_begin(const struct options *options)
+{
+    if (takes_filter(options))
+        printf("complete -c godwit -n '__fish_seen_subcommand_from %.*s' -f -a "
+               "'(__godwit_filter)'\n",
+               first_word_size(options), options->command);
 }
 
 static void fish_row(const struct options *options, const struct option_row *row)
 {
+    const char *value = row_takes_filter(row) ? " -x -a '(__godwit_filter)'" : " -r";
     printf("complete -c godwit -n '__fish_seen_subcommand_from %.*s' -l %s%s -d '",
-           first_word_size(options), options->command, row->name + 2, row->value ? " -r" : "");
+           first_word_size(options), options->command, row->name + 2, row->value ? value : "");
     options_print_quoted(row->sentence);
     puts("'");
 }
@@ -158,7 +190,7 @@ static const struct {
 } FORMATS[] = {
     {"text", text_begin, text_row, NULL},     {"man", man_begin, man_row, NULL},
     {"bash", bash_begin, bash_row, bash_end}, {"zsh", zsh_begin, zsh_row, zsh_end},
-    {"fish", NULL, fish_row, NULL},
+    {"fish", fish_begin, fish_row, NULL},
 };
 #define FORMATS_COUNT (sizeof FORMATS / sizeof *FORMATS)
 

@@ -7,6 +7,7 @@
 
 #include "base/version.h"
 #include "options/help.h"
+#include "program/shell.h"
 
 /* ---- the manual page ---- */
 
@@ -46,7 +47,9 @@ static void print_names(const struct command *commands, size_t count)
 
 static void bash_begin(const struct command *commands, size_t count)
 {
-    fputs("_godwit() {\n    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+    fputs(FILTER_BASH, stdout);
+    fputs("\n_godwit() {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} words= has_filter= filters= valued=\n"
           "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"",
           stdout);
     print_names(commands, count);
@@ -55,7 +58,7 @@ static void bash_begin(const struct command *commands, size_t count)
 
 static void bash_end(void)
 {
-    puts("    esac\n    case $word in\n"
+    puts("    esac\n    _godwit_try_filter \"$2\" && return\n    case $word in\n"
          "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
          "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
          "complete -o filenames -F _godwit godwit");
@@ -63,7 +66,8 @@ static void bash_end(void)
 
 static void zsh_begin(const struct command *commands, size_t count)
 {
-    puts("#compdef godwit\n_godwit() {\n    local -a commands=(");
+    printf("#compdef godwit\n%s", FILTER_ZSH);
+    puts("_godwit() {\n    local _godwit_program=$words[1]\n    local -a commands=(");
     for (size_t i = 0; i < count; i++) {
         if (!commands[i].name) continue;
         printf("        '%s:", commands[i].name);
@@ -83,6 +87,7 @@ static void zsh_end(void)
 
 static void fish_begin(const struct command *commands, size_t count)
 {
+    fputs(FILTER_FISH, stdout);
     for (size_t i = 0; i < count; i++) {
         if (!commands[i].name) continue;
         printf("complete -c godwit -n __fish_use_subcommand -f -a %s -d '", commands[i].name);

@@ -402,6 +402,15 @@ const struct schema_row SCHEMA_REPLIES[] = {
     ROW(WHOLE, "turned_away", NULL, SCHEMA_OPTIONAL,
         "how many asked to join under its id and found no place"),
 
+    OBJECT("completion", "What can stand at the cursor."),
+    WHOLE("from", "the first byte of `text` that a candidate replaces"),
+    WHOLE("to", "the byte behind the last: the cursor"),
+    LIST("candidates", "candidate", "at most 32; those that are longer than 71 bytes are left out"),
+
+    OBJECT("candidate", "A field with its colon, or a value as a filter spells it."),
+    STRING("text", "what stands there then"),
+    STRING("sentence", "of a field; \"\" of a value"),
+
     OBJECT("devices_edited", "What a batch came to."),
     WHOLE("changed", "devices that were changed"),
     WHOLE("refused", "those that would have more than 16 tags"),

@@ -182,5 +182,8 @@ const struct schema_row PARAMETERS[] = {
           "members that are wanted, with commas between"),
     SIZED(STRING, "sort", 1, 32, SCHEMA_OPTIONAL, "a member, with - before it the other way round"),
     SIZED(STRING, "filter", 0, 1024, SCHEMA_OPTIONAL, "which devices: docs/FILTERS.md"),
+    SIZED(STRING, "text", 0, 1024, SCHEMA_OPTIONAL, "the filter as far as it is typed"),
+    SIZED(WHOLE, "cursor", 0, 1024, SCHEMA_OPTIONAL,
+          "bytes of `text` before the cursor; all when absent"),
     END,
 };

@@ -63,6 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(*fault.sentence && fault.at + fault.size <= length + 1);
         FUZZ_CHECK(!strpbrk(fault.sentence, "\n\r\x1b\x01"));
     }
+    struct filter_cursor cursor;
+    filter_cursor(text, length ? data[size - 1] % (length + 1) : 0, &cursor);
+    FUZZ_CHECK(cursor.field <= FILTER_ANYWHERE && strlen(cursor.part) < sizeof cursor.part);
     filter_complete(text, length ? data[size - 1] % (length + 1) : 0, &world, &completion);
     FUZZ_CHECK(completion.count <= FILTER_CANDIDATES_MAX && completion.from <= length);
     return 0;

@@ -75,6 +75,7 @@ static const struct authz_row {
     {"POST", "/api/v1/rollouts", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
     {"GET", "/api/v1/rollouts/{id}", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/filters/complete", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}/events", ROLE_VIEWER, SCOPE_READ, 0},
     {"PATCH", "/api/v1/devices/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
@@ -256,13 +257,10 @@ static inline void authz_path(const char *pattern, char out[static 160])
 {
     size_t size = 0;
     for (const char *at = pattern; *at; at++) {
-        if (*at != '{') {
-            out[size++] = *at;
-            continue;
-        }
-        memcpy(out + size, "7cdfa1000001", 12);
-        size += 12;
-        at = strchr(at, '}');
+        bool is_parameter = *at == '{';
+        snprintf(out + size, 13, "%s", is_parameter ? "7cdfa1000001" : at);
+        size += is_parameter ? 12 : 1;
+        if (is_parameter) at = strchr(at, '}');
     }
     out[size] = 0;
 }

@@ -47,6 +47,7 @@ static const struct {
     {'P', 404, "POST", "/api/v1/tokens", "{\"scopes\":[\"read\"],\"product\":\"$1\"}"},
     {'P', 0, "POST", "/api/v1/devices/edit", "{\"filter\":\"id:*\",\"product\":\"$1\"}"},
     {'P', 0, "GET", "/api/v1/devices?filter=product:$1", NULL},
+    {'P', 0, "GET", "/api/v1/filters/complete?cursor=9&text=product:$1", NULL},
     {'P', 404, "DELETE", "/api/v1/releases/$1/1.0.0", NULL},
     {'R', 404, "GET", "/api/v1/rollouts/$1", NULL},
     {'R', 404, "GET", "/api/v1/rollouts/$1/devices", NULL},
@@ -68,9 +69,22 @@ static const struct {
 #define LEAKS_COUNT (sizeof LEAKS / sizeof *LEAKS)
 
 static const char *const LEAK_LISTS[] = {
-    "/api/v1/devices", "/api/v1/releases", "/api/v1/rollouts", "/api/v1/pending",  "/api/v1/claims",
-    "/api/v1/factory", "/api/v1/webhooks", "/api/v1/tokens",   "/api/v1/sessions", "/api/v1/users",
-    "/api/v1/status",  "/api/v1/audit",    "/metrics",         "/api/v1/session",
+    "/api/v1/devices",
+    "/api/v1/releases",
+    "/api/v1/rollouts",
+    "/api/v1/pending",
+    "/api/v1/claims",
+    "/api/v1/factory",
+    "/api/v1/webhooks",
+    "/api/v1/tokens",
+    "/api/v1/sessions",
+    "/api/v1/users",
+    "/api/v1/status",
+    "/api/v1/audit",
+    "/metrics",
+    "/api/v1/session",
+    "/api/v1/filters/complete?text=product:",
+    "/api/v1/filters/complete?text=version:",
 };
 
 static inline const char *leak_name(const struct leaks *leaks, char kind)

@@ -1,0 +1,15 @@
+# Writes files as texts of a C file: cmake -DOUT=shell.c "-DFILES=filter.bash filter.zsh" -P …
+# filter.bash becomes FILTER_BASH.
+separate_arguments(FILES)
+set(texts "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  string(MAKE_C_IDENTIFIER ${name} symbol)
+  string(TOUPPER ${symbol} symbol)
+  file(READ ${file} text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "\"" "\\\"" text "${text}")
+  string(REPLACE "\n" "\\n\"\n    \"" text "${text}")
+  string(APPEND texts "const char ${symbol}[] =\n    \"${text}\";\n")
+endforeach()
+file(WRITE ${OUT} "#include \"program/shell.h\"\n\n${texts}")
