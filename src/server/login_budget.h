@@ -8,8 +8,10 @@
  *     local      this machine itself                             10        10
  *      unknown    everybody, those above too                      20        20
  *
- * Besides that an address has 30 at once and 60 an hour more, for all accounts together. A right
- * password is given back. Nobody learns from it whether there is such an account.
+ * Besides that an address has 30 at once and 60 an hour more, for all accounts together, and of the
+ * lane of addresses 4 at once and 4 an hour more: who guesses behind the address of somebody's
+ * office leaves the lane to that person's other addresses. A right password is given back. Nobody
+ * learns from it whether there is such an account.
  *
  * Pure: no clock, no lock. A row is a number: the time at which all of it will be back. It is found
  * by a hash that nobody can aim, so there is nothing to grow and nothing to push out; two accounts
@@ -27,13 +29,16 @@ enum login_lane { LOGIN_DEVICE, LOGIN_ADDRESS, LOGIN_LOCAL, LOGIN_UNKNOWN, LOGIN
 
 struct login_budget { /* private; login_budget_init */
     struct siphash_seed seed;
-    uint64_t free_ms[LOGIN_LANES + 1][LOGIN_ROWS];
+    uint64_t free_ms[LOGIN_LANES + 2][LOGIN_ROWS];
 };
 
-struct login_claim { /* what a request has taken */
+struct login_claim { /* what a request has taken: one of each of these rows */
     enum login_lane lane;
-    bool is_of_address;
-    uint32_t account_row, address_row;
+    unsigned count;
+    struct login_row {
+        unsigned table;
+        uint32_t row;
+    } rows[3];
 };
 
 void login_budget_init(struct login_budget *budget);

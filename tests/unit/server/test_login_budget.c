@@ -140,6 +140,30 @@ static void an_address_has_its_own(void **state)
     assert_false(take_from("user99", 1));
 }
 
+/* Who guesses behind one of a person's addresses uses up neither the others nor the lane. */
+static void an_address_of_many_leaves_the_lane(void **state)
+{
+    static const uint8_t OFFICE[16] = {[15] = 1}, HOME[16] = {[15] = 2};
+    unsigned office = 0;
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        office +=
+            login_budget_take(&budget, "vera", BIT(LOGIN_ADDRESS), OFFICE, now_ms, &claim, &wait_s);
+    assert_int_equal(office, 4);
+    assert_true(
+        login_budget_take(&budget, "vera", BIT(LOGIN_ADDRESS), HOME, now_ms, &claim, &wait_s));
+    assert_int_equal(claim.lane, LOGIN_ADDRESS);
+    login_budget_give(&budget, &claim);
+    assert_true(
+        login_budget_take(&budget, "otto", BIT(LOGIN_ADDRESS), OFFICE, now_ms, &claim, &wait_s));
+    now_ms += 3600000;
+    office = 0;
+    for (unsigned i = 0; i < 20; i++)
+        office +=
+            login_budget_take(&budget, "vera", BIT(LOGIN_ADDRESS), OFFICE, now_ms, &claim, &wait_s);
+    assert_int_equal(office, 4);
+}
+
 /* A refusal by the address takes nothing from the account. */
 static void a_refusal_takes_nothing(void **state)
 {
@@ -180,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup(it_comes_back_one_by_one, setup),
         cmocka_unit_test_setup(a_right_one_is_given_back, setup),
         cmocka_unit_test_setup(an_address_has_its_own, setup),
+        cmocka_unit_test_setup(an_address_of_many_leaves_the_lane, setup),
         cmocka_unit_test_setup(a_refusal_takes_nothing, setup),
         cmocka_unit_test_setup(a_million_guesses, setup),
     };
