@@ -384,7 +384,10 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("chip", "the kind of ESP32"),
     STRING("version", "what it runs"),
     STRING("slot", "the slot from which it runs"),
-    CHOICE("state", DEVICE_STATES, "where it is with what is rolled out to it"),
+    ROW(CHOICE, "state", DEVICE_STATES, SCHEMA_NULLABLE,
+        "where it is with what is rolled out to it; null until the server, once it has started, "
+        "has "
+        "come to it"),
     FLAG("on_trial", "it runs an image that is not confirmed yet"),
     TIME("last_seen", "its last check-in"),
     STRING("reason", "why, as a short id"),

@@ -123,9 +123,11 @@ json_t *view_listed_device(const struct list_device *row)
     device_id_text(row->device_id, id);
     standing_sentence(row->reason, row->is_retried ? row->cause : "", row->detail, sentence,
                       sizeof sentence);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:s?, s:s, s:I}", "device_id",
+    const char *state = *row->state ? row->state : NULL;
+    if (!state) snprintf(sentence, sizeof sentence, "the server has started and comes to it soon");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:b, s:I, s:s, s:s?, s:s, s:I}", "device_id",
                      id, "product", row->product, "chip", row->chip, "version", row->version,
-                     "slot", row->slot, "state", row->state, "on_trial", row->on_trial, "last_seen",
+                     "slot", row->slot, "state", state, "on_trial", row->on_trial, "last_seen",
                      (json_int_t)row->last_seen_s, "reason", row->reason, "cause",
                      *row->cause ? row->cause : NULL, "sentence", sentence, "rollout_id",
                      (json_int_t)row->rollout);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fifteen seconds of requests made out of the OpenAPI document; ten minutes are the figure's
+"""Under a minute of requests made out of the OpenAPI document; ten minutes are the figure's
 (`make figure-api`)."""
 import pathlib
 import subprocess

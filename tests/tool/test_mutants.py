@@ -27,7 +27,7 @@ import tempfile
 from mutant import BUILD, ROOT, Bad, changed_source, compile_copy, compile_text, link
 
 KEYS = ("guard", "in", "code", "becomes", "test", "fails")
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 # Runs one test of a program, by its name.
 ONLY = """
 #include <stdlib.h>
