@@ -67,8 +67,8 @@ pack 1.2.0 --behaviour crash-at-boot
 show upload "$work/thermostat-1.0.0.bin"
 
 tell "Five emulated ESP32s join; each has its own flash, bootloader and agent."
-"$godwit" claim --initial-policy thermostat --out "$work/seed" >/dev/null
-"$godwit" claim --product thermostat --count 5 --out "$work/claim" >/dev/null
+"$godwit" claim policy thermostat --out "$work/seed" >/dev/null
+"$godwit" claim add thermostat --count 5 --out "$work/claim" >/dev/null
 url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$GODWIT_DATA/server.json")
 "$godwit" fleet --count 5 --dir "$work/devices" --mac 02:67:77:00:00:01 --server "$url" \
     --claim "@$work/claim" --initial-policy "$work/seed" \

@@ -57,9 +57,9 @@ pack() { # pack VERSION [option…]: a signed example image, made once
 
 enrol() { # what the five devices need; the token is kept, for it may be used again by the same five
     "$godwit" upload "$examples/thermostat-1.0.0.bin" >/dev/null
-    "$godwit" claim --initial-policy thermostat --out "$examples/thermostat.policy" >/dev/null
+    "$godwit" claim policy thermostat --out "$examples/thermostat.policy" >/dev/null
     if ! [ -s "$examples/claim-token" ]; then
-        "$godwit" claim --product thermostat --count 5 --out "$examples/claim-token" >/dev/null
+        "$godwit" claim add thermostat --count 5 --out "$examples/claim-token" >/dev/null
     fi
 }
 

@@ -306,8 +306,8 @@ static godwit_err make_token(struct godwit_agent *agent)
 }
 
 /* What of the reply changes the journal: the server's yes, and the outcome it has taken over. */
-static __attribute__((noinline)) godwit_err note_reply(struct godwit_agent *agent,
-                                                       const struct godwit_checkin_reply *reply)
+static __attribute__((noinline)) enum godwit_reason
+note_reply(struct godwit_agent *agent, const struct godwit_checkin_reply *reply)
 {
     struct godwit_journal *journal = &agent->journal;
     bool is_new = !reply->pending && !journal->is_enrolled;
@@ -317,13 +317,13 @@ static __attribute__((noinline)) godwit_err note_reply(struct godwit_agent *agen
     if (!reply->pending) agent->is_claiming = false;
     agent->uses_former = false;
     if (is_acknowledged) journal->outcome_id = 0;
-    godwit_err err = rotates ? make_token(agent) : GODWIT_OK;
-    if (err || !(is_new || is_acknowledged || rotates)) return err;
-    err = godwit_journal_commit(agent);
+    if (rotates && make_token(agent)) return GODWIT_REASON_NO_RANDOM;
+    if (!is_new && !is_acknowledged && !rotates) return GODWIT_REASON_NONE;
+    if (!godwit_journal_commit(agent)) return GODWIT_REASON_NONE;
     /* What flash did not keep is not told: after a reset nobody would know it. */
-    if (err && rotates) journal->flags ^= GODWIT_JOURNAL_IS_SECOND;
-    if (err) agent->uses_former = false;
-    return err;
+    if (rotates) journal->flags ^= GODWIT_JOURNAL_IS_SECOND;
+    agent->uses_former = false;
+    return GODWIT_REASON_FLASH;
 }
 
 static enum godwit_state check_reply(struct godwit_agent *agent)
@@ -335,7 +335,8 @@ static enum godwit_state check_reply(struct godwit_agent *agent)
         return refuse(agent, GODWIT_REASON_REPLY_MALFORMED);
     agent->config.interval_s = reply->interval_s;
     agent->is_pending = reply->pending;
-    if (note_reply(agent, reply)) return refuse(agent, GODWIT_REASON_FLASH);
+    enum godwit_reason reason = note_reply(agent, reply);
+    if (reason) return refuse(agent, reason);
     if (reply->pending) return rest(agent);
     return obey(agent, reply->instruction);
 }

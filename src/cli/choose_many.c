@@ -17,7 +17,7 @@ static json_t *ids_found(const struct remote *remote, const char *filter)
     json_t *reply, *ids, *row;
     size_t i;
     query_add(path, sizeof path, "filter", filter);
-    if (!pages_get(remote, path, &reply)) return NULL;
+    if (!pages_get(remote, path, "items", &reply)) return NULL;
     ids = json_object();
     json_array_foreach(json_object_get(reply, "items"), i, row)
         json_object_set_new(ids, json_text(row, "device_id"), json_true());
@@ -33,7 +33,7 @@ static json_t *tokens_meant(const struct remote *remote, const struct choice *ch
     bool is_accept = !strcmp(choice->verb, "accept");
     size_t i;
     if (choice->filter) ids = ids_found(remote, choice->filter);
-    if ((!choice->filter || ids) && pages_get(remote, "/api/v1/pending", &reply)) {
+    if ((!choice->filter || ids) && pages_get(remote, "/api/v1/pending", "items", &reply)) {
         tokens = json_array();
         json_array_foreach(json_object_get(reply, "items"), i, row)
         {

@@ -12,8 +12,7 @@
 #include "audit/walk.h"
 #include "base/text.h"
 #include "cli/audit_file.h"
-#include "cli/remote.h"
-#include "cli/table.h"
+#include "cli/verbs.h"
 
 /* ---- list ---- */
 
@@ -63,7 +62,7 @@ static void print_records(const json_t *reply)
     table_print(&table);
 }
 
-static int list(int argc, char **argv)
+static int run_list(const struct verb_call *call)
 {
     struct wanted wanted = {.limit = 50};
     const struct option_row rows[] = {
@@ -72,15 +71,8 @@ static int list(int argc, char **argv)
         {"--object", OPTION_TEXT, &wanted.object, "TEXT", "to what, as 'thermostat 1.4.0'"},
         {"--limit", OPTION_NUMBER, &wanted.limit, "N", "how many, the newest; at most 500"},
         REMOTE_ROWS(wanted.flags)};
-    const struct options options = {"audit list",
-                                    "[--actor TEXT] [--action TEXT] [--object TEXT]",
-                                    "Shows the newest records of the audit log.",
-                                    rows,
-                                    sizeof rows / sizeof *rows,
-                                    NULL,
-                                    0,
-                                    0};
-    int status = options_parse(&options, argc, argv, NULL);
+    const struct options options = verb_options(call, ROWS(rows), NULL);
+    int status = options_parse(&options, call->argc, call->argv, NULL);
     if (status >= 0) return status;
     if (wanted.limit < 1 || wanted.limit > AUDIT_PAGE_MAX)
         return options_wrong(&options, "--limit is a number from 1 to %d", AUDIT_PAGE_MAX);
@@ -134,24 +126,14 @@ static int walk(const char *data, const struct audit_walk *walk)
     return 1;
 }
 
-static int export(int argc, char **argv)
+static int run_export(const struct verb_call *call)
 {
     const char *data = "./godwit-data";
     const struct option_row rows[] = {
         {"--data", OPTION_TEXT, &data, "DIR",
          "the service's data directory (default ./godwit-data)"},
     };
-    const struct options options = {
-        "audit export",
-        "[--data DIR]",
-        "Prints the whole audit log, one JSON object to a line: records, and behind each the "
-        "checkpoint that was signed there. Keep it on another machine.",
-        rows,
-        sizeof rows / sizeof *rows,
-        NULL,
-        0,
-        0};
-    int status = options_parse(&options, argc, argv, NULL);
+    int status = verb_parse(call, ROWS(rows), NULL);
     if (status >= 0) return status;
     const struct audit_walk all = {export_record, export_checkpoint, NULL};
     status = walk(data, &all);
@@ -243,7 +225,7 @@ static int conclude(struct audit_verifier *verifier, bool is_key_given)
     return 0;
 }
 
-static int verify(int argc, char **argv)
+static int run_verify(const struct verb_call *call)
 {
     struct verify wanted = {.data = "./godwit-data"};
     struct audit_verifier verifier;
@@ -256,17 +238,8 @@ static int verify(int argc, char **argv)
         {"--witness", OPTION_LIST, &wanted.witnesses, "HEX",
          "a checkpoint that a device was given; `godwit device` prints it"},
     };
-    const struct options options = {
-        "audit verify",
-        "[FILE | --data DIR] [--key FILE]... [--witness HEX]...",
-        "Reads an export (- is standard input) or the database itself, and names the place of each "
-        "record that was edited, deleted, moved or cut off.",
-        rows,
-        sizeof rows / sizeof *rows,
-        &file,
-        0,
-        1};
-    int status = options_parse(&options, argc, argv, NULL);
+    const struct options options = verb_options(call, ROWS(rows), &file);
+    int status = options_parse(&options, call->argc, call->argv, NULL);
     if (status < 0) status = prepare(&options, &wanted, file != NULL, &verifier);
     if (status >= 0) return status;
     const struct audit_walk all = {verify_record, verify_checkpoint, &verifier};
@@ -275,25 +248,30 @@ static int verify(int argc, char **argv)
     return status ? status : faults;
 }
 
-/* ---- the three ---- */
+/* ---- the verbs ---- */
+
+static const struct verb VERBS[] = {
+    {"audit list", "[--actor TEXT] [--action TEXT] [--object TEXT]",
+     "Shows the newest records of the audit log.", 0, 0, run_list},
+    {"audit export", "[--data DIR]",
+     "Prints the whole audit log, one JSON object to a line: records, and behind each the "
+     "checkpoint that was signed there. Keep it on another machine.",
+     0, 0, run_export},
+    {"audit verify", "[FILE | --data DIR] [--key FILE]... [--witness HEX]...",
+     "Reads an export (- is standard input) or the database itself, and names the place of each "
+     "record that was edited, deleted, moved or cut off.",
+     0, 1, run_verify},
+};
+
+static const struct options ABOUT = {
+    .command = "audit",
+    .usage = "list | export | verify [FILE]",
+    .sentence = "The audit log: who changed what, when and from where. `list` shows the newest\n"
+                "records, `export` prints all of them, `verify` finds out whether one was edited,\n"
+                "deleted, moved or cut off. `godwit audit VERB --help` lists the options.",
+};
 
 int cmd_audit(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int (*run)(int argc, char **argv);
-    } VERBS[] = {{"list", list}, {"export", export}, {"verify", verify}};
-    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS && argc > 1; i++)
-        if (!strcmp(argv[1], VERBS[i].name)) return VERBS[i].run(argc - 1, argv + 1);
-    bool is_help = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
-    if (argc < 2 || argv[1][0] == '-') {
-        if (!is_help) return list(argc, argv);
-        puts("usage: godwit audit [list] | export | verify\n\n"
-             "The audit log: who changed what, when and from where. `list` shows the newest\n"
-             "records, `export` prints all of them, `verify` finds out whether one was edited,\n"
-             "deleted, moved or cut off. `godwit audit VERB --help` lists the options.");
-        return 0;
-    }
-    fprintf(stderr, "godwit audit: '%s' is none of list, export, verify\n", argv[1]);
-    return 2;
+    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, NULL);
 }

@@ -1,4 +1,4 @@
-/* Two things a device needs to join: a claim token, and the initial policy of its agent's build. */
+/* What a device needs to join: a claim token, and the initial policy of its agent's build. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -7,10 +7,12 @@
 
 #include "cli/file.h"
 #include "cli/names.h"
-#include "cli/remote.h"
+#include "cli/verbs.h"
 #include "formats/policy.h"
 
 #define LIFETIME_MAX_S (10U * 366 * 86400)
+
+/* ---- add ---- */
 
 /* For `--claim @FILE` of a device: readable by its owner alone. */
 static bool token_write(const char *path, const char *token, uint32_t count)
@@ -59,7 +61,7 @@ static json_t *claim_body(const struct wanted *wanted)
     return body;
 }
 
-static int claim(const struct remote *remote, const struct wanted *wanted)
+static int add(const struct remote *remote, const struct wanted *wanted)
 {
     const char *out = wanted->out;
     json_t *body = claim_body(wanted);
@@ -76,6 +78,69 @@ static int claim(const struct remote *remote, const struct wanted *wanted)
     json_decref(reply);
     return is_good ? 0 : 1;
 }
+
+static int run_add(const struct verb_call *call)
+{
+    struct remote_flags flags = {0};
+    struct wanted wanted = {.count = 1};
+    const struct option_row rows[] = {
+        {"--count", OPTION_NUMBER, &wanted.count, "N",
+         "how many devices may join with it (default 1)"},
+        {"--expires", OPTION_TEXT, &wanted.lifetime, "TIME",
+         "nobody joins with it after 90m, 12h, 30d, 52w (default: it has no end)"},
+        {"--tag", OPTION_LIST, &wanted.tags, "TAG",
+         "a tag that its devices get, \"kitchen\" or \"site=berlin\"; up to 16"},
+        {"--out", OPTION_TEXT, &wanted.out, "FILE",
+         "where to write the token (default: standard output)"},
+        REMOTE_ROWS(flags),
+    };
+    const struct options options = verb_options(call, ROWS(rows), &wanted.product);
+    int status = options_parse(&options, call->argc, call->argv, NULL);
+    if (status < 0) status = name_check(&options, "PRODUCT", wanted.product);
+    if (status >= 0) return status;
+    if (wanted.lifetime) wanted.lifetime_s = lifetime_parse(wanted.lifetime);
+    if (wanted.lifetime && !wanted.lifetime_s)
+        return options_wrong(&options, "--expires '%s' is no time like 90m, 12h, 30d or 52w",
+                             wanted.lifetime);
+    struct remote remote;
+    if (!remote_open(&remote, &flags)) return 1;
+    status = add(&remote, &wanted);
+    remote_close(&remote);
+    return status;
+}
+
+/* ---- list, revoke ---- */
+
+static void add_claim(struct table *table, const json_t *claim)
+{
+    table_add(table, json_text(claim, "claim"));
+    table_add(table, json_text(claim, "product"));
+    table_add(table, json_text(claim, "state"));
+    table_addf(table, "%llu of %llu", json_number(claim, "used"), json_number(claim, "count"));
+    table_add_ago(table, claim, "created");
+    table_add_date(table, claim, "expires");
+    table_add_texts(table, json_object_get(claim, "tags"));
+}
+
+static int run_list(const struct verb_call *call)
+{
+    static const char *const HEADS[] = {"CLAIM", "PRODUCT", "STATE", "USED",
+                                        "MADE",  "EXPIRES", "TAGS",  NULL};
+    return verb_list(call, "/api/v1/claims", "claims", HEADS, add_claim);
+}
+
+static void print_revoked(const json_t *reply)
+{
+    (void)reply;
+    puts("revoked; nobody joins with it any more, and its devices stay");
+}
+
+static int run_revoke(const struct verb_call *call)
+{
+    return verb_delete(call, "/api/v1/claims", print_revoked);
+}
+
+/* ---- policy ---- */
 
 static int initial_policy(const struct remote *remote, const char *product, const char *out)
 {
@@ -100,53 +165,50 @@ static int initial_policy(const struct remote *remote, const char *product, cons
     return 0;
 }
 
-int cmd_claim(int argc, char **argv)
+static int run_policy(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
-    struct wanted wanted = {.count = 1};
-    const char *initial_product = NULL;
+    const char *product, *out = NULL;
     const struct option_row rows[] = {
-        {"--product", OPTION_TEXT, &wanted.product, "PRODUCT",
-         "print a claim token for this product"},
-        {"--count", OPTION_NUMBER, &wanted.count, "N",
-         "how many devices may join with it (default 1)"},
-        {"--expires", OPTION_TEXT, &wanted.lifetime, "TIME",
-         "nobody joins with it after 90m, 12h, 30d, 52w (default: it has no end)"},
-        {"--tag", OPTION_LIST, &wanted.tags, "TAG",
-         "a tag that its devices get, \"kitchen\" or \"site=berlin\"; up to 16"},
-        {"--initial-policy", OPTION_TEXT, &initial_product, "PRODUCT",
-         "write this product's initial policy"},
-        {"--out", OPTION_TEXT, &wanted.out, "FILE",
-         "where to write the token (default: standard output) or the initial policy (default "
-         "PRODUCT.policy)"},
+        {"--out", OPTION_TEXT, &out, "FILE", "where to write it (default PRODUCT.policy)"},
         REMOTE_ROWS(flags),
     };
-    const struct options options = {
-        "claim",
-        "--product PRODUCT [--count N] [--expires TIME] [--tag TAG] [--out FILE] | "
-        "--initial-policy PRODUCT [--out FILE]",
-        "Lets devices join: the token goes into a device's first "
-        "check-in, the initial policy (328 bytes) into its agent.",
-        rows,
-        sizeof rows / sizeof *rows,
-        NULL,
-        0,
-        0};
-    int status = options_parse(&options, argc, argv, NULL);
+    const struct options options = verb_options(call, ROWS(rows), &product);
+    int status = options_parse(&options, call->argc, call->argv, NULL);
+    if (status < 0) status = name_check(&options, "PRODUCT", product);
     if (status >= 0) return status;
-    const char *product = wanted.product;
-    if (!product == !initial_product)
-        return options_wrong(&options, "give --product or --initial-policy");
-    const char *name = product ? product : initial_product;
-    status = name_check(&options, product ? "--product" : "--initial-policy", name);
-    if (status >= 0) return status;
-    if (wanted.lifetime) wanted.lifetime_s = lifetime_parse(wanted.lifetime);
-    if (wanted.lifetime && !wanted.lifetime_s)
-        return options_wrong(&options, "--expires '%s' is no time like 90m, 12h, 30d or 52w",
-                             wanted.lifetime);
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    status = product ? claim(&remote, &wanted) : initial_policy(&remote, name, wanted.out);
+    status = initial_policy(&remote, product, out);
     remote_close(&remote);
     return status;
+}
+
+/* ---- the verbs ---- */
+
+static const struct verb VERBS[] = {
+    {"claim list", "", "Lists the claim tokens, the newest first.", 0, 0, run_list},
+    {"claim add", "PRODUCT [--count N] [--expires TIME] [--tag TAG] [--out FILE]",
+     "Makes a claim token, by which devices of the product join: it goes into a device's first "
+     "check-in.",
+     1, 1, run_add},
+    {"claim revoke", "CLAIM",
+     "Ends a claim token at once; CLAIM as the list has it. Devices that joined by it stay.", 1, 1,
+     run_revoke},
+    {"claim policy", "PRODUCT [--out FILE]",
+     "Writes the product's initial policy (328 bytes), which goes into the build of its devices' "
+     "agent.",
+     1, 1, run_policy},
+};
+
+static const struct options ABOUT = {
+    .command = "claim",
+    .usage = "list | add PRODUCT | revoke CLAIM | policy PRODUCT",
+    .sentence = "Lets devices join: claim tokens, and the initial policy of their agent. `godwit\n"
+                "claim VERB --help` lists the options.",
+};
+
+int cmd_claim(int argc, char **argv)
+{
+    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, NULL);
 }

@@ -138,7 +138,7 @@ static bool list_print(const struct remote *remote, const char *path, bool is_al
         if (is_first && json_array_size(devices) == 0)
             puts(strstr(path, "&filter=")
                      ? "no device is found"
-                     : "no devices yet; `godwit claim --product NAME` lets them join");
+                     : "no devices yet; `godwit claim add NAME` lets them join");
         else
             page_print(devices, pending, is_first);
         snprintf(after, sizeof after, "%s", page_next(page));
@@ -156,8 +156,8 @@ static bool list_json(const struct remote *remote, const char *path, bool is_all
                       const json_t *pending)
 {
     json_t *reply;
-    bool is_good =
-        is_all ? pages_get(remote, path, &reply) : page_get(remote, path, PAGE_ROWS, "", &reply);
+    bool is_good = is_all ? pages_get(remote, path, "items", &reply)
+                          : page_get(remote, path, PAGE_ROWS, "", &reply);
     if (!is_good) return false;
     json_object_set(reply, "pending", (json_t *)pending);
     is_good = json_print(reply);

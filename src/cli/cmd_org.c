@@ -27,13 +27,13 @@ static int run_list(const struct verb_call *call)
     return verb_get(call, "/api/v1/orgs", print_orgs);
 }
 
-static void print_made(const json_t *reply)
+static void print_added(const json_t *reply)
 {
     printf("org       %s\nuser      %s (its admin)\npassword  %s (shown this once)\n",
            json_text(reply, "org"), json_text(reply, "user"), json_text(reply, "password"));
 }
 
-static int run_make(const struct verb_call *call)
+static int run_add(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
     const char *arguments[2];
@@ -41,7 +41,7 @@ static int run_make(const struct verb_call *call)
     int status = verb_parse(call, ROWS(rows), arguments);
     if (status >= 0) return status;
     json_t *body = json_pack("{s:s, s:s}", "org", arguments[0], "admin", arguments[1]);
-    return remote_do(&flags, "POST", "/api/v1/orgs", body, print_made);
+    return remote_do(&flags, "POST", "/api/v1/orgs", body, print_added);
 }
 
 static void print_set(const json_t *reply)
@@ -70,17 +70,17 @@ static int run_factor(const struct verb_call *call)
 
 static const struct verb VERBS[] = {
     {"org list", "", "Lists the organisations of the server, on its own machine.", 0, 0, run_list},
-    {"org make", "ORG ADMIN",
+    {"org add", "ORG ADMIN",
      "Makes an organisation and its first user, whose password is shown once; on the server's own "
      "machine.",
-     2, 2, run_make},
+     2, 2, run_add},
     {"org factor", "required|optional",
      "Says whether everybody of your organisation needs a second factor.", 1, 1, run_factor},
 };
 
 static const struct options ABOUT = {
     .command = "org",
-    .usage = "list | make ORG ADMIN | factor required|optional",
+    .usage = "list | add ORG ADMIN | factor required|optional",
     .sentence = "Organisations, each with its own people, products and devices. `godwit org VERB\n"
                 "--help` lists the options.",
 };

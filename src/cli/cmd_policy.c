@@ -111,7 +111,7 @@ int cmd_policy(int argc, char **argv)
         {"--counter", OPTION_NUMBER, &wanted.counter, "N",
          "release counter, higher in each release"},
         {"--from-initial", OPTION_TEXT, &wanted.initial_policy, "FILE",
-         "begin with an initial policy's keys (`godwit claim --initial-policy`): the first policy"},
+         "begin with an initial policy's keys (`godwit claim policy`): the first policy"},
         {"--from-image", OPTION_TEXT, &wanted.image, "FILE",
          "begin with the policy of the release that is out now: every later one"},
         {"--key", OPTION_LIST, &wanted.keys, "PEM|DIGEST",

@@ -26,15 +26,15 @@ static int run_list(const struct verb_call *call)
     return verb_get(call, "/api/v1/sessions", print_sessions);
 }
 
-static void print_ended(const json_t *reply)
+static void print_revoked(const json_t *reply)
 {
     (void)reply;
-    puts("ended; it is void from now on");
+    puts("revoked; it is void from now on");
 }
 
-static int run_end(const struct verb_call *call)
+static int run_revoke(const struct verb_call *call)
 {
-    return verb_delete(call, "/api/v1/sessions", print_ended);
+    return verb_delete(call, "/api/v1/sessions", print_revoked);
 }
 
 static void print_own(const json_t *reply)
@@ -63,13 +63,13 @@ static const struct verb VERBS[] = {
     {"session show", "", "Says who you are to the server, and what you may do.", 0, 0, run_show},
     {"session list", "", "Lists sessions: yours, or everybody's where you are an admin.", 0, 0,
      run_list},
-    {"session end", "SESSION", "Ends a session at once; SESSION as the list has it.", 1, 1,
-     run_end},
+    {"session revoke", "SESSION", "Ends a session at once; SESSION as the list has it.", 1, 1,
+     run_revoke},
 };
 
 static const struct options ABOUT = {
     .command = "session",
-    .usage = "show | list | end SESSION",
+    .usage = "show | list | revoke SESSION",
     .sentence = "Sessions of people. `godwit session VERB --help` lists the options; `godwit\n"
                 "logout` ends your own.",
 };

@@ -34,9 +34,9 @@ static int run_list(const struct verb_call *call)
     return verb_get(call, "/api/v1/tokens", print_tokens);
 }
 
-/* ---- make ---- */
+/* ---- add ---- */
 
-static void print_made(const json_t *reply)
+static void print_added(const json_t *reply)
 {
     struct table table;
     table_init(&table, 2);
@@ -51,7 +51,7 @@ static void print_made(const json_t *reply)
     table_print(&table);
 }
 
-static int run_make(const struct verb_call *call)
+static int run_add(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
     struct option_list scopes = {.count = 0};
@@ -79,7 +79,7 @@ static int run_make(const struct verb_call *call)
         fputs("godwit token: a name or scope is no UTF-8 text\n", stderr);
         return 2;
     }
-    return remote_do(&flags, "POST", "/api/v1/tokens", body, print_made);
+    return remote_do(&flags, "POST", "/api/v1/tokens", body, print_added);
 }
 
 /* ---- revoke ---- */
@@ -100,17 +100,17 @@ static int run_revoke(const struct verb_call *call)
 static const struct verb VERBS[] = {
     {"token list", "", "Lists API tokens: yours, or everybody's where you are an admin.", 0, 0,
      run_list},
-    {"token make", "NAME --scope SCOPE... [--days N] [--product PRODUCT]",
+    {"token add", "NAME --scope SCOPE... [--days N] [--product PRODUCT]",
      "Makes an API token, which is shown once and can do no more than you. NAME says what it is "
      "for.",
-     1, 1, run_make},
+     1, 1, run_add},
     {"token revoke", "TOKEN", "Ends an API token at once; TOKEN as the list has it.", 1, 1,
      run_revoke},
 };
 
 static const struct options ABOUT = {
     .command = "token",
-    .usage = "list | make NAME --scope SCOPE... | revoke TOKEN",
+    .usage = "list | add NAME --scope SCOPE... | revoke TOKEN",
     .sentence = "API tokens, by which programs speak to the service. `godwit token VERB --help`\n"
                 "lists the options.",
 };

@@ -47,40 +47,10 @@ static void add_user(struct table *table, const json_t *user)
     table_add_ago(table, user, "created");
 }
 
-/* All of them, by pages. NULL after a printed line. */
-static json_t *users_get(const struct remote *remote)
-{
-    char path[200] = "/api/v1/users";
-    json_t *all = NULL, *reply;
-    for (;;) {
-        if (!remote_call(remote, "GET", path, NULL, &reply)) {
-            json_decref(all);
-            return NULL;
-        }
-        struct godwit_text text;
-        godwit_text_init(&text, path, sizeof path);
-        godwit_text_add(&text, "/api/v1/users?after=");
-        address_add(&text, json_text(reply, "next"));
-        bool is_last = !json_text(reply, "next")[0] || text.overflow;
-        json_object_del(reply, "next");
-        if (all) json_array_extend(json_object_get(all, "users"), json_object_get(reply, "users"));
-        if (all) json_decref(reply);
-        if (!all) all = reply;
-        if (is_last) return all;
-    }
-}
-
 static int list(const struct remote *remote)
 {
     static const char *const HEADS[] = {"USER", "ROLE", "SECOND FACTOR", "MANAGED", "MADE", NULL};
-    json_t *reply = users_get(remote);
-    bool is_good = reply;
-    if (is_good && remote->is_raw)
-        is_good = json_print(reply);
-    else if (is_good)
-        rows_print(json_object_get(reply, "users"), HEADS, add_user);
-    json_decref(reply);
-    return is_good ? 0 : 1;
+    return list_print(remote, "/api/v1/users", "users", HEADS, add_user) ? 0 : 1;
 }
 
 static int run_list(const struct verb_call *call)

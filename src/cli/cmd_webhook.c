@@ -1,63 +1,87 @@
 /* Webhooks: whom the service tells what happens. */
-#include "cli/cli.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "cli/remote.h"
-#include "cli/table.h"
-#include "options/help.h"
+#include "cli/cli.h"
+#include "cli/verbs.h"
 
 #define TEST_S 15 /* a delivery takes ten at most */
 #define LOOK_MS 200
+#define PATH_SIZE 80
 
-/* What options say. */
-struct asked {
-    const char *events, *url;
-    bool pauses, resumes, rotates;
-};
-
-struct verb {
-    const char *name, *usage, *sentence;
-    size_t arguments;
-    bool (*run)(const struct remote *remote, const struct verb *verb, const char *argument,
-                const struct asked *asked, json_t **reply_out);
-    void (*print)(const json_t *reply);
-};
-
-static bool is_id(const char *text)
+/* The address of one; false after a printed line. */
+static bool webhook_path(const char *id, const char *tail, char out[static PATH_SIZE])
 {
-    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
-}
-
-static bool call_of(const struct remote *remote, const char *method, const char *id,
-                    const char *tail, json_t **reply_out)
-{
-    char path[80];
-    if (!is_id(id)) {
+    if (strlen(id) != 16 || strspn(id, "0123456789abcdef") != 16) {
         fprintf(stderr, "godwit webhook: '%s' is no webhook; `godwit webhook list` shows them\n",
                 id);
         return false;
     }
-    snprintf(path, sizeof path, "/api/v1/webhooks/%s%s", id, tail);
-    return remote_call(remote, method, path, NULL, reply_out);
+    snprintf(out, PATH_SIZE, "/api/v1/webhooks/%s%s", id, tail);
+    return true;
+}
+
+/* ---- list, show ---- */
+
+static void add_webhook(struct table *table, const json_t *item)
+{
+    table_add(table, json_text(item, "webhook"));
+    table_add(table, json_text(item, "events"));
+    table_add(table, json_text(item, "url"));
+    table_add(table, json_is_true(json_object_get(item, "paused")) ? "paused" : "");
+}
+
+static void print_list(const json_t *reply)
+{
+    static const char *const HEADS[] = {"WEBHOOK", "EVENTS", "URL", "", NULL};
+    rows_print(json_object_get(reply, "items"), HEADS, add_webhook);
+}
+
+static int run_list(const struct verb_call *call)
+{
+    return verb_get(call, "/api/v1/webhooks", print_list);
+}
+
+static void add_delivery(struct table *table, const json_t *item)
+{
+    table_add(table, json_text(item, "delivery"));
+    table_add(table, json_text(item, "event"));
+    table_add(table, json_text(item, "state"));
+    table_addf(table, "%llu", json_number(item, "tries"));
+    table_addf(table, "%llu", json_number(item, "status"));
+    table_add(table, json_text(item, "note"));
+}
+
+static void print_deliveries(const json_t *reply)
+{
+    static const char *const HEADS[] = {"DELIVERY", "EVENT", "STATE", "TRIES",
+                                        "STATUS",   "NOTE",  NULL};
+    rows_print(json_object_get(reply, "items"), HEADS, add_delivery);
+}
+
+/* A verb without options of its own, about one webhook. */
+static int on_one(const struct verb_call *call, const char *method, const char *tail,
+                  void (*print)(const json_t *reply))
+{
+    struct remote_flags flags = {0};
+    const char *id;
+    char path[PATH_SIZE];
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), &id);
+    if (status >= 0) return status;
+    if (!webhook_path(id, tail, path)) return 1;
+    return remote_do(&flags, method, path, NULL, print);
+}
+
+static int run_show(const struct verb_call *call)
+{
+    return on_one(call, "GET", "/deliveries", print_deliveries);
 }
 
 /* ---- add ---- */
 
-static bool run_add(const struct remote *remote, const struct verb *verb, const char *argument,
-                    const struct asked *asked, json_t **reply_out)
-{
-    (void)verb;
-    json_t *body =
-        json_pack("{s:s, s:s}", "url", argument, "events", asked->events ? asked->events : "*");
-    bool is_good = body && remote_call(remote, "POST", "/api/v1/webhooks", body, reply_out);
-    json_decref(body);
-    return is_good;
-}
-
-static void print_add(const json_t *reply)
+static void print_added(const json_t *reply)
 {
     printf("webhook  %s\nurl      %s\nevents   %s\nsecret   %s (shown this once; it signs each "
            "delivery)\n",
@@ -65,31 +89,27 @@ static void print_add(const json_t *reply)
            json_text(reply, "secret"));
 }
 
-/* ---- edit ---- */
-
-static bool run_edit(const struct remote *remote, const struct verb *verb, const char *argument,
-                     const struct asked *asked, json_t **reply_out)
+static int run_add(const struct verb_call *call)
 {
-    char path[80];
-    json_t *body = json_pack("{s:s*, s:s*}", "url", asked->url, "events", asked->events);
-    if (asked->pauses || asked->resumes)
-        json_object_set_new(body, "paused", json_boolean(asked->pauses));
-    if (asked->rotates) json_object_set_new(body, "new_secret", json_true());
-    bool is_good =
-        is_id(argument) && json_object_size(body) > 0 && !(asked->pauses && asked->resumes);
-    snprintf(path, sizeof path, "/api/v1/webhooks/%.16s", argument);
-    if (is_good)
-        is_good = remote_call(remote, "PATCH", path, body, reply_out);
-    else
-        fprintf(stderr,
-                "godwit webhook %s: give the id of a webhook (`godwit webhook list`) and "
-                "--url, --events, --new-secret and one of --pause and --resume\n",
-                verb->name);
-    json_decref(body);
-    return is_good;
+    struct remote_flags flags = {0};
+    const char *url, *events = "*";
+    const struct option_row rows[] = {
+        {"--events", OPTION_TEXT, &events, "EVENTS",
+         "actions of the audit log and of devices, as \"rollout.* device.failed\" (default: all)"},
+        REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), &url);
+    if (status >= 0) return status;
+    json_t *body = json_pack("{s:s, s:s}", "url", url, "events", events);
+    if (!body) {
+        fputs("godwit webhook: the URL or the events are no UTF-8 text\n", stderr);
+        return 2;
+    }
+    return remote_do(&flags, "POST", "/api/v1/webhooks", body, print_added);
 }
 
-static void print_edit(const json_t *reply)
+/* ---- edit ---- */
+
+static void print_edited(const json_t *reply)
 {
     printf("webhook  %s\nurl      %s\nevents   %s\n", json_text(reply, "webhook"),
            json_text(reply, "url"), json_text(reply, "events"));
@@ -100,78 +120,36 @@ static void print_edit(const json_t *reply)
                json_text(reply, "secret"));
 }
 
-/* ---- list ---- */
-
-static bool run_list(const struct remote *remote, const struct verb *verb, const char *argument,
-                     const struct asked *asked, json_t **reply_out)
+static int run_edit(const struct verb_call *call)
 {
-    (void)verb, (void)asked;
-    return argument ? call_of(remote, "GET", argument, "/deliveries", reply_out)
-                    : remote_call(remote, "GET", "/api/v1/webhooks", NULL, reply_out);
+    struct remote_flags flags = {0};
+    const char *id, *events = NULL, *url = NULL;
+    bool pauses = false, resumes = false, rotates = false;
+    char path[PATH_SIZE];
+    const struct option_row rows[] = {
+        {"--url", OPTION_TEXT, &url, "URL", "where events go from now on"},
+        {"--events", OPTION_TEXT, &events, "EVENTS", "which events go there from now on"},
+        {"--pause", OPTION_FLAG, &pauses, NULL, "what is for it waits"},
+        {"--resume", OPTION_FLAG, &resumes, NULL, "what waits is sent"},
+        {"--new-secret", OPTION_FLAG, &rotates, NULL,
+         "another one signs; the former one signs too for a day"},
+        REMOTE_ROWS(flags)};
+    const struct options options = verb_options(call, ROWS(rows), &id);
+    int status = options_parse(&options, call->argc, call->argv, NULL);
+    if (status >= 0) return status;
+    if (pauses && resumes) return options_wrong(&options, "give one of --pause and --resume");
+    if (!webhook_path(id, "", path)) return 1;
+    json_t *body = json_pack("{s:s*, s:s*}", "url", url, "events", events);
+    if (!body) return options_wrong(&options, "the URL or the events are no UTF-8 text");
+    if (pauses || resumes) json_object_set_new(body, "paused", json_boolean(pauses));
+    if (rotates) json_object_set_new(body, "new_secret", json_true());
+    if (json_object_size(body) > 0) return remote_do(&flags, "PATCH", path, body, print_edited);
+    json_decref(body);
+    return options_wrong(&options,
+                         "give --url, --events, --new-secret or one of --pause and --resume");
 }
 
-static void add_cells(struct table *table, const json_t *item, const char *const *names,
-                      size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        table_add(table, json_text(item, names[i]));
-}
-
-static void print_deliveries(const json_t *items)
-{
-    static const char *const NAMES[] = {"delivery", "event", "state"};
-    size_t index;
-    json_t *item;
-    struct table table;
-    table_init(&table, 6);
-    for (size_t i = 0; i < 3; i++)
-        table_add(&table, (const char *const[]){"DELIVERY", "EVENT", "STATE"}[i]);
-    for (size_t i = 0; i < 3; i++)
-        table_add(&table, (const char *const[]){"TRIES", "STATUS", "NOTE"}[i]);
-    json_array_foreach(items, index, item)
-    {
-        add_cells(&table, item, NAMES, 3);
-        table_addf(&table, "%llu", json_number(item, "tries"));
-        table_addf(&table, "%llu", json_number(item, "status"));
-        table_add(&table, json_text(item, "note"));
-    }
-    table_print(&table);
-}
-
-static void print_list(const json_t *reply)
-{
-    static const char *const NAMES[] = {"webhook", "events", "url"};
-    static const char *const PAUSED[] = {"", "paused"};
-    const json_t *items = json_object_get(reply, "items");
-    size_t index;
-    json_t *item;
-    struct table table;
-    if (json_object_get(json_array_get(items, 0), "delivery")) {
-        print_deliveries(items);
-        return;
-    }
-    table_init(&table, 4);
-    json_array_foreach(items, index, item)
-    {
-        add_cells(&table, item, NAMES, 3);
-        table_add(&table, PAUSED[json_is_true(json_object_get(item, "paused"))]);
-    }
-    table_print(&table);
-}
-
-/* ---- remove and test ---- */
-
-static bool run_remove(const struct remote *remote, const struct verb *verb, const char *argument,
-                       const struct asked *asked, json_t **reply_out)
-{
-    (void)verb, (void)asked;
-    return call_of(remote, "DELETE", argument, "", reply_out);
-}
-
-static void print_remove(const json_t *reply)
-{
-    printf("webhook %s is removed, with all that waited for it\n", json_text(reply, "webhook"));
-}
+/* ---- test ---- */
 
 /* The delivery of this id, as it stands; NULL: it is not there. */
 static json_t *find_delivery(const json_t *reply, const char *id)
@@ -185,104 +163,95 @@ static json_t *find_delivery(const json_t *reply, const char *id)
     return NULL;
 }
 
-static bool wait_for(const struct remote *remote, const char *argument, const char *id,
-                     json_t **reply_out)
+/* Until it was tried once. NULL after a printed line. */
+static json_t *wait_for(const struct remote *remote, const char *path, const char *id)
 {
     const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
-    *reply_out = NULL;
     for (int looks = 0; looks < TEST_S * 1000 / LOOK_MS; looks++) {
         json_t *list;
-        if (!call_of(remote, "GET", argument, "/deliveries", &list)) return false;
-        json_decref(*reply_out);
-        *reply_out = find_delivery(list, id);
+        if (!remote_call(remote, "GET", path, NULL, &list)) return NULL;
+        json_t *delivery = find_delivery(list, id);
         json_decref(list);
-        if (json_number(*reply_out, "tries")) return true;
+        if (json_number(delivery, "tries")) return delivery;
+        json_decref(delivery);
         nanosleep(&pause, NULL);
     }
-    fputs("godwit webhook: the delivery waits behind others; `godwit webhook list ID` shows how it "
-          "goes\n",
+    fputs("godwit webhook: the delivery waits behind others; `godwit webhook show WEBHOOK` says "
+          "how it goes\n",
           stderr);
-    json_decref(*reply_out);
-    return false;
+    return NULL;
 }
 
-static bool run_test(const struct remote *remote, const struct verb *verb, const char *argument,
-                     const struct asked *asked, json_t **reply_out)
+static json_t *send_test(const struct remote *remote, const char *id)
 {
+    char path[PATH_SIZE];
     json_t *begun;
-    (void)verb, (void)asked;
-    if (!call_of(remote, "POST", argument, "/test", &begun)) return false;
-    bool is_good = wait_for(remote, argument, json_text(begun, "delivery"), reply_out);
+    if (!webhook_path(id, "/test", path)) return NULL;
+    if (!remote_call(remote, "POST", path, NULL, &begun)) return NULL;
+    webhook_path(id, "/deliveries", path);
+    json_t *delivery = wait_for(remote, path, json_text(begun, "delivery"));
     json_decref(begun);
-    return is_good;
+    return delivery;
 }
 
-static void print_test(const json_t *reply)
+static int run_test(const struct verb_call *call)
 {
-    if (!strcmp(json_text(reply, "state"), "delivered"))
-        printf("delivered; the other side answered %llu\n", json_number(reply, "status"));
+    struct remote_flags flags = {0};
+    struct remote remote;
+    const char *id;
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), &id);
+    if (status >= 0) return status;
+    if (!remote_open(&remote, &flags)) return 1;
+    json_t *delivery = send_test(&remote, id);
+    remote_close(&remote);
+    if (!delivery) return 1;
+    bool is_delivered = !strcmp(json_text(delivery, "state"), "delivered");
+    bool is_good = is_delivered;
+    if (flags.json)
+        is_good &= json_print(delivery);
+    else if (is_delivered)
+        printf("delivered; the other side answered %llu\n", json_number(delivery, "status"));
     else
-        printf("not delivered: %s\n", json_text(reply, "note"));
+        printf("not delivered: %s\n", json_text(delivery, "note"));
+    json_decref(delivery);
+    return is_good ? 0 : 1;
+}
+
+/* ---- remove ---- */
+
+static void print_removed(const json_t *reply)
+{
+    printf("webhook %s is removed, with all that waited for it\n", json_text(reply, "webhook"));
+}
+
+static int run_remove(const struct verb_call *call)
+{
+    return on_one(call, "DELETE", "", print_removed);
 }
 
 /* ---- the verbs ---- */
 
 static const struct verb VERBS[] = {
-    {"add", "URL [--events EVENTS]",
+    {"webhook list", "", "Lists the webhooks.", 0, 0, run_list},
+    {"webhook show", "WEBHOOK", "Shows what waits for a webhook, and how its last deliveries went.",
+     1, 1, run_show},
+    {"webhook add", "URL [--events EVENTS]",
      "Makes a webhook: each event is sent to the URL as JSON, signed by a secret that is shown "
      "once.",
-     1, run_add, print_add},
-    {"edit", "WEBHOOK [--url URL] [--events EVENTS] [--pause | --resume] [--new-secret]",
+     1, 1, run_add},
+    {"webhook edit", "WEBHOOK [--url URL] [--events EVENTS] [--pause | --resume] [--new-secret]",
      "Points a webhook elsewhere, pauses it (what is for it waits), or gives it another secret.", 1,
-     run_edit, print_edit},
-    {"list", "[WEBHOOK]", "Lists the webhooks, or the last deliveries of one.", 0, run_list,
-     print_list},
-    {"test", "WEBHOOK", "Sends an event \"test\" now and says what the other side answered.", 1,
-     run_test, print_test},
-    {"remove", "WEBHOOK", "Removes a webhook, with all that waits for it.", 1, run_remove,
-     print_remove},
+     1, run_edit},
+    {"webhook test", "WEBHOOK",
+     "Sends an event \"test\" now and says what the other side answered.", 1, 1, run_test},
+    {"webhook remove", "WEBHOOK", "Removes a webhook, with all that waits for it.", 1, 1,
+     run_remove},
 };
 
-static int run(const struct verb *verb, int argc, char **argv)
-{
-    struct remote_flags flags = {0};
-    const char *argument = NULL;
-    struct asked asked = {0};
-    char name[32];
-    snprintf(name, sizeof name, "webhook %s", verb->name);
-    const struct option_row rows[] = {
-        REMOTE_ROWS(flags),
-        {"--events", OPTION_TEXT, &asked.events, "EVENTS",
-         "actions of the audit log and of devices, as \"rollout.* device.failed\"; all at first"},
-        {"--url", OPTION_TEXT, &asked.url, "URL", "where events go from now on"},
-        {"--pause", OPTION_FLAG, &asked.pauses, NULL, "what is for it waits"},
-        {"--resume", OPTION_FLAG, &asked.resumes, NULL, "what waits is sent"},
-        {"--new-secret", OPTION_FLAG, &asked.rotates, NULL,
-         "another one signs; the former one signs too for a day"}};
-    size_t more = verb->run == run_edit ? 5 : verb->run == run_add ? 1 : 0;
-    size_t rows_count = sizeof rows / sizeof *rows - 5 + more;
-    const struct options options = {name,       verb->usage, verb->sentence,  rows,
-                                    rows_count, &argument,   verb->arguments, 1};
-    int status = options_parse(&options, argc, argv, NULL);
-    if (status >= 0) return status;
-    struct remote remote;
-    json_t *reply;
-    if (!remote_open(&remote, &flags)) return 1;
-    bool is_good = verb->run(&remote, verb, argument, &asked, &reply);
-    remote_close(&remote);
-    if (!is_good) return 1;
-    bool is_failed = verb->run == run_test && strcmp(json_text(reply, "state"), "delivered");
-    if (flags.json)
-        is_good = json_print(reply);
-    else
-        verb->print(reply);
-    json_decref(reply);
-    return is_good && !is_failed ? 0 : 1;
-}
-
-static const struct options OPTIONS = {
+static const struct options ABOUT = {
     .command = "webhook",
-    .usage = "add URL | edit WEBHOOK | list [WEBHOOK] | test WEBHOOK | remove WEBHOOK",
+    .usage = "list | show WEBHOOK | add URL | edit WEBHOOK | test WEBHOOK | remove WEBHOOK",
     .sentence =
         "Webhooks: whom the service tells what happens. `godwit webhook VERB --help` lists\n"
         "the options.",
@@ -290,10 +259,5 @@ static const struct options OPTIONS = {
 
 int cmd_webhook(int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS && argc > 1; i++)
-        if (!strcmp(argv[1], VERBS[i].name)) return run(&VERBS[i], argc - 1, argv + 1);
-    if (argc > 1 && option_is_help(argv[1])) return options_help(&OPTIONS, argv[1]);
-    fprintf(stderr, "godwit webhook: %s%s%s is none of add, edit, list, test, remove\n",
-            argc > 1 ? "'" : "", argc > 1 ? argv[1] : "nothing", argc > 1 ? "'" : "");
-    return 2;
+    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, NULL);
 }

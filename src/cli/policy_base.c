@@ -52,13 +52,12 @@ static bool take_initial_policy(const struct policy_request *wanted, const char 
                       godwit_policy_decode(data, true, &initial_policy) == GODWIT_OK;
     free(data);
     if (!is_initial)
-        return policy_refuse(
-            "%s: is no initial policy; `godwit claim --initial-policy %s` writes one",
-            wanted->initial_policy, name);
+        return policy_refuse("%s: is no initial policy; `godwit claim policy %s` writes one",
+                             wanted->initial_policy, name);
     if (memcmp(initial_policy.product_id, policy->product_id, sizeof initial_policy.product_id) !=
         0)
         return policy_refuse(
-            "%s: is the initial policy of another product than %s; `godwit claim --initial-policy "
+            "%s: is the initial policy of another product than %s; `godwit claim policy "
             "%s` writes the right one",
             wanted->initial_policy, name, name);
     memcpy(policy->image_keys, initial_policy.image_keys, sizeof policy->image_keys);

@@ -24,7 +24,9 @@ struct verb_call { /* private */
  * verbs'. */
 int verbs_run(const struct options *about, const struct verb *verbs, size_t count, int argc,
               char **argv, const void *ctx);
-/* Of one verb: as options_parse. */
+/* One verb as a command of its own, for complaints about it; and as options_parse. */
+struct options verb_options(const struct verb_call *call, const struct option_row *rows,
+                            size_t rows_count, const char **arguments);
 int verb_parse(const struct verb_call *call, const struct option_row *rows, size_t rows_count,
                const char **arguments);
 /* Rows and their count, for verb_parse. */
@@ -34,6 +36,13 @@ int verb_get(const struct verb_call *call, const char *path, void (*print)(const
 /* The same: what the one argument names in the folder is ended. */
 int verb_delete(const struct verb_call *call, const char *folder,
                 void (*print)(const json_t *reply));
+/* A list that comes in pages, read whole and printed; heads and add as of rows_print. False after a
+ * printed line. */
+bool list_print(const struct remote *remote, const char *address, const char *rows_name,
+                const char *const *heads, void (*add)(struct table *table, const json_t *row));
+/* A verb without options of its own that does that. */
+int verb_list(const struct verb_call *call, const char *address, const char *rows_name,
+              const char *const *heads, void (*add)(struct table *table, const json_t *row));
 /* A path of names that come between slashes behind the folder; the last NULL. False after a printed
  * line. */
 bool verb_path(char *out, size_t size, const char *folder, const char *const *names);

@@ -24,7 +24,7 @@ godwit_err account_login(struct db *db, const char *user, const char *org,
     godwit_err err =
         db_query(db, &rows,
                  "select m.org, u.password_hash, m.role, u.totp_is_on, o.totp_required,"
-                 " u.totp_secret, u.totp_step from users u"
+                 " u.totp_secret, u.totp_step, u.org from users u"
                  " join memberships m on m.user_name = u.name join orgs o on o.org = m.org"
                  " where u.name = $1 and ($2 = '' or m.org = $2)"
                  " order by case when m.org = u.org then 0 else 1 end, m.org limit 1",
@@ -39,6 +39,7 @@ godwit_err account_login(struct db *db, const char *user, const char *org,
         out->needs_totp = db_column_int(&rows, 4);
         db_column_blob(&rows, 5, out->totp_secret, sizeof out->totp_secret);
         out->totp_step = db_column_int(&rows, 6);
+        db_column_text(&rows, 7, out->home, sizeof out->home);
     }
     db_rows_close(&rows);
     return err == GODWIT_ERR_END ? GODWIT_ERR_MISSING : err;

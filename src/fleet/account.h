@@ -11,7 +11,7 @@
 
 /* What a login needs to know of a user in one organisation. */
 struct account_login {
-    char org[ACCESS_NAME_MAX];
+    char org[ACCESS_NAME_MAX], home[ACCESS_NAME_MAX];
     char password_hash[ACCOUNT_HASH_MAX];
     enum role role;
     bool has_totp, needs_totp; /* its own is on; the organisation asks for one */

@@ -151,6 +151,13 @@ static godwit_err read_devices(struct db *db, const struct counts_query *query,
     return err == GODWIT_ERR_END ? GODWIT_OK : err;
 }
 
+godwit_err counts_devices(struct db *db, int64_t *count_out)
+{
+    return db_run_returning(
+        db, "select coalesce(sum(count), 0) from device_counts where state <> 'retired'", NULL, 0,
+        count_out);
+}
+
 /* While rows wait for the sweep, a new rollout may speak to those that nothing else counts. */
 static void take_unswept(struct counts *counts, uint32_t swept)
 {

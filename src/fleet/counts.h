@@ -56,5 +56,7 @@ struct counts_query {
 /* Free with counts_free, also after an error. */
 GODWIT_MUST_USE godwit_err counts_read(struct db *db, const struct counts_query *query,
                                        struct counts *out);
+/* All devices of the server that are not retired, as they are kept counted. Any connection. */
+GODWIT_MUST_USE godwit_err counts_devices(struct db *db, int64_t *count_out);
 void counts_free(struct counts *counts);
 bool rollout_is_running(const struct rollout_counts *counts);

@@ -198,6 +198,7 @@ godwit_err token_add(struct fleet *fleet, struct db *db, const struct token_new 
 {
     enum role role;
     int64_t proved_s = made->is_proved ? made->now_s : 0;
+    int64_t used_s = made->kind == TOKEN_SESSION ? made->now_s : 0; /* a login is a use */
     const struct org *org = org_find(&fleet->catalogue, made->org);
     if (!org) return GODWIT_ERR_MISSING;
     godwit_err err = make_room(fleet, db, made);
@@ -206,11 +207,11 @@ godwit_err token_add(struct fleet *fleet, struct db *db, const struct token_new 
         err = db_run(db,
                      "insert into tokens (org, token_sha256, user_name, created, expires, kind,"
                      " name, scopes, product, used, proved)"
-                     " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $4, $10)",
+                     " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $10)",
                      DB_ARGS(db_text(made->org), db_blob(made->token_sha256, 32),
                              db_text(made->user), db_int(made->now_s), db_int(made->expires_s),
                              db_text(KINDS[made->kind]), db_text(made->name), db_int(made->scopes),
-                             db_text(made->product), db_int(proved_s)));
+                             db_text(made->product), db_int(proved_s), db_int(used_s)));
     if (err) return err;
     struct token *token = fleet_alloc(sizeof *token);
     memcpy(token->token_sha256, made->token_sha256, 32);
@@ -220,7 +221,8 @@ godwit_err token_add(struct fleet *fleet, struct db *db, const struct token_new 
     token->kind = made->kind;
     token->role = role;
     token->scopes = made->scopes;
-    token->made_s = token->used_s = token->written_s = made->now_s;
+    token->made_s = made->now_s;
+    token->used_s = token->written_s = used_s;
     token->expires_s = made->expires_s;
     token->proved_s = proved_s;
     fleet_lock(fleet);

@@ -105,6 +105,8 @@
       "an image that was rejected runs again, for no other one boots; deploy a good release")      \
     X(UNWATCHED, 79, "unwatched",                                                                  \
       "the bootloader does not watch trials; the agent counts crashes itself")                     \
+    X(NO_RANDOM, 80, "no-random",                                                                  \
+      "no random numbers came for a new token; the device keeps its token and tries again")        \
     X(TRIAL_RESET, 90, "trial-reset", "the new image reset itself before it was confirmed")        \
     X(TRIAL_PANIC, 91, "trial-panic", "the new image crashed before it was confirmed")             \
     X(TRIAL_WATCHDOG, 92, "trial-watchdog", "the new image hung before it was confirmed")          \

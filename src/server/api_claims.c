@@ -69,7 +69,7 @@ static void claims_reply(struct change *change, godwit_err err)
     }
     if (!err && claims->is_full) {
         problem(change->request, 409, "too-many-claims",
-                "there are 10000 claim tokens; end some of them with `godwit claims revoke`", NULL);
+                "there are 10000 claim tokens; end some of them with `godwit claim revoke`", NULL);
         return;
     }
     if (err) {
@@ -160,7 +160,7 @@ static godwit_err revocation_run(struct change *change)
 static void reply_no_claim(struct http_request *request)
 {
     problem(request, 404, "no-claim",
-            "there is no such claim token, or it has ended; `godwit claims` lists them", NULL);
+            "there is no such claim token, or it has ended; `godwit claim list` lists them", NULL);
 }
 
 static void revocation_reply(struct change *change, godwit_err err)

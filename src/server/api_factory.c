@@ -149,7 +149,7 @@ static godwit_err removal_run(struct change *change)
 static void reply_not_listed(struct http_request *request)
 {
     problem(request, 404, "not-listed",
-            "this device is not on the factory list; `godwit claims expected` shows who is", NULL);
+            "this device is not on the factory list; `godwit factory list` shows who is", NULL);
 }
 
 static void removal_reply(struct change *change, godwit_err err)

@@ -239,8 +239,9 @@ static void check(struct logins *logins, struct login *login)
     if (!err || err == GODWIT_ERR_TRUST) note(logins, login, !err);
     if (err == GODWIT_ERR_TRUST) {
         GODWIT_LOG(WARN, "login_refused", "peer=%s", request->peer);
-        audit_login_refused(logins->app, login->is_known ? login->ticket.user : NULL,
-                            request->peer);
+        bool is_known = login->is_known;
+        audit_login_refused(logins->app, is_known ? login->account.home : FLEET_ORG,
+                            is_known ? login->ticket.user : NULL, request->peer);
     }
     if (is_wrong)
         refuse_login(request);

@@ -340,7 +340,7 @@ static void reply_fault(const struct deploy *deploy)
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists no deploy key of this server: a device that runs it "
                  "would obey this server no more; build it with the initial policy of `godwit "
-                 "claim --initial-policy`",
+                 "claim policy`",
                  deploy->product, deploy->version);
         problem(request, 409, "deploy-key", detail, "version");
     } else {

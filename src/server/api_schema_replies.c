@@ -140,7 +140,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     ROW(CHOICE, "scopes", SCOPES, SCHEMA_LIST, "what it is good for"),
     TIME("created", "when it was made"),
     TIME("expires", "when it ends"),
-    TIME("used", "when it was used last, to the minute"),
+    TIME("used", "when it was used last, to the minute; 0: never"),
 
     OBJECT("sessions", "Sessions."),
     LIST("sessions", "token_view", "the newest first, at most 500"),

@@ -14,12 +14,11 @@
 #include "server/clock_guard.h"
 #include "server/events.h"
 #include "server/permission.h"
+#include "server/refused_logins.h"
 #include "server/views.h"
 
 #define CHECKPOINT_EVERY_S 600
 #define CHECKPOINT_EVERY 1000 /* records */
-#define REFUSED_EVERY_S 60
-#define REFUSED_NAMES_MAX 8
 #define PRUNE_EVERY_S 3600
 #define PRUNE_COUNT 4000
 #define DAY_S 86400
@@ -32,23 +31,10 @@ static const struct {
 #undef AUDIT_ACTION_ROW
 };
 
-/* Names seen, each once, as many as there is room for. */
-struct names {
-    size_t count;
-    char names[REFUSED_NAMES_MAX][64];
-};
-
-struct refused {
-    uint64_t count;
-    struct names users, addresses;
-};
-
 struct audit_log {
-    pthread_mutex_t lock; /* of refused */
-    struct refused refused;
+    struct refused_logins *refused;
     /* the writer's */
-    uint64_t refused_written; /* of refused.count, in the open transaction */
-    int64_t refused_s, pruned_s;
+    int64_t pruned_s;
     struct audit_checkpoint last, next; /* committed; of the open transaction */
 };
 
@@ -160,59 +146,9 @@ godwit_err audit_by_machine(struct db *db, int64_t now_s, const char *org, enum 
     return add(db, now_s, &record, action, NULL, after);
 }
 
-/* ---- wrong passwords ---- */
-
-static void note_name(struct names *names, const char *name)
+void audit_login_refused(struct app *app, const char *org, const char *user, const char *address)
 {
-    for (size_t i = 0; i < names->count; i++)
-        if (!strcmp(names->names[i], name)) return;
-    if (names->count == REFUSED_NAMES_MAX) return;
-    audit_text_copy(names->names[names->count++], sizeof *names->names, name);
-}
-
-void audit_login_refused(struct app *app, const char *user, const char *address)
-{
-    struct audit_log *log = app->audit;
-    pthread_mutex_lock(&log->lock);
-    log->refused.count++;
-    if (user) note_name(&log->refused.users, user);
-    note_name(&log->refused.addresses, address);
-    pthread_mutex_unlock(&log->lock);
-}
-
-static json_t *view_names(const struct names *names)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < names->count; i++)
-        json_array_append_new(list, json_string(names->names[i]));
-    return list;
-}
-
-static godwit_err write_refused(struct app *app, int64_t now_s)
-{
-    struct audit_log *log = app->audit;
-    log->refused_written = 0;
-    if (llabs(now_s - log->refused_s) < REFUSED_EVERY_S) return GODWIT_OK;
-    pthread_mutex_lock(&log->lock);
-    const struct refused refused = log->refused;
-    pthread_mutex_unlock(&log->lock);
-    if (refused.count == 0) return GODWIT_OK;
-    log->refused_written = refused.count;
-    return app_audit(app, AUDIT_LOGIN_REFUSED, "", NULL,
-                     json_pack("{s:I, s:o, s:o}", "count", (json_int_t)refused.count, "users",
-                               view_names(&refused.users), "addresses",
-                               view_names(&refused.addresses)));
-}
-
-static void forget_refused(struct audit_log *log, int64_t now_s)
-{
-    if (log->refused_written == 0) return;
-    pthread_mutex_lock(&log->lock);
-    log->refused.count -= log->refused_written;
-    if (log->refused.count == 0) log->refused = (struct refused){0};
-    pthread_mutex_unlock(&log->lock);
-    log->refused_written = 0;
-    log->refused_s = now_s;
+    refused_logins_note(app->audit->refused, org, user, address);
 }
 
 /* ---- checkpoints ---- */
@@ -283,7 +219,7 @@ godwit_err audit_tick(struct app *app, bool *more_out)
 {
     int64_t now_s = clock_unix_s(app->clock);
     *more_out = false;
-    godwit_err err = write_refused(app, now_s);
+    godwit_err err = refused_logins_write(app->audit->refused, app, now_s);
     if (!err) err = prune(app, now_s, more_out);
     return err ? err : checkpoint(app, false);
 }
@@ -291,7 +227,7 @@ godwit_err audit_tick(struct app *app, bool *more_out)
 void audit_committed(struct app *app)
 {
     struct audit_log *log = app->audit;
-    forget_refused(log, clock_unix_s(app->clock));
+    refused_logins_committed(log->refused, clock_unix_s(app->clock));
     if (log->next.sequence == log->last.sequence) return;
     log->last = log->next;
     give_checkpoint(app);
@@ -333,7 +269,7 @@ godwit_err audit_start(struct app *app)
                                            .before = INT64_MAX};
     struct audit_log *log = calloc(1, sizeof *log);
     if (!log) abort();
-    pthread_mutex_init(&log->lock, NULL);
+    log->refused = refused_logins_open();
     app->audit = log;
     godwit_err err = audit_checkpoint_last(app->db, &log->last);
     if (err == GODWIT_ERR_MISSING) err = GODWIT_OK;
@@ -346,7 +282,7 @@ godwit_err audit_start(struct app *app)
 void audit_close(struct app *app)
 {
     if (!app->audit) return;
-    pthread_mutex_destroy(&app->audit->lock);
+    refused_logins_close(app->audit->refused);
     free(app->audit);
     app->audit = NULL;
 }

@@ -116,8 +116,9 @@ GODWIT_MUST_USE godwit_err app_audit_of(struct app *app, const char *org, enum a
                                         const char *object, json_t *after);
 
 /* A wrong password; bounded: it goes into the summary that the next tick writes, at most one record
- * a minute. user: NULL where there is no such user, for people type passwords there. Any thread. */
-void audit_login_refused(struct app *app, const char *user, const char *address);
+ * a minute for an organisation. org: where the user is at home; user: NULL where there is no such
+ * user, for people type passwords there; the first organisation hears of it. Any thread. */
+void audit_login_refused(struct app *app, const char *org, const char *user, const char *address);
 
 /* ---- for app.c ---- */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "fleet/counts.h"
 #include "rt/log_writer.h"
 #include "server/secret_files.h"
 #include "server/server.h"
@@ -115,6 +116,15 @@ static void print_pages(const struct app *app)
     fflush(stdout);
 }
 
+/* Those that the database holds; some of them may not be in memory. */
+static bool count_devices(struct app *app, int64_t *count_out)
+{
+    struct db *db = app_reader_take(app);
+    bool is_good = db && !counts_devices(db, count_out);
+    if (db) app_reader_give(app, db);
+    return is_good;
+}
+
 static int serve(struct app *app, const char *password, const sigset_t *signals)
 {
     struct http_server *server = NULL;
@@ -128,7 +138,11 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .limits.arena_max = REPLY_MAX};
     routes_serve(app, &options);
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);
-    size_t devices_count = app->fleet.devices_count; /* before the loops share it */
+    int64_t devices_count = 0;
+    if (!count_devices(app, &devices_count)) {
+        print_password(password);
+        return complain("the devices in the database can not be counted");
+    }
     if (http_open(&options, note, sizeof note, &server)) {
         print_password(password);
         return complain(note);
@@ -147,7 +161,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
     if (!status) {
         greet(app, url, password);
         print_pages(app);
-        GODWIT_LOG(INFO, "serving", "url=%s devices=%zu", url, devices_count);
+        GODWIT_LOG(INFO, "serving", "url=%s devices=%lld", url, (long long)devices_count);
         wait_for_signal(app, server, signals);
         GODWIT_LOG(INFO, "stopping", "drain_ms=%d", DRAIN_MS);
     }

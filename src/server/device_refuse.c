@@ -8,7 +8,7 @@
 void refuse_unknown(struct http_request *request)
 {
     problem(request, 401, "unknown-token",
-            "no device has this token under this id; claim it with a token from `godwit claim`",
+            "no device has this token under this id; claim it with a token from `godwit claim add`",
             NULL);
 }
 
@@ -38,7 +38,7 @@ void refuse_claim(struct http_request *request, enum claim_result result)
                 NULL);
     else if (result == CLAIM_EXPIRED)
         problem(request, 401, "claim-expired",
-                "the time of this claim token is over; make another with `godwit claim`", NULL);
+                "the time of this claim token is over; make another with `godwit claim add`", NULL);
     else if (result == CLAIM_TOKEN_TAKEN)
         problem(request, 401, "token-taken",
                 "another device has this token, as when a flash was cloned; erase the flash of "

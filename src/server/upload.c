@@ -156,7 +156,7 @@ static bool check_only(struct job *job)
     if (!*job->only || !strcmp(job->only, job->product)) return true;
     refuse(job, 403, "token-product",
            "this API token is good for another product than the file's; make one for this product "
-           "by `godwit token make`");
+           "by `godwit token add`");
     return false;
 }
 

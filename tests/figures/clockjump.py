@@ -75,8 +75,8 @@ class Scene:
         self.left = self.api.login("admin", self.password)
         self.api.ask("POST", "/api/v1/logout", token=self.left)
         self.gone = gone["token"]
-        one.run("claim", "--product", PRODUCT, "--expires", "12h")
-        one.run("claim", "--product", PRODUCT)
+        one.run("claim", "add", PRODUCT, "--expires", "12h")
+        one.run("claim", "add", PRODUCT)
         self.admin = admin
 
     def rows(self):

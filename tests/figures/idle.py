@@ -79,7 +79,7 @@ def enrol(folder, port):
         time.sleep(0.05)
     output(GODWIT, "pack", "--project", "idle", image)
     output(GODWIT, "upload", "--open", image, env=environment)
-    claim = output(GODWIT, "claim", "--product", "idle", "--count", DEVICES, env=environment)
+    claim = output(GODWIT, "claim", "add", "idle", "--count", DEVICES, env=environment)
     sizes = output(LOAD, "enrol", port, folder / "data/tls/ca.pem", claim)
     return int(sizes.split()[0])
 

@@ -164,7 +164,7 @@ class Scene:
         verified = subprocess.run([GODWIT, "audit", "verify", "--data", self.one.data], text=True,
                                   capture_output=True, check=False)
         self.wrong.expect(verified.returncode == 0, f"audit verify: {verified.stdout}")
-        rows = self.one.json("audit", "--action", "server.restored")["items"]
+        rows = self.one.json("audit", "list", "--action", "server.restored")["items"]
         self.wrong.expect(len(rows) == 1, f"{len(rows)} records of the restore")
 
     def accept_all(self):

@@ -247,7 +247,7 @@ class Story:
 
     @step("CA change: a new claim token carries the new CA")
     def joining_new(self):
-        token = self.world.run("claim", "--product", PRODUCT).strip()
+        token = self.world.run("claim", "add", PRODUCT).strip()
         assert token.split(".")[2] == tls_certs.base64url(self.digest("ca.pem"))
         assert self.join[3].split(".")[2] == tls_certs.base64url(self.first_ca)
         handshakes, _ = self.besiege(self.former_context(), "awake", "long-asleep")

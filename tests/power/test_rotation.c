@@ -116,12 +116,41 @@ static void the_server_comes_back_from_a_backup(void **state)
     device_end(&device);
 }
 
+static godwit_err (*board_random)(void *ctx, uint8_t *out, size_t size);
+
+/* Enough for a nonce, none for a token. */
+static godwit_err random_of_no_token(void *ctx, uint8_t *out, size_t size)
+{
+    return size == GODWIT_TOKEN_SIZE ? GODWIT_ERR_IO : board_random(ctx, out, size);
+}
+
+static bool has_told(const struct device *one)
+{
+    return one->peer.outcome.reason != GODWIT_REASON_NONE;
+}
+
+static void without_random_numbers_the_token_stays_and_it_is_told(void **state)
+{
+    (void)state;
+    begin();
+    board_random = device.board.system.random;
+    device.board.system.random = random_of_no_token;
+    assert_true(device_run(&device, has_told, HOUR_S));
+    assert_int_equal(device.peer.outcome.reason, GODWIT_REASON_NO_RANDOM);
+    assert_int_equal(device.peer.rotations, 0);
+    expect_known();
+    device.board.system.random = board_random;
+    assert_true(device_run(&device, has_rotated, HOUR_S));
+    device_end(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_lost_at_each_operation),
         cmocka_unit_test(replies_are_lost),
         cmocka_unit_test(the_server_comes_back_from_a_backup),
+        cmocka_unit_test(without_random_numbers_the_token_stays_and_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,8 +139,8 @@ class World:
     def enrolment(self, count=1, product=PRODUCT):
         """The options that a new device of the product needs."""
         seed = self.folder / "seed"
-        self.run("claim", "--initial-policy", product, "--out", seed)
-        token = self.run("claim", "--product", product, "--count", count).strip()
+        self.run("claim", "policy", product, "--out", seed)
+        token = self.run("claim", "add", product, "--count", count).strip()
         return ["--server", self.url, "--claim", token, "--initial-policy", seed, "--interval", 1]
 
     def devices(self):

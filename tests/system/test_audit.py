@@ -21,8 +21,8 @@ def play(world):
     world.run("deploy", "thermostat", "1.0.0")
     listed = world.run("audit", "list")
     assert "image.uploaded" in listed and "rollout.created" in listed
-    assert world.run("audit", "--action", "rollout.*").count("\n") == 2
-    assert len(world.json("audit", "--limit", 2)["items"]) == 2
+    assert world.run("audit", "list", "--action", "rollout.*").count("\n") == 2
+    assert len(world.json("audit", "list", "--limit", 2)["items"]) == 2
     world.run("audit", "verify", "--data", world.data)
     world.end(server)
 

@@ -178,7 +178,7 @@ def change_tokens(api, password):
 def change_elsewhere(world):
     """What an organisation does that nobody else shall hear of."""
     world.run("upload", "--org", "acme", world.pack("1.0.0", project="door"))
-    world.run("claim", "--org", "acme", "--product", "door")
+    world.run("claim", "add", "door", "--org", "acme")
     assert "claim.created" in world.run("audit", "list", "--org", "acme")
 
 

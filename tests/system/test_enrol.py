@@ -10,7 +10,7 @@ FIRST, SECOND = "026777000001", "026777000002"
 
 
 def claims_of(one):
-    return one.json("claims")["claims"]
+    return one.json("claim", "list")["claims"]
 
 
 def token_digest(one, path):
@@ -31,8 +31,8 @@ def test_claims_end():
         first = one.pack("1.0.0")
         one.run("upload", first)
         seed = one.folder / "seed"
-        one.run("claim", "--initial-policy", PRODUCT, "--out", seed)
-        token = one.run("claim", "--product", PRODUCT, "--count", 2, "--expires", "30d", "--tag",
+        one.run("claim", "policy", PRODUCT, "--out", seed)
+        token = one.run("claim", "add", PRODUCT, "--count", 2, "--expires", "30d", "--tag",
                         "site=berlin", "--tag", "kitchen").strip()
         join = ["--server", one.url, "--claim", token, "--initial-policy", seed, "--interval", 1]
         one.start("device", "--flash", one.folder / f"{FIRST}.bin", "--image", first, *join,
@@ -42,18 +42,18 @@ def test_claims_end():
         assert claim["state"] == "open" and claim["used"] == 1 and claim["count"] == 2, claim
         assert claim["tags"] == ["site=berlin", "kitchen"], claim
         assert claim["expires"] - claim["created"] == 30 * 86400, claim
-        table = one.run("claims")
+        table = one.run("claim", "list")
         assert claim["claim"] in table and "site=berlin kitchen" in table, table
-        assert "ended" not in one.run("claims", "revoke", claim["claim"])
+        assert "ended" not in one.run("claim", "revoke", claim["claim"])
         assert claims_of(one)[0]["state"] == "revoked"
-        assert "no such claim" in one.refusal("claims", "revoke", claim["claim"])
+        assert "no such claim" in one.refusal("claim", "revoke", claim["claim"])
         one.start("device", "--flash", one.folder / f"{SECOND}.bin", "--image", first, *join,
                   log="second.log")
         wait_until(lambda: "401" in one.text("second.log"), what="the refusal")
         assert list(one.devices()) == [FIRST]
         for words in (["--expires", "soon"], ["--expires", "0d"], ["--expires", "9999w"]):
-            assert "30d" in one.refusal("claim", "--product", PRODUCT, *words, status=2)
-        assert "the tag has" in one.refusal("claim", "--product", PRODUCT, "--tag", "two words")
+            assert "30d" in one.refusal("claim", "add", PRODUCT, *words, status=2)
+        assert "the tag has" in one.refusal("claim", "add", PRODUCT, "--tag", "two words")
 
 
 def test_factory_list():
@@ -63,7 +63,7 @@ def test_factory_list():
         first = one.pack("1.0.0")
         one.run("upload", first)
         seed = one.folder / "seed"
-        one.run("claim", "--initial-policy", PRODUCT, "--out", seed)
+        one.run("claim", "policy", PRODUCT, "--out", seed)
         flash = one.folder / f"{FIRST}.bin"
         one.start("device", "--flash", flash, "--image", first, "--server", one.url, "--ca",
                   one.data / "tls" / "ca.pem", "--initial-policy", seed, "--interval", 1,
@@ -75,23 +75,23 @@ def test_factory_list():
         rows = [f"{0x02677700AA00 + i:012x},{hashlib.sha256(str(i).encode()).hexdigest()}"
                 for i in range(2500)]
         table.write_text("device_id,token_sha256\n" + "\n".join(rows) + "\n7cdfa1,22\n")
-        note = one.refusal("claims", "import", table, "--product", PRODUCT)
+        note = one.refusal("factory", "import", table, "--product", PRODUCT)
         assert "line 2502: a device id is 12 hex digits, not \"7cdfa1\"" in note, note
-        total = one.json("claims", "expected")["total"]
+        total = one.json("factory", "list")["total"]
         assert total == 1999, total
         rows.append(f"{FIRST},{token_digest(one, flash)}")
         table.write_text("device_id,token_sha256\r\n" + "\r\n".join(rows) + "\r\n")
-        told = one.json("claims", "import", table, "--product", PRODUCT)
+        told = one.json("factory", "import", table, "--product", PRODUCT)
         assert told == {"lines": 2502, "added": 502}, told
         one.wait_for(FIRST, "1.0.0")
         events = one.json("devices", FIRST)["events"]
         assert events[-1]["detail"] == "by the factory list", events
-        listed = one.run("claims", "expected").splitlines()
+        listed = one.run("factory", "list").splitlines()
         assert len(listed) == 2501 and FIRST not in "".join(listed)
-        one.run("claims", "remove", "02677700aa00")
-        assert "not on the factory list" in one.refusal("claims", "remove", "02677700aa00")
+        one.run("factory", "remove", "02677700aa00")
+        assert "not on the factory list" in one.refusal("factory", "remove", "02677700aa00")
         for words in (["import", table], ["import"], ["revoke"], ["expected", "x"], ["x"]):
-            one.refusal("claims", *words, status=2)
+            one.refusal("factory", *words, status=2)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def test_users():
 def test_tokens_and_sessions():
     with fixture() as one:
         one.serve()
-        made = one.run("token", "make", "a builder", "--scope", "read", "--scope", "upload",
+        made = one.run("token", "add", "a builder", "--scope", "read", "--scope", "upload",
                        "--user", "admin", "--days", 7)
         row = tokens(one)["a builder"]
         assert row["scopes"] == ["read", "upload"]
@@ -131,8 +131,8 @@ def test_tokens_and_sessions():
              f"Authorization: Bearer {shown(made, 'token')}", f"{one.url}/api/v1/status"],
             capture_output=True, text=True, timeout=HANG_S)
         assert "releases" in json.loads(line.stdout), line
-        assert "--scope is missing" in one.refusal("token", "make", "x", status=2)
-        assert '"scopes" must be' in one.refusal("token", "make", "x", "--scope", "all",
+        assert "--scope is missing" in one.refusal("token", "add", "x", status=2)
+        assert '"scopes" must be' in one.refusal("token", "add", "x", "--scope", "all",
                                                  "--user", "admin")
         one.run("token", "revoke", shown(made, "id"))
         assert "no such API token" in one.refusal("token", "revoke", shown(made, "id"))
@@ -142,7 +142,7 @@ def test_tokens_and_sessions():
         one.run("login", url, "--ca", ca, "--password", first_password(one))
         mark = one.json("session", "show")["id"]
         assert mark in one.run("session", "list")
-        one.run("session", "end", mark)
+        one.run("session", "revoke", mark)
         assert "log in with" in one.refusal("session", "show")
         assert "logged out" in one.run("logout"), "one that has ended is as good"
 
@@ -150,9 +150,9 @@ def test_tokens_and_sessions():
 def test_organisations():
     with fixture() as one:
         one.serve()
-        made = one.run("org", "make", "acme", "eve")
+        made = one.run("org", "add", "acme", "eve")
         assert "acme" in one.run("org", "list")
-        assert "is there once" in one.refusal("org", "make", "acme", "eva")
+        assert "is there once" in one.refusal("org", "add", "acme", "eva")
         assert "eve" in one.run("user", "list", "--org", "acme")
         assert "eve" not in one.run("user", "list")
         assert "no such organisation" in one.refusal("user", "list", "--org", "nobody")

@@ -98,10 +98,10 @@ def test_policies():
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         seed = one.folder / "seed"
-        one.run("claim", "--initial-policy", "thermostat", "--out", seed)
+        one.run("claim", "policy", "thermostat", "--out", seed)
         one.run("upload", "--open", one.pack("1.0.0", key=None, project="doorbell"))
         open_policy = one.folder / "open-seed"
-        one.run("claim", "--initial-policy", "doorbell", "--out", open_policy)
+        one.run("claim", "policy", "doorbell", "--out", open_policy)
         plain, signed = one.pack("1.1.0", key=None), one.pack("1.1.0")
         data = plain.read_bytes()
         no_digest = data[:23] + b"\0" + data[24:-32]
@@ -119,7 +119,7 @@ def test_policies():
             ("truncated", written(one, "t.bin", data[:3000]), bare, "send it whole"),
             ("the head only", written(one, "h.bin", data[:600]), bare, "send it whole"),
             ("the policy of another", plain, ["--from-initial", open_policy],
-             "claim --initial-policy thermostat"),
+             "claim policy thermostat"),
             ("an open seed", plain_door, ["--from-initial", open_policy], "give --key"),
             ("no deploy key", plain, key, "take instructions unsigned"),
             ("a cut seed", plain, ["--from-initial", written(one, "s", seed.read_bytes()[:327])],
@@ -155,12 +155,12 @@ def test_frozen_and_unknown():
         one.refusal("deploy", "thermostat", "9.9.9")
         one.refusal("deploy", "doorbell", "1.0.0")
         one.refusal("deploy", "thermostat", "1.0.0", "--to", "0123456789ab")
-        one.refusal("claim", "--product", "doorbell")
-        one.refusal("claim", "--initial-policy", "doorbell")
+        one.refusal("claim", "add", "doorbell")
+        one.refusal("claim", "policy", "doorbell")
         one.refusal("devices", "0123456789ab")
         assert not list(one.folder.glob("*.policy"))
         before = sorted(one.folder.iterdir())
-        one.refusal("claim", "--initial-policy", "thermostat", preexec_fn=disk_takes_100_bytes)
+        one.refusal("claim", "policy", "thermostat", preexec_fn=disk_takes_100_bytes)
         assert sorted(one.folder.iterdir()) == before, "a cut initial policy was left"
         one.refusal("upload", one.folder / "nowhere.bin")
 
@@ -208,7 +208,7 @@ def test_missing_files():
         assert "nowhere.bin" in line
         join[join.index("--initial-policy") + 1] = first
         line = one.refusal("device", "--flash", "d.bin", "--image", first, *join)
-        assert "godwit claim --initial-policy" in line
+        assert "godwit claim policy" in line
         assert not (one.folder / "d.bin").exists()
 
 
@@ -407,7 +407,7 @@ def test_devices_that_can_not_be():
             (good, ("--chip", "esp32s3"), "--chip says ESP32-S3"),
             (one.key(), (), "--image takes an application image"),
             (written(one, "void.bin", b""), (), "an empty file"),
-            (other, (), "godwit claim --initial-policy kettle"),
+            (other, (), "godwit claim policy kettle"),
         ]
         before = sorted(one.folder.iterdir())
         for image, more, wanted in rows:
@@ -433,7 +433,7 @@ def test_devices_that_can_not_be():
         one.end(device)
         one.run("upload", other)
         kettle = one.folder / "kettle.policy"
-        one.run("claim", "--initial-policy", "kettle", "--out", kettle)
+        one.run("claim", "policy", "kettle", "--out", kettle)
         stranger = [kettle if word == one.folder / "seed" else word for word in join]
         one.start("device", "--flash", flash, *stranger, log="third.log")
         wait_until(lambda: "the initial policy is of another product" in one.text("third.log"),
@@ -575,7 +575,7 @@ def test_secrets_are_not_arguments():
         image = one.pack("1.0.0")
         one.run("upload", image)
         claim = one.folder / "claim"
-        assert one.run("claim", "--product", "thermostat", "--count", 3, "--out", claim) == (
+        assert one.run("claim", "add", "thermostat", "--count", 3, "--out", claim) == (
             f"{claim}: lets 3 devices join\n")
         assert claim.stat().st_mode & 0o777 == 0o600
         join = one.enrolment()

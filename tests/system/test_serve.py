@@ -4,6 +4,7 @@ has acknowledged outlives a kill -9 and a full disk."""
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -249,7 +250,7 @@ def test_kill_keeps_what_was_acknowledged():
     with fixture() as one:
         server = one.serve()
         one.run("upload", one.pack("1.0.0"))
-        claim = one.run("claim", "--product", "thermostat", "--count", 4).strip()
+        claim = one.run("claim", "add", "thermostat", "--count", 4).strip()
         devices = [Device(one, number).join(claim) for number in range(1, 5)]
         acknowledged = {}
 
@@ -273,6 +274,7 @@ def test_kill_keeps_what_was_acknowledged():
         assert len(acknowledged) == 4 and min(acknowledged.values()) > 3, acknowledged
         print(f"  {sum(acknowledged.values())} outcomes acknowledged before the kill")
         one.serve(log="again.log")
+        assert re.search("event=serving .* devices=4$", one.text("again.log"), re.M)
         for number, last in acknowledged.items():
             details = {row[0] for row in open_rows(
                 one, "select e.detail from events e join devices d on d.id = e.device"
@@ -289,7 +291,7 @@ def test_kill_right_after_an_enrolment():
     with fixture() as one:
         server = one.serve()
         one.run("upload", one.pack("1.1.0"))
-        device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
+        device = Device(one, 1).join(one.run("claim", "add", "thermostat").strip())
         one.end(server, signal.SIGKILL)
         one.serve(log="again.log")
         image = one.json("status")["releases"][0]["images"][0]["image_sha256"]
@@ -310,7 +312,7 @@ def test_each_decision_is_logged_once():
     with fixture() as one:
         one.serve()
         one.run("upload", one.pack("1.1.0"))
-        device = Device(one, 1).join(one.run("claim", "--product", "thermostat").strip())
+        device = Device(one, 1).join(one.run("claim", "add", "thermostat").strip())
 
         def told():
             for _ in range(3):

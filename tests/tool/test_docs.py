@@ -42,7 +42,10 @@ def command_page():
              "done, 1 refused or failed (one line\non standard error says why and what to do), 2 "
              "not understood.\n\n```\n" + command_help("help") + "```\n"]
     for name in commands():
-        parts.append(f"\n## {name}\n\n```\n{command_help(name, '--help')}```\n")
+        about = command_help(name, "--help")
+        parts.append(f"\n## {name}\n\n```\n{about}```\n")
+        for verb in re.findall(r"^  ([a-z]+)\b", about, re.M):
+            parts.append(f"\n```\n{command_help(name, verb, '--help')}```\n")
     parts.append("\n## godwit-attack\n\nA program of its own: `build/godwit-attack`.\n\n"
                  f"```\n{attack}```\n")
     return "".join(parts)

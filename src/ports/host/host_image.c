@@ -138,10 +138,11 @@ bool host_image_check(const struct host_flash_options *options, char *why, size_
     }
     host_text_tame(image.info.project);
     if (!host_initial_policy_is_of(options->initial_policy, options->org, image.info.project)) {
-        snprintf(why, why_size,
-                 "is of the product %s, and the initial policy of another; `godwit claim "
-                 "--initial-policy %s` writes the right one",
-                 image.info.project, image.info.project);
+        snprintf(
+            why, why_size,
+            "is of the product %s, and the initial policy of another; `godwit claim policy %s` "
+            "writes the right one",
+            image.info.project, image.info.project);
         return false;
     }
     return layout_is_possible(options, why, why_size);

@@ -57,7 +57,7 @@ static int initial_policy_read(struct host_setup *setup, const char *path, const
     free(data);
     if (!is_initial)
         return complain(command, path,
-                        "this is no initial policy; get it by `godwit claim --initial-policy P`");
+                        "this is no initial policy; get it by `godwit claim policy P`");
     setup->options.first.initial_policy = setup->initial_policy;
     return -1;
 }

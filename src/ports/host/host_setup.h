@@ -12,9 +12,9 @@ struct host_flags {
 #define HOST_ROWS(flags)                                                                           \
     {"--server", OPTION_TEXT, &(flags).server, "URL", "the server, https://HOST:PORT"},            \
         {"--claim", OPTION_SECRET, &(flags).claim, "@FILE",                                        \
-         "from `godwit claim`: lets it join, names the server to trust; or GODWIT_CLAIM"},         \
+         "from `godwit claim add`: lets it join, names its server; or GODWIT_CLAIM"},              \
         {"--initial-policy", OPTION_TEXT, &(flags).initial_policy, "FILE",                         \
-         "initial policy, from `godwit claim --initial-policy`"},                                  \
+         "initial policy, from `godwit claim policy`"},                                            \
         {"--org", OPTION_TEXT, &(flags).org, "NAME",                                               \
          "the organisation whose product it is (default: default)"},                               \
         {"--ca", OPTION_TEXT, &(flags).ca, "FILE", "trust this CA instead of the token's"},        \

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "fixture.h"
+#include "fleet/counts.h"
 #include "fleet/remove.h"
 
 enum { DEVICES = 24, STEPS = 400, ROUNDS = 6 };
@@ -92,6 +93,10 @@ static int64_t wrong_members(struct fixture *fixture)
 
 static void check_all(struct fixture *fixture)
 {
+    int64_t counted;
+    assert_int_equal(counts_devices(fixture->db, &counted), GODWIT_OK);
+    assert_int_equal(counted,
+                     fixture_count(fixture, "select count(*) from devices where retired = 0"));
     for (size_t i = 0; i < fixture->fleet.devices_count; i++)
         check_row(fixture, fixture->fleet.devices[i]);
     assert_int_equal(wrong_counts(fixture), 0);

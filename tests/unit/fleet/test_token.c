@@ -212,6 +212,30 @@ static void the_last_use_is_written_now_and_then(void **state)
     assert_int_equal(fixture_count(fixture, "select count(*) from tokens"), 0);
 }
 
+/* A login is the first use of its session; making a token for a program is none. */
+static void a_token_for_a_program_was_never_used_until_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char SQL[] = "select used from tokens where kind = 'api'";
+    fixture_begin(fixture);
+    const struct token_new made = {.org = FLEET_ORG,
+                                   .user = "admin",
+                                   .name = "a builder",
+                                   .product = "",
+                                   .kind = TOKEN_API,
+                                   .scopes = SCOPE_READ,
+                                   .token_sha256 = ONE,
+                                   .now_s = NOW_S,
+                                   .expires_s = NOW_S + 1000};
+    assert_int_equal(token_add(&fixture->fleet, fixture->db, &made), GODWIT_OK);
+    fixture_commit(fixture);
+    assert_int_equal(token_flush(&fixture->fleet, fixture->db), GODWIT_OK);
+    assert_int_equal(fixture_count(fixture, SQL), 0);
+    assert_true(is_good(fixture, ONE, NOW_S + 1));
+    assert_int_equal(token_flush(&fixture->fleet, fixture->db), GODWIT_OK);
+    assert_int_equal(fixture_count(fixture, SQL), NOW_S + 1);
+}
+
 static void one_ends_by_its_mark_in_its_organisation_alone(void **state)
 {
     struct fixture *fixture = *state;
@@ -251,6 +275,7 @@ int main(void)
         WORLD(a_session_of_the_future_is_refused),
         WORLD(a_session_ends_idle_and_at_its_end),
         WORLD(the_last_use_is_written_now_and_then),
+        WORLD(a_token_for_a_program_was_never_used_until_it_is),
         WORLD(one_ends_by_its_mark_in_its_organisation_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,28 @@ static void logins_and_a_summary_of_wrong_passwords(void **state)
                      1);
 }
 
+/* Of an account where that is at home; of nobody in the first organisation. */
+static void a_wrong_password_is_of_the_organisation_of_its_account(void **state)
+{
+    struct live *live = *state;
+    static const char ORG[] = "{\"org\":\"acme\",\"admin\":\"eve\"}",
+                      ALL[] = "select count(*) from audit where action = 'login.refused'",
+                      ACME[] = "select count(*) from audit where action = 'login.refused'"
+                               " and org = 'acme' and after_text like '%\"count\":2%'"
+                               " and after_text like '%[\"eve\"]%'",
+                      NOBODY[] = "select count(*) from audit where action = 'login.refused'"
+                                 " and org = 'default' and after_text like '%\"count\":1%'"
+                                 " and after_text like '%\"users\":[]%'";
+    assert_int_equal(live_request(live, "POST", "/api/v1/orgs", ORG), 201);
+    assert_int_equal(login(live, "eve", "wrong"), 401);
+    assert_int_equal(login(live, "nobody", "wrong"), 401);
+    assert_int_equal(login(live, "eve", "wrong again"), 401);
+    tick(live);
+    assert_int_equal(live_count(live, ALL), 2);
+    assert_int_equal(live_count(live, ACME), 1);
+    assert_int_equal(live_count(live, NOBODY), 1);
+}
+
 struct silent {
     struct change change;
     struct http_request request;
@@ -355,6 +377,7 @@ int main(void)
         LIVE(a_record_is_of_the_organisation_where_it_was_done),
         LIVE(what_is_refused_leaves_no_record),
         LIVE(logins_and_a_summary_of_wrong_passwords),
+        LIVE(a_wrong_password_is_of_the_organisation_of_its_account),
         cmocka_unit_test_setup(a_silent_change_is_told_of, live_setup),
         LIVE(checkpoints_are_signed_and_ride_in_instructions),
         LIVE(a_restart_continues_the_chain),

@@ -101,7 +101,7 @@ static void seeds_of_another_product_are_refused(void **state)
     godwit_policy_encode(&policy, other);
     const struct host_flash_options options = {
         .image = image, .image_size = image_size, .initial_policy = other};
-    expect_refusal(&options, "godwit claim --initial-policy thermostat");
+    expect_refusal(&options, "godwit claim policy thermostat");
     assert_true(host_initial_policy_is_of(other, NULL, "kettle"));
     assert_false(host_initial_policy_is_of(other, "acme", "kettle"));
     assert_false(host_initial_policy_is_of(other, NULL, "thermostat"));
@@ -122,7 +122,7 @@ static void names_in_any_script_are_names(void **state)
     struct host_flash_options options = {.image = data, .image_size = size, .initial_policy = own};
     if (!check(&options)) fail_msg("%s", why);
     options.initial_policy = seed;
-    expect_refusal(&options, "godwit claim --initial-policy Gerät-Küche`");
+    expect_refusal(&options, "godwit claim policy Gerät-Küche`");
     free(data);
     char text[] = "ä\x1b[2J\xFF\xE2\x80\xAE"; /* an escape, no UTF-8, a turn to the left */
     host_text_tame(text);
