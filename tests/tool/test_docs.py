@@ -44,7 +44,7 @@ def command_page():
     for name in commands():
         about = command_help(name, "--help")
         parts.append(f"\n## {name}\n\n```\n{about}```\n")
-        for verb in re.findall(r"^  ([a-z]+)\b", about, re.M):
+        for verb in re.findall(r"^  ([a-z]+)\b", about, re.M) if " VERB" in about else ():
             parts.append(f"\n```\n{command_help(name, verb, '--help')}```\n")
     parts.append("\n## godwit-attack\n\nA program of its own: `build/godwit-attack`.\n\n"
                  f"```\n{attack}```\n")
