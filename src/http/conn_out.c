@@ -1,6 +1,9 @@
 /* A connection's way out: replies, refusals, and the last bytes before it closes. */
+#include <stdio.h>
+
 #include "base/log.h"
 #include "http/held.h"
+#include "http/produced.h"
 
 #define STREAM_KERNEL_BYTES (64 << 10) /* that the kernel keeps of one stream */
 
@@ -166,13 +169,48 @@ static void send_stream(struct conn *conn)
     }
 }
 
+/* More of a piece, which is one chunk. */
+static bool send_piece(struct conn *conn, struct produced *produced)
+{
+    char head[24];
+    size_t left = produced->piece.size - produced->sent;
+    size_t size = left < PLAIN_SIZE ? left : PLAIN_SIZE;
+    int head_size = snprintf(head, sizeof head, "%zx\r\n", produced->piece.size);
+    if (!produced->sent && !conn_write(conn, head, (size_t)head_size)) return false;
+    if (!conn_write(conn, produced->piece.data + produced->sent, size)) return false;
+    produced->sent += size;
+    return produced->sent < produced->piece.size || conn_write(conn, "\r\n", 2);
+}
+
+/* What was made, as far as the network takes it; then the next piece is asked for. Without its last
+ * chunk a body is not whole. */
+static void send_produced(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    struct produced *produced = exchange->produced;
+    bool is_head = !reply_has_body(exchange);
+    while (!is_head && produced->sent < produced->piece.size && !conn->writes_pending)
+        if (!send_piece(conn, produced)) return;
+    if (conn->writes_pending) return; /* on_written goes on */
+    if (is_head) {
+        conn_exchange_over(conn);
+    } else if (!produced->at) {
+        exchange_produce(exchange);
+    } else if (produced->at != GODWIT_ERR_END) {
+        GODWIT_LOG(WARN, "http_body_cut", "peer=%s", conn->peer);
+        conn_abort(conn);
+    } else if (conn_write(conn, "0\r\n\r\n", 5)) {
+        conn_exchange_over(conn);
+    }
+}
+
 void conn_send_on(struct conn *conn)
 {
     struct exchange *exchange = conn->exchange;
     struct reply *reply = &exchange->reply;
     if (exchange->job_running) return;
-    if (exchange->stream) {
-        send_stream(conn);
+    if (exchange->stream || exchange->produced) {
+        (exchange->stream ? send_stream : send_produced)(conn);
         return;
     }
     while (reply_has_body(exchange) && reply->sent < reply->size) {
@@ -203,6 +241,14 @@ static void kernel_bound(struct conn *conn)
     (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &size);
 }
 
+/* A body that comes in pieces, for who knows how long. */
+static void pieces_begin(struct conn *conn)
+{
+    struct exchange *exchange = conn->exchange;
+    if (exchange->stream) exchange_give_back(exchange);
+    if (exchange->stream || exchange->produced) kernel_bound(conn);
+}
+
 /* Begins to send the reply as soon as there is one and its worker has let go. */
 void conn_try_reply(struct conn *conn)
 {
@@ -222,10 +268,7 @@ void conn_try_reply(struct conn *conn)
         size_t left = loop->head.size - at;
         if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
     }
-    if (exchange->stream) {
-        exchange_give_back(exchange);
-        kernel_bound(conn);
-    }
+    pieces_begin(conn);
     conn_send_on(conn);
 }
 

@@ -7,6 +7,7 @@
 
 #include "http/forwarded.h"
 #include "http/held.h"
+#include "http/produced.h"
 
 #define BODY_IN_ARENA_MAX 2048U
 
@@ -47,6 +48,7 @@ void exchange_release(struct exchange *exchange)
     if (exchange->stream && !stream_close(exchange)) return;
     struct loop *loop = exchange->loop;
     exchange_unhold(exchange);
+    if (exchange->produced) produced_end(exchange);
     if (exchange->reply.has_file) close(exchange->reply.fd);
     free(exchange->reply.piece);
     if (!exchange->body_in_arena) bytes_free(&exchange->body);
@@ -117,8 +119,7 @@ static bool job_begin(struct exchange *exchange, void (*run)(struct exchange *ex
     return exchange->job_running;
 }
 
-/* A later one: what was let in is also finished. */
-static void job_go_on(struct exchange *exchange, void (*run)(struct exchange *exchange))
+void exchange_go_on(struct exchange *exchange, void (*run)(struct exchange *exchange))
 {
     job_prepare(exchange, run);
     work_pool_resubmit(exchange->loop->server->options.workers, &exchange->job);
@@ -148,30 +149,6 @@ static void run_finish(struct exchange *exchange)
 static void run_abort(struct exchange *exchange)
 {
     exchange->route->upload->abort(&exchange->request);
-}
-
-static void run_read_file(struct exchange *exchange)
-{
-    struct reply *reply = &exchange->reply;
-    uint64_t left = reply->size - reply->sent;
-    size_t wanted = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE, done = 0;
-    if (!reply->piece) reply->piece = malloc(wanted);
-    if (!reply->piece) reply->file_failed = true;
-    while (done < wanted && !reply->file_failed) {
-        ssize_t got = pread(reply->fd, reply->piece + done, wanted - done,
-                            (off_t)(reply->offset + reply->sent + done));
-        if (got <= 0) {
-            reply->file_failed = true; /* shorter than promised: only closing tells the client */
-            return;
-        }
-        done += (size_t)got;
-    }
-    reply->piece_size = wanted;
-}
-
-void exchange_read_file(struct exchange *exchange)
-{
-    job_go_on(exchange, run_read_file);
 }
 
 /* --- request ------------------------------------------------------------------------------ */
@@ -346,18 +323,18 @@ void exchange_upload_step(struct exchange *exchange)
     upload->state = UPLOAD_RUNNING;
     if (upload->abort_wanted) {
         upload->state = UPLOAD_ENDED;
-        job_go_on(exchange, run_abort);
+        exchange_go_on(exchange, run_abort);
     } else if (upload->fill.size && (upload->fill.size >= UPLOAD_KICK || upload->body_complete)) {
         struct bytes filled = upload->fill;
         upload->fill = upload->work;
         upload->fill.size = 0;
         upload->work = filled;
         (void)!body_count(exchange, 0); /* what was written before is gone */
-        job_go_on(exchange, run_write);
+        exchange_go_on(exchange, run_write);
     } else if (upload->body_complete) {
         upload->state = UPLOAD_ENDED;
         exchange->reply_owed = true;
-        job_go_on(exchange, run_finish);
+        exchange_go_on(exchange, run_finish);
     }
 }
 

@@ -45,12 +45,11 @@ struct reply {
     const uint8_t *data; /* NULL: from fd */
     uint64_t size;       /* of the body, also where HEAD leaves it out */
     uint64_t sent;       /* of the body */
-    bool has_file;
+    bool has_file, file_failed;
     int fd;
     uint64_t offset;
     uint8_t *piece; /* a piece of the file; PIECE_SIZE bytes */
     size_t piece_size;
-    bool file_failed;
 };
 
 enum upload_state {
@@ -91,7 +90,8 @@ struct exchange {
     unsigned hold_ms;
     bool is_held;
     struct exchange *older, *newer; /* among those that its loop holds */
-    struct stream *stream;          /* NULL: an ordinary reply */
+    struct stream *stream;          /* NULL: no streamed reply */
+    struct produced *produced;      /* NULL: its body is not made while it is sent; produced.h */
     struct work_job job;
     void (*job_run)(struct exchange *exchange);
     struct exchange *next; /* in the loop's queue */
@@ -121,8 +121,8 @@ bool exchange_wants_body(const struct exchange *exchange);
 void exchange_upload_step(struct exchange *exchange);
 /* The client has left. */
 void exchange_abandon(struct exchange *exchange);
-/* Asks a worker for the next piece of the file. */
-void exchange_read_file(struct exchange *exchange);
+/* Hands its next step to a worker: what was let in is also finished. */
+void exchange_go_on(struct exchange *exchange, void (*run)(struct exchange *exchange));
 
 /* --- routes, replies ---------------------------------------------------------------------- */
 

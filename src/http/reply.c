@@ -264,7 +264,7 @@ bool reply_head_write(const struct exchange *exchange, const char *now, struct b
         text_add(out, "\r\nContent-Type: ");
         text_add(out, reply->content_type);
     }
-    if (exchange->stream) {
+    if (exchange->stream || exchange->produced) {
         text_add(out, exchange->http_1_0 ? "" : "\r\nTransfer-Encoding: chunked");
     } else if (reply->status != 204 && reply->status != 304) {
         text_add(out, "\r\nContent-Length: ");

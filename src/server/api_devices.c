@@ -4,8 +4,7 @@
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
-#include "fleet/tags.h"
-#include "server/device_filter.h"
+#include "server/device_list.h"
 #include "server/handlers.h"
 #include "server/pages.h"
 #include "server/permission.h"
@@ -17,89 +16,13 @@
 
 /* ---- the list ---- */
 
-#define DEVICE_MEMBERS                                                                    \
-    "device_id product chip version slot state on_trial last_seen reason cause sentence " \
-    "rollout_id name tags"
-
-/* `sort`: a name, "-" before it for the other way. False: answered with 422. */
-static bool read_sort(struct http_request *request, struct list_query *query)
-{
-    const char *sort = http_query(request, "sort");
-    if (!sort) sort = "device_id";
-    query->is_descending = *sort == '-';
-    query->order = list_order_find(sort + query->is_descending);
-    if (query->order) return true;
-    char detail[256] = "";
-    size_t used = (size_t)snprintf(detail, sizeof detail, "`sort` is not one of:");
-    const struct list_order *order;
-    for (size_t i = 0; (order = list_order_at(i)) != NULL && used < sizeof detail; i++)
-        used += (size_t)snprintf(detail + used, sizeof detail - used, " %s", order->name);
-    problem(request, 422, "malformed", detail, "sort");
-    return false;
-}
-
-/* What the caller may see of what the filter finds; a token may be good for one product alone. */
-static const struct filter_sql *read_where(struct http_request *request, struct list_query *query)
-{
-    const struct actor *actor = permission_actor(request);
-    const struct filter_sql *filter = filter_read(request, LIST_WHERE_FIRST);
-    if (!filter) return NULL;
-    query->filter = filter;
-    query->where = filter->text;
-    query->values = filter->values;
-    query->values_count = filter->values_count;
-    if (!*actor->product) return filter;
-    size_t count = filter->values_count, size = strlen(filter->text) + 64;
-    char *where = arena_alloc(request->arena, size);
-    struct db_value *values = arena_alloc(request->arena, (count + 1) * sizeof *values);
-    if (!where || !values) {
-        problem_busy(request);
-        return NULL;
-    }
-    snprintf(where, size, "(product_name = $%zu and %s)", LIST_WHERE_FIRST + count, filter->text);
-    memcpy(values, filter->values, count * sizeof *values);
-    values[count] = db_text(actor->product);
-    query->where = where;
-    query->values = values;
-    query->values_count = count + 1;
-    return filter;
-}
-
-/* False: answered with 503. */
-static bool read_narrow(struct http_request *request, const struct filter_sql *filter,
-                        struct list_query *query)
-{
-    char *narrow = arena_alloc(request->arena, FILTER_SQL_TEXT_MAX);
-    if (!narrow) {
-        problem_busy(request);
-        return false;
-    }
-    filter_sql_narrow(filter, query->order->column, !query->after, narrow);
-    query->narrow = narrow;
-    return true;
-}
-
-/* Name and tags lie in the database alone. */
-static godwit_err add_labels(struct db *db, int64_t device, json_t *view)
-{
-    struct device_labels labels;
-    json_t *tags = json_array();
-    godwit_err err = device_labels(db, device, &labels);
-    for (size_t i = 0; i < labels.tags_count && !err; i++)
-        json_array_append_new(tags, json_string(labels.tags[i]));
-    if (!err) json_object_set_new(view, "name", json_string(labels.name));
-    json_object_set_new(view, "tags", tags);
-    return err;
-}
-
 /* NULL: the database failed. */
 static json_t *view_rows(struct db *db, const struct list_device *rows, size_t count)
 {
     json_t *items = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_t *view = view_listed_device(&rows[i]);
-        json_array_append_new(items, view);
-        if (!add_labels(db, rows[i].id, view)) continue;
+        json_t *view = device_list_view(db, &rows[i]);
+        if (!json_array_append_new(items, view)) continue;
         json_decref(items);
         return NULL;
     }
@@ -127,15 +50,15 @@ static void reply_devices(struct http_request *request, const struct page *page,
 void handle_devices(struct http_request *request)
 {
     const char *sort = http_query(request, "sort"), *filter = http_query(request, "filter");
-    struct list_query query = {.org = permission_org(request)};
+    struct device_list list;
     struct page page;
     char of[1600];
     snprintf(of, sizeof of, "devices by %s where %s", sort ? sort : "", filter ? filter : "");
-    const struct filter_sql *sql = read_sort(request, &query) ? read_where(request, &query) : NULL;
-    if (!sql || !page_read(request, of, DEVICE_MEMBERS, &page)) return;
-    query.limit = page.limit;
-    query.after = page.has_after ? &page.after : NULL;
-    if (read_narrow(request, sql, &query)) reply_devices(request, &page, &query);
+    if (!device_list_read(request, &list) || !page_read(request, of, DEVICE_LIST_MEMBERS, &page))
+        return;
+    list.query.limit = page.limit;
+    device_list_after(&list, page.has_after ? &page.after : NULL);
+    reply_devices(request, &page, &list.query);
 }
 
 /* ---- one ---- */
@@ -238,7 +161,7 @@ json_t *view_one_device(struct app *app, const struct device *device)
     fleet_lock(&app->fleet);
     json_t *view = view_whole(app, device);
     fleet_unlock(&app->fleet);
-    if (!add_labels(app->db, device->id, view)) {
+    if (!device_list_add_labels(app->db, device->id, view)) {
         mark_edited(view);
         return view;
     }
@@ -264,7 +187,7 @@ void handle_device(struct http_request *request)
         return;
     }
     struct db *db = app_reader_take(app);
-    godwit_err err = db ? add_labels(db, id, view) : GODWIT_ERR_IO;
+    godwit_err err = db ? device_list_add_labels(db, id, view) : GODWIT_ERR_IO;
     if (db) app_reader_give(app, db);
     if (err) {
         json_decref(view);

@@ -210,13 +210,19 @@ static const struct {
     const char *name, *type;
 } BODIES[] = {{OCTETS, "application/octet-stream"},
               {TEXT, "text/plain"},
-              {EVENT_STREAM, "text/event-stream"}};
+              {EVENT_STREAM, "text/event-stream"},
+              {DEVICE_EXPORT, "text/csv"},
+              {DEVICE_EXPORT, "application/x-ndjson"}};
 
 /* {"application/json": {"schema": …}} */
 static json_t *content_json(const char *name)
 {
+    json_t *content = json_object();
     for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++)
-        if (!strcmp(name, BODIES[i].name)) return json_pack("{s:{s:{}}}", BODIES[i].type, "schema");
+        if (!strcmp(name, BODIES[i].name))
+            json_object_set_new(content, BODIES[i].type, json_pack("{s:{}}", "schema"));
+    if (json_object_size(content)) return content;
+    json_decref(content);
     return json_pack("{s:{s:o}}", "application/json", "schema", reference(name));
 }
 

@@ -96,6 +96,7 @@ static void add_server(struct page *page, struct app *app)
         {"godwit_input_held_bytes", GAUGE, "Input held in memory now.", stats.input_held},
         {"godwit_held_requests", GAUGE, "Check-ins that wait for something to do.", stats.held},
         {"godwit_streams", GAUGE, "Listeners of the event stream.", stats.streams},
+        {"godwit_exports", GAUGE, "Exports of devices that run.", app_exports(app)},
         {"godwit_disk_free_bytes", GAUGE, "Left on the disk of the data directory.",
          path_room(app->settings->data)},
         {"godwit_disk_reserve_bytes", GAUGE, "Of it, what uploads leave free.",

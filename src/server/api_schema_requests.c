@@ -178,6 +178,7 @@ const struct schema_row PARAMETERS[] = {
           "devices to which the rollout speaks and that are in this state alone"),
     SIZED(WHOLE, "limit", 1, 500, SCHEMA_OPTIONAL, "rows of a page; 100 where it is absent"),
     SIZED(STRING, "after", 1, 719, SCHEMA_OPTIONAL, "`next` of the page before"),
+    ROW(CHOICE, "format", "csv ndjson", SCHEMA_OPTIONAL, "csv where it is absent"),
     SIZED(STRING, "fields", 1, 511, SCHEMA_OPTIONAL,
           "members that are wanted, with commas between"),
     SIZED(STRING, "sort", 1, 32, SCHEMA_OPTIONAL, "a member, with - before it the other way round"),

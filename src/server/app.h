@@ -15,6 +15,8 @@
 #include "server/waiting.h"
 
 #define APP_READERS_MAX 4
+#define APP_EXPORTS_MAX 8     /* that run at a time … */
+#define APP_EXPORTS_ORG_MAX 4 /* … and of one organisation */
 #define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
 
 /* What `serve` was told; see settings.c. */
@@ -70,6 +72,7 @@ struct app {
     pthread_mutex_t readers_lock;
     struct db *readers[APP_READERS_MAX];
     size_t readers_count;
+    char exports[APP_EXPORTS_MAX][33]; /* whose they are; "": none; under readers_lock too */
     struct writer_job flush_job;
     atomic_bool flushing;
 };
@@ -93,6 +96,10 @@ GODWIT_MUST_USE godwit_err app_announce(struct app *app, const char *url, const 
  */
 struct db *app_reader_take(struct app *app);
 void app_reader_give(struct app *app, struct db *db);
+/* A place among the exports that run, until it is given back; NULL: there are as many as may be. */
+char *app_export_begin(struct app *app, const char *org);
+void app_export_end(struct app *app, char *slot);
+size_t app_exports(struct app *app);
 
 /* One change asked for by a request: run inside the writer's transaction, then reply after the
  * commit. run may be called twice (rt/work.h), and tells the audit log what it changed by

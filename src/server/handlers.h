@@ -68,6 +68,7 @@ void handle_deploy(struct http_request *request);
 void handle_devices(struct http_request *request);
 void handle_filter_complete(struct http_request *request);
 void handle_device(struct http_request *request);
+void handle_devices_export(struct http_request *request);
 void handle_events(struct http_request *request);
 void handle_check_in_now(struct http_request *request);
 void handle_check_in_now_many(struct http_request *request);

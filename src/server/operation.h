@@ -24,3 +24,4 @@ struct operation {
 #define TEXT "text"
 #define EMPTY "empty"
 #define EVENT_STREAM "event_stream"
+#define DEVICE_EXPORT "device_export"

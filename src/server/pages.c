@@ -34,7 +34,7 @@ static bool has_word(const char *words, const char *word, size_t size)
     return false;
 }
 
-static bool read_fields(struct http_request *request, const char *names, const char **fields_out)
+bool page_fields(struct http_request *request, const char *names, const char **fields_out)
 {
     const char *fields = *fields_out = http_query(request, "fields");
     for (const char *at = fields; at && *at;) {
@@ -60,7 +60,7 @@ bool page_read(struct http_request *request, const char *of, const char *names, 
     }
     snprintf(whose, OF_MAX, "%s of %s", of, permission_org(request));
     *out = (struct page){.of = whose, .has_after = after != NULL};
-    if (!page_limit(request, &out->limit) || !read_fields(request, names, &out->fields))
+    if (!page_limit(request, &out->limit) || !page_fields(request, names, &out->fields))
         return false;
     if (!after || !list_cursor_read(whose, after, &out->after)) return true;
     problem(request, 422, "other-list",
@@ -70,8 +70,9 @@ bool page_read(struct http_request *request, const char *of, const char *names, 
     return false;
 }
 
-static void keep_fields(json_t *item, const char *fields)
+void page_keep_fields(json_t *item, const char *fields)
 {
+    if (!fields) return;
     const char *name;
     void *next;
     json_t *value;
@@ -83,7 +84,7 @@ json_t *page_make(const struct page *page, json_t *items, const struct list_plac
 {
     size_t index;
     json_t *item;
-    if (page->fields) json_array_foreach(items, index, item) keep_fields(item, page->fields);
+    json_array_foreach(items, index, item) page_keep_fields(item, page->fields);
     json_t *reply = json_pack("{s:o}", "items", items);
     if (next) {
         char cursor[LIST_CURSOR_MAX];

@@ -18,6 +18,10 @@ struct page {
 
 /* Reads `limit` alone, for a list whose `after` is of another kind. False: answered with 422. */
 bool page_limit(struct http_request *request, size_t *limit_out);
+/* Reads `fields` alone; fields_out: as in a page. False: answered with 422. */
+bool page_fields(struct http_request *request, const char *names, const char **fields_out);
+/* Leaves no others in the item. */
+void page_keep_fields(json_t *item, const char *fields);
 /* Reads `limit`, `after` and `fields`. of: what a cursor belongs to, copied. names: the members of
  * an item, with spaces between. False: answered with 422. */
 bool page_read(struct http_request *request, const char *of, const char *names, struct page *out);

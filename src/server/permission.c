@@ -215,6 +215,21 @@ bool permission_is_proved(struct http_request *request)
     return is_proved(request, permission_actor(request));
 }
 
+bool permission_lasts(const struct http_request *request)
+{
+    struct app *app = request->app;
+    const struct operation *operation = request->route_extra;
+    const struct found *found = request->user;
+    struct actor now;
+    fleet_lock(&app->fleet);
+    bool is_good = token_actor(&app->fleet, found->digest, clock_unix_s(app->clock), &now);
+    fleet_unlock(&app->fleet);
+    /* The machine's own token may speak for another organisation than its own. */
+    bool is_of_org = now.is_machine || !strcmp(now.org, found->actor.org);
+    return is_good && is_of_org && !strcmp(now.product, found->actor.product) &&
+           access_check(&now, &operation->permission->need, NULL) == GATE_ALLOWED;
+}
+
 enum caller permission_caller(const struct http_request *request)
 {
     return ((const struct found *)request->user)->caller;

@@ -42,6 +42,10 @@ const char *permission_org(const struct http_request *request);
  * session has not typed its password of late; then it is answered. */
 bool permission_is_proved(struct http_request *request);
 
+/* For a reply that takes long, from any thread: whether the gate would let the caller in again, who
+ * may see no more and no less than then. */
+bool permission_lasts(const struct http_request *request);
+
 /* The same gate for what a handler finds: whether the caller may see the object of this
  * organisation and product (NULL: it has none). Where not, the handler replies as it does where
  * nothing is found; what it looks up by a name it looks up in permission_org alone. */

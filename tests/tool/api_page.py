@@ -61,10 +61,11 @@ def table(rows, head):
 
 
 def content_of(reply):
+    kinds = []
     for kind, content in reply.get("content", {}).items():
         schema = content.get("schema", {})
-        return kind_of(schema) if "$ref" in schema else kind
-    return ""
+        kinds.append(kind_of(schema) if "$ref" in schema else kind)
+    return " or ".join(kinds)
 
 
 def may_call(operation):

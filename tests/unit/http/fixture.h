@@ -183,6 +183,10 @@ static bool gate(struct http_request *request)
     return false;
 }
 
+#ifndef FIXTURE_ROUTES /* of one test alone, each with a comma behind it */
+#define FIXTURE_ROUTES
+#endif
+
 static const struct http_upload upload = {upload_begin, upload_write, upload_finish, upload_abort};
 static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/hello", HTTP_INLINE, 0, hello, NULL, NULL},
@@ -198,7 +202,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_PUT, "/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, NULL},
     {HTTP_METHOD_POST, "/gated", HTTP_INLINE, 100000, echo, NULL, "a bearer"},
     {HTTP_METHOD_PUT, "/gated/upload", HTTP_UPLOAD, 16 << 20, NULL, &upload, "a bearer"},
-};
+    FIXTURE_ROUTES};
 
 struct fixture {
     struct work_pool *pool;

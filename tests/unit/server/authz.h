@@ -1,5 +1,4 @@
-/* Who may call what, said once more: every row of the table of routes has its row here, and every
- * kind of caller is tried on each. A route without a row fails. */
+/* Who may call what, said once more, for every kind of caller. A route without a row here fails. */
 #pragma once
 
 #include "fake_device.h"
@@ -76,6 +75,7 @@ static const struct authz_row {
     {"GET", "/api/v1/rollouts/{id}", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/filters/complete", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/devices/export", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}/events", ROLE_VIEWER, SCOPE_READ, 0},
     {"PATCH", "/api/v1/devices/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},

@@ -38,6 +38,7 @@ static const struct {
      "{\"accept\":[{\"device_id\":\"$1\",\"token\":\"0011223344556677\"}]}"},
     {'D', 0, "POST", "/api/v1/devices/edit", "{\"filter\":\"id:$1\",\"retired\":true}"},
     {'D', 0, "GET", "/api/v1/devices?filter=id:$1", NULL},
+    {'D', 0, "GET", "/api/v1/devices/export?filter=id:$1", NULL},
     {'D', 404, "POST", "/api/v1/rollouts",
      "{\"product\":\"thermostat\",\"version\":\"2.0.0\",\"devices\":[\"$1\"]}"},
     {'P', 404, "POST", "/api/v1/rollouts", "{\"product\":\"$1\",\"version\":\"1.0.0\"}"},

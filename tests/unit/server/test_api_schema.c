@@ -128,7 +128,7 @@ static void expect_parameters(const struct http_route *route)
 
 static bool is_body(const char *name)
 {
-    static const char *const OTHERS[] = {OCTETS, TEXT, EMPTY, EVENT_STREAM};
+    static const char *const OTHERS[] = {OCTETS, TEXT, EMPTY, EVENT_STREAM, DEVICE_EXPORT};
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
         if (!strcmp(name, OTHERS[i])) return true;
     if (!schema_find(name)) print_message("no schema %s\n", name);
