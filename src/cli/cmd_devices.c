@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/complete.h"
+#include "cli/devices_export.h"
 #include "cli/filter_help.h"
 #include "cli/pages.h"
 #include "cli/pending.h"
@@ -270,12 +271,38 @@ static bool device_show(const struct remote *remote, const char *device_id, bool
     return is_good;
 }
 
+/* -1: fine. is_other: something is asked for that is no list for people. */
+static int check_export(const struct options *options, const struct devices_export *export,
+                        bool is_other)
+{
+    if (!export->format && export->output)
+        return options_wrong(options, "--output goes with --export");
+    if (!export->format) return -1;
+    if (!devices_export_has(export->format))
+        return options_wrong(options, "--export is csv or ndjson, not '%s'", export->format);
+    if (is_other)
+        return options_wrong(options,
+                             "--export goes with a list: not with one device, --watch or --json");
+    return -1;
+}
+
+static int check(const struct options *options, const struct list_flags *list,
+                 const struct devices_export *export, bool is_one, bool as_json)
+{
+    if (list->is_watch && (is_one || as_json))
+        return options_wrong(options, "--watch goes with a list, and not with --json");
+    if (list->sort && strspn(list->sort, "-_abcdefghijklmnopqrstuvwxyz") != strlen(list->sort))
+        return options_wrong(options, "'%s' is no field to sort by", list->sort);
+    return check_export(options, export, list->is_watch || as_json || is_one);
+}
+
 int cmd_devices(int argc, char **argv)
 {
     struct remote_flags flags = {0};
     const char *arguments[1] = {NULL};
     struct list_flags list = {0};
     const char *typed = NULL;
+    struct devices_export export = {0};
     const struct option_row rows[] = {
         {"--all", OPTION_FLAG, &list.is_all, NULL, "every page, where the first alone is shown"},
         {"--watch", OPTION_FLAG, &list.is_watch, NULL,
@@ -286,10 +313,15 @@ int cmd_devices(int argc, char **argv)
         {"--complete", OPTION_TEXT, &typed, "TEXT",
          "for shells: what the filter TEXT can become by one word more, one a line, a tab and a "
          "sentence behind it"},
+        {"--export", OPTION_TEXT, &export.format, "FORMAT",
+         "all of them as csv or ndjson, to standard output"},
+        {"--output", OPTION_TEXT, &export.output, "FILE",
+         "with --export: into this file, which is there only once it is whole"},
         REMOTE_ROWS(flags)};
     const struct options options = {
         "devices",
-        "[DEVICE|FILTER] [--all] [--watch] [--sort FIELD] [--json]",
+        "[DEVICE|FILTER] [--all] [--watch] [--sort FIELD] [--json | --export FORMAT [--output "
+        "FILE]]",
         filter_help("The devices, a hundred at a time, those that a filter finds, or one (12 hex "
                     "digits) with its facts and its history."),
         rows,
@@ -301,15 +333,19 @@ int cmd_devices(int argc, char **argv)
     if (status >= 0) return status;
     if (typed) return complete_print(&flags, typed);
     bool is_one = arguments[0] && is_device_id(arguments[0]);
-    list.filter = arguments[0];
-    if (list.is_watch && (is_one || flags.json))
-        return options_wrong(&options, "--watch goes with a list, and not with --json");
-    if (list.sort && strspn(list.sort, "-_abcdefghijklmnopqrstuvwxyz") != strlen(list.sort))
-        return options_wrong(&options, "'%s' is no field to sort by", list.sort);
+    list.filter = export.filter = arguments[0];
+    export.sort = list.sort;
+    status = check(&options, &list, &export, is_one, flags.json);
+    if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags)) return 1;
-    bool is_good = is_one ? device_show(&remote, arguments[0], flags.json)
-                          : list_show(&remote, &list, flags.json);
+    bool is_good;
+    if (export.format)
+        is_good = devices_export(&remote, &export);
+    else if (is_one)
+        is_good = device_show(&remote, arguments[0], flags.json);
+    else
+        is_good = list_show(&remote, &list, flags.json);
     remote_close(&remote);
     return is_good ? 0 : 1;
 }

@@ -18,6 +18,7 @@ struct exchange {
     bool is_expected;                /* … and it was that */
     char *etag;                      /* ETAG_SIZE bytes: what one has, then what came; or NULL */
     struct remote_stream *stream;    /* who takes the reply as it comes, or NULL */
+    const char *cut;                 /* said where it ends too soon, or NULL */
     struct {
         char *data;
         size_t size;

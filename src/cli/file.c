@@ -37,17 +37,23 @@ static bool write_stdout(const char *command, const uint8_t *data, size_t size)
     return complain(command, "standard output", strerror(errno));
 }
 
-static bool write_file(const char *command, const char *path, const uint8_t *data, size_t size,
-                       mode_t mode)
+/* A file beside it, by its descriptor; -1 after a printed line. */
+static int begin(const char *command, const char *path, char *temporary, size_t size)
 {
-    if (!strcmp(path, "-")) return write_stdout(command, data, size);
-    char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return complain(command, path, strerror(ENAMETOOLONG));
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) return complain(command, path, strerror(errno));
-    bool ok = !disk_write_all(fd, data, size) && !fsync(fd) && fchmod(fd, mode) == 0;
+    int length = snprintf(temporary, size, "%s.XXXXXX", path);
+    bool fits = length > 0 && (size_t)length < size;
+    int fd = fits ? mkostemp(temporary, O_CLOEXEC) : -1;
+    if (fd < 0) (void)complain(command, path, strerror(fits ? errno : ENAMETOOLONG));
+    return fd;
+}
+
+/* Puts it in the place of the old one, or leaves nothing of it. is_written: else errno says why
+ * not.
+ */
+static bool end(const char *command, const char *path, const char *temporary, int fd, mode_t mode,
+                bool is_written)
+{
+    bool ok = is_written && !fsync(fd) && fchmod(fd, mode) == 0;
     int fault = errno;
     if (close(fd) != 0 && ok) ok = false, fault = errno;
     if (ok && rename(temporary, path) != 0) ok = false, fault = errno;
@@ -56,14 +62,46 @@ static bool write_file(const char *command, const char *path, const uint8_t *dat
     return complain(command, path, strerror(fault));
 }
 
-bool file_write(const char *command, const char *path, const uint8_t *data, size_t size)
+static bool write_file(const char *command, const char *path, const uint8_t *data, size_t size,
+                       mode_t mode)
+{
+    char temporary[PATH_MAX];
+    if (!strcmp(path, "-")) return write_stdout(command, data, size);
+    int fd = begin(command, path, temporary, sizeof temporary);
+    return fd >= 0 && end(command, path, temporary, fd, mode, !disk_write_all(fd, data, size));
+}
+
+static mode_t mode_of_users(void)
 {
     mode_t mask = umask(0);
     umask(mask);
-    return write_file(command, path, data, size, 0666 & ~mask);
+    return 0666 & ~mask;
+}
+
+bool file_write(const char *command, const char *path, const uint8_t *data, size_t size)
+{
+    return write_file(command, path, data, size, mode_of_users());
 }
 
 bool file_write_secret(const char *command, const char *path, const uint8_t *data, size_t size)
 {
     return write_file(command, path, data, size, 0600);
+}
+
+bool file_begin(struct file_pieces *file, const char *command, const char *path)
+{
+    *file = (struct file_pieces){.fd = STDOUT_FILENO, .command = command, .path = path};
+    if (!strcmp(path, "-")) return true;
+    file->fd = begin(command, path, file->temporary, sizeof file->temporary);
+    return file->fd >= 0;
+}
+
+bool file_end(struct file_pieces *file, bool is_whole)
+{
+    if (!file->temporary[0]) return is_whole;
+    if (is_whole)
+        return end(file->command, file->path, file->temporary, file->fd, mode_of_users(), true);
+    close(file->fd);
+    unlink(file->temporary);
+    return false;
 }

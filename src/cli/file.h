@@ -17,3 +17,16 @@ bool file_read(const char *command, const char *path, size_t size_max, uint8_t *
 bool file_write(const char *command, const char *path, const uint8_t *data, size_t size);
 /* The same, readable by its owner alone. */
 bool file_write_secret(const char *command, const char *path, const uint8_t *data, size_t size);
+
+/* One that comes piece by piece, in the same way. */
+struct file_pieces {
+    int fd; /* where the pieces go */
+    /* private */
+    const char *command, *path;
+    char temporary[4096]; /* "": standard output */
+};
+/* False after a printed line. */
+bool file_begin(struct file_pieces *file, const char *command, const char *path);
+/* Not whole: nothing is left of it, and an old file stays. False after a printed line, or where it
+ * is not whole. */
+bool file_end(struct file_pieces *file, bool is_whole);

@@ -363,7 +363,10 @@ bool exchange_run(const struct remote *remote, struct exchange *exchange)
     /* A server that refuses an upload early may close while we still send: its reply counts. */
     bool is_lost = code && !(exchange->status >= 400 && exchange->reply.size);
     exchange->may_pass = exchange->is_quiet && (is_lost || is_passing(exchange));
-    if (is_lost && !exchange->is_quiet) complain_transport(remote, easy, code, exchange->error);
+    if (is_lost && exchange->cut && exchange->status == 200)
+        fprintf(stderr, "godwit: %s\n", exchange->cut);
+    else if (is_lost && !exchange->is_quiet)
+        complain_transport(remote, easy, code, exchange->error);
     curl_easy_cleanup(easy);
     return !is_lost && is_well(remote, exchange);
 }

@@ -152,19 +152,27 @@ static godwit_err write_rows(struct export *export, struct db *db, FILE *out)
     return has_more ? GODWIT_OK : GODWIT_ERR_END;
 }
 
+static godwit_err read_rows(struct app *app, struct export *export, FILE *out)
+{
+    struct db *db = app_reader_take(app);
+    if (!db) return GODWIT_ERR_IO;
+    db_read_through(db, true);
+    godwit_err err = write_rows(export, db, out);
+    db_read_through(db, false);
+    app_reader_give(app, db);
+    return err;
+}
+
 /* What it comes to is in `at`, so that a page that is there is sent before the client is cut off.
  */
 static void make_page(struct http_request *request, struct export *export)
 {
-    struct app *app = request->app;
     free(export->text);
     export->text = NULL;
     FILE *out = open_memstream(&export->text, &export->text_size);
-    struct db *db = out ? app_reader_take(app) : NULL;
-    if (db && !export->is_started && export->format->head) export->format->head(export, out);
+    if (out && !export->is_started && export->format->head) export->format->head(export, out);
     export->is_started = true;
-    export->at = db ? write_rows(export, db, out) : GODWIT_ERR_IO;
-    if (db) app_reader_give(app, db);
+    export->at = out ? read_rows(request->app, export, out) : GODWIT_ERR_IO;
     bool is_whole = out && !ferror(out);
     if (out && fclose(out)) is_whole = false;
     if (!is_whole) export->at = GODWIT_ERR_IO;

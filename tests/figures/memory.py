@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What a device costs a server that runs: resident bytes of the whole process over the number of
 its devices, at 100,000 and at 1,000,000; how long a start takes until the port answers; and by how
-much the process has grown once every list was read to its end. `memory.py COUNT…` takes other
-sizes. The bar of bytes holds for the larger of the two, the one of growth for each."""
+much the process has grown once every list was read to its end, and all devices were exported in
+each format. `memory.py COUNT…` takes other sizes. The bar of bytes holds for the larger of the two,
+the one of growth for each."""
 import json
 import pathlib
 import shutil
@@ -22,6 +23,7 @@ GODWIT = ROOT / "build/godwit"
 COUNTS, BYTES_BAR, GROWTH_BAR, START_BAR_S, START_BAR_COUNT = (100000, 1000000), 600, 8, 1, 100000
 LISTS = ("devices", "devices/pending", "rollouts", "releases", "status", "events", "audit",
          "claims", "tags", "users", "tokens", "sessions")
+EXPORTS = ("csv", "ndjson")
 PAGES_MAX = 60  # of one list; the whole of a long one would take hours
 
 
@@ -61,6 +63,18 @@ class Server:
                 sys.exit(f"GET {path}: {error.code} {error.read().decode()}")
             return None
 
+    def export(self, kind):
+        """How many lines it has, and the most that the server had resident while it sent them."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/devices/export?format={kind}",
+            headers={"Authorization": f"Bearer {self.token}"})
+        lines, most = 0, 0
+        with urllib.request.urlopen(request, context=self.trust, timeout=300) as reply:
+            while piece := reply.read(1 << 20):
+                lines += piece.count(b"\n")
+                most = max(most, self.resident())
+        return lines, most
+
     def end(self):
         self.process.terminate()
         self.process.wait(60)
@@ -81,6 +95,21 @@ def read_list(server, name):
     return True
 
 
+def read_exports(server, count):
+    """The most that was resident after one of them; the process ends where a device is missing."""
+    after = 0
+    for kind in EXPORTS:
+        began = time.monotonic()
+        lines, most = server.export(kind)
+        if lines != count + (kind == "csv"):
+            sys.exit(f"the export as {kind} has {lines} lines for {count} devices")
+        after = max(after, server.resident())
+        print(f"{count} devices: {kind} in {time.monotonic() - began:.1f} s,"
+              f" {most / 2**20:.1f} MiB resident meanwhile, {server.resident() / 2**20:.1f} after",
+              flush=True)
+    return after
+
+
 def measure(count):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-memory-"))
     try:
@@ -94,12 +123,14 @@ def measure(count):
             print(f"{count} devices: {resident / count:.0f} bytes each, start"
                   f" {server.start_s:.2f} s (rows made in {filled_s:.1f} s)", flush=True)
             lists = sum(read_list(server, name) for name in LISTS)
-            grown = max(0, server.resident() - resident)
+            grown = server.resident() - resident
+            print(f"{count} devices: {grown / 2**20:.1f} MiB more after {lists} lists", flush=True)
+            grown = max(0, grown, read_exports(server, count) - resident)
         finally:
             server.end()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{count} devices: {grown / 2**20:.1f} MiB more after {lists} lists", flush=True)
+    print(f"{count} devices: {grown / 2**20:.1f} MiB more after lists and exports", flush=True)
     return resident / count, server.start_s, grown / 2**20
 
 

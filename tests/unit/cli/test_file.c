@@ -77,11 +77,49 @@ static void test_write_replaces_and_leaves_nothing(void **state)
     closedir(tmp);
 }
 
+static void put(struct file_pieces *file, const char *text)
+{
+    assert_int_equal(write(file->fd, text, strlen(text)), strlen(text));
+}
+
+static void expect_file(const char *text)
+{
+    uint8_t *got;
+    size_t size;
+    assert_true(file_read("test", path, 100, &got, &size));
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(got, text, size);
+    free(got);
+}
+
+/* That nothing is left of the one that is not whole is seen by drop_folder. */
+static void test_pieces_whole_or_nothing(void **state)
+{
+    (void)state;
+    struct file_pieces file;
+    assert_true(file_write("test", path, (const uint8_t *)"old", 3));
+    assert_true(file_begin(&file, "test", path));
+    put(&file, "new");
+    assert_false(file_end(&file, false));
+    expect_file("old");
+    assert_true(file_begin(&file, "test", path));
+    put(&file, "new");
+    expect_file("old");
+    put(&file, "er");
+    assert_true(file_end(&file, true));
+    expect_file("newer");
+    assert_false(file_begin(&file, "test", "/nowhere/at/all"));
+    assert_true(file_begin(&file, "test", "-"));
+    assert_int_equal(file.fd, STDOUT_FILENO);
+    assert_true(file_end(&file, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_and_limit),
         cmocka_unit_test(test_write_replaces_and_leaves_nothing),
+        cmocka_unit_test(test_pieces_whole_or_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
