@@ -115,6 +115,7 @@ bool devices_export(const struct remote *remote, const struct devices_export *wa
     bool is_good = run(remote, &export, path);
     if (!file_end(&export.file, is_good)) return false;
     bool has_head = !strcmp(wanted->format, FORMATS[0]);
-    if (strcmp(output, "-")) printf("%llu devices are in %s\n", export.lines - has_head, output);
+    if (export.file.fd != STDOUT_FILENO)
+        printf("%llu devices are in %s\n", export.lines - has_head, output);
     return true;
 }

@@ -37,9 +37,17 @@ static bool write_stdout(const char *command, const uint8_t *data, size_t size)
     return complain(command, "standard output", strerror(errno));
 }
 
-/* A file beside it, by its descriptor; -1 after a printed line. */
-static int begin(const char *command, const char *path, char *temporary, size_t size)
+/* A file beside it, by its descriptor; a pipe or a device is none that a file may replace, and is
+ * itself written to, with "" for the temporary one. -1 after a printed line. */
+static int open_place(const char *command, const char *path, char *temporary, size_t size)
 {
+    struct stat facts;
+    temporary[0] = '\0';
+    if (!stat(path, &facts) && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+        int open_fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (open_fd < 0) (void)complain(command, path, strerror(errno));
+        return open_fd;
+    }
     int length = snprintf(temporary, size, "%s.XXXXXX", path);
     bool fits = length > 0 && (size_t)length < size;
     int fd = fits ? mkostemp(temporary, O_CLOEXEC) : -1;
@@ -50,15 +58,16 @@ static int begin(const char *command, const char *path, char *temporary, size_t 
 /* Puts it in the place of the old one, or leaves nothing of it. is_written: else errno says why
  * not.
  */
-static bool end(const char *command, const char *path, const char *temporary, int fd, mode_t mode,
-                bool is_written)
+static bool close_place(const char *command, const char *path, const char *temporary, int fd,
+                        mode_t mode, bool is_written)
 {
-    bool ok = is_written && !fsync(fd) && fchmod(fd, mode) == 0;
+    bool is_file = *temporary;
+    bool ok = is_written && (!is_file || (!fsync(fd) && fchmod(fd, mode) == 0));
     int fault = errno;
     if (close(fd) != 0 && ok) ok = false, fault = errno;
-    if (ok && rename(temporary, path) != 0) ok = false, fault = errno;
+    if (ok && is_file && rename(temporary, path) != 0) ok = false, fault = errno;
     if (ok) return true;
-    unlink(temporary);
+    if (is_file) unlink(temporary);
     return complain(command, path, strerror(fault));
 }
 
@@ -67,8 +76,9 @@ static bool write_file(const char *command, const char *path, const uint8_t *dat
 {
     char temporary[PATH_MAX];
     if (!strcmp(path, "-")) return write_stdout(command, data, size);
-    int fd = begin(command, path, temporary, sizeof temporary);
-    return fd >= 0 && end(command, path, temporary, fd, mode, !disk_write_all(fd, data, size));
+    int fd = open_place(command, path, temporary, sizeof temporary);
+    return fd >= 0 &&
+           close_place(command, path, temporary, fd, mode, !disk_write_all(fd, data, size));
 }
 
 static mode_t mode_of_users(void)
@@ -92,16 +102,17 @@ bool file_begin(struct file_pieces *file, const char *command, const char *path)
 {
     *file = (struct file_pieces){.fd = STDOUT_FILENO, .command = command, .path = path};
     if (!strcmp(path, "-")) return true;
-    file->fd = begin(command, path, file->temporary, sizeof file->temporary);
+    file->fd = open_place(command, path, file->temporary, sizeof file->temporary);
     return file->fd >= 0;
 }
 
 bool file_end(struct file_pieces *file, bool is_whole)
 {
-    if (!file->temporary[0]) return is_whole;
+    if (file->fd == STDOUT_FILENO) return is_whole;
     if (is_whole)
-        return end(file->command, file->path, file->temporary, file->fd, mode_of_users(), true);
+        return close_place(file->command, file->path, file->temporary, file->fd, mode_of_users(),
+                           true);
     close(file->fd);
-    unlink(file->temporary);
+    if (file->temporary[0]) unlink(file->temporary);
     return false;
 }

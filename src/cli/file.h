@@ -13,7 +13,7 @@
 bool file_read(const char *command, const char *path, size_t size_max, uint8_t **data,
                size_t *size);
 /* Through a temporary file beside it and a rename; an old file of that name is replaced. "-" is
- * standard output. */
+ * standard output; a pipe or a device is written to. */
 bool file_write(const char *command, const char *path, const uint8_t *data, size_t size);
 /* The same, readable by its owner alone. */
 bool file_write_secret(const char *command, const char *path, const uint8_t *data, size_t size);
@@ -23,7 +23,7 @@ struct file_pieces {
     int fd; /* where the pieces go */
     /* private */
     const char *command, *path;
-    char temporary[4096]; /* "": standard output */
+    char temporary[4096]; /* "": there is none */
 };
 /* False after a printed line. */
 bool file_begin(struct file_pieces *file, const char *command, const char *path);

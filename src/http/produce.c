@@ -17,6 +17,8 @@ void http_produce(struct http_request *request, const struct http_producer *prod
     struct produced *produced = arena_zalloc(request->arena, sizeof *produced);
     if (!produced || exchange->http_1_0) {
         producer->end(request, ctx);
+        exchange->reply.headers = NULL; /* of the body that does not come */
+        exchange->reply.headers_size = 0;
         if (produced)
             http_reply_problem(request, &TOO_OLD);
         else

@@ -57,6 +57,7 @@ static bool captures_decode(struct http_request *request, const struct capture *
 static void allow_add(char *allow, size_t allow_size, enum http_method method)
 {
     size_t used = strlen(allow);
+    if (strstr(allow, http_method_name(method))) return; /* by another pattern */
     const char *also = method == HTTP_METHOD_GET ? ", HEAD" : "";
     snprintf(allow + used, allow_size - used, "%s%s%s", used ? ", " : "", http_method_name(method),
              also);

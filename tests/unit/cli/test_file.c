@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,12 +115,34 @@ static void test_pieces_whole_or_nothing(void **state)
     assert_true(file_end(&file, true));
 }
 
+/* A pipe is written to and stays one; nothing replaces it. */
+static void test_what_is_no_file(void **state)
+{
+    (void)state;
+    struct stat info;
+    char text[8] = "";
+    struct file_pieces file;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(file_write("test", path, (const uint8_t *)"abc", 3));
+    assert_true(file_begin(&file, "test", path));
+    put(&file, "def");
+    assert_true(file_end(&file, true));
+    assert_int_equal(read(reader, text, 7), 6);
+    assert_string_equal(text, "abcdef");
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_and_limit),
         cmocka_unit_test(test_write_replaces_and_leaves_nothing),
         cmocka_unit_test(test_pieces_whole_or_nothing),
+        cmocka_unit_test(test_what_is_no_file),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -14,6 +14,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/api/devices/{id}", HTTP_INLINE, 0, NULL, NULL, NULL},
     {HTTP_METHOD_DELETE, "/api/devices/{id}", HTTP_INLINE, 0, NULL, NULL, NULL},
     {HTTP_METHOD_GET, "/api/{a}/x/{bb}", HTTP_INLINE, 0, NULL, NULL, NULL},
+    {HTTP_METHOD_DELETE, "/api/devices/all", HTTP_INLINE, 0, NULL, NULL, NULL},
 };
 
 static int find(struct http_request *request, enum http_method method, const char *path)
@@ -46,6 +47,7 @@ static void test_routes(void **state)
     assert_null(http_param(&request, "idx"));
     assert_int_equal(find(&request, HTTP_METHOD_DELETE, "/api/devices/7"), 3);
     assert_int_equal(find(&request, HTTP_METHOD_PUT, "/api/devices/7"), -405);
+    assert_int_equal(find(&request, HTTP_METHOD_PUT, "/api/devices/all"), -405); /* DELETE once */
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/devices/"), -404);
     assert_int_equal(find(&request, HTTP_METHOD_GET, "/api/1/x/2"), 4);
     assert_string_equal(http_param(&request, "a"), "1");
