@@ -109,7 +109,9 @@ static void add_version_key(struct build *build, const struct filter_value *valu
  * the same with a last byte that is one greater, which is still a character if it was of ASCII. */
 static bool is_stretch(const char *text, size_t size, const struct filter_row *row)
 {
-    if (row->kind != FILTER_KIND_KEY && row->kind != FILTER_KIND_TAG) return false;
+    if (row->kind != FILTER_KIND_KEY && row->kind != FILTER_KIND_TAG &&
+        row->kind != FILTER_KIND_TEXT)
+        return false;
     return size > 1 && memchr(text, FILTER_ANY_TEXT, size) == text + size - 1 &&
            (uint8_t)text[size - 2] < 0x7f;
 }
@@ -124,7 +126,11 @@ static void add_stretch(struct build *build, const struct filter_row *row, const
     end[size - 1]++;
     size_t from = bind(build, (struct db_value){DB_TEXT, 0, text, size});
     size_t to = bind(build, (struct db_value){DB_TEXT, 0, end, size});
-    add(build, "(%s >= $%zu and %s < $%zu)", row->column, from, row->column, to);
+    add(build, "(");
+    add_column(build, row);
+    add(build, " >= $%zu and ", from);
+    add_column(build, row);
+    add(build, " < $%zu)", to);
 }
 
 static void add_pattern(struct build *build, const struct filter_row *row,
@@ -204,7 +210,7 @@ static bool is_plain(const struct filter *filter, const struct filter_value *val
 }
 
 /* The column of which all values of the term say something that an index takes; NULL: none. */
-static const char *bounded_column(const struct filter *filter, const struct filter_term *term)
+static const char *indexed_column(const struct filter *filter, const struct filter_term *term)
 {
     if (term->is_not || term->field == FILTER_ANYWHERE) return NULL;
     const struct filter_row *row = &FILTER_ROWS[term->field];
@@ -226,12 +232,18 @@ static const char *bounded_column(const struct filter *filter, const struct filt
         return "device_id";
     case FILTER_KIND_VERSION:
         return "version_key";
-    case FILTER_KIND_TEXT: /* folded on the way, so an index of the column is none of it */
     case FILTER_KIND_TAG:
         return NULL;
     default:
         return row->column;
     }
+}
+
+/* The same where the index is of the column itself, and so in its order. */
+static const char *bounded_column(const struct filter *filter, const struct filter_term *term)
+{
+    const char *column = indexed_column(filter, term);
+    return column && FILTER_ROWS[term->field].kind == FILTER_KIND_TEXT ? NULL : column;
 }
 
 static void note_bound(struct filter_sql *out, const char *column, size_t at, bool is_list)
@@ -267,8 +279,12 @@ bool filter_sql_way(const struct filter_sql *sql, size_t index, enum filter_sql_
             const struct filter_sql_term *term = &sql->terms[i];
             if (term->way != way || index--) continue;
             *way_out = term->way;
-            snprintf(out, FILTER_SQL_TEXT_MAX, "%s where org = $1 and (%.*s)", HEADS[way],
-                     (int)term->size, sql->text + term->at);
+            int size = snprintf(out, FILTER_SQL_TEXT_MAX, "%s where org = $1 and (%.*s)",
+                                HEADS[way], (int)term->size, sql->text + term->at);
+            if (term->or_size)
+                snprintf(out + size, FILTER_SQL_TEXT_MAX - (size_t)size,
+                         " union all %s where org = $1 and (%.*s)", HEADS[way], (int)term->or_size,
+                         sql->text + term->or_at);
             return true;
         }
     return false;
@@ -277,7 +293,7 @@ bool filter_sql_way(const struct filter_sql *sql, size_t index, enum filter_sql_
 static void note_way(struct filter_sql *out, enum filter_sql_way way, size_t at, size_t end)
 {
     out->terms[out->terms_count++] =
-        (struct filter_sql_term){way, (uint16_t)at, (uint16_t)(end - at)};
+        (struct filter_sql_term){way, (uint16_t)at, (uint16_t)(end - at), 0, 0};
 }
 
 /* `-state:failed` as what lies on either side of it, for that is two stretches of its index. */
@@ -291,9 +307,17 @@ static bool is_other(const struct filter *filter, const struct filter_term *term
 static void add_other(struct build *build, const struct filter_row *row,
                       const struct filter_value *value)
 {
+    struct filter_sql *out = build->out;
     const char *text = build->filter->text + value->at;
     size_t number = bind(build, (struct db_value){DB_TEXT, 0, text, value->size});
-    add(build, "%s < $%zu or %s > $%zu", row->column, number, row->column, number);
+    size_t at = out->text_size;
+    add(build, "%s < $%zu", row->column, number);
+    note_way(out, FILTER_BY_INDEX, at, out->text_size);
+    struct filter_sql_term *term = &out->terms[out->terms_count - 1];
+    add(build, " or ");
+    term->or_at = (uint16_t)out->text_size;
+    add(build, "%s > $%zu", row->column, number);
+    term->or_size = (uint16_t)(out->text_size - term->or_at);
 }
 
 static void add_values(struct build *build, const struct filter_term *term)
@@ -322,13 +346,12 @@ static void add_term(struct build *build, const struct filter_term *term)
     }
     if (is_other(build->filter, term)) {
         add_other(build, row, &build->filter->values[term->values_at]);
-        note_way(out, FILTER_BY_INDEX, at, out->text_size);
         return;
     }
     build->key_end = 0;
     add_values(build, term);
     if (term->is_not) return;
-    if (!bounded_column(build->filter, term))
+    if (!indexed_column(build->filter, term))
         note_way(out, FILTER_BY_SCAN, at, out->text_size);
     else /* its index has the version's key, and not its text */
         note_way(out, FILTER_BY_INDEX, at, build->key_end ? build->key_end : out->text_size);

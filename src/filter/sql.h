@@ -26,7 +26,8 @@ enum filter_sql_way {
 
 struct filter_sql_term {
     enum filter_sql_way way;
-    uint16_t at, size; /* in text: true of all that the term finds, and perhaps of others */
+    uint16_t at, size;       /* in text: true of all that the term finds, and perhaps of others */
+    uint16_t or_at, or_size; /* or this is; 0: there is no other */
 };
 
 /* Its values point into itself: it is not copied. 30 KiB, so it lives in an arena. */

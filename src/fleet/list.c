@@ -31,8 +31,7 @@
  * some 3 us, one that is counted a tenth of that. The last walk comes to the end. */
 static const struct budget {
     int64_t walked, sorted;
-    unsigned scans; /* of a whole index */
-} BUDGETS[] = {{2000, 12000, 1}, {40000, 200000, 1}, {ENDLESS, 0, 0}};
+} BUDGETS[] = {{2000, 12000}, {40000, 200000}, {ENDLESS, 0}};
 #define BUDGETS_COUNT (sizeof BUDGETS / sizeof *BUDGETS)
 
 static const struct list_order ORDERS[] = {
@@ -99,6 +98,8 @@ godwit_err list_cursor_read(const char *of, const char *text, struct list_place 
 #define COLUMNS                                                                               \
     "id, device_id, product_name, chip, shown_version, slot, state, reason, cause, on_trial," \
     " last_seen, rollout, is_retried, outcome_detail"
+#define NULLS "null, null, null, null, null, null, null, null, null, null, null, null, null"
+#define COLUMN_DEVICE_ID 1
 #define COLUMN_KEY 14
 /* All that a page shows, is sorted by or a filter names: a walk hands on no other, for these are a
  * third of a row and most of what walking costs. */
@@ -120,6 +121,7 @@ struct look {
     struct list_device *rows;
     size_t count;
     bool more;
+    int64_t total; /* that a sort had to do with */
 };
 
 static struct db_value key_value(struct look *look, const char *text)
@@ -158,7 +160,7 @@ static void take_row(const struct list_query *query, const struct db_rows *rows,
                                 .last_seen_s = db_column_int(rows, 10),
                                 .rollout = db_column_int(rows, 11),
                                 .is_retried = db_column_int(rows, 12)};
-    db_column_blob(rows, 1, row->device_id, sizeof row->device_id);
+    db_column_blob(rows, COLUMN_DEVICE_ID, row->device_id, sizeof row->device_id);
     db_column_text(rows, 2, row->product, sizeof row->product);
     db_column_text(rows, 3, row->chip, sizeof row->chip);
     db_column_text(rows, 4, row->version, sizeof row->version);
@@ -177,13 +179,15 @@ static void take_row(const struct list_query *query, const struct db_rows *rows,
 }
 
 /* What the statement finds, behind what was found before; one row more than the page takes says
- * that there is more. */
+ * that there is more, and a row that is no device how many were looked at. */
 static godwit_err read_page(struct look *look)
 {
     struct db_rows rows;
     godwit_err err = db_query_text(look->db, &rows, look->sql, look->values, look->values_count);
-    while (!err && !look->more && !(err = db_next(&rows)))
-        if (look->count == look->query->limit)
+    while (!err && !(err = db_next(&rows)))
+        if (!db_column_size(&rows, COLUMN_DEVICE_ID))
+            look->total = db_column_int(&rows, 0);
+        else if (look->count == look->query->limit)
             look->more = true;
         else
             take_row(look->query, &rows, &look->rows[look->count++]);
@@ -216,6 +220,22 @@ static void write_arm(const struct look *look, enum arm arm, char *out, size_t s
         snprintf(out, size, "org = $1 and %s %s $2 and $3 = $3", column, way);
 }
 
+/* What narrows the walk. Of one key it is true or false as a whole, and said of the key itself:
+ * else SQLite would go through all that have the key to find out. */
+static void write_bound(const struct look *look, bool is_of_key, char *out)
+{
+    const char *column = look->query->order->column;
+    const char *at = look->query->narrow ? look->query->narrow : "";
+    size_t size = strlen(column), used = 0;
+    while (*at) {
+        bool is_column = is_of_key && !strncmp(at, column, size);
+        used += (size_t)snprintf(out + used, FILTER_SQL_TEXT_MAX - used, "%.*s", is_column ? 2 : 1,
+                                 is_column ? "$2" : at);
+        at += is_column ? size : 1;
+    }
+    out[used] = '\0';
+}
+
 /* The rows of a part in their order, in place of the table: the limit inside keeps the planner from
  * another way. Both databases hand the rows on in the order in which they are found. */
 static void write_walk(struct look *look, enum arm arm, const char *head, int64_t limit,
@@ -223,14 +243,14 @@ static void write_walk(struct look *look, enum arm arm, const char *head, int64_
 {
     const struct list_query *query = look->query;
     const char *column = query->order->column, *way = query->is_descending ? " desc" : "";
-    const char *narrow = query->narrow ? query->narrow : "";
-    char place[160];
+    char place[160], *bound = look->way; /* which is free during a walk */
     write_arm(look, arm, place, sizeof place);
+    write_bound(look, query->after && arm == ARM_SAME_KEY, bound);
     snprintf(look->sql, SQL_MAX,
              "select %s from (select " WALKED
              " from devices where %s%s%s order by %s%s, id%s limit %lld"
              " offset %lld) as devices where %s",
-             head, place, *narrow ? " and " : "", narrow, column, way, way, (long long)limit,
+             head, place, *bound ? " and " : "", bound, column, way, way, (long long)limit,
              (long long)skip, query->where ? query->where : "1 = 1");
 }
 
@@ -284,9 +304,10 @@ static godwit_err count_way(struct look *look, int64_t max, int64_t *count_out)
     return read_number(look, count_out);
 }
 
-/* The page from among those that look->way finds: they are found first, for that it would be the
- * same to the planner to go along an index and look there. */
-static godwit_err sort(struct look *look, int64_t max)
+/* The page from among those that look->way finds, if they are no more than max. They are found
+ * first, for to the planner it would be the same to go along an index and look there; how many they
+ * are comes in a row behind the page's, for to find them may have been the most of it. */
+static godwit_err sort(struct look *look, int64_t max, bool *is_whole_out)
 {
     static const char *const EXPRESSIONS[] = {"%s || ''", "%s + 0", "coalesce(%s, null)"};
     const struct list_query *query = look->query;
@@ -296,33 +317,37 @@ static godwit_err sort(struct look *look, int64_t max)
     snprintf(key, sizeof key, "%.*s%s%s", (int)(at - format), format, query->order->column, at + 2);
     if (query->after) snprintf(place, sizeof place, "(%s, id) %s ($2, $3)", key, *way ? "<" : ">");
     snprintf(look->sql, SQL_MAX,
-             "select " COLUMNS ", %s from (%s limit %lld) as found cross join devices where"
-             " id = found.device and org = $1 and %s and %s order by %s%s, id%s limit %zu",
-             query->order->column, look->way, (long long)max, query->where, place, key, way, way,
-             query->limit + 1);
+             "with found as materialized (%s limit %lld) select * from (select " COLUMNS
+             ", %s from found cross join devices where (select count(*) from found) <= %lld"
+             " and id = found.device and org = $1 and %s and %s order by %s%s, id%s limit %zu)"
+             " as page union all select count(*), " NULLS ", null from found",
+             look->way, (long long)max + 1, query->order->column, (long long)max, query->where,
+             place, key, way, way, query->limit + 1);
     look->count = 0;
-    return read_page(look);
+    godwit_err err = read_page(look);
+    *is_whole_out = !err && look->total <= max;
+    return err;
 }
 
-/* By the term that finds the fewest; of scans the first that finds few. */
+/* By the term that finds the fewest, else by a scan, if it finds few. */
 static godwit_err sort_few(struct look *look, const struct budget *budget, bool *is_whole_out)
 {
     enum filter_sql_way kind;
     size_t best = SIZE_MAX;
     int64_t fewest = budget->sorted + 1, count;
-    unsigned scans = 0;
     godwit_err err = GODWIT_OK;
-    for (size_t i = 0; filter_sql_way(look->query->filter, i, &kind, look->way) && !err; i++) {
-        if (kind == FILTER_BY_SCAN && (best != SIZE_MAX || scans++ == budget->scans)) break;
+    size_t i = 0;
+    for (; filter_sql_way(look->query->filter, i, &kind, look->way) && !err; i++) {
+        if (kind == FILTER_BY_SCAN) break;
         err = count_way(look, budget->sorted, &count);
         if (err || count >= fewest) continue;
         fewest = count;
         best = i;
     }
-    *is_whole_out = !err && best != SIZE_MAX;
-    if (!*is_whole_out) return err;
-    (void)filter_sql_way(look->query->filter, best, &kind, look->way);
-    return sort(look, budget->sorted);
+    if (err) return err;
+    if (best == SIZE_MAX && budget->sorted) best = i; /* a scan, or none */
+    if (!filter_sql_way(look->query->filter, best, &kind, look->way)) return GODWIT_OK;
+    return sort(look, budget->sorted, is_whole_out);
 }
 
 godwit_err list_devices(struct db *db, const struct list_query *query, struct list_device *rows_out,
