@@ -8,6 +8,8 @@
  *
  * Rejected: refusing the newcomer (a thousand idle connections then keep everybody out until their
  * deadlines). */
+#include <unistd.h>
+
 #include "base/log.h"
 #include "http/forwarded.h"
 #include "http/held.h"
@@ -150,10 +152,13 @@ static bool conn_admit(struct conn *conn)
 }
 
 /* Sets up what was accepted; false when it has to be closed again. */
-static bool conn_begin(struct conn *conn)
+static bool conn_begin(struct conn *conn, int fd)
 {
     struct loop *loop = conn->loop;
-    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&conn->tcp)) return false;
+    if (uv_tcp_open(&conn->tcp, fd)) {
+        close(fd);
+        return false;
+    }
     conn_address(conn);
     if (!conn_admit(conn)) return false;
     count(&loop->counters.connections);
@@ -163,33 +168,11 @@ static bool conn_begin(struct conn *conn)
     return true;
 }
 
-static void turn_away(struct loop *loop);
-
-static void on_turned_away(uv_handle_t *handle)
-{
-    struct loop *loop = handle->data;
-    loop->turning_away = false;
-    if (loop->turn_away_owed) turn_away(loop);
-}
-
-/* Without memory for a connection: libuv accepts no more before this one was taken, so it is taken
- * into a handle that is always there, and closed. */
-static void turn_away(struct loop *loop)
-{
-    loop->turn_away_owed = loop->turning_away;
-    if (loop->turning_away || loop->draining) return;
-    loop->turning_away = true;
-    loop->nobody.data = loop;
-    uv_tcp_init(&loop->uv, &loop->nobody);
-    (void)!uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&loop->nobody);
-    uv_close((uv_handle_t *)&loop->nobody, on_turned_away);
-}
-
-void conn_accept(struct loop *loop)
+void conn_accept(struct loop *loop, int fd)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn) {
-        turn_away(loop);
+        close(fd);
         return;
     }
     conn->loop = loop;
@@ -202,7 +185,7 @@ void conn_accept(struct loop *loop)
     uv_tcp_init(&loop->uv, &conn->tcp);
     uv_timer_init(&loop->uv, &conn->timer);
     conn->tcp.data = conn->timer.data = conn;
-    if (conn_begin(conn))
+    if (conn_begin(conn, fd))
         conn_advance(conn);
     else
         conn_abort(conn);

@@ -15,6 +15,7 @@
 #include "http/bytes.h"
 #include "http/http.h"
 #include "http/limits.h"
+#include "http/listener.h"
 #include "http/proto.h"
 #include "http/tls.h"
 #include "http/turn.h"
@@ -195,15 +196,16 @@ struct conn {
     bool finishing;             /* nothing more is read; conn_advance closes */
     bool notified;              /* a TLS close notify was sent, or none is needed */
     bool lingering, established;
-    bool is_proxy;         /* its requests are those of others */
-    bool is_probed;        /* the kernel looks now and then whether the peer is still there */
+    bool is_proxy;  /* its requests are those of others */
+    bool is_probed; /* the kernel looks now and then whether the peer is still there */
     struct peer *counted, *identity; /* its address and client in the limits; NULL: not counted */
-    uint8_t address[16];   /* what the limits count: IPv4, or the /64 of IPv6 */
+    uint8_t address[16];             /* what the limits count: IPv4, or the /64 of IPv6 */
     char peer[ADDRESS_SIZE];
 };
 
 /* conn_accept.c */
-void conn_accept(struct loop *loop);
+/* A connection, which is closed where it can not be served. */
+void conn_accept(struct loop *loop, int fd);
 void conn_authenticated(struct conn *conn);
 /* Out of the limits; for conn_abort. */
 void conn_leave(struct conn *conn);
@@ -241,14 +243,12 @@ struct counters {
 
 struct loop {
     uv_loop_t uv;
-    uv_tcp_t listener;
+    struct listener listener;
     uv_async_t wake;
     uv_timer_t drain;
     uv_check_t turn;
     uv_idle_t busy;
     struct turns turns;
-    uv_tcp_t nobody; /* takes a connection that there is no memory for */
-    bool turning_away, turn_away_owed;
     struct http_server *server;
     struct tls_context *tls, *tls_next; /* tls_next: to be taken by on_wake; under the mutex */
 

@@ -1,8 +1,7 @@
 /* The server: N threads with a libuv loop each. Every loop has its own listening socket on the same
- * port (SO_REUSEPORT), so the kernel spreads connections and no connection ever changes threads.
+ * port (listener.h), so the kernel spreads connections and no connection ever changes threads.
  *
  * Rejected: one acceptor that hands connections out (a second wake-up for each). */
-#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <time.h>
@@ -12,7 +11,6 @@
 #include "http/internal.h"
 
 #define LOOPS_MAX 64U
-#define BACKLOG 1024
 #define WAKE_MAX 256U /* exchanges that go on in one turn */
 #define TRIM_EACH_MS 10000U
 #define TRIM_AFTER 512U /* connections that have ended */
@@ -29,15 +27,6 @@ const char *loop_date(struct loop *loop)
     strftime(loop->date, sizeof loop->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
     loop->date_s = now_s;
     return loop->date;
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct loop *loop = listener->data;
-    if (status < 0)
-        GODWIT_LOG(WARN, "http_accept_failed", "error=%s", uv_err_name(status));
-    else if (turn_accepts(loop))
-        conn_accept(loop);
 }
 
 void loop_check_end(struct loop *loop)
@@ -62,7 +51,7 @@ static void on_drain_over(uv_timer_t *timer)
 static void loop_drain(struct loop *loop)
 {
     loop->draining = true;
-    if (loop->listener.data) uv_close((uv_handle_t *)&loop->listener, NULL);
+    listener_close(&loop->listener);
     uv_timer_start(&loop->drain, on_drain_over, loop->drain_ms, 0);
     for (struct conn *conn = loop->conns, *next; conn; conn = next) {
         next = conn->next;
@@ -115,65 +104,21 @@ static void *loop_thread(void *ctx)
 
 /* --- listening ---------------------------------------------------------------------------- */
 
-static int address_parse(const char *text, uint16_t port, struct sockaddr_storage *address_out)
-{
-    if (strchr(text, ':')) return uv_ip6_addr(text, port, (struct sockaddr_in6 *)address_out);
-    return uv_ip4_addr(text, port, (struct sockaddr_in *)address_out);
-}
-
-/* Whether nobody listens there. SO_REUSEPORT would let a second server of the same user in
- * silently, so an ordinary socket asks first. */
-static int port_probe(const struct sockaddr_storage *address)
-{
-    int on = 1, fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return uv_translate_sys_error(errno);
-    socklen_t size =
-        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    int failed =
-        bind(fd, (const struct sockaddr *)address, size) ? uv_translate_sys_error(errno) : 0;
-    close(fd);
-    return failed;
-}
-
-static int loop_listen(struct loop *loop, const struct sockaddr_storage *address)
-{
-    int fd, on = 1;
-    int failed = uv_tcp_init_ex(&loop->uv, &loop->listener, address->ss_family);
-    if (failed) return failed;
-    loop->listener.data = loop;
-    uv_fileno((uv_handle_t *)&loop->listener, &fd);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on))
-        return uv_translate_sys_error(errno);
-    failed = uv_tcp_bind(&loop->listener, (const struct sockaddr *)address, 0);
-    if (!failed) failed = uv_listen((uv_stream_t *)&loop->listener, BACKLOG, on_connection);
-    return failed;
-}
-
-static uint16_t port_of(const struct loop *loop)
-{
-    struct sockaddr_storage bound;
-    int size = sizeof bound;
-    if (uv_tcp_getsockname(&loop->listener, (struct sockaddr *)&bound, &size)) return 0;
-    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                             : ((struct sockaddr_in *)&bound)->sin_port);
-}
-
 static godwit_err server_listen(struct http_server *server, char *note_out, size_t note_size)
 {
     const char *where = server->options.address;
     struct sockaddr_storage address = {0};
-    if (address_parse(where, server->port, &address)) {
+    if (listener_address(where, server->port, &address)) {
         snprintf(note_out, note_size,
                  "%s is not an IP address; give one such as 127.0.0.1 or ::", where);
         return GODWIT_ERR_FORMAT;
     }
-    int failed = port_probe(&address);
+    int failed = listener_probe(&address);
     for (unsigned i = 0; i < server->loops_count && !failed; i++) {
-        failed = loop_listen(server->loops[i], &address);
+        failed = listener_open(server->loops[i], &address);
         if (failed || server->port) continue;
-        server->port = port_of(server->loops[i]);
-        address_parse(where, server->port, &address);
+        server->port = listener_port(&server->loops[i]->listener);
+        (void)!listener_address(where, server->port, &address);
     }
     if (!failed) return GODWIT_OK;
     if (failed == UV_EADDRINUSE) {

@@ -100,7 +100,7 @@ static void on_turn(uv_check_t *check)
         conn_turn(conn);
     turns->spent_ns = 0;
     turns->accepted = 0;
-    if (turns->accept_owed && turn_accepts(loop) && !loop->draining) conn_accept(loop);
+    if (turns->accept_owed && turn_accepts(loop)) listener_resume(&loop->listener);
     if (turns->waiting)
         uv_idle_start(&loop->busy, on_busy);
     else
@@ -140,7 +140,6 @@ void turn_end(struct loop *loop, uint64_t begun_ns)
     if (begun_ns) loop->turns.spent_ns += uv_hrtime() - begun_ns;
 }
 
-/* libuv looks at the listener no more until the connection that it has ready is taken. */
 bool turn_accepts(struct loop *loop)
 {
     struct turns *turns = &loop->turns;

@@ -36,7 +36,8 @@ bool turn_is_over(const struct conn *conn);
 /* Around what is done for a connection; the loop, because the connection may have gone. */
 uint64_t turn_begin(const struct conn *conn);
 void turn_end(struct loop *loop, uint64_t begun_ns);
-/* Whether one more connection is taken in this turn; if not, the next turn begins with it. */
+/* Whether one more connection is taken in this turn; if not, the next turn goes on
+ * with those that wait. */
 bool turn_accepts(struct loop *loop);
 /* In conn.c: its input has waited for its turn. */
 void conn_turn(struct conn *conn);

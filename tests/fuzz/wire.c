@@ -1,6 +1,8 @@
 /* libuv and tls.h, driven by wire.h. Only what src/http calls; each as libuv documents it:
  * callbacks never come from inside a call but uv_read's, closing is told later, writes keep their
  * order. */
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -37,8 +39,8 @@ static struct {
     uv_write_cb written;
 } closings[CLOSINGS_MAX];
 static size_t closings_count;
-static uv_stream_t *listener;
-static uv_connection_cb on_connection;
+static uv_poll_t *listener;
+static uv_poll_cb on_connection;
 static uv_async_t *wake;
 static uv_async_cb on_wake;
 static bool wake_sent;
@@ -91,7 +93,7 @@ bool wire_open(unsigned number)
     if (closings_count > CLOSINGS_MAX / 2) wire_closed(); /* no loop owes so many */
     *wire = (struct wire){.window = SIZE_MAX};
     connecting = number;
-    on_connection(listener, 0);
+    on_connection(listener, 0, UV_READABLE);
     FUZZ_CHECK(connecting == WIRES); /* it was taken */
     return true;
 }
@@ -346,39 +348,25 @@ int uv_tcp_init(uv_loop_t *loop, uv_tcp_t *tcp)
     return 0;
 }
 
-int uv_tcp_init_ex(uv_loop_t *loop, uv_tcp_t *tcp, unsigned flags)
+int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd)
 {
-    (void)flags;
-    return uv_tcp_init(loop, tcp);
-}
-
-int uv_fileno(const uv_handle_t *handle, uv_os_fd_t *fd_out)
-{
-    (void)handle;
-    static int fd; /* for setsockopt alone */
-    if (!fd) fd = socket(AF_INET, SOCK_STREAM, 0);
-    *fd_out = fd;
+    (void)loop, (void)fd;
+    poll->type = UV_POLL;
     return 0;
 }
 
-int uv_tcp_bind(uv_tcp_t *tcp, const struct sockaddr *address, unsigned flags)
+int uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb called)
 {
-    (void)tcp, (void)address, (void)flags;
-    return 0;
-}
-
-int uv_listen(uv_stream_t *stream, int backlog, uv_connection_cb called)
-{
-    (void)backlog;
-    listener = stream;
+    (void)events;
+    listener = poll;
     on_connection = called;
     return 0;
 }
 
-int uv_tcp_getsockname(const uv_tcp_t *tcp, struct sockaddr *name, int *size)
+int uv_poll_stop(uv_poll_t *poll)
 {
-    (void)tcp, (void)name, (void)size;
-    return UV_ENOTSUP;
+    (void)poll;
+    return 0;
 }
 
 int uv_tcp_getpeername(const uv_tcp_t *tcp, struct sockaddr *name, int *size)
@@ -406,11 +394,19 @@ int uv_send_buffer_size(uv_handle_t *handle, int *value)
     return 0;
 }
 
-int uv_accept(uv_stream_t *server, uv_stream_t *client)
+/* No descriptor: whoever closes it closes nothing. */
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
-    (void)server;
-    FUZZ_CHECK(connecting < WIRES);
-    wires[connecting].stream = client;
+    (void)fd, (void)address, (void)size, (void)flags;
+    if (connecting < WIRES) return INT_MAX - (int)connecting;
+    errno = EAGAIN;
+    return -1;
+}
+
+int uv_tcp_open(uv_tcp_t *tcp, uv_os_sock_t fd)
+{
+    FUZZ_CHECK(connecting < WIRES && fd == INT_MAX - (int)connecting);
+    wires[connecting].stream = (uv_stream_t *)tcp;
     connecting = WIRES;
     return 0;
 }
