@@ -89,6 +89,7 @@ def fill(path, count, org="default"):
                                          if f":{name}" in statement})
     for sql in indexes:
         database.execute(sql)
+    database.execute("delete from sweeps")  # whose server may have swept while there was nothing
     database.execute("commit")
     database.execute("pragma wal_checkpoint(truncate)")
     database.close()
