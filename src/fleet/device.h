@@ -43,20 +43,23 @@ enum claim_result {
     CLAIM_TOKEN_TAKEN, /* the token is another device's, as on a cloned flash */
     CLAIM_UNKNOWN,
     CLAIM_USED_UP,
-    CLAIM_EXPIRED
+    CLAIM_EXPIRED,
+    CLAIM_NO_PRODUCT /* by a certificate, and it runs nothing of a product that is known */
 };
 
 /* Who requests to join: with which claim, under which token of its own, as what. */
 struct claim_request {
-    const uint8_t *claim_sha256, *token_sha256; /* 32 bytes each */
+    const uint8_t *claim_sha256, *token_sha256; /* 32 bytes each; claim NULL: by a certificate */
     const struct godwit_checkin *checkin;
 };
 
 /* What a claim comes to as things stand; must_write_out: only after device_claim. A device that is
  * known and comes back with its token is ACCEPTED and asks for nothing new. Counts who is turned
  * away, for its operator. Lock held. */
-enum claim_result device_claim_check(struct fleet *fleet, const struct claim_request *request,
-                                     int64_t now_s, bool *must_write_out);
+typedef enum claim_result device_join_check(struct fleet *fleet,
+                                            const struct claim_request *request, int64_t now_s,
+                                            bool *must_write_out);
+device_join_check device_claim_check;
 /* Enrols, or keeps the token for an operator; *device_out is set where ACCEPTED. Writer. */
 GODWIT_MUST_USE godwit_err device_claim(struct fleet *fleet, struct db *db,
                                         const struct claim_request *request, int64_t now_s,
@@ -67,6 +70,14 @@ GODWIT_MUST_USE godwit_err device_join_listed(struct fleet *fleet, struct db *db
                                               const uint8_t token_sha256[static 32],
                                               const struct godwit_checkin *checkin, int64_t now_s,
                                               struct device **device_out);
+/* The same for a device that has proved its id by a certificate (request->claim_sha256 NULL); it
+ * joins the first organisation, and certified.h decides. Lock held. */
+device_join_check device_certified_check;
+/* Writer. */
+GODWIT_MUST_USE godwit_err device_join_certified(struct fleet *fleet, struct db *db,
+                                                 const struct claim_request *request, int64_t now_s,
+                                                 enum claim_result *result_out,
+                                                 struct device **device_out);
 /* Writes the facts of dirty devices, at most count_max; more_out: some are left. Writer. */
 GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size_t count_max,
                                         bool *more_out);

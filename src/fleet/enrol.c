@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "fleet/cache.h"
+#include "fleet/certified.h"
 #include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/event.h"
@@ -14,10 +15,11 @@
 
 /* ---- joining ---- */
 
-/* Who joins, and by what: a claim, or a line of the factory list. */
+/* Who joins, and by what: a claim, a line of the factory list, or a certificate. */
 struct joining {
-    struct claim *claim; /* NULL: by the list */
-    struct factory_entry *entry;
+    struct claim *claim;         /* NULL: not so */
+    struct factory_entry *entry; /* so */
+    struct product *certified;   /* so */
     const uint8_t *token_sha256;
     const struct godwit_checkin *checkin;
     int64_t now_s;
@@ -25,6 +27,7 @@ struct joining {
 
 static struct product *product_of(const struct joining *joining)
 {
+    if (joining->certified) return joining->certified;
     return joining->entry ? joining->entry->product : joining->claim->product;
 }
 
@@ -35,9 +38,10 @@ static godwit_err report_joined(struct db *db, const struct joining *joining, in
     device_plain_text(event.version, joining->checkin->version, sizeof event.version);
     struct godwit_text detail;
     godwit_text_init(&detail, event.detail, sizeof event.detail);
-    godwit_text_add(&detail, joining->entry ? "by the factory list" : "claim ");
-    if (!joining->entry)
-        godwit_text_add_hex(&detail, joining->claim->claim_sha256, CLAIM_MARK_SIZE);
+    if (joining->certified) godwit_text_add(&detail, "by its certificate");
+    if (joining->entry) godwit_text_add(&detail, "by the factory list");
+    if (joining->claim) godwit_text_add(&detail, "claim ");
+    if (joining->claim) godwit_text_add_hex(&detail, joining->claim->claim_sha256, CLAIM_MARK_SIZE);
     return event_add(db, id, joining->checkin->device_id, &event);
 }
 
@@ -47,6 +51,7 @@ static godwit_err give_tags(struct db *db, const struct joining *joining, int64_
     char tags[CLAIM_TAGS_SIZE] = "";
     struct db_rows rows;
     const char *org = product_of(joining)->org->name;
+    if (joining->certified) return GODWIT_OK;
     godwit_err err =
         joining->entry
             ? db_query(db, &rows, "select tags from factory where org = $1 and device_id = $2",
@@ -74,13 +79,12 @@ static godwit_err insert_device(struct db *db, const struct joining *joining, in
                 db_int(product_of(joining)->id), db_int(joining->now_s), db_text(id_text)),
         id_out);
     if (!err) err = give_tags(db, joining, *id_out);
-    if (!err)
-        err = joining->entry
-                  ? factory_forget_row(db, org, device_id)
-                  : db_run(db,
-                           "update claims set used_count = used_count + 1"
-                           " where org = $1 and claim_sha256 = $2",
-                           DB_ARGS(db_text(org), db_blob(joining->claim->claim_sha256, 32)));
+    if (!err && joining->entry) err = factory_forget_row(db, org, device_id);
+    if (!err && joining->claim)
+        err = db_run(db,
+                     "update claims set used_count = used_count + 1"
+                     " where org = $1 and claim_sha256 = $2",
+                     DB_ARGS(db_text(org), db_blob(joining->claim->claim_sha256, 32)));
     return err ? err : report_joined(db, joining, *id_out);
 }
 
@@ -128,12 +132,13 @@ godwit_err device_join_listed(struct fleet *fleet, struct db *db,
 
 /* ---- claims ---- */
 
-static struct pending_token token_of(const struct claim_request *request, const struct claim *claim,
+static struct pending_token token_of(const struct claim_request *request, struct product *product,
                                      int64_t now_s)
 {
-    struct pending_token token = {.product = claim->product, .requested_s = now_s};
+    struct pending_token token = {.product = product, .requested_s = now_s};
     memcpy(token.token_sha256, request->token_sha256, sizeof token.token_sha256);
-    memcpy(token.claim_sha256, request->claim_sha256, sizeof token.claim_sha256);
+    if (request->claim_sha256)
+        memcpy(token.claim_sha256, request->claim_sha256, sizeof token.claim_sha256);
     device_plain_text(token.version, request->checkin->version, sizeof token.version);
     return token;
 }
@@ -191,7 +196,7 @@ enum claim_result device_claim_check(struct fleet *fleet, const struct claim_req
     if (!device && claim->used_count >= claim->count_max) return CLAIM_USED_UP;
     *must_write_out = !device;
     if (!device) return CLAIM_ACCEPTED;
-    const struct pending_token token = token_of(request, claim, now_s);
+    const struct pending_token token = token_of(request, claim->product, now_s);
     return wait_for_operator(fleet, device, &token, must_write_out);
 }
 
@@ -221,7 +226,7 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
     *result_out = CLAIM_TOKEN_TAKEN;
     if (other) return GODWIT_OK;
     if (device) {
-        const struct pending_token token = token_of(request, claim, now_s);
+        const struct pending_token token = token_of(request, claim->product, now_s);
         enum pending_place place;
         err = pending_note(fleet, db, device, &token, &place);
         *result_out = result_of(place);
@@ -234,6 +239,63 @@ godwit_err device_claim(struct fleet *fleet, struct db *db, const struct claim_r
                                     .token_sha256 = request->token_sha256,
                                     .checkin = request->checkin,
                                     .now_s = now_s};
+    return enrol(fleet, db, &joining, device_out);
+}
+
+/* ---- certificates ---- */
+
+static struct certified_facts facts_of(const struct fleet *fleet, const struct device *device,
+                                       const struct device *holder,
+                                       const struct claim_request *request)
+{
+    bool is_same = device && fleet_same_secret(device->token_sha256, request->token_sha256);
+    return (struct certified_facts){
+        .has_product = certified_product(&fleet->catalogue, FLEET_ORG, request->checkin),
+        .is_known = device,
+        .is_same = is_same,
+        .is_retired = device && device->is_retired,
+        .is_taken = holder && holder != device};
+}
+
+enum claim_result device_certified_check(struct fleet *fleet, const struct claim_request *request,
+                                         int64_t now_s, bool *must_write_out)
+{
+    struct device *device = device_find(fleet, FLEET_ORG, request->checkin->device_id);
+    const struct device *holder = device_with_token(fleet, request->token_sha256);
+    const struct certified_facts facts = facts_of(fleet, device, holder, request);
+    enum claim_result result = certified_decide(&facts);
+    bool is_asleep = !device && fleet_is_partial(fleet); /* the database is asked before */
+    *must_write_out = is_asleep || result == CLAIM_ACCEPTED;
+    if (is_asleep || result != CLAIM_PENDING) return result;
+    const struct pending_token token = token_of(request, device->product, now_s);
+    return wait_for_operator(fleet, device, &token, must_write_out);
+}
+
+godwit_err device_join_certified(struct fleet *fleet, struct db *db,
+                                 const struct claim_request *request, int64_t now_s,
+                                 enum claim_result *result_out, struct device **device_out)
+{
+    struct device *device, *holder;
+    enum pending_place place;
+    *device_out = NULL;
+    godwit_err err = device_fetch(fleet, db, FLEET_ORG, request->checkin->device_id, &device);
+    if (!err) err = device_fetch_with_token(fleet, db, request->token_sha256, &holder);
+    if (err) return err;
+    const struct certified_facts facts = facts_of(fleet, device, holder, request);
+    *result_out = certified_decide(&facts);
+    if (*result_out == CLAIM_PENDING) {
+        const struct pending_token token = token_of(request, device->product, now_s);
+        err = pending_note(fleet, db, device, &token, &place);
+        *result_out = result_of(place);
+        return err;
+    }
+    *device_out = *result_out == CLAIM_ACCEPTED ? device : NULL;
+    if (*result_out != CLAIM_ACCEPTED || device) return GODWIT_OK;
+    const struct joining joining = {
+        .certified = certified_product(&fleet->catalogue, FLEET_ORG, request->checkin),
+        .token_sha256 = request->token_sha256,
+        .checkin = request->checkin,
+        .now_s = now_s};
     return enrol(fleet, db, &joining, device_out);
 }
 

@@ -229,6 +229,19 @@ int exchange_head(struct exchange *exchange, const struct proto_head *head)
     return reply_early(exchange, head, 503, "busy");
 }
 
+void http_client(struct http_request *request, struct http_client *out)
+{
+    struct exchange *exchange = (struct exchange *)request;
+    const struct conn *conn = exchange->conn;
+    *out = (struct http_client){.state = CLIENT_NONE};
+    if (!conn || !conn->tls.ssl) return;
+    struct http_clients *clients = tls_context_clients(conn->tls.context);
+    clients_look(clients, conn->tls.ssl, out);
+    if (out->state == CLIENT_NONE || clients == tls_context_clients(conn->loop->tls)) return;
+    out->state = CLIENT_STALE;
+    exchange->keep_alive = false;
+}
+
 /* Counts what is held of the body, and so much more; false when the server has no room for it. */
 static bool body_count(struct exchange *exchange, size_t more)
 {

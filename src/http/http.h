@@ -25,6 +25,7 @@
 #define HTTP_UPLOAD_WINDOW (256U * 1024U) /* bytes of one upload in memory */
 
 struct http_request;
+struct http_clients;
 typedef void http_handler(struct http_request *request);
 
 /* --- request ------------------------------------------------------------------------------ */
@@ -241,6 +242,9 @@ struct http_options {
     /* Shown instead to who asks for a name that this one is for and the first is not; read again
      * with it. NULL: none. */
     const char *web_certificate, *web_key;
+    /* Asks clients who they are (http/clients.h), but where web_certificate is shown; held by its
+     * server. NULL: asks nobody. */
+    struct http_clients *clients;
     const struct http_route *routes; /* alive while the server is; the first match wins */
     size_t routes_count;
     http_gate *gate;     /* NULL: every request is let in */

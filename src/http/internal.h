@@ -250,8 +250,8 @@ struct loop {
     uv_idle_t busy;
     struct turns turns;
     struct http_server *server;
-    struct tls_context *tls, *tls_next; /* tls_next: to be taken by on_wake; under the mutex */
-
+    struct tls_context *tls, *tls_next; /* …_next: to be taken by on_wake; under the mutex */
+    struct http_clients *clients_next;
     pthread_t thread; /* as the loop itself knows it */
     pthread_t joined; /* as http_close knows it */
     bool has_thread, draining, ending;

@@ -74,6 +74,29 @@ static struct exchange *queue_take(struct loop *loop, unsigned *posted_out)
     return exchange;
 }
 
+/* Certificate and key stay as they are: a file of theirs that can not be read just now must not
+ * keep a revocation from counting. Without memory for it the loop goes on asking itself to. */
+static void clients_take(struct loop *loop, struct http_clients *clients)
+{
+    bool is_there = !loop->tls || tls_context_clients(loop->tls) == clients;
+    struct tls_context *asking = is_there ? NULL : tls_context_asking(loop->tls, clients);
+    if (asking) {
+        tls_context_close(loop->tls);
+        loop->tls = asking;
+    }
+    if (asking || is_there) {
+        http_clients_close(clients);
+        return;
+    }
+    pthread_mutex_lock(&loop->mutex);
+    if (loop->clients_next)
+        http_clients_close(clients);
+    else
+        loop->clients_next = clients;
+    uv_async_send(&loop->wake);
+    pthread_mutex_unlock(&loop->mutex);
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
@@ -85,12 +108,15 @@ static void on_wake(uv_async_t *wake)
     if (loop->queue_first) uv_async_send(wake); /* the sockets have their turn first */
     bool drain = loop->drain_wanted && !loop->draining;
     struct tls_context *next = loop->tls_next;
+    struct http_clients *clients = loop->clients_next;
     loop->tls_next = NULL;
+    loop->clients_next = NULL;
     pthread_mutex_unlock(&loop->mutex);
     if (next) {
         tls_context_close(loop->tls);
         loop->tls = next;
     }
+    if (clients) clients_take(loop, clients);
     if (drain) loop_drain(loop);
 }
 
@@ -162,6 +188,7 @@ static void loop_free(struct loop *loop)
     if (left) GODWIT_LOG(ERROR, "http_loop_left", "error=%s", uv_err_name(left));
     tls_context_close(loop->tls);
     tls_context_close(loop->tls_next);
+    http_clients_close(loop->clients_next);
     bytes_free(&loop->out);
     bytes_free(&loop->head);
     pthread_mutex_destroy(&loop->mutex);
@@ -180,6 +207,7 @@ static void server_free(struct http_server *server)
         loop_free(loop);
     }
     tls_tickets_close(server->tickets);
+    http_clients_close(server->options.clients);
     peers_close(server->peers);
     peers_close(server->identities);
     free(server);
@@ -191,6 +219,7 @@ static struct http_server *server_new(const struct http_options *options)
     struct http_server *server = calloc(1, sizeof *server + loops * sizeof *server->loops);
     if (!server) abort();
     server->options = *options;
+    http_clients_hold(options->clients);
     if (!options->address) server->options.address = "127.0.0.1";
     limits_open(&server->options.limits);
     const struct http_limits *limits = &server->options.limits;
@@ -218,6 +247,7 @@ static godwit_err context_open(const struct http_server *server, const char *cer
     if (!err && options->web_certificate)
         err = tls_context_also(*context_out, options->web_certificate, options->web_key,
                                server->tickets, note_out, note_size);
+    if (!err && options->clients) tls_context_ask(*context_out, options->clients);
     return err;
 }
 
@@ -286,6 +316,21 @@ godwit_err http_certificate(struct http_server *server, const char *certificate,
         tls_context_close(unused);
     }
     return err;
+}
+
+void http_clients_change(struct http_server *server, struct http_clients *clients)
+{
+    http_clients_hold(clients);
+    http_clients_close(server->options.clients);
+    server->options.clients = clients; /* for the next http_certificate */
+    for (unsigned i = 0; i < server->loops_count; i++) {
+        struct loop *loop = server->loops[i];
+        pthread_mutex_lock(&loop->mutex);
+        http_clients_close(loop->clients_next);
+        loop->clients_next = http_clients_hold(clients);
+        uv_async_send(&loop->wake);
+        pthread_mutex_unlock(&loop->mutex);
+    }
 }
 
 uint16_t http_port(const struct http_server *server)

@@ -156,7 +156,8 @@ static long window_ctrl(BIO *bio, int command, long number, void *pointer)
 struct tls_context {
     SSL_CTX *ctx, *also; /* also: NULL, or chosen by name */
     BIO_METHOD *window;
-    size_t holders; /* its loop and each open connection */
+    struct http_clients *clients; /* NULL: they are not asked who they are */
+    size_t holders;               /* its loop and each open connection */
 };
 
 static BIO *pem_open(const char *source)
@@ -225,18 +226,28 @@ static godwit_err context_load(SSL_CTX *ctx, const char *certificate, const char
     return GODWIT_ERR_FORMAT;
 }
 
-godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
-                            char *note_out, size_t note_size, struct tls_context **context_out)
+/* Without certificates; NULL: no memory. */
+static struct tls_context *context_new(void)
 {
     struct tls_context *context = calloc(1, sizeof *context);
-    if (!context) abort();
-    context->ctx = SSL_CTX_new(TLS_server_method());
+    if (!context) return NULL;
     context->window = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "window");
-    if (!context->ctx || !context->window) abort();
+    if (!context->window) {
+        free(context);
+        return NULL;
+    }
     context->holders = 1;
     BIO_meth_set_read(context->window, window_read);
     BIO_meth_set_write(context->window, window_write);
     BIO_meth_set_ctrl(context->window, window_ctrl);
+    return context;
+}
+
+godwit_err tls_context_open(const char *certificate, const char *key, struct tls_tickets *tickets,
+                            char *note_out, size_t note_size, struct tls_context **context_out)
+{
+    struct tls_context *context = context_new();
+    if (!context || !(context->ctx = SSL_CTX_new(TLS_server_method()))) abort();
     context_set(context->ctx, tickets);
     godwit_err err = context_load(context->ctx, certificate, key, note_out, note_size);
     if (err)
@@ -253,9 +264,17 @@ static int on_name(SSL *ssl, int *alert, void *ctx)
     (void)alert;
     if (!name || X509_check_host(SSL_CTX_get0_certificate(context->ctx), name, 0, 0, NULL) == 1)
         return SSL_TLSEXT_ERR_OK;
-    if (X509_check_host(SSL_CTX_get0_certificate(context->also), name, 0, 0, NULL) == 1)
+    if (X509_check_host(SSL_CTX_get0_certificate(context->also), name, 0, 0, NULL) == 1) {
         SSL_set_SSL_CTX(ssl, context->also);
+        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL); /* people are not asked */
+    }
     return SSL_TLSEXT_ERR_OK;
+}
+
+static void choose_by_name(struct tls_context *context)
+{
+    SSL_CTX_set_tlsext_servername_arg(context->ctx, context);
+    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
 }
 
 godwit_err tls_context_also(struct tls_context *context, const char *certificate, const char *key,
@@ -266,9 +285,56 @@ godwit_err tls_context_also(struct tls_context *context, const char *certificate
     context_set(context->also, tickets);
     godwit_err err = context_load(context->also, certificate, key, note_out, note_size);
     if (err) return err;
-    SSL_CTX_set_tlsext_servername_arg(context->ctx, context);
-    SSL_CTX_set_tlsext_servername_callback(context->ctx, on_name);
+    choose_by_name(context);
     return GODWIT_OK;
+}
+
+/* --- who the client is -------------------------------------------------------------------- */
+
+void tls_context_ask(struct tls_context *context, struct http_clients *clients)
+{
+    context->clients = http_clients_hold(clients);
+    clients_ask(clients, context->ctx);
+    /* A session is looked up before the name is, so both have one id. */
+    if (context->also) clients_tell_apart(clients, context->also);
+}
+
+/* With certificate, key and chain of the other; NULL: no memory. */
+static SSL_CTX *ctx_like(SSL_CTX *other)
+{
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (!ctx) return NULL;
+    context_set(ctx, SSL_CTX_get_app_data(other));
+    bool is_done = SSL_CTX_use_certificate(ctx, SSL_CTX_get0_certificate(other)) == 1 &&
+                   SSL_CTX_use_PrivateKey(ctx, SSL_CTX_get0_privatekey(other)) == 1 &&
+                   SSL_CTX_get0_chain_certs(other, &chain) == 1 &&
+                   SSL_CTX_set1_chain(ctx, chain) == 1;
+    ERR_clear_error();
+    if (is_done) return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+struct tls_context *tls_context_asking(const struct tls_context *context,
+                                       struct http_clients *clients)
+{
+    struct tls_context *asking = context_new();
+    if (!asking) return NULL;
+    asking->ctx = ctx_like(context->ctx);
+    if (context->also) asking->also = ctx_like(context->also);
+    if (!asking->ctx || (context->also && !asking->also)) {
+        tls_context_close(asking);
+        return NULL;
+    }
+    if (asking->also) choose_by_name(asking);
+    tls_context_ask(asking, clients);
+    return asking;
+}
+
+struct http_clients *tls_context_clients(const struct tls_context *context)
+{
+    return context->clients;
 }
 
 void tls_context_close(struct tls_context *context)
@@ -277,6 +343,7 @@ void tls_context_close(struct tls_context *context)
     SSL_CTX_free(context->ctx);
     SSL_CTX_free(context->also);
     BIO_meth_free(context->window);
+    http_clients_close(context->clients);
     free(context);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "http/bytes.h"
+#include "http/clients.h"
 #include "rt/clock.h"
 
 /* Keys that seal session tickets. A new one every TICKET_KEY_S; the older ones still open. */
@@ -28,6 +29,13 @@ GODWIT_MUST_USE godwit_err tls_context_open(const char *certificate, const char 
 GODWIT_MUST_USE godwit_err tls_context_also(struct tls_context *context, const char *certificate,
                                             const char *key, struct tls_tickets *tickets,
                                             char *note_out, size_t note_size);
+/* Clients are asked for a certificate, but where the other one is shown. Once for each context. */
+void tls_context_ask(struct tls_context *context, struct http_clients *clients);
+/* A new one with the same certificates that asks for others' certificates; NULL: no memory. */
+struct tls_context *tls_context_asking(const struct tls_context *context,
+                                       struct http_clients *clients);
+/* NULL: clients are not asked. */
+struct http_clients *tls_context_clients(const struct tls_context *context);
 /* The context itself lives until its last connection is closed. On the thread of its loop. */
 void tls_context_close(struct tls_context *context);
 

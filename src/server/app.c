@@ -455,6 +455,7 @@ void app_close(struct app *app)
     audit_close(app);
     deploy_keys_close(&app->deploy_keys);
     given_chain_free(&app->chain);
+    device_trust_close(app);
     free(app->api_doc.text);
     events_close(app->events);
     upload_parts_close(app);

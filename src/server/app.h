@@ -9,6 +9,7 @@
 #include "server/address_queue.h"
 #include "server/api_doc.h"
 #include "server/deploy_keys.h"
+#include "server/device_trust.h"
 #include "server/given_chain.h"
 #include "server/server.h"
 #include "server/shown_certificate.h"
@@ -24,13 +25,15 @@ struct settings {
     char *file_text; /* of --settings; others point into it */
     const char *data, *listen, *tls_cert, *tls_key, *ca, *name, *trusted_proxy;
     const char *web_listen, *web_cert, *web_key;
+    const char *device_ca, *device_crl;
     const char *mirrors[GODWIT_SOURCES_MAX]; /* base addresses; NULL: none */
     uint32_t interval_s, loops, audit_days, history_days;
-    uint32_t reserve_mib;  /* of the disk that uploads leave free */
-    uint32_t rotate_days;  /* a device's token is changed when it is older; 0: only on request */
-    uint32_t wait_s;       /* the longest that a check-in is held; 0: none is */
-    uint32_t devices_max;  /* that stay in memory, fleet/cache.h; 0: all */
-    bool webhook_loopback; /* for tests: webhooks go to this machine alone, by http too */
+    uint32_t reserve_mib;    /* of the disk that uploads leave free */
+    uint32_t rotate_days;    /* a device's token is changed when it is older; 0: only on request */
+    uint32_t wait_s;         /* the longest that a check-in is held; 0: none is */
+    uint32_t devices_max;    /* that stay in memory, fleet/cache.h; 0: all */
+    bool device_ca_required; /* no device without a certificate of device_ca */
+    bool webhook_loopback;   /* for tests: webhooks go to this machine alone, by http too */
 };
 
 struct app {
@@ -46,6 +49,7 @@ struct app {
     uint8_t next_ca[32]; /* the same of the CA that devices shall take next; zero: none */
     char cert_path[512], key_path[512], ca_path[512];
     struct shown_certificate shown;
+    struct device_trust device_trust;
     struct given_chain chain; /* of --tls-cert; zero: our own is shown */
     int lock_fd;
     bool is_data_open; /* others can look into the data directory */

@@ -60,6 +60,7 @@ static void wait_for_signal(struct app *app, struct http_server *server, const s
         if (signal_number == SIGINT || signal_number == SIGTERM) return;
         app_tick(app);
         shown_certificate_tick(app, server, signal_number == SIGHUP);
+        device_trust_tick(app, server, signal_number == SIGHUP);
         http_tick(server);
     }
 }
@@ -79,7 +80,11 @@ static bool rehearse(const struct settings *settings, char *note, size_t note_si
         return false;
     }
     struct given_chain chain = {0};
-    bool is_good = !settings_listen(settings->listen, address, sizeof address, &options.port) &&
+    struct http_clients *clients = NULL;
+    bool is_trusted = !device_trust_read(settings, &clients, note, note_size);
+    http_clients_close(clients);
+    bool is_good = is_trusted &&
+                   !settings_listen(settings->listen, address, sizeof address, &options.port) &&
                    (!settings->tls_cert ||
                     !given_chain_load(settings->tls_cert, settings->ca, &chain, note, note_size));
     options.certificate = chain.pem;
@@ -135,6 +140,7 @@ static int serve(struct app *app, const char *password, const sigset_t *signals)
                                    .loops = app->settings->loops,
                                    .web_certificate = app->settings->web_cert,
                                    .web_key = app->settings->web_key,
+                                   .clients = app->device_trust.clients,
                                    .limits.arena_max = REPLY_MAX};
     routes_serve(app, &options);
     (void)!settings_listen(app->settings->listen, address, sizeof address, &options.port);

@@ -33,6 +33,7 @@ godwit_err data_open_keys(struct app *app, char *note_out, size_t note_size)
 {
     app->is_data_open = secret_files_tighten(app->settings->data);
     godwit_err err = open_deploy_keys(app, note_out, note_size);
+    if (!err) err = device_trust_open(app, note_out, note_size);
     return err ? err : shown_certificate_open(app, has_account(app), note_out, note_size);
 }
 

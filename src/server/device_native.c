@@ -14,6 +14,7 @@
 #include "fleet/identity.h"
 #include "fleet/rollout.h"
 #include "server/audit_log.h"
+#include "server/device_certificate.h"
 #include "server/device_refuse.h"
 #include "server/handlers.h"
 #include "server/permission.h"
@@ -23,13 +24,13 @@
 #include "server/wait_rule.h"
 
 #define PENDING_INTERVAL_S 60
-#define LIVED_MS_MIN 5000 /* a connection that ends sooner says nothing of how long others last */
 
 /* One check-in that goes through the writer. */
 struct pending {
     struct change change; /* first: a change is a pending */
     struct godwit_checkin checkin;
     bool is_claim;
+    uint64_t proof; /* generation of the certificate that names the device; 0: it has none */
     uint8_t claim_sha256[32], token_sha256[32];
     uint8_t told_sha256[32]; /* of the token that comes next; zero: none was told */
     unsigned place;          /* in the queue of its address */
@@ -133,7 +134,9 @@ static void send_instruction(struct http_request *request, const struct device_r
 
 static struct claim_request claim_request_of(const struct pending *pending)
 {
-    return (struct claim_request){pending->claim_sha256, pending->token_sha256, &pending->checkin};
+    bool has_claim = !godwit_all(pending->claim_sha256, sizeof pending->claim_sha256, 0);
+    return (struct claim_request){has_claim ? pending->claim_sha256 : NULL, pending->token_sha256,
+                                  &pending->checkin};
 }
 
 static struct token_use token_use_of(const struct pending *pending)
@@ -166,20 +169,31 @@ static bool is_checked_in(const struct device *device, const struct pending *pen
     return !device->is_retired && !memcmp(device->device_id, pending->checkin.device_id, 16);
 }
 
+/* Who it is by its token, else by what lets it join. */
+static godwit_err look_up(struct pending *pending, int64_t now_s, struct device **device_out)
+{
+    struct app *app = pending->change.app;
+    struct fleet *fleet = &app->fleet;
+    const struct claim_request wanted = claim_request_of(pending);
+    if (pending->is_claim)
+        return device_claim(fleet, app->db, &wanted, now_s, &pending->claim, device_out);
+    godwit_err err = device_fetch_with_token(fleet, app->db, wanted.token_sha256, device_out);
+    if (!err && !*device_out)
+        err = device_join_listed(fleet, app->db, wanted.token_sha256, wanted.checkin, now_s,
+                                 device_out);
+    bool is_open = !*device_out || !is_checked_in(*device_out, pending);
+    if (!err && is_open && pending->proof)
+        err = device_join_certified(fleet, app->db, &wanted, now_s, &pending->claim, device_out);
+    return err;
+}
+
 /* The device that is to be recorded; NULL: none is, see is_known. */
 static godwit_err find_device(struct pending *pending, int64_t now_s, struct device **device_out)
 {
     struct app *app = pending->change.app;
-    const struct claim_request wanted = claim_request_of(pending);
     struct device *device = NULL;
     uint64_t joined_count = app->fleet.joined_count;
-    godwit_err err =
-        pending->is_claim
-            ? device_claim(&app->fleet, app->db, &wanted, now_s, &pending->claim, &device)
-            : device_fetch_with_token(&app->fleet, app->db, pending->token_sha256, &device);
-    if (!err && !device && !pending->is_claim)
-        err = device_join_listed(&app->fleet, app->db, pending->token_sha256, &pending->checkin,
-                                 now_s, &device);
+    godwit_err err = look_up(pending, now_s, &device);
     *device_out = NULL;
     if (device && !is_checked_in(device, pending)) device = NULL;
     pending->is_known = device != NULL;
@@ -247,7 +261,7 @@ static void pending_reply(struct change *change, godwit_err err)
         refuse_too_many(change->request, clock_unix_s(change->app->clock));
     else if (pending->is_known)
         reply_device(pending);
-    else if (pending->is_claim)
+    else if (pending->is_claim || pending->proof)
         send_turned_down(change->request, pending->claim);
     else
         refuse_unknown(change->request);
@@ -281,23 +295,10 @@ static void submit(struct http_request *request, const struct pending *template)
 
 static void check_in(struct http_request *request, struct pending *pending);
 
-/* What the end of a hold tells of the device's line. */
-static void learn(struct app *app, const struct waiter *waiter, bool died)
-{
-    uint64_t lived_ms = waiting_age_ms(waiter);
-    if (died ? lived_ms < LIVED_MS_MIN : lived_ms < waiter->hold_ms) return;
-    fleet_lock(&app->fleet);
-    struct device *device = device_find_by_token(&app->fleet, waiter->token_sha256);
-    if (device)
-        device->wait_habit = died ? wait_rule_died(device->wait_habit, lived_ms / 1000)
-                                  : wait_rule_lasted(device->wait_habit);
-    fleet_unlock(&app->fleet);
-}
-
 /* Nobody reads it, but each request has its reply. */
 static void answer_nobody(struct app *app, struct waiter *waiter)
 {
-    learn(app, waiter, true);
+    waiting_learn(&app->fleet, waiter, true);
     problem_busy(waiter->request);
     free(waiter);
 }
@@ -305,8 +306,14 @@ static void answer_nobody(struct app *app, struct waiter *waiter)
 void checkin_answer(struct waiter *waiter)
 {
     struct held *held = (struct held *)waiter;
+    const struct app *app = waiter->request->app;
+    uint64_t proof = held->pending.proof;
     held->pending.is_resumed = true;
-    check_in(waiter->request, &held->pending);
+    /* CAs or revocations have changed, and its certificate was not looked at since. */
+    if (proof && proof != atomic_load(&app->device_trust.generation))
+        certificate_refuse(waiter->request, CERTIFICATE_STALE);
+    else
+        check_in(waiter->request, &held->pending);
     free(held);
 }
 
@@ -319,7 +326,7 @@ static void release(struct http_request *request)
         answer_nobody(app, waiter);
         return;
     }
-    learn(app, waiter, false);
+    waiting_learn(&app->fleet, waiter, false);
     checkin_answer(waiter);
 }
 
@@ -363,12 +370,37 @@ static bool hold(struct http_request *request, struct pending *pending, int64_t 
 
 /* ---- on the loop ---- */
 
+/* Only what adds a row goes to the writer; what a wish to join comes to else is said at once. */
+static enum claim_result ask_to_join(struct app *app, const struct pending *pending,
+                                     device_join_check *check, bool *must_write_out)
+{
+    const struct claim_request wanted = claim_request_of(pending);
+    fleet_lock(&app->fleet);
+    enum claim_result result =
+        check(&app->fleet, &wanted, clock_unix_s(app->clock), must_write_out);
+    fleet_unlock(&app->fleet);
+    return result;
+}
+
+static void join_certified(struct http_request *request, struct pending *pending)
+{
+    bool must_write;
+    enum claim_result result =
+        ask_to_join(request->app, pending, device_certified_check, &must_write);
+    if (must_write)
+        submit(request, pending);
+    else
+        send_turned_down(request, result);
+}
+
 /* The device is not in memory: the writer knows whether it is in the database, or listed. */
 static void look_further(struct http_request *request, struct pending *pending, bool is_expected)
 {
     pending->is_asleep = fleet_is_partial(&((struct app *)request->app)->fleet);
     if (is_expected || pending->is_asleep)
         submit(request, pending);
+    else if (pending->proof)
+        join_certified(request, pending);
     else
         refuse_unknown(request);
 }
@@ -423,17 +455,12 @@ static void check_in(struct http_request *request, struct pending *pending)
         send_instruction(request, &device_reply, pending);
 }
 
-/* Only what adds a row goes to the writer; what a claim comes to else is said at once. */
 static void claim(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
     bool must_write;
     secret_sha256(pending->checkin.token, sizeof pending->checkin.token, pending->token_sha256);
-    const struct claim_request wanted = claim_request_of(pending);
-    fleet_lock(&app->fleet);
-    enum claim_result result =
-        device_claim_check(&app->fleet, &wanted, clock_unix_s(app->clock), &must_write);
-    fleet_unlock(&app->fleet);
+    enum claim_result result = ask_to_join(app, pending, device_claim_check, &must_write);
     pending->is_claim = must_write;
     pending->is_asleep = must_write && fleet_is_partial(&app->fleet);
     if (must_write)
@@ -457,6 +484,12 @@ void handle_checkin(struct http_request *request)
                 NULL);
         return;
     }
+    const struct device_proof *proof = permission_proof(request);
+    if (proof && memcmp(proof->device_id, pending.checkin.device_id, sizeof proof->device_id)) {
+        certificate_refuse(request, CERTIFICATE_OTHER);
+        return;
+    }
+    pending.proof = proof ? proof->generation : 0;
     memcpy(is_claim ? pending.claim_sha256 : pending.token_sha256, permission_digest(request), 32);
     if (!is_claim && pending.checkin.has_token)
         secret_sha256(pending.checkin.token, sizeof pending.checkin.token, pending.told_sha256);

@@ -44,6 +44,11 @@ void refuse_claim(struct http_request *request, enum claim_result result)
                 "another device has this token, as when a flash was cloned; erase the flash of "
                 "this one so that it makes its own",
                 NULL);
+    else if (result == CLAIM_NO_PRODUCT)
+        problem(request, 403, "no-product",
+                "no product here has the project that the device runs; upload a release of it, or "
+                "make the product with `godwit claim`, then it joins by its certificate",
+                NULL);
     else
         refuse_unknown(request);
 }

@@ -5,12 +5,14 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "fleet/account.h"
 #include "fleet/cache.h"
 #include "fleet/claim.h"
 #include "fleet/device.h"
 #include "fleet/factory.h"
 #include "server/app.h"
+#include "server/device_certificate.h"
 #include "server/device_token.h"
 #include "server/operation.h"
 #include "server/precondition.h"
@@ -26,6 +28,7 @@ struct found {
     enum caller caller;
     uint8_t digest[32];
     struct actor actor;
+    struct device_proof proof;
 };
 
 static bool begins(const char *text, const char *prefix)
@@ -55,14 +58,14 @@ static enum caller find_person(struct app *app, const char *bearer, struct found
     return is_good ? CALLER_PERSON : CALLER_NOBODY;
 }
 
-static enum caller find_device(struct app *app, const char *bearer, uint8_t digest_out[static 32])
+static enum caller find_device(struct app *app, const char *bearer, struct found *found)
 {
-    if (device_token_digest(bearer, digest_out)) return CALLER_NOBODY;
+    if (device_token_digest(bearer, found->digest)) return CALLER_NOBODY;
     fleet_lock(&app->fleet);
-    /* Where not all are in memory, the handler asks the database. */
-    bool is_known = fleet_is_partial(&app->fleet) ||
-                    device_find_by_token(&app->fleet, digest_out) != NULL ||
-                    factory_expects(&app->fleet, digest_out);
+    /* Where not all are in memory, the handler asks the database. By a certificate it may join. */
+    bool is_known = found->proof.generation || fleet_is_partial(&app->fleet) ||
+                    device_find_by_token(&app->fleet, found->digest) != NULL ||
+                    factory_expects(&app->fleet, found->digest);
     fleet_unlock(&app->fleet);
     return is_known ? CALLER_DEVICE : CALLER_NOBODY;
 }
@@ -72,7 +75,33 @@ static enum caller find(struct app *app, const char *bearer, struct found *found
     if (!bearer) return CALLER_NOBODY;
     if (begins(bearer, CLAIM_PREFIX)) return find_claim(app, bearer, found->digest);
     if (begins(bearer, "gws.") || begins(bearer, "gwa.")) return find_person(app, bearer, found);
-    return find_device(app, bearer, found->digest);
+    return find_device(app, bearer, found);
+}
+
+/* ---- the certificate of a device ---- */
+
+/* Where it is not taken: it is answered. */
+static bool check_certificate(struct http_request *request, struct device_proof *proof)
+{
+    struct app *app = request->app;
+    struct http_client client;
+    if (!app->settings->device_ca) return true;
+    http_client(request, &client);
+    fleet_lock(&app->fleet);
+    const struct certificate_facts facts = {&client, app->settings->device_ca_required,
+                                            app->fleet.is_clock_doubted, clock_unix_s(app->clock)};
+    fleet_unlock(&app->fleet);
+    enum certificate_verdict verdict = certificate_judge(&facts);
+    if (verdict == CERTIFICATE_ABSENT) return true;
+    if (verdict != CERTIFICATE_GOOD) {
+        GODWIT_LOG(INFO, "device_certificate_refused", "peer=%s type=%s why=\"%s\"", request->peer,
+                   certificate_type(verdict), client.why ? client.why : "");
+        certificate_refuse(request, verdict);
+        return false;
+    }
+    memcpy(proof->device_id, client.id, sizeof proof->device_id);
+    proof->generation = client.generation;
+    return true;
 }
 
 /* ---- what a person lacks ---- */
@@ -179,6 +208,32 @@ static const char *shown_token(struct http_request *request, bool *is_cookie_out
     return token;
 }
 
+/* What the engine needs to know of whoever was found. */
+static void take_caller(struct http_request *request, struct found *found)
+{
+    bool is_proven = found->proof.generation != 0;
+    request->authenticated = found->caller != CALLER_CLAIM || is_proven;
+    request->user = found;
+    if (found->caller == CALLER_DEVICE || is_proven) {
+        request->identity = is_proven ? found->proof.device_id : found->digest;
+        request->identity_max = DEVICE_CONNECTIONS_MAX;
+    }
+}
+
+/* Whom the bearer names, where the row lets that one in; else it is answered. */
+static bool find_caller(struct http_request *request, const struct permission *permission,
+                        struct found *found)
+{
+    bool is_cookie;
+    const char *token = shown_token(request, &is_cookie);
+    found->caller = find(request->app, token, found);
+    if (is_cookie && found->caller != CALLER_PERSON) found->caller = CALLER_NOBODY;
+    if (permission->callers & found->caller)
+        return !is_cookie || session_is_own_site(request, token);
+    problem(request, 401, permission->type, permission->detail, NULL);
+    return false;
+}
+
 bool permission_gate(struct http_request *request)
 {
     const struct operation *operation = request->route_extra;
@@ -190,21 +245,10 @@ bool permission_gate(struct http_request *request)
         problem_busy(request);
         return false;
     }
-    bool is_cookie;
-    const char *token = shown_token(request, &is_cookie);
-    found->caller = find(request->app, token, found);
-    if (is_cookie && found->caller != CALLER_PERSON) found->caller = CALLER_NOBODY;
-    if (!(permission->callers & found->caller)) {
-        problem(request, 401, permission->type, permission->detail, NULL);
-        return false;
-    }
-    if (is_cookie && !session_is_own_site(request, token)) return false;
-    request->authenticated = found->caller != CALLER_CLAIM;
-    request->user = found;
-    if (found->caller == CALLER_DEVICE) {
-        request->identity = found->digest;
-        request->identity_max = DEVICE_CONNECTIONS_MAX;
-    }
+    bool is_devices = permission->callers & (CALLER_DEVICE | CALLER_CLAIM);
+    if (is_devices && !check_certificate(request, &found->proof)) return false;
+    if (!find_caller(request, permission, found)) return false;
+    take_caller(request, found);
     if (found->caller != CALLER_PERSON) return true;
     return take_org(request, &found->actor) && check_person(request, permission, &found->actor) &&
            precondition_may_be_met(request);
@@ -238,6 +282,12 @@ enum caller permission_caller(const struct http_request *request)
 const uint8_t *permission_digest(const struct http_request *request)
 {
     return ((const struct found *)request->user)->digest;
+}
+
+const struct device_proof *permission_proof(const struct http_request *request)
+{
+    const struct found *found = request->user;
+    return found->proof.generation ? &found->proof : NULL;
 }
 
 bool permission_is_person(const struct http_request *request)

@@ -32,6 +32,14 @@ bool permission_gate(struct http_request *request);
  * asks before. The digest is the one by which the fleet knows the token or the claim. */
 enum caller permission_caller(const struct http_request *request);
 const uint8_t *permission_digest(const struct http_request *request);
+/* Whom the certificate of the connection names (http/clients.h). */
+struct device_proof {
+    uint8_t device_id[16];
+    uint64_t generation; /* of the CAs and revocations by which it is good; 0: there is none */
+};
+/* On a route for devices; NULL: it came without. Nothing of another device is said or given on such
+ * a connection. */
+const struct device_proof *permission_proof(const struct http_request *request);
 /* On any route. */
 bool permission_is_person(const struct http_request *request);
 /* Of a person, until the reply. */

@@ -43,6 +43,11 @@ static const struct permission MACHINE = PERSON(ROLE_ADMIN, SCOPE_ADMIN, .is_mac
 static const struct permission HOOKS = PERSON(ROLE_ADMIN, SCOPE_ADMIN);
 static const struct permission AUDITS = PERSON(ROLE_ADMIN, SCOPE_READ);
 
+/* Of devices that show a certificate, or should. */
+#define CERTIFICATE_TYPES                                                               \
+    "certificate-needed certificate-untrusted certificate-revoked certificate-purpose " \
+    "certificate-nameless certificate-early certificate-expired certificate-other"
+
 /* The rest of a row is a `struct operation`: permission, name, sentence, then members by name. */
 #define ROUTE(method, pattern, mode, body_max, handler, ...)                 \
     {                                                                        \
@@ -66,11 +71,12 @@ const struct http_route ROUTES[] = {
           "checkIn", "A device says what it runs and hears what to do.", .body = "checkin_request",
           .replies = "200 checkin_reply; 400 malformed; "
                      "401 rejected claim-used-up claim-expired "
-                     "token-taken; 429 too-many-reports"),
+                     "token-taken; 403 " CERTIFICATE_TYPES " no-product; 429 too-many-reports; "
+                     "503 certificate-stale"),
     ROUTE(GET, "/v1/image/{digest}", WORKER, 0, handle_image, &DEVICE, "fetchImage",
           "The bytes of an image, to a device that is offered it; in ranges too.",
-          .replies = "200 octets; 206 octets; 304 empty; 404 no-file; 409 not-offered; "
-                     "416 range-behind-end"),
+          .replies = "200 octets; 206 octets; 304 empty; 403 " CERTIFICATE_TYPES "; 404 no-file; "
+                     "409 not-offered; 416 range-behind-end; 503 certificate-stale"),
     ROUTE(GET, "/", INLINE, 0, handle_root, &ANYBODY, "root", "Says in words what is here.",
           .replies = "200 text"),
     ROUTE(GET, "/healthz", INLINE, 0, handle_health, &ANYBODY, "health",

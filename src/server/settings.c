@@ -62,7 +62,15 @@ static bool is_web_listen(const struct settings *settings)
     return settings->web_cert || !strncmp(address, "127.", 4) || !strcmp(address, "::1");
 }
 
-/* What faces people. */
+static int check_device_ca(const struct options *options, const struct settings *settings)
+{
+    if (settings->device_ca || !(settings->device_crl || settings->device_ca_required)) return -1;
+    return options_wrong(options,
+                         "--device-crl and --device-ca-required are for certificates of the CAs "
+                         "that --device-ca gives: give that too");
+}
+
+/* What faces people, and what devices prove. */
 static int check_web(const struct options *options, const struct settings *settings)
 {
     if (!settings->web_cert != !settings->web_key)
@@ -75,7 +83,7 @@ static int check_web(const struct options *options, const struct settings *setti
     if (settings->trusted_proxy && !is_address(settings->trusted_proxy))
         return options_wrong(options, "--trusted-proxy wants an IP address, not '%s'",
                              settings->trusted_proxy);
-    return -1;
+    return check_device_ca(options, settings);
 }
 
 /* What no row can see alone. */
@@ -157,6 +165,21 @@ static const struct settings DEFAULTS = {.data = "./godwit-data",
                                          .audit_days = 730,
                                          .history_days = 730};
 
+/* How devices prove who they are. */
+#define DEVICE_CA_ROWS(out)                                                                      \
+    {"--device-ca", OPTION_TEXT, &(out)->device_ca, "FILE",                                      \
+     "CAs of makers (PEM): a device may prove its id by a certificate that one of them signed, " \
+     "and joins by it without a claim"},                                                         \
+        {"--device-ca-required", OPTION_FLAG, &(out)->device_ca_required, NULL,                  \
+         "no device is taken without such a certificate"},                                       \
+        {"--device-crl", OPTION_TEXT, &(out)->device_crl, "FILE",                                \
+         "revocation lists of these CAs (PEM)"},                                                 \
+    {                                                                                            \
+        "--rotate-days", OPTION_NUMBER, &(out)->rotate_days, "DAYS",                             \
+            "ask a device for another token when its own is so old; 0: only `godwit rotate` "    \
+            "does (default 0)"                                                                   \
+    }
+
 int settings_parse(int argc, char **argv, struct settings *out)
 {
     struct option_list mirrors = {0};
@@ -186,6 +209,7 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "a certificate chain (PEM) for people's browsers; on the port of devices for names that "
          "the certificate of devices is not for"},
         {"--web-key", OPTION_TEXT, &out->web_key, "FILE", "its private key"},
+        DEVICE_CA_ROWS(out),
         {"--trusted-proxy", OPTION_TEXT, &out->trusted_proxy, "ADDR",
          "a proxy in front whose Forwarded or X-Forwarded-For is believed"},
         {"--wait", OPTION_NUMBER, &out->wait_s, "SECONDS",
@@ -196,9 +220,6 @@ int settings_parse(int argc, char **argv, struct settings *out)
         {"--reserve", OPTION_NUMBER, &out->reserve_mib, "MIB",
          "how much of the disk uploads leave free, so that what devices report can be written; 0: "
          "nothing (default 64)"},
-        {"--rotate-days", OPTION_NUMBER, &out->rotate_days, "DAYS",
-         "ask a device for another token when its own is so old; 0: only `godwit rotate` does "
-         "(default 0)"},
         {"--audit-days", OPTION_NUMBER, &out->audit_days, "DAYS",
          "how long the audit log is kept; 0: for ever (default 730)"},
         {"--history-days", OPTION_NUMBER, &out->history_days, "DAYS",

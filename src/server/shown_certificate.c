@@ -1,6 +1,4 @@
-/* Files are looked at every tick, for nothing tells a service in a simple way that another program
- * has changed one (inotify loses a file that is replaced by a rename). What can not be used is
- * said, and the one that was shown before stays. */
+/* What can not be used is said, and the one that was shown before stays. */
 #include "server/shown_certificate.h"
 
 #include <stdio.h>
@@ -32,16 +30,7 @@ static bool has_changed(struct app *app)
 {
     const char *const paths[] = {app->cert_path, app->key_path, app->ca_path,
                                  app->settings->web_cert, app->settings->web_key};
-    bool changed = false;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths && paths[i]; i++) {
-        struct stat found = {0}, *before = &app->shown.files[i];
-        (void)!stat(paths[i], &found);
-        changed = changed || found.st_ino != before->st_ino || found.st_size != before->st_size ||
-                  found.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-                  found.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
-        *before = found;
-    }
-    return changed;
+    return files_have_changed(paths, app->shown.files, sizeof paths / sizeof *paths);
 }
 
 /* ---- ours ---- */

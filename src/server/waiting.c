@@ -13,6 +13,9 @@
 #include "fleet/decide.h"
 #include "fleet/device.h"
 #include "fleet/index.h"
+#include "server/wait_rule.h"
+
+#define LIVED_MS_MIN 5000 /* a connection that ends sooner says nothing of how long others last */
 
 #define BATCH 64
 #define ROUND_MS                                                                          \
@@ -311,6 +314,18 @@ bool waiting_wake_device(struct waiting *waiting, const uint8_t token_sha256[sta
     pthread_mutex_unlock(&waiting->lock);
     if (waiter) waiting->answer(waiter);
     return waiter != NULL;
+}
+
+void waiting_learn(struct fleet *fleet, const struct waiter *waiter, bool died)
+{
+    uint64_t lived_ms = waiting_age_ms(waiter);
+    if (died ? lived_ms < LIVED_MS_MIN : lived_ms < waiter->hold_ms) return;
+    fleet_lock(fleet);
+    struct device *device = device_find_by_token(fleet, waiter->token_sha256);
+    if (device)
+        device->wait_habit = died ? wait_rule_died(device->wait_habit, lived_ms / 1000)
+                                  : wait_rule_lasted(device->wait_habit);
+    fleet_unlock(fleet);
 }
 
 uint64_t waiting_age_ms(const struct waiter *waiter)

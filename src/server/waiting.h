@@ -45,6 +45,8 @@ struct waiter *waiting_take(struct waiting *waiting, struct http_request *reques
 void waiting_wake(struct waiting *waiting, int64_t product);
 /* Answers the device with this token now, whatever there is to say; false: it does not wait. */
 bool waiting_wake_device(struct waiting *waiting, const uint8_t token_sha256[static 32]);
+/* What the end of a hold tells of the device's line; taken out before. Without the fleet's lock. */
+void waiting_learn(struct fleet *fleet, const struct waiter *waiter, bool died);
 /* How long it has waited. */
 uint64_t waiting_age_ms(const struct waiter *waiter);
 size_t waiting_count(struct waiting *waiting);

@@ -175,6 +175,11 @@ int cmd_device(int argc, char **argv)
         {"--flash", OPTION_TEXT, &path, "FILE", "its flash; made when it does not exist (4 MB)"},
         {"--mac", OPTION_TEXT, &mac_text, "MAC",
          "its id; default: made from the flash file's name"},
+        {"--cert", OPTION_TEXT, &flags.certificate, "FILE",
+         "its certificate, and the CAs in between (PEM), where the server has --device-ca: it "
+         "joins "
+         "by it without a claim"},
+        {"--key", OPTION_TEXT, &flags.key, "FILE", "the certificate's key (PEM)"},
         HOST_ROWS(flags),
     };
     const struct options usage = {

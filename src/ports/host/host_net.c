@@ -210,6 +210,15 @@ static bool mirror_trust_apply(CURL *easy)
     return !bad;
 }
 
+/* To the server only, as its token. */
+static bool proof_apply(const struct host_net_config *config, CURL *easy)
+{
+    if (!config->certificate) return true;
+    CURLcode bad = curl_easy_setopt(easy, CURLOPT_SSLCERT, config->certificate);
+    bad |= curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key);
+    return !bad;
+}
+
 static bool transfer_setup(struct transfer *transfer, struct host_trust *trust)
 {
     CURL *easy = transfer->easy;
@@ -319,6 +328,7 @@ static bool transfer_begin(struct transfer *transfer)
     transfer->size = transfer->taken = transfer->moving_size = 0;
     transfer->error[0] = '\0';
     return transfer->easy && transfer_setup(transfer, is_to_server ? &net->trust : NULL) &&
+           (!is_to_server || proof_apply(&net->pool->config, transfer->easy)) &&
            request_fill(transfer, is_to_server) &&
            !curl_multi_add_handle(net->pool->multi, transfer->easy);
 }

@@ -14,7 +14,8 @@ struct host_net_pool;
 struct host_net_config {
     const char *url; /* "https://host:port", no path; must outlive the pool */
     struct host_trust trust;
-    uint32_t connections_max; /* 0: 1 */
+    const char *certificate, *key; /* PEM files by which it proves its id to the server; or NULL */
+    uint32_t connections_max;      /* 0: 1 */
 };
 
 /* NULL when libcurl refuses. */

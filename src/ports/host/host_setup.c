@@ -2,6 +2,8 @@
 #include "ports/host/host_setup.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +87,46 @@ static int chip_find(struct host_setup *setup, const char *name, const struct op
     return options_wrong(usage, "there is no chip '%s' (esp32, esp32c3, …)", name);
 }
 
+/* Nobody is asked for one. */
+static int no_passphrase(char *out, int size, int writes, void *ctx)
+{
+    (void)out, (void)size, (void)writes, (void)ctx;
+    return -1;
+}
+
+static bool is_key_of(const char *certificate, const char *key)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    if (ctx) SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    bool is_good = ctx && SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1 &&
+                   SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1;
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return is_good;
+}
+
+/* By a certificate it joins without a claim, but then nothing else names the server's CA. */
+static int claim_check(const struct host_flags *flags, const struct options *usage)
+{
+    if (flags->claim.text[0] || flags->ca) return -1;
+    return options_wrong(usage, "%s is missing",
+                         flags->certificate ? "--ca FILE" : "--claim @FILE");
+}
+
+static int proof_check(const struct host_flags *flags, const struct options *usage)
+{
+    const char *command = usage->command;
+    if (!flags->certificate != !flags->key)
+        return options_wrong(usage, "--cert and --key go together: give both");
+    if (!flags->certificate) return -1;
+    if (access(flags->certificate, R_OK))
+        return complain(command, flags->certificate, strerror(errno));
+    if (access(flags->key, R_OK)) return complain(command, flags->key, strerror(errno));
+    if (is_key_of(flags->certificate, flags->key)) return -1;
+    return complain(command, flags->key,
+                    "this is not the key (PEM, without a passphrase) of the certificate in --cert");
+}
+
 static int net_open(struct host_setup *setup, const struct host_flags *flags,
                     const struct options *usage)
 {
@@ -93,6 +135,10 @@ static int net_open(struct host_setup *setup, const struct host_flags *flags,
         return options_wrong(usage, "this is no claim token (gw1.….…)");
     if (flags->ca && access(flags->ca, R_OK))
         return complain(usage->command, flags->ca, strerror(errno));
+    int status = proof_check(flags, usage);
+    if (status >= 0) return status;
+    setup->net.certificate = flags->certificate;
+    setup->net.key = flags->key;
     setup->net.url = flags->server;
     setup->net.trust.ca_path = flags->ca;
     if (flags->ca) /* instead of the token's, as its help says */
@@ -111,8 +157,7 @@ int host_setup_open(struct host_setup *setup, const struct host_flags *flags,
     if (strncmp(flags->server, "https://", 8))
         return options_wrong(usage, "--server '%s': the address must begin with https://",
                              flags->server);
-    if (!flags->claim.text[0] && !flags->ca)
-        return options_wrong(usage, "--claim @FILE is missing");
+    if (claim_check(flags, usage) >= 0) return 2;
     if (!flags->initial_policy) return options_wrong(usage, "--initial-policy FILE is missing");
     if (flags->wait_s > GODWIT_WAIT_MAX_S)
         return options_wrong(usage, "--wait %u: a check-in is held for %u seconds at most",

@@ -6,6 +6,7 @@
 
 struct host_flags {
     const char *server, *initial_policy, *org, *ca, *chip, *image, *attributes;
+    const char *certificate, *key; /* PEM; both or none */
     struct option_secret claim;
     uint32_t interval_s, wait_s;
 };

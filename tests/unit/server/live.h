@@ -26,6 +26,7 @@ struct live {
     struct app app;
     struct http_server *server;
     CURL *curl;
+    const char *proof, *proof_key; /* files of a client's certificate and its key; NULL: none */
     struct key *key;
     /* of the last reply */
     long status;
@@ -44,6 +45,7 @@ static inline void live_start(struct live *live)
     struct http_options options = {.certificate = live->app.cert_path,
                                    .key = live->app.key_path,
                                    .address = "127.0.0.1",
+                                   .clients = live->app.device_trust.clients,
                                    .loops = 2};
     routes_serve(&live->app, &options);
     assert_int_equal(http_open(&options, live->note, sizeof live->note, &live->server), GODWIT_OK);
@@ -156,6 +158,8 @@ static inline long live_call(struct live *live, const struct call *call)
     curl_easy_reset(live->curl);
     curl_easy_setopt(live->curl, CURLOPT_URL, url);
     curl_easy_setopt(live->curl, CURLOPT_CAINFO, live->ca);
+    curl_easy_setopt(live->curl, CURLOPT_SSLCERT, live->proof);
+    curl_easy_setopt(live->curl, CURLOPT_SSLKEY, live->proof_key);
     curl_easy_setopt(live->curl, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(live->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(live->curl, CURLOPT_WRITEFUNCTION, live_take);
