@@ -46,8 +46,8 @@ void refuse_claim(struct http_request *request, enum claim_result result)
                 NULL);
     else if (result == CLAIM_NO_PRODUCT)
         problem(request, 403, "no-product",
-                "no product here has the project that the device runs; upload a release of it, or "
-                "make the product with `godwit claim`, then it joins by its certificate",
+                "no product here has the project that the device runs; upload a release of it, and "
+                "the device joins by its certificate",
                 NULL);
     else
         refuse_unknown(request);

@@ -151,7 +151,7 @@ def test_an_agent_joins_by_the_recipe():
     with served() as (one, maker):
         maker.type(maker.made[1])
         image, seed = one.pack("1.0.0"), one.folder / "seed"
-        one.run("claim", "--initial-policy", PRODUCT, "--out", seed)
+        one.run("claim", "policy", PRODUCT, "--out", seed)
         base = ["device", "--flash", one.folder / f"{ONE}.bin", "--server", one.url,
                 "--initial-policy", seed, "--interval", 1, "--image", image]
         given = [*base, "--ca", one.data / "tls" / "ca.pem"]
@@ -185,7 +185,7 @@ def test_one_device_is_not_another():
         proof = maker.device(ONE)
         assert ask(one, proof, ONE, first) == (200, None)
         assert ask(one, proof, ONE, first) == (200, None)
-        claim = one.run("claim", "--product", PRODUCT, "--count", 2).strip()
+        claim = one.run("claim", "add", PRODUCT, "--count", 2).strip()
         assert ask(one, None, TWO, second, bearer=claim) == (200, None)
         # Another id, another's token, both; also to be let in by a claim, or to fetch an image.
         assert ask(one, proof, TWO, second) == (403, "certificate-other")
@@ -257,7 +257,7 @@ def test_what_is_not_good():
                    f"-keyout weak.key -out weak.pem -days 9 -subj /CN={ONE} "
                    "-addext basicConstraints=critical,CA:FALSE")
         joined = token()
-        claim = one.run("claim", "--product", PRODUCT).strip()
+        claim = one.run("claim", "add", PRODUCT).strip()
         assert ask(one, None, ONE, joined, bearer=claim) == (200, None)
         ca_leaf = ("basicConstraints=critical,CA:TRUE",)
         server_leaf = ("basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth")
@@ -324,7 +324,7 @@ def garbage(one, port):
 
 def test_required():
     with served("--device-ca-required", "--web-listen", "127.0.0.1:0") as (one, maker):
-        claim = one.run("claim", "--product", PRODUCT, "--count", 2).strip()
+        claim = one.run("claim", "add", PRODUCT, "--count", 2).strip()
         assert ask(one, None, TWO, token(), bearer=claim) == (403, "certificate-needed")
         assert ask(one, None, TWO, token()) == (403, "certificate-needed")
         proof, key = maker.device(TWO)
@@ -365,7 +365,7 @@ def test_revoked_while_connected():
         first, second = token(), token()
         bad, good = line_to(one, maker.device(ONE)), line_to(one, maker.device(TWO))
         nobody, third = line_to(one), token()
-        claim = one.run("claim", "--product", PRODUCT).strip()
+        claim = one.run("claim", "add", PRODUCT).strip()
         assert say(nobody, THREE, third, bearer=claim)[0] == 200
         assert say(bad, ONE, first)[0] == 200
         assert say(good, TWO, second)[0] == 200
