@@ -2,6 +2,8 @@
  * name) and returns the exit status: 0 done, 1 the thing failed, 2 wrong usage. */
 #pragma once
 
+#include "cli/data_place.h"
+
 int cmd_inspect(int argc, char **argv);
 int cmd_flash(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
@@ -17,6 +19,7 @@ int cmd_org(int argc, char **argv);
 /* `godwit user … --data DIR`: what is done on the data directory of a server that is stopped, which
  * this folder can not. Returns the exit status; user and password NULL: not given. */
 struct user_stopped {
+    data_of_fn *data_of;
     int (*list)(const char *data);
     int (*password)(const char *data, const char *user, const char *password);
     int (*recover)(const char *data, const char *user);
@@ -33,7 +36,7 @@ int cmd_accept(int argc, char **argv);
 int cmd_reject(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
 int cmd_rotate(int argc, char **argv);
-int cmd_audit(int argc, char **argv);
+int cmd_audit(int argc, char **argv, data_of_fn *data_of);
 int cmd_devices(int argc, char **argv);
 int cmd_name(int argc, char **argv);
 int cmd_tag(int argc, char **argv);

@@ -126,17 +126,26 @@ static int walk(const char *data, const struct audit_walk *walk)
     return 1;
 }
 
+/* -1: go on. */
+static int find_place(const struct verb_call *call, struct data_place *place)
+{
+    int status = data_place_find("audit", place, *(data_of_fn *const *)call->ctx);
+    if (!place->data) place->data = data_place_preset();
+    return status;
+}
+
 static int run_export(const struct verb_call *call)
 {
-    const char *data = "./godwit-data";
+    struct data_place place = {.data = NULL};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &data, "DIR",
-         "the service's data directory (default ./godwit-data)"},
+        DATA_PLACE_ROWS(place, "the service's data directory (default GODWIT_DATA, else "
+                               "./godwit-data)"),
     };
     int status = verb_parse(call, ROWS(rows), NULL);
+    if (status < 0) status = find_place(call, &place);
     if (status >= 0) return status;
     const struct audit_walk all = {export_record, export_checkpoint, NULL};
-    status = walk(data, &all);
+    status = walk(place.data, &all);
     if (!fflush(stdout) && !ferror(stdout)) return status;
     fprintf(stderr, "godwit audit: standard output can not be written: %s\n", strerror(errno));
     return 1;
@@ -145,7 +154,7 @@ static int run_export(const struct verb_call *call)
 /* ---- verify ---- */
 
 struct verify {
-    const char *data;
+    struct data_place place;
     struct option_list keys, witnesses;
 };
 
@@ -176,9 +185,9 @@ static int prepare(const struct options *options, const struct verify *wanted, b
     audit_verify_begin(verifier, print_fault, NULL);
     for (size_t i = 0; i < wanted->keys.count; i++)
         if (!audit_trust_file(verifier, wanted->keys.items[i])) return 1;
-    if (!is_file && !wanted->keys.count && !audit_trust_data(verifier, wanted->data))
+    if (!is_file && !wanted->keys.count && !audit_trust_data(verifier, wanted->place.data))
         return options_wrong(options, "%s holds no deploy key; name the public one with --key",
-                             wanted->data);
+                             wanted->place.data);
     for (size_t i = 0; i < wanted->witnesses.count; i++) {
         const char *text = wanted->witnesses.items[i];
         if (i == AUDIT_WITNESSES_MAX ||
@@ -227,12 +236,12 @@ static int conclude(struct audit_verifier *verifier, bool is_key_given)
 
 static int run_verify(const struct verb_call *call)
 {
-    struct verify wanted = {.data = "./godwit-data"};
+    struct verify wanted = {.place.data = NULL};
     struct audit_verifier verifier;
     const char *file = NULL;
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &wanted.data, "DIR",
-         "a service's data directory (default ./godwit-data), where no FILE is given"},
+        DATA_PLACE_ROWS(wanted.place, "a service's data directory, where no FILE is given (default "
+                                      "GODWIT_DATA, else ./godwit-data)"),
         {"--key", OPTION_LIST, &wanted.keys, "FILE",
          "a key (PEM) that may sign checkpoints; default: those of the data directory"},
         {"--witness", OPTION_LIST, &wanted.witnesses, "HEX",
@@ -240,10 +249,11 @@ static int run_verify(const struct verb_call *call)
     };
     const struct options options = verb_options(call, ROWS(rows), &file);
     int status = options_parse(&options, call->argc, call->argv, NULL);
+    if (status < 0) status = find_place(call, &wanted.place);
     if (status < 0) status = prepare(&options, &wanted, file != NULL, &verifier);
     if (status >= 0) return status;
     const struct audit_walk all = {verify_record, verify_checkpoint, &verifier};
-    status = file ? verify_file(file, &verifier) : walk(wanted.data, &all);
+    status = file ? verify_file(file, &verifier) : walk(wanted.place.data, &all);
     int faults = conclude(&verifier, verifier.keys_count > 0);
     return status ? status : faults;
 }
@@ -253,11 +263,11 @@ static int run_verify(const struct verb_call *call)
 static const struct verb VERBS[] = {
     {"audit list", "[--actor TEXT] [--action TEXT] [--object TEXT]",
      "Shows the newest records of the audit log.", 0, 0, run_list},
-    {"audit export", "[--data DIR]",
+    {"audit export", "[--data DIR | --settings FILE]",
      "Prints the whole audit log, one JSON object to a line: records, and behind each the "
      "checkpoint that was signed there. Keep it on another machine.",
      0, 0, run_export},
-    {"audit verify", "[FILE | --data DIR] [--key FILE]... [--witness HEX]...",
+    {"audit verify", "[FILE | --data DIR | --settings FILE] [--key FILE]... [--witness HEX]...",
      "Reads an export (- is standard input) or the database itself, and names the place of each "
      "record that was edited, deleted, moved or cut off.",
      0, 1, run_verify},
@@ -271,7 +281,7 @@ static const struct options ABOUT = {
                 "deleted, moved or cut off. `godwit audit VERB --help` lists the options.",
 };
 
-int cmd_audit(int argc, char **argv)
+int cmd_audit(int argc, char **argv, data_of_fn *data_of)
 {
-    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, NULL);
+    return verbs_run(&ABOUT, VERBS, sizeof VERBS / sizeof *VERBS, argc, argv, &data_of);
 }

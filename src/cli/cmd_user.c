@@ -4,14 +4,12 @@
 
 #include "cli/ask.h"
 #include "cli/cli.h"
+#include "cli/data_place.h"
 #include "cli/names.h"
 #include "cli/verbs.h"
 
-#define DATA_ROW(data)                                                         \
-    {                                                                          \
-        "--data", OPTION_TEXT, &(data), "DIR",                                 \
-            "the data directory of a server that is stopped: the way in again" \
-    }
+#define PLACE_ROWS(place) \
+    DATA_PLACE_ROWS(place, "the data directory of a server that is stopped: the way in again")
 #define PASSWORD_ROW(password)                                                               \
     {                                                                                        \
         "--password", OPTION_SECRET, &(password), "@FILE",                                   \
@@ -24,15 +22,18 @@ static const struct user_stopped *stopped_of(const struct verb_call *call)
     return call->ctx;
 }
 
-/* What is done on a data directory asks no server. */
-static bool is_mixed(const char *data, const struct remote_flags *flags)
+/* -1: go on. What is done on a data directory asks no server. */
+static int find_place(const struct verb_call *call, struct data_place *place,
+                      const struct remote_flags *flags)
 {
-    bool is_wrong = data && (flags->server || flags->ca || flags->org || flags->json);
+    int status = data_place_find("user", place, stopped_of(call)->data_of);
+    if (status >= 0) return status;
+    bool is_wrong = place->data && (flags->server || flags->ca || flags->org || flags->json);
     if (is_wrong)
         fputs("godwit user: --data is for a server that is stopped; leave --server, --ca, --org "
               "and --json out\n",
               stderr);
-    return is_wrong;
+    return is_wrong ? 2 : -1;
 }
 
 /* ---- list ---- */
@@ -57,11 +58,13 @@ static int run_list(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
     struct remote remote;
-    const char *data = NULL;
-    const struct option_row rows[] = {DATA_ROW(data), REMOTE_ROWS(flags)};
+    struct data_place place = {.data = NULL};
+    const struct option_row rows[] = {PLACE_ROWS(place), REMOTE_ROWS(flags)};
     int status = verb_parse(call, ROWS(rows), NULL);
     if (status >= 0) return status;
-    if (is_mixed(data, &flags)) return 2;
+    status = find_place(call, &place, &flags);
+    if (status >= 0) return status;
+    const char *data = place.data;
     if (data) return stopped_of(call)->list(data);
     if (!remote_open(&remote, &flags)) return 1;
     status = list(&remote);
@@ -131,12 +134,16 @@ static int run_password(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
     struct option_secret password = {0};
-    const char *user = NULL, *data = NULL;
+    const char *user = NULL;
+    struct data_place place = {.data = NULL};
     char path[200] = "/api/v1/session/password";
-    const struct option_row rows[] = {PASSWORD_ROW(password), DATA_ROW(data), REMOTE_ROWS(flags)};
+    const struct option_row rows[] = {PASSWORD_ROW(password), PLACE_ROWS(place),
+                                      REMOTE_ROWS(flags)};
     int status = verb_parse(call, ROWS(rows), &user);
     if (status >= 0) return status;
-    if (is_mixed(data, &flags)) return 2;
+    status = find_place(call, &place, &flags);
+    if (status >= 0) return status;
+    const char *data = place.data;
     if (data && !user) {
         fputs("godwit user: whose password? `godwit user list --data DIR` shows who there is\n",
               stderr);
@@ -166,12 +173,15 @@ static void print_recovered(const json_t *reply)
 static int run_recover(const struct verb_call *call)
 {
     struct remote_flags flags = {0};
-    const char *user, *data = NULL;
+    const char *user;
+    struct data_place place = {.data = NULL};
     char path[200];
-    const struct option_row rows[] = {DATA_ROW(data), REMOTE_ROWS(flags)};
+    const struct option_row rows[] = {PLACE_ROWS(place), REMOTE_ROWS(flags)};
     int status = verb_parse(call, ROWS(rows), &user);
     if (status >= 0) return status;
-    if (is_mixed(data, &flags)) return 2;
+    status = find_place(call, &place, &flags);
+    if (status >= 0) return status;
+    const char *data = place.data;
     if (data) return stopped_of(call)->recover(data, user);
     const char *const names[] = {user, "second-factor", NULL};
     if (!verb_path(path, sizeof path, "/api/v1/users", names)) return 1;
@@ -240,14 +250,15 @@ static int run_factor(const struct verb_call *call)
 /* ---- the verbs ---- */
 
 static const struct verb VERBS[] = {
-    {"user list", "[--data DIR]", "Lists the people of the organisation, by name.", 0, 0, run_list},
+    {"user list", "[--data DIR | --settings FILE]",
+     "Lists the people of the organisation, by name.", 0, 0, run_list},
     {"user add", "USER [--role ROLE] [--password @FILE]", "Makes a user with a role.", 1, 1,
      run_add},
     {"user role", "USER ROLE", "Gives a user another role, which holds at once.", 2, 2, run_role},
-    {"user password", "[USER] [--password @FILE] [--data DIR]",
+    {"user password", "[USER] [--password @FILE] [--data DIR | --settings FILE]",
      "Sets a password anew, your own where no user is named; sessions and tokens of that user end.",
      0, 1, run_password},
-    {"user recover", "USER [--data DIR]",
+    {"user recover", "USER [--data DIR | --settings FILE]",
      "Turns the second factor of a user off who has lost it, with its recovery codes.", 1, 1,
      run_recover},
     {"user factor", "[--off]", "Sets up your own second factor, or turns it off.", 0, 0,

@@ -11,9 +11,14 @@
 
 static int user(int argc, char **argv)
 {
-    static const struct user_stopped STOPPED = {user_stopped_list, user_stopped_password,
-                                                user_stopped_recover};
+    static const struct user_stopped STOPPED = {service_data_of, user_stopped_list,
+                                                user_stopped_password, user_stopped_recover};
     return cmd_user(argc, argv, &STOPPED);
+}
+
+static int audit(int argc, char **argv)
+{
+    return cmd_audit(argc, argv, service_data_of);
 }
 
 static const struct command COMMANDS[] = {
@@ -47,7 +52,7 @@ static const struct command COMMANDS[] = {
     {"delete", cmd_delete, "PRODUCT VERSION", "take a release away that nobody needs"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
     {"devices", cmd_devices, "[DEVICE|FILTER] [--watch]", "devices, or one with its history"},
-    {"audit", cmd_audit, "list | export | verify", "who changed what, and whether that is whole"},
+    {"audit", audit, "list | export | verify", "who changed what, and whether that is whole"},
     {"webhook", cmd_webhook, "list | show | add URL | edit | test | ...",
      "whom the service tells what happens"},
     {"accept", cmd_accept, "DEVICE [TOKEN] | FILTER | --all",

@@ -6,7 +6,7 @@
 #include "options/options.h"
 #include "server/backup.h"
 #include "server/server.h"
-#include "server/settings.h"
+#include "server/service_data.h"
 
 #define QUIET_S 2
 
@@ -42,14 +42,14 @@ static int finish(const char *command, const struct backup_job *job, godwit_err 
 int cmd_backup(int argc, char **argv)
 {
     struct shown shown = {.begun_s = time(NULL)};
-    struct backup_job job = {.from = settings_data(), .tell = show, .ctx = &shown};
+    struct service_data place = {.data = NULL};
+    struct backup_job job = {.tell = show, .ctx = &shown};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &job.from, "DIR",
-         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
+        SERVICE_DATA_ROWS(place, SERVICE_DATA_SENTENCE),
     };
     const struct options options = {
         "backup",
-        "DIR [--data DIR]",
+        "DIR [--data DIR | --settings FILE]",
         "Copies the data directory to the new folder DIR, also while the service runs: database,\n"
         "images, keys and certificates. The folder holds every secret of the service; keep it as\n"
         "you keep those.",
@@ -59,7 +59,9 @@ int cmd_backup(int argc, char **argv)
         1,
         1};
     int status = options_parse(&options, argc, argv, NULL);
+    if (status < 0) status = service_data_find(&options, &place);
     if (status >= 0) return status;
+    job.from = place.data;
     status = finish("backup", &job, backup_make(&job), &shown);
     if (!status)
         printf("%s holds the database, %llu images (%.1f MiB) and %llu files\n", job.to,
@@ -83,17 +85,17 @@ static void tell_tokens(const struct backup_report *report)
 int cmd_restore(int argc, char **argv)
 {
     struct shown shown = {.begun_s = time(NULL)};
-    struct backup_job job = {.to = settings_data(), .tell = show, .ctx = &shown};
+    struct service_data place = {.data = NULL};
+    struct backup_job job = {.tell = show, .ctx = &shown};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &job.to, "DIR",
-         "the data directory to make; it must be missing or empty (default GODWIT_DATA, else "
-         "./godwit-data)"},
+        SERVICE_DATA_ROWS(place, "the data directory to make; it must be missing or empty (default "
+                                 "GODWIT_DATA, else ./godwit-data)"),
         {"--keep-tokens", OPTION_FLAG, &job.keeps_tokens, NULL,
          "API tokens stay valid, those too that were revoked after the backup was made"},
     };
     const struct options options = {
         "restore",
-        "DIR [--data DIR] [--keep-tokens]",
+        "DIR [--data DIR | --settings FILE] [--keep-tokens]",
         "Makes a data directory of the backup DIR and checks every byte of it. Devices that\n"
         "joined after the backup was made are unknown to it and must join again; all others go\n"
         "on where they are. Sessions and API tokens end, for nobody knows which of them were\n"
@@ -104,7 +106,9 @@ int cmd_restore(int argc, char **argv)
         1,
         1};
     int status = options_parse(&options, argc, argv, NULL);
+    if (status < 0) status = service_data_find(&options, &place);
     if (status >= 0) return status;
+    job.to = place.data;
     status = finish("restore", &job, backup_restore(&job), &shown);
     char made[32];
     if (status) return status;

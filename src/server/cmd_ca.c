@@ -7,11 +7,11 @@
 #include "server/certificate.h"
 #include "server/secret_files.h"
 #include "server/server.h"
-#include "server/settings.h"
+#include "server/service_data.h"
 #include "server/text_file.h"
 
 struct arguments {
-    const char *data;
+    struct service_data place;
     bool prepares, switches;
 };
 
@@ -24,10 +24,9 @@ static int complain(const char *note, const char *folder)
 /* -1: go on. */
 static int parse(int argc, char **argv, struct arguments *out)
 {
-    *out = (struct arguments){.data = settings_data()};
+    *out = (struct arguments){.prepares = false};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &out->data, "DIR",
-         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
+        SERVICE_DATA_ROWS(out->place, SERVICE_DATA_SENTENCE),
         {"--next", OPTION_FLAG, &out->prepares, NULL,
          "prepare the next CA; devices are told of it when they check in"},
         {"--switch", OPTION_FLAG, &out->switches, NULL,
@@ -36,7 +35,7 @@ static int parse(int argc, char **argv, struct arguments *out)
     };
     const struct options options = {
         "ca",
-        "[--data DIR] [--next | --switch]",
+        "[--data DIR | --settings FILE] [--next | --switch]",
         "Shows the CA that devices trust as their server's, or changes it in two steps; a restart "
         "of `godwit serve` makes each count.",
         rows,
@@ -47,6 +46,7 @@ static int parse(int argc, char **argv, struct arguments *out)
     int status = options_parse(&options, argc, argv, NULL);
     if (status < 0 && out->prepares && out->switches)
         status = options_wrong(&options, "--switch does not go with --next");
+    if (status < 0) status = service_data_find(&options, &out->place);
     return status;
 }
 
@@ -109,11 +109,11 @@ int cmd_ca(int argc, char **argv)
     char folder[FILE_PATH_MAX - 32], hex[65];
     int status = parse(argc, argv, &arguments);
     if (status >= 0) return status;
-    folder_path(arguments.data, "tls", folder, sizeof folder);
+    folder_path(arguments.place.data, "tls", folder, sizeof folder);
     if (!digest_text(folder, "ca.pem", hex))
         return complain("no CA of ours is here; give the --data of `godwit serve`", folder);
     char note[FILE_PATH_MAX + 200];
-    if (secret_files_check(arguments.data, NULL, note, sizeof note)) {
+    if (secret_files_check(arguments.place.data, NULL, note, sizeof note)) {
         fprintf(stderr, "godwit ca: %s\n", note);
         return 1;
     }

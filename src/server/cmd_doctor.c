@@ -14,6 +14,7 @@
 #include "options/options.h"
 #include "server/secret_files.h"
 #include "server/server.h"
+#include "server/service_data.h"
 #include "server/settings.h"
 #include "server/text_file.h"
 #include "store/store.h"
@@ -212,29 +213,14 @@ static const struct {
     {"clock", check_clock},         {"certificate", check_certificate}, {"service", check_reach},
 };
 
-/* As `godwit serve --settings FILE` reads them; -1: nothing is wrong with them. */
-static int read_settings(const char *file, struct settings *out)
-{
-    char serve[] = "serve", option[] = "--settings", path[FILE_PATH_MAX];
-    char *argv[] = {serve, option, path, NULL};
-    snprintf(path, sizeof path, "%s", file);
-    return settings_parse(3, argv, out);
-}
-
 int cmd_doctor(int argc, char **argv)
 {
     static const char *const WORDS[] = {"well", "warning", "WRONG"};
-    struct patient patient = {.data = settings_data()};
-    struct settings settings = {0};
-    const char *file = NULL;
+    struct patient patient = {0};
+    struct service_data place = {.data = NULL};
     unsigned counts[3] = {0};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &patient.data, "DIR",
-         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
-        {"--settings", OPTION_TEXT, &file, "FILE",
-         "the settings of `godwit serve`: what is wrong with them is said, and their data "
-         "directory "
-         "is looked at"},
+        SERVICE_DATA_ROWS(place, SERVICE_DATA_SENTENCE),
     };
     const struct options options = {
         "doctor",
@@ -247,9 +233,9 @@ int cmd_doctor(int argc, char **argv)
         0,
         0};
     int status = options_parse(&options, argc, argv, NULL);
-    if (status < 0 && file) status = read_settings(file, &settings);
+    if (status < 0) status = service_data_find(&options, &place);
     if (status >= 0) return status;
-    if (file) patient.data = settings.data;
+    patient.data = place.data;
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS; i++) {
         printf("%-15s ", CHECKS[i].name);
         fflush(stdout); /* a large database takes its time, and the reader sees what is looked at */
@@ -258,7 +244,6 @@ int cmd_doctor(int argc, char **argv)
         printf("%-8s %s\n", WORDS[finding], patient.said);
     }
     db_close(patient.db);
-    settings_free(&settings);
     printf("%u well, %u warnings, %u wrong\n", counts[WELL], counts[WARNING], counts[WRONG]);
     return counts[WRONG] > 0;
 }

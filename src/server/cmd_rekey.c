@@ -7,7 +7,7 @@
 #include "server/deploy_keys.h"
 #include "server/secret_files.h"
 #include "server/server.h"
-#include "server/settings.h"
+#include "server/service_data.h"
 #include "server/text_file.h"
 
 static int complain(const char *note)
@@ -17,17 +17,16 @@ static int complain(const char *note)
 }
 
 struct wanted {
-    const char *data;
+    struct service_data place;
     bool makes_next, wants_public;
 };
 
 /* -1: go on. */
 static int parse(int argc, char **argv, struct wanted *out)
 {
-    out->data = settings_data();
+    out->place = (struct service_data){.data = NULL};
     const struct option_row rows[] = {
-        {"--data", OPTION_TEXT, &out->data, "DIR",
-         "the service's data directory (default GODWIT_DATA, else ./godwit-data)"},
+        SERVICE_DATA_ROWS(out->place, SERVICE_DATA_SENTENCE),
         {"--public", OPTION_FLAG, &out->wants_public, NULL,
          "print the newest key's public half (PEM), for `godwit policy --deploy-key`"},
         {"--next", OPTION_FLAG, &out->makes_next, NULL,
@@ -36,7 +35,7 @@ static int parse(int argc, char **argv, struct wanted *out)
     };
     const struct options options = {
         "rekey",
-        "[--data DIR] [--next|--public]",
+        "[--data DIR | --settings FILE] [--next|--public]",
         "Shows the keys by which the service commands devices, newest first, or makes the next. A "
         "device obeys those that its image lists, and is answered by the newest of them.",
         rows,
@@ -48,6 +47,7 @@ static int parse(int argc, char **argv, struct wanted *out)
     if (status < 0 && out->makes_next && out->wants_public)
         status = options_wrong(&options,
                                "--next and --public are two steps: first the one, then the other");
+    if (status < 0) status = service_data_find(&options, &out->place);
     return status;
 }
 
@@ -85,22 +85,23 @@ int cmd_rekey(int argc, char **argv)
     struct deploy_keys keys;
     int status = parse(argc, argv, &wanted);
     if (status >= 0) return status;
-    if (!path_exists(wanted.data)) {
+    if (!path_exists(wanted.place.data)) {
         snprintf(note, sizeof note,
                  "there is no folder %s; name the service's data directory with --data DIR",
-                 wanted.data);
+                 wanted.place.data);
         return complain(note);
     }
-    if (secret_files_check(wanted.data, NULL, note, sizeof note)) return complain(note);
-    if (deploy_keys_open(wanted.data, false, &keys, note, sizeof note)) {
+    if (secret_files_check(wanted.place.data, NULL, note, sizeof note)) return complain(note);
+    if (deploy_keys_open(wanted.place.data, false, &keys, note, sizeof note)) {
         deploy_keys_close(&keys);
         return complain(note);
     }
     if (wanted.makes_next) {
         deploy_keys_close(&keys);
-        status = make_next(wanted.data);
+        status = make_next(wanted.place.data);
         if (status) return status;
-        if (deploy_keys_open(wanted.data, false, &keys, note, sizeof note)) return complain(note);
+        if (deploy_keys_open(wanted.place.data, false, &keys, note, sizeof note))
+            return complain(note);
     }
     status = 0;
     if (!wanted.wants_public)

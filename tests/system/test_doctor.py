@@ -55,5 +55,32 @@ def test_each_fault_is_named():
         assert status == 1 and "restore the last backup" in rows["database"], rows
 
 
+def test_settings_name_the_data():
+    """The file by which the service runs is enough for all that works on its data."""
+    with fixture() as one:
+        server = one.serve()
+        good, bad = one.folder / "good.conf", one.folder / "bad.conf"
+        good.write_text(f"data = {one.data}\n")
+        bad.write_text(f"data = {one.data}\nintervall = 3\n")
+        restored = one.folder / "restored.conf"
+        restored.write_text(f"data = {one.folder / 'restored'}\n")
+        one.environment = {name: value for name, value in one.environment.items()
+                           if name != "GODWIT_DATA"}
+        running = (["doctor"], ["ca"], ["rekey"], ["audit", "verify"], ["audit", "export"],
+                   ["backup", one.folder / "copy"])
+        stopped = (["user", "list"], ["user", "password", "admin"], ["user", "recover", "admin"])
+        for words in (*running, *stopped):
+            assert "the nearest is interval" in one.refusal(*words, "--settings", bad, status=2)
+            assert "give one" in one.refusal(*words, "--settings", good, "--data", "x", status=2)
+        for words in running:
+            one.run(*words, "--settings", good)
+        assert "a server runs" in one.refusal("user", "list", "--settings", good)
+        one.end(server)
+        for words in stopped:
+            one.run(*words, "--settings", good)
+        one.run("restore", one.folder / "copy", "--settings", restored)
+        assert (one.folder / "restored" / "godwit.db").exists()
+
+
 if __name__ == "__main__":
     main(globals())
