@@ -97,6 +97,10 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 void http_reply_copy(struct http_request *request, int status, const char *content_type,
                      const void *data, size_t size);
 
+/* Adds Retry-After to the coming 503 or 429: at least so many seconds, and 1 to 120 more (120 in
+ * all), the more the more are turned away, and others for each client. */
+void http_reply_retry(struct http_request *request, unsigned least_s);
+
 /* Adds the header ETag ("\"ab12\"", copied), and says whether If-None-Match names it: then reply
  * 304 without a body. */
 bool http_is_unchanged(struct http_request *request, const char *etag);

@@ -3,8 +3,7 @@
  *   server ── loops ── connections ── at most one exchange each (a request and its reply)
  *
  * A connection belongs to its loop's thread. An exchange too, except while a handler has it; it
- * outlives its connection when the client leaves early. exchange_post alone hands it to its loop
- * again. */
+ * outlives its connection when the client leaves early. exchange_post alone hands it back. */
 #pragma once
 
 #include <pthread.h>
@@ -17,6 +16,7 @@
 #include "http/limits.h"
 #include "http/listener.h"
 #include "http/proto.h"
+#include "http/retry.h"
 #include "http/tls.h"
 #include "http/turn.h"
 
@@ -281,6 +281,7 @@ struct http_server {
     struct peers *peers, *identities; /* by address, and by who they are */
     struct tls_tickets *tickets;
     struct budget budget;
+    struct retry_count turned_away;
     uint64_t trimmed_ms, trimmed_closed; /* when memory was last given back, and after how many */
     _Atomic unsigned connections, unauthenticated, held, streams;
     unsigned loops_count;
@@ -294,7 +295,6 @@ static inline void count(_Atomic uint64_t *counter)
                           memory_order_relaxed); /* one writer: its loop */
 }
 
-/* The Date header's text, made once a second. */
-const char *loop_date(struct loop *loop);
+const char *loop_date(struct loop *loop); /* the header's text, made once a second */
 /* Called whenever a connection or exchange has gone: a draining loop may now end. */
 void loop_check_end(struct loop *loop);

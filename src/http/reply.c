@@ -93,12 +93,18 @@ static const struct {
     {505, "Only HTTP/1.1 and HTTP/1.0 are spoken here; use one of them."},
 };
 
-/* Those that are refused together do not come back together. */
-static const char *retry_after(void)
+void http_reply_retry(struct http_request *request, unsigned least_s)
 {
-    static const char *const seconds[] = {"3", "9", "5", "8", "4", "7", "10", "6"};
-    static _Atomic unsigned turn;
-    return seconds[atomic_fetch_add(&turn, 1) % (sizeof seconds / sizeof *seconds)];
+    struct http_server *server = exchange_of(request)->loop->server;
+    struct retry_backlog backlog = {.connections = atomic_load(&server->connections),
+                                    .connections_max = server->options.limits.connections_max};
+    char text[16];
+    uint32_t turn;
+    backlog.turned_away =
+        retry_count_add(&server->turned_away, clock_now_ms(&server->clock), &turn);
+    unsigned seconds = least_s + retry_after_s(&backlog, turn);
+    snprintf(text, sizeof text, "%u", seconds < RETRY_MAX_S ? seconds : RETRY_MAX_S);
+    http_reply_header(request, "Retry-After", text);
 }
 
 void reply_refusal(struct exchange *exchange, int status, const char *reason)
@@ -106,8 +112,7 @@ void reply_refusal(struct exchange *exchange, int status, const char *reason)
     const char *detail = "The request was refused.";
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status) detail = refusals[i].detail;
-    if (status == 503 || status == 429)
-        http_reply_header(&exchange->request, "Retry-After", retry_after());
+    if (status == 503 || status == 429) http_reply_retry(&exchange->request, 0);
     http_reply_problem(&exchange->request,
                        &(struct http_problem){.status = status,
                                               .type = reason,

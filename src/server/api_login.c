@@ -319,8 +319,8 @@ static void refuse_full(struct http_request *request)
 {
     GODWIT_LOG(WARN, "login_queue_full", "peer=%s", request->peer);
     problem(request, 503, "busy",
-            "too many passwords wait to be checked; try again in a second, or log in on the "
-            "server's own machine",
+            "too many passwords wait to be checked; try again when Retry-After says, or log in on "
+            "the server's own machine",
             NULL);
 }
 

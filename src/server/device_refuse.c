@@ -1,8 +1,6 @@
 /* One sentence for each, and no word of what the server knows besides. */
 #include "server/device_refuse.h"
 
-#include <stdio.h>
-
 #include "server/problem.h"
 
 void refuse_unknown(struct http_request *request)
@@ -14,9 +12,7 @@ void refuse_unknown(struct http_request *request)
 
 void refuse_too_many(struct http_request *request, int64_t now_s)
 {
-    char seconds[16];
-    snprintf(seconds, sizeof seconds, "%d", (int)(60 - now_s % 60));
-    http_reply_header(request, "Retry-After", seconds);
+    http_reply_retry(request, (unsigned)(60 - now_s % 60));
     problem(request, 429, "too-many-reports",
             "this device reports more changes in a minute than are written down; report again "
             "later",

@@ -57,15 +57,15 @@ void problem(struct http_request *request, int status, const char *type, const c
 {
     if (request->keeper) keyed_forget(request->keeper);
     if (status == 401) http_reply_header(request, "WWW-Authenticate", "Bearer");
-    if (status == 503) http_reply_header(request, "Retry-After", "1");
+    if (status == 503) http_reply_retry(request, 0);
     http_reply_problem(
         request, &(struct http_problem){status, type, http_status_title(status), detail, field});
 }
 
 void problem_busy(struct http_request *request)
 {
-    problem(request, 503, "busy", "the server has more to write than it can; try again in a second",
-            NULL);
+    problem(request, 503, "busy",
+            "the server has more to do than it can; try again when Retry-After says", NULL);
 }
 
 void problem_of_error(struct http_request *request, godwit_err err)

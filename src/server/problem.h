@@ -18,7 +18,7 @@ void problem(struct http_request *request, int status, const char *type, const c
              const char *field);
 /* 507: an upload that would leave less of the disk free than is reserved. */
 void problem_reserve(struct http_request *request, uint32_t reserve_mib);
-/* 503: ask again in a second. */
+/* 503: ask again after so many seconds as Retry-After says; each 503 does. */
 void problem_busy(struct http_request *request);
 /* What an error of the store means to the person who asked: 507 for a full disk, else 500. */
 void problem_of_error(struct http_request *request, godwit_err err);

@@ -24,6 +24,7 @@
 #include "server/upload.h"
 
 #define NAME_SIZE (16 + 1 + 64 + 1) /* organisation, dash, file */
+#define RETRY_UPLOAD_S 60
 
 struct part {
     struct http_request *request;
@@ -215,6 +216,7 @@ static bool open_file(struct part *part)
     struct stat facts;
     bool is_full;
     if (!has_opened(part->request->app, part, &is_full)) {
+        if (is_full) http_reply_retry(part->request, RETRY_UPLOAD_S);
         if (is_full)
             refuse(part, 429, "too-many-uploads",
                    "too many uploads are unfinished; finish one, or wait: they go after a day",

@@ -337,10 +337,12 @@ static void test_names(void **state)
     assert_int_equal(run(curl, "web.pem", "web.example", port, "web.example", port), 0);
     assert_int_equal(run(curl, "cert.pem", "localhost", port, "localhost", port), 0);
     assert_int_not_equal(run(curl, "web.pem", "localhost", port, "localhost", port), 0);
-    assert_int_equal(run("openssl s_client -connect 127.0.0.1:%u -servername no.example "
-                         "</dev/null | grep -q CN.*localhost",
-                         port),
-                     0);
+    static const char *const NAMES[] = {"-servername no.example", "-noservername"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        assert_int_equal(run("openssl s_client -connect 127.0.0.1:%u %s </dev/null | "
+                             "grep -q CN.*localhost",
+                             port, NAMES[i]),
+                         0);
     assert_int_equal(run("%s && ! cmp -s web.pem cert.pem", make), 0); /* another one */
     assert_int_not_equal(run(curl, "web.pem", "web.example", port, "web.example", port), 0);
     assert_int_equal(http_certificate(both, certificate, key, note, sizeof note), GODWIT_OK);
