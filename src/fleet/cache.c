@@ -253,7 +253,7 @@ godwit_err device_fetch_row(struct fleet *fleet, struct db *db, int64_t id,
 static bool may_go(const struct fleet *fleet, const struct device *device)
 {
     if (device->is_dirty || fleet->in_flight || device->changed_in > fleet->committed ||
-        device->turned_away_count || identity_stays(device))
+        device->turned_away_count || device->holds || identity_stays(device))
         return false;
     const struct member *member = device->members;
     while (member && member->state != MEMBER_IN_PROGRESS)

@@ -98,6 +98,16 @@ bool device_may_record(struct device *device, int64_t now_s)
     return true;
 }
 
+void device_hold(struct device *device)
+{
+    if (device->holds < UINT8_MAX) device->holds++;
+}
+
+void device_let_go(struct device *device)
+{
+    if (device->holds) device->holds--;
+}
+
 /* One long absence does not make a device slow for long. */
 static void learn_gap(struct device *device, int64_t now_s)
 {

@@ -10,6 +10,10 @@ struct device *device_find(const struct fleet *fleet, const char *org,
  * held. */
 struct device *device_find_by_token(const struct fleet *fleet,
                                     const uint8_t token_sha256[static 32]);
+/* A check-in of the device waits (server/waiting.h): until its end the device stays in memory and
+ * is not taken for silent. Lock held. */
+void device_hold(struct device *device);
+void device_let_go(struct device *device);
 /* Also a retired one: it keeps its token from others. Lock held. */
 struct device *device_with_token(const struct fleet *fleet, const uint8_t token_sha256[static 32]);
 #define DEVICE_RECORDS_MAX 30 /* changes of one device that are recorded in a minute */

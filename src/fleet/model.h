@@ -161,6 +161,7 @@ struct device {
     bool is_dirty;      /* facts newer than the database's; then in the fleet's dirty queue */
     bool is_used;       /* asked for since the cache looked at it last (cache.c) */
     uint8_t recorded_count, failed_images_count;
+    uint8_t holds;       /* check-ins of it that wait for something to say: it is there; soft */
     uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
     uint32_t attributes_crc; /* of what it said of itself last, tags.h; 0: nothing */
 };

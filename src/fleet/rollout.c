@@ -181,6 +181,7 @@ godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t 
 
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
 {
+    if (device->holds) return false;
     uint32_t usual_s = device->usual_gap_s > interval_s ? device->usual_gap_s : interval_s;
     int64_t silent_s = SILENT_INTERVALS * (int64_t)usual_s;
     if (silent_s < SILENT_S_MIN)

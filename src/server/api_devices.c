@@ -11,6 +11,7 @@
 #include "server/precondition.h"
 #include "server/problem.h"
 #include "server/views.h"
+#include "server/wait_rule.h"
 
 #define EVENT_MEMBERS "event_id time kind stage reason sentence version detail"
 
@@ -63,8 +64,9 @@ void handle_devices(struct http_request *request)
 
 /* ---- one ---- */
 
-static json_t *view_facts(const struct device_facts *facts)
+static json_t *view_facts(const struct device *device)
 {
+    const struct device_facts *facts = &device->facts;
     const struct running_image *running = facts->running;
     json_t *view = json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "project", running->project, "idf_version",
@@ -90,6 +92,7 @@ static json_t *view_facts(const struct device_facts *facts)
         {"boots", facts->boots},
         {"progress", facts->progress},
         {"rollback_floor", facts->rollback_floor},
+        {"wait_s", wait_rule_s(device->wait_habit)},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
@@ -134,7 +137,7 @@ void reply_no_device(struct http_request *request)
 static json_t *view_whole(const struct app *app, const struct device *device)
 {
     json_t *view = view_device(app, device);
-    json_object_set_new(view, "facts", view_facts(&device->facts));
+    json_object_set_new(view, "facts", view_facts(device));
     json_object_set_new(view, "offer", view_offer(app, device));
     json_object_set_new(view, "pending", view_pending(device));
     json_object_set_new(view, "turned_away", json_integer(device->turned_away_count));

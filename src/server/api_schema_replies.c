@@ -368,6 +368,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("boots", "how often it booted since then"),
     WHOLE("progress", "per cent of a download"),
     WHOLE("rollback_floor", "lowest counter that it accepts"),
+    WHOLE("wait_s", "seconds that its line was seen to bear in silence, until the server restarts"),
     FLAG("unwatched", "its bootloader does not roll back by itself"),
 
     OBJECT("offer", "What a device is offered now."),

@@ -41,6 +41,7 @@ struct pending {
     uint32_t asked_s; /* how long it may be held, as the device says; 0: not at all */
     uint32_t wait_s;  /* how long it is held now */
     bool is_resumed;  /* it was held */
+    char org[33];     /* of the device, where it is held */
 };
 
 /* One that is held. */
@@ -295,10 +296,20 @@ static void submit(struct http_request *request, const struct pending *template)
 
 static void check_in(struct http_request *request, struct pending *pending);
 
+/* By its id: its token may have changed since. */
+static void let_go(struct app *app, const struct pending *pending)
+{
+    fleet_lock(&app->fleet);
+    struct device *device = device_find(&app->fleet, pending->org, pending->checkin.device_id);
+    if (device) device_let_go(device);
+    fleet_unlock(&app->fleet);
+}
+
 /* Nobody reads it, but each request has its reply. */
 static void answer_nobody(struct app *app, struct waiter *waiter)
 {
     waiting_learn(&app->fleet, waiter, true);
+    let_go(app, &((struct held *)waiter)->pending);
     problem_busy(waiter->request);
     free(waiter);
 }
@@ -306,7 +317,7 @@ static void answer_nobody(struct app *app, struct waiter *waiter)
 void checkin_answer(struct waiter *waiter)
 {
     struct held *held = (struct held *)waiter;
-    const struct app *app = waiter->request->app;
+    struct app *app = waiter->request->app;
     uint64_t proof = held->pending.proof;
     held->pending.is_resumed = true;
     /* CAs or revocations have changed, and its certificate was not looked at since. */
@@ -314,6 +325,7 @@ void checkin_answer(struct waiter *waiter)
         certificate_refuse(waiter->request, CERTIFICATE_STALE);
     else
         check_in(waiter->request, &held->pending);
+    let_go(app, &held->pending);
     free(held);
 }
 
@@ -347,7 +359,8 @@ static uint32_t hold_ms(const struct pending *pending)
     return wait_s * 1000 - chance % (wait_s * 100);
 }
 
-/* False: there is no room for it, and it is answered at once and asked to come by its interval. */
+/* Of a device that device_hold has. False: there is no room for it, and it is answered at once and
+ * asked to come by its interval. */
 static bool hold(struct http_request *request, struct pending *pending, int64_t product,
                  uint64_t mark)
 {
@@ -356,6 +369,7 @@ static bool hold(struct http_request *request, struct pending *pending, int64_t 
     request->authenticated = true;
     if (!held || !http_hold(request, hold_ms(pending), release)) {
         free(held);
+        let_go(app, pending);
         pending->asked_s = 0;
         return false;
     }
@@ -424,6 +438,18 @@ static enum take_result take_checkin(struct fleet *fleet, struct device *device,
     return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;
 }
 
+/* The reply, where the writer has nothing to do first, and whether it is held. Lock held. */
+static bool find_reply(struct app *app, struct device *device, struct pending *pending,
+                       struct device_reply *reply_out, bool *waits_out)
+{
+    if (!compose(app, device, &pending->checkin, reply_out)) return false;
+    *waits_out = may_wait(pending, reply_out);
+    if (!*waits_out) return true;
+    snprintf(pending->org, sizeof pending->org, "%s", device->product->org->name);
+    device_hold(device);
+    return true;
+}
+
 static void check_in(struct http_request *request, struct pending *pending)
 {
     struct app *app = request->app;
@@ -432,7 +458,7 @@ static void check_in(struct http_request *request, struct pending *pending)
     enum take_result taken = TAKE_DONE;
     int64_t now_s = clock_unix_s(app->clock), product = 0;
     uint64_t mark = waiting_mark(app->waiting);
-    bool ready = false;
+    bool ready = false, waits = false;
     fleet_lock(&app->fleet);
     struct device *device = device_find_by_token(&app->fleet, pending->token_sha256);
     bool is_expected =
@@ -441,7 +467,8 @@ static void check_in(struct http_request *request, struct pending *pending)
     if (device) product = device->product->id;
     if (device) find_wait(app, device, pending, now_s);
     if (device) taken = take_checkin(&app->fleet, device, pending, now_s);
-    if (device && taken == TAKE_DONE) ready = compose(app, device, checkin, &device_reply);
+    if (device && taken == TAKE_DONE)
+        ready = find_reply(app, device, pending, &device_reply, &waits);
     fleet_unlock(&app->fleet);
     if (!device)
         look_further(request, pending, is_expected);
@@ -451,7 +478,7 @@ static void check_in(struct http_request *request, struct pending *pending)
         refuse_too_many(request, now_s);
     else if (!ready)
         submit(request, pending);
-    else if (!may_wait(pending, &device_reply) || !hold(request, pending, product, mark))
+    else if (!waits || !hold(request, pending, product, mark))
         send_instruction(request, &device_reply, pending);
 }
 

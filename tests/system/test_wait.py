@@ -11,6 +11,7 @@ from fixture import HANG_S, fixture, main, wait_until
 
 WAITS, POLLS = "026777000001", "026777000002"
 CUT_S = 1.5
+LEARNT_S = 6  # long enough to tell of the line, and not of a device that has gone
 
 
 def begin(one, interval_s):
@@ -46,13 +47,18 @@ def test_a_deploy_reaches_a_device_that_waits():
         assert "the server replied" not in one.text(f"{WAITS}.log")
 
 
-def relay(server):
-    """A line that lets nobody be silent for CUT_S seconds; its port."""
+def borne(one, device):
+    """Seconds that the server has learnt to hold its check-ins for."""
+    return one.json("devices", device)["facts"]["wait_s"]
+
+
+def relay(server, cut_s=CUT_S):
+    """A line that lets nobody be silent for cut_s seconds; its port."""
     address = urllib.parse.urlsplit(server)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def pump(source, sink):
-        source.settimeout(CUT_S)
+        source.settimeout(cut_s)
         try:
             while data := source.recv(65536):
                 sink.sendall(data)
@@ -90,6 +96,28 @@ def test_a_line_that_cuts_what_is_held():
         wait_until(lambda: one.text("device.log").count("check-in") > 6, what="the sixth check-in")
         one.run("deploy", "thermostat", "1.1.0")
         one.wait_for(WAITS, "1.1.0")
+        line.close()
+
+
+def test_the_server_learns_what_a_line_bears():
+    """By the device alone that is behind it; and nothing is lost on the way."""
+    with fixture() as one:
+        first = begin(one, 1)
+        line = relay(one.url, LEARNT_S)
+        join = one.enrolment(2)
+        one.start("device", "--flash", one.folder / f"{POLLS}.bin", "--image", first, *join,
+                  "--wait", 3300, log="direct.log")
+        join[join.index("--server") + 1] = f"https://127.0.0.1:{line.getsockname()[1]}"
+        one.start("device", "--flash", one.folder / f"{WAITS}.bin", "--image", first, *join,
+                  "--wait", 3300, log="device.log")
+        one.wait_for(WAITS, "1.0.0")
+        assert borne(one, WAITS) == 110
+        wait_until(lambda: borne(one, WAITS) == 0, what="that none of its check-ins is held")
+        assert borne(one, POLLS) == 110
+        one.run("deploy", "thermostat", "1.1.0")
+        for device in (WAITS, POLLS):
+            one.wait_for(device, "1.1.0")
+        assert {device["state"] for device in one.devices().values()} == {"up-to-date"}
         line.close()
 
 

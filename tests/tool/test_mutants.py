@@ -44,6 +44,8 @@ def read_rows(path):
         row = {}
         for line in lines:
             key, _, value = line.strip().partition(" ")
+            if key in row:
+                raise Bad(f"{path.relative_to(ROOT)}: two rows without a blank line: {value}")
             row[key] = value.strip()
         if tuple(sorted(row)) != tuple(sorted(KEYS)):
             raise Bad(f"{path.relative_to(ROOT)}: a row has {sorted(row)}, not {sorted(KEYS)}")

@@ -70,12 +70,26 @@ static void test_one_death(void **state)
     assert_int_equal(wait_rule_s(wait_rule_died(0, 100)), 50);
 }
 
+/* A line that was bad for a month and is good again is found to be so in days, not never. */
+static void test_many_deaths(void **state)
+{
+    (void)state;
+    uint16_t habit = 0;
+    for (unsigned i = 0; i < 1000; i++)
+        habit = wait_rule_died(habit, 1);
+    assert_int_equal(wait_rule_s(habit), 0);
+    for (unsigned i = 0; i < 128; i++)
+        habit = wait_rule_lasted(habit);
+    assert_int_equal(wait_rule_s(habit), 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asked),
         cmocka_unit_test(test_learn),
         cmocka_unit_test(test_one_death),
+        cmocka_unit_test(test_many_deaths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,199 @@ static void test_pace(void **state)
     }
 }
 
+/* ---- by itself: waiters of a test, which nobody answers but it ---- */
+
+static atomic_uint answered;
+
+static void note_answer(struct waiter *waiter)
+{
+    (void)waiter;
+    answered++;
+}
+
+struct bench {
+    struct live *live;
+    struct waiting *waiting;
+    struct http_request requests[80];
+    struct waiter waiters[80];
+    int64_t product;
+};
+
+/* A device that has nothing to hear, and its waiter n. */
+static struct bench *bench_make(struct live *live)
+{
+    static struct bench bench;
+    char claim[128];
+    memset(&bench, 0, sizeof bench);
+    bench.live = live;
+    answered = 0;
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    struct fake_device fake = fake_make(1);
+    fake_enrol(live, &fake, claim);
+    assert_int_equal(waiting_open(&live->app.fleet, note_answer, &bench.waiting), GODWIT_OK);
+    fleet_lock(&live->app.fleet);
+    struct device *device = device_find(&live->app.fleet, FLEET_ORG, fake.checkin.device_id);
+    bench.product = device->product->id;
+    for (size_t i = 0; i < 80; i++) {
+        bench.waiters[i] = (struct waiter){.request = &bench.requests[i], .product = bench.product};
+        memcpy(bench.waiters[i].token_sha256, device->token_sha256, 32);
+    }
+    fleet_unlock(&live->app.fleet);
+    return &bench;
+}
+
+static void expect_answered(unsigned count)
+{
+    for (int i = 0; i < 3000 && answered != count; i++)
+        usleep(1000);
+    assert_int_equal(answered, count);
+}
+
+/* Something changed between the decision that there is nothing to say and the wait: the waker has
+ * passed by, and the next round is half a minute away. */
+static void what_is_waked_since_the_mark_is_looked_at(void **state)
+{
+    struct bench *bench = bench_make(*state);
+    struct waiting *waiting = bench->waiting;
+    uint64_t mark = waiting_mark(waiting);
+    memset(bench->waiters[0].token_sha256, 7, 32); /* nobody's: there is something to say */
+    waiting_wake(waiting, bench->product);
+    assert_null(waiting_add(waiting, &bench->waiters[0], mark));
+    expect_answered(1);
+    assert_int_equal(waiting_count(waiting), 0);
+    memset(bench->waiters[1].token_sha256, 8, 32);
+    assert_null(waiting_add(waiting, &bench->waiters[1], waiting_mark(waiting)));
+    usleep(100000);
+    assert_int_equal(waiting_count(waiting), 1); /* nothing was waked since: it is not looked at */
+    waiting_wake(waiting, bench->product + 1);
+    usleep(100000);
+    assert_int_equal(waiting_count(waiting), 1); /* nor for what devices of others are told */
+    waiting_wake(waiting, bench->product);
+    expect_answered(2);
+    waiting_close(waiting);
+}
+
+/* All of a product are looked at, in batches; those who have nothing to hear stay. */
+static void a_round_passes_all(void **state)
+{
+    enum { ALL = 80 };
+    struct bench *bench = bench_make(*state);
+    struct waiting *waiting = bench->waiting;
+    for (size_t i = 0; i < ALL; i++) {
+        if (i) memset(bench->waiters[i].token_sha256, (int)i, 32);
+        assert_null(waiting_add(waiting, &bench->waiters[i], waiting_mark(waiting)));
+    }
+    waiting_wake(waiting, bench->product);
+    expect_answered(ALL - 1);
+    assert_int_equal(waiting_count(waiting), 1);
+    assert_ptr_equal(waiting_take(waiting, &bench->requests[0]), &bench->waiters[0]);
+    waiting_close(waiting);
+}
+
+/* Who was taken out belongs to who took it: its loop, which ends the hold, gets nobody. */
+static void who_is_taken_out_is_taken_once(void **state)
+{
+    struct bench *bench = bench_make(*state);
+    struct waiting *waiting = bench->waiting;
+    struct waiter *first = &bench->waiters[0], *second = &bench->waiters[1];
+    assert_null(waiting_add(waiting, first, waiting_mark(waiting)));
+    assert_ptr_equal(waiting_add(waiting, second, waiting_mark(waiting)), first);
+    assert_null(waiting_take(waiting, first->request));
+    assert_int_equal(waiting_count(waiting), 1);
+    assert_true(waiting_wake_device(waiting, second->token_sha256));
+    assert_int_equal(answered, 1);
+    assert_null(waiting_take(waiting, second->request));
+    assert_false(waiting_wake_device(waiting, second->token_sha256));
+    assert_int_equal(waiting_count(waiting), 0);
+    waiting_close(waiting);
+}
+
+/* ---- beside --devices-max ---- */
+
+static unsigned holds_of(struct live *live, const struct sleeper *sleeper)
+{
+    fleet_lock(&live->app.fleet);
+    struct device *device =
+        device_find(&live->app.fleet, FLEET_ORG, sleeper->fake.checkin.device_id);
+    unsigned holds = device ? device->holds : UINT_MAX;
+    fleet_unlock(&live->app.fleet);
+    return holds;
+}
+
+/* Where one device may stay in memory, those whose check-ins are held stay too: a round finds that
+ * they have nothing to hear and lets them wait, a deploy reaches each. Afterwards they may go. */
+static void held_devices_stay_in_memory(void **state)
+{
+    enum { ALL = 4 };
+    struct live *live = *state;
+    static struct sleeper sleepers[ALL];
+    char claim[128];
+    live->app.fleet.devices_max = 1;
+    live_release(live, "1.1.0");
+    live_claim(live, ALL, claim);
+    for (uint8_t i = 0; i < ALL; i++) {
+        sleeper_make(live, &sleepers[i], (uint8_t)(i + 1), claim);
+        sleeper_start(&sleepers[i]);
+        until_waiting(live, i + 1U);
+    }
+    live_settle(live);
+    for (int i = 0; i < 3; i++) { /* each change lets go of what need not stay */
+        live_claim(live, 1, claim);
+        app_tick(&live->app);
+        live_settle(live);
+    }
+    for (uint8_t i = 0; i < ALL; i++)
+        assert_int_equal(holds_of(live, &sleepers[i]), 1);
+    fleet_lock(&live->app.fleet);
+    int64_t product = live->app.fleet.catalogue.products->id;
+    fleet_unlock(&live->app.fleet);
+    waiting_wake(live->app.waiting, product);
+    usleep(200000);
+    assert_int_equal(waiting_count(live->app.waiting), ALL);
+    assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
+                                  "{\"product\":\"thermostat\",\"version\":\"1.1.0\"}"),
+                     201);
+    for (uint8_t i = 0; i < ALL; i++) {
+        sleeper_join(&sleepers[i]);
+        assert_true(fake_is_offered(&sleepers[i].fake));
+        for (int k = 0; k < 1000 && holds_of(live, &sleepers[i]) == 1; k++)
+            usleep(1000); /* it is answered before it is let go */
+        assert_int_not_equal(holds_of(live, &sleepers[i]), 1);
+        sleeper_free(&sleepers[i]);
+    }
+}
+
+/* However long it is held, it is there: nobody counts it among those that are missed. */
+static void a_held_device_is_not_missed(void **state)
+{
+    struct live *live = *state;
+    static struct sleeper sleeper;
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_start(&sleeper);
+    until_waiting(live, 1);
+    fleet_lock(&live->app.fleet);
+    struct device *device =
+        device_find(&live->app.fleet, FLEET_ORG, sleeper.fake.checkin.device_id);
+    int64_t later_s = device->facts.last_seen_s + 3600;
+    assert_false(device_is_silent(device, 7, later_s));
+    fleet_unlock(&live->app.fleet);
+    wake(live, "7cdfa1000001");
+    sleeper_join(&sleeper);
+    fleet_lock(&live->app.fleet);
+    for (int k = 0; k < 1000 && device->holds; k++) {
+        fleet_unlock(&live->app.fleet);
+        usleep(1000);
+        fleet_lock(&live->app.fleet);
+    }
+    assert_true(device_is_silent(device, 7, device->facts.last_seen_s + 3600));
+    fleet_unlock(&live->app.fleet);
+    sleeper_free(&sleeper);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +450,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_again, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(test_has_checked_in_since, live_setup, live_teardown),
         cmocka_unit_test_setup_teardown(test_pace, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(what_is_waked_since_the_mark_is_looked_at, live_setup,
+                                        live_teardown),
+        cmocka_unit_test_setup_teardown(a_round_passes_all, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(who_is_taken_out_is_taken_once, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(held_devices_stay_in_memory, live_setup, live_teardown),
+        cmocka_unit_test_setup_teardown(a_held_device_is_not_missed, live_setup, live_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
