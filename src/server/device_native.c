@@ -16,6 +16,7 @@
 #include "server/audit_log.h"
 #include "server/device_certificate.h"
 #include "server/device_refuse.h"
+#include "server/device_send.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -75,23 +76,6 @@ static void log_decision(const struct device_reply *device_reply)
                device_reply->rollout_id);
 }
 
-/* Mirrors hold files, so they are named with an install alone. */
-static void name_mirrors(const struct settings *settings, struct godwit_checkin_reply *reply)
-{
-    for (size_t i = 0; i < GODWIT_SOURCES_MAX && settings->mirrors[i]; i++)
-        snprintf(reply->sources[i], sizeof reply->sources[i], "%s", settings->mirrors[i]);
-}
-
-static void send_reply(struct http_request *request, const struct godwit_checkin_reply *reply)
-{
-    char text[GODWIT_CHECKIN_REPLY_MAX];
-    size_t size = 0;
-    if (godwit_checkin_reply_encode(reply, text, sizeof text, &size))
-        problem(request, 500, "internal", "the reply could not be written", NULL);
-    else
-        http_reply_copy(request, 200, "application/json", text, size);
-}
-
 /* What the device may ask for next time; without it, it comes back after its interval. */
 static void name_wait(struct http_request *request, const struct pending *pending)
 {
@@ -124,11 +108,11 @@ static void send_instruction(struct http_request *request, const struct device_r
     request->authenticated = true;
     log_decision(device_reply);
     if (device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL)
-        name_mirrors(app->settings, &reply);
+        checkin_name_mirrors(app->settings, &reply);
     if (deploy_keys_sign(&app->deploy_keys, device_reply, reply.instruction))
         problem(request, 500, "internal", "the instruction could not be signed", NULL);
     else
-        send_reply(request, &reply);
+        checkin_send(request, &reply);
 }
 
 /* ---- through the writer ---- */
@@ -247,7 +231,7 @@ static void send_turned_down(struct http_request *request, enum claim_result res
 {
     const struct godwit_checkin_reply wait = {.pending = true, .interval_s = PENDING_INTERVAL_S};
     if (result == CLAIM_PENDING)
-        send_reply(request, &wait);
+        checkin_send(request, &wait);
     else
         refuse_claim(request, result);
 }
@@ -296,20 +280,12 @@ static void submit(struct http_request *request, const struct pending *template)
 
 static void check_in(struct http_request *request, struct pending *pending);
 
-/* By its id: its token may have changed since. */
-static void let_go(struct app *app, const struct pending *pending)
-{
-    fleet_lock(&app->fleet);
-    struct device *device = device_find(&app->fleet, pending->org, pending->checkin.device_id);
-    if (device) device_let_go(device);
-    fleet_unlock(&app->fleet);
-}
-
 /* Nobody reads it, but each request has its reply. */
 static void answer_nobody(struct app *app, struct waiter *waiter)
 {
     waiting_learn(&app->fleet, waiter, true);
-    let_go(app, &((struct held *)waiter)->pending);
+    waiting_let_go(&app->fleet, ((struct held *)waiter)->pending.org,
+                   ((struct held *)waiter)->pending.checkin.device_id);
     problem_busy(waiter->request);
     free(waiter);
 }
@@ -325,7 +301,7 @@ void checkin_answer(struct waiter *waiter)
         certificate_refuse(waiter->request, CERTIFICATE_STALE);
     else
         check_in(waiter->request, &held->pending);
-    let_go(app, &held->pending);
+    waiting_let_go(&app->fleet, held->pending.org, held->pending.checkin.device_id);
     free(held);
 }
 
@@ -351,14 +327,6 @@ static bool may_wait(const struct pending *pending, const struct device_reply *d
            !(device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL);
 }
 
-/* Up to a tenth earlier, so that those who came together do not come together again. */
-static uint32_t hold_ms(const struct pending *pending)
-{
-    uint32_t wait_s = pending->asked_s < pending->wait_s ? pending->asked_s : pending->wait_s;
-    uint32_t chance = godwit_load32(pending->token_sha256);
-    return wait_s * 1000 - chance % (wait_s * 100);
-}
-
 /* Of a device that device_hold has. False: there is no room for it, and it is answered at once and
  * asked to come by its interval. */
 static bool hold(struct http_request *request, struct pending *pending, int64_t product,
@@ -366,15 +334,16 @@ static bool hold(struct http_request *request, struct pending *pending, int64_t 
 {
     struct app *app = request->app;
     struct held *held = malloc(sizeof *held);
+    uint32_t wait_s = pending->asked_s < pending->wait_s ? pending->asked_s : pending->wait_s;
+    uint32_t hold_ms = wait_rule_hold_ms(wait_s, godwit_load32(pending->token_sha256));
     request->authenticated = true;
-    if (!held || !http_hold(request, hold_ms(pending), release)) {
+    if (!held || !http_hold(request, hold_ms, release)) {
         free(held);
-        let_go(app, pending);
+        waiting_let_go(&app->fleet, pending->org, pending->checkin.device_id);
         pending->asked_s = 0;
         return false;
     }
-    held->waiter =
-        (struct waiter){.request = request, .product = product, .hold_ms = hold_ms(pending)};
+    held->waiter = (struct waiter){.request = request, .product = product, .hold_ms = hold_ms};
     memcpy(held->waiter.token_sha256, pending->token_sha256, sizeof held->waiter.token_sha256);
     held->pending = *pending;
     struct waiter *before = waiting_add(app->waiting, &held->waiter, mark);

@@ -73,3 +73,8 @@ uint16_t wait_rule_lasted(uint16_t packed)
     }
     return pack(habit);
 }
+
+uint32_t wait_rule_hold_ms(uint32_t wait_s, uint32_t chance)
+{
+    return wait_s * 1000 - chance % (wait_s * 100);
+}

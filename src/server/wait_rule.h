@@ -17,3 +17,5 @@ uint32_t wait_rule_s(uint16_t habit);
 uint16_t wait_rule_died(uint16_t packed, uint64_t lived_s);
 /* … and after a hold that lasted to its end. */
 uint16_t wait_rule_lasted(uint16_t packed);
+/* In ms, up to a tenth earlier, so that those who came together do not come together again. */
+uint32_t wait_rule_hold_ms(uint32_t wait_s, uint32_t chance);

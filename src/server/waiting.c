@@ -328,6 +328,14 @@ void waiting_learn(struct fleet *fleet, const struct waiter *waiter, bool died)
     fleet_unlock(fleet);
 }
 
+void waiting_let_go(struct fleet *fleet, const char *org, const uint8_t device_id[static 16])
+{
+    fleet_lock(fleet);
+    struct device *device = device_find(fleet, org, device_id);
+    if (device) device_let_go(device);
+    fleet_unlock(fleet);
+}
+
 uint64_t waiting_age_ms(const struct waiter *waiter)
 {
     return now_ms() - waiter->since_ms;

@@ -47,6 +47,9 @@ void waiting_wake(struct waiting *waiting, int64_t product);
 bool waiting_wake_device(struct waiting *waiting, const uint8_t token_sha256[static 32]);
 /* What the end of a hold tells of the device's line; taken out before. Without the fleet's lock. */
 void waiting_learn(struct fleet *fleet, const struct waiter *waiter, bool died);
+/* The end of what device_hold began, by its id: its token may have changed since. Without the
+ * fleet's lock. */
+void waiting_let_go(struct fleet *fleet, const char *org, const uint8_t device_id[static 16]);
 /* How long it has waited. */
 uint64_t waiting_age_ms(const struct waiter *waiter);
 size_t waiting_count(struct waiting *waiting);
