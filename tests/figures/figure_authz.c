@@ -194,7 +194,8 @@ static void time_all(struct live *live, const struct leaks *other)
                          "GET %.100s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %.100s\r\n\r\n",
                          path, other->eve);
             }
-        compare(fd, TIMED[k].path, requests, (is_short ? LOOKUPS_SHORT : LOOKUPS) / KINDS);
+        compare(fd, TIMED[k].path, requests,
+                (unsigned)(is_short ? LOOKUPS_SHORT : LOOKUPS) / KINDS);
     }
     close(fd);
     http_close(server, 1000);
