@@ -111,7 +111,7 @@ static void refuse_scope(struct http_request *request, const struct actor *actor
     if (actor->scopes)
         problem(request, 403, "scope-missing",
                 "this API token has not the scope that this needs; make one with it by `godwit "
-                "token make`",
+                "token add`",
                 NULL);
     else
         problem(request, 403, "second-factor-needed",

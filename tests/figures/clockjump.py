@@ -152,7 +152,7 @@ class Scene:
         self.expect(self.api.counts(self.token), "the API token is lost")
         self.expect(not self.api.counts(meanwhile), "a session of the wrong time counts")
         self.expect(self.api.login("admin", self.password), "nobody can log in")
-        self.expect(len(self.one.json("claims")["claims"]) == 3, "claims are lost")
+        self.expect(len(self.one.json("claim", "list")["claims"]) == 3, "claims are lost")
         self.update_all()
         self.check_kept(before)
 
