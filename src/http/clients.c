@@ -381,8 +381,8 @@ static int64_t unix_s(const ASN1_TIME *time, int64_t unknown)
 
 void clients_look(const struct http_clients *clients, const SSL *ssl, struct http_client *out)
 {
-    const X509 *leaf = SSL_get0_peer_certificate(ssl);
-    if (!leaf || !clients) return;
+    const X509 *leaf = clients ? SSL_get0_peer_certificate(ssl) : NULL;
+    if (!leaf) return;
     long verdict = SSL_get_verify_result(ssl);
     out->generation = clients->generation;
     out->state = state_of(verdict);

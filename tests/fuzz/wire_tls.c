@@ -41,6 +41,25 @@ godwit_err tls_context_open(const char *certificate, const char *key, struct tls
     return GODWIT_OK;
 }
 
+/* Nobody is asked for a certificate. */
+void tls_context_ask(struct tls_context *context, struct http_clients *clients)
+{
+    (void)context, (void)clients;
+}
+
+struct tls_context *tls_context_asking(const struct tls_context *context,
+                                       struct http_clients *clients)
+{
+    (void)context, (void)clients;
+    return NULL;
+}
+
+struct http_clients *tls_context_clients(const struct tls_context *context)
+{
+    (void)context;
+    return NULL;
+}
+
 void tls_context_close(struct tls_context *context)
 {
     (void)context;
