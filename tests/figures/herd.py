@@ -65,12 +65,12 @@ def main():
         server = wake.Server(folder)
         try:
             unserved, errors, busy, retry, late, last = play(server)
-            cut = closed(server)
+            cut = closed(server)  # some of what the clients saw cut, where a byte had come
             mib = memory_mib(server.process)
         finally:
             server.stop()
     unserved, errors = sum(map(int, unserved)), sum(map(int, errors)) + cut
-    print(f"figure herd unserved={unserved} errors={errors} mib={mib:.0f} "
+    print(f"figure herd unserved={unserved} errors={errors} closed={cut} mib={mib:.0f} "
           f"last_s={max(map(float, last))} busy={sum(map(int, busy))} "
           f"retry_after_s={max(map(int, retry))} late={sum(map(int, late))} devices={DEVICES} "
           f"spread_s={SPREAD_S} load={os.getloadavg()[0]:.1f}")

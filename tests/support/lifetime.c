@@ -67,15 +67,28 @@ bool lifetime_is_valid(void)
            godwit_ota_slot(entry.seq, 2) == running - GODWIT_APP_OTA_0;
 }
 
+/* Whether that entry is of the slot that holds what was offered. */
+static bool is_of_offered(const struct godwit_ota_entry *entry)
+{
+    uint8_t table[GODWIT_PTABLE_SIZE];
+    struct godwit_partition row;
+    const struct godwit_flash *flash = &lifetime.device.bare;
+    must(!flash->read(flash->ctx, GODWIT_PTABLE_OFFSET, table, sizeof table), "reading the table");
+    for (size_t i = 0; godwit_ptable_at(table, i, &row) == GODWIT_OK; i++)
+        if (row.type == GODWIT_PTYPE_APP &&
+            row.subtype == GODWIT_APP_OTA_0 + godwit_ota_slot(entry->seq, 2))
+            return device_holds(&lifetime.device, &row, lifetime.files[lifetime.offered]);
+    return false;
+}
+
 /* Started by an entry whose state says neither trial nor anything that an agent wrote, or says so
- * at some readings only: it wavers. */
+ * at some readings only: it wavers, and which image starts wavers with it. */
 static bool is_stateless(void)
 {
     struct godwit_ota_entry entry;
-    if (!lifetime.is_blind || file_booting() != (int)lifetime.offered) return false;
-    for (int i = 0; i < STATE_READS; i++)
-        if (device_active_entry(&lifetime.device.flash, &entry) && entry.state != GODWIT_OTA_NEW &&
-            entry.state != GODWIT_OTA_PENDING)
+    for (int i = 0; i < STATE_READS && lifetime.is_blind; i++)
+        if (device_active_entry(&lifetime.device.flash, &entry) && is_of_offered(&entry) &&
+            entry.state != GODWIT_OTA_NEW && entry.state != GODWIT_OTA_PENDING)
             return true;
     return false;
 }
