@@ -12,23 +12,10 @@
 
 #include "case.h"
 #include "http/internal.h"
+#include "shell_in.h"
 
 static char folder[] = "/tmp/godwit-clients-XXXXXX";
-
-static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* A shell command inside the folder; its exit status. */
-static int run(const char *format, ...)
-{
-    char command[4096], whole[4300];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    snprintf(whole, sizeof whole, "cd %s && { %s; } 2>>log", folder, command);
-    int status = system(whole); /* NOLINT: fixed commands of this test */
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+#define run(...) shell_in(folder, __VA_ARGS__)
 
 static const char *path(const char *name)
 {

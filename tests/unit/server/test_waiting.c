@@ -37,6 +37,15 @@ static void sleeper_make(struct live *live, struct sleeper *sleeper, uint8_t n, 
     fake_enrol(&sleeper->live, &sleeper->fake, claim);
 }
 
+/* The one device of a product that has a release. */
+static void sleeper_only(struct live *live, struct sleeper *sleeper)
+{
+    char claim[128];
+    live_release(live, "1.1.0");
+    live_claim(live, 1, claim);
+    sleeper_make(live, sleeper, 1, claim);
+}
+
 static void sleeper_free(struct sleeper *sleeper)
 {
     curl_easy_cleanup(sleeper->live.curl);
@@ -68,10 +77,7 @@ static void test_deploy(void **state)
 {
     struct live *live = *state;
     static struct sleeper sleeper;
-    char claim[128];
-    live_release(live, "1.1.0");
-    live_claim(live, 1, claim);
-    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_only(live, &sleeper);
     sleeper_start(&sleeper);
     until_waiting(live, 1);
     assert_int_equal(live_request(live, "POST", "/api/v1/rollouts",
@@ -92,10 +98,7 @@ static void test_check_in_now(void **state)
 {
     struct live *live = *state;
     static struct sleeper sleeper;
-    char claim[128];
-    live_release(live, "1.1.0");
-    live_claim(live, 1, claim);
-    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_only(live, &sleeper);
     wake(live, "7cdfa1000001");
     assert_int_equal(live_number(live, "not_waiting"), 1);
     sleeper_start(&sleeper);
@@ -178,10 +181,7 @@ static void test_has_checked_in_since(void **state)
 {
     struct live *live = *state;
     static struct sleeper sleeper;
-    char claim[128];
-    live_release(live, "1.1.0");
-    live_claim(live, 1, claim);
-    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_only(live, &sleeper);
     sleeper.fake.checkin.boots = 3;
     sleeper.fake.checkin.checkins = 7;
     sleeper_start(&sleeper);
@@ -416,10 +416,7 @@ static void a_held_device_is_not_missed(void **state)
 {
     struct live *live = *state;
     static struct sleeper sleeper;
-    char claim[128];
-    live_release(live, "1.1.0");
-    live_claim(live, 1, claim);
-    sleeper_make(live, &sleeper, 1, claim);
+    sleeper_only(live, &sleeper);
     sleeper_start(&sleeper);
     until_waiting(live, 1);
     fleet_lock(&live->app.fleet);
