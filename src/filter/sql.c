@@ -253,16 +253,29 @@ static void note_bound(struct filter_sql *out, const char *column, size_t at, bo
         (struct filter_sql_bound){column, (uint16_t)at, (uint16_t)(out->text_size - at), is_list};
 }
 
-void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool from_start,
-                       char out[static FILTER_SQL_TEXT_MAX])
+/* The bound with another name for its column. */
+static void add_bound(struct godwit_text *out, const char *text, size_t size, const char *column,
+                      const char *as)
 {
-    size_t used = 0;
-    *out = '\0';
+    const char *end = text + size;
+    while (text < end) {
+        const char *at = memmem(text, (size_t)(end - text), column, strlen(column));
+        godwit_text_add_bytes(out, text, (size_t)((at ? at : end) - text));
+        if (at) godwit_text_add(out, as);
+        text = at ? at + strlen(column) : end;
+    }
+}
+
+void filter_sql_narrow(const struct filter_sql *sql, const char *column, const char *as,
+                       bool from_start, char out[static FILTER_SQL_TEXT_MAX])
+{
+    struct godwit_text text;
+    godwit_text_init(&text, out, FILTER_SQL_TEXT_MAX);
     for (size_t i = 0; i < sql->bounds_count; i++) {
         const struct filter_sql_bound *bound = &sql->bounds[i];
         if (strcmp(bound->column, column) != 0 || (bound->is_list && !from_start)) continue;
-        used += (size_t)snprintf(out + used, FILTER_SQL_TEXT_MAX - used, "%s%.*s",
-                                 used ? " and " : "", (int)bound->size, sql->text + bound->at);
+        if (text.size) godwit_text_add(&text, " and ");
+        add_bound(&text, sql->text + bound->at, bound->size, column, as);
     }
 }
 

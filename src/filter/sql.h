@@ -49,9 +49,9 @@ void filter_sql(const struct filter *filter, size_t first, struct filter_sql *ou
 
 /* What of the condition bounds that column, "(…) and (…)", or "": for a walk along the column's
  * index. from_start: the walk is not bounded by a cursor too, which an index can not take along
- * with a list of values. */
-void filter_sql_narrow(const struct filter_sql *sql, const char *column, bool from_start,
-                       char out[static FILTER_SQL_TEXT_MAX]);
+ * with a list of values. as: what the column is called there, no longer than itself. */
+void filter_sql_narrow(const struct filter_sql *sql, const char *column, const char *as,
+                       bool from_start, char out[static FILTER_SQL_TEXT_MAX]);
 
 /* The i-th statement that finds all that the filter does, and others, by one of its terms: "select
  * … as device …", with the organisation as $1; cheap ones first. False: there is none such. */

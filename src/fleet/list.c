@@ -224,16 +224,11 @@ static void write_arm(const struct look *look, enum arm arm, char *out, size_t s
  * else SQLite would go through all that have the key to find out. */
 static void write_bound(const struct look *look, bool is_of_key, char *out)
 {
-    const char *column = look->query->order->column;
-    const char *at = look->query->narrow ? look->query->narrow : "";
-    size_t size = strlen(column), used = 0;
-    while (*at) {
-        bool is_column = is_of_key && !strncmp(at, column, size);
-        used += (size_t)snprintf(out + used, FILTER_SQL_TEXT_MAX - used, "%.*s", is_column ? 2 : 1,
-                                 is_column ? "$2" : at);
-        at += is_column ? size : 1;
-    }
-    out[used] = '\0';
+    const struct list_query *query = look->query;
+    const char *column = query->order->column;
+    *out = '\0';
+    if (query->filter)
+        filter_sql_narrow(query->filter, column, is_of_key ? "$2" : column, !query->after, out);
 }
 
 /* The rows of a part in their order, in place of the table: the limit inside keeps the planner from

@@ -45,12 +45,9 @@ struct list_query {
     size_t limit;                   /* 1 … LIST_LIMIT_MAX */
     const struct list_place *after; /* NULL: from the start */
     const char *where;              /* on bare columns of `devices`, "($4 …)"; NULL: all */
-    /* What of `where` bounds the order's column, for its index; NULL or "": nothing. Its values are
-     * those of `where`. */
-    const char *narrow;
-    const struct db_value *values; /* $4 …, no more than LIST_VALUES_MAX */
+    const struct db_value *values;  /* $4 …, no more than LIST_VALUES_MAX */
     size_t values_count;
-    const struct filter_sql *filter; /* that `where` has, for its ways; NULL: there are none */
+    const struct filter_sql *filter; /* all or a part of `where`, for quick ways; or NULL */
 };
 #define LIST_VALUES_MAX 160
 

@@ -51,15 +51,15 @@ static void reply_devices(struct http_request *request, const struct page *page,
 void handle_devices(struct http_request *request)
 {
     const char *sort = http_query(request, "sort"), *filter = http_query(request, "filter");
-    struct device_list list;
+    struct list_query query;
     struct page page;
     char of[1600];
     snprintf(of, sizeof of, "devices by %s where %s", sort ? sort : "", filter ? filter : "");
-    if (!device_list_read(request, &list) || !page_read(request, of, DEVICE_LIST_MEMBERS, &page))
+    if (!device_list_read(request, &query) || !page_read(request, of, DEVICE_LIST_MEMBERS, &page))
         return;
-    list.query.limit = page.limit;
-    device_list_after(&list, page.has_after ? &page.after : NULL);
-    reply_devices(request, &page, &list.query);
+    query.limit = page.limit;
+    query.after = page.has_after ? &page.after : NULL;
+    reply_devices(request, &page, &query);
 }
 
 /* ---- one ---- */

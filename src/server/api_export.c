@@ -26,7 +26,7 @@
 struct export
 {
     const struct export_format *format;
-    struct device_list list;
+    struct list_query query;
     struct list_place place; /* of the last row that was made */
     const char *fields;      /* with spaces or commas between */
     struct list_device *rows;
@@ -138,7 +138,7 @@ static godwit_err write_rows(struct export *export, struct db *db, FILE *out)
 {
     size_t count = 0;
     bool has_more = false;
-    godwit_err err = list_devices(db, &export->list.query, export->rows, &count, &has_more);
+    godwit_err err = list_devices(db, &export->query, export->rows, &count, &has_more);
     for (size_t i = 0; i < count && !err; i++) {
         json_t *device = device_list_view(db, &export->rows[i]);
         if (device)
@@ -176,7 +176,7 @@ static void make_page(struct http_request *request, struct export *export)
     bool is_whole = out && !ferror(out);
     if (out && fclose(out)) is_whole = false;
     if (!is_whole) export->at = GODWIT_ERR_IO;
-    device_list_after(&export->list, &export->place);
+    export->query.after = &export->place;
 }
 
 static godwit_err next_page(struct http_request *request, void *ctx, struct godwit_span *piece_out)
@@ -257,9 +257,9 @@ void handle_devices_export(struct http_request *request)
         return;
     }
     if (!read_format(request, export) || !read_fields(request, export) ||
-        !device_list_read(request, &export->list))
+        !device_list_read(request, &export->query))
         return;
-    export->list.query.limit = PAGE_ROWS;
+    export->query.limit = PAGE_ROWS;
     export->slot = app_export_begin(request->app, permission_org(request));
     if (export->slot)
         reply_export(request, export);

@@ -53,24 +53,10 @@ static bool read_where(struct http_request *request, struct list_query *query)
     return true;
 }
 
-bool device_list_read(struct http_request *request, struct device_list *out)
+bool device_list_read(struct http_request *request, struct list_query *out)
 {
-    *out = (struct device_list){.query = {.org = permission_org(request)}};
-    if (!read_sort(request, &out->query) || !read_where(request, &out->query)) return false;
-    out->narrow = arena_alloc(request->arena, FILTER_SQL_TEXT_MAX);
-    if (!out->narrow) {
-        problem_busy(request);
-        return false;
-    }
-    device_list_after(out, NULL);
-    return true;
-}
-
-void device_list_after(struct device_list *list, const struct list_place *after)
-{
-    list->query.after = after;
-    filter_sql_narrow(list->query.filter, list->query.order->column, !after, list->narrow);
-    list->query.narrow = list->narrow;
+    *out = (struct list_query){.org = permission_org(request)};
+    return read_sort(request, out) && read_where(request, out);
 }
 
 godwit_err device_list_add_labels(struct db *db, int64_t device, json_t *view)

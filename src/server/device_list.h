@@ -9,16 +9,9 @@
     "device_id product chip version slot state on_trial last_seen reason cause sentence " \
     "rollout_id name tags"
 
-struct device_list {
-    struct list_query query; /* but limit and fields */
-    char *narrow; /* FILTER_SQL_TEXT_MAX bytes */
-};
-
-/* `filter` and `sort` of the request, and what the caller may see; lives as long as its arena. The
- * query is then one from the start. False: answered with 422 or 503. */
-bool device_list_read(struct http_request *request, struct device_list *out);
-/* Which part comes next; NULL: the first. The place stays the caller's. */
-void device_list_after(struct device_list *list, const struct list_place *after);
+/* `filter` and `sort` of the request, and what the caller may see: a query from the start, but for
+ * its limit. It lives as long as the request's arena. False: answered with 422 or 503. */
+bool device_list_read(struct http_request *request, struct list_query *out);
 /* A row with its name and tags; NULL: the database failed. */
 json_t *device_list_view(struct db *db, const struct list_device *row);
 /* Name and tags, which lie in the database alone. device: devices.id */
