@@ -386,9 +386,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("version", "what it runs"),
     STRING("slot", "the slot from which it runs"),
     ROW(CHOICE, "state", DEVICE_STATES, SCHEMA_NULLABLE,
-        "where it is with what is rolled out to it; null until the server, once it has started, "
-        "has "
-        "come to it"),
+        "where it is with what is rolled out to it; null until the server, once it has "
+        "started, has come to it"),
     FLAG("on_trial", "it runs an image that is not confirmed yet"),
     TIME("last_seen", "its last check-in"),
     STRING("reason", "why, as a short id"),
