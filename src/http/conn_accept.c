@@ -14,6 +14,11 @@
 #include "http/forwarded.h"
 #include "http/held.h"
 
+#define USUAL_RISES 4U /* a slow one counts for a fourth … */
+#define USUAL_FALLS 16U
+#define USUAL_STEP_MS 100U
+#define YOUNG_TIMES 4U
+
 /* --- the unauthenticated ------------------------------------------------------------------- */
 
 static void unauthenticated_link(struct conn *conn)
@@ -41,6 +46,35 @@ static void unauthenticated_unlink(struct conn *conn)
     conn->newer = conn->older = NULL;
 }
 
+/* It waits for us, not we for it. */
+static bool is_owed(const struct conn *conn)
+{
+    return conn->phase == PHASE_REPLY || conn->waits_turn;
+}
+
+/* What the slower ones of the last need; one of them hardly moves it, however long it took. */
+static void usual_learn(struct loop *loop, uint64_t took_ms)
+{
+    uint64_t most_ms = 2 * (uint64_t)loop->usual_ms + USUAL_STEP_MS;
+    if (took_ms > most_ms) took_ms = most_ms;
+    uint64_t of = took_ms > loop->usual_ms ? USUAL_RISES : USUAL_FALLS;
+    loop->usual_ms = (unsigned)((loop->usual_ms * (of - 1) + took_ms) / of);
+}
+
+bool conn_may_come(const struct loop *loop)
+{
+    const struct http_server *server = loop->server;
+    const struct http_limits *limits = &server->options.limits;
+    unsigned here = atomic_load(&server->unauthenticated);
+    if (!here || here + server->loops_count <= limits->unauthenticated_max) return true;
+    const struct conn *oldest = loop->oldest;
+    while (oldest && is_owed(oldest))
+        oldest = oldest->newer;
+    uint64_t patience_ms = YOUNG_TIMES * (uint64_t)loop->usual_ms;
+    if (patience_ms < limits->young_ms) patience_ms = limits->young_ms;
+    return oldest && uv_now(&loop->uv) - oldest->came_ms >= patience_ms;
+}
+
 void conn_authenticated(struct conn *conn)
 {
     struct http_server *server = conn->loop->server;
@@ -49,6 +83,7 @@ void conn_authenticated(struct conn *conn)
     unsigned max = conn->is_proxy ? limits->connections_max : limits->address_max;
     if (!peers_authenticated(server->peers, conn->counted, max)) return;
     conn->authenticated = true;
+    usual_learn(conn->loop, uv_now(&conn->loop->uv) - conn->came_ms);
     unauthenticated_unlink(conn);
     atomic_fetch_sub(&server->unauthenticated, 1);
 }
@@ -85,7 +120,7 @@ static bool make_room(struct loop *loop, const uint8_t *address)
     unsigned all = atomic_load(&server->unauthenticated);
     struct conn *leaves = NULL;
     for (struct conn *conn = loop->oldest; conn; conn = conn->newer) {
-        if (conn->phase == PHASE_REPLY || conn->waits_turn) continue; /* it waits for us */
+        if (is_owed(conn)) continue;
         if (address && memcmp(conn->address, address, sizeof conn->address) != 0) continue;
         if (!leaves) leaves = conn;
         if (!address && !peers_is_crowding(server->peers, conn->counted, all)) continue;
@@ -176,6 +211,7 @@ void conn_accept(struct loop *loop, int fd)
         return;
     }
     conn->loop = loop;
+    conn->came_ms = uv_now(&loop->uv);
     conn->phase = PHASE_LINGER; /* anything but what comes next */
     conn->due_ms = UINT64_MAX;
     conn->handles_open = 2;

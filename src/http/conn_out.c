@@ -5,7 +5,8 @@
 #include "http/held.h"
 #include "http/produced.h"
 
-#define STREAM_KERNEL_BYTES (64 << 10) /* that the kernel keeps of one stream */
+#define STREAM_KERNEL_BYTES (64 << 10)  /* that the kernel keeps of one stream */
+#define UNKNOWN_KERNEL_BYTES (32 << 10) /* … of a large reply to who has not authenticated */
 
 struct pending_write {
     uv_write_t request; /* first: freed by conn_on_written */
@@ -234,19 +235,17 @@ static bool head_build(struct exchange *exchange)
     return bytes_add(&loop->head, reply->data, (size_t)reply->sent);
 }
 
-/* Else it grows to megabytes for each client that does not read, and none is found to be slow. */
+/* Else it grows to megabytes for each client that does not read: none is found to be slow, and what
+ * nobody reads is encrypted all the same. */
 static void kernel_bound(struct conn *conn)
 {
+    const struct exchange *exchange = conn->exchange;
     int size = STREAM_KERNEL_BYTES;
+    if (!conn->authenticated && exchange->reply.size > PLAIN_SIZE)
+        size = UNKNOWN_KERNEL_BYTES;
+    else if (!exchange->stream && !exchange->produced)
+        return;
     (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &size);
-}
-
-/* A body that comes in pieces, for who knows how long. */
-static void pieces_begin(struct conn *conn)
-{
-    struct exchange *exchange = conn->exchange;
-    if (exchange->stream) exchange_give_back(exchange);
-    if (exchange->stream || exchange->produced) kernel_bound(conn);
 }
 
 /* Begins to send the reply as soon as there is one and its worker has let go. */
@@ -264,11 +263,12 @@ void conn_try_reply(struct conn *conn)
         conn_abort(conn);
         return;
     }
+    kernel_bound(conn);
     for (size_t at = 0; at < loop->head.size; at += PLAIN_SIZE) {
         size_t left = loop->head.size - at;
         if (!conn_write(conn, loop->head.data + at, left < PLAIN_SIZE ? left : PLAIN_SIZE)) return;
     }
-    pieces_begin(conn);
+    if (exchange->stream) exchange_give_back(exchange);
     conn_send_on(conn);
 }
 

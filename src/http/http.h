@@ -221,7 +221,10 @@ struct http_limits {
      * address is closed for a new one, so that who sits idle locks nobody out. */
     unsigned unauthenticated_max;         /* 4096, at most half of connections_max */
     unsigned address_unauthenticated_max; /* 1024 from one address, at most half of that */
-    unsigned unauthenticated_body_max;    /* 64 KiB: 413 */
+    /* 2000: where they are full and none has been it for so long, nor for four times what others
+     * needed lately, a new one waits in the kernel's queue. */
+    unsigned young_ms;
+    unsigned unauthenticated_body_max; /* 64 KiB: 413 */
     size_t input_max;  /* 64 MiB of input held for all connections, a quarter of it for those that
                           have not authenticated: 503 */
     unsigned line_max; /* 4096 bytes of request line: 414 */

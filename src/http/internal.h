@@ -182,6 +182,7 @@ struct conn {
     struct holding holding;    /* of the budget, for these two */
     size_t writes_pending;
     uint64_t writes_done, requests;
+    uint64_t came_ms;
     uint64_t deadline_ms, due_ms; /* of the timer: it is moved only when it would fire too late */
     uint64_t progress, linger_bytes, beats; /* beats: keep-alives of a stream */
     enum conn_phase phase;
@@ -203,12 +204,6 @@ struct conn {
     char peer[ADDRESS_SIZE];
 };
 
-/* conn_accept.c */
-/* A connection, which is closed where it can not be served. */
-void conn_accept(struct loop *loop, int fd);
-void conn_authenticated(struct conn *conn);
-/* Out of the limits; for conn_abort. */
-void conn_leave(struct conn *conn);
 extern const struct proto_events conn_events;
 /* The end of every event: nobody walks the input any more. */
 void conn_advance(struct conn *conn);
@@ -248,6 +243,7 @@ struct loop {
     uv_timer_t drain;
     uv_check_t turn;
     uv_idle_t busy;
+    uv_timer_t again;
     struct turns turns;
     struct http_server *server;
     struct tls_context *tls, *tls_next; /* …_next: to be taken by on_wake; under the mutex */
@@ -257,6 +253,7 @@ struct loop {
     bool has_thread, draining, ending;
     struct conn *conns;
     struct conn *oldest, *newest; /* of the unauthenticated ones */
+    unsigned usual_ms;            /* that a connection needs lately until it has authenticated */
     struct exchange *held_oldest, *held_newest;
     size_t exchanges;
     struct exchange *calling; /* being fed or handled on the loop: a reply needs no queue */

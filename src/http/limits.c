@@ -15,6 +15,7 @@ static void limits_default(struct http_limits *limits)
     DEFAULT(address_max, limits->connections_max / 2);
     DEFAULT(unauthenticated_max, 4096);
     DEFAULT(address_unauthenticated_max, 1024);
+    DEFAULT(young_ms, 2000);
     DEFAULT(unauthenticated_body_max, 64U << 10);
     DEFAULT(input_max, 64U << 20);
     DEFAULT(line_max, 4096);

@@ -32,6 +32,7 @@ GODWIT_MUST_USE bool budget_hold(struct budget *budget, struct holding *holding,
 /* --- peers.c ------------------------------------------------------------------------------- */
 
 struct conn;
+struct loop;
 struct peers;
 struct peer; /* one address */
 
@@ -51,5 +52,14 @@ bool peers_is(const struct peer *peer, const uint8_t address[16]);
 bool peers_is_crowding(const struct peers *peers, const struct peer *peer,
                        unsigned unauthenticated);
 
-/* In conn_accept.c. False: its client has as many connections as it may. */
+/* --- conn_accept.c --- */
+
+/* A connection, which is closed where it can not be served. */
+void conn_accept(struct loop *loop, int fd);
+/* Whether there is room for one more, or one that would have to leave for it has had its time. */
+bool conn_may_come(const struct loop *loop);
+void conn_authenticated(struct conn *conn);
+/* Out of the limits; for conn_abort. */
+void conn_leave(struct conn *conn);
+/* False: its client has as many connections as it may. */
 bool conn_identify(struct conn *conn, const struct http_request *request);

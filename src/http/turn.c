@@ -18,6 +18,7 @@
 #define TURN_NS (2U * 1000U * 1000U)
 #define TURN_ACCEPTS 64U
 #define TURN_WAITING_MAX 128U /* more are left to the kernel, which keeps them for less */
+#define TURN_AGAIN_MS 20U
 
 static unsigned queue_of(const struct turns *turns, const struct conn *conn)
 {
@@ -91,6 +92,12 @@ static void on_busy(uv_idle_t *busy)
     (void)busy;
 }
 
+/* Nothing but time may have to pass until the next one is taken. */
+static void on_again(uv_timer_t *again)
+{
+    (void)again;
+}
+
 static void on_turn(uv_check_t *check)
 {
     struct loop *loop = check->data;
@@ -105,6 +112,7 @@ static void on_turn(uv_check_t *check)
         uv_idle_start(&loop->busy, on_busy);
     else
         uv_idle_stop(&loop->busy);
+    if (turns->accept_owed) uv_timer_start(&loop->again, on_again, TURN_AGAIN_MS, 0);
 }
 
 void turns_open(struct loop *loop)
@@ -113,6 +121,7 @@ void turns_open(struct loop *loop)
     if (RAND_bytes((uint8_t *)&turns->salt, sizeof turns->salt) != 1) abort();
     uv_idle_init(&loop->uv, &loop->busy);
     uv_check_init(&loop->uv, &loop->turn);
+    uv_timer_init(&loop->uv, &loop->again);
     loop->turn.data = loop;
     uv_check_start(&loop->turn, on_turn);
 }
@@ -121,6 +130,7 @@ void turns_close(struct loop *loop)
 {
     uv_close((uv_handle_t *)&loop->busy, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
+    uv_close((uv_handle_t *)&loop->again, NULL);
 }
 
 bool turn_is_over(const struct conn *conn)
@@ -143,6 +153,7 @@ void turn_end(struct loop *loop, uint64_t begun_ns)
 bool turn_accepts(struct loop *loop)
 {
     struct turns *turns = &loop->turns;
-    turns->accept_owed = turns->waiting >= TURN_WAITING_MAX || ++turns->accepted > TURN_ACCEPTS;
+    turns->accept_owed = turns->waiting >= TURN_WAITING_MAX || !conn_may_come(loop) ||
+                         ++turns->accepted > TURN_ACCEPTS;
     return !turns->accept_owed;
 }

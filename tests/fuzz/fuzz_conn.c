@@ -237,6 +237,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                    .gate = gate,
                                    .limits = {.connections_max = 4,
                                               .unauthenticated_max = 2,
+                                              .young_ms = 50,
                                               .input_max = 160000,
                                               .head_max = 2048,
                                               .arena_max = 200000}};

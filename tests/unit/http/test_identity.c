@@ -2,7 +2,7 @@
 #include "case.h"
 #include "unit/http/fixture.h"
 
-#define ASK(token)                                                             \
+#define ASK(token)                                                           \
     "POST /gated HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " token "\r\n" \
     "Content-Length: 2\r\n\r\nhi"
 

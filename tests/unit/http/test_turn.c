@@ -34,6 +34,8 @@ static void test_accepts(void **state)
 {
     (void)state;
     struct loop *loop = calloc(1, sizeof *loop);
+    struct http_server server = {.loops_count = 1, .options.limits.unauthenticated_max = 1};
+    loop->server = &server;
     unsigned accepted = 0;
     while (turn_accepts(loop))
         accepted++;
@@ -44,6 +46,41 @@ static void test_accepts(void **state)
     loop->turns.waiting = 1000; /* they would only wait longer */
     assert_false(turn_accepts(loop));
     free(loop);
+}
+
+/* Where all places of the unauthenticated are taken: by whom, and for how long. */
+static void test_newcomer(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned usual_ms, age_ms, others;
+        bool is_owed, comes;
+    } rows[] = {
+        {0, 0, 6, false, true},        {0, 1999, 7, false, false},   {0, 2000, 7, false, true},
+        {500, 2000, 7, false, true},   {501, 2003, 7, false, false}, {501, 2004, 7, false, true},
+        {1500, 5000, 7, false, false}, {0, 5000, 7, true, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CASE(i);
+        struct loop *loop = calloc(1, sizeof *loop);
+        struct conn *oldest = calloc(1, sizeof *oldest), *newest = calloc(1, sizeof *newest);
+        struct http_server server = {
+            .loops_count = 2, .options.limits = {.unauthenticated_max = 8, .young_ms = 2000}};
+        loop->server = &server;
+        loop->uv.time = 100000;
+        loop->usual_ms = rows[i].usual_ms;
+        loop->oldest = oldest;
+        loop->newest = oldest->newer = newest;
+        oldest->came_ms = 100000 - rows[i].age_ms;
+        oldest->waits_turn = rows[i].is_owed;
+        newest->came_ms = 100000;
+        server.unauthenticated = rows[i].others;
+        assert_int_equal(conn_may_come(loop), rows[i].comes);
+        assert_int_equal(turn_accepts(loop), rows[i].comes);
+        free(oldest);
+        free(newest);
+        free(loop);
+    }
 }
 
 #define OTHERS 40
@@ -99,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_accepts),
+        cmocka_unit_test(test_newcomer),
         cmocka_unit_test(test_known_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
