@@ -27,6 +27,7 @@ struct user_stopped {
 int cmd_user(int argc, char **argv, const struct user_stopped *stopped);
 int cmd_claim(int argc, char **argv);
 int cmd_factory(int argc, char **argv);
+int cmd_rollout(int argc, char **argv);
 int cmd_upload(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
 int cmd_undo(int argc, char **argv);

@@ -3,133 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli/pages.h"
 #include "cli/remote.h"
-
-#define POLL_MS 250
-#define NOT_SEEN_AFTER_S 5 /* a device that has not asked by then is worth a word */
-#define LINE_SIZE 160
-
-/* What a rollout looks like in one line. Who has not asked yet is named once that is no longer a
- * matter of the moment. */
-static void line_make(const json_t *rollout, bool names_not_seen, char *line, size_t size_max)
-{
-    unsigned long long selected = json_number(rollout, "selected"),
-                       incompatible = json_number(rollout, "incompatible"),
-                       not_seen = json_number(rollout, "not_seen");
-    unsigned long long succeeded = json_number(rollout, "succeeded"),
-                       failed = json_number(rollout, "failed");
-    bool is_done = !strcmp(json_text(rollout, "state"), "done");
-    unsigned long long finished =
-        is_done ? selected - incompatible : succeeded + failed + json_number(rollout, "up_to_date");
-    size_t filled = selected ? (size_t)(finished * 20 / selected) : 20;
-    snprintf(line, size_max, "  [%.*s%.*s] %llu of %llu confirmed, %llu in progress, %llu failed",
-             (int)filled, "####################", (int)(20 - filled), "....................",
-             succeeded, selected, json_number(rollout, "in_progress"), failed);
-    size_t size = strlen(line);
-    if (incompatible)
-        size += (size_t)snprintf(line + size, size_max - size, ", %llu incompatible", incompatible);
-    if (not_seen && names_not_seen)
-        snprintf(line + size, size_max - size, ", %llu not seen since it began", not_seen);
-}
-
-/* Whether every selected device runs the release for good. */
-static bool all_confirmed(const json_t *rollout)
-{
-    return json_number(rollout, "succeeded") + json_number(rollout, "up_to_date") ==
-           json_number(rollout, "selected");
-}
-
-/* Devices in that state, with the reason: the first page of them. */
-static void state_print(const struct remote *remote, const json_t *rollout, const char *state)
-{
-    char path[96];
-    size_t index;
-    json_t *reply, *device;
-    snprintf(path, sizeof path, "/api/v1/rollouts/%llu/devices?state=%s",
-             json_number(rollout, "rollout_id"), state);
-    if (!json_number(rollout, state) || !page_get(remote, path, PAGE_ROWS, "", &reply)) return;
-    json_array_foreach(json_object_get(reply, "items"), index, device)
-        printf("  %s %s: %s (%s)\n", json_text(device, "device_id"), state,
-               json_text(device, "sentence"), json_text(device, "reason"));
-    if (page_next(reply)[0])
-        printf("  … and more that are %s: %llu in all\n", state, json_number(rollout, state));
-    json_decref(reply);
-}
-
-/* Devices that will not get there, with the reason; and how many had nothing to do. */
-static void others_print(const struct remote *remote, const json_t *rollout)
-{
-    unsigned long long superseded = json_number(rollout, "superseded"),
-                       up_to_date = json_number(rollout, "up_to_date");
-    state_print(remote, rollout, "failed");
-    state_print(remote, rollout, "incompatible");
-    if (superseded)
-        printf("  %llu superseded: a newer rollout took %s over\n", superseded,
-               superseded == 1 ? "it" : "them");
-    if (up_to_date) printf("  %llu ran it already\n", up_to_date);
-}
-
-/* Whether a device may still be heard of soon that has not decided; an older server does not say.
- */
-static bool is_expecting(const json_t *rollout)
-{
-    const json_t *expected = json_object_get(rollout, "expected");
-    if (strcmp(json_text(rollout, "state"), "running")) return false;
-    return !expected || json_integer_value(expected) > 0;
-}
-
-/* Polls until all that can happen soon has happened or timeout_s is over; the last reply, or NULL.
- */
-static json_t *rollout_follow(const struct remote *remote, unsigned long long rollout_id,
-                              uint32_t timeout_s, bool is_quiet)
-{
-    char path[64], line[LINE_SIZE], shown[LINE_SIZE] = "";
-    bool in_place = isatty(1);
-    snprintf(path, sizeof path, "/api/v1/rollouts/%llu", rollout_id);
-    time_t begun = time(NULL), until = begun + (time_t)timeout_s;
-    for (;;) {
-        json_t *rollout;
-        if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
-        bool is_over = !is_expecting(rollout) || (timeout_s && time(NULL) >= until);
-        line_make(rollout, is_over || time(NULL) - begun >= NOT_SEEN_AFTER_S, line, sizeof line);
-        if (!is_quiet && strcmp(line, shown)) {
-            printf(in_place ? "\r\033[K%s" : "%s\n", line);
-            fflush(stdout);
-            memcpy(shown, line, sizeof shown);
-        }
-        if (is_over) {
-            if (!is_quiet && in_place) putchar('\n');
-            return rollout;
-        }
-        json_decref(rollout);
-        nanosleep(&(struct timespec){0, POLL_MS * 1000000L}, NULL);
-    }
-}
-
-/* For whom it did not wait, and why; they are told when they check in. */
-static void missing_print(const json_t *rollout)
-{
-    unsigned long long not_seen = json_number(rollout, "not_seen");
-    const char *has = not_seen == 1 ? "has" : "have", *it = not_seen == 1 ? "it does" : "they do";
-    if (not_seen && !is_expecting(rollout))
-        fprintf(stderr,
-                "godwit: not waiting for %llu device%s that %s not checked in for long; the "
-                "release is offered when %s (`godwit devices` shows when each was seen)\n",
-                not_seen, not_seen == 1 ? "" : "s", has, it);
-    else if (not_seen)
-        fprintf(stderr,
-                "godwit: not all devices have finished yet; %llu %s not checked in since the "
-                "rollout began (`godwit devices` shows when each was seen); `godwit status` shows "
-                "how it goes on\n",
-                not_seen, has);
-    else
-        fputs("godwit: not all devices have finished yet; `godwit status` shows how it continues\n",
-              stderr);
-}
+#include "cli/rollout_text.h"
 
 /* The first page of its devices, as a member of the rollout. */
 static void devices_add(const struct remote *remote, json_t *rollout)
@@ -147,9 +24,10 @@ static int result_print(const struct remote *remote, json_t *rollout, bool as_js
 {
     if (as_json) devices_add(remote, rollout);
     if (as_json && !json_print(rollout)) return 1;
-    if (!as_json) others_print(remote, rollout);
-    if (!strcmp(json_text(rollout, "state"), "done")) return all_confirmed(rollout) ? 0 : 1;
-    missing_print(rollout);
+    if (!as_json) rollout_others_print(remote, rollout);
+    if (!strcmp(json_text(rollout, "state"), "done"))
+        return rollout_is_all_confirmed(rollout) ? 0 : 1;
+    rollout_missing_print(rollout);
     return 1;
 }
 
@@ -181,7 +59,10 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
     if (!wait) {
         if (as_json) devices_add(remote, rollout);
         is_good = !as_json || json_print(rollout);
-        if (!as_json) puts("follow it with: godwit status");
+        if (!as_json)
+            printf("follow it with: godwit rollout watch %llu; stop it with: godwit rollout halt "
+                   "%llu\n",
+                   rollout_id, rollout_id);
         json_decref(rollout);
         return is_good ? 0 : 1;
     }

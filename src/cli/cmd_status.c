@@ -96,6 +96,8 @@ static void rollouts_print(const json_t *status)
         if (incompatible) printf(", %llu incompatible", incompatible);
         if (json_number(rollout, "up_to_date"))
             printf(", %llu ran it already", json_number(rollout, "up_to_date"));
+        if (json_number(rollout, "halted"))
+            printf(", %llu not offered it any more", json_number(rollout, "halted"));
         if (json_number(rollout, "superseded"))
             printf(", %llu superseded", json_number(rollout, "superseded"));
         if (not_seen) printf(", %llu not seen since it began", not_seen);

@@ -31,7 +31,10 @@ static void take_rollout(struct counts *counts, const struct db_rows *rows)
                                        .offered = db_column_int(rows, 8),
                                        .succeeded = db_column_int(rows, 9),
                                        .failed = db_column_int(rows, 10),
-                                       .in_progress = db_column_int(rows, 11)};
+                                       .in_progress = db_column_int(rows, 11),
+                                       .state = (enum rollout_state)db_column_int(rows, 12),
+                                       .state_s = db_column_int(rows, 14)};
+    db_column_text(rows, 13, rollout->state_by, sizeof rollout->state_by);
     db_column_text(rows, 1, rollout->product, sizeof rollout->product);
     db_column_text(rows, 2, rollout->version, sizeof rollout->version);
     rollout->superseded =
@@ -49,7 +52,7 @@ static godwit_err read_rollouts(struct db *db, const struct counts_query *query,
         " case when r.is_targeted = 1 then r.members else coalesce((select sum(c.count)"
         " from device_counts c where c.org = r.org and c.product_name = p.name"
         " and c.state <> 'retired'), 0) end,"
-        " r.offered, r.succeeded, r.failed, r.in_progress"
+        " r.offered, r.succeeded, r.failed, r.in_progress, r.state, r.state_by, r.state_time"
         " from rollouts r join releases l on l.id = r.release join products p on p.id = l.product"
         " where r.org = $1 and r.id < $2 and ($3 = 0 or r.id = $3)"
         " and ($5 = '' or p.name = $5) order by r.id desc limit $4",
@@ -86,6 +89,7 @@ static void count_state(struct rollout_counts *rollout, const char *state, int64
     } states[] = {{"queued", &rollout->queued},
                   {"incompatible", &rollout->incompatible},
                   {"up-to-date", &rollout->up_to_date},
+                  {"halted", &rollout->halted},
                   {ROLLOUT_STATE_REFUSED, &rollout->failed}};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         if (strcmp(states[i].state, state) != 0) continue;

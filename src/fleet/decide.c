@@ -72,8 +72,10 @@ static enum decision_reason check(const struct device *device, const struct cata
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
     if (!rollout->again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
+    if (rollout->state == ROLLOUT_HALTED) return DECISION_HALTED;
+    if (rollout->state == ROLLOUT_PAUSED) return DECISION_PAUSED;
     if (member && member->state == MEMBER_IN_PROGRESS) return reason;
-    return rollout->in_progress_count < FLEET_IN_PROGRESS_MAX ? reason : DECISION_QUEUED;
+    return rollout->in_progress_count < rollout_pace(rollout) ? reason : DECISION_QUEUED;
 }
 
 static bool runs(const struct device *device, const struct release *release)
@@ -132,6 +134,8 @@ struct decision decide(const struct device *device, const struct catalogue *cata
     decision.reason = check_all(device, catalogue, rollout, member, &image);
     if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
         decision.must_note = must_note(device, &decision, member);
+        decision.must_withdraw =
+            decision.reason == DECISION_HALTED && member && member->state == MEMBER_IN_PROGRESS;
         return decision;
     }
     decision.kind = DECIDE_INSTALL;

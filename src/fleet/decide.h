@@ -12,8 +12,9 @@ struct decision {
     enum decision_reason reason;
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
     const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
-    bool must_offer; /* INSTALL: not offered yet; commit its number before the reply leaves */
-    bool must_note;  /* STAY: incompatible, and its history does not say so yet of this rollout */
+    bool must_offer;    /* INSTALL: not offered yet; commit its number before the reply leaves */
+    bool must_withdraw; /* it was offered the release, and the rollout was halted */
+    bool must_note; /* STAY: incompatible, and its history does not say so yet of this rollout */
 };
 
 /* What one outcome means for the rollout it belongs to. */

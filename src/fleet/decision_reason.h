@@ -2,65 +2,68 @@
 #pragma once
 
 /* name, text id (JSON, CLI), state of the device it makes, sentence for a person */
-#define DECISION_REASONS(X)                                                                      \
-    X(ON_TRIAL, "on-trial", "on-trial",                                                          \
-      "it is on trial with a new image, and confirms it or rolls back by itself")                \
-    X(NO_ROLLOUT, "no-rollout", "up-to-date", "no rollout selects it; it keeps what it runs")    \
-    X(UP_TO_DATE, "up-to-date", "up-to-date", "it runs what was rolled out to it")               \
-    X(OFFERED, "offered", "in-progress", "it is offered the release")                            \
-    X(DEPLOY_KEY, "deploy-key", "incompatible",                                                  \
-      "it obeys no deploy key of this server; put the older key back into the data directory")   \
-    X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "incompatible",                                    \
-      "the release has no image for this chip; upload one under a new version")                  \
-    X(CHIP_REVISION, "chip-revision", "incompatible",                                            \
-      "no image of the release allows this chip's revision")                                     \
-    X(HARDWARE, "hardware", "incompatible",                                                      \
-      "no image of the release allows this hardware revision")                                   \
-    X(SLOT_SIZE, "slot-size", "incompatible", "the image is larger than the device's slot")      \
-    X(SECURE_VERSION, "secure-version", "incompatible",                                          \
-      "the image's secure version is below the one programmed into the chip")                    \
-    X(POLICY_MISSING, "policy-missing", "incompatible",                                          \
-      "it obeys the policy that it runs and the release has none; put one in with "              \
-      "`godwit policy`")                                                                         \
-    X(DOWNGRADE, "downgrade", "incompatible",                                                    \
-      "the release counter is below the one the device runs; deploy with --allow-downgrade")     \
-    X(BELOW_ROLLBACK_FLOOR, "below-rollback-floor", "incompatible",                              \
-      "the release counter is below the rollback floor that signed firmware has set on the "     \
-      "device")                                                                                  \
-    X(UNSIGNED, "unsigned", "incompatible",                                                      \
-      "the release carries no signature; sign it and upload it under a new version")             \
-    X(SIGNATURE_THRESHOLD, "signature-threshold", "incompatible",                                \
-      "fewer keys that it trusts signed the release than its policy needs; "                     \
-      "sign it with another one and upload it again")                                            \
-    X(POLICY_ROLLBACK_FLOOR, "policy-rollback-floor", "incompatible",                            \
-      "the release's policy would lower the rollback floor; give it one that is not "            \
-      "lower, under a new version")                                                              \
-    X(POLICY_KEYS, "policy-keys", "incompatible",                                                \
-      "the release's policy lists no image key that it trusts; list one, or deploy "             \
-      "a bridge release first")                                                                  \
-    X(NO_UPGRADE_PATH, "no-upgrade-path", "incompatible",                                        \
-      "no key that it trusts signed the release, and no other release hands one on; "            \
-      "sign with one, or deploy a bridge release first")                                         \
-    X(FAILED_BEFORE, "failed-before", "failed",                                                  \
-      "this image failed on this device and is not offered to it again; roll out a better one, " \
-      "or deploy with --again")                                                                  \
-    X(QUEUED, "queued", "queued",                                                                \
-      "its offer comes with a check-in, once fewer than ten devices of the rollout are in "      \
-      "progress")                                                                                \
-    X(BRIDGE, "bridge", "in-progress",                                                           \
-      "it is offered a bridge release first, which hands on the keys that it needs")             \
-    X(BLOCK_REVISION, "block-revision", "incompatible",                                          \
-      "no image of the release allows this chip's eFuse block revision")                         \
-    X(FLASH_SIZE, "flash-size", "incompatible",                                                  \
-      "the image was built for a larger flash than the device has; build it for the smallest")   \
-    X(FLASH_MODE, "flash-mode", "incompatible",                                                  \
-      "the image was built for another flash mode (QIO, DIO …) than what the device runs")       \
-    X(MMU_PAGE, "mmu-page", "incompatible",                                                      \
-      "the image was built for another MMU page size than what the device runs")                 \
-    X(RETIRED, "retired", "retired", "an operator retired it; its token is void")                \
-    X(FORKED, "forked", "failed",                                                                \
-      "two devices seem to use its identity, so it is offered nothing; find the copy, clear it " \
-      "with `godwit accept DEVICE`, and change its token with `godwit rotate DEVICE`")
+#define DECISION_REASONS(X)                                                                       \
+    X(ON_TRIAL, "on-trial", "on-trial",                                                           \
+      "it is on trial with a new image, and confirms it or rolls back by itself")                 \
+    X(NO_ROLLOUT, "no-rollout", "up-to-date", "no rollout selects it; it keeps what it runs")     \
+    X(UP_TO_DATE, "up-to-date", "up-to-date", "it runs what was rolled out to it")                \
+    X(OFFERED, "offered", "in-progress", "it is offered the release")                             \
+    X(DEPLOY_KEY, "deploy-key", "incompatible",                                                   \
+      "it obeys no deploy key of this server; put the older key back into the data directory")    \
+    X(NO_IMAGE_FOR_CHIP, "no-image-for-chip", "incompatible",                                     \
+      "the release has no image for this chip; upload one under a new version")                   \
+    X(CHIP_REVISION, "chip-revision", "incompatible",                                             \
+      "no image of the release allows this chip's revision")                                      \
+    X(HARDWARE, "hardware", "incompatible",                                                       \
+      "no image of the release allows this hardware revision")                                    \
+    X(SLOT_SIZE, "slot-size", "incompatible", "the image is larger than the device's slot")       \
+    X(SECURE_VERSION, "secure-version", "incompatible",                                           \
+      "the image's secure version is below the one programmed into the chip")                     \
+    X(POLICY_MISSING, "policy-missing", "incompatible",                                           \
+      "it obeys the policy that it runs and the release has none; put one in with "               \
+      "`godwit policy`")                                                                          \
+    X(DOWNGRADE, "downgrade", "incompatible",                                                     \
+      "the release counter is below the one the device runs; deploy with --allow-downgrade")      \
+    X(BELOW_ROLLBACK_FLOOR, "below-rollback-floor", "incompatible",                               \
+      "the release counter is below the rollback floor that signed firmware has set on the "      \
+      "device")                                                                                   \
+    X(UNSIGNED, "unsigned", "incompatible",                                                       \
+      "the release carries no signature; sign it and upload it under a new version")              \
+    X(SIGNATURE_THRESHOLD, "signature-threshold", "incompatible",                                 \
+      "fewer keys that it trusts signed the release than its policy needs; "                      \
+      "sign it with another one and upload it again")                                             \
+    X(POLICY_ROLLBACK_FLOOR, "policy-rollback-floor", "incompatible",                             \
+      "the release's policy would lower the rollback floor; give it one that is not "             \
+      "lower, under a new version")                                                               \
+    X(POLICY_KEYS, "policy-keys", "incompatible",                                                 \
+      "the release's policy lists no image key that it trusts; list one, or deploy "              \
+      "a bridge release first")                                                                   \
+    X(NO_UPGRADE_PATH, "no-upgrade-path", "incompatible",                                         \
+      "no key that it trusts signed the release, and no other release hands one on; "             \
+      "sign with one, or deploy a bridge release first")                                          \
+    X(FAILED_BEFORE, "failed-before", "failed",                                                   \
+      "this image failed on this device and is not offered to it again; roll out a better one, "  \
+      "or deploy with --again")                                                                   \
+    X(QUEUED, "queued", "queued",                                                                 \
+      "its offer comes with a check-in, once enough devices before it have succeeded")            \
+    X(BRIDGE, "bridge", "in-progress",                                                            \
+      "it is offered a bridge release first, which hands on the keys that it needs")              \
+    X(BLOCK_REVISION, "block-revision", "incompatible",                                           \
+      "no image of the release allows this chip's eFuse block revision")                          \
+    X(FLASH_SIZE, "flash-size", "incompatible",                                                   \
+      "the image was built for a larger flash than the device has; build it for the smallest")    \
+    X(FLASH_MODE, "flash-mode", "incompatible",                                                   \
+      "the image was built for another flash mode (QIO, DIO …) than what the device runs")        \
+    X(MMU_PAGE, "mmu-page", "incompatible",                                                       \
+      "the image was built for another MMU page size than what the device runs")                  \
+    X(RETIRED, "retired", "retired", "an operator retired it; its token is void")                 \
+    X(FORKED, "forked", "failed",                                                                 \
+      "two devices seem to use its identity, so it is offered nothing; find the copy, clear it "  \
+      "with `godwit accept DEVICE`, and change its token with `godwit rotate DEVICE`")            \
+    X(PAUSED, "paused", "queued",                                                                 \
+      "its rollout is paused; the release is offered once `godwit rollout resume` lets it go on") \
+    X(HALTED, "halted", "halted",                                                                 \
+      "its rollout was halted, and it keeps what it runs; deploy a better release")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

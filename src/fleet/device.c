@@ -131,7 +131,7 @@ enum take_result device_take(struct fleet *fleet, struct device *device,
         attributes_crc(checkin) != device->attributes_crc)
         return device_may_record(device, now_s) ? TAKE_RECORD : TAKE_TOO_MANY;
     bool must_record = device->changed_in > fleet->committed || proven_member(device) ||
-                       decision.must_offer || decision.must_note;
+                       decision.must_offer || decision.must_note || decision.must_withdraw;
     return must_record ? TAKE_RECORD : TAKE_DONE;
 }
 
@@ -268,7 +268,8 @@ static godwit_err record_failure(struct record *record, const struct file *file,
     if (err || !member) return err;
     bool was_hop = guards && file->release != member->rollout->release;
     if (was_hop && decide_now(record).kind == DECIDE_INSTALL) return GODWIT_OK;
-    return move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
+    err = move_member(record, member, MEMBER_FAILED, record->checkin->outcome.reason);
+    return err ? err : rollout_brake(record->fleet, record->db, member->rollout, record->now_s);
 }
 
 static enum event_kind kind_of(const struct godwit_outcome *outcome, enum verdict verdict,
@@ -398,27 +399,19 @@ static godwit_err report_event(struct record *record, const struct decision *dec
     return add_event(record, EVENT_OFFERED, decision->rollout->release->version, &offer);
 }
 
-godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,
-                                   const struct decision *decision, int64_t now_s)
+/* It has its place in the rollout no more; what is downloaded of the release stays with it. */
+static godwit_err withdraw(struct record *record, const struct decision *decision)
 {
-    struct event event = {.time_s = now_s, .kind = EVENT_NOT_OFFERED};
-    const struct rollout *rollout = decision->rollout;
-    memcpy(event.version, rollout->release->version, sizeof event.version);
-    snprintf(event.detail, sizeof event.detail, "%s", decision_reason_id(decision->reason));
-    godwit_err err = event_add(db, device->id, device->device_id, &event);
-    if (!err)
-        err = db_run(db, "update devices set not_offered_rollout = $1 where id = $2",
-                     DB_ARGS(db_int(rollout->id), db_int(device->id)));
-    if (err) return err;
-    fleet_lock(fleet);
-    device->not_offered_rollout = rollout->id;
-    fleet_unlock(fleet);
-    return GODWIT_OK;
+    struct rollout *rollout = rollout_find(&record->fleet->catalogue, decision->rollout->id);
+    godwit_err err =
+        move_member(record, device_member(record->device, rollout), MEMBER_SELECTED, 0);
+    return err ? err : add_event(record, EVENT_WITHDRAWN, rollout->release->version, NULL);
 }
 
 static godwit_err record_offer(struct record *record)
 {
     struct decision decision = decide_now(record);
+    if (decision.must_withdraw) return withdraw(record, &decision);
     if (decision.must_note)
         return device_note_not_offered(record->fleet, record->db, record->device, &decision,
                                        record->now_s);

@@ -89,7 +89,3 @@ GODWIT_MUST_USE godwit_err device_flush(struct fleet *fleet, struct db *db, size
 /* For the log: whether the device was answered otherwise last time, or not at all since
  * the start; remembers this reply. Lock held. */
 bool device_is_news(struct device *device, const struct decision *decision);
-/* A line in its history that says why the rollout's release is not offered to it. Writer. */
-GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
-                                                   struct device *device,
-                                                   const struct decision *decision, int64_t now_s);

@@ -28,7 +28,8 @@
     X(TRANSFERRED, "transferred", "an operator moved it to another product")                \
     X(ROTATED, "rotated", "it uses another token, which it made; the one before is void")   \
     X(FORKED, "forked", "two devices seem to use its identity; it is offered nothing")      \
-    X(CLEARED, "cleared", "an operator says that it is one device again")
+    X(CLEARED, "cleared", "an operator says that it is one device again")                   \
+    X(WITHDRAWN, "withdrawn", "the rollout was halted, and it is not offered this version any more")
 
 #define EVENTS_KEPT 200 /* of one device */
 

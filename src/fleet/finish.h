@@ -1,4 +1,5 @@
-/* Rollouts whose devices have all had an outcome, each of which is told once. */
+/* Rollouts whose devices have all had an outcome, and those that their failures have halted; each
+ * is told once. */
 #pragma once
 
 #include "store/store.h"
@@ -13,3 +14,5 @@ struct finish {
  * then nobody knows. MISSING: there is none. Writer. */
 GODWIT_MUST_USE godwit_err finish_take(struct db *db, uint32_t swept, int64_t now_s,
                                        struct finish *out);
+/* The same of a rollout that its failures have halted; selected is 0. */
+GODWIT_MUST_USE godwit_err halt_take(struct db *db, struct finish *out);

@@ -77,7 +77,7 @@ void fleet_deinit(struct fleet *fleet)
     pool_deinit(&fleet->member_cells);
     shared_deinit(&fleet->shared);
     free(fleet->devices);
-    FREE_LIST(rollout, fleet->catalogue.rollouts, free);
+    FREE_LIST(rollout, fleet->catalogue.rollouts, rollout_free);
     FREE_LIST(release, fleet->catalogue.releases, free);
     FREE_LIST(product, fleet->catalogue.products, free);
     FREE_LIST(org, fleet->catalogue.orgs, free);

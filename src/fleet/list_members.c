@@ -28,13 +28,10 @@ static const char BY_STATE[] =
 /* What rows call it, and people. */
 static const struct {
     const char *row, *shown;
-} STATES[] = {{"queued", "queued"},
-              {"in-progress", "in-progress"},
-              {"succeeded", "succeeded"},
-              {"failed", "failed"},
-              {"up-to-date", "up-to-date"},
-              {"incompatible", "incompatible"},
-              {ROLLOUT_STATE_REFUSED, "failed"}};
+} STATES[] = {{"queued", "queued"},         {"in-progress", "in-progress"},
+              {"succeeded", "succeeded"},   {"failed", "failed"},
+              {"up-to-date", "up-to-date"}, {"incompatible", "incompatible"},
+              {"halted", "halted"},         {ROLLOUT_STATE_REFUSED, "failed"}};
 
 static const char *shown_state(const char *row)
 {

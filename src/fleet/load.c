@@ -135,7 +135,14 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->created_s = db_column_int(rows, 3);
     rollout->allow_downgrade = db_column_int(rows, 4);
     rollout->again = db_column_int(rows, 5);
+    rollout->state = (enum rollout_state)db_column_int(rows, 6);
     rollout_link(fleet, rollout);
+}
+
+static void load_failure(struct fleet *fleet, const struct db_rows *rows)
+{
+    struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 0));
+    if (rollout) brake_add(&rollout->brake, (uint32_t)db_column_int(rows, 1));
 }
 
 static void load_entry(struct fleet *fleet, const struct db_rows *rows)
@@ -160,8 +167,11 @@ static const struct {
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",
      load_file},
-    {"select id, release, is_targeted, created, allow_downgrade, again from rollouts order by id",
+    {"select id, release, is_targeted, created, allow_downgrade, again, state from rollouts"
+     " order by id",
      load_rollout},
+    {"select rollout, offer_number from members where state = 3 order by rollout, offer_number",
+     load_failure},
     {CLAIM_LOAD_SQL, claim_load},
     {FACTORY_LOAD_SQL, factory_load},
     {TOKEN_LOAD_SQL, token_load},

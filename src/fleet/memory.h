@@ -19,6 +19,7 @@ void org_link(struct fleet *fleet, struct org *org);
 void rollout_link(struct fleet *fleet, struct rollout *rollout);
 /* Takes it away; no device is in it any more. Lock held. */
 void rollout_unlink(struct fleet *fleet, struct rollout *rollout);
+void rollout_free(struct rollout *rollout);
 
 /* The initial policy of a product whose name, kind and image keys are known. */
 void product_initial_policy(struct product *product);

@@ -122,3 +122,16 @@ const char *member_state_name(enum member_state state)
                                         "superseded"};
     return NAMES[state];
 }
+
+const char *rollout_state_name(enum rollout_state state)
+{
+    static const char *const NAMES[] = {"running", "paused", "halted"};
+    return state < ROLLOUT_STATE_COUNT ? NAMES[state] : "unknown";
+}
+
+uint32_t rollout_pace(const struct rollout *rollout)
+{
+    uint64_t pace = (uint64_t)FLEET_PER_SUCCESS * rollout->succeeded_count;
+    if (pace < FLEET_IN_PROGRESS_MIN) return FLEET_IN_PROGRESS_MIN;
+    return pace < UINT32_MAX ? (uint32_t)pace : UINT32_MAX;
+}

@@ -3,12 +3,14 @@
  * fleet.h. */
 #pragma once
 
+#include "fleet/brake.h"
 #include "fleet/index.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
 #include "formats/sigblock.h"
 
-#define FLEET_IN_PROGRESS_MAX 10   /* devices of one rollout offered it and not finished */
+#define FLEET_IN_PROGRESS_MIN 10   /* devices of a rollout that may be in progress at once … */
+#define FLEET_PER_SUCCESS 3        /* … and more for each that has succeeded */
 #define FLEET_IMAGES_MAX 64        /* of one release */
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_DEPLOY_KEYS_MAX 8
@@ -70,8 +72,13 @@ struct release {
     struct release *next; /* newest first */
 };
 
+/* What a person or the brake made of it. Kept in SQL. */
+enum rollout_state { ROLLOUT_RUNNING, ROLLOUT_PAUSED, ROLLOUT_HALTED, ROLLOUT_STATE_COUNT };
+
 struct rollout {
     uint32_t id;
+    enum rollout_state state;
+    struct brake brake; /* of the devices that have failed; the rollout's own */
     struct release *release;
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */
@@ -216,3 +223,6 @@ struct member *device_member(const struct device *device, const struct rollout *
 /* The rollout that speaks to the device: the newest that selects it, or NULL. */
 const struct rollout *device_rollout(const struct device *device);
 const char *member_state_name(enum member_state state);
+const char *rollout_state_name(enum rollout_state state);
+/* How many devices of it may be in progress: few, and more as it proves itself. */
+uint32_t rollout_pace(const struct rollout *rollout);

@@ -136,7 +136,7 @@ static godwit_err drop_rollouts(struct fleet *fleet, struct db *db, size_t *rows
         fleet_lock(fleet);
         rollout_unlink(fleet, rollout);
         fleet_unlock(fleet);
-        free(rollout);
+        rollout_free(rollout);
     }
     return err;
 }

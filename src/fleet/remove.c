@@ -242,7 +242,7 @@ static void forget_rollouts(struct fleet *fleet, const struct release *release)
         next = rollout->next;
         if (rollout->release != release) continue;
         rollout_unlink(fleet, rollout);
-        free(rollout);
+        rollout_free(rollout);
     }
 }
 

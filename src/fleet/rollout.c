@@ -2,11 +2,14 @@
  * anew: a check-in reads them on the hot path. */
 #include "fleet/rollout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "fleet/cache.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
+#include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "rt/clock_watch.h"
@@ -34,6 +37,9 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
+    if (member->state == MEMBER_FAILED)
+        brake_take_back(&member->rollout->brake, member->offer_number);
+    if (state == MEMBER_FAILED) brake_add(&member->rollout->brake, member->offer_number);
     member->rollout->is_moved = true;
     member->is_away = false;
     member->state = (uint8_t)state;
@@ -78,6 +84,8 @@ void member_remove(struct fleet *fleet, struct member **at)
     struct member *member = *at;
     uint32_t *count = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     if (count) --*count;
+    if (member->state == MEMBER_FAILED)
+        brake_take_back(&member->rollout->brake, member->offer_number);
     member->rollout->members_count--;
     member->rollout->is_moved = true;
     *at = member->next;
@@ -90,6 +98,12 @@ void rollout_link(struct fleet *fleet, struct rollout *rollout)
     fleet->catalogue.rollouts = rollout;
     index_add(&fleet->catalogue.rollouts_by_id, rollout);
     if (!rollout->is_targeted) rollout->release->product->rollout = rollout;
+}
+
+void rollout_free(struct rollout *rollout)
+{
+    brake_free(&rollout->brake);
+    free(rollout);
 }
 
 void rollout_unlink(struct fleet *fleet, struct rollout *rollout)
@@ -154,6 +168,52 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet_unlock(fleet);
     *id_out = rollout->id;
+    return GODWIT_OK;
+}
+
+godwit_err rollout_set_state(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                             enum rollout_state state, const char *by, int64_t now_s)
+{
+    if (rollout->state == state) return GODWIT_OK;
+    godwit_err err = db_run(db,
+                            "update rollouts set state = $2, state_by = $3, state_time = $4,"
+                            " is_untold = $5 where id = $1",
+                            DB_ARGS(db_int(rollout->id), db_int(state), db_text(by), db_int(now_s),
+                                    db_int(*by == '\0')));
+    if (!err) err = listing_unsettle(fleet, db);
+    if (err) return err;
+    fleet_lock(fleet);
+    rollout->state = state;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+godwit_err rollout_brake(struct fleet *fleet, struct db *db, struct rollout *rollout, int64_t now_s)
+{
+    fleet_lock(fleet);
+    const struct brake_view view = brake_look(&rollout->brake, rollout->offered_count);
+    fleet_unlock(fleet);
+    if (view.weight < view.bound || rollout->state != ROLLOUT_RUNNING) return GODWIT_OK;
+    GODWIT_LOG(WARN, "rollout_halted", "rollout=%u first=%u last=%u failed=%u", rollout->id,
+               view.first, view.last, rollout->failed_count);
+    return rollout_set_state(fleet, db, rollout, ROLLOUT_HALTED, "", now_s);
+}
+
+godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,
+                                   const struct decision *decision, int64_t now_s)
+{
+    struct event event = {.time_s = now_s, .kind = EVENT_NOT_OFFERED};
+    const struct rollout *rollout = decision->rollout;
+    memcpy(event.version, rollout->release->version, sizeof event.version);
+    snprintf(event.detail, sizeof event.detail, "%s", decision_reason_id(decision->reason));
+    godwit_err err = event_add(db, device->id, device->device_id, &event);
+    if (!err)
+        err = db_run(db, "update devices set not_offered_rollout = $1 where id = $2",
+                     DB_ARGS(db_int(rollout->id), db_int(device->id)));
+    if (err) return err;
+    fleet_lock(fleet);
+    device->not_offered_rollout = rollout->id;
+    fleet_unlock(fleet);
     return GODWIT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Making rollouts. Who is in one, and how it stands there, is kept as devices report. */
 #pragma once
 
+#include "fleet/decide.h"
 #include "fleet/fleet.h"
 
 struct rollout_request {
@@ -15,6 +16,18 @@ struct rollout_request {
 GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
                                           const struct rollout_request *wanted, int64_t now_s,
                                           uint32_t *id_out);
+/* Runs, pauses or halts it; by: who, "": the brake, whose halts halts_take tells of. What devices
+ * were offered is withdrawn at their next check-in. Nothing where it is so already. Writer. */
+GODWIT_MUST_USE godwit_err rollout_set_state(struct fleet *fleet, struct db *db,
+                                             struct rollout *rollout, enum rollout_state state,
+                                             const char *by, int64_t now_s);
+/* Halts it where its failures are more than a good release explains: after each of them. Writer. */
+GODWIT_MUST_USE godwit_err rollout_brake(struct fleet *fleet, struct db *db,
+                                         struct rollout *rollout, int64_t now_s);
+/* A line in its history that says why the rollout's release is not offered to it. Writer. */
+GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
+                                                   struct device *device,
+                                                   const struct decision *decision, int64_t now_s);
 /* Devices that are incompatible with what is rolled out to them, by what the server knows: a line
  * in the history of each, once for each rollout. Looks at count_max of those that were not looked
  * at since the newest rollout; more_out: some are left. A device that changes before it checks in

@@ -49,6 +49,8 @@ static const struct command COMMANDS[] = {
     {"upload", cmd_upload, "FILE", "upload an image"},
     {"deploy", cmd_deploy, "PRODUCT VERSION [--to FILTER] [--wait]", "roll a release out"},
     {"undo", cmd_undo, "PRODUCT [--to FILTER] [--wait]", "roll the release before out again"},
+    {"rollout", cmd_rollout, "list | show | watch | pause | resume | halt ROLLOUT",
+     "how rollouts go, and stopping them"},
     {"delete", cmd_delete, "PRODUCT VERSION", "take a release away that nobody needs"},
     {"status", cmd_status, "[--json]", "releases and rollouts at a glance"},
     {"devices", cmd_devices, "[DEVICE|FILTER] [--watch]", "devices, or one with its history"},

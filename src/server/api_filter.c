@@ -2,9 +2,9 @@
  * read a filter, with the values that devices have. */
 #include <stdlib.h>
 
-#include "formats/name.h"
 #include "fleet/decision_reason.h"
 #include "fleet/known_values.h"
+#include "formats/name.h"
 #include "server/app.h"
 #include "server/handlers.h"
 #include "server/permission.h"

@@ -22,7 +22,8 @@
 
 #define ROLLOUT_MEMBERS                                                                           \
     "rollout_id product version state is_targeted selected offered queued in_progress succeeded " \
-    "failed incompatible up_to_date superseded not_seen expected created allow_downgrade again"
+    "failed incompatible up_to_date halted superseded not_seen expected created allow_downgrade " \
+    "again state_by state_since"
 #define MEMBER_MEMBERS "device_id state reason sentence"
 
 /* ---- how they go ---- */
@@ -71,6 +72,27 @@ void handle_rollouts(struct http_request *request)
     reply_json(request, 200, page_make(&page, list, more ? &last : NULL));
 }
 
+void reply_no_rollout(struct http_request *request)
+{
+    problem(
+        request, 404, "no-rollout",
+        "there is no such rollout; old ones are not kept, `godwit rollout list` lists the others",
+        NULL);
+}
+
+void reply_rollout(struct http_request *request, int status, uint32_t id)
+{
+    struct counts counts;
+    struct counts_query query = rollouts_query(request);
+    query.only = id;
+    if (!read_counts(request, &query, &counts)) return;
+    if (counts.rollouts_count == 1)
+        reply_json(request, status, view_rollout(&counts.rollouts[0]));
+    else
+        reply_no_rollout(request);
+    counts_free(&counts);
+}
+
 /* The one that the address names; false: answered. */
 static bool read_rollout(struct http_request *request, struct rollout_counts *out)
 {
@@ -85,10 +107,7 @@ static bool read_rollout(struct http_request *request, struct rollout_counts *ou
     bool is_there = counts.rollouts_count == 1 && counts.rollouts[0].id == id;
     if (is_there) *out = counts.rollouts[0];
     counts_free(&counts);
-    if (!is_there)
-        problem(request, 404, "no-rollout",
-                "there is no such rollout; old ones are not kept, `godwit status` lists the others",
-                NULL);
+    if (!is_there) reply_no_rollout(request);
     return is_there;
 }
 
@@ -126,7 +145,7 @@ void handle_rollout_devices(struct http_request *request)
     const char *state = http_query(request, "state");
     if (state && !list_members_has_state(state)) {
         problem(request, 422, "malformed",
-                "`state` must be queued, in-progress, succeeded, failed, incompatible or "
+                "`state` must be queued, in-progress, succeeded, failed, incompatible, halted or "
                 "up-to-date",
                 "state");
         return;
@@ -360,20 +379,6 @@ static void wake_product(struct app *app, uint32_t rollout_id)
     waiting_wake(app->waiting, product);
 }
 
-/* As it begins: all that it selects are queued, until the sweep has looked at them. */
-static void reply_rollout(struct http_request *request, uint32_t id)
-{
-    struct counts counts;
-    struct counts_query query = rollouts_query(request);
-    query.only = id;
-    if (!read_counts(request, &query, &counts)) return;
-    if (counts.rollouts_count == 1)
-        reply_json(request, 201, view_rollout(&counts.rollouts[0]));
-    else
-        problem_of_error(request, GODWIT_ERR_IO);
-    counts_free(&counts);
-}
-
 static void deploy_reply(struct change *change, godwit_err err)
 {
     struct deploy *deploy = (struct deploy *)change;
@@ -387,7 +392,7 @@ static void deploy_reply(struct change *change, godwit_err err)
                    deploy->rollout_id, deploy->product, deploy->version, deploy->targets_count);
         wake_product(app, deploy->rollout_id);
         app_tick(app); /* who can not take it is noted now */
-        reply_rollout(change->request, deploy->rollout_id);
+        reply_rollout(change->request, 201, deploy->rollout_id); /* as it begins: all are queued */
     }
 }
 

@@ -2,7 +2,7 @@
  * answer to it. */
 #include "server/api_schema_rows.h"
 
-#define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible retired"
+#define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible halted retired"
 
 #define ROLES "viewer operator releaser admin"
 #define SCOPES "read upload deploy devices admin"
@@ -302,7 +302,11 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("rollout_id", "its number"),
     STRING("product", "the product"),
     STRING("version", "what is rolled out"),
-    CHOICE("state", "running done", "running while a device is queued or in progress"),
+    CHOICE("state", "running paused halted done",
+           "running while a device is queued or in progress; paused and halted ones offer nothing"),
+    ROW(STRING, "state_by", NULL, SCHEMA_OPTIONAL,
+        "who paused, resumed or halted it, or `its failures`; absent where nobody did"),
+    ROW(TIME, "state_since", NULL, SCHEMA_OPTIONAL, "when that was"),
     WHOLE("selected", "devices that it is for"),
     WHOLE("offered", "those that heard of it"),
     WHOLE("succeeded", "run it and have confirmed it"),
@@ -317,6 +321,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     FLAG("is_targeted", "it is for the devices on its list alone"),
     WHOLE("queued", "were not offered it yet"),
     WHOLE("up_to_date", "ran it already"),
+    WHOLE("halted", "are not offered it any more, for it was halted"),
     WHOLE("superseded", "were taken over by a newer rollout"),
 
     OBJECT("rollout_devices", "What devices make of a rollout."),

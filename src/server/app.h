@@ -16,8 +16,8 @@
 #include "server/waiting.h"
 
 #define APP_READERS_MAX 4
-#define APP_EXPORTS_MAX 8     /* that run at a time … */
-#define APP_EXPORTS_ORG_MAX 4 /* … and of one organisation */
+#define APP_EXPORTS_MAX 8       /* that run at a time … */
+#define APP_EXPORTS_ORG_MAX 4   /* … and of one organisation */
 #define APP_ROOM_MIN (1U << 20) /* bytes a start may need: keys, schema, the database's journal */
 
 /* What `serve` was told; see settings.c. */

@@ -32,6 +32,12 @@
     X(ROLLOUT_CREATED, "rollout.created", "POST /api/v1/rollouts", "a release was rolled out")     \
     X(ROLLOUT_FINISHED, "rollout.finished", "",                                                    \
       "each device that a rollout selects has an outcome, for the first time")                     \
+    X(ROLLOUT_PAUSED, "rollout.paused", "POST /api/v1/rollouts/{id}/pause",                        \
+      "a rollout offers nothing until it is resumed")                                              \
+    X(ROLLOUT_RESUMED, "rollout.resumed", "POST /api/v1/rollouts/{id}/resume",                     \
+      "a paused rollout continues")                                                                \
+    X(ROLLOUT_HALTED, "rollout.halted", "POST /api/v1/rollouts/{id}/halt",                         \
+      "a rollout was ended, by somebody or by its failures; what it offered is withdrawn")         \
     X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                   \
     X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                      \
       "a device was let in with another token")                                                    \

@@ -12,7 +12,7 @@ struct operation {
     /* Names from PARAMETERS (api_schema.h), separated by spaces; one that begins with a capital is
      * a header. NULL: none. */
     const char *query;
-    const char *body;  /* a schema (api_schema.h), or OCTETS; NULL: none */
+    const char *body; /* a schema (api_schema.h), or OCTETS; NULL: none */
     /* "201 claim; 404 no-product; 409 in-use other-token": for each status a schema (or OCTETS,
      * TEXT, EMPTY) where it is well, else the types of the problems. What every address may say
      * (401, 422 malformed, 503 busy …) is not repeated. */

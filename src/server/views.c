@@ -42,6 +42,18 @@ static json_t *view_release(const struct release *release, const char *product)
 
 /* ---- rollouts ---- */
 
+/* Nothing is offered by one that is paused or halted, whoever is left. */
+static const char *rollout_state_shown(const struct rollout_counts *counts)
+{
+    if (counts->state != ROLLOUT_RUNNING) return rollout_state_name(counts->state);
+    return rollout_is_running(counts) ? "running" : "done";
+}
+
+static const char *state_by(const struct rollout_counts *counts)
+{
+    return *counts->state_by ? counts->state_by : "its failures";
+}
+
 json_t *view_rollout(const struct rollout_counts *counts)
 {
     const struct {
@@ -53,11 +65,15 @@ json_t *view_rollout(const struct rollout_counts *counts)
                    {"failed", counts->failed},           {"incompatible", counts->incompatible},
                    {"up_to_date", counts->up_to_date},   {"superseded", counts->superseded},
                    {"not_seen", counts->not_seen},       {"expected", counts->expected},
-                   {"created", counts->created_s}};
-    json_t *view = json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:b}", "product", counts->product, "version", counts->version,
-        "state", rollout_is_running(counts) ? "running" : "done", "is_targeted",
-        counts->is_targeted, "allow_downgrade", counts->allow_downgrade, "again", counts->again);
+                   {"halted", counts->halted},           {"created", counts->created_s}};
+    json_t *view = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "product", counts->product,
+                             "version", counts->version, "state", rollout_state_shown(counts),
+                             "is_targeted", counts->is_targeted, "allow_downgrade",
+                             counts->allow_downgrade, "again", counts->again);
+    if (counts->state_s) {
+        json_object_set_new(view, "state_by", json_string(state_by(counts)));
+        json_object_set_new(view, "state_since", json_integer(counts->state_s));
+    }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
     return view;

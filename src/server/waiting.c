@@ -126,8 +126,8 @@ static bool has_place(struct round *round, const struct rollout *rollout)
     if (i == BATCH) return false; /* the next round has them */
     if (i == round->shares_count)
         round->shares[round->shares_count++] =
-            (struct share){rollout->id, FLEET_IN_PROGRESS_MAX > rollout->in_progress_count
-                                            ? FLEET_IN_PROGRESS_MAX - rollout->in_progress_count
+            (struct share){rollout->id, rollout_pace(rollout) > rollout->in_progress_count
+                                            ? rollout_pace(rollout) - rollout->in_progress_count
                                             : 0};
     if (!round->shares[i].left) return false;
     round->shares[i].left--;
@@ -142,7 +142,7 @@ static bool is_due(struct round *round, const struct waiter *waiter)
     if (!device) return true; /* it is not let in any more */
     struct decision decision = decide(device, &fleet->catalogue);
     if (decision.must_offer) return has_place(round, decision.rollout);
-    return decision.kind == DECIDE_INSTALL || decision.must_note;
+    return decision.kind == DECIDE_INSTALL || decision.must_note || decision.must_withdraw;
 }
 
 /* Looks at no more than so many from the queue's front. */

@@ -111,6 +111,12 @@ def change_devices(api, world):
     finished = api.newest("rollout.finished")
     assert '"selected":1' in finished["after"] and '"succeeded":1' in finished["after"], finished
     assert finished["actor"] == "system" and finished["object"] == f"{PRODUCT} 1.1.0"
+    for name, verb, action, was, becomes in (
+            ("pauseRollout", "pause", "rollout.paused", "running", "paused"),
+            ("resumeRollout", "resume", "rollout.resumed", "paused", "running"),
+            ("haltRollout", "halt", "rollout.halted", "running", "halted")):
+        api.change(name, "POST", f"/api/v1/rollouts/1/{verb}", action=action,
+                   before=f'"state":"{was}"', after=f'"state":"{becomes}"')
     api.change("rotateTokens", "POST", "/api/v1/rotations", {"devices": [device]},
                action="rotation.asked", after="1")
     api.change("retireDevice", "POST", one + "/retire", action="device.retired",
@@ -202,7 +208,8 @@ def check_heard(admin, other, scoped):
     kinds = {event["kind"] for event in mine}
     assert {"image", "release", "claim", "factory", "device", "rollout", "webhook", "user", "token",
             "factor", "session"} <= kinds, kinds
-    assert any(event["change"] == "finished" for event in mine if event["kind"] == "rollout")
+    # who reads late hears what came of an object last
+    assert any(event["change"] == "halted" for event in mine if event["kind"] == "rollout")
     foreign = [event for event in heard(other) if event["kind"] != "ready"]
     assert {"image", "claim"} <= {event["kind"] for event in foreign}, foreign
     assert not {event["object"] for event in foreign} & {event.get("object") for event in mine}

@@ -28,7 +28,9 @@ static void fields_and_values_are_offered(void **state)
     check("s|", 0, "state: slot: seen:");
     check("-S|", 1, "state: slot: seen:");
     check("kitchen st| x", 8, "state:");
-    check("state:|", 6, "up-to-date in-progress on-trial queued failed incompatible retired");
+    check("state:|", 6,
+          "up-to-date in-progress on-trial queued failed incompatible halted "
+          "retired");
     check("state:f|", 6, "failed");
     check("-state:queued,F|", 14, "failed");
     check("state:x|", 0, "");

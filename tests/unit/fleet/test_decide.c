@@ -148,7 +148,8 @@ static void pick_fixture(struct exhaust *walk, struct fixture *fixture)
     fixture->rollout.next = &fixture->old_rollout;
     fixture->rollout.is_targeted = exhaust_pick(walk, 2);
     fixture->rollout.allow_downgrade = exhaust_pick(walk, 2);
-    fixture->rollout.in_progress_count = FLEET_IN_PROGRESS_MAX - 1 + exhaust_pick(walk, 2);
+    fixture->rollout.in_progress_count = FLEET_IN_PROGRESS_MIN - 1 + exhaust_pick(walk, 2);
+    fixture->rollout.state = (enum rollout_state)exhaust_pick(walk, ROLLOUT_STATE_COUNT);
     fixture->catalogue.rollouts = &fixture->rollout;
     fixture->product.rollout =
         fixture->rollout.is_targeted ? &fixture->old_rollout : &fixture->rollout;
@@ -212,6 +213,8 @@ static enum decision_reason expected_of_new(const struct fixture *fixture)
         {refusal(fixture) != DECISION_OFFERED, refusal(fixture)},
         {fixture->device.failed_images_count, DECISION_FAILED_BEFORE},
         {fixture->standing == MEMBER_FAILED, DECISION_FAILED_BEFORE},
+        {fixture->rollout.state == ROLLOUT_HALTED, DECISION_HALTED},
+        {fixture->rollout.state == ROLLOUT_PAUSED, DECISION_PAUSED},
         {!in_progress && fixture->rollout.in_progress_count >= 10, DECISION_QUEUED},
         {fixture->way == WAY_BRIDGE, DECISION_BRIDGE},
         {true, DECISION_OFFERED},
@@ -281,6 +284,8 @@ static void every_small_fixture(void **state)
         bool is_news = !strcmp(standing, "incompatible") ||
                        (!strcmp(standing, "failed") && fixture.standing != MEMBER_FAILED);
         assert_int_equal(decision.must_note, is_news);
+        assert_int_equal(decision.must_withdraw, decision.reason == DECISION_HALTED &&
+                                                     fixture.standing == MEMBER_IN_PROGRESS);
         fixture.device.not_offered_rollout = is_news ? decision.rollout->id : 0;
         assert_false(decide(&fixture.device, &fixture.catalogue).must_note);
         fixtures++;
@@ -293,6 +298,7 @@ static void every_small_fixture(void **state)
         CASE(reason); /* those from there on are test_fit.c's */
         assert_true(seen[reason] > 0);
     }
+    assert_true(seen[DECISION_PAUSED] > 0 && seen[DECISION_HALTED] > 0);
 }
 
 static void no_rollout_means_no_update(void **state)

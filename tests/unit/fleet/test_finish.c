@@ -70,6 +70,16 @@ static void the_oldest_first(void **state)
     assert_int_equal(finish.rollout, 7);
 }
 
+/* What a halted one did not offer is not to come, so it does not finish. */
+static void not_where_it_was_halted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct finish finish;
+    begin(fixture);
+    run(fixture, "update rollouts set state = 2");
+    assert_int_equal(take(fixture, ALL_SWEPT, &finish), GODWIT_ERR_MISSING);
+}
+
 static void not_while_one_is_in_progress(void **state)
 {
     struct fixture *fixture = *state;
@@ -135,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FINISH(each_is_told_once),
         FINISH(the_oldest_first),
+        FINISH(not_where_it_was_halted),
         FINISH(not_while_one_is_in_progress),
         FINISH(not_while_one_is_queued),
         FINISH(others_do_not_count),

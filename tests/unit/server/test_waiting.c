@@ -206,7 +206,7 @@ static void test_has_checked_in_since(void **state)
 /* All wait, as many as the pace allows are told; who is done leaves its place to the next. */
 static void test_pace(void **state)
 {
-    enum { ALL = FLEET_IN_PROGRESS_MAX + 2 };
+    enum { ALL = FLEET_IN_PROGRESS_MIN + 2 };
     struct live *live = *state;
     static struct sleeper sleepers[ALL];
     char claim[128];

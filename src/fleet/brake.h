@@ -1,0 +1,35 @@
+/* When a rollout stops by itself: one sequential test over its devices in the order in which they
+ * were offered the release, a CUSUM (Page, "Continuous Inspection Schemes", Biometrika 41, 1954).
+ *
+ * Each device weighs ln((1 - p1) / (1 - p0)) at the place of its offer number while it is in
+ * progress or has succeeded, and ln(p1 / p0) once it has failed, however late it says so. The
+ * rollout halts when the heaviest run of neighbours weighs as much as the bound. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BRAKE_P0 0.01 /* of devices fail anyway */
+#define BRAKE_P1 0.05 /* … or so many because of the release */
+
+/* Zeros: nobody failed. */
+struct brake {
+    uint32_t *failed; /* offer numbers, rising */
+    size_t count, room;
+};
+
+struct brake_view {
+    double weight;          /* of the heaviest run */
+    double bound;           /* at which it halts */
+    uint32_t first, last;   /* offer numbers of that run; 0: nobody failed */
+    uint32_t failures_left; /* so many more in a row would halt it; 0: it halts */
+};
+
+/* A device that has failed, and one that succeeded in the end; each may be said twice. Aborts
+ * without memory: there are at most as many as enrolled devices. */
+void brake_add(struct brake *brake, uint32_t offer_number);
+void brake_take_back(struct brake *brake, uint32_t offer_number);
+/* offered: the highest offer number so far. */
+struct brake_view brake_look(const struct brake *brake, uint32_t offered);
+void brake_free(struct brake *brake);

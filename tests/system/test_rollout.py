@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Rollouts that a person pauses, resumes and halts, and one that halts by itself."""
+import time
+
+from fixture import fixture, main, wait_until
+
+PRODUCT = "thermostat"
+
+
+def fleet(one, image, count):
+    return one.start("fleet", "--count", count, "--dir", "none", "--image", image,
+                     *one.enrolment(count), log="fleet.log")
+
+
+def rows(one):
+    return one.devices().values()
+
+
+def all_run(one, version, count, state=None):
+    there = rows(one)
+    return (len(there) == count and all(row["version"] == version for row in there) and
+            (state is None or all(row["state"] == state for row in there)))
+
+
+def rollout(one, number):
+    return one.json("rollout", "show", number)
+
+
+def is_over(one, number):
+    shown = rollout(one, number)
+    return shown["in_progress"] == shown["queued"] == 0
+
+
+def actions(one):
+    return [record["action"] for record in one.json("audit", "list")["items"]]
+
+
+def test_pause_resume_halt():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0", "1.2.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 3)
+        wait_until(lambda: all_run(one, "1.0.0", 3), what="three devices")
+        first = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        said = one.run("rollout", "pause", first)
+        assert "paused by" in said, said
+        one.run("rollout", "pause", first)  # it is paused already
+        seen = time.time()
+        wait_until(lambda: all(row["last_seen"] > seen + 1 for row in rows(one)),
+                   what="a check-in of each")
+        shown = rollout(one, first)
+        assert shown["state"] == "paused" and shown["state_by"] and shown["state_since"], shown
+        assert shown["queued"] + shown["in_progress"] + shown["succeeded"] == 3, shown
+        one.run("rollout", "resume", first)
+        wait_until(lambda: all_run(one, "1.1.0", 3, "up-to-date"), what="the update")
+
+        second = one.json("deploy", PRODUCT, "1.2.0")["rollout_id"]
+        one.run("rollout", "halt", second)
+        wait_until(lambda: is_over(one, second), what="the end of what had begun")
+        shown = rollout(one, second)
+        assert shown["state"] == "halted" and shown["halted"] + shown["succeeded"] == 3, shown
+        assert "halted" in one.refusal("rollout", "resume", second)
+        assert "halted" in one.refusal("rollout", "pause", second)
+        assert "halted by" in one.run("rollout", "watch", second)
+        assert "no such rollout" in one.refusal("rollout", "halt", 99)
+        assert "is no number of a rollout" in one.refusal("rollout", "halt", "all")
+        log = actions(one)
+        for action, times in (("rollout.paused", 1), ("rollout.resumed", 1), ("rollout.halted", 1)):
+            assert log.count(action) == times, (action, log)
+        again = one.json("deploy", PRODUCT, "1.2.0")["rollout_id"]
+        wait_until(lambda: all_run(one, "1.2.0", 3, "up-to-date"), what="the update after all")
+        assert rollout(one, again)["state"] == "done"
+
+
+def test_failures_halt():
+    with fixture() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        one.run("upload", one.pack("1.1.0", "--behaviour", "crash-at-boot"))
+        fleet(one, one.pack("1.0.0"), 30)
+        wait_until(lambda: all_run(one, "1.0.0", 30), what="thirty devices")
+        number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        wait_until(lambda: rollout(one, number)["state"] == "halted", what="the halt")
+        wait_until(lambda: is_over(one, number), what="the end of what had begun")
+        shown = rollout(one, number)
+        assert 5 <= shown["failed"] <= 10 and shown["succeeded"] == 0, shown
+        assert shown["failed"] + shown["halted"] == 30, shown
+        assert shown["state_by"] == "its failures", shown
+        wait_until(lambda: "rollout.halted" in actions(one), what="its record")
+        assert all_run(one, "1.0.0", 30)
+        why = {row["state"] for row in rows(one)}
+        assert why == {"failed", "halted"}, why
+        found = one.json("devices", "state:halted", "--all")["items"]
+        assert len(found) == shown["halted"]
+
+
+if __name__ == "__main__":
+    main(globals())
