@@ -5,6 +5,7 @@
 #include "fleet/account.h"
 #include "fleet/org.h"
 #include "server/secret.h"
+#include "unit/server/authz_rows.h"
 
 enum authz_who {
     NONE,
@@ -30,92 +31,6 @@ enum authz_who {
     SESSION_IDLE,
     MACHINE,
     AUTHZ_COUNT
-};
-
-enum { DANGEROUS = 1, SESSIONS = 2, MACHINES = 4, ANY = 8, DEVICES = 16, CLAIMS = 32 };
-
-/* role: the least; scopes: one of them; 0: none is asked. */
-static const struct authz_row {
-    const char *method, *pattern;
-    enum role role;
-    unsigned scopes, flags;
-} AUTHZ[] = {
-    {"POST", "/v1/checkin", 0, 0, DEVICES | CLAIMS},
-    {"GET", "/v1/image/{digest}", 0, 0, DEVICES},
-    {"GET", "/healthz", 0, 0, ANY},
-    {"POST", "/api/v1/login", 0, 0, ANY},
-    {"GET", "/api/v1/openapi.json", 0, 0, ANY},
-    {"POST", "/api/v1/logout", ROLE_VIEWER, 0, 0},
-    {"GET", "/api/v1/session", ROLE_VIEWER, 0, 0},
-    {"POST", "/api/v1/session/reauthenticate", ROLE_VIEWER, 0, 0},
-    {"PUT", "/api/v1/session/password", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
-    {"POST", "/api/v1/session/second-factor", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
-    {"POST", "/api/v1/session/second-factor/confirm", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
-    {"DELETE", "/api/v1/session/second-factor", ROLE_VIEWER, 0, DANGEROUS | SESSIONS},
-    {"GET", "/api/v1/sessions", ROLE_VIEWER, SCOPE_ADMIN, 0},
-    {"DELETE", "/api/v1/sessions/{id}", ROLE_VIEWER, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/tokens", ROLE_VIEWER, SCOPE_ADMIN, 0},
-    {"POST", "/api/v1/tokens", ROLE_VIEWER, SCOPE_ADMIN, 0},
-    {"DELETE", "/api/v1/tokens/{id}", ROLE_VIEWER, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/users", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"POST", "/api/v1/users", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"PUT", "/api/v1/users/{name}/role", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"PUT", "/api/v1/users/{name}/password", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"DELETE", "/api/v1/users/{name}/second-factor", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"DELETE", "/api/v1/users/{name}", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"PUT", "/api/v1/org", ROLE_ADMIN, SCOPE_ADMIN, DANGEROUS},
-    {"GET", "/api/v1/orgs", ROLE_ADMIN, SCOPE_ADMIN, MACHINES},
-    {"POST", "/api/v1/orgs", ROLE_ADMIN, SCOPE_ADMIN, MACHINES},
-    {"PUT", "/api/v1/images", ROLE_RELEASER, SCOPE_UPLOAD, 0},
-    {"GET", "/api/v1/status", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/releases", ROLE_VIEWER, SCOPE_READ, 0},
-    {"DELETE", "/api/v1/releases/{product}/{version}", ROLE_RELEASER, SCOPE_UPLOAD, DANGEROUS},
-    {"GET", "/api/v1/rollouts", ROLE_VIEWER, SCOPE_READ, 0},
-    {"POST", "/api/v1/rollouts", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
-    {"GET", "/api/v1/rollouts/{id}", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/devices", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/filters/complete", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/devices/export", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/devices/{id}", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/devices/{id}/events", ROLE_VIEWER, SCOPE_READ, 0},
-    {"PATCH", "/api/v1/devices/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/devices/{id}/retire", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/devices/{id}/reinstate", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/devices/{id}/check-in-now", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/check-in-now", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"GET", "/api/v1/events/stream", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/", 0, 0, ANY},
-    {"POST", "/api/v1/devices/{id}/clear", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/pending-tokens", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/rotations", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"GET", "/api/v1/pending", ROLE_VIEWER, SCOPE_READ, 0},
-    {"POST", "/api/v1/rollouts/{id}/pause", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
-    {"POST", "/api/v1/rollouts/{id}/resume", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
-    {"POST", "/api/v1/rollouts/{id}/halt", ROLE_OPERATOR, SCOPE_DEPLOY, 0},
-    {"GET", "/api/v1/rollouts/{id}/devices", ROLE_VIEWER, SCOPE_READ, 0},
-    {"GET", "/api/v1/uploads/{sha256}", ROLE_RELEASER, SCOPE_UPLOAD, 0},
-    {"PUT", "/api/v1/uploads/{sha256}", ROLE_RELEASER, SCOPE_UPLOAD, 0},
-    {"GET", "/readyz", 0, 0, ANY},
-    {"GET", "/metrics", ROLE_VIEWER, SCOPE_READ, 0},
-    {"POST", "/api/v1/devices/edit", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/webhooks", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"PATCH", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"DELETE", "/api/v1/webhooks/{id}", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"POST", "/api/v1/webhooks/{id}/test", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/webhooks/{id}/deliveries", ROLE_ADMIN, SCOPE_ADMIN, 0},
-    {"GET", "/api/v1/audit", ROLE_ADMIN, SCOPE_READ, 0},
-    {"GET", "/api/v1/audit/checkpoints", ROLE_ADMIN, SCOPE_READ, 0},
-    {"POST", "/api/v1/devices/{id}/accept", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/devices/{id}/reject", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/claims", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"GET", "/api/v1/claims", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"DELETE", "/api/v1/claims/{claim}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"POST", "/api/v1/factory", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"GET", "/api/v1/factory", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"DELETE", "/api/v1/factory/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
-    {"GET", "/api/v1/products/{name}/initial-policy", ROLE_VIEWER, SCOPE_READ, 0},
 };
 
 static const struct {
@@ -290,7 +205,7 @@ static inline void authz_matrix(struct authz *authz)
     for (size_t i = 0; i < ROUTES_COUNT; i++) {
         const struct authz_row *row = authz_find(&ROUTES[i]);
         if (!row) {
-            print_message("%s %s has no row in tests/unit/server/authz.h\n",
+            print_message("%s %s has no row in tests/unit/server/authz_rows.h\n",
                           http_method_name(ROUTES[i].method), ROUTES[i].pattern);
             authz->wrong++;
             continue;
