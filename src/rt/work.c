@@ -257,6 +257,11 @@ godwit_err writer_submit(struct writer *writer, struct writer_job *job)
     return room ? GODWIT_OK : GODWIT_ERR_BUSY;
 }
 
+bool writer_is_here(const struct writer *writer)
+{
+    return writer->has_thread && pthread_equal(writer->thread, pthread_self());
+}
+
 size_t writer_step(struct writer *writer)
 {
     size_t count = 0;

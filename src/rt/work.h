@@ -64,5 +64,7 @@ GODWIT_MUST_USE godwit_err writer_open(const struct writer_hooks *hooks, unsigne
 void writer_close(struct writer *writer);
 /* From any thread, never blocks. BUSY when jobs_max are waiting: the job was not taken. */
 GODWIT_MUST_USE godwit_err writer_submit(struct writer *writer, struct writer_job *job);
+/* Whether the caller is its thread, which must not wait for a job of its own. */
+bool writer_is_here(const struct writer *writer);
 /* Writes one group on this thread; returns how many jobs it had. For threads = 0. */
 size_t writer_step(struct writer *writer);

@@ -177,7 +177,13 @@ void app_fetch_device(struct app *app, const char *org, const uint8_t *device_id
                           .org = org,
                           .device_id = device_id,
                           .token_sha256 = token_sha256};
-    if (!fleet_is_partial(&app->fleet) || sem_init(&fetch.is_done, 0, 0)) return;
+    if (!fleet_is_partial(&app->fleet)) return;
+    if (writer_is_here(app->writer)) { /* the reply to a change asks */
+        godwit_err err = fetch_run(&fetch.job);
+        if (err) GODWIT_LOG(ERROR, "device_not_read", "error=%s", godwit_err_name(err));
+        return;
+    }
+    if (sem_init(&fetch.is_done, 0, 0)) return;
     if (!writer_submit(app->writer, &fetch.job))
         while (sem_wait(&fetch.is_done) && errno == EINTR) {
         }
