@@ -13,7 +13,9 @@ bool place_is_known(struct db *db, const char *user, const uint8_t place_sha256[
     return !err && used_s > now_s - PLACE_DAYS * DAY_S;
 }
 
-/* Whoever travels has many addresses: they push out no device, nor the other way round. */
+/* Whoever travels has many addresses: they push out no device, nor the other way round. Each use is
+ * written, in the transaction of the login: by the hour, ten new addresses would push out the
+ * office that was in use meanwhile. */
 godwit_err place_note(struct db *db, const char *user, enum place_kind kind,
                       const uint8_t place_sha256[static 32], int64_t now_s)
 {
@@ -21,11 +23,9 @@ godwit_err place_note(struct db *db, const char *user, enum place_kind kind,
     godwit_err err = db_run(
         db,
         "insert into login_places (org, user_name, kind, place_sha256, used)"
-        " select org, name, $5, $2, $3 from users where name = $1"
-        " on conflict (user_name, place_sha256) do update set used = excluded.used"
-        " where login_places.used <= excluded.used - $4 or login_places.used > excluded.used",
-        DB_ARGS(db_text(user), db_blob(place_sha256, 32), db_int(now_s),
-                db_int(PLACE_WRITTEN_EVERY_S), db_text(KINDS[kind])));
+        " select org, name, $4, $2, $3 from users where name = $1"
+        " on conflict (user_name, place_sha256) do update set used = excluded.used",
+        DB_ARGS(db_text(user), db_blob(place_sha256, 32), db_int(now_s), db_text(KINDS[kind])));
     if (err) return err;
     return db_run(
         db,

@@ -7,9 +7,8 @@
 
 enum place_kind { PLACE_DEVICE, PLACE_ADDRESS, PLACE_KINDS };
 
-#define PLACES_MAX 10              /* of a user and kind; for one more the least used goes */
-#define PLACE_DAYS 180             /* so long without a login, and it is forgotten */
-#define PLACE_WRITTEN_EVERY_S 3600 /* the last use is written at most so often */
+#define PLACES_MAX 10  /* of a user and kind; for one more the one not used for longest goes */
+#define PLACE_DAYS 180 /* so long without a login, and it is forgotten */
 
 /* Whether the user has logged in from there. Any connection. */
 bool place_is_known(struct db *db, const char *user, const uint8_t place_sha256[static 32],

@@ -45,8 +45,9 @@ FOR_GOOD = (1, 2, 5, 10, 20)  # from the n-th call on
 # Allocations have no number that is the same twice: so many, spread over a round's.
 ALLOCATIONS, ALLOCATIONS_SHORT, ALLOCATION_STEP = 200, 20, 41
 NTH_MAX, NTH_MAX_SHORT, STEP_SHORT = 120, 31, 5
-PROBLEMS = {500: {"storage", "internal"}, 503: {"busy", "not-ready"}, 507: {"disk-full"},
-            409: {"already-done", "still-running", "upload-busy"}, 429: {"too-many-reports"}}
+PROBLEMS = {500: {"storage", "internal", "reply-too-large"}, 503: {"busy", "not-ready"},
+            507: {"disk-full"}, 409: {"already-done", "still-running", "upload-busy"},
+            429: {"too-many-reports"}}
 IDLE_S = 2.0  # in which a device with nothing to say is answered, whatever else waits
 
 
@@ -228,6 +229,8 @@ class Bench:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.round(what, answers)
+            if len(self.reported) > 100:  # later the history may not have room for them
+                self.check_database(what)
             time.sleep(0.01)
         self.recover(what)
         self.cases += 1

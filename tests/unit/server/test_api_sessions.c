@@ -126,6 +126,7 @@ static void a_token_for_one_product_touches_no_other(void **state)
         "{\"user\":\"admin\",\"product\":\"lamp\",\"scopes\":[\"read\",\"upload\",\"deploy\","
         "\"devices\"]}",
         bearer);
+    int64_t rollouts = live_count(live, "select count(*) from rollouts");
     for (size_t i = 0; i < sizeof TOUCHES / sizeof *TOUCHES; i++) {
         long status =
             call_as(live, bearer, TOUCHES[i].method, TOUCHES[i].path, NULL, TOUCHES[i].body);
@@ -133,6 +134,7 @@ static void a_token_for_one_product_touches_no_other(void **state)
             print_message("%s %s: %ld\n", TOUCHES[i].method, TOUCHES[i].path, status);
         assert_int_equal(status, 404);
     }
+    assert_int_equal(live_count(live, "select count(*) from rollouts"), rollouts);
     assert_int_equal(call_as(live, bearer, "GET", "/api/v1/factory", NULL, NULL), 200);
     assert_int_equal(live_number(live, "total"), 0);
     assert_null(strstr(live->body, EXPECTED));
