@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "server/api_schema.h"
 #include "server/handlers.h"
+#include "server/json_text.h"
 #include "server/operation.h"
 #include "server/problem.h"
 
@@ -415,7 +416,7 @@ void api_doc_open(struct app *app)
 {
     struct api_doc *doc = &app->api_doc;
     json_t *document = api_doc_make();
-    doc->text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    doc->text = document ? json_text_make(document, JSON_COMPACT) : NULL;
     json_decref(document);
     if (!doc->text) abort();
     doc->size = strlen(doc->text);

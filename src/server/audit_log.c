@@ -13,6 +13,7 @@
 #include "fleet/device.h"
 #include "server/clock_guard.h"
 #include "server/events.h"
+#include "server/json_text.h"
 #include "server/permission.h"
 #include "server/refused_logins.h"
 #include "server/views.h"
@@ -58,7 +59,7 @@ const char *audit_action_sentence(enum audit_action action)
 /* Members in order and no white space: one value has one text, and one digest. */
 static char *canonical(json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = value ? json_text_make(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (value && !text) abort();
     json_decref(value);
     return text;

@@ -2,6 +2,8 @@
  * writer has just waited for the disk. */
 #include "server/events_queue.h"
 
+#include "server/json_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@ bool event_note_make(struct event_note *out, const char *org, const char *kind, 
     snprintf(out->object, sizeof out->object, "%s", object);
     const char *product = json_string_value(json_object_get(facts, "product"));
     snprintf(out->product, sizeof out->product, "%s", product ? product : "");
-    char *text = json_dumps(facts, JSON_COMPACT);
+    char *text = json_text_make(facts, JSON_COMPACT);
     json_decref(facts);
     bool fits = text && strlen(text) < sizeof out->text;
     if (fits) memcpy(out->text, text, strlen(text) + 1);

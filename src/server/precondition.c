@@ -4,12 +4,13 @@
 
 #include <stdlib.h>
 
+#include "server/json_text.h"
 #include "server/operation.h"
 #include "server/problem.h"
 
 static void etag_of_json(json_t *document, char out[static JSON_ETAG_SIZE])
 {
-    char *text = json_dumps(document, JSON_COMPACT);
+    char *text = json_text_make(document, JSON_COMPACT);
     if (!text) abort();
     json_etag(text, strlen(text), out);
     free(text);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "server/api_schema.h"
 #include "server/idempotency.h"
+#include "server/json_text.h"
 #include "server/operation.h"
 #include "server/secret.h"
 
@@ -41,7 +42,7 @@ void reply_json_text(struct http_request *request, int status, const char *text)
 
 void reply_json(struct http_request *request, int status, json_t *document)
 {
-    char *text = json_dumps(document, JSON_COMPACT);
+    char *text = json_text_make(document, JSON_COMPACT);
     json_decref(document);
     if (!text) {
         problem(request, 500, "internal", "the reply could not be written as JSON", NULL);

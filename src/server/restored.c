@@ -12,6 +12,7 @@
 #include "fleet/fleet.h"
 #include "fleet/schema.h"
 #include "server/audit_log.h"
+#include "server/json_text.h"
 
 #define SEQUENCE_SKIP_MS (100LL * 366 * 86400 * 1000)
 
@@ -49,7 +50,7 @@ static godwit_err add_record(struct db *db, const struct backup_job *job, int64_
                   "backup_version", job->report.made_with, "version", GODWIT_VERSION,
                   "sessions_ended", (json_int_t)job->report.sessions_ended, "tokens_ended",
                   (json_int_t)job->report.tokens_ended);
-    char *text = after ? json_dumps(after, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = after ? json_text_make(after, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (!text) abort();
     audit_text_copy(record.action, sizeof record.action, audit_action_id(AUDIT_SERVER_RESTORED));
     audit_detail_copy(record.after, record.after_sha256, text);

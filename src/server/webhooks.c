@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "fleet/event.h"
 #include "server/audit_log.h"
+#include "server/json_text.h"
 #include "server/views.h"
 #include "server/webhook_store.h"
 
@@ -51,7 +52,7 @@ static void take_webhook(void *ctx, const struct webhook *webhook)
 /* To each webhook of the organisation that wants it. Takes the document. */
 static void offer(struct fill *fill, const char *org, const char *event, json_t *document)
 {
-    char id[WEBHOOK_ID_SIZE], *text = json_dumps(document, JSON_COMPACT);
+    char id[WEBHOOK_ID_SIZE], *text = json_text_make(document, JSON_COMPACT);
     json_decref(document);
     if (!text) abort();
     bool is_short = strlen(text) <= WEBHOOK_BODY_MAX;

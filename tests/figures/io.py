@@ -157,16 +157,21 @@ class Bench:
 
     # ---- after it
 
+    def start_again(self, what):
+        """Where it has ended, which may be told a moment after its connections broke."""
+        if self.victim.process.poll() is None:
+            return
+        if what.startswith("alloc") and self.victim.process.returncode == -signal.SIGABRT:
+            self.ended += 1
+        else:
+            self.fault(what, f"the server ended with {self.victim.process.returncode}: "
+                       + self.victim.log()[-600:].replace("\n", " | "))
+        assert self.victim.start()
+
     def recover(self, what):
         """Everything works again, all that was acknowledged is there, the database is whole."""
         self.victim.faults.disarm()
-        if what.startswith("alloc") and self.victim.process.poll() == -signal.SIGABRT:
-            self.ended += 1
-            assert self.victim.start()
-        elif self.victim.process.poll() is not None:
-            self.fault(what, f"the server ended with {self.victim.process.returncode}: "
-                       + self.victim.log()[-600:].replace("\n", " | "))
-            assert self.victim.start()
+        self.start_again(what)
         until = time.monotonic() + 60
         for name, request in self.requests():
             while True:
@@ -174,6 +179,7 @@ class Bench:
                     told = request()
                 except LOST:
                     told = 0, "no answer"
+                    self.start_again(what)
                 if told[0] in (200, 201) or (name == "report" and told[0] == 429):
                     break
                 if time.monotonic() > until:

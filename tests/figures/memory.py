@@ -77,7 +77,7 @@ class Server:
 
     def end(self):
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(600)  # a busy machine writes a million rows slowly
         self.log.close()
 
 
