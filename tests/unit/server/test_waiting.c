@@ -222,9 +222,13 @@ static void test_pace(void **state)
                      201);
     until_waiting(live, 2);
     struct sleeper *told = NULL;
-    for (uint8_t i = 0; i < ALL && !told; i++) {
-        usleep(10000);
-        if (sleepers[i].is_answered) told = &sleepers[i];
+    for (unsigned count = 0; count < FLEET_IN_PROGRESS_MIN;) { /* then each has its place */
+        usleep(1000);
+        count = 0;
+        for (uint8_t i = 0; i < ALL; i++) {
+            count += sleepers[i].is_answered;
+            if (sleepers[i].is_answered) told = &sleepers[i];
+        }
     }
     pthread_join(told->thread, NULL);
     assert_true(fake_is_offered(&told->fake));
