@@ -23,7 +23,6 @@ static uint64_t interval_ms(unsigned table)
 
 void login_budget_init(struct login_budget *budget)
 {
-    memset(budget, 0, sizeof *budget);
     budget->seed = siphash_seed_make();
 }
 

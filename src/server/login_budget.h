@@ -41,6 +41,7 @@ struct login_claim { /* what a request has taken: one of each of these rows */
     } rows[3];
 };
 
+/* Of zeroed memory, most of which is never touched then: it is a megabyte and a half. */
 void login_budget_init(struct login_budget *budget);
 /* One check for this account, by the best of the lanes (bits 1 << lane) that has one left. network
  * NULL: the address does not count, as of a device or of this machine. False: none is left;

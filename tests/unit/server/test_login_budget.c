@@ -21,6 +21,7 @@ static unsigned wait_s;
 static int setup(void **state)
 {
     (void)state;
+    memset(&budget, 0, sizeof budget);
     login_budget_init(&budget);
     now_ms = 5000000;
     return 0;
