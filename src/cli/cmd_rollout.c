@@ -32,14 +32,20 @@ static int run_list(const struct verb_call *call)
 
 /* ---- one of them ---- */
 
-/* Its path, with the verb behind it or NULL; false after a printed line. */
-static bool path_make(const char *id, const char *verb, char *out, size_t size)
+/* The options of a verb, and the path of the one rollout with the verb behind it or NULL. -1, or
+ * the exit status. */
+static int parse(const struct verb_call *call, const char *verb, struct remote_flags *flags,
+                 char *path, size_t size)
 {
+    const char *id;
+    const struct option_row rows[] = {REMOTE_ROWS(*flags)};
+    int status = verb_parse(call, ROWS(rows), &id);
+    if (status >= 0) return status;
     const char *const names[] = {id, verb, NULL};
     if (*id && !id[strspn(id, "0123456789")])
-        return verb_path(out, size, "/api/v1/rollouts", names);
+        return verb_path(path, size, "/api/v1/rollouts", names) ? -1 : 1;
     fprintf(stderr, "godwit: '%s' is no number of a rollout; `godwit rollout list` has them\n", id);
-    return false;
+    return 1;
 }
 
 static void print_one(const json_t *rollout)
@@ -76,13 +82,11 @@ static bool show(const struct remote *remote, const json_t *rollout, bool watche
 static int look(const struct verb_call *call, bool watches)
 {
     struct remote_flags flags = {0};
-    const char *id;
     char path[96];
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), &id);
-    if (status >= 0) return status;
     struct remote remote;
-    if (!path_make(id, NULL, path, sizeof path) || !remote_open(&remote, &flags)) return 1;
+    int status = parse(call, NULL, &flags, path, sizeof path);
+    if (status >= 0) return status;
+    if (!remote_open(&remote, &flags)) return 1;
     json_t *rollout = read_one(&remote, path, watches);
     bool is_good = rollout && show(&remote, rollout, watches);
     json_decref(rollout);
@@ -103,13 +107,9 @@ static int run_watch(const struct verb_call *call)
 static int steer(const struct verb_call *call, const char *verb)
 {
     struct remote_flags flags = {0};
-    const char *id;
     char path[96];
-    const struct option_row rows[] = {REMOTE_ROWS(flags)};
-    int status = verb_parse(call, ROWS(rows), &id);
-    if (status >= 0) return status;
-    if (!path_make(id, verb, path, sizeof path)) return 1;
-    return remote_do(&flags, "POST", path, NULL, print_one);
+    int status = parse(call, verb, &flags, path, sizeof path);
+    return status >= 0 ? status : remote_do(&flags, "POST", path, NULL, print_one);
 }
 
 static int run_pause(const struct verb_call *call)

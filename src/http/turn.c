@@ -18,7 +18,7 @@
 #define TURN_NS (2U * 1000U * 1000U)
 #define TURN_ACCEPTS 64U
 #define TURN_WAITING_MAX 128U /* more are left to the kernel, which keeps them for less */
-#define TURN_AGAIN_MS 20U
+#define TURN_AGAIN_MS 20U     /* another loop, or time alone, may make room for one more */
 
 static unsigned queue_of(const struct turns *turns, const struct conn *conn)
 {

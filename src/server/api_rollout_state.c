@@ -1,9 +1,7 @@
 /* Pausing, resuming and halting a rollout. Whoever presses second is answered with what the first
  * did: the reply says who, and since when. */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/log.h"
 #include "fleet/rollout.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
@@ -29,12 +27,6 @@ struct steering {
     int64_t product; /* of which devices are told; 0: nothing has changed */
     bool is_known, is_halted;
 };
-
-static const char *actor_name(const struct http_request *request)
-{
-    const struct actor *actor = permission_actor(request);
-    return actor->is_machine || !*actor->user ? "machine" : actor->user;
-}
 
 static godwit_err record_steering(struct steering *steering, const struct rollout *rollout,
                                   enum rollout_state before)
@@ -69,9 +61,9 @@ static godwit_err steering_run(struct change *change)
     steering->is_halted = rollout && rollout->state == ROLLOUT_HALTED && wanted != ROLLOUT_HALTED;
     if (!rollout || steering->is_halted || rollout->state == wanted) return GODWIT_OK;
     enum rollout_state before = rollout->state;
-    godwit_err err =
-        rollout_set_state(&change->app->fleet, change->app->db, rollout, wanted,
-                          actor_name(change->request), clock_unix_s(change->app->clock));
+    godwit_err err = rollout_set_state(&change->app->fleet, change->app->db, rollout, wanted,
+                                       permission_actor(change->request)->user,
+                                       clock_unix_s(change->app->clock));
     steering->product = rollout->release->product->id;
     return err ? err : record_steering(steering, rollout, before);
 }
@@ -99,16 +91,13 @@ static void steering_reply(struct change *change, godwit_err err)
 
 static void steer(struct http_request *request, enum verb verb)
 {
-    const char *text = http_param(request, "id");
-    unsigned long id = strtoul(text, NULL, 10);
-    bool is_number = text[strspn(text, "0123456789")] == '\0' && id <= UINT32_MAX;
     struct steering *steering = arena_zalloc(request->arena, sizeof *steering);
     if (!steering) {
         problem_busy(request);
         return;
     }
     steering->verb = verb;
-    steering->id = is_number ? (uint32_t)id : 0;
+    steering->id = rollout_param(request);
     steering->change.app = request->app;
     steering->change.request = request;
     steering->change.run = steering_run;

@@ -80,41 +80,38 @@ void reply_no_rollout(struct http_request *request)
         NULL);
 }
 
-void reply_rollout(struct http_request *request, int status, uint32_t id)
-{
-    struct counts counts;
-    struct counts_query query = rollouts_query(request);
-    query.only = id;
-    if (!read_counts(request, &query, &counts)) return;
-    if (counts.rollouts_count == 1)
-        reply_json(request, status, view_rollout(&counts.rollouts[0]));
-    else
-        reply_no_rollout(request);
-    counts_free(&counts);
-}
-
-/* The one that the address names; false: answered. */
-static bool read_rollout(struct http_request *request, struct rollout_counts *out)
+uint32_t rollout_param(struct http_request *request)
 {
     const char *text = http_param(request, "id");
-    struct counts counts;
-    struct counts_query query = rollouts_query(request);
     bool is_number =
         text[strspn(text, "0123456789")] == '\0'; /* strtoul also takes "+1" and " 1" */
     unsigned long id = strtoul(text, NULL, 10);
-    query.only = is_number && id <= UINT32_MAX ? (int64_t)id : -1;
+    return is_number && id <= UINT32_MAX ? (uint32_t)id : 0;
+}
+
+/* False: answered. */
+static bool read_rollout(struct http_request *request, uint32_t id, struct rollout_counts *out)
+{
+    struct counts counts;
+    struct counts_query query = rollouts_query(request);
+    query.only = id ? (int64_t)id : -1; /* 0 would be all */
     if (!read_counts(request, &query, &counts)) return false;
-    bool is_there = counts.rollouts_count == 1 && counts.rollouts[0].id == id;
+    bool is_there = counts.rollouts_count == 1;
     if (is_there) *out = counts.rollouts[0];
     counts_free(&counts);
     if (!is_there) reply_no_rollout(request);
     return is_there;
 }
 
-void handle_rollout(struct http_request *request)
+void reply_rollout(struct http_request *request, int status, uint32_t id)
 {
     struct rollout_counts counts;
-    if (read_rollout(request, &counts)) reply_json(request, 200, view_rollout(&counts));
+    if (read_rollout(request, id, &counts)) reply_json(request, status, view_rollout(&counts));
+}
+
+void handle_rollout(struct http_request *request)
+{
+    reply_rollout(request, 200, rollout_param(request));
 }
 
 static void reply_members(struct http_request *request, const struct page *page,
@@ -150,7 +147,7 @@ void handle_rollout_devices(struct http_request *request)
                 "state");
         return;
     }
-    if (!read_rollout(request, &counts)) return;
+    if (!read_rollout(request, rollout_param(request), &counts)) return;
     snprintf(of, sizeof of, "devices of %u %s", counts.id, state ? state : "");
     if (!page_read(request, of, MEMBER_MEMBERS, &page)) return;
     const struct members_query query = {.org = permission_org(request),

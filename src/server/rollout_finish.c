@@ -7,52 +7,42 @@
 
 #define AT_ONCE 20 /* of one tick */
 
-static godwit_err tell(struct app *app, const struct finish *finish)
+/* selected: of one that has finished alone. */
+static godwit_err tell(struct app *app, enum audit_action action, const struct finish *finish)
 {
     char object[80];
     snprintf(object, sizeof object, "%s %s", finish->product, finish->version);
-    return app_audit_of(
-        app, finish->org, AUDIT_ROLLOUT_FINISHED, object,
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "product", finish->product, "version",
-                  finish->version, "rollout_id", (json_int_t)finish->rollout, "selected",
-                  (json_int_t)finish->selected, "succeeded", (json_int_t)finish->succeeded,
-                  "failed", (json_int_t)finish->failed));
+    json_t *after =
+        json_pack("{s:s, s:s, s:I, s:I, s:I}", "product", finish->product, "version",
+                  finish->version, "rollout_id", (json_int_t)finish->rollout, "succeeded",
+                  (json_int_t)finish->succeeded, "failed", (json_int_t)finish->failed);
+    if (action == AUDIT_ROLLOUT_HALTED)
+        json_object_set_new(after, "by", json_string("its failures"));
+    else
+        json_object_set_new(after, "selected", json_integer(finish->selected));
+    return app_audit_of(app, finish->org, action, object, after);
 }
 
-static godwit_err tell_halt(struct app *app, const struct finish *halt)
+/* MISSING: there is nothing more to tell. */
+static godwit_err tell_next(struct app *app, uint32_t swept)
 {
-    char object[80];
-    snprintf(object, sizeof object, "%s %s", halt->product, halt->version);
-    return app_audit_of(app, halt->org, AUDIT_ROLLOUT_HALTED, object,
-                        json_pack("{s:s, s:s, s:I, s:s, s:I, s:I}", "product", halt->product,
-                                  "version", halt->version, "rollout_id", (json_int_t)halt->rollout,
-                                  "by", "its failures", "succeeded", (json_int_t)halt->succeeded,
-                                  "failed", (json_int_t)halt->failed));
-}
-
-static godwit_err tell_halts(struct app *app)
-{
-    for (size_t i = 0; i < AT_ONCE; i++) {
-        struct finish halt;
-        godwit_err err = halt_take(app->db, &halt);
-        if (!err) err = tell_halt(app, &halt);
-        if (err) return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
+    struct finish finish;
+    enum audit_action action = AUDIT_ROLLOUT_HALTED;
+    godwit_err err = halt_take(app->db, &finish);
+    if (err == GODWIT_ERR_MISSING) {
+        action = AUDIT_ROLLOUT_FINISHED;
+        err = finish_take(app->db, swept, clock_unix_s(app->clock), &finish);
     }
-    return GODWIT_OK;
+    return err ? err : tell(app, action, &finish);
 }
 
 godwit_err rollouts_tick(struct app *app)
 {
-    godwit_err halts = tell_halts(app);
-    if (halts) return halts;
+    godwit_err err = GODWIT_OK;
     fleet_lock(&app->fleet);
     uint32_t swept = app->fleet.swept_rollout;
     fleet_unlock(&app->fleet);
-    for (size_t i = 0; i < AT_ONCE; i++) {
-        struct finish finish;
-        godwit_err err = finish_take(app->db, swept, clock_unix_s(app->clock), &finish);
-        if (!err) err = tell(app, &finish);
-        if (err) return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
-    }
-    return GODWIT_OK;
+    for (size_t i = 0; i < AT_ONCE && !err; i++)
+        err = tell_next(app, swept);
+    return err == GODWIT_ERR_MISSING ? GODWIT_OK : err;
 }

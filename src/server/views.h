@@ -10,6 +10,8 @@
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
 /* What a request may see of rollouts: api_rollouts.c. */
 struct counts_query rollouts_query(struct http_request *request);
+/* The number of the rollout that the address names; 0: it is none. */
+uint32_t rollout_param(struct http_request *request);
 /* Replies with that rollout, as it is now, or with 404. */
 void reply_rollout(struct http_request *request, int status, uint32_t id);
 void reply_no_rollout(struct http_request *request);
