@@ -6,6 +6,7 @@
 #include "fleet/decide.h"
 
 #include "fleet/fit.h"
+#include "fleet/turn.h"
 #include "fleet/upgrade_path.h"
 
 /* Check 6. An image without P1 has counter 0, so where one is asked for that is the true reason,
@@ -72,10 +73,9 @@ static enum decision_reason check(const struct device *device, const struct cata
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
     if (!rollout->again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
     if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
-    if (rollout->state == ROLLOUT_HALTED) return DECISION_HALTED;
-    if (rollout->state == ROLLOUT_PAUSED) return DECISION_PAUSED;
-    if (member && member->state == MEMBER_IN_PROGRESS) return reason;
-    return rollout->in_progress_count < rollout_pace(rollout) ? reason : DECISION_QUEUED;
+    enum decision_reason turn =
+        turn_check(&(struct turn){device, rollout, member, catalogue, *image});
+    return turn == DECISION_OFFERED ? reason : turn;
 }
 
 static bool runs(const struct device *device, const struct release *release)

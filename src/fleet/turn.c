@@ -1,0 +1,39 @@
+/* A table of gates, in the order in which a person would ask: is the rollout running, is it the
+ * device's turn in it. Who is in progress has had its turn, and is held up only by gates that say
+ * so. */
+#include "fleet/turn.h"
+
+static bool is_halted(const struct turn *turn)
+{
+    return turn->rollout->state == ROLLOUT_HALTED;
+}
+
+static bool is_paused(const struct turn *turn)
+{
+    return turn->rollout->state == ROLLOUT_PAUSED;
+}
+
+static bool is_behind(const struct turn *turn)
+{
+    return turn->rollout->in_progress_count >= rollout_pace(turn->rollout);
+}
+
+static const struct {
+    enum decision_reason reason;
+    bool (*is_closed)(const struct turn *turn);
+    bool holds_in_progress; /* also devices that were offered the release before it closed */
+} GATES[] = {
+    {DECISION_HALTED, is_halted, true},
+    {DECISION_PAUSED, is_paused, true},
+    {DECISION_QUEUED, is_behind, false},
+};
+
+enum decision_reason turn_check(const struct turn *turn)
+{
+    bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;
+    for (size_t i = 0; i < sizeof GATES / sizeof *GATES; i++) {
+        if (is_in_progress && !GATES[i].holds_in_progress) continue;
+        if (GATES[i].is_closed(turn)) return GATES[i].reason;
+    }
+    return DECISION_OFFERED;
+}
