@@ -18,18 +18,17 @@ static bool is_behind(const struct turn *turn)
     return turn->rollout->in_progress_count >= rollout_pace(turn->rollout);
 }
 
-static const struct {
-    enum decision_reason reason;
-    bool (*is_closed)(const struct turn *turn);
-    bool holds_in_progress; /* also devices that were offered the release before it closed */
-} GATES[] = {
-    {DECISION_HALTED, is_halted, true},
-    {DECISION_PAUSED, is_paused, true},
-    {DECISION_QUEUED, is_behind, false},
-};
-
 enum decision_reason turn_check(const struct turn *turn)
 {
+    static const struct {
+        enum decision_reason reason;
+        bool (*is_closed)(const struct turn *turn);
+        bool holds_in_progress; /* also devices that were offered the release before it closed */
+    } GATES[] = {
+        {DECISION_HALTED, is_halted, true},
+        {DECISION_PAUSED, is_paused, true},
+        {DECISION_QUEUED, is_behind, false},
+    };
     bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;
     for (size_t i = 0; i < sizeof GATES / sizeof *GATES; i++) {
         if (is_in_progress && !GATES[i].holds_in_progress) continue;
