@@ -66,10 +66,15 @@ static uint32_t failures_left(const struct brake_view *view, double weight_now, 
     return (uint32_t)ceil((view->bound - weight_now) / of_failure);
 }
 
-struct brake_view brake_look(const struct brake *brake, uint32_t offered)
+double brake_p0(double control_rate)
 {
-    const double of_failure = log(BRAKE_P1 / BRAKE_P0),
-                 of_other = log((1 - BRAKE_P1) / (1 - BRAKE_P0));
+    return fmin(fmax(2 * control_rate, BRAKE_P0_MIN), BRAKE_P0_MAX);
+}
+
+struct brake_view brake_look(const struct brake *brake, uint32_t offered, double p0)
+{
+    const double p1 = BRAKE_P1_PER_P0 * p0, of_failure = log(p1 / p0),
+                 of_other = log((1 - p1) / (1 - p0));
     struct brake_view view = {.bound = log(fmax(offered, BOUND_OFFERED_MIN) / BOUND_SHARE)};
     double run = 0; /* the heaviest that ends here; never lighter than none */
     uint32_t first = 0, before = 0;

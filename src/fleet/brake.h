@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BRAKE_P0 0.01 /* of devices fail anyway */
-#define BRAKE_P1 0.05 /* … or so many because of the release */
+#define BRAKE_P0_MIN 0.01 /* of devices fail anyway, at least … */
+#define BRAKE_P0_MAX 0.05 /* … and at most */
+#define BRAKE_P1_PER_P0 5 /* so many times as many because of the release */
 
 /* Zeros: nobody failed. */
 struct brake {
@@ -30,6 +31,8 @@ struct brake_view {
  * without memory: there are at most as many as enrolled devices. */
 void brake_add(struct brake *brake, uint32_t offer_number);
 void brake_take_back(struct brake *brake, uint32_t offer_number);
+/* p0: twice what fails in the control group, within its bounds. */
+double brake_p0(double control_rate);
 /* offered: the highest offer number so far. */
-struct brake_view brake_look(const struct brake *brake, uint32_t offered);
+struct brake_view brake_look(const struct brake *brake, uint32_t offered, double p0);
 void brake_free(struct brake *brake);

@@ -25,7 +25,8 @@
 
 /* What belongs to devices; of one where $1 is its row, of all in the order of the devices of each
  * table. */
-#define MEMBER_COLUMNS "select device, rollout, offer_number, state, reason from members"
+#define MEMBER_COLUMNS \
+    "select device, rollout, offer_number, state, reason, due, came_from, is_again from members"
 #define FAILED_COLUMNS "select device, image_sha256 from failed_images"
 
 /* ---- one row ---- */
@@ -134,21 +135,29 @@ void device_link(struct fleet *fleet, struct device *device)
 
 typedef void part_fn(struct fleet *fleet, struct device *device, const struct db_rows *rows);
 
+static struct member member_of(const struct fleet *fleet, const struct db_rows *rows)
+{
+    return (struct member){.rollout =
+                               rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1)),
+                           .offer_number = (uint32_t)db_column_int(rows, 2),
+                           .state = (uint8_t)db_column_int(rows, 3),
+                           .reason = (uint16_t)db_column_int(rows, 4),
+                           .due_s = (uint32_t)db_column_int(rows, 5),
+                           .came_from = (uint32_t)db_column_int(rows, 6),
+                           .is_again = db_column_int(rows, 7)};
+}
+
 /* Its rollout counts it already, see devices_load. */
 static void add_known_member(struct fleet *fleet, struct device *device, const struct db_rows *rows)
 {
-    struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
-    if (rollout)
-        member_link(fleet, device, rollout, (uint32_t)db_column_int(rows, 2),
-                    (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));
+    const struct member member = member_of(fleet, rows);
+    if (member.rollout) member_link(fleet, device, &member);
 }
 
 static void add_member(struct fleet *fleet, struct device *device, const struct db_rows *rows)
 {
-    struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 1));
-    if (rollout)
-        member_add(fleet, device, rollout, (uint32_t)db_column_int(rows, 2),
-                   (enum member_state)db_column_int(rows, 3), (uint32_t)db_column_int(rows, 4));
+    const struct member member = member_of(fleet, rows);
+    if (member.rollout) member_add(fleet, device, &member);
 }
 
 static void add_failed_image(struct fleet *fleet, struct device *device, const struct db_rows *rows)
@@ -256,7 +265,7 @@ static bool may_go(const struct fleet *fleet, const struct device *device)
         device->turned_away_count || device->holds || identity_stays(device))
         return false;
     const struct member *member = device->members;
-    while (member && member->state != MEMBER_IN_PROGRESS)
+    while (member && !member_is_watched(member))
         member = member->next;
     return !member;
 }
@@ -409,15 +418,16 @@ static void count_members(struct fleet *fleet, const struct db_rows *rows)
                       (uint32_t)db_column_int(rows, 2), (uint32_t)db_column_int(rows, 3));
 }
 
-/* A device with an offer in progress is looked at by rollout_find_away. */
-static godwit_err load_in_progress(struct fleet *fleet, struct db *db)
+/* What member_is_watched says of rows. */
+static godwit_err load_watched(struct fleet *fleet, struct db *db)
 {
     struct db_rows rows;
     struct device *device;
     int64_t *ids = NULL;
     size_t count = 0;
-    godwit_err err = db_query(db, &rows, "select distinct device from members where state = $1",
-                              DB_ARGS(db_int(MEMBER_IN_PROGRESS)));
+    godwit_err err = db_query(
+        db, &rows, "select distinct device from members where state in ($1, $2, $3)",
+        DB_ARGS(db_int(MEMBER_IN_PROGRESS), db_int(MEMBER_SOAKING), db_int(MEMBER_UNDOING)));
     while (!err && !(err = db_next(&rows))) {
         ids = realloc(ids, (count + 1) * sizeof *ids);
         if (!ids) abort();
@@ -442,5 +452,5 @@ godwit_err devices_load(struct fleet *fleet, struct db *db)
                        "select rollout, state, count(*), max(offer_number) from members"
                        " group by rollout, state",
                        count_members);
-    return err ? err : load_in_progress(fleet, db);
+    return err ? err : load_watched(fleet, db);
 }

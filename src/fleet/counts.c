@@ -32,13 +32,21 @@ static void take_rollout(struct counts *counts, const struct db_rows *rows)
                                        .succeeded = db_column_int(rows, 9),
                                        .failed = db_column_int(rows, 10),
                                        .in_progress = db_column_int(rows, 11),
+                                       .soaking = db_column_int(rows, 15),
+                                       .undoing = db_column_int(rows, 16),
+                                       .undone = db_column_int(rows, 17),
+                                       .soak_s = db_column_int(rows, 19),
+                                       .gates_open = db_column_int(rows, 20),
+                                       .is_skipped = db_column_int(rows, 21),
                                        .state = (enum rollout_state)db_column_int(rows, 12),
                                        .state_s = db_column_int(rows, 14)};
+    db_column_text(rows, 18, rollout->gates, sizeof rollout->gates);
     db_column_text(rows, 13, rollout->state_by, sizeof rollout->state_by);
     db_column_text(rows, 1, rollout->product, sizeof rollout->product);
     db_column_text(rows, 2, rollout->version, sizeof rollout->version);
-    rollout->superseded =
-        rollout->selected - rollout->succeeded - rollout->failed - rollout->in_progress;
+    rollout->superseded = rollout->selected - rollout->succeeded - rollout->failed -
+                          rollout->in_progress - rollout->soaking - rollout->undoing -
+                          rollout->undone;
 }
 
 /* Of all devices of a product, their number is in the kept counts. */
@@ -52,7 +60,8 @@ static godwit_err read_rollouts(struct db *db, const struct counts_query *query,
         " case when r.is_targeted = 1 then r.members else coalesce((select sum(c.count)"
         " from device_counts c where c.org = r.org and c.product_name = p.name"
         " and c.state <> 'retired'), 0) end,"
-        " r.offered, r.succeeded, r.failed, r.in_progress, r.state, r.state_by, r.state_time"
+        " r.offered, r.succeeded, r.failed, r.in_progress, r.state, r.state_by, r.state_time,"
+        " r.soaking, r.undoing, r.undone, r.gates, r.soak, r.gates_open, r.is_skipped"
         " from rollouts r join releases l on l.id = r.release join products p on p.id = l.product"
         " where r.org = $1 and r.id < $2 and ($3 = 0 or r.id = $3)"
         " and ($5 = '' or p.name = $5) order by r.id desc limit $4",
@@ -216,5 +225,5 @@ void counts_free(struct counts *counts)
 
 bool rollout_is_running(const struct rollout_counts *counts)
 {
-    return counts->queued > 0 || counts->in_progress > 0;
+    return counts->queued > 0 || counts->in_progress > 0 || counts->soaking > 0;
 }

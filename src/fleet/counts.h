@@ -6,8 +6,8 @@
 #include "store/store.h"
 
 /* Of one rollout. Each device that it selects counts in exactly one of queued, in_progress,
- * succeeded, failed, incompatible, up_to_date, halted and superseded; the others say more of some.
- */
+ * soaking, succeeded, failed, incompatible, up_to_date, halted, undoing, undone and superseded; the
+ * others say more of some. */
 struct rollout_counts {
     uint32_t id;
     int64_t created_s;
@@ -15,19 +15,25 @@ struct rollout_counts {
     bool is_targeted, allow_downgrade, again;
     enum rollout_state state;
     char state_by[33]; /* "": the brake, where state_s says that somebody did */
-    int64_t state_s;   /* since when; 0: it was never paused or halted */
+    int64_t soak_s, gates_open;
+    bool is_skipped;
+    char gates[GATES_TEXT_MAX];
+    int64_t state_s; /* since when; 0: it was never paused or halted */
     int64_t selected;
     int64_t queued;       /* not offered it yet; also those whose row waits for the sweep */
     int64_t in_progress;  /* offered it, and not finished */
+    int64_t soaking;      /* have confirmed it, and must survive for a while */
     int64_t succeeded;    /* run it and have confirmed it */
     int64_t failed;       /* with it, or with its image before */
     int64_t incompatible; /* a gate is closed */
     int64_t up_to_date;   /* ran it before they were offered it */
     int64_t halted;       /* not offered it any more, for the rollout was halted */
+    int64_t undoing;      /* confirmed it, and are sent back to what they came from */
+    int64_t undone;       /* run that again */
     int64_t superseded;   /* a newer rollout took them over */
     int64_t offered;      /* how many were ever */
-    int64_t not_seen;     /* queued or in progress, and not seen since it began or for long */
-    int64_t expected;     /* queued or in progress, and may be heard of any time */
+    int64_t not_seen;     /* waited for, and not seen since it began or for long */
+    int64_t expected;     /* waited for, and may be heard of any time */
 };
 
 /* How many devices of a product run one image. */

@@ -71,8 +71,9 @@ static enum decision_reason check(const struct device *device, const struct cata
     enum decision_reason reason = check_counter(&here, rollout, target);
     if (reason == DECISION_OFFERED) reason = check_trust(device, catalogue, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
-    if (!rollout->again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
-    if (member && member->state == MEMBER_FAILED) return DECISION_FAILED_BEFORE;
+    bool is_again = rollout->again || (member && member->is_again);
+    if (!is_again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
+    if (member && member_has_failed(member)) return DECISION_FAILED_BEFORE;
     enum decision_reason turn =
         turn_check(&(struct turn){device, rollout, member, catalogue, *image});
     return turn == DECISION_OFFERED ? reason : turn;
@@ -111,8 +112,49 @@ static bool must_note(const struct device *device, const struct decision *decisi
 {
     bool is_failure = decision->reason == DECISION_FAILED_BEFORE;
     if (device->not_offered_rollout == decision->rollout->id) return false;
-    if (is_failure) return !member || member->state != MEMBER_FAILED;
+    if (is_failure) return !member || !member_has_failed(member);
     return !strcmp(decision_reason_state(decision->reason), "incompatible");
+}
+
+/* ---- undo ---- */
+
+/* The image to which the device can go back, or NULL: below its rollback floor or the chip's secure
+ * version nothing leads. */
+static const struct image *image_before(const struct device *device,
+                                        const struct catalogue *catalogue,
+                                        const struct member *member)
+{
+    enum decision_reason reason;
+    const struct device_facts *facts = &device->facts;
+    const struct upgrade_point here = upgrade_here(device, catalogue);
+    const struct release *release = release_by_id(catalogue, member->came_from);
+    const struct image *image = release ? fit_image(release, facts, &reason) : NULL;
+    bool is_possible =
+        image && image->file_size <= facts->slot_size &&
+        image->secure_version >= facts->secure_version && release->counter >= here.rollback_floor &&
+        !fit_failed_before(device, image) && !upgrade_check(&here, image, release->counter, true);
+    return is_possible ? image : NULL;
+}
+
+/* Of a rollout that was undone: who has confirmed the release goes back; the others are offered
+ * nothing, as where it was halted. */
+static void decide_undo(const struct device *device, const struct catalogue *catalogue,
+                        const struct member *member, struct decision *decision)
+{
+    bool runs_it = runs(device, decision->rollout->release);
+    bool has_confirmed = member && member_has_confirmed(member);
+    decision->reason = DECISION_HALTED;
+    decision->must_withdraw = member && member->state == MEMBER_IN_PROGRESS;
+    if (member && member->state == MEMBER_UNDONE) decision->reason = DECISION_UNDONE;
+    if (!member || member->state == MEMBER_SELECTED)
+        decision->reason = runs_it ? DECISION_UP_TO_DATE : DECISION_HALTED;
+    if (!has_confirmed || !runs_it) return;
+    decision->reason = DECISION_NO_RETURN;
+    decision->image = image_before(device, catalogue, member);
+    if (!decision->image) return;
+    decision->kind = DECIDE_INSTALL;
+    decision->reason = DECISION_UNDO;
+    decision->must_undo = member->state != MEMBER_UNDOING;
 }
 
 struct decision decide(const struct device *device, const struct catalogue *catalogue)
@@ -126,11 +168,15 @@ struct decision decide(const struct device *device, const struct catalogue *cata
     if (device->facts.on_trial) return decision;
     decision.reason = DECISION_NO_ROLLOUT;
     if (!rollout) return decision;
+    const struct member *member = device_member(device, rollout);
+    if (rollout->state == ROLLOUT_UNDONE) {
+        decide_undo(device, catalogue, member, &decision);
+        return decision;
+    }
     decision.reason = DECISION_UP_TO_DATE;
     if (runs(device, rollout->release)) return decision;
 
     const struct image *image = NULL;
-    const struct member *member = device_member(device, rollout);
     decision.reason = check_all(device, catalogue, rollout, member, &image);
     if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
         decision.must_note = must_note(device, &decision, member);

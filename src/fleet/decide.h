@@ -13,6 +13,7 @@ struct decision {
     const struct rollout *rollout; /* the one that speaks to the device; NULL: none */
     const struct image *image;     /* INSTALL: what, perhaps of a bridge release; else NULL */
     bool must_offer;    /* INSTALL: not offered yet; commit its number before the reply leaves */
+    bool must_undo;     /* INSTALL: it goes back to what it came from, which is not written yet */
     bool must_withdraw; /* it was offered the release, and the rollout was halted */
     bool must_note; /* STAY: incompatible, and its history does not say so yet of this rollout */
 };

@@ -63,7 +63,15 @@
     X(PAUSED, "paused", "queued",                                                                 \
       "its rollout is paused; the release is offered once `godwit rollout resume` lets it go on") \
     X(HALTED, "halted", "halted",                                                                 \
-      "its rollout was halted, and it keeps what it runs; deploy a better release")
+      "its rollout was halted, and it keeps what it runs; deploy a better release")               \
+    X(GATE, "gate", "queued",                                                                     \
+      "its rollout waits at a gate until the devices before it have proven the release; "         \
+      "`godwit rollout skip` does not wait")                                                      \
+    X(UNDO, "undo", "undoing", "it is sent back to the release that it came from")                \
+    X(UNDONE, "undone", "up-to-date", "it runs the release again that it came from")              \
+    X(NO_RETURN, "no-return", "failed",                                                           \
+      "its rollout was undone, but it can not go back by itself: what it came from is unknown, "  \
+      "or its rollback floor or secure version is higher now; deploy another release to it")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

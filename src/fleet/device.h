@@ -18,6 +18,12 @@ void device_let_go(struct device *device);
 struct device *device_with_token(const struct fleet *fleet, const uint8_t token_sha256[static 32]);
 #define DEVICE_RECORDS_MAX 30 /* changes of one device that are recorded in a minute */
 
+/* What the two halves of a check-in ask: whether it reports an outcome that is not recorded, runs
+ * an image that is not, and what it says of itself, as one number. Lock held. */
+bool device_is_new_outcome(const struct device *device, const struct godwit_outcome *outcome);
+bool device_is_new_image(const struct device *device);
+uint32_t device_attributes_crc(const struct godwit_checkin *checkin);
+
 enum take_result {
     TAKE_DONE,    /* it can be replied to at once */
     TAKE_RECORD,  /* device_record must be committed first */

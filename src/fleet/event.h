@@ -29,7 +29,11 @@
     X(ROTATED, "rotated", "it uses another token, which it made; the one before is void")   \
     X(FORKED, "forked", "two devices seem to use its identity; it is offered nothing")      \
     X(CLEARED, "cleared", "an operator says that it is one device again")                   \
-    X(WITHDRAWN, "withdrawn", "the rollout was halted, and it is not offered this version any more")
+    X(WITHDRAWN, "withdrawn",                                                               \
+      "the rollout was halted, and it is not offered this version any more")                \
+    X(SUCCEEDED, "succeeded", "it has run this version for as long as its rollout asks")    \
+    X(UNDO, "undo", "its rollout was undone, and it is sent back to this version")          \
+    X(UNDONE, "undone", "its rollout was undone, and it runs what it came from")
 
 #define EVENTS_KEPT 200 /* of one device */
 

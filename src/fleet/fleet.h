@@ -23,6 +23,7 @@
 #define FLEET_ORG GODWIT_ORG
 /* For half of it devices are answered from memory while nothing can be written. */
 #define FLEET_SEQUENCE_AHEAD_MS (2 * 3600000)
+#define FLEET_SILENT_MAX 64    /* failures by silence that one look finds */
 #define FLEET_PRUNED INT64_MAX /* no device is behind it: all old rollouts went */
 #define FLEET_LISTED INT64_MAX /* so: all rows are written */
 
@@ -63,7 +64,10 @@ struct fleet {
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
     uint64_t joined_count;            /* devices that joined since the start; the writer's alone */
-    size_t turned_away_count;         /* devices that turned somebody away; soft */
+    int64_t silent[FLEET_SILENT_MAX]; /* rows of devices that silence_find found */
+    size_t silent_count;
+    int64_t listening_s, listened_s; /* since when, and when last; silence.c */
+    size_t turned_away_count;        /* devices that turned somebody away; soft */
     int64_t clock_jumped_s; /* the wall clock after its last jump (rt/clock_watch.h); 0: none */
     bool is_clock_doubted;  /* nothing is deleted by age. Both under the lock */
     /* Told of each row of the lists that a transaction changes; NULL: nobody. Writer. */

@@ -31,7 +31,9 @@ static const struct {
 } STATES[] = {{"queued", "queued"},         {"in-progress", "in-progress"},
               {"succeeded", "succeeded"},   {"failed", "failed"},
               {"up-to-date", "up-to-date"}, {"incompatible", "incompatible"},
-              {"halted", "halted"},         {ROLLOUT_STATE_REFUSED, "failed"}};
+              {"halted", "halted"},         {ROLLOUT_STATE_REFUSED, "failed"},
+              {"soaking", "soaking"},       {"undoing", "undoing"},
+              {"undone", "undone"}};
 
 static const char *shown_state(const char *row)
 {

@@ -13,7 +13,7 @@
 #include "filter/version_key.h"
 #include "fleet/cache.h"
 #include "fleet/memory.h"
-#include "fleet/rollout.h"
+#include "fleet/silence.h"
 #include "formats/chip.h"
 
 #define HOLD_MAX 32 /* devices */
@@ -214,11 +214,14 @@ static godwit_err write_rollout(struct db *db, const struct rollout *rollout)
 {
     return db_run(db,
                   "update rollouts set members = $2, offered = $3, succeeded = $4, failed = $5,"
-                  " in_progress = $6 where id = $1",
+                  " in_progress = $6, soaking = $7, undoing = $8, undone = $9, confirmed = $10"
+                  " where id = $1",
                   DB_ARGS(db_int(rollout->id), db_int(rollout->members_count),
                           db_int(rollout->offered_count), db_int(rollout->succeeded_count),
                           db_int(rollout->failed_count),
-                          db_int(rollout->in_progress_count + rollout->away_count)));
+                          db_int(rollout->in_progress_count + rollout->away_count),
+                          db_int(rollout->soaking_count), db_int(rollout->undoing_count),
+                          db_int(rollout->undone_count), db_int(rollout->confirmed_s)));
 }
 
 /* Only the writer moves members, so it reads without the lock; whether one is away is soft, and the

@@ -5,6 +5,7 @@
  * that is forgotten would let memory and database drift apart in silence. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "fleet/account.h"
 #include "fleet/cache.h"
 #include "fleet/claim.h"
@@ -129,6 +130,7 @@ static void load_file(struct fleet *fleet, const struct db_rows *rows)
 static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
 {
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
+    char gates[GATES_TEXT_MAX], note[160];
     rollout->id = (uint32_t)db_column_int(rows, 0);
     rollout->release = release_by_row(fleet, db_column_int(rows, 1));
     rollout->is_targeted = db_column_int(rows, 2);
@@ -136,6 +138,14 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->allow_downgrade = db_column_int(rows, 4);
     rollout->again = db_column_int(rows, 5);
     rollout->state = (enum rollout_state)db_column_int(rows, 6);
+    rollout->plan.soak_s = (uint32_t)db_column_int(rows, 7);
+    db_column_text(rows, 8, gates, sizeof gates);
+    if (gates_parse(gates, &rollout->plan, note, sizeof note))
+        GODWIT_LOG(ERROR, "gates_unreadable", "rollout=%u gates=\"%s\"", rollout->id, gates);
+    rollout->gates_open = (uint32_t)db_column_int(rows, 9);
+    rollout->confirmed_s = db_column_int(rows, 10);
+    rollout->is_skipped = db_column_int(rows, 11);
+    rollout->plan.is_careful = db_column_int(rows, 12);
     rollout_link(fleet, rollout);
 }
 
@@ -167,8 +177,8 @@ static const struct {
     {"select f.file_sha256, f.image, f.size, i.release from files f join images i"
      " on i.id = f.image",
      load_file},
-    {"select id, release, is_targeted, created, allow_downgrade, again, state from rollouts"
-     " order by id",
+    {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
+     " gates_open, confirmed, is_skipped, is_careful from rollouts order by id",
      load_rollout},
     {"select rollout, offer_number from members where state = 3 order by rollout, offer_number",
      load_failure},

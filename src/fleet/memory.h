@@ -65,16 +65,16 @@ void device_guard(struct fleet *fleet, struct device *device, const uint8_t dige
 void device_unguard(struct fleet *fleet, struct device *device);
 /* It is no longer retired, and counts in its product again; lock held. */
 void device_is_reinstated(struct device *device);
+/* Whether it has a place in its rollout's pace; lock held. */
+void member_set_away(struct member *member, bool is_away);
 /* Moves a member between states and keeps the rollout's counts; lock held. */
 void member_set(struct member *member, enum member_state state, uint32_t reason);
 /* So many more members in that state, with numbers of offers up to that; lock held. */
 void rollout_count(struct rollout *rollout, enum member_state state, uint32_t count,
                    uint32_t offer_number_max);
-/* A member at its place in the device's list, counted already; lock held. */
-struct member *member_link(struct fleet *fleet, struct device *device, struct rollout *rollout,
-                           uint32_t offer_number, enum member_state state, uint32_t reason);
-/* A new member at its place in the device's list, counted; lock held. */
-struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
-                          uint32_t offer_number, enum member_state state, uint32_t reason);
+/* A copy of the member at its place in the device's list, counted already; lock held. */
+struct member *member_link(struct fleet *fleet, struct device *device, const struct member *wanted);
+/* So of a new one, counted; lock held. */
+struct member *member_add(struct fleet *fleet, struct device *device, const struct member *wanted);
 /* Takes the member out of its device's list, counted; lock held. */
 void member_remove(struct fleet *fleet, struct member **at);

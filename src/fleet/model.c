@@ -63,6 +63,14 @@ struct release *release_find(const struct catalogue *catalogue, const char *org,
     return best;
 }
 
+const struct release *release_by_id(const struct catalogue *catalogue, int64_t id)
+{
+    const struct release *release = catalogue->releases;
+    while (release && release->id > id)
+        release = release->next;
+    return release && release->id == id ? release : NULL;
+}
+
 const struct image *release_image(const struct release *release, int64_t image_id)
 {
     for (size_t i = 0; i < release->images_count; i++)
@@ -118,20 +126,54 @@ const struct rollout *device_rollout(const struct device *device)
 
 const char *member_state_name(enum member_state state)
 {
-    static const char *const NAMES[] = {"queued", "in-progress", "succeeded", "failed",
-                                        "superseded"};
+    static const char *const NAMES[] = {"queued",     "in-progress", "succeeded", "failed",
+                                        "superseded", "soaking",     "undoing",   "undone"};
     return NAMES[state];
 }
 
 const char *rollout_state_name(enum rollout_state state)
 {
-    static const char *const NAMES[] = {"running", "paused", "halted"};
+    static const char *const NAMES[] = {"running", "paused", "halted", "undone"};
     return state < ROLLOUT_STATE_COUNT ? NAMES[state] : "unknown";
+}
+
+uint32_t rollout_selected(const struct rollout *rollout)
+{
+    return rollout->is_targeted ? rollout->members_count
+                                : (uint32_t)rollout->release->product->devices_count;
 }
 
 uint32_t rollout_pace(const struct rollout *rollout)
 {
-    uint64_t pace = (uint64_t)FLEET_PER_SUCCESS * rollout->succeeded_count;
-    if (pace < FLEET_IN_PROGRESS_MIN) return FLEET_IN_PROGRESS_MIN;
+    bool is_small = rollout->plan.is_careful;
+    uint64_t pace = (uint64_t)(is_small ? FLEET_PER_SUCCESS_SMALL : FLEET_PER_SUCCESS) *
+                    rollout->succeeded_count;
+    uint32_t least = is_small ? 1 : FLEET_IN_PROGRESS_MIN;
+    if (rollout->is_skipped) return UINT32_MAX;
+    if (pace < least) return least;
     return pace < UINT32_MAX ? (uint32_t)pace : UINT32_MAX;
+}
+
+uint32_t rollout_gate(const struct rollout *rollout)
+{
+    const struct proof_plan *plan = &rollout->plan;
+    if (rollout->is_skipped || rollout->gates_open >= plan->gates_count) return UINT32_MAX;
+    return gate_devices(&plan->gates[rollout->gates_open], rollout_selected(rollout));
+}
+
+bool member_has_confirmed(const struct member *member)
+{
+    return member->state == MEMBER_SOAKING || member->state == MEMBER_SUCCEEDED ||
+           member->state == MEMBER_UNDOING;
+}
+
+bool member_is_watched(const struct member *member)
+{
+    return member->state == MEMBER_IN_PROGRESS || member->state == MEMBER_SOAKING ||
+           member->state == MEMBER_UNDOING;
+}
+
+bool member_has_failed(const struct member *member)
+{
+    return member->state == MEMBER_FAILED && member->reason != GODWIT_REASON_SILENT;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fleet/brake.h"
+#include "fleet/gates.h"
 #include "fleet/index.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
@@ -11,6 +12,7 @@
 
 #define FLEET_IN_PROGRESS_MIN 10   /* devices of a rollout that may be in progress at once … */
 #define FLEET_PER_SUCCESS 3        /* … and more for each that has succeeded */
+#define FLEET_PER_SUCCESS_SMALL 2  /* … so many where few are selected, who begin with one */
 #define FLEET_IMAGES_MAX 64        /* of one release */
 #define FLEET_FAILED_IMAGES_MAX 32 /* remembered per device; the oldest is forgotten */
 #define FLEET_DEPLOY_KEYS_MAX 8
@@ -23,6 +25,14 @@ struct org {
     struct org *next;
 };
 
+/* How its devices fare that no rollout has offered anything (control.h). Soft. */
+struct control {
+    uint32_t seen, silent, walk_seen, walk_silent;
+    uint32_t crashed, crashed_before; /* in the hour, and in the one before */
+    int64_t hour;
+    double rate; /* the last that enough devices gave */
+};
+
 struct product {
     int64_t id;
     const struct org *org;
@@ -33,6 +43,7 @@ struct product {
     struct godwit_policy
         initial_policy;      /* what a device obeys whose image has no P1; no deploy keys in it */
     struct rollout *rollout; /* the newest that is for all of its devices, or NULL */
+    struct control control;
     struct product *next;
 };
 
@@ -73,7 +84,13 @@ struct release {
 };
 
 /* What a person or the brake made of it. Kept in SQL. */
-enum rollout_state { ROLLOUT_RUNNING, ROLLOUT_PAUSED, ROLLOUT_HALTED, ROLLOUT_STATE_COUNT };
+enum rollout_state {
+    ROLLOUT_RUNNING,
+    ROLLOUT_PAUSED,
+    ROLLOUT_HALTED,
+    ROLLOUT_UNDONE, /* devices that confirmed it are sent back to what they came from */
+    ROLLOUT_STATE_COUNT
+};
 
 struct rollout {
     uint32_t id;
@@ -83,11 +100,16 @@ struct rollout {
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */
     bool allow_downgrade;
-    bool again;          /* also to devices on which the image failed before */
+    bool again; /* also to devices on which the image failed before */
+    struct proof_plan plan;
+    uint32_t gates_open; /* how many of its gates have been passed */
+    bool is_skipped;     /* a person let it go on without waiting for proof */
+    int64_t confirmed_s; /* when a device confirmed it last */
     bool is_surplus;     /* private: prune.c */
     bool is_moved;       /* its counts are not written yet, see listing_commit */
     uint32_t away_count; /* in progress, not seen or held up by their line: without a place */
     uint32_t members_count, offered_count, succeeded_count, failed_count, in_progress_count;
+    uint32_t soaking_count, undoing_count, undone_count;
     struct rollout *next; /* newest first, so by falling id */
 };
 
@@ -97,6 +119,9 @@ enum member_state {
     MEMBER_SUCCEEDED,
     MEMBER_FAILED,
     MEMBER_SUPERSEDED,
+    MEMBER_SOAKING, /* has confirmed it, and must survive for a while to have succeeded */
+    MEMBER_UNDOING, /* confirmed it, and is sent back */
+    MEMBER_UNDONE,
     MEMBER_STATE_COUNT
 };
 
@@ -105,9 +130,12 @@ struct member {
     struct rollout *rollout;
     struct member *next;   /* newest rollout first, so by falling id */
     uint32_t offer_number; /* 1 …; 0: not offered */
-    uint32_t reason;       /* godwit_reason of a failure */
+    uint32_t due_s;        /* SOAKING: when that ends; SUCCEEDED: until when a crash is a failure */
+    uint32_t came_from;    /* releases.id that the device ran when it was offered; 0: unknown */
+    uint16_t reason;       /* godwit_reason of a failure */
     uint8_t state;         /* enum member_state */
-    bool is_away;          /* IN_PROGRESS, and counted in away_count alone. Soft */
+    bool is_away : 1;      /* IN_PROGRESS, and counted in away_count alone. Soft */
+    bool is_again : 1;     /* a person lets it try an image again that failed on it */
 };
 
 /* What a device says of the image that runs, in which many agree. Bytes only, so that equal ones
@@ -169,6 +197,8 @@ struct device {
     bool is_used;       /* asked for since the cache looked at it last (cache.c) */
     uint8_t recorded_count, failed_images_count;
     uint8_t holds;       /* check-ins of it that wait for something to say: it is there; soft */
+    bool has_crashed;    /* since what it did was recorded last; soft */
+    bool came_late;      /* it was away for longer than a trial boot takes; soft */
     uint16_t wait_habit; /* how long its line keeps a check-in waiting, server/wait_rule.h; soft */
     uint32_t attributes_crc; /* of what it said of itself last, tags.h; 0: nothing */
 };
@@ -212,6 +242,8 @@ struct product *product_find_by_id(const struct catalogue *catalogue, const char
 /* The highest counter of that version; NULL when there is none. */
 struct release *release_find(const struct catalogue *catalogue, const char *org,
                              const char *product, const char *version);
+/* By the number of its row; NULL: none, as for 0. */
+const struct release *release_by_id(const struct catalogue *catalogue, int64_t id);
 const struct image *release_image(const struct release *release, int64_t image_id);
 const struct file *file_find(const struct catalogue *catalogue, const char *org,
                              const uint8_t digest[static 32]);
@@ -224,5 +256,15 @@ struct member *device_member(const struct device *device, const struct rollout *
 const struct rollout *device_rollout(const struct device *device);
 const char *member_state_name(enum member_state state);
 const char *rollout_state_name(enum rollout_state state);
-/* How many devices of it may be in progress: few, and more as it proves itself. */
+/* How many devices it is for: of one for all of a product, those of the product now. */
+uint32_t rollout_selected(const struct rollout *rollout);
+/* How many devices of it may be in progress or soak: few, and more as it proves itself. */
 uint32_t rollout_pace(const struct rollout *rollout);
+/* How many devices may be offered it before its next gate; UINT32_MAX: all gates are open. */
+uint32_t rollout_gate(const struct rollout *rollout);
+/* Whether the device has confirmed it, and counts as soaking or succeeded. */
+bool member_has_confirmed(const struct member *member);
+/* Whether the device must stay in memory, for its silence is looked for (silence_find). */
+bool member_is_watched(const struct member *member);
+/* Whether the release failed on the device; one that fell silent is offered it again. */
+bool member_has_failed(const struct member *member);

@@ -53,8 +53,7 @@ static void keep_needed(struct fleet *fleet, const struct device *device)
         bool is_cause = !has_failed && member->state == MEMBER_FAILED && present &&
                         present->release == rollout->release;
         has_failed |= is_cause;
-        if (is_cause || member->state == MEMBER_IN_PROGRESS || speaks(device, rollout))
-            keep(fleet, rollout);
+        if (is_cause || member_is_watched(member) || speaks(device, rollout)) keep(fleet, rollout);
     }
 }
 
@@ -76,7 +75,8 @@ static godwit_err look(struct fleet *fleet, struct db *db)
 static godwit_err keep_taken(struct fleet *fleet, struct db *db, const struct member *member)
 {
     struct release *release = member->rollout->release;
-    if (member->state != MEMBER_SUCCEEDED || release->is_taken) return GODWIT_OK;
+    bool has_confirmed = member_has_confirmed(member) || member->state == MEMBER_UNDONE;
+    if (!has_confirmed || release->is_taken) return GODWIT_OK;
     godwit_err err =
         db_run(db, "update releases set is_taken = 1 where id = $1", DB_ARGS(db_int(release->id)));
     if (err) return err;

@@ -134,12 +134,13 @@ static godwit_err count_takers(struct db *db, const struct release *release, int
     godwit_err err = db_query(
         db, &rows,
         "select (select count(*) from members m join rollouts r on r.id = m.rollout"
-        " where r.release = $1 and m.state in ($2, $3))"
+        " where r.release = $1 and m.state in ($2, $3, $10, $11, $12))"
         " + (select count(*) from events e join devices d on d.id = e.device where d.product = $4"
         " and (e.detail = $5 or (e.version = $6 and e.kind not in ($7, $8, $9))))",
         DB_ARGS(db_int(release->id), db_int(MEMBER_IN_PROGRESS), db_int(MEMBER_SUCCEEDED),
                 db_int(release->product->id), db_text(over), db_text(release->version),
-                db_int(EVENT_OFFERED), db_int(EVENT_NOT_OFFERED), db_int(EVENT_FAILED)));
+                db_int(EVENT_OFFERED), db_int(EVENT_NOT_OFFERED), db_int(EVENT_FAILED),
+                db_int(MEMBER_SOAKING), db_int(MEMBER_UNDOING), db_int(MEMBER_UNDONE)));
     if (!err) err = db_next(&rows);
     if (!err) *count_out = release->is_taken + db_column_int(&rows, 0);
     db_rows_close(&rows);

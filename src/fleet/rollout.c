@@ -12,10 +12,6 @@
 #include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
-#include "rt/clock_watch.h"
-
-#define SILENT_INTERVALS 3
-#define SILENT_S_MIN 30
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
 {
@@ -26,6 +22,12 @@ static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool
         return &rollout->succeeded_count;
     case MEMBER_FAILED:
         return &rollout->failed_count;
+    case MEMBER_SOAKING:
+        return &rollout->soaking_count;
+    case MEMBER_UNDOING:
+        return &rollout->undoing_count;
+    case MEMBER_UNDONE:
+        return &rollout->undone_count;
     default:
         return NULL;
     }
@@ -43,7 +45,16 @@ void member_set(struct member *member, enum member_state state, uint32_t reason)
     member->rollout->is_moved = true;
     member->is_away = false;
     member->state = (uint8_t)state;
-    member->reason = reason;
+    member->reason = (uint16_t)reason;
+}
+
+void member_set_away(struct member *member, bool is_away)
+{
+    struct rollout *rollout = member->rollout;
+    if (member->is_away == is_away) return;
+    --*count_of(rollout, (enum member_state)member->state, member->is_away);
+    ++*count_of(rollout, (enum member_state)member->state, is_away);
+    member->is_away = is_away;
 }
 
 void rollout_count(struct rollout *rollout, enum member_state state, uint32_t count,
@@ -56,23 +67,18 @@ void rollout_count(struct rollout *rollout, enum member_state state, uint32_t co
     if (offer_number_max > rollout->offered_count) rollout->offered_count = offer_number_max;
 }
 
-struct member *member_add(struct fleet *fleet, struct device *device, struct rollout *rollout,
-                          uint32_t offer_number, enum member_state state, uint32_t reason)
+struct member *member_add(struct fleet *fleet, struct device *device, const struct member *member)
 {
-    rollout_count(rollout, state, 1, offer_number);
-    return member_link(fleet, device, rollout, offer_number, state, reason);
+    rollout_count(member->rollout, (enum member_state)member->state, 1, member->offer_number);
+    return member_link(fleet, device, member);
 }
 
-struct member *member_link(struct fleet *fleet, struct device *device, struct rollout *rollout,
-                           uint32_t offer_number, enum member_state state, uint32_t reason)
+struct member *member_link(struct fleet *fleet, struct device *device, const struct member *wanted)
 {
     struct member *member = pool_take(&fleet->member_cells);
-    *member = (struct member){.rollout = rollout,
-                              .offer_number = offer_number,
-                              .state = (uint8_t)state,
-                              .reason = reason};
+    *member = *wanted;
     struct member **at = &device->members;
-    while (*at && (*at)->rollout->id > rollout->id)
+    while (*at && (*at)->rollout->id > member->rollout->id)
         at = &(*at)->next;
     member->next = *at;
     *at = member;
@@ -125,16 +131,19 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
                              int64_t *id_out)
 {
     struct device *const *devices = wanted->devices;
+    char gates[GATES_TEXT_MAX];
+    gates_format(&wanted->plan, gates);
     godwit_err err = db_run(db, "update releases set frozen = 1 where id = $1",
                             DB_ARGS(db_int(wanted->release->id)));
     if (!err)
         err = db_run_returning(
             db,
-            "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again)"
-            " values ($1, $2, $3, $4, $5, $6) returning id",
+            "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again,"
+            " soak, gates, is_careful) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
             DB_ARGS(db_text(wanted->release->product->org->name), db_int(wanted->release->id),
                     db_int(devices != NULL), db_int(now_s), db_int(wanted->allow_downgrade),
-                    db_int(wanted->again)),
+                    db_int(wanted->again), db_int(wanted->plan.soak_s), db_text(gates),
+                    db_int(wanted->plan.is_careful)),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
@@ -158,12 +167,13 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
                                 .created_s = now_s,
                                 .is_targeted = wanted->devices != NULL,
                                 .allow_downgrade = wanted->allow_downgrade,
-                                .again = wanted->again};
+                                .again = wanted->again,
+                                .plan = wanted->plan};
     fleet_lock(fleet);
     wanted->release->frozen = true;
     for (size_t i = 0; i < wanted->devices_count; i++)
         if (!device_member(wanted->devices[i], rollout))
-            member_add(fleet, wanted->devices[i], rollout, 0, MEMBER_SELECTED, 0);
+            member_add(fleet, wanted->devices[i], &(struct member){.rollout = rollout});
     rollout_link(fleet, rollout);
     fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet_unlock(fleet);
@@ -188,15 +198,115 @@ godwit_err rollout_set_state(struct fleet *fleet, struct db *db, struct rollout 
     return GODWIT_OK;
 }
 
+godwit_err member_move(struct fleet *fleet, struct db *db, const struct device *device,
+                       struct member *member, const struct member_move *move)
+{
+    godwit_err err = db_run(db,
+                            "update members set state = $1, reason = $2, due = $3"
+                            " where rollout = $4 and device = $5",
+                            DB_ARGS(db_int(move->state), db_int(move->reason), db_int(move->due_s),
+                                    db_int(member->rollout->id), db_int(device->id)));
+    if (err) return err;
+    fleet_lock(fleet);
+    member_set(member, move->state, move->reason);
+    member->due_s = move->due_s;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+godwit_err member_fail(struct fleet *fleet, struct db *db, const struct device *device,
+                       struct member *member, uint32_t reason, int64_t now_s)
+{
+    const struct member_move move = {.state = MEMBER_FAILED, .reason = reason};
+    godwit_err err = member_move(fleet, db, device, member, &move);
+    return err ? err : rollout_brake(fleet, db, member->rollout, now_s);
+}
+
 godwit_err rollout_brake(struct fleet *fleet, struct db *db, struct rollout *rollout, int64_t now_s)
 {
     fleet_lock(fleet);
-    const struct brake_view view = brake_look(&rollout->brake, rollout->offered_count);
+    const double p0 = brake_p0(rollout->release->product->control.rate);
+    const struct brake_view view = brake_look(&rollout->brake, rollout->offered_count, p0);
+    bool is_small = rollout->plan.is_careful && !rollout->is_skipped;
     fleet_unlock(fleet);
-    if (view.weight < view.bound || rollout->state != ROLLOUT_RUNNING) return GODWIT_OK;
+    if (rollout->state != ROLLOUT_RUNNING) return GODWIT_OK;
+    if (view.weight < view.bound)
+        return is_small ? rollout_set_state(fleet, db, rollout, ROLLOUT_PAUSED, "", now_s)
+                        : GODWIT_OK;
     GODWIT_LOG(WARN, "rollout_halted", "rollout=%u first=%u last=%u failed=%u", rollout->id,
                view.first, view.last, rollout->failed_count);
     return rollout_set_state(fleet, db, rollout, ROLLOUT_HALTED, "", now_s);
+}
+
+/* ---- proof ---- */
+
+/* Whether all that were offered it before its gate have confirmed it, failed or are away, and the
+ * last of them has soaked for as long as the gate asks. */
+static bool has_proven_gate(const struct rollout *rollout, int64_t now_s)
+{
+    const struct rollout_gate *gate = &rollout->plan.gates[rollout->gates_open];
+    return rollout->offered_count >= rollout_gate(rollout) && rollout->in_progress_count == 0 &&
+           rollout->soaking_count == 0 && now_s >= rollout->confirmed_s + gate->soak_s;
+}
+
+godwit_err rollout_step(struct fleet *fleet, struct db *db, struct rollout *rollout, int64_t now_s,
+                        bool *is_open_out)
+{
+    fleet_lock(fleet);
+    bool has_gate = rollout_gate(rollout) != UINT32_MAX && rollout->state == ROLLOUT_RUNNING;
+    *is_open_out = has_gate && has_proven_gate(rollout, now_s);
+    fleet_unlock(fleet);
+    if (!*is_open_out) return GODWIT_OK;
+    godwit_err err = db_run(db, "update rollouts set gates_open = $2 where id = $1",
+                            DB_ARGS(db_int(rollout->id), db_int(rollout->gates_open + 1)));
+    if (!err) err = listing_unsettle(fleet, db);
+    if (err) return err;
+    fleet_lock(fleet);
+    rollout->gates_open++;
+    fleet_unlock(fleet);
+    GODWIT_LOG(INFO, "gate_opened", "rollout=%u gate=%u succeeded=%u", rollout->id,
+               rollout->gates_open, rollout->succeeded_count);
+    return GODWIT_OK;
+}
+
+godwit_err rollout_skip(struct fleet *fleet, struct db *db, struct rollout *rollout)
+{
+    godwit_err err = db_run(db, "update rollouts set is_skipped = 1 where id = $1",
+                            DB_ARGS(db_int(rollout->id)));
+    if (!err) err = listing_unsettle(fleet, db);
+    if (err) return err;
+    fleet_lock(fleet);
+    rollout->is_skipped = true;
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+/* The device keeps the image in quarantine: the reply tells it to try again (reply.c). */
+static godwit_err retry_one(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                            struct device *device)
+{
+    struct member *member = device_member(device, rollout);
+    const struct member_move move = {.state = MEMBER_SELECTED};
+    if (!member || member->state != MEMBER_FAILED) return GODWIT_OK;
+    godwit_err err =
+        db_run(db, "update members set is_again = 1 where rollout = $1 and device = $2",
+               DB_ARGS(db_int(rollout->id), db_int(device->id)));
+    if (!err) err = member_move(fleet, db, device, member, &move);
+    if (err) return err;
+    fleet_lock(fleet);
+    member->is_again = true;
+    device->changed_in = fleet->transaction;
+    fleet_unlock(fleet);
+    return listing_renew(fleet, db, device);
+}
+
+godwit_err rollout_retry(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                         struct device *const *devices, size_t devices_count)
+{
+    godwit_err err = GODWIT_OK;
+    for (size_t i = 0; i < devices_count && !err; i++)
+        err = retry_one(fleet, db, rollout, devices[i]);
+    return err;
 }
 
 godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,
@@ -235,95 +345,4 @@ godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db, size_t 
     }
     *more_out = device != NULL;
     return err;
-}
-
-/* ---- devices that fall silent ---- */
-
-bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
-{
-    if (device->holds) return false;
-    uint32_t usual_s = device->usual_gap_s > interval_s ? device->usual_gap_s : interval_s;
-    int64_t silent_s = SILENT_INTERVALS * (int64_t)usual_s;
-    if (silent_s < SILENT_S_MIN)
-        silent_s = SILENT_S_MIN; /* short intervals: a restart takes time */
-    return now_s - device->facts.last_seen_s > silent_s;
-}
-
-int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s)
-{
-    int64_t seen_s = device->facts.last_seen_s, jumped_s = fleet->clock_jumped_s;
-    bool is_since = !jumped_s || (seen_s >= jumped_s && seen_s <= now_s);
-    return is_since ? now_s : seen_s + (now_s - jumped_s);
-}
-
-static struct member *member_in_progress(const struct device *device)
-{
-    const struct rollout *rollout = device_rollout(device);
-    struct member *member = rollout ? device_member(device, rollout) : NULL;
-    return member && member->state == MEMBER_IN_PROGRESS ? member : NULL;
-}
-
-/* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
- */
-static bool may_have_switched(const struct device *device, const struct catalogue *catalogue)
-{
-    const struct decision decision = decide(device, catalogue);
-    return device->facts.on_trial || decision.kind != DECIDE_INSTALL ||
-           !memcmp(device->facts.staged_file_sha256, decision.image->file_sha256, 32);
-}
-
-static void set_away(struct member *member, bool is_away)
-{
-    struct rollout *rollout = member->rollout;
-    if (member->is_away == is_away) return;
-    --*count_of(rollout, member->state, member->is_away);
-    ++*count_of(rollout, member->state, is_away);
-    member->is_away = is_away;
-}
-
-struct away_walk {
-    const struct fleet *fleet;
-    uint32_t interval_s;
-    int64_t now_s;
-};
-
-static void find_away(void *ctx, struct device *device)
-{
-    const struct away_walk *walk = ctx;
-    int64_t now_s = device_now(walk->fleet, device, walk->now_s);
-    if (!device->members || !device_is_silent(device, walk->interval_s, now_s)) return;
-    struct member *member = member_in_progress(device);
-    if (member && !may_have_switched(device, &walk->fleet->catalogue)) set_away(member, true);
-}
-
-void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
-{
-    struct away_walk walk = {fleet, interval_s, now_s};
-    fleet_each_device(fleet, find_away, &walk);
-}
-
-/* Whether the line spoils what it is offered, and it waits for its next try: before the switch, so
- * that nothing is known of the release and nothing can be broken by it. */
-static bool is_held_up(const struct device *device, const struct catalogue *catalogue)
-{
-    const struct decision decision = decide(device, catalogue);
-    return decide_is_retried(device, &decision) &&
-           device->last_outcome->stage < GODWIT_STAGE_SWITCH &&
-           !may_have_switched(device, catalogue);
-}
-
-void device_is_back(struct device *device, const struct catalogue *catalogue)
-{
-    struct member *member = member_in_progress(device);
-    if (member) set_away(member, is_held_up(device, catalogue));
-}
-
-void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)
-{
-    int64_t ahead_s = device->facts.last_seen_s - now_s;
-    if (ahead_s >= 0 && ahead_s <= CLOCK_JUMP_S) return; /* more: the clock went back */
-    device->facts.last_seen_s = now_s;
-    device->is_missed = false;
-    fleet_mark_dirty(fleet, device);
-    device_is_back(device, &fleet->catalogue);
 }

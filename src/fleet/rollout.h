@@ -3,6 +3,7 @@
 
 #include "fleet/decide.h"
 #include "fleet/fleet.h"
+#include "fleet/proof.h"
 
 struct rollout_request {
     struct release *release;
@@ -10,6 +11,7 @@ struct rollout_request {
     size_t devices_count;
     bool allow_downgrade;
     bool again; /* also to devices on which the image failed before */
+    struct proof_plan plan;
 };
 
 /* Freezes the release. Devices that can not take it are noted by and by, see below. Writer. */
@@ -21,9 +23,28 @@ GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
 GODWIT_MUST_USE godwit_err rollout_set_state(struct fleet *fleet, struct db *db,
                                              struct rollout *rollout, enum rollout_state state,
                                              const char *by, int64_t now_s);
-/* Halts it where its failures are more than a good release explains: after each of them. Writer. */
+/* Halts it where its failures are more than a good release explains; a small one, whose devices are
+ * too few for that, is paused for a person to look. After each failure. Writer. */
 GODWIT_MUST_USE godwit_err rollout_brake(struct fleet *fleet, struct db *db,
                                          struct rollout *rollout, int64_t now_s);
+/* Opens its next gate where the devices before it have proven the release. is_open_out: it did.
+ * Writer, every few seconds. */
+GODWIT_MUST_USE godwit_err rollout_step(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                                        int64_t now_s, bool *is_open_out);
+/* It goes on without waiting for proof; the brake stays. Writer. */
+GODWIT_MUST_USE godwit_err rollout_skip(struct fleet *fleet, struct db *db,
+                                        struct rollout *rollout);
+/* It is offered again to those of the devices on which it failed. Writer. */
+GODWIT_MUST_USE godwit_err rollout_retry(struct fleet *fleet, struct db *db,
+                                         struct rollout *rollout, struct device *const *devices,
+                                         size_t devices_count);
+/* Writes and makes the move; one that has failed is counted by the brake. Writer. */
+GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db,
+                                       const struct device *device, struct member *member,
+                                       const struct member_move *move);
+GODWIT_MUST_USE godwit_err member_fail(struct fleet *fleet, struct db *db,
+                                       const struct device *device, struct member *member,
+                                       uint32_t reason, int64_t now_s);
 /* A line in its history that says why the rollout's release is not offered to it. Writer. */
 GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
                                                    struct device *device,
@@ -35,19 +56,3 @@ GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct d
 GODWIT_MUST_USE godwit_err rollout_note_incompatible(struct fleet *fleet, struct db *db,
                                                      size_t count_max, int64_t now_s,
                                                      bool *more_out);
-
-/* Devices in progress that were not seen for three of their intervals, and had not verified the
- * release then, so that they can not have switched to it: each gives its place back until its next
- * check-in, so that no number of them stops a rollout. interval_s: what devices are told. Takes the
- * lock itself, for a few devices at a time; any thread. */
-void rollout_find_away(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
-/* The time by which a device's silence is counted: of what it was not seen while the clock jumped,
- * only what passed since. Lock held. */
-int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s);
-/* Whether the device was not seen for three of its intervals. Lock held. */
-bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s);
-/* A device that is in progress is seen, and has its place (again), unless its line holds it up.
- * Lock held. */
-void device_is_back(struct device *device, const struct catalogue *catalogue);
-/* It was heard of without a check-in, as when it fetches its image. Lock held. */
-void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s);

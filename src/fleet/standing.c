@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/span.h"
-#include "fleet/rollout.h"
+#include "fleet/silence.h"
 #include "fleet/upgrade_path.h"
 
 #define TRIAL_MAX_S 900 /* more than a trial boot may take, ten minutes */
@@ -45,8 +45,10 @@ static const char *rollout_state_of(const struct decision *decision, const struc
 
 bool standing_is_awaited(const struct standing *standing)
 {
-    return !strcmp(standing->rollout_state, "queued") ||
-           !strcmp(standing->rollout_state, "in-progress");
+    static const char *const AWAITED[] = {"queued", "in-progress", "soaking", "undoing"};
+    for (size_t i = 0; i < sizeof AWAITED / sizeof *AWAITED; i++)
+        if (!strcmp(standing->rollout_state, AWAITED[i])) return true;
+    return false;
 }
 
 /* A device that was seen in the second in which the rollout began may have checked in before: only

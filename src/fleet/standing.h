@@ -4,7 +4,7 @@
 
 #include "fleet/decide.h"
 
-/* What is known of a device that is queued or in progress. */
+/* What is known of a device that its rollout waits for. */
 #define PRESENCE_SEEN "seen" /* since the rollout began, and within three of its intervals */
 #define PRESENCE_UNSEEN                                                                          \
     "unseen"                     /* queued, and not seen since the rollout began; it may be soon \
@@ -21,9 +21,9 @@ struct standing {
     uint32_t cause;              /* godwit_reason of the failure that `reason` stands on; 0: none */
     bool is_retried;           /* `cause` is what ended the last try, for no fault of the release */
     uint32_t rollout;          /* that speaks to it; 0: none */
-    const char *rollout_state; /* queued, in-progress, succeeded, failed, failed-before,
-                                  incompatible or up-to-date; "" without a rollout */
-    const char *presence;      /* one of PRESENCE_; "": neither queued nor in progress */
+    const char *rollout_state; /* a member_state_name, failed-before, incompatible, halted or
+                                  up-to-date; "" without a rollout */
+    const char *presence;      /* one of PRESENCE_; "": its rollout does not wait for it */
     int64_t image;  /* images.id of what it runs; 0: none that is known; -1: it has not said */
     int deploy_key; /* upgrade_deploy_key() */
 };
@@ -37,5 +37,5 @@ bool standing_is_missed(const struct device *device, uint32_t interval_s, int64_
  * ""; then the detail of the last outcome stands before its sentence. */
 void standing_sentence(const char *reason, const char *retried, const char *detail, char *out,
                        size_t size_max);
-/* Whether its rollout waits for the device: queued or in progress. Lock held. */
+/* Whether its rollout waits for the device. Lock held. */
 bool standing_is_awaited(const struct standing *standing);

@@ -15,7 +15,14 @@ static bool is_paused(const struct turn *turn)
 
 static bool is_behind(const struct turn *turn)
 {
-    return turn->rollout->in_progress_count >= rollout_pace(turn->rollout);
+    const struct rollout *rollout = turn->rollout;
+    return rollout->in_progress_count + rollout->soaking_count >= rollout_pace(rollout);
+}
+
+static bool is_gated(const struct turn *turn)
+{
+    bool has_number = turn->member && turn->member->offer_number;
+    return !has_number && turn->rollout->offered_count >= rollout_gate(turn->rollout);
 }
 
 enum decision_reason turn_check(const struct turn *turn)
@@ -27,6 +34,7 @@ enum decision_reason turn_check(const struct turn *turn)
     } GATES[] = {
         {DECISION_HALTED, is_halted, true},
         {DECISION_PAUSED, is_paused, true},
+        {DECISION_GATE, is_gated, false},
         {DECISION_QUEUED, is_behind, false},
     };
     bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;

@@ -1,7 +1,8 @@
 /* The one list of reasons: why a file was refused, a reply rejected, an image rolled back from.
  * The number travels in check-ins and is kept in databases: never renumber, only append.
  * 1–19 instruction · 20–49 image · 50–69 signature and policy · 70–89 download and flash ·
- * 90–99 trial and rollback. `check` is the step of the trust chapter (docs/PROTOCOL.md). */
+ * 90–99 trial and rollback · 100–109 what the server saw, and no device says. `check` is the step
+ * of the trust chapter (docs/PROTOCOL.md). */
 #pragma once
 
 #include <stdint.h>
@@ -120,7 +121,10 @@
     X(TRIAL_DEADLINE, 97, "trial-deadline",                                                        \
       "the new image's self-test did not end before the deadline")                                 \
     X(CRASH_LOOP, 98, "crash-loop",                                                                \
-      "the image crashed three times in its first hour after it was confirmed")
+      "the image crashed three times in its first hour after it was confirmed")                    \
+    X(SILENT, 100, "silent",                                                                       \
+      "the device was not heard of again after it could switch; it may have come to harm")         \
+    X(CRASHED, 101, "crashed", "the image crashed within seven days after it was confirmed")
 
 #define GODWIT_REASON_ENUM(name, number, id, sentence) GODWIT_REASON_##name = (number),
 enum godwit_reason { GODWIT_REASONS(GODWIT_REASON_ENUM) };

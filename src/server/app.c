@@ -13,6 +13,7 @@
 #include "fleet/listing.h"
 #include "fleet/prune.h"
 #include "fleet/rollout.h"
+#include "fleet/silence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -231,6 +232,11 @@ static godwit_err flush_run(struct writer_job *job)
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
     if (!err) err = clock_guard_sweep(app, &more_history);
     if (!err) err = tick_tokens(app);
+    if (!err && app->fleet.silent_count) {
+        app->is_changed = true;
+        err = silence_record(&app->fleet, app->db, app->settings->interval_s,
+                             clock_unix_s(app->clock));
+    }
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)
         err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),
@@ -284,7 +290,7 @@ void app_tick(struct app *app)
 {
     (void)clock_is_doubted(app);
     collect_blobs(app);
-    rollout_find_away(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
+    silence_find(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     listing_find_missed(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     if (atomic_exchange(&app->flushing, true)) return;
     app->flush_job = (struct writer_job){.run = flush_run, .done = flush_done};

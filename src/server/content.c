@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "fleet/device.h"
-#include "fleet/rollout.h"
+#include "fleet/silence.h"
 #include "server/device_certificate.h"
 #include "server/handlers.h"
 #include "server/permission.h"

@@ -12,7 +12,7 @@
 #include "fleet/device.h"
 #include "fleet/factory.h"
 #include "fleet/identity.h"
-#include "fleet/rollout.h"
+#include "fleet/silence.h"
 #include "server/audit_log.h"
 #include "server/device_certificate.h"
 #include "server/device_refuse.h"

@@ -15,6 +15,7 @@
 #include "fleet/listing.h"
 #include "fleet/release.h"
 #include "fleet/rollout.h"
+#include "fleet/silence.h"
 #include "fleet/schema.h"
 #include "temp_dir.h"
 

@@ -22,13 +22,16 @@ static double chance(void)
 }
 
 /* The heaviest run of devices 1 to offered. */
+#define P0 BRAKE_P0_MIN
+#define P1 (BRAKE_P1_PER_P0 * P0)
+
 static double heaviest(const bool *failed, uint32_t offered)
 {
     double best = 0;
     for (uint32_t from = 1; from <= offered; from++) {
         double weight = 0;
         for (uint32_t to = from; to <= offered; to++) {
-            weight += failed[to] ? log(BRAKE_P1 / BRAKE_P0) : log((1 - BRAKE_P1) / (1 - BRAKE_P0));
+            weight += failed[to] ? log(P1 / P0) : log((1 - P1) / (1 - P0));
             if (weight > best) best = weight;
         }
     }
@@ -54,7 +57,7 @@ static void test_every_run(void **state)
                 brake_take_back(&brake, number);
             if (failed[number]) brake_add(&brake, number); /* said twice */
         }
-        const struct brake_view view = brake_look(&brake, OFFERED);
+        const struct brake_view view = brake_look(&brake, OFFERED, P0);
         assert_true(fabs(view.weight - heaviest(failed, OFFERED)) < 1e-9);
         assert_true(!view.first || (failed[view.first] && failed[view.last]));
         brake_free(&brake);
@@ -72,19 +75,19 @@ static void test_failures_left(void **state)
         uint32_t offered = (uint32_t)(chance() * 50), left;
         for (uint32_t number = 1; number <= offered; number++)
             if (chance() < 0.06) brake_add(&brake, number);
-        left = brake_look(&brake, offered).failures_left;
+        left = brake_look(&brake, offered, P0).failures_left;
         for (uint32_t i = 0; i < left; i++) {
-            assert_int_equal(brake_look(&brake, offered).failures_left, left - i);
+            assert_int_equal(brake_look(&brake, offered, P0).failures_left, left - i);
             brake_add(&brake, ++offered);
         }
-        const struct brake_view view = brake_look(&brake, offered);
+        const struct brake_view view = brake_look(&brake, offered, P0);
         assert_true(view.weight >= view.bound);
         assert_int_equal(view.failures_left, 0);
         brake_free(&brake);
     }
     const struct brake nobody = {0};
-    assert_int_equal(brake_look(&nobody, 0).failures_left, 5);
-    assert_int_equal(brake_look(&nobody, 1000000).failures_left, 8); /* rarer by chance alone */
+    assert_int_equal(brake_look(&nobody, 0, P0).failures_left, 5);
+    assert_int_equal(brake_look(&nobody, 1000000, P0).failures_left, 8); /* rarer by chance alone */
 }
 
 /* At which device it halts where each outcome is known at once; 0: it goes through. */
@@ -95,7 +98,7 @@ static uint32_t halts_at(double share, uint32_t devices)
     for (uint32_t number = 1; number <= devices && !at; number++) {
         if (chance() >= share) continue;
         brake_add(&brake, number);
-        const struct brake_view view = brake_look(&brake, number);
+        const struct brake_view view = brake_look(&brake, number, P0);
         if (view.weight >= view.bound) at = number;
     }
     brake_free(&brake);

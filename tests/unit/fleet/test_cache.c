@@ -186,7 +186,7 @@ static int64_t step_sweep(struct fixture *fixture, const struct choice *choice)
         assert_int_equal(rollouts_prune(fleet, fixture->db, choice->other, &more), GODWIT_OK);
     assert_int_equal(listing_sweep(fleet, fixture->db, choice->other, &more), GODWIT_OK);
     end(fixture);
-    rollout_find_away(fleet, INTERVAL_S, now_s);
+    silence_find(fleet, INTERVAL_S, now_s);
     return 0;
 }
 

@@ -60,7 +60,7 @@ static struct rollout *ten_fall_silent(struct fixture *fixture, bool have_verifi
             struct godwit_checkin checkin = checkin_of(n, OLD);
             take(fixture, &checkin, NOW_S + i * INTERVAL_S);
         }
-        rollout_find_away(&fixture->fleet, INTERVAL_S, NOW_S + i * INTERVAL_S);
+        silence_find(&fixture->fleet, INTERVAL_S, NOW_S + i * INTERVAL_S);
         if (i <= 3) assert_int_equal(reason_of(fixture, 11), DECISION_QUEUED);
     }
     return rollout;
@@ -81,12 +81,12 @@ static void a_jump_of_the_clock_makes_nobody_silent(void **state)
         }
         int64_t now_s = NOW_S + JUMPS_S[i];
         fixture->fleet.clock_jumped_s = now_s;
-        rollout_find_away(&fixture->fleet, INTERVAL_S, now_s + INTERVAL_S);
+        silence_find(&fixture->fleet, INTERVAL_S, now_s + INTERVAL_S);
         assert_int_equal(rollout->in_progress_count, 10);
         struct godwit_checkin alive = checkin_of(1, OLD);
         take(fixture, &alive, now_s + INTERVAL_S);
         take(fixture, &alive, now_s + 3600);
-        rollout_find_away(&fixture->fleet, INTERVAL_S, now_s + 3600);
+        silence_find(&fixture->fleet, INTERVAL_S, now_s + 3600);
         assert_int_equal(rollout->away_count, 9);
         struct device *device = fixture_device(fixture, alive.device_id);
         assert_int_equal(device->facts.last_seen_s, now_s + 3600);

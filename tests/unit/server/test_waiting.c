@@ -1,6 +1,7 @@
 /* Devices that wait over TLS for something to do, and what wakes them. */
 #include "fake_device.h"
 #include "fleet/rollout.h"
+#include "fleet/silence.h"
 
 #include <unistd.h>
 

@@ -1,0 +1,131 @@
+#include "fleet/gates.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    char letter;
+    uint32_t seconds;
+} UNITS[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+/* The number at *text, which moves behind it. False: there is none, or it is too large. */
+static bool take_number(const char **text, uint32_t max, uint32_t *out)
+{
+    char *end;
+    if (**text < '0' || **text > '9') return false;
+    unsigned long value = strtoul(*text, &end, 10);
+    *text = end;
+    *out = (uint32_t)value;
+    return value <= max;
+}
+
+bool duration_parse(const char *text, uint32_t *seconds_out)
+{
+    uint32_t number, unit = 1;
+    if (!take_number(&text, SOAK_MAX_S, &number)) return false;
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
+        if (*text == UNITS[i].letter && !text[1]) unit = UNITS[i].seconds;
+    if (*text && (unit == 1 ? *text != 's' || text[1] : false)) return false;
+    if (number > SOAK_MAX_S / unit) return false;
+    *seconds_out = number * unit;
+    return true;
+}
+
+/* "10:30m", "1%:2h" or "0.5%:2h". */
+static bool take_gate(char *text, struct rollout_gate *gate)
+{
+    const char *at = text;
+    uint32_t whole, tenth = 0;
+    char *colon = strchr(text, ':');
+    if (!colon || !duration_parse(colon + 1, &gate->soak_s)) return false;
+    *colon = '\0';
+    if (!take_number(&at, UINT32_MAX, &whole)) return false;
+    if (*at == '.') {
+        at++;
+        if (!take_number(&at, 9, &tenth) || *at != '%') return false;
+    }
+    if (!*at) {
+        gate->devices = whole;
+        return whole > 0;
+    }
+    gate->per_mille = whole <= 100 ? 10 * whole + tenth : 0;
+    return !strcmp(at, "%") && gate->per_mille > 0 && gate->per_mille < 1000;
+}
+
+/* Of two that count alike, the later stops later. */
+static bool is_behind(const struct rollout_gate *gate, const struct rollout_gate *before)
+{
+    if (!gate->devices != !before->devices) return true;
+    return gate->devices > before->devices || gate->per_mille > before->per_mille;
+}
+
+godwit_err gates_parse(const char *text, struct proof_plan *out, char *note, size_t note_size)
+{
+    char copy[GATES_TEXT_MAX], *rest = copy;
+    out->gates_count = 0;
+    if (!*text || !strcmp(text, "none")) return GODWIT_OK;
+    snprintf(note, note_size, "the gates are too long: at most %d of them", GATES_MAX);
+    if (strlen(text) >= sizeof copy) return GODWIT_ERR_FORMAT;
+    memcpy(copy, text, strlen(text) + 1);
+    for (char *one; (one = strsep(&rest, ","));) {
+        char shown[GATES_TEXT_MAX];
+        if (out->gates_count == GATES_MAX) return GODWIT_ERR_FORMAT;
+        struct rollout_gate *gate = &out->gates[out->gates_count];
+        *gate = (struct rollout_gate){0};
+        memcpy(shown, one, strlen(one) + 1);
+        if (!take_gate(one, gate)) {
+            snprintf(note, note_size,
+                     "'%s' is no gate; write DEVICES:SOAK or SHARE%%:SOAK, as in 10:30m,1%%:2h",
+                     shown);
+            return GODWIT_ERR_FORMAT;
+        }
+        if (out->gates_count && !is_behind(gate, gate - 1)) {
+            snprintf(note, note_size, "the gate '%s' stops no later than the one before it", shown);
+            return GODWIT_ERR_FORMAT;
+        }
+        out->gates_count++;
+    }
+    return GODWIT_OK;
+}
+
+static size_t format_duration(char *out, size_t size, uint32_t seconds)
+{
+    size_t unit = 0;
+    while (seconds % UNITS[unit].seconds || (!seconds && UNITS[unit].seconds > 1))
+        unit++;
+    return (size_t)snprintf(out, size, "%u%c", seconds / UNITS[unit].seconds, UNITS[unit].letter);
+}
+
+void gates_format(const struct proof_plan *plan, char out[static GATES_TEXT_MAX])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < plan->gates_count; i++) {
+        const struct rollout_gate *gate = &plan->gates[i];
+        const char *comma = i ? "," : "";
+        size_t left = GATES_TEXT_MAX - used;
+        if (gate->devices)
+            used += (size_t)snprintf(out + used, left, "%s%u:", comma, gate->devices);
+        else if (gate->per_mille % 10)
+            used += (size_t)snprintf(out + used, left, "%s%u.%u%%:", comma, gate->per_mille / 10,
+                                     gate->per_mille % 10);
+        else
+            used += (size_t)snprintf(out + used, left, "%s%u%%:", comma, gate->per_mille / 10);
+        used += format_duration(out + used, GATES_TEXT_MAX - used, gate->soak_s);
+    }
+}
+
+uint32_t gate_devices(const struct rollout_gate *gate, uint32_t selected)
+{
+    if (gate->devices) return gate->devices;
+    return (uint32_t)(((uint64_t)selected * gate->per_mille + 999) / 1000);
+}
+
+bool gates_rise(const struct proof_plan *plan, uint32_t selected)
+{
+    for (size_t i = 1; i < plan->gates_count; i++)
+        if (gate_devices(&plan->gates[i], selected) <= gate_devices(&plan->gates[i - 1], selected))
+            return false;
+    return true;
+}

@@ -1,0 +1,186 @@
+/* Found by a walk over the devices in memory, on the tick's thread; what must be written is done by
+ * the writer, which looks at each again. Rejected: a deadline of each device in a queue, which
+ * would move with every check-in. */
+#include "fleet/silence.h"
+
+#include "fleet/cache.h"
+#include "fleet/control.h"
+#include "fleet/decide.h"
+#include "fleet/event.h"
+#include "fleet/listing.h"
+#include "fleet/memory.h"
+#include "fleet/rollout.h"
+#include "rt/clock_watch.h"
+
+#define SILENT_INTERVALS 3
+#define SILENT_S_MIN 30
+#define LISTEN_GAP_S 120 /* no look for so long: the service, or its machine, was not there */
+
+bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
+{
+    if (device->holds) return false;
+    uint32_t usual_s = device->usual_gap_s > interval_s ? device->usual_gap_s : interval_s;
+    int64_t silent_s = SILENT_INTERVALS * (int64_t)usual_s;
+    if (silent_s < SILENT_S_MIN)
+        silent_s = SILENT_S_MIN; /* short intervals: a restart takes time */
+    return now_s - device->facts.last_seen_s > silent_s;
+}
+
+int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s)
+{
+    int64_t seen_s = device->facts.last_seen_s, jumped_s = fleet->clock_jumped_s;
+    bool is_since = !jumped_s || (seen_s >= jumped_s && seen_s <= now_s);
+    return is_since ? now_s : seen_s + (now_s - jumped_s);
+}
+
+static struct member *member_in_progress(const struct device *device)
+{
+    const struct rollout *rollout = device_rollout(device);
+    struct member *member = rollout ? device_member(device, rollout) : NULL;
+    return member && member->state == MEMBER_IN_PROGRESS ? member : NULL;
+}
+
+/* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
+ */
+static bool may_have_switched(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct decision decision = decide(device, catalogue);
+    return device->facts.on_trial || decision.kind != DECIDE_INSTALL ||
+           !memcmp(device->facts.staged_file_sha256, decision.image->file_sha256, 32);
+}
+
+/* ---- the walk ---- */
+
+struct silence_walk {
+    struct fleet *fleet;
+    uint32_t interval_s;
+    int64_t now_s;
+};
+
+/* The member whose silence would be a failure: the device may have switched, or has. */
+static struct member *member_at_risk(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct rollout *rollout = device_rollout(device);
+    struct member *member = rollout ? device_member(device, rollout) : NULL;
+    if (!member) return NULL;
+    if (member->state == MEMBER_SOAKING) return member;
+    bool is_offered = member->state == MEMBER_IN_PROGRESS && !member->is_away;
+    return is_offered && may_have_switched(device, catalogue) ? member : NULL;
+}
+
+/* A trial boot takes its time, and what nobody could hear counts for nobody: before the service was
+ * there, or while most of the product is not heard. */
+static bool has_failed_by_silence(const struct silence_walk *walk, const struct device *device)
+{
+    const struct control *control = &device->product->control;
+    int64_t now_s = device_now(walk->fleet, device, walk->now_s), listening_s = 0;
+    if (walk->fleet->listening_s > device->facts.last_seen_s)
+        listening_s = walk->fleet->listening_s - device->facts.last_seen_s;
+    return device_is_silent(device, walk->interval_s, now_s - SILENCE_TRIAL_S - listening_s) &&
+           !control_is_out(control);
+}
+
+static void queue(struct fleet *fleet, const struct device *device)
+{
+    if (fleet->silent_count < FLEET_SILENT_MAX) fleet->silent[fleet->silent_count++] = device->id;
+}
+
+static void look(void *ctx, struct device *device)
+{
+    const struct silence_walk *walk = ctx;
+    int64_t now_s = device_now(walk->fleet, device, walk->now_s);
+    bool is_silent = device_is_silent(device, walk->interval_s, now_s);
+    control_see(device, is_silent, now_s);
+    if (!device->members || !is_silent) return;
+    struct member *member = member_in_progress(device);
+    if (member && !may_have_switched(device, &walk->fleet->catalogue))
+        member_set_away(member, true);
+    else if (member_at_risk(device, &walk->fleet->catalogue) && has_failed_by_silence(walk, device))
+        queue(walk->fleet, device);
+}
+
+void silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
+{
+    struct silence_walk walk = {fleet, interval_s, now_s};
+    fleet_lock(fleet);
+    bool was_gone = now_s - fleet->listened_s > LISTEN_GAP_S || now_s < fleet->listened_s;
+    if (was_gone) fleet->listening_s = now_s;
+    fleet->listened_s = now_s;
+    fleet->silent_count = 0;
+    fleet_unlock(fleet);
+    fleet_each_device(fleet, look, &walk);
+    fleet_lock(fleet);
+    control_publish(&fleet->catalogue);
+    fleet_unlock(fleet);
+}
+
+/* ---- what is written ---- */
+
+static godwit_err fail(struct fleet *fleet, struct db *db, const struct device *device,
+                       struct member *member, int64_t now_s)
+{
+    struct event event = {.time_s = now_s,
+                          .kind = EVENT_FAILED,
+                          .stage = GODWIT_STAGE_SWITCH,
+                          .reason = GODWIT_REASON_SILENT};
+    memcpy(event.version, member->rollout->release->version, sizeof event.version);
+    godwit_err err = member_fail(fleet, db, device, member, GODWIT_REASON_SILENT, now_s);
+    if (!err) err = event_add(db, device->id, device->device_id, &event);
+    return err ? err : listing_renew(fleet, db, device);
+}
+
+/* The device again: it may have come back since it was found. */
+static godwit_err look_again(struct silence_walk *walk, struct db *db, int64_t id)
+{
+    struct device *device;
+    godwit_err err = device_fetch_row(walk->fleet, db, id, &device);
+    if (err || !device) return err;
+    fleet_lock(walk->fleet);
+    struct member *member = member_at_risk(device, &walk->fleet->catalogue);
+    if (member && !has_failed_by_silence(walk, device)) member = NULL;
+    fleet_unlock(walk->fleet);
+    return member ? fail(walk->fleet, db, device, member, walk->now_s) : GODWIT_OK;
+}
+
+godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_s, int64_t now_s)
+{
+    struct silence_walk walk = {fleet, interval_s, now_s};
+    int64_t ids[FLEET_SILENT_MAX];
+    fleet_lock(fleet);
+    size_t count = fleet->silent_count;
+    memcpy(ids, fleet->silent, sizeof ids);
+    fleet->silent_count = 0;
+    fleet_unlock(fleet);
+    godwit_err err = GODWIT_OK;
+    for (size_t i = 0; i < count && !err; i++)
+        err = look_again(&walk, db, ids[i]);
+    return err;
+}
+
+/* ---- who is heard again ---- */
+
+/* Whether the line spoils what it is offered, and it waits for its next try: before the switch, so
+ * that nothing is known of the release and nothing can be broken by it. */
+static bool is_held_up(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct decision decision = decide(device, catalogue);
+    return decide_is_retried(device, &decision) &&
+           device->last_outcome->stage < GODWIT_STAGE_SWITCH &&
+           !may_have_switched(device, catalogue);
+}
+
+void device_is_back(struct device *device, const struct catalogue *catalogue)
+{
+    struct member *member = member_in_progress(device);
+    if (member) member_set_away(member, is_held_up(device, catalogue));
+}
+
+void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)
+{
+    int64_t ahead_s = device->facts.last_seen_s - now_s;
+    if (ahead_s >= 0 && ahead_s <= CLOCK_JUMP_S) return; /* more: the clock went back */
+    device->facts.last_seen_s = now_s;
+    device->is_missed = false;
+    fleet_mark_dirty(fleet, device);
+    device_is_back(device, &fleet->catalogue);
+}
