@@ -13,8 +13,9 @@ const struct filter_row FILTER_ROWS[FILTER_FIELDS_COUNT] = {
 };
 
 /* The states of fleet/decision_reason.h (its test compares), and that of a retired device. */
-static const char *const STATES[] = {"up-to-date", "in-progress",  "on-trial",          "queued",
-                                     "failed",     "incompatible", "halted", FILTER_STATE_RETIRED};
+static const char *const STATES[] = {"up-to-date", "in-progress", "on-trial",
+                                     "queued",     "failed",      "incompatible",
+                                     "halted",     "undoing",     FILTER_STATE_RETIRED};
 
 const char *filter_field_name(enum filter_field field)
 {

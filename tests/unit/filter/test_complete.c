@@ -29,7 +29,7 @@ static void fields_and_values_are_offered(void **state)
     check("-S|", 1, "state: slot: seen:");
     check("kitchen st| x", 8, "state:");
     check("state:|", 6,
-          "up-to-date in-progress on-trial queued failed incompatible halted "
+          "up-to-date in-progress on-trial queued failed incompatible halted undoing "
           "retired");
     check("state:f|", 6, "failed");
     check("-state:queued,F|", 14, "failed");

@@ -15,8 +15,8 @@
 #include "fleet/listing.h"
 #include "fleet/release.h"
 #include "fleet/rollout.h"
-#include "fleet/silence.h"
 #include "fleet/schema.h"
+#include "fleet/silence.h"
 #include "temp_dir.h"
 
 #define NOW_S 1767225600
@@ -143,23 +143,29 @@ static inline enum upload_result fixture_upload(struct fixture *fixture,
     return fixture_check(fixture, upload).result;
 }
 
-static inline struct rollout *fixture_roll_out(struct fixture *fixture, const char *version,
-                                               struct device *const *devices, size_t count,
-                                               bool again)
+/* The release is the version's. */
+static inline struct rollout *fixture_begin_rollout(struct fixture *fixture, const char *version,
+                                                    struct rollout_request wanted)
 {
     uint32_t id = 0;
     bool more;
-    struct release *release =
-        release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", version);
-    assert_non_null(release);
-    const struct rollout_request wanted = {
-        .release = release, .devices = devices, .devices_count = count, .again = again};
+    wanted.release = release_find(&fixture->fleet.catalogue, FLEET_ORG, "thermostat", version);
+    assert_non_null(wanted.release);
     fixture_begin(fixture);
     assert_int_equal(rollout_create(&fixture->fleet, fixture->db, &wanted, NOW_S, &id), GODWIT_OK);
     assert_int_equal(
         rollout_note_incompatible(&fixture->fleet, fixture->db, SIZE_MAX, NOW_S, &more), GODWIT_OK);
     fixture_commit(fixture);
     return rollout_find(&fixture->fleet.catalogue, id);
+}
+
+static inline struct rollout *fixture_roll_out(struct fixture *fixture, const char *version,
+                                               struct device *const *devices, size_t count,
+                                               bool again)
+{
+    return fixture_begin_rollout(
+        fixture, version,
+        (struct rollout_request){.devices = devices, .devices_count = count, .again = again});
 }
 
 static inline struct rollout *fixture_deploy(struct fixture *fixture, const char *version,
@@ -227,16 +233,22 @@ static inline void fixture_allow(struct fixture *fixture, uint32_t count)
 }
 
 /* One whole check-in, through the writer where it is needed. */
-static inline struct decision fixture_checkin(struct fixture *fixture,
-                                              const struct godwit_checkin *checkin)
+static inline struct decision
+fixture_checkin_at(struct fixture *fixture, const struct godwit_checkin *checkin, int64_t now_s)
 {
     struct device *device = fixture_device(fixture, checkin->device_id);
     assert_non_null(device);
-    if (device_take(&fixture->fleet, device, checkin, NOW_S)) {
+    if (device_take(&fixture->fleet, device, checkin, now_s)) {
         fixture_begin(fixture);
-        assert_int_equal(device_record(&fixture->fleet, fixture->db, device, checkin, NOW_S),
+        assert_int_equal(device_record(&fixture->fleet, fixture->db, device, checkin, now_s),
                          GODWIT_OK);
         fixture_commit(fixture);
     }
     return decide(device, &fixture->fleet.catalogue);
+}
+
+static inline struct decision fixture_checkin(struct fixture *fixture,
+                                              const struct godwit_checkin *checkin)
+{
+    return fixture_checkin_at(fixture, checkin, NOW_S);
 }

@@ -149,7 +149,7 @@ static void pick_fixture(struct exhaust *walk, struct fixture *fixture)
     fixture->rollout.is_targeted = exhaust_pick(walk, 2);
     fixture->rollout.allow_downgrade = exhaust_pick(walk, 2);
     fixture->rollout.in_progress_count = FLEET_IN_PROGRESS_MIN - 1 + exhaust_pick(walk, 2);
-    fixture->rollout.state = (enum rollout_state)exhaust_pick(walk, ROLLOUT_STATE_COUNT);
+    fixture->rollout.state = (enum rollout_state)exhaust_pick(walk, ROLLOUT_UNDONE);
     fixture->catalogue.rollouts = &fixture->rollout;
     fixture->product.rollout =
         fixture->rollout.is_targeted ? &fixture->old_rollout : &fixture->rollout;

@@ -193,7 +193,7 @@ static void what_is_not_the_files_fault_is_offered_again(void **state)
     struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
     struct godwit_checkin checkin = checkin_of(1, OLD);
     fixture_checkin(fixture, &checkin);
-    struct godwit_checkin back = rolled_back(1, rollout->id, GODWIT_REASON_TRIAL_NO_CONTACT);
+    struct godwit_checkin back = rolled_back(1, rollout->id, GODWIT_REASON_FLASH);
     struct decision decision = fixture_checkin(fixture, &back);
     assert_int_equal(decision.kind, DECIDE_INSTALL);
     assert_int_equal(rollout->in_progress_count, 1);

@@ -143,14 +143,10 @@ static void nobody_is_no_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FINISH(each_is_told_once),
-        FINISH(the_oldest_first),
-        FINISH(not_where_it_was_halted),
-        FINISH(not_while_one_is_in_progress),
-        FINISH(not_while_one_is_queued),
-        FINISH(others_do_not_count),
-        FINISH(not_before_the_sweep),
-        FINISH(nobody_is_no_end),
+        FINISH(each_is_told_once),       FINISH(the_oldest_first),
+        FINISH(not_where_it_was_halted), FINISH(not_while_one_is_in_progress),
+        FINISH(not_while_one_is_queued), FINISH(others_do_not_count),
+        FINISH(not_before_the_sweep),    FINISH(nobody_is_no_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

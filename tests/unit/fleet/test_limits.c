@@ -176,7 +176,8 @@ static void devices_held_up_by_their_line_give_their_place_back(void **state)
     assert_int_equal(rollout->in_progress_count, 1);
 }
 
-/* … but one that lost its network to the new image keeps its place: the next would lose it too. */
+/* … but one that had no contact in its trial, and comes late, keeps its place: whether the image or
+ * the line was at fault, nobody knows. */
 static void a_trial_without_contact_keeps_its_place(void **state)
 {
     struct fixture *fixture = begin(state, DEVICES);
@@ -184,9 +185,23 @@ static void a_trial_without_contact_keeps_its_place(void **state)
     struct godwit_checkin checkin = checkin_of(1, OLD);
     take(fixture, &checkin, NOW_S + 1);
     checkin = spoilt(1, rollout, GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NO_CONTACT);
-    take(fixture, &checkin, NOW_S + 60);
-    take(fixture, &checkin, NOW_S + 120);
+    take(fixture, &checkin, NOW_S + 3600);
+    take(fixture, &checkin, NOW_S + 3660);
     assert_int_equal(rollout->in_progress_count, 1);
+    assert_int_equal(rollout->failed_count, 0);
+}
+
+/* … and one whose image before reaches us at once has lost the contact to the release. */
+static void a_release_that_loses_the_contact_fails(void **state)
+{
+    struct fixture *fixture = begin(state, DEVICES);
+    struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
+    struct godwit_checkin checkin = checkin_of(1, OLD);
+    take(fixture, &checkin, NOW_S + 1);
+    checkin = spoilt(1, rollout, GODWIT_STAGE_ROLLED_BACK, GODWIT_REASON_TRIAL_NO_CONTACT);
+    take(fixture, &checkin, NOW_S + 700);
+    assert_int_equal(rollout->failed_count, 1);
+    assert_int_equal(fixture_count(fixture, "select count(*) from failed_images"), 0);
 }
 
 /* It may be on its way into the new image, or stuck in it: that holds the rollout. */
@@ -319,6 +334,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_was_seen_in_the_future_is_seen_now, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(silent_devices_give_their_place_back, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_release_that_loses_the_contact_fails, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(silence_after_the_switch_was_allowed_counts, fixture_setup,
                                         fixture_teardown),

@@ -138,7 +138,7 @@ static void rolling_back(void **state)
     fake.checkin.outcome = (struct godwit_outcome){.id = 1,
                                                    .rollout_id = 1,
                                                    .stage = GODWIT_STAGE_ROLLED_BACK,
-                                                   .reason = GODWIT_REASON_TRIAL_NO_CONTACT,
+                                                   .reason = GODWIT_REASON_FLASH,
                                                    .detail = "tls"};
     memcpy(fake.checkin.outcome.file_sha256, fake.instruction.file_sha256, 32);
     assert_int_equal(fake_checkin(live, &fake, fake.bearer), 200);
