@@ -79,12 +79,18 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
 struct deploy_flags {
     struct remote_flags remote;
     struct option_list to;
+    const char *soak, *gates;
     bool wait;
     uint32_t timeout_s;
 };
 #define DEPLOY_ROWS(flags)                                                                 \
     {"--to", OPTION_LIST, &(flags).to, "DEVICE|FILTER",                                    \
      "only this device (again for more, or A,B,C), or those a filter finds now"},          \
+        {"--soak", OPTION_TEXT, &(flags).soak, "TIME",                                     \
+         "how long a device must run it to have succeeded, as in 90s, 30m or 2h"},         \
+        {"--gates", OPTION_TEXT, &(flags).gates, "GATES",                                  \
+         "where it waits for proof, as in 10:30m,1%:2h (after ten devices for 30 "         \
+         "minutes, after 1 % for two hours), or none"},                                    \
         {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                       \
          "stay until all have decided that still check in; exit 1 unless all confirm it"}, \
         {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                              \
@@ -100,6 +106,8 @@ static bool is_filter(const char *text)
 static int deploy_to(const struct remote *remote, json_t *body, const struct deploy_flags *flags)
 {
     const struct option_list *to = &flags->to;
+    if (flags->soak) json_object_set_new(body, "soak", json_string(flags->soak));
+    if (flags->gates) json_object_set_new(body, "gates", json_string(flags->gates));
     for (size_t i = 0; i < to->count && to->count > 1; i++)
         if (is_filter(to->items[i])) {
             fputs("godwit: --to takes one filter, or devices; not both\n", stderr);

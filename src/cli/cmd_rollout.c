@@ -127,6 +127,21 @@ static int run_halt(const struct verb_call *call)
     return steer(call, "halt");
 }
 
+static int run_undo(const struct verb_call *call)
+{
+    return steer(call, "undo");
+}
+
+static int run_skip(const struct verb_call *call)
+{
+    return steer(call, "skip");
+}
+
+static int run_retry(const struct verb_call *call)
+{
+    return steer(call, "retry");
+}
+
 static const struct verb VERBS[] = {
     {"rollout list", "", "Lists rollouts and how they go, the newest first.", 0, 0, run_list},
     {"rollout show", "ROLLOUT", "Shows one, and which devices failed with it and why.", 1, 1,
@@ -140,11 +155,21 @@ static const struct verb VERBS[] = {
     {"rollout resume", "ROLLOUT", "Lets a paused one continue.", 1, 1, run_resume},
     {"rollout halt", "ROLLOUT",
      "Ends it at once: devices that have not switched yet keep what they run.", 1, 1, run_halt},
+    {"rollout undo", "ROLLOUT",
+     "Ends it, and sends devices back to what they came from, where they can go back.", 1, 1,
+     run_undo},
+    {"rollout skip", "ROLLOUT",
+     "Offers it to all that are left without waiting for proof; its failures still halt it.", 1, 1,
+     run_skip},
+    {"rollout retry", "ROLLOUT", "Offers it again to the devices on which it failed.", 1, 1,
+     run_retry},
 };
 
 static const struct options ABOUT = {
     .command = "rollout",
-    .usage = "list | show ROLLOUT | watch ROLLOUT | pause ROLLOUT | resume ROLLOUT | halt ROLLOUT",
+    .usage =
+        "list | show ROLLOUT | watch ROLLOUT | pause ROLLOUT | resume ROLLOUT | halt ROLLOUT | "
+        "undo ROLLOUT | skip ROLLOUT | retry ROLLOUT",
     .sentence = "Rollouts: how they go, and stopping them. A rollout also halts by itself, when\n"
                 "more devices in a row fail than a good release explains.\n"
                 "`godwit rollout VERB --help` lists the options.",

@@ -14,7 +14,7 @@
 bool rollout_is_stopped(const json_t *rollout)
 {
     const char *state = json_text(rollout, "state");
-    return !strcmp(state, "paused") || !strcmp(state, "halted");
+    return !strcmp(state, "paused") || !strcmp(state, "halted") || !strcmp(state, "undone");
 }
 
 void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t size_max)
@@ -32,6 +32,11 @@ void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t
              (int)filled, "####################", (int)(20 - filled), "....................",
              succeeded, selected, json_number(rollout, "in_progress"), failed);
     size_t size = strlen(line);
+    const char *const others[] = {"soaking", "undoing", "undone"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (json_number(rollout, others[i]))
+            size += (size_t)snprintf(line + size, size_max - size, ", %llu %s",
+                                     json_number(rollout, others[i]), others[i]);
     if (incompatible)
         size += (size_t)snprintf(line + size, size_max - size, ", %llu incompatible", incompatible);
     if (not_seen && names_not_seen)

@@ -13,6 +13,7 @@ static godwit_err take_row(struct db_rows *rows, godwit_err err, struct finish *
         out->selected = db_column_int(rows, 4);
         out->succeeded = db_column_int(rows, 5);
         out->failed = db_column_int(rows, 6);
+        out->state = db_column_int(rows, 7);
     }
     db_rows_close(rows);
     return err == GODWIT_ERR_END ? GODWIT_ERR_MISSING : err;
@@ -24,8 +25,8 @@ godwit_err finish_take(struct db *db, uint32_t swept, int64_t now_s, struct fini
     *out = (struct finish){0};
     godwit_err err = db_query(
         db, &rows,
-        "select id, org, product, version, selected, succeeded, failed from ("
-        "select r.id, r.org, p.name as product, l.version, r.succeeded, r.failed,"
+        "select id, org, product, version, selected, succeeded, failed, state from ("
+        "select r.id, r.org, p.name as product, l.version, r.succeeded, r.failed, r.state,"
         " case when r.is_targeted = 1 then r.members else coalesce((select sum(c.count)"
         " from device_counts c where c.org = r.org and c.product_name = p.name"
         " and c.state <> 'retired'), 0) end as selected"
@@ -48,7 +49,8 @@ godwit_err halt_take(struct db *db, struct finish *out)
     *out = (struct finish){0};
     godwit_err err =
         db_query(db, &rows,
-                 "select r.id, r.org, p.name, l.version, 0, r.succeeded, r.failed from rollouts r"
+                 "select r.id, r.org, p.name, l.version, 0, r.succeeded, r.failed, r.state"
+                 " from rollouts r"
                  " join releases l on l.id = r.release join products p on p.id = l.product"
                  " where r.is_untold = 1 order by r.id limit 1",
                  NULL, 0);

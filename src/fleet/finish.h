@@ -5,7 +5,7 @@
 #include "store/store.h"
 
 struct finish {
-    int64_t rollout, selected, succeeded, failed;
+    int64_t rollout, selected, succeeded, failed, state; /* enum rollout_state */
     char org[33], product[33], version[33];
 };
 
@@ -14,5 +14,5 @@ struct finish {
  * then nobody knows. MISSING: there is none. Writer. */
 GODWIT_MUST_USE godwit_err finish_take(struct db *db, uint32_t swept, int64_t now_s,
                                        struct finish *out);
-/* The same of a rollout that its failures have halted; selected is 0. */
+/* The same of a rollout that its failures have halted or paused; selected is 0. */
 GODWIT_MUST_USE godwit_err halt_take(struct db *db, struct finish *out);

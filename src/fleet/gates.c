@@ -89,12 +89,12 @@ godwit_err gates_parse(const char *text, struct proof_plan *out, char *note, siz
     return GODWIT_OK;
 }
 
-static size_t format_duration(char *out, size_t size, uint32_t seconds)
+void duration_format(uint32_t seconds, char out[static DURATION_TEXT_MAX])
 {
     size_t unit = 0;
     while (seconds % UNITS[unit].seconds || (!seconds && UNITS[unit].seconds > 1))
         unit++;
-    return (size_t)snprintf(out, size, "%u%c", seconds / UNITS[unit].seconds, UNITS[unit].letter);
+    snprintf(out, DURATION_TEXT_MAX, "%u%c", seconds / UNITS[unit].seconds, UNITS[unit].letter);
 }
 
 void gates_format(const struct proof_plan *plan, char out[static GATES_TEXT_MAX])
@@ -103,16 +103,16 @@ void gates_format(const struct proof_plan *plan, char out[static GATES_TEXT_MAX]
     out[0] = '\0';
     for (size_t i = 0; i < plan->gates_count; i++) {
         const struct rollout_gate *gate = &plan->gates[i];
-        const char *comma = i ? "," : "";
-        size_t left = GATES_TEXT_MAX - used;
+        char many[16], soak[DURATION_TEXT_MAX];
         if (gate->devices)
-            used += (size_t)snprintf(out + used, left, "%s%u:", comma, gate->devices);
+            snprintf(many, sizeof many, "%u", gate->devices);
         else if (gate->per_mille % 10)
-            used += (size_t)snprintf(out + used, left, "%s%u.%u%%:", comma, gate->per_mille / 10,
-                                     gate->per_mille % 10);
+            snprintf(many, sizeof many, "%u.%u%%", gate->per_mille / 10, gate->per_mille % 10);
         else
-            used += (size_t)snprintf(out + used, left, "%s%u%%:", comma, gate->per_mille / 10);
-        used += format_duration(out + used, GATES_TEXT_MAX - used, gate->soak_s);
+            snprintf(many, sizeof many, "%u%%", gate->per_mille / 10);
+        duration_format(gate->soak_s, soak);
+        used += (size_t)snprintf(out + used, GATES_TEXT_MAX - used, "%s%s:%s", i ? "," : "", many,
+                                 soak);
     }
 }
 

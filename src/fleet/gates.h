@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 #define GATES_MAX 4
+#define DURATION_TEXT_MAX 16       /* NUL included */
 #define GATES_TEXT_MAX 96          /* NUL included */
 #define SOAK_MAX_S (30 * 86400)    /* of a gate, or of each device */
 #define SMALL_FLEET 72             /* a rollout to fewer devices is careful */
@@ -38,6 +39,8 @@ GODWIT_MUST_USE godwit_err gates_parse(const char *text, struct proof_plan *out,
 void gates_format(const struct proof_plan *plan, char out[static GATES_TEXT_MAX]);
 /* "90", "90s", "30m", "2h", "7d". False: no such duration, or longer than SOAK_MAX_S. */
 bool duration_parse(const char *text, uint32_t *seconds_out);
+/* The shortest text that reads back so: "30m". */
+void duration_format(uint32_t seconds, char out[static DURATION_TEXT_MAX]);
 /* The number of devices after which the gate stops a rollout of so many. */
 uint32_t gate_devices(const struct rollout_gate *gate, uint32_t selected);
 /* Whether each gate stops later than the one before it, in a rollout of so many. Gates that stop

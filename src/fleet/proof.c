@@ -70,3 +70,12 @@ struct proof proof_find(const struct device *device, const struct catalogue *cat
     }
     return proof;
 }
+
+uint32_t proof_due_s(const struct device *device, int64_t now_s)
+{
+    const struct member *member = device->members;
+    while (member && member->state != MEMBER_SOAKING)
+        member = member->next;
+    if (!member) return 0;
+    return (int64_t)member->due_s > now_s ? (uint32_t)(member->due_s - now_s) : 1;
+}

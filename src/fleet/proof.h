@@ -20,6 +20,9 @@ struct proof {
     bool is_confirmation;
 };
 
+/* Seconds until a check-in of the device can prove that it has survived its soak; 0: it does not
+ * soak. Lock held. */
+uint32_t proof_due_s(const struct device *device, int64_t now_s);
 /* Lock held, where the fleet is shared. */
 struct proof proof_find(const struct device *device, const struct catalogue *catalogue,
                         int64_t now_s);

@@ -1,7 +1,8 @@
-/* Pausing, resuming and halting a rollout. Whoever presses second is answered with what the first
- * did: the reply says who, and since when. */
+/* What a person does to a rollout. Whoever presses second is answered with what the first did: the
+ * reply says who, and since when. */
 #include <stdio.h>
 
+#include "fleet/cache.h"
 #include "fleet/rollout.h"
 #include "server/audit_log.h"
 #include "server/handlers.h"
@@ -10,22 +11,25 @@
 #include "server/views.h"
 #include "server/waiting.h"
 
-static const struct {
-    enum rollout_state state;
-    enum audit_action action;
-} VERBS[] = {
-    {ROLLOUT_PAUSED, AUDIT_ROLLOUT_PAUSED},
-    {ROLLOUT_RUNNING, AUDIT_ROLLOUT_RESUMED},
-    {ROLLOUT_HALTED, AUDIT_ROLLOUT_HALTED},
-};
-enum verb { PAUSE, RESUME, HALT };
+#define RETRY_MAX 10000 /* devices; what the brake lets fail is less */
 
 struct steering {
     struct change change; /* first: a change is a steering */
-    enum verb verb;
+    const struct verb *verb;
     uint32_t id;
     int64_t product; /* of which devices are told; 0: nothing has changed */
-    bool is_known, is_halted;
+    bool is_known, is_ended;
+    enum rollout_state ended_as;
+    int64_t retried;
+};
+
+typedef godwit_err verb_run(struct steering *steering, struct rollout *rollout);
+
+struct verb {
+    verb_run *run;
+    enum audit_action action;
+    enum rollout_state wanted; /* that set_state makes */
+    bool also_ended;           /* also of one that was halted */
 };
 
 static godwit_err record_steering(struct steering *steering, const struct rollout *rollout,
@@ -34,13 +38,81 @@ static godwit_err record_steering(struct steering *steering, const struct rollou
     char object[80];
     const struct release *release = rollout->release;
     snprintf(object, sizeof object, "%s %s", release->product->name, release->version);
-    return change_audit(&steering->change, VERBS[steering->verb].action, object,
-                        json_pack("{s:s}", "state", rollout_state_name(before)),
-                        json_pack("{s:s, s:s, s:I, s:s}", "product", release->product->name,
-                                  "version", release->version, "rollout_id",
-                                  (json_int_t)rollout->id, "state",
-                                  rollout_state_name(rollout->state)));
+    json_t *after = json_pack("{s:s, s:s, s:I, s:s}", "product", release->product->name, "version",
+                              release->version, "rollout_id", (json_int_t)rollout->id, "state",
+                              rollout_state_name(rollout->state));
+    if (steering->retried)
+        json_object_set_new(after, "devices", json_integer((json_int_t)steering->retried));
+    steering->product = release->product->id;
+    return change_audit(&steering->change, steering->verb->action, object,
+                        json_pack("{s:s}", "state", rollout_state_name(before)), after);
 }
+
+/* ---- what the verbs do ---- */
+
+static godwit_err set_state(struct steering *steering, struct rollout *rollout)
+{
+    struct app *app = steering->change.app;
+    enum rollout_state before = rollout->state;
+    if (before == steering->verb->wanted) return GODWIT_OK;
+    godwit_err err = rollout_set_state(&app->fleet, app->db, rollout, steering->verb->wanted,
+                                       permission_actor(steering->change.request)->user,
+                                       clock_unix_s(app->clock));
+    return err ? err : record_steering(steering, rollout, before);
+}
+
+static godwit_err skip_ahead(struct steering *steering, struct rollout *rollout)
+{
+    struct app *app = steering->change.app;
+    if (rollout->is_skipped) return GODWIT_OK;
+    godwit_err err = rollout_skip(&app->fleet, app->db, rollout);
+    return err ? err : record_steering(steering, rollout, rollout->state);
+}
+
+/* The rows of devices on which it failed. */
+static godwit_err find_failed(struct steering *steering, int64_t *ids, size_t *count_out)
+{
+    struct db_rows rows;
+    size_t count = 0;
+    godwit_err err =
+        db_query(steering->change.app->db, &rows,
+                 "select device from members where rollout = $1 and state = $2"
+                 " order by offer_number limit $3",
+                 DB_ARGS(db_int(steering->id), db_int(MEMBER_FAILED), db_int(RETRY_MAX)));
+    while (!err && !(err = db_next(&rows)))
+        ids[count++] = db_column_int(&rows, 0);
+    db_rows_close(&rows);
+    *count_out = count;
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+static godwit_err retry(struct steering *steering, struct rollout *rollout)
+{
+    struct app *app = steering->change.app;
+    int64_t *ids = arena_alloc(steering->change.request->arena, RETRY_MAX * sizeof *ids);
+    size_t count = 0;
+    if (!ids) return GODWIT_ERR_SPACE;
+    godwit_err err = find_failed(steering, ids, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct device *device;
+        err = device_fetch_row(&app->fleet, app->db, ids[i], &device);
+        if (!err && device) err = rollout_retry(&app->fleet, app->db, rollout, &device, 1);
+    }
+    steering->retried = (int64_t)count;
+    return err || !count ? err : record_steering(steering, rollout, rollout->state);
+}
+
+enum verb_name { PAUSE, RESUME, HALT, UNDO, SKIP, RETRY };
+static const struct verb VERBS[] = {
+    [PAUSE] = {set_state, AUDIT_ROLLOUT_PAUSED, ROLLOUT_PAUSED, false},
+    [RESUME] = {set_state, AUDIT_ROLLOUT_RESUMED, ROLLOUT_RUNNING, false},
+    [HALT] = {set_state, AUDIT_ROLLOUT_HALTED, ROLLOUT_HALTED, true},
+    [UNDO] = {set_state, AUDIT_ROLLOUT_UNDONE, ROLLOUT_UNDONE, true},
+    [SKIP] = {skip_ahead, AUDIT_ROLLOUT_SKIPPED, ROLLOUT_RUNNING, false},
+    [RETRY] = {retry, AUDIT_ROLLOUT_RETRIED, ROLLOUT_RUNNING, false},
+};
+
+/* ---- one of them ---- */
 
 static struct rollout *find_rollout(const struct steering *steering)
 {
@@ -51,21 +123,37 @@ static struct rollout *find_rollout(const struct steering *steering)
     return permission_sees(change->request, product->org->name, product->name) ? rollout : NULL;
 }
 
+/* A halt is an end, and an undo one that no halt takes back; each may be said twice. */
+static bool is_ended(const struct rollout *rollout, const struct verb *verb)
+{
+    if (rollout->state == ROLLOUT_UNDONE) return verb->wanted != ROLLOUT_UNDONE;
+    return rollout->state == ROLLOUT_HALTED && !verb->also_ended;
+}
+
 static godwit_err steering_run(struct change *change)
 {
     struct steering *steering = (struct steering *)change;
     struct rollout *rollout = find_rollout(steering);
-    enum rollout_state wanted = VERBS[steering->verb].state;
-    steering->product = 0;
+    steering->product = steering->retried = 0;
     steering->is_known = rollout != NULL;
-    steering->is_halted = rollout && rollout->state == ROLLOUT_HALTED && wanted != ROLLOUT_HALTED;
-    if (!rollout || steering->is_halted || rollout->state == wanted) return GODWIT_OK;
-    enum rollout_state before = rollout->state;
-    godwit_err err = rollout_set_state(&change->app->fleet, change->app->db, rollout, wanted,
-                                       permission_actor(change->request)->user,
-                                       clock_unix_s(change->app->clock));
-    steering->product = rollout->release->product->id;
-    return err ? err : record_steering(steering, rollout, before);
+    steering->is_ended = rollout && is_ended(rollout, steering->verb);
+    if (!rollout || steering->is_ended) {
+        steering->ended_as = rollout ? rollout->state : ROLLOUT_RUNNING;
+        return GODWIT_OK;
+    }
+    return steering->verb->run(steering, rollout);
+}
+
+static void reply_ended(const struct steering *steering)
+{
+    bool is_undone = steering->ended_as == ROLLOUT_UNDONE;
+    problem(steering->change.request, 409, is_undone ? "undone" : "halted",
+            is_undone
+                ? "the rollout was undone, which is its end; deploy the release again, or a better "
+                  "one"
+                : "the rollout was halted, which is its end; deploy the release again, or a better "
+                  "one",
+            NULL);
 }
 
 static void steering_reply(struct change *change, godwit_err err)
@@ -75,11 +163,8 @@ static void steering_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
     } else if (!steering->is_known) {
         reply_no_rollout(change->request);
-    } else if (steering->is_halted) {
-        problem(
-            change->request, 409, "halted",
-            "the rollout was halted, which is its end; deploy the release again, or a better one",
-            NULL);
+    } else if (steering->is_ended) {
+        reply_ended(steering);
     } else {
         if (steering->product) {
             waiting_wake(change->app->waiting, steering->product); /* who waits is told now */
@@ -89,14 +174,14 @@ static void steering_reply(struct change *change, godwit_err err)
     }
 }
 
-static void steer(struct http_request *request, enum verb verb)
+static void steer(struct http_request *request, enum verb_name name)
 {
     struct steering *steering = arena_zalloc(request->arena, sizeof *steering);
     if (!steering) {
         problem_busy(request);
         return;
     }
-    steering->verb = verb;
+    steering->verb = &VERBS[name];
     steering->id = rollout_param(request);
     steering->change.app = request->app;
     steering->change.request = request;
@@ -118,4 +203,19 @@ void handle_rollout_resume(struct http_request *request)
 void handle_rollout_halt(struct http_request *request)
 {
     steer(request, HALT);
+}
+
+void handle_rollout_undo(struct http_request *request)
+{
+    steer(request, UNDO);
+}
+
+void handle_rollout_skip(struct http_request *request)
+{
+    steer(request, SKIP);
+}
+
+void handle_rollout_retry(struct http_request *request)
+{
+    steer(request, RETRY);
 }

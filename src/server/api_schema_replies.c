@@ -2,7 +2,8 @@
  * answer to it. */
 #include "server/api_schema_rows.h"
 
-#define DEVICE_STATES "up-to-date queued in-progress on-trial failed incompatible halted retired"
+#define DEVICE_STATES \
+    "up-to-date queued in-progress on-trial failed incompatible halted undoing retired"
 
 #define ROLES "viewer operator releaser admin"
 #define SCOPES "read upload deploy devices admin"
@@ -294,7 +295,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
 
     OBJECT("rollout_device", "What one device makes of a rollout."),
     HEX("device_id", 12, "its id"),
-    CHOICE("state", "superseded succeeded " DEVICE_STATES, "where it is with this rollout"),
+    CHOICE("state", "superseded succeeded soaking undone " DEVICE_STATES,
+           "where it is with this rollout"),
     STRING("reason", "why, as a short id"),
     STRING("sentence", "why, in words"),
 
@@ -302,8 +304,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("rollout_id", "its number"),
     STRING("product", "the product"),
     STRING("version", "what is rolled out"),
-    CHOICE("state", "running paused halted done",
-           "running while a device is queued or in progress; paused and halted ones offer nothing"),
+    CHOICE("state", "running paused halted undone done",
+           "running while it waits for a device; paused, halted and undone ones offer nothing"),
     ROW(STRING, "state_by", NULL, SCHEMA_OPTIONAL,
         "who paused, resumed or halted it, or `its failures`; absent where nobody did"),
     ROW(TIME, "state_since", NULL, SCHEMA_OPTIONAL, "when that was"),
@@ -323,6 +325,13 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("up_to_date", "ran it already"),
     WHOLE("halted", "are not offered it any more, for it was halted"),
     WHOLE("superseded", "were taken over by a newer rollout"),
+    WHOLE("soaking", "have confirmed it, and must survive for a while"),
+    WHOLE("undoing", "are sent back to what they came from"),
+    WHOLE("undone", "run that again"),
+    STRING("soak", "how long a device must run it to have succeeded, as in 10m"),
+    STRING("gates", "where it waits for proof, as in 10:30m,1%:2h; empty: nowhere"),
+    WHOLE("gates_open", "how many of these it has passed"),
+    FLAG("is_skipped", "somebody let it go on without waiting for proof"),
 
     OBJECT("rollout_devices", "What devices make of a rollout."),
     PAGE("items", "rollout_device", "in the order in which they joined"),

@@ -31,6 +31,8 @@ struct settings {
     uint32_t reserve_mib;    /* of the disk that uploads leave free */
     uint32_t rotate_days;    /* a device's token is changed when it is older; 0: only on request */
     uint32_t wait_s;         /* the longest that a check-in is held; 0: none is */
+    uint32_t soak_s;         /* of a rollout that says nothing else, and … */
+    const char *gates;       /* … its gates; NULL: none */
     uint32_t devices_max;    /* that stay in memory, fleet/cache.h; 0: all */
     bool device_ca_required; /* no device without a certificate of device_ca */
     bool webhook_loopback;   /* for tests: webhooks go to this machine alone, by http too */

@@ -38,6 +38,12 @@
       "a paused rollout continues")                                                                \
     X(ROLLOUT_HALTED, "rollout.halted", "POST /api/v1/rollouts/{id}/halt",                         \
       "a rollout was ended, by somebody or by its failures; what it offered is withdrawn")         \
+    X(ROLLOUT_UNDONE, "rollout.undone", "POST /api/v1/rollouts/{id}/undo",                         \
+      "devices that confirmed it are sent back to what they came from")                            \
+    X(ROLLOUT_SKIPPED, "rollout.skipped", "POST /api/v1/rollouts/{id}/skip",                       \
+      "a rollout goes on without waiting for proof")                                               \
+    X(ROLLOUT_RETRIED, "rollout.retried", "POST /api/v1/rollouts/{id}/retry",                      \
+      "devices on which it failed are offered it again")                                           \
     X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                   \
     X(DEVICE_ACCEPTED, "device.accepted", "POST /api/v1/devices/{id}/accept",                      \
       "a device was let in with another token")                                                    \

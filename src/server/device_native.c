@@ -12,6 +12,7 @@
 #include "fleet/device.h"
 #include "fleet/factory.h"
 #include "fleet/identity.h"
+#include "fleet/proof.h"
 #include "fleet/silence.h"
 #include "server/audit_log.h"
 #include "server/device_certificate.h"
@@ -41,6 +42,7 @@ struct pending {
     enum take_result taken;
     uint32_t asked_s; /* how long it may be held, as the device says; 0: not at all */
     uint32_t wait_s;  /* how long it is held now */
+    uint32_t due_s;   /* until it can prove that it has soaked; 0: it does not soak */
     bool is_resumed;  /* it was held */
     char org[33];     /* of the device, where it is held */
 };
@@ -92,6 +94,8 @@ static void find_wait(struct app *app, struct device *device, struct pending *pe
 {
     uint32_t learnt_s = wait_rule_s(device->wait_habit), max_s = app->settings->wait_s;
     pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
+    pending->due_s = proof_due_s(device, now_s);
+    if (pending->due_s && pending->due_s < pending->wait_s) pending->wait_s = pending->due_s;
     if (pending->is_resumed) device_is_seen(&app->fleet, device, now_s);
 }
 
@@ -103,6 +107,7 @@ static void send_instruction(struct http_request *request, const struct device_r
                                          .outcome_id = pending->checkin.outcome.id,
                                          .has_instruction = true,
                                          .rotate = device_reply->rotates};
+    if (pending->due_s && pending->due_s < reply.interval_s) reply.interval_s = pending->due_s;
     name_wait(request, pending);
     memcpy(reply.next_ca, app->next_ca, sizeof reply.next_ca);
     request->authenticated = true;

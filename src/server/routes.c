@@ -27,6 +27,8 @@ static const struct permission MEMBER = {
 /* What a person must be at least, and which scope a token must have. */
 static const struct permission READS = PERSON(ROLE_VIEWER, SCOPE_READ);
 static const struct permission DEPLOYS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY);
+/* Past the proof that a rollout waits for. */
+static const struct permission SKIPS = PERSON(ROLE_OPERATOR, SCOPE_DEPLOY, .is_dangerous = true);
 static const struct permission ADMITS = PERSON(ROLE_OPERATOR, SCOPE_DEVICES);
 static const struct permission UPLOADS = PERSON(ROLE_RELEASER, SCOPE_UPLOAD);
 static const struct permission DELETES = PERSON(ROLE_RELEASER, SCOPE_UPLOAD, .is_dangerous = true);
@@ -184,18 +186,28 @@ const struct http_route ROUTES[] = {
     ROUTE(POST, "/api/v1/rollouts", WORKER, DEPLOY_BODY_MAX, handle_deploy, &DEPLOYS, "deploy",
           "Rolls a release out to devices, or to all of its product.", .body = "deploy_request",
           .replies = "201 rollout; 404 no-release no-device; 409 deploy-key retired trust-reset "
-                     "no-deploy-key retrusted-key; 422 wrong-product filter too-many-devices"),
+                     "no-deploy-key retrusted-key; 422 wrong-product filter too-many-devices "
+                     "gates-order"),
     ROUTE(GET, "/api/v1/rollouts/{id}", WORKER, 0, handle_rollout, &READS, "getRollout",
           "One rollout, and how it goes.", .replies = "200 rollout; 404 no-rollout"),
     ROUTE(POST, "/api/v1/rollouts/{id}/pause", WORKER, 0, handle_rollout_pause, &DEPLOYS,
           "pauseRollout", "Offers nothing of a rollout until it is resumed.",
-          .replies = "200 rollout; 404 no-rollout; 409 halted"),
+          .replies = "200 rollout; 404 no-rollout; 409 halted undone"),
     ROUTE(POST, "/api/v1/rollouts/{id}/resume", WORKER, 0, handle_rollout_resume, &DEPLOYS,
           "resumeRollout", "Lets a paused rollout continue.",
-          .replies = "200 rollout; 404 no-rollout; 409 halted"),
+          .replies = "200 rollout; 404 no-rollout; 409 halted undone"),
     ROUTE(POST, "/api/v1/rollouts/{id}/halt", WORKER, 0, handle_rollout_halt, &DEPLOYS,
           "haltRollout", "Ends a rollout: what it offered is withdrawn.",
+          .replies = "200 rollout; 404 no-rollout; 409 undone"),
+    ROUTE(POST, "/api/v1/rollouts/{id}/undo", WORKER, 0, handle_rollout_undo, &DEPLOYS,
+          "undoRollout", "Ends a rollout, and sends devices back that confirmed the release.",
           .replies = "200 rollout; 404 no-rollout"),
+    ROUTE(POST, "/api/v1/rollouts/{id}/skip", WORKER, 0, handle_rollout_skip, &SKIPS, "skipRollout",
+          "Offers it to all that are left, without waiting for proof.",
+          .replies = "200 rollout; 404 no-rollout; 409 halted undone"),
+    ROUTE(POST, "/api/v1/rollouts/{id}/retry", WORKER, 0, handle_rollout_retry, &DEPLOYS,
+          "retryRollout", "Offers it again to devices on which it failed.",
+          .replies = "200 rollout; 404 no-rollout; 409 halted undone"),
     ROUTE(GET, "/api/v1/rollouts/{id}/devices", WORKER, 0, handle_rollout_devices, &READS,
           "listRolloutDevices", "What each device makes of a rollout that selects it.",
           .query = "state limit after fields",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "disk/disk.h"
+#include "fleet/gates.h"
 #include "options/options.h"
 #include "server/wait_rule.h"
 
@@ -89,7 +90,8 @@ static int check_web(const struct options *options, const struct settings *setti
 /* What no row can see alone. */
 static int check(const struct options *options, const struct settings *settings)
 {
-    char address[64];
+    char address[64], note[160];
+    struct proof_plan plan;
     uint16_t port;
     if (!*settings->data) return options_wrong(options, "--data wants the name of a directory");
     if (settings_listen(settings->listen, address, sizeof address, &port))
@@ -110,6 +112,11 @@ static int check(const struct options *options, const struct settings *settings)
     if (settings->wait_s > WAIT_MAX_S)
         return options_wrong(options, "--wait is a number from 0 to %d, not %u", WAIT_MAX_S,
                              settings->wait_s);
+    if (settings->soak_s > SOAK_MAX_S)
+        return options_wrong(options, "--soak is a number from 0 to %d, not %u", SOAK_MAX_S,
+                             settings->soak_s);
+    if (gates_parse(settings->gates, &plan, note, sizeof note))
+        return options_wrong(options, "--gates: %s", note);
     if (settings->loops > LOOPS_MAX)
         return options_wrong(options, "--loops is a number from 0 to %d, not %u", LOOPS_MAX,
                              settings->loops);
@@ -161,6 +168,8 @@ static const struct settings DEFAULTS = {.data = "./godwit-data",
                                          .listen = "127.0.0.1:8443",
                                          .interval_s = 60,
                                          .wait_s = WAIT_MAX_S,
+                                         .soak_s = 600,
+                                         .gates = "10:30m,1%:2h",
                                          .reserve_mib = RESERVE_MIB,
                                          .audit_days = 730,
                                          .history_days = 730};
@@ -217,6 +226,12 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "once; 0: never (default 3300)"},
         {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
          "how often devices check in (default 60)"},
+        {"--soak", OPTION_NUMBER, &out->soak_s, "SECONDS",
+         "how long a device must run a release, after it has confirmed it, to have succeeded; "
+         "`godwit deploy` may say otherwise (default 600)"},
+        {"--gates", OPTION_TEXT, &out->gates, "GATES",
+         "where rollouts wait for proof, for which `godwit deploy` says nothing else; none: "
+         "nowhere (default 10:30m,1%:2h)"},
         {"--reserve", OPTION_NUMBER, &out->reserve_mib, "MIB",
          "how much of the disk uploads leave free, so that what devices report can be written; 0: "
          "nothing (default 64)"},

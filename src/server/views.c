@@ -65,11 +65,16 @@ json_t *view_rollout(const struct rollout_counts *counts)
                    {"failed", counts->failed},           {"incompatible", counts->incompatible},
                    {"up_to_date", counts->up_to_date},   {"superseded", counts->superseded},
                    {"not_seen", counts->not_seen},       {"expected", counts->expected},
-                   {"halted", counts->halted},           {"created", counts->created_s}};
-    json_t *view = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "product", counts->product,
-                             "version", counts->version, "state", rollout_state_shown(counts),
-                             "is_targeted", counts->is_targeted, "allow_downgrade",
-                             counts->allow_downgrade, "again", counts->again);
+                   {"halted", counts->halted},           {"created", counts->created_s},
+                   {"soaking", counts->soaking},         {"undoing", counts->undoing},
+                   {"undone", counts->undone},           {"gates_open", counts->gates_open}};
+    char soak[DURATION_TEXT_MAX];
+    duration_format((uint32_t)counts->soak_s, soak);
+    json_t *view = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "product", counts->product, "version",
+        counts->version, "state", rollout_state_shown(counts), "soak", soak, "gates", counts->gates,
+        "is_targeted", counts->is_targeted, "allow_downgrade", counts->allow_downgrade, "again",
+        counts->again, "is_skipped", counts->is_skipped);
     if (counts->state_s) {
         json_object_set_new(view, "state_by", json_string(state_by(counts)));
         json_object_set_new(view, "state_since", json_integer(counts->state_s));

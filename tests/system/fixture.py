@@ -44,7 +44,8 @@ class World:
         self.data = self.folder / "data"
         self.processes = []
         self.environment = dict(os.environ, GODWIT_DATA=str(self.data), HOME=str(self.folder),
-                                XDG_CONFIG_HOME=str(self.folder / "config"))
+                                XDG_CONFIG_HOME=str(self.folder / "config"),
+                                GODWIT_SOAK="0", GODWIT_GATES="none")
         self.environment.pop("GODWIT_PASSWORD", None)
 
     def close(self):

@@ -19,7 +19,8 @@ from fixture import PRODUCT, fixture, main, wait_until
 from test_events import Stream
 
 # What asks for a device that lost its token or was copied; their unit tests hold the records.
-LEFT_OUT = {"acceptToken", "rejectToken", "chooseTokens", "clearFork", "checkIn"}
+LEFT_OUT = {"acceptToken", "rejectToken", "chooseTokens", "clearFork", "checkIn",
+            "retryRollout"}
 NOTHING_CHANGES = {"checkInNow", "checkInNowMany"}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -114,7 +115,9 @@ def change_devices(api, world):
     for name, verb, action, was, becomes in (
             ("pauseRollout", "pause", "rollout.paused", "running", "paused"),
             ("resumeRollout", "resume", "rollout.resumed", "paused", "running"),
-            ("haltRollout", "halt", "rollout.halted", "running", "halted")):
+            ("skipRollout", "skip", "rollout.skipped", "running", "running"),
+            ("haltRollout", "halt", "rollout.halted", "running", "halted"),
+            ("undoRollout", "undo", "rollout.undone", "halted", "undone")):
         api.change(name, "POST", f"/api/v1/rollouts/1/{verb}", action=action,
                    before=f'"state":"{was}"', after=f'"state":"{becomes}"')
     api.change("rotateTokens", "POST", "/api/v1/rotations", {"devices": [device]},
@@ -209,7 +212,7 @@ def check_heard(admin, other, scoped):
     assert {"image", "release", "claim", "factory", "device", "rollout", "webhook", "user", "token",
             "factor", "session"} <= kinds, kinds
     # who reads late hears what came of an object last
-    assert any(event["change"] == "halted" for event in mine if event["kind"] == "rollout")
+    assert any(event["change"] == "undone" for event in mine if event["kind"] == "rollout")
     foreign = [event for event in heard(other) if event["kind"] != "ready"]
     assert {"image", "claim"} <= {event["kind"] for event in foreign}, foreign
     assert not {event["object"] for event in foreign} & {event.get("object") for event in mine}

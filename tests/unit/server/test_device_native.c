@@ -158,7 +158,7 @@ static void rolling_back(void **state)
     assert_string_equal(live_text(live, "state"), "failed");
     assert_int_equal(live_request(live, "GET", "/api/v1/rollouts/1", NULL), 200);
     assert_int_equal(live_number(live, "failed"), 1);
-    assert_string_equal(live_text(live, "state"), "done");
+    assert_string_equal(live_text(live, "state"), "paused");
 }
 
 /* ---- asking wrongly ---- */
