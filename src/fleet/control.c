@@ -1,3 +1,5 @@
+/* Silence is counted anew by each walk, for it ends by itself; crashes are counted as they are
+ * reported, by the hour. Devices not seen for a day were silent before, and say nothing. */
 #include "fleet/control.h"
 
 #define SEEN_S 86400    /* who was not seen for longer was silent before */

@@ -31,8 +31,8 @@ godwit_err finish_take(struct db *db, uint32_t swept, int64_t now_s, struct fini
         " from device_counts c where c.org = r.org and c.product_name = p.name"
         " and c.state <> 'retired'), 0) end as selected"
         " from rollouts r join releases l on l.id = r.release join products p on p.id = l.product"
-        " where r.finished = 0 and r.id <= $1 and r.in_progress = 0 and r.soaking = 0 and not "
-        "exists ("
+        " where r.finished = 0 and r.id <= $1 and r.in_progress = 0"
+        " and r.soaking = 0 and not exists ("
         "select 1 from device_counts q where q.org = r.org and q.product_name = p.name"
         " and q.rollout = r.id and q.rollout_state = 'queued' and q.state <> 'retired'"
         " and q.count > 0) and r.state < 2) as done where selected > 0 order by id limit 1",

@@ -1,3 +1,6 @@
+/* The text of gates is their one form: in SQL, JSON and on the command line. A gate that stops no
+ * later than the one before it is refused where the order of both is plain from the text, and else
+ * when it is known how many are selected. */
 #include "fleet/gates.h"
 
 #include <stdio.h>

@@ -142,7 +142,8 @@ static godwit_err look_again(struct silence_walk *walk, struct db *db, int64_t i
     return member ? fail(walk->fleet, db, device, member, walk->now_s) : GODWIT_OK;
 }
 
-godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_s, int64_t now_s)
+godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_s, int64_t now_s,
+                          bool *any_out)
 {
     struct silence_walk walk = {fleet, interval_s, now_s};
     int64_t ids[FLEET_SILENT_MAX];
@@ -151,6 +152,7 @@ godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_
     memcpy(ids, fleet->silent, sizeof ids);
     fleet->silent_count = 0;
     fleet_unlock(fleet);
+    *any_out = count > 0;
     godwit_err err = GODWIT_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = look_again(&walk, db, ids[i]);

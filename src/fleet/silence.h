@@ -12,9 +12,9 @@
  * has failed by its silence waits for silence_record. interval_s: what devices are told. Takes the
  * lock itself, for a few devices at a time; any thread. */
 void silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
-/* Writes who has failed by it, and is silent still. Writer. */
+/* Writes who has failed by it, and is silent still. any_out: somebody may have. Writer. */
 GODWIT_MUST_USE godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_s,
-                                          int64_t now_s);
+                                          int64_t now_s, bool *any_out);
 /* The time by which a device's silence is counted: of what it was not seen while the clock jumped,
  * only what passed since. Lock held. */
 int64_t device_now(const struct fleet *fleet, const struct device *device, int64_t now_s);

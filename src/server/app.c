@@ -219,6 +219,22 @@ static godwit_err tick_records(struct app *app, bool *more_out)
     return err;
 }
 
+/* Who has failed by silence moves in memory too. */
+static godwit_err tick_silence(struct app *app)
+{
+    bool has_any = false;
+    godwit_err err = silence_record(&app->fleet, app->db, app->settings->interval_s,
+                                    clock_unix_s(app->clock), &has_any);
+    app->is_changed |= has_any;
+    return err;
+}
+
+static godwit_err tick_soft(struct app *app)
+{
+    godwit_err err = tick_tokens(app);
+    return err ? err : tick_silence(app);
+}
+
 /* Soft facts, and notes that the next pass makes anew: what is lost with the transaction is not
  * changed in memory, so nothing must be read again. Old rollouts go from memory too. */
 static godwit_err flush_run(struct writer_job *job)
@@ -231,12 +247,7 @@ static godwit_err flush_run(struct writer_job *job)
     if (fleet_sequence_is_low(&app->fleet, now_ms))
         err = fleet_raise_sequence(&app->fleet, app->db, now_ms);
     if (!err) err = clock_guard_sweep(app, &more_history);
-    if (!err) err = tick_tokens(app);
-    if (!err && app->fleet.silent_count) {
-        app->is_changed = true;
-        err = silence_record(&app->fleet, app->db, app->settings->interval_s,
-                             clock_unix_s(app->clock));
-    }
+    if (!err) err = tick_soft(app);
     if (!err) err = device_flush(&app->fleet, app->db, FLUSH_COUNT, &more_facts);
     if (!err)
         err = rollout_note_incompatible(&app->fleet, app->db, NOTE_COUNT, clock_unix_s(app->clock),

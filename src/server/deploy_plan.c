@@ -1,3 +1,4 @@
+/* What the body says wins over the settings; null is as good as absent. */
 #include "server/deploy_plan.h"
 
 #include <stdio.h>

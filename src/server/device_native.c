@@ -1,9 +1,9 @@
 /* The protocol adapter for Godwit's own check-in: the hot path.
  *
  * On the loop: decode → find the device → take its facts → decide → sign → encode; no SQL. Only
- * what must be committed first (device_take says so) goes through the writer, and is answered
- * behind the commit by the very same code. Malformed bytes are refused before anything is taken,
- * so they change nothing. Who calls was found by the gate (server/permission.h). */
+ * what must be committed first (device_take says so) goes through the writer, and is answered after
+ * the commit by the same code. Malformed bytes change nothing. Who calls, permission.h has found.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,7 +66,7 @@ static bool compose(struct app *app, struct device *device, const struct godwit_
     return ready;
 }
 
-/* Each change of mind once; the same reply again, as in every idle check-in, is not said. */
+/* Each change of mind once; the same reply again is not said. */
 static void log_decision(const struct device_reply *device_reply)
 {
     char mac[13];
@@ -78,7 +78,7 @@ static void log_decision(const struct device_reply *device_reply)
                device_reply->rollout_id);
 }
 
-/* What the device may ask for next time; without it, it comes back after its interval. */
+/* What the device may ask for next time. */
 static void name_wait(struct http_request *request, const struct pending *pending)
 {
     char text[24];
@@ -87,15 +87,15 @@ static void name_wait(struct http_request *request, const struct pending *pendin
     http_reply_header(request, "Preference-Applied", text);
 }
 
-/* How long it is held now. One that was held has been there all the time: its absence teaches
- * nothing of how often it comes. Lock held. */
+/* One that was held has been there all the time: its absence teaches nothing of how often it comes.
+ * Lock held. */
 static void find_wait(struct app *app, struct device *device, struct pending *pending,
                       int64_t now_s)
 {
     uint32_t learnt_s = wait_rule_s(device->wait_habit), max_s = app->settings->wait_s;
-    pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
     pending->due_s = proof_due_s(device, now_s);
-    if (pending->due_s && pending->due_s < pending->wait_s) pending->wait_s = pending->due_s;
+    if (pending->due_s && pending->due_s < max_s) max_s = pending->due_s;
+    pending->wait_s = learnt_s < max_s ? learnt_s : max_s;
     if (pending->is_resumed) device_is_seen(&app->fleet, device, now_s);
 }
 

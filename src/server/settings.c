@@ -189,6 +189,16 @@ static const struct settings DEFAULTS = {.data = "./godwit-data",
             "does (default 0)"                                                                   \
     }
 
+/* How rollouts grow for which `godwit deploy` says nothing else. */
+#define ROLLOUT_ROWS(out)                                                                  \
+    {"--soak", OPTION_NUMBER, &(out)->soak_s, "SECONDS",                                   \
+     "how long a device must run a release, after it has confirmed it, to have succeeded " \
+     "(default 600)"},                                                                     \
+    {                                                                                      \
+        "--gates", OPTION_TEXT, &(out)->gates, "GATES",                                    \
+            "where rollouts wait for proof; none: nowhere (default 10:30m,1%:2h)"          \
+    }
+
 int settings_parse(int argc, char **argv, struct settings *out)
 {
     struct option_list mirrors = {0};
@@ -226,12 +236,7 @@ int settings_parse(int argc, char **argv, struct settings *out)
          "once; 0: never (default 3300)"},
         {"--interval", OPTION_NUMBER, &out->interval_s, "SECONDS",
          "how often devices check in (default 60)"},
-        {"--soak", OPTION_NUMBER, &out->soak_s, "SECONDS",
-         "how long a device must run a release, after it has confirmed it, to have succeeded; "
-         "`godwit deploy` may say otherwise (default 600)"},
-        {"--gates", OPTION_TEXT, &out->gates, "GATES",
-         "where rollouts wait for proof, for which `godwit deploy` says nothing else; none: "
-         "nowhere (default 10:30m,1%:2h)"},
+        ROLLOUT_ROWS(out),
         {"--reserve", OPTION_NUMBER, &out->reserve_mib, "MIB",
          "how much of the disk uploads leave free, so that what devices report can be written; 0: "
          "nothing (default 64)"},
