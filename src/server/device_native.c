@@ -332,8 +332,7 @@ static bool may_wait(const struct pending *pending, const struct device_reply *d
            !(device_reply->instruction.flags & GODWIT_INSTRUCTION_INSTALL);
 }
 
-/* Of a device that device_hold has. False: there is no room for it, and it is answered at once and
- * asked to come by its interval. */
+/* Of a device that device_hold has. False: there is no room, and it is answered at once. */
 static bool hold(struct http_request *request, struct pending *pending, int64_t product,
                  uint64_t mark)
 {
