@@ -129,10 +129,9 @@ static const struct image *image_before(const struct device *device,
     const struct upgrade_point here = upgrade_here(device, catalogue);
     const struct release *release = release_by_id(catalogue, member->came_from);
     const struct image *image = release ? fit_image(release, facts, &reason) : NULL;
-    bool is_possible =
-        image && image->file_size <= facts->slot_size &&
-        image->secure_version >= facts->secure_version && release->counter >= here.rollback_floor &&
-        !fit_failed_before(device, image) && !upgrade_check(&here, image, release->counter, true);
+    bool is_possible = image && image->file_size <= facts->slot_size &&
+                       !fit_failed_before(device, image) &&
+                       !upgrade_check(&here, image, release->counter, true);
     return is_possible ? image : NULL;
 }
 

@@ -57,15 +57,14 @@ struct silence_walk {
     int64_t now_s;
 };
 
-/* The member whose silence would be a failure: the device may have switched, or has. */
-static struct member *member_at_risk(const struct device *device, const struct catalogue *catalogue)
+/* The member whose silence would be a failure: who can not have switched is away. */
+static struct member *member_at_risk(const struct device *device)
 {
     const struct rollout *rollout = device_rollout(device);
     struct member *member = rollout ? device_member(device, rollout) : NULL;
-    if (!member) return NULL;
-    if (member->state == MEMBER_SOAKING) return member;
-    bool is_offered = member->state == MEMBER_IN_PROGRESS && !member->is_away;
-    return is_offered && may_have_switched(device, catalogue) ? member : NULL;
+    bool is_at_risk = member && (member->state == MEMBER_SOAKING ||
+                                 (member->state == MEMBER_IN_PROGRESS && !member->is_away));
+    return is_at_risk ? member : NULL;
 }
 
 /* A trial boot takes its time, and what nobody could hear counts for nobody: before the service was
@@ -95,7 +94,7 @@ static void look(void *ctx, struct device *device)
     struct member *member = member_in_progress(device);
     if (member && !may_have_switched(device, &walk->fleet->catalogue))
         member_set_away(member, true);
-    else if (member_at_risk(device, &walk->fleet->catalogue) && has_failed_by_silence(walk, device))
+    else if (member_at_risk(device) && has_failed_by_silence(walk, device))
         queue(walk->fleet, device);
 }
 
@@ -136,7 +135,7 @@ static godwit_err look_again(struct silence_walk *walk, struct db *db, int64_t i
     godwit_err err = device_fetch_row(walk->fleet, db, id, &device);
     if (err || !device) return err;
     fleet_lock(walk->fleet);
-    struct member *member = member_at_risk(device, &walk->fleet->catalogue);
+    struct member *member = member_at_risk(device);
     if (member && !has_failed_by_silence(walk, device)) member = NULL;
     fleet_unlock(walk->fleet);
     return member ? fail(walk->fleet, db, device, member, walk->now_s) : GODWIT_OK;
