@@ -20,6 +20,8 @@ FIGURES := \
     nth \
     tls \
     rotate \
+    brake \
+    falsehalt \
     flush \
     kill \
     vfs \

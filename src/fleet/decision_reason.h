@@ -67,6 +67,9 @@
     X(GATE, "gate", "queued",                                                                     \
       "its rollout waits at a gate until the devices before it have proven the release; "         \
       "`godwit rollout skip` does not wait")                                                      \
+    X(OVERDUE, "overdue", "queued",                                                               \
+      "too many devices before it may have switched and are not heard of since; its rollout "     \
+      "continues when they are, and halts if they stay silent")                                   \
     X(UNDO, "undo", "undoing", "it is sent back to the release that it came from")                \
     X(UNDONE, "undone", "up-to-date", "it runs the release again that it came from")              \
     X(NO_RETURN, "no-return", "failed",                                                           \

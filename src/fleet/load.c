@@ -152,7 +152,7 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
 static void load_failure(struct fleet *fleet, const struct db_rows *rows)
 {
     struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 0));
-    if (rollout) brake_add(&rollout->brake, (uint32_t)db_column_int(rows, 1));
+    if (rollout) rollout_count_failure(rollout, (uint32_t)db_column_int(rows, 1));
 }
 
 static void load_entry(struct fleet *fleet, const struct db_rows *rows)

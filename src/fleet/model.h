@@ -96,6 +96,8 @@ struct rollout {
     uint32_t id;
     enum rollout_state state;
     struct brake brake; /* of the devices that have failed; the rollout's own */
+    struct brake doubt; /* of these and of those that are overdue; soft, silence.c */
+    bool is_doubtful;   /* if the overdue ones have failed, it halts: until then, none is offered */
     struct release *release;
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */

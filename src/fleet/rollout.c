@@ -33,15 +33,26 @@ static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool
     }
 }
 
+void rollout_count_failure(struct rollout *rollout, uint32_t offer_number)
+{
+    brake_add(&rollout->brake, offer_number);
+    brake_add(&rollout->doubt, offer_number);
+}
+
+static void take_back(const struct member *member)
+{
+    brake_take_back(&member->rollout->brake, member->offer_number);
+    brake_take_back(&member->rollout->doubt, member->offer_number);
+}
+
 void member_set(struct member *member, enum member_state state, uint32_t reason)
 {
     uint32_t *from = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
-    if (member->state == MEMBER_FAILED)
-        brake_take_back(&member->rollout->brake, member->offer_number);
-    if (state == MEMBER_FAILED) brake_add(&member->rollout->brake, member->offer_number);
+    take_back(member); /* overdue or failed before, it has moved */
+    if (state == MEMBER_FAILED) rollout_count_failure(member->rollout, member->offer_number);
     member->rollout->is_moved = true;
     member->is_away = false;
     member->state = (uint8_t)state;
@@ -90,8 +101,7 @@ void member_remove(struct fleet *fleet, struct member **at)
     struct member *member = *at;
     uint32_t *count = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     if (count) --*count;
-    if (member->state == MEMBER_FAILED)
-        brake_take_back(&member->rollout->brake, member->offer_number);
+    take_back(member);
     member->rollout->members_count--;
     member->rollout->is_moved = true;
     *at = member->next;
@@ -109,6 +119,7 @@ void rollout_link(struct fleet *fleet, struct rollout *rollout)
 void rollout_free(struct rollout *rollout)
 {
     brake_free(&rollout->brake);
+    brake_free(&rollout->doubt);
     free(rollout);
 }
 

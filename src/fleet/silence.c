@@ -14,6 +14,7 @@
 
 #define SILENT_INTERVALS 3
 #define SILENT_S_MIN 30
+#define OVERDUE_S 300
 #define LISTEN_GAP_S 120 /* no look for so long: the service, or its machine, was not there */
 
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s)
@@ -79,6 +80,38 @@ static bool has_failed_by_silence(const struct silence_walk *walk, const struct 
            !control_is_out(control);
 }
 
+/* A trial boot is heard of within a minute, however seldom the device checks in else; so growth
+ * waits for those of which nothing is heard long before their silence is a failure. */
+static void look_for_doubt(const struct silence_walk *walk, const struct device *device)
+{
+    const struct member *member = device->members ? member_at_risk(device) : NULL;
+    if (!member) return;
+    int64_t since_s = device->facts.last_seen_s;
+    if (since_s < walk->fleet->listening_s) since_s = walk->fleet->listening_s;
+    if (member->state == MEMBER_SOAKING && since_s < member->due_s) since_s = member->due_s;
+    bool is_overdue =
+        !device->holds && walk->now_s - since_s > OVERDUE_S &&
+        (member->state == MEMBER_SOAKING || may_have_switched(device, &walk->fleet->catalogue));
+    if (is_overdue)
+        brake_add(&member->rollout->doubt, member->offer_number);
+    else
+        brake_take_back(&member->rollout->doubt, member->offer_number);
+}
+
+/* Whether one continues. */
+static bool weigh_doubts(struct catalogue *catalogue)
+{
+    bool continues = false;
+    for (struct rollout *rollout = catalogue->rollouts; rollout; rollout = rollout->next) {
+        const double p0 = brake_p0(rollout->release->product->control.rate);
+        const struct brake_view view = brake_look(&rollout->doubt, rollout->offered_count, p0);
+        bool was_doubtful = rollout->is_doubtful;
+        rollout->is_doubtful = view.weight >= view.bound;
+        continues |= was_doubtful && !rollout->is_doubtful;
+    }
+    return continues;
+}
+
 static void queue(struct fleet *fleet, const struct device *device)
 {
     if (fleet->silent_count < FLEET_SILENT_MAX) fleet->silent[fleet->silent_count++] = device->id;
@@ -90,6 +123,7 @@ static void look(void *ctx, struct device *device)
     int64_t now_s = device_now(walk->fleet, device, walk->now_s);
     bool is_silent = device_is_silent(device, walk->interval_s, now_s);
     control_see(device, is_silent, now_s);
+    look_for_doubt(walk, device);
     if (!device->members || !is_silent) return;
     struct member *member = member_in_progress(device);
     if (member && !may_have_switched(device, &walk->fleet->catalogue))
@@ -98,7 +132,7 @@ static void look(void *ctx, struct device *device)
         queue(walk->fleet, device);
 }
 
-void silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
+bool silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
 {
     struct silence_walk walk = {fleet, interval_s, now_s};
     fleet_lock(fleet);
@@ -110,7 +144,9 @@ void silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
     fleet_each_device(fleet, look, &walk);
     fleet_lock(fleet);
     control_publish(&fleet->catalogue);
+    bool continues = weigh_doubts(&fleet->catalogue);
     fleet_unlock(fleet);
+    return continues;
 }
 
 /* ---- what is written ---- */

@@ -19,6 +19,11 @@ static bool is_behind(const struct turn *turn)
     return rollout->in_progress_count + rollout->soaking_count >= rollout_pace(rollout);
 }
 
+static bool is_doubtful(const struct turn *turn)
+{
+    return turn->rollout->is_doubtful;
+}
+
 static bool is_gated(const struct turn *turn)
 {
     bool has_number = turn->member && turn->member->offer_number;
@@ -32,9 +37,8 @@ enum decision_reason turn_check(const struct turn *turn)
         bool (*is_closed)(const struct turn *turn);
         bool holds_in_progress; /* also devices that were offered the release before it closed */
     } GATES[] = {
-        {DECISION_HALTED, is_halted, true},
-        {DECISION_PAUSED, is_paused, true},
-        {DECISION_GATE, is_gated, false},
+        {DECISION_HALTED, is_halted, true},     {DECISION_PAUSED, is_paused, true},
+        {DECISION_OVERDUE, is_doubtful, false}, {DECISION_GATE, is_gated, false},
         {DECISION_QUEUED, is_behind, false},
     };
     bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;

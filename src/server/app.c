@@ -37,6 +37,7 @@
 #include "server/problem.h"
 #include "server/text_file.h"
 #include "server/upload_parts.h"
+#include "server/waiting.h"
 #include "server/webhooks.h"
 
 #define GROUP_MAX 256
@@ -301,7 +302,8 @@ void app_tick(struct app *app)
 {
     (void)clock_is_doubted(app);
     collect_blobs(app);
-    silence_find(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
+    if (silence_find(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock)))
+        waiting_wake_all(app->waiting);
     listing_find_missed(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock));
     if (atomic_exchange(&app->flushing, true)) return;
     app->flush_job = (struct writer_job){.run = flush_run, .done = flush_done};

@@ -306,6 +306,16 @@ void waiting_wake(struct waiting *waiting, int64_t product)
     pthread_mutex_unlock(&waiting->lock);
 }
 
+void waiting_wake_all(struct waiting *waiting)
+{
+    if (!waiting) return;
+    pthread_mutex_lock(&waiting->lock);
+    waiting->wakes++;
+    for (struct wait_queue *queue = waiting->queues; queue; queue = queue->next)
+        if (queue->count) mark_dirty(waiting, queue);
+    pthread_mutex_unlock(&waiting->lock);
+}
+
 bool waiting_wake_device(struct waiting *waiting, const uint8_t token_sha256[static 32])
 {
     pthread_mutex_lock(&waiting->lock);

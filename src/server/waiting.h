@@ -43,6 +43,8 @@ struct waiter *waiting_take(struct waiting *waiting, struct http_request *reques
 /* Something has changed for devices of the product; returns at once. From any thread, without the
  * fleet's lock. */
 void waiting_wake(struct waiting *waiting, int64_t product);
+/* So for devices of all products. */
+void waiting_wake_all(struct waiting *waiting);
 /* Answers the device with this token now, whatever there is to say; false: it does not wait. */
 bool waiting_wake_device(struct waiting *waiting, const uint8_t token_sha256[static 32]);
 /* What the end of a hold tells of the device's line; taken out before. Without the fleet's lock. */

@@ -142,6 +142,32 @@ static void silence_is_a_failure_once_it_could_switch(void **state)
     assert_int_equal(member_of(fixture, 2, rollout)->state, MEMBER_SOAKING);
 }
 
+/* Long before silence is a failure, growth waits for those of which nothing is heard. */
+static void growth_waits_for_overdue_devices(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, DEVICES);
+    struct rollout *rollout = deploy(fixture, plan_of(0, ""));
+    silence_find(&fixture->fleet, INTERVAL_S, NOW_S);
+    for (uint8_t n = 1; n <= 5; n++) {
+        struct godwit_checkin checkin = checkin_of(n, OLD);
+        fixture_checkin(fixture, &checkin);
+        memset(checkin.staged_file_sha256, NEXT + 100, 32);
+        fixture_checkin(fixture, &checkin);
+    }
+    int64_t now_s = NOW_S;
+    for (; now_s <= NOW_S + 300; now_s += 100)
+        silence_find(&fixture->fleet, INTERVAL_S, now_s);
+    assert_int_equal(say(fixture, 20, OLD, now_s), DECISION_OFFERED);
+    silence_find(&fixture->fleet, INTERVAL_S, now_s);
+    assert_int_equal(say(fixture, 21, OLD, now_s), DECISION_OVERDUE);
+    assert_int_equal(say(fixture, 20, OLD, now_s), DECISION_OFFERED); /* it has its place */
+    assert_int_equal(rollout->failed_count, 0);
+    say(fixture, 1, NEXT, now_s);
+    assert_true(silence_find(&fixture->fleet, INTERVAL_S, now_s));
+    assert_int_equal(say(fixture, 21, OLD, now_s), DECISION_OFFERED);
+}
+
 /* What nobody was there to hear is no silence. */
 static void the_services_own_absence_fails_nobody(void **state)
 {
@@ -324,6 +350,7 @@ int main(void)
         TEST(a_device_soaks_before_it_has_succeeded),
         TEST(a_crash_fails_it_for_seven_days),
         TEST(silence_is_a_failure_once_it_could_switch),
+        TEST(growth_waits_for_overdue_devices),
         TEST(the_services_own_absence_fails_nobody),
         TEST(a_gate_waits_for_proof),
         TEST(a_person_need_not_wait),
