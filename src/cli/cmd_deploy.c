@@ -2,11 +2,14 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/pages.h"
 #include "cli/remote.h"
 #include "cli/rollout_text.h"
+
+#define PER_SITE_UNSET UINT32_MAX /* so that 0 is refused, and not taken for none */
 
 /* The first page of its devices, as a member of the rollout. */
 static void devices_add(const struct remote *remote, json_t *rollout)
@@ -75,6 +78,44 @@ static int deploy(const struct remote *remote, json_t *body, bool wait, uint32_t
     return status;
 }
 
+/* What a rollout asks of each device besides its turn. */
+struct guard_flags {
+    const char *window, *tz, *battery;
+    uint32_t per_site;
+    bool consent;
+};
+#define GUARD_ROWS(guards)                                                                      \
+    {"--window", OPTION_TEXT, &(guards).window, "WINDOW",                                       \
+     "when devices may install it, in their local time: 'mon-fri 02:00-05:00', '22:00-04:00'"}, \
+        {"--tz", OPTION_TEXT, &(guards).tz, "OFFSET",                                           \
+         "with --window: local time of devices without a tag or attribute tz, as +02:00 "       \
+         "(default UTC)"},                                                                      \
+        {"--per-site", OPTION_NUMBER, &(guards).per_site, "N",                                  \
+         "no more than N devices of one site (tag site=…) in progress at once"},                \
+        {"--consent", OPTION_FLAG, &(guards).consent, NULL,                                     \
+         "only to devices whose application says consent=yes, or for which `godwit consent` "   \
+         "says it"},                                                                            \
+    {                                                                                           \
+        "--battery", OPTION_TEXT, &(guards).battery, "PERCENT",                                 \
+            "not to devices that say a lower battery (default 20)"                              \
+    }
+
+/* The server refuses what makes no sense, with the reason. */
+static void guards_add(json_t *body, const struct guard_flags *guards)
+{
+    char *end;
+    if (guards->window) json_object_set_new(body, "window", json_string(guards->window));
+    if (guards->tz) json_object_set_new(body, "tz", json_string(guards->tz));
+    if (guards->per_site != PER_SITE_UNSET)
+        json_object_set_new(body, "per_site", json_integer(guards->per_site));
+    if (guards->consent) json_object_set_new(body, "consent", json_true());
+    if (!guards->battery) return;
+    long percent = strtol(guards->battery, &end, 10);
+    bool is_number = *guards->battery && !*end;
+    json_object_set_new(body, "battery_min",
+                        is_number ? json_integer(percent) : json_string(guards->battery));
+}
+
 /* What deploy and undo share. */
 struct deploy_flags {
     struct remote_flags remote;
@@ -124,6 +165,7 @@ static int deploy_to(const struct remote *remote, json_t *body, const struct dep
 int cmd_deploy(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
+    struct guard_flags guards = {.per_site = PER_SITE_UNSET};
     const char *arguments[2] = {NULL, NULL};
     bool allow_downgrade = false, again = false, trust_reset = false, no_deploy_key = false,
          retrusted_key = false;
@@ -137,6 +179,7 @@ int cmd_deploy(int argc, char **argv)
          "devices that run it take unsigned instructions, and it is meant"},
         {"--retrusted-key", OPTION_FLAG, &retrusted_key, NULL,
          "its policy lists a key again that was dropped, and it is meant"},
+        GUARD_ROWS(guards),
         DEPLOY_ROWS(flags),
     };
     const struct options options = {"deploy",
@@ -156,6 +199,7 @@ int cmd_deploy(int argc, char **argv)
         json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
                   arguments[1], "again", again, "allow_downgrade", allow_downgrade, "trust_reset",
                   trust_reset, "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
+    guards_add(body, &guards);
     status = deploy_to(&remote, body, &flags);
     remote_close(&remote);
     return status;

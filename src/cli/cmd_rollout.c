@@ -55,6 +55,7 @@ static void print_one(const json_t *rollout)
     printf("rollout %llu: %s %s, %s\n%s\n", json_number(rollout, "rollout_id"),
            json_text(rollout, "product"), json_text(rollout, "version"),
            json_text(rollout, "state"), line);
+    rollout_guards_print(rollout);
 }
 
 /* The rollout as it is, or once all that can happen soon has happened; NULL after a printed line.

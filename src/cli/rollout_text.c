@@ -47,6 +47,24 @@ void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t
                  json_text(rollout, "state_by"));
 }
 
+void rollout_guards_print(const json_t *rollout)
+{
+    const char *window = json_text(rollout, "window"), *zone = json_text(rollout, "tz");
+    unsigned long long per_site = json_number(rollout, "per_site"),
+                       battery = json_number(rollout, "battery_min");
+    if (*window)
+        printf("  window: %s in each device's local time, which is %s where it does not say its "
+               "own\n",
+               window, *zone ? zone : "UTC");
+    if (per_site)
+        printf("  site rule: at most %llu device%s of one site in progress at once\n", per_site,
+               per_site == 1 ? "" : "s");
+    if (json_is_true(json_object_get(rollout, "consent")))
+        puts("  consent: asked for; `godwit consent DEVICE` gives it, or its application");
+    if (battery && battery != 20)
+        printf("  battery: at least %llu %% where a device says what it has\n", battery);
+}
+
 bool rollout_is_all_confirmed(const json_t *rollout)
 {
     return json_number(rollout, "succeeded") + json_number(rollout, "up_to_date") ==

@@ -13,6 +13,8 @@ void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t
 bool rollout_is_stopped(const json_t *rollout);
 /* Whether every selected device runs the release for good. */
 bool rollout_is_all_confirmed(const json_t *rollout);
+/* A line for each guard that it has. */
+void rollout_guards_print(const json_t *rollout);
 /* Devices that will not get there, with the reason; and how many had nothing to do. */
 void rollout_others_print(const struct remote *remote, const json_t *rollout);
 /* Prints its line as it changes, until all that can happen soon has happened or timeout_s (0: for

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "fleet/guard_tags.h"
 #include "fleet/identity.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
@@ -25,8 +26,9 @@
 
 /* What belongs to devices; of one where $1 is its row, of all in the order of the devices of each
  * table. */
-#define MEMBER_COLUMNS \
-    "select device, rollout, offer_number, state, reason, due, came_from, is_again from members"
+#define MEMBER_COLUMNS                                                                           \
+    "select device, rollout, offer_number, state, reason, due, came_from, is_again, has_consent" \
+    " from members"
 #define FAILED_COLUMNS "select device, image_sha256 from failed_images"
 
 /* ---- one row ---- */
@@ -144,7 +146,8 @@ static struct member member_of(const struct fleet *fleet, const struct db_rows *
                            .reason = (uint16_t)db_column_int(rows, 4),
                            .due_s = (uint32_t)db_column_int(rows, 5),
                            .came_from = (uint32_t)db_column_int(rows, 6),
-                           .is_again = db_column_int(rows, 7)};
+                           .is_again = db_column_int(rows, 7),
+                           .has_consent = db_column_int(rows, 8)};
 }
 
 /* Its rollout counts it already, see devices_load. */
@@ -176,7 +179,8 @@ static godwit_err add_parts(struct fleet *fleet, struct db *db, struct device *d
         part_fn *add;
     } PARTS[] = {{MEMBER_COLUMNS " where device = $1 order by rollout", add_known_member},
                  {FAILED_COLUMNS " where device = $1 order by id", add_failed_image},
-                 {PENDING_COLUMNS " where device = $1 order by id", pending_load}};
+                 {PENDING_COLUMNS " where device = $1 order by id", pending_load},
+                 {GUARD_TAGS_SQL " and device = $1" GUARD_TAGS_ORDER, guard_tag_load}};
     godwit_err err = GODWIT_OK;
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS && !err; i++) {
         struct db_rows rows;
@@ -392,6 +396,7 @@ static void load_device(struct fleet *fleet, const struct db_rows *rows)
 LOAD_PART(load_member, add_member)
 LOAD_PART(load_failed_image, add_failed_image)
 LOAD_PART(load_pending, pending_load)
+LOAD_PART(load_guard_tag, guard_tag_load)
 
 static godwit_err load_all(struct fleet *fleet, struct db *db)
 {
@@ -399,6 +404,7 @@ static godwit_err load_all(struct fleet *fleet, struct db *db)
     if (!err) err = each_row(fleet, db, MEMBER_COLUMNS, load_member);
     if (!err) err = each_row(fleet, db, FAILED_COLUMNS " order by id", load_failed_image);
     if (!err) err = each_row(fleet, db, PENDING_COLUMNS " order by id", load_pending);
+    if (!err) err = each_row(fleet, db, GUARD_TAGS_SQL GUARD_TAGS_ORDER, load_guard_tag);
     return err;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fleet/memory.h"
 #include "fleet/standing.h"
 
 static void *grow(void *items, size_t count, size_t size)
@@ -40,6 +41,7 @@ static void take_rollout(struct counts *counts, const struct db_rows *rows)
                                        .is_skipped = db_column_int(rows, 21),
                                        .state = (enum rollout_state)db_column_int(rows, 12),
                                        .state_s = db_column_int(rows, 14)};
+    guards_read(rows, 22, &rollout->guards);
     db_column_text(rows, 18, rollout->gates, sizeof rollout->gates);
     db_column_text(rows, 13, rollout->state_by, sizeof rollout->state_by);
     db_column_text(rows, 1, rollout->product, sizeof rollout->product);
@@ -61,7 +63,8 @@ static godwit_err read_rollouts(struct db *db, const struct counts_query *query,
         " from device_counts c where c.org = r.org and c.product_name = p.name"
         " and c.state <> 'retired'), 0) end,"
         " r.offered, r.succeeded, r.failed, r.in_progress, r.state, r.state_by, r.state_time,"
-        " r.soaking, r.undoing, r.undone, r.gates, r.soak, r.gates_open, r.is_skipped"
+        " r.soaking, r.undoing, r.undone, r.gates, r.soak, r.gates_open, r.is_skipped,"
+        " " GUARDS_COLUMNS
         " from rollouts r join releases l on l.id = r.release join products p on p.id = l.product"
         " where r.org = $1 and r.id < $2 and ($3 = 0 or r.id = $3)"
         " and ($5 = '' or p.name = $5) order by r.id desc limit $4",

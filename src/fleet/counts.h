@@ -18,6 +18,7 @@ struct rollout_counts {
     int64_t soak_s, gates_open;
     bool is_skipped;
     char gates[GATES_TEXT_MAX];
+    struct rollout_guards guards;
     int64_t state_s; /* since when; 0: it was never paused or halted */
     int64_t selected;
     int64_t queued;       /* not offered it yet; also those whose row waits for the sweep */

@@ -45,7 +45,8 @@
       "this image failed on this device and is not offered to it again; roll out a better one, "  \
       "or deploy with --again")                                                                   \
     X(QUEUED, "queued", "queued",                                                                 \
-      "its offer comes with a check-in, once enough devices before it have succeeded")            \
+      "its offer comes with a check-in, once enough devices before it have succeeded, and its "   \
+      "rollout's window and site rule let it")                                                    \
     X(BRIDGE, "bridge", "in-progress",                                                            \
       "it is offered a bridge release first, which hands on the keys that it needs")              \
     X(BLOCK_REVISION, "block-revision", "incompatible",                                           \
@@ -74,7 +75,19 @@
     X(UNDONE, "undone", "up-to-date", "it runs the release again that it came from")              \
     X(NO_RETURN, "no-return", "failed",                                                           \
       "its rollout was undone, but it can not go back by itself: what it came from is unknown, "  \
-      "or its rollback floor or secure version is higher now; deploy another release to it")
+      "or its rollback floor or secure version is higher now; deploy another release to it")        \
+    X(SITE, "site", "queued",                                                                     \
+      "as many devices of its site as may be are in progress; its offer comes once one of them "  \
+      "has finished")                                                                             \
+    X(WINDOW, "window", "queued",                                                                 \
+      "its rollout's window is closed in its local time; it goes on when that opens")             \
+    X(CONSENT, "consent", "queued",                                                               \
+      "its rollout asks for consent; `godwit consent DEVICE` gives it, or its application says "  \
+      "the attribute consent=yes")                                                                \
+    X(BUSY, "busy", "queued",                                                                     \
+      "it says that it is busy; it goes on once it says the attribute busy=1 no more")            \
+    X(BATTERY, "battery", "queued",                                                               \
+      "its battery is below what its rollout asks for; it goes on once it says more")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

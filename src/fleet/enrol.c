@@ -8,6 +8,7 @@
 #include "fleet/device.h"
 #include "fleet/event.h"
 #include "fleet/factory.h"
+#include "fleet/guard_tags.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
@@ -110,7 +111,8 @@ static godwit_err enrol(struct fleet *fleet, struct db *db, const struct joining
     fleet_unlock(fleet);
     if (joining->entry) factory_forget(fleet, joining->entry);
     *device_out = device;
-    return listing_renew(fleet, db, device);
+    err = guard_tags_read(fleet, db, device);
+    return err ? err : listing_renew(fleet, db, device);
 }
 
 godwit_err device_join_listed(struct fleet *fleet, struct db *db,

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
+#include "fleet/site.h"
 #include "formats/name.h"
 
 /* ---- making ---- */
@@ -30,6 +31,7 @@ struct device *device_make_new(struct fleet *fleet)
 
 void device_free(struct fleet *fleet, struct device *device)
 {
+    site_leave(&fleet->catalogue, device);
     for (struct member *member = device->members, *next; member; member = next) {
         next = member->next;
         pool_give(&fleet->member_cells, member);
@@ -64,6 +66,7 @@ static void set_running(struct fleet *fleet, struct device_facts *facts,
 void device_set_facts(struct fleet *fleet, struct device *device, const struct device_facts *facts)
 {
     struct device_facts set = *facts;
+    set.guard = device->facts.guard;
     set.running = device->facts.running;
     set.staged_file_sha256 = device->facts.staged_file_sha256;
     set_running(fleet, &set, facts->running);

@@ -13,6 +13,7 @@
 #include "fleet/identity.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
+#include "fleet/site.h"
 
 #define DEVICES_MIN 256
 #define BATCH_MAX 256 /* devices that are looked at under one hold of the lock */
@@ -44,6 +45,7 @@ static void indexes_init(struct fleet *fleet)
     index_init(&fleet->catalogue.files_by_digest, offsetof(struct file, org),
                sizeof(uint32_t) + 32);
     index_init(&fleet->catalogue.images_by_digest, offsetof(struct image, image_sha256), 32);
+    index_init(&fleet->catalogue.sites, offsetof(struct site, key), sizeof(uint32_t));
     index_init(&fleet->claims_by_digest, offsetof(struct claim, claim_sha256), 8);
     index_init(&fleet->rotations_by_token, offsetof(struct rotation, next_sha256), 32);
     index_init(&fleet->factory_by_token, offsetof(struct factory_entry, token_sha256), 8);
@@ -86,6 +88,7 @@ void fleet_deinit(struct fleet *fleet)
     index_deinit(&fleet->devices_by_token, false);
     index_deinit(&fleet->catalogue.files_by_digest, true);
     index_deinit(&fleet->catalogue.images_by_digest, false);
+    index_deinit(&fleet->catalogue.sites, true);
     index_deinit(&fleet->claims_by_digest, true);
     index_deinit(&fleet->factory_by_token, true);
     index_deinit(&fleet->rotations_by_token, false);

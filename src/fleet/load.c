@@ -127,6 +127,22 @@ static void load_file(struct fleet *fleet, const struct db_rows *rows)
     index_add(&fleet->catalogue.files_by_digest, file);
 }
 
+/* A window that can not be read never opens. */
+void guards_read(const struct db_rows *rows, int first, struct rollout_guards *out)
+{
+    char windows[WINDOW_TEXT_MAX], zone[ZONE_TEXT_MAX], note[160];
+    *out = (struct rollout_guards){.per_site = (uint32_t)db_column_int(rows, first + 2),
+                                   .battery_min = (uint8_t)db_column_int(rows, first + 3),
+                                   .needs_consent = db_column_int(rows, first + 4)};
+    db_column_text(rows, first, windows, sizeof windows);
+    db_column_text(rows, first + 1, zone, sizeof zone);
+    if (*zone && zone_parse(zone, &out->zone)) out->zone = ZONE_UTC;
+    if (!window_parse(windows, out, note, sizeof note)) return;
+    GODWIT_LOG(ERROR, "window_unreadable", "window=\"%s\"", windows);
+    out->windows_count = 1;
+    out->windows[0] = (struct guard_window){0};
+}
+
 static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
 {
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
@@ -146,6 +162,7 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->confirmed_s = db_column_int(rows, 10);
     rollout->is_skipped = db_column_int(rows, 11);
     rollout->plan.is_careful = db_column_int(rows, 12);
+    guards_read(rows, 13, &rollout->guards);
     rollout_link(fleet, rollout);
 }
 
@@ -178,7 +195,7 @@ static const struct {
      " on i.id = f.image",
      load_file},
     {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
-     " gates_open, confirmed, is_skipped, is_careful from rollouts order by id",
+     " gates_open, confirmed, is_skipped, is_careful, " GUARDS_COLUMNS " from rollouts order by id",
      load_rollout},
     {"select rollout, offer_number from members where state = 3 order by rollout, offer_number",
      load_failure},
@@ -253,6 +270,7 @@ static void swap_rows(struct fleet *fleet, struct fleet *read)
     memcpy(read->catalogue.deploy_keys, fleet->catalogue.deploy_keys,
            sizeof fleet->catalogue.deploy_keys);
     read->catalogue.deploy_keys_count = fleet->catalogue.deploy_keys_count;
+    read->catalogue.now_s = fleet->catalogue.now_s;
     SWAP(fleet->catalogue, read->catalogue);
     SWAP(fleet->device_cells, read->device_cells);
     SWAP(fleet->member_cells, read->member_cells);

@@ -15,6 +15,9 @@ void fleet_reserve_device(struct fleet *fleet);
 void fleet_mark_dirty(struct fleet *fleet, struct device *device);
 /* A new organisation, with the next number; lock held. */
 void org_link(struct fleet *fleet, struct org *org);
+/* A rollout's guards, from these columns of its row. */
+#define GUARDS_COLUMNS "windows, zone, per_site, battery_min, needs_consent"
+void guards_read(const struct db_rows *rows, int first, struct rollout_guards *out);
 /* A new rollout, the newest; lock held. */
 void rollout_link(struct fleet *fleet, struct rollout *rollout);
 /* Takes it away; no device is in it any more. Lock held. */

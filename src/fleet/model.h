@@ -5,6 +5,7 @@
 
 #include "fleet/brake.h"
 #include "fleet/gates.h"
+#include "fleet/guards.h"
 #include "fleet/index.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
@@ -104,6 +105,7 @@ struct rollout {
     bool allow_downgrade;
     bool again; /* also to devices on which the image failed before */
     struct proof_plan plan;
+    struct rollout_guards guards;
     uint32_t gates_open; /* how many of its gates have been passed */
     bool is_skipped;     /* a person let it go on without waiting for proof */
     int64_t confirmed_s; /* when a device confirmed it last */
@@ -137,6 +139,7 @@ struct member {
     uint16_t reason;       /* godwit_reason of a failure */
     uint8_t state;         /* enum member_state */
     bool is_away : 1;      /* IN_PROGRESS, and counted in away_count alone. Soft */
+    bool has_consent : 1;  /* a person agrees to the update of this device */
     bool is_again : 1;     /* a person lets it try an image again that failed on it */
 };
 
@@ -146,6 +149,15 @@ struct running_image {
     char agent_version[17], project[33], version[33], idf_version[33], slot[17];
     uint8_t image_sha256[32], file_sha256[32];
     uint8_t deploy_keys[16]; /* first 8 bytes of each that it obeys; zero: not said */
+};
+
+/* What its tags and attributes say to guards, see fleet/site.h. Read from them; not its facts. */
+struct guard_facts {
+    uint8_t zone;        /* of fleet/guards.h; ZONE_NONE: not said */
+    uint8_t battery : 7; /* per cent and one; 0: not said */
+    bool is_busy : 1;
+    bool has_consented : 1; /* its application has */
+    bool is_at_site : 1;    /* counted there as one in progress */
 };
 
 /* What the device said last; soft: flushed every few seconds. */
@@ -160,6 +172,7 @@ struct device_facts {
     bool no_max_revision, no_max_block_revision; /* by eFuse, the highest are not asked */
     uint8_t reset;                               /* enum godwit_reset */
     bool on_trial, unwatched;
+    struct guard_facts guard;
     uint32_t nonce_tag; /* of the check-in that said so; not in the database */
 };
 
@@ -170,6 +183,7 @@ struct device {
     uint32_t org; /* number of its organisation, which makes one key with: */
     uint8_t device_id[16];
     uint8_t token_sha256[32];
+    uint32_t site; /* by a hash of its name; 0: none */
     struct product *product;
     struct device_facts facts;
     const struct godwit_outcome *last_outcome; /* the newest that was recorded, without rollout;
@@ -222,6 +236,9 @@ struct catalogue {
     struct release *releases; /* newest first */
     struct rollout *rollouts; /* newest first */
     struct index rollouts_by_id, files_by_digest, images_by_digest;
+    struct index sites; /* in which devices are in progress, fleet/site.h */
+    int64_t now_s;      /* when the owner looked at the clock last, every few seconds: all that a
+                           decision knows of the time */
     uint8_t deploy_keys[FLEET_DEPLOY_KEYS_MAX][64]; /* newest first; set once, by the owner */
     size_t deploy_keys_count;
 };

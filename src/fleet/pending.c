@@ -4,6 +4,7 @@
  * its facts are its own. Rejected: one place for the token that asked last; two that ask in turn
  * would then fill the history, and no operator could be sure which one is being let in. */
 #include "fleet/pending.h"
+#include "fleet/site.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,7 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     device->changed_in = fleet->transaction;
     for (struct member *member = device->members; member; member = member->next)
         if (member->state != MEMBER_SUPERSEDED) member_set(member, MEMBER_SELECTED, 0);
+    site_count(&fleet->catalogue, device);
     forget_waiting(device);
     fleet_unlock(fleet);
 }

@@ -10,6 +10,7 @@
 
 #include "fleet/cache.h"
 #include "fleet/memory.h"
+#include "fleet/site.h"
 
 /* ---- which ---- */
 
@@ -86,7 +87,7 @@ static godwit_err keep_taken(struct fleet *fleet, struct db *db, const struct me
     return GODWIT_OK;
 }
 
-static godwit_err drop_member(struct fleet *fleet, struct db *db, const struct device *device,
+static godwit_err drop_member(struct fleet *fleet, struct db *db, struct device *device,
                               struct member **at)
 {
     godwit_err err = keep_taken(fleet, db, *at);
@@ -96,6 +97,7 @@ static godwit_err drop_member(struct fleet *fleet, struct db *db, const struct d
     if (err) return err;
     fleet_lock(fleet);
     member_remove(fleet, at);
+    site_count(&fleet->catalogue, device);
     fleet_unlock(fleet);
     return GODWIT_OK;
 }

@@ -5,11 +5,13 @@
 
 #include "fleet/device.h"
 #include "fleet/event.h"
+#include "fleet/guard_tags.h"
 #include "fleet/identity.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/proof.h"
 #include "fleet/rollout.h"
+#include "fleet/site.h"
 #include "fleet/tags.h"
 
 #define LATE_COPY_S 3600 /* so long a copy of a report may be on its way */
@@ -325,6 +327,7 @@ static godwit_err record_offer(struct record *record)
         member->due_s = 0;
         member_set(member, MEMBER_IN_PROGRESS, 0);
         if (number > rollout->offered_count) rollout->offered_count = number;
+        site_count(&record->fleet->catalogue, record->device);
     } else {
         member_add(record->fleet, record->device,
                    &(struct member){.rollout = rollout,
@@ -349,7 +352,7 @@ static godwit_err record_attributes(struct record *record)
     fleet_lock(record->fleet);
     device->attributes_crc = crc;
     fleet_unlock(record->fleet);
-    return GODWIT_OK;
+    return guard_tags_read(record->fleet, record->db, device);
 }
 
 /* The facts go with what was recorded on them: a server that is killed before the next flush then

@@ -14,6 +14,7 @@
 #include "fleet/fit.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "fleet/site.h"
 #include "fleet/upgrade_path.h"
 
 /* ---- may it go ---- */
@@ -235,6 +236,7 @@ static void forget_members(void *ctx, struct device *device)
         }
         member_remove(forgetting->fleet, at);
     }
+    site_count(&forgetting->fleet->catalogue, device);
 }
 
 static void forget_rollouts(struct fleet *fleet, const struct release *release)

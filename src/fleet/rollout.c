@@ -12,6 +12,7 @@
 #include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "fleet/site.h"
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
 {
@@ -93,6 +94,7 @@ struct member *member_link(struct fleet *fleet, struct device *device, const str
         at = &(*at)->next;
     member->next = *at;
     *at = member;
+    site_count(&fleet->catalogue, device);
     return member;
 }
 
@@ -142,19 +144,25 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
                              int64_t *id_out)
 {
     struct device *const *devices = wanted->devices;
-    char gates[GATES_TEXT_MAX];
+    const struct rollout_guards *guards = &wanted->guards;
+    char gates[GATES_TEXT_MAX], windows[WINDOW_TEXT_MAX], zone[ZONE_TEXT_MAX];
     gates_format(&wanted->plan, gates);
+    window_format(guards, windows);
+    zone_format(guards->zone, zone);
     godwit_err err = db_run(db, "update releases set frozen = 1 where id = $1",
                             DB_ARGS(db_int(wanted->release->id)));
     if (!err)
         err = db_run_returning(
             db,
             "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again,"
-            " soak, gates, is_careful) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
+            " soak, gates, is_careful, windows, zone, per_site, battery_min, needs_consent)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id",
             DB_ARGS(db_text(wanted->release->product->org->name), db_int(wanted->release->id),
                     db_int(devices != NULL), db_int(now_s), db_int(wanted->allow_downgrade),
                     db_int(wanted->again), db_int(wanted->plan.soak_s), db_text(gates),
-                    db_int(wanted->plan.is_careful)),
+                    db_int(wanted->plan.is_careful), db_text(windows), db_text(zone),
+                    db_int(guards->per_site), db_int(guards->battery_min),
+                    db_int(guards->needs_consent)),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
@@ -179,7 +187,8 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
                                 .is_targeted = wanted->devices != NULL,
                                 .allow_downgrade = wanted->allow_downgrade,
                                 .again = wanted->again,
-                                .plan = wanted->plan};
+                                .plan = wanted->plan,
+                                .guards = wanted->guards};
     fleet_lock(fleet);
     wanted->release->frozen = true;
     for (size_t i = 0; i < wanted->devices_count; i++)
@@ -209,7 +218,7 @@ godwit_err rollout_set_state(struct fleet *fleet, struct db *db, struct rollout 
     return GODWIT_OK;
 }
 
-godwit_err member_move(struct fleet *fleet, struct db *db, const struct device *device,
+godwit_err member_move(struct fleet *fleet, struct db *db, struct device *device,
                        struct member *member, const struct member_move *move)
 {
     godwit_err err = db_run(db,
@@ -221,11 +230,12 @@ godwit_err member_move(struct fleet *fleet, struct db *db, const struct device *
     fleet_lock(fleet);
     member_set(member, move->state, move->reason);
     member->due_s = move->due_s;
+    site_count(&fleet->catalogue, device);
     fleet_unlock(fleet);
     return GODWIT_OK;
 }
 
-godwit_err member_fail(struct fleet *fleet, struct db *db, const struct device *device,
+godwit_err member_fail(struct fleet *fleet, struct db *db, struct device *device,
                        struct member *member, uint32_t reason, int64_t now_s)
 {
     const struct member_move move = {.state = MEMBER_FAILED, .reason = reason};

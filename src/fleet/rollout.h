@@ -12,6 +12,7 @@ struct rollout_request {
     bool allow_downgrade;
     bool again; /* also to devices on which the image failed before */
     struct proof_plan plan;
+    struct rollout_guards guards;
 };
 
 /* Freezes the release. Devices that can not take it are noted by and by, see below. Writer. */
@@ -40,10 +41,10 @@ GODWIT_MUST_USE godwit_err rollout_retry(struct fleet *fleet, struct db *db,
                                          size_t devices_count);
 /* Writes and makes the move; one that has failed is counted by the brake. Writer. */
 GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db,
-                                       const struct device *device, struct member *member,
+                                       struct device *device, struct member *member,
                                        const struct member_move *move);
 GODWIT_MUST_USE godwit_err member_fail(struct fleet *fleet, struct db *db,
-                                       const struct device *device, struct member *member,
+                                       struct device *device, struct member *member,
                                        uint32_t reason, int64_t now_s);
 /* A line in its history that says why the rollout's release is not offered to it. Writer. */
 GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,

@@ -10,6 +10,8 @@
 #include "fleet/listing.h"
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
+#include "fleet/site.h"
+#include "fleet/turn.h"
 #include "rt/clock_watch.h"
 
 #define SILENT_INTERVALS 3
@@ -41,11 +43,23 @@ static struct member *member_in_progress(const struct device *device)
     return member && member->state == MEMBER_IN_PROGRESS ? member : NULL;
 }
 
+/* Whether it has verified an image of the rollout: one that a guard held up before was never
+ * allowed to switch. */
+static bool has_staged(const struct device *device, const struct rollout *rollout)
+{
+    const struct release *release = rollout->release;
+    for (size_t i = 0; i < release->images_count; i++)
+        if (!memcmp(device->facts.staged_file_sha256, release->images[i].file_sha256, 32))
+            return true;
+    return false;
+}
+
 /* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
  */
 static bool may_have_switched(const struct device *device, const struct catalogue *catalogue)
 {
     const struct decision decision = decide(device, catalogue);
+    if (turn_waits_for_device(decision.reason)) return has_staged(device, decision.rollout);
     return device->facts.on_trial || decision.kind != DECIDE_INSTALL ||
            !memcmp(device->facts.staged_file_sha256, decision.image->file_sha256, 32);
 }
@@ -117,6 +131,13 @@ static void queue(struct fleet *fleet, const struct device *device)
     if (fleet->silent_count < FLEET_SILENT_MAX) fleet->silent[fleet->silent_count++] = device->id;
 }
 
+/* Another device may have its place. */
+static void be_away(struct fleet *fleet, struct device *device, struct member *member)
+{
+    member_set_away(member, true);
+    site_count(&fleet->catalogue, device);
+}
+
 static void look(void *ctx, struct device *device)
 {
     const struct silence_walk *walk = ctx;
@@ -127,7 +148,7 @@ static void look(void *ctx, struct device *device)
     if (!device->members || !is_silent) return;
     struct member *member = member_in_progress(device);
     if (member && !may_have_switched(device, &walk->fleet->catalogue))
-        member_set_away(member, true);
+        be_away(walk->fleet, device, member);
     else if (member_at_risk(device) && has_failed_by_silence(walk, device))
         queue(walk->fleet, device);
 }
@@ -151,7 +172,7 @@ bool silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
 
 /* ---- what is written ---- */
 
-static godwit_err fail(struct fleet *fleet, struct db *db, const struct device *device,
+static godwit_err fail(struct fleet *fleet, struct db *db, struct device *device,
                        struct member *member, int64_t now_s)
 {
     struct event event = {.time_s = now_s,
@@ -206,10 +227,11 @@ static bool is_held_up(const struct device *device, const struct catalogue *cata
            !may_have_switched(device, catalogue);
 }
 
-void device_is_back(struct device *device, const struct catalogue *catalogue)
+void device_is_back(struct device *device, struct catalogue *catalogue)
 {
     struct member *member = member_in_progress(device);
     if (member) member_set_away(member, is_held_up(device, catalogue));
+    site_count(catalogue, device);
 }
 
 void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s)

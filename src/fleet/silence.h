@@ -23,6 +23,6 @@ int64_t device_now(const struct fleet *fleet, const struct device *device, int64
 bool device_is_silent(const struct device *device, uint32_t interval_s, int64_t now_s);
 /* A device that is in progress is seen, and has its place (again), unless its line holds it up.
  * Lock held. */
-void device_is_back(struct device *device, const struct catalogue *catalogue);
+void device_is_back(struct device *device, struct catalogue *catalogue);
 /* It was heard of without a check-in, as when it fetches its image. Lock held. */
 void device_is_seen(struct fleet *fleet, struct device *device, int64_t now_s);

@@ -1,15 +1,23 @@
 /* A device whose offer is due reads "queued" until its offer is made: only a check-in makes it, and
  * how many others are in progress then is not known before. So what a row says of a device does not
- * change because another one has finished; but for "bridge", which says more. */
+ * change because another one has finished; but for "bridge", which says more. So it is with a
+ * window that opens and closes by the clock: a device in progress stays so in its row. What is in
+ * the way at this moment is what decide says. */
 #include "fleet/standing.h"
 
 #include <stdio.h>
 
 #include "base/span.h"
 #include "fleet/silence.h"
+#include "fleet/turn.h"
 #include "fleet/upgrade_path.h"
 
 #define TRIAL_MAX_S 900 /* more than a trial boot may take, ten minutes */
+
+static bool is_in_progress(const struct member *member)
+{
+    return member && member->state == MEMBER_IN_PROGRESS;
+}
 
 static bool is_offered(const struct member *member)
 {
@@ -81,8 +89,10 @@ struct standing standing_of(const struct device *device, const struct catalogue 
                                 .rollout_state = rollout_state_of(&decision, member),
                                 .image = image_of(device, catalogue),
                                 .deploy_key = upgrade_deploy_key(device, catalogue)};
+    bool is_passing = turn_is_passing(decision.reason);
     bool is_due = decision.kind == DECIDE_INSTALL && decision.must_offer;
     if (is_due && decision.reason == DECISION_OFFERED) standing.reason = DECISION_QUEUED;
+    if (is_passing) standing.reason = is_in_progress(member) ? DECISION_OFFERED : DECISION_QUEUED;
     standing.state = decision_reason_state(is_due ? DECISION_QUEUED : standing.reason);
     standing.presence = presence_of(device, &standing, rollout);
     if (decision.reason == DECISION_FAILED_BEFORE)

@@ -3,6 +3,8 @@
  * so. */
 #include "fleet/turn.h"
 
+#include "fleet/site.h"
+
 static bool is_halted(const struct turn *turn)
 {
     return turn->rollout->state == ROLLOUT_HALTED;
@@ -30,21 +32,79 @@ static bool is_gated(const struct turn *turn)
     return !has_number && turn->rollout->offered_count >= rollout_gate(turn->rollout);
 }
 
+/* Of the place, whatever the others of it are offered. */
+static bool is_site_full(const struct turn *turn)
+{
+    uint32_t max = turn->rollout->guards.per_site;
+    return max && site_in_progress(turn->catalogue, turn->device) >= max;
+}
+
+static bool is_out_of_window(const struct turn *turn)
+{
+    return !window_is_open(&turn->rollout->guards, turn->device->facts.guard.zone,
+                           turn->catalogue->now_s);
+}
+
+/* A person's word for this rollout, or its application's for any. */
+static bool lacks_consent(const struct turn *turn)
+{
+    bool has_consent =
+        turn->device->facts.guard.has_consented || (turn->member && turn->member->has_consent);
+    return turn->rollout->guards.needs_consent && !has_consent;
+}
+
+static bool is_busy(const struct turn *turn)
+{
+    return turn->device->facts.guard.is_busy;
+}
+
+/* One that does not say has none that runs down. */
+static bool is_battery_low(const struct turn *turn)
+{
+    unsigned battery = turn->device->facts.guard.battery;
+    return battery && battery - 1 < turn->rollout->guards.battery_min;
+}
+
+static const struct {
+    enum decision_reason reason;
+    bool (*is_closed)(const struct turn *turn);
+    bool holds_in_progress; /* also devices that were offered the release before it closed */
+    bool is_of_device;      /* turn_waits_for_device */
+    bool is_passing;        /* turn_is_passing */
+} GATES[] = {
+    {DECISION_HALTED, is_halted, true, false, false},
+    {DECISION_PAUSED, is_paused, true, false, false},
+    {DECISION_OVERDUE, is_doubtful, false, false, true},
+    {DECISION_GATE, is_gated, false, false, false},
+    {DECISION_QUEUED, is_behind, false, false, true},
+    {DECISION_SITE, is_site_full, false, false, true},
+    {DECISION_WINDOW, is_out_of_window, true, true, true},
+    {DECISION_CONSENT, lacks_consent, true, true, false},
+    {DECISION_BUSY, is_busy, true, true, false},
+    {DECISION_BATTERY, is_battery_low, true, true, false},
+};
+#define GATES_COUNT (sizeof GATES / sizeof *GATES)
+
 enum decision_reason turn_check(const struct turn *turn)
 {
-    static const struct {
-        enum decision_reason reason;
-        bool (*is_closed)(const struct turn *turn);
-        bool holds_in_progress; /* also devices that were offered the release before it closed */
-    } GATES[] = {
-        {DECISION_HALTED, is_halted, true},     {DECISION_PAUSED, is_paused, true},
-        {DECISION_OVERDUE, is_doubtful, false}, {DECISION_GATE, is_gated, false},
-        {DECISION_QUEUED, is_behind, false},
-    };
     bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;
-    for (size_t i = 0; i < sizeof GATES / sizeof *GATES; i++) {
+    for (size_t i = 0; i < GATES_COUNT; i++) {
         if (is_in_progress && !GATES[i].holds_in_progress) continue;
         if (GATES[i].is_closed(turn)) return GATES[i].reason;
     }
     return DECISION_OFFERED;
+}
+
+bool turn_waits_for_device(enum decision_reason reason)
+{
+    for (size_t i = 0; i < GATES_COUNT; i++)
+        if (GATES[i].reason == reason) return GATES[i].is_of_device;
+    return false;
+}
+
+bool turn_is_passing(enum decision_reason reason)
+{
+    for (size_t i = 0; i < GATES_COUNT; i++)
+        if (GATES[i].reason == reason) return GATES[i].is_passing;
+    return false;
 }

@@ -16,3 +16,8 @@ struct turn {
 
 /* The reason of the first closed gate, or OFFERED. */
 enum decision_reason turn_check(const struct turn *turn);
+/* Whether the reason is that of a guard that depends on the device or the hour alone: who was
+ * offered the release already keeps what it has of it, and does not switch. */
+bool turn_waits_for_device(enum decision_reason reason);
+/* Whether it comes and goes without a check-in of the device, so that no row keeps it. */
+bool turn_is_passing(enum decision_reason reason);

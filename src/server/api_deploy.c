@@ -9,6 +9,7 @@
 #include "fleet/rollout.h"
 #include "fleet/upgrade_path.h"
 #include "server/audit_log.h"
+#include "server/deploy_guards.h"
 #include "server/deploy_plan.h"
 #include "server/device_found.h"
 #include "server/handlers.h"
@@ -41,6 +42,7 @@ struct deploy {
     struct device **devices;
     const struct filter_sql *filter; /* instead of a list; NULL: none */
     struct deploy_plan plan;
+    struct rollout_guards guards;
     enum deploy_fault fault;
     uint8_t fault_id[16];
     enum override unmeant;
@@ -127,13 +129,13 @@ static godwit_err record_deploy(struct deploy *deploy)
     for (enum override i = 0; i < OVERRIDE_COUNT; i++)
         if (deploy->overrides[i]) json_array_append_new(overrides, json_string(override_id(i)));
     snprintf(object, sizeof object, "%s %s", deploy->product, deploy->version);
-    return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL,
-                        json_pack("{s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:o}", "product",
-                                  deploy->product, "version", deploy->version, "rollout_id",
-                                  (json_int_t)deploy->rollout_id, "targets",
-                                  (json_int_t)deploy->targets_count, "devices", devices,
-                                  "allow_downgrade", (int)deploy->allow_downgrade, "again",
-                                  (int)deploy->again, "overrides", overrides));
+    json_t *state = json_pack(
+        "{s:s, s:s, s:I, s:I, s:o, s:b, s:b, s:o}", "product", deploy->product, "version",
+        deploy->version, "rollout_id", (json_int_t)deploy->rollout_id, "targets",
+        (json_int_t)deploy->targets_count, "devices", devices, "allow_downgrade",
+        (int)deploy->allow_downgrade, "again", (int)deploy->again, "overrides", overrides);
+    guards_add(state, &deploy->guards);
+    return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL, state);
 }
 
 static godwit_err deploy_run(struct change *change)
@@ -154,7 +156,8 @@ static godwit_err deploy_run(struct change *change)
                                            .devices_count = deploy->targets_count,
                                            .allow_downgrade = deploy->allow_downgrade,
                                            .again = deploy->again,
-                                           .plan = deploy->plan.plan};
+                                           .plan = deploy->plan.plan,
+                                           .guards = deploy->guards};
     err = rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
                          &deploy->rollout_id);
     return err ? err : record_deploy(deploy);
@@ -353,6 +356,7 @@ void handle_deploy(struct http_request *request)
                 read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
                 read_flag(request, body, "again", &deploy->again) &&
                 deploy_plan_read(request, body, &deploy->plan) &&
+                guards_take(request, body, &deploy->guards) &&
                 read_overrides(request, body, deploy->overrides);
     json_decref(body);
     if (good && deploy->allow_downgrade) good = permission_is_proved(request);

@@ -11,7 +11,8 @@
 #define ROLLOUT_MEMBERS                                                                           \
     "rollout_id product version state is_targeted selected offered queued in_progress succeeded " \
     "failed incompatible up_to_date halted superseded not_seen expected created allow_downgrade " \
-    "again state_by state_since soaking undoing undone soak gates gates_open is_skipped"
+    "again state_by state_since soaking undoing undone soak gates gates_open is_skipped "         \
+    "window tz per_site consent battery_min"
 #define MEMBER_MEMBERS "device_id state reason sentence"
 
 struct counts_query rollouts_query(struct http_request *request)

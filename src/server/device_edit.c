@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fleet/device.h"
+#include "fleet/guard_tags.h"
 #include "fleet/retire.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -95,6 +96,7 @@ godwit_err device_edit_do(struct app *app, const char *org, const struct device_
     if (!product) return GODWIT_OK;
     if (edit->tags.add_count || edit->tags.remove_count)
         err = device_tag(app->db, device, &edit->tags, now_s, &tags);
+    if (!err && tags == TAG_DONE) err = guard_tags_read(&app->fleet, app->db, device);
     *fault_out = tags == TAG_TOO_MANY ? EDIT_TOO_MANY_TAGS : EDIT_FINE;
     if (err || *fault_out) return err;
     if (edit->has_name) err = device_rename(app->db, device, edit->name, now_s);

@@ -9,6 +9,7 @@
 #include "fleet/pending.h"
 #include "fleet/standing.h"
 #include "formats/chip.h"
+#include "server/deploy_guards.h"
 
 json_t *view_digest(const uint8_t digest[static 32])
 {
@@ -81,6 +82,7 @@ json_t *view_rollout(const struct rollout_counts *counts)
     }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
+    guards_add(view, &counts->guards);
     return view;
 }
 
