@@ -75,7 +75,7 @@
     X(UNDONE, "undone", "up-to-date", "it runs the release again that it came from")              \
     X(NO_RETURN, "no-return", "failed",                                                           \
       "its rollout was undone, but it can not go back by itself: what it came from is unknown, "  \
-      "or its rollback floor or secure version is higher now; deploy another release to it")        \
+      "or its rollback floor or secure version is higher now; deploy another release to it")      \
     X(SITE, "site", "queued",                                                                     \
       "as many devices of its site as may be are in progress; its offer comes once one of them "  \
       "has finished")                                                                             \

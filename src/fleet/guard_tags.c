@@ -1,3 +1,5 @@
+/* Each is read where a tag or attribute was written, so that a decision asks no database. Rejected:
+ * the texts in memory; few guards use them, and there are very many devices. */
 #include "fleet/guard_tags.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Guards as text, and the hour of the week by which a window is open. */
 #include "fleet/guards.h"
 
 #include <stdio.h>

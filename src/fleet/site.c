@@ -1,3 +1,6 @@
+/* One counter for each site with a device in progress, and a mark on each device that is counted:
+ * whoever moves a member has the device counted anew, which is right however often it is done.
+ * Rejected: a counter for each rollout and site, of which none would be right for the place. */
 #include "fleet/site.h"
 
 #include <stdlib.h>

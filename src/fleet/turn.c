@@ -65,46 +65,60 @@ static bool is_battery_low(const struct turn *turn)
     return battery && battery - 1 < turn->rollout->guards.battery_min;
 }
 
-static const struct {
+struct gate {
     enum decision_reason reason;
     bool (*is_closed)(const struct turn *turn);
     bool holds_in_progress; /* also devices that were offered the release before it closed */
     bool is_of_device;      /* turn_waits_for_device */
     bool is_passing;        /* turn_is_passing */
-} GATES[] = {
-    {DECISION_HALTED, is_halted, true, false, false},
-    {DECISION_PAUSED, is_paused, true, false, false},
-    {DECISION_OVERDUE, is_doubtful, false, false, true},
-    {DECISION_GATE, is_gated, false, false, false},
-    {DECISION_QUEUED, is_behind, false, false, true},
-    {DECISION_SITE, is_site_full, false, false, true},
-    {DECISION_WINDOW, is_out_of_window, true, true, true},
-    {DECISION_CONSENT, lacks_consent, true, true, false},
-    {DECISION_BUSY, is_busy, true, true, false},
-    {DECISION_BATTERY, is_battery_low, true, true, false},
 };
-#define GATES_COUNT (sizeof GATES / sizeof *GATES)
+
+/* In their order; NULL after the last. */
+static const struct gate *gate_at(size_t place)
+{
+    static const struct gate GATES[] = {
+        {DECISION_HALTED, is_halted, true, false, false},
+        {DECISION_PAUSED, is_paused, true, false, false},
+        {DECISION_OVERDUE, is_doubtful, false, false, true},
+        {DECISION_GATE, is_gated, false, false, false},
+        {DECISION_QUEUED, is_behind, false, false, true},
+        {DECISION_SITE, is_site_full, false, false, true},
+        {DECISION_WINDOW, is_out_of_window, true, true, true},
+        {DECISION_CONSENT, lacks_consent, true, true, false},
+        {DECISION_BUSY, is_busy, true, true, false},
+        {DECISION_BATTERY, is_battery_low, true, true, false},
+    };
+    return place < sizeof GATES / sizeof *GATES ? &GATES[place] : NULL;
+}
 
 enum decision_reason turn_check(const struct turn *turn)
 {
     bool is_in_progress = turn->member && turn->member->state == MEMBER_IN_PROGRESS;
-    for (size_t i = 0; i < GATES_COUNT; i++) {
-        if (is_in_progress && !GATES[i].holds_in_progress) continue;
-        if (GATES[i].is_closed(turn)) return GATES[i].reason;
+    const struct gate *gate;
+    for (size_t i = 0; (gate = gate_at(i)); i++) {
+        if (is_in_progress && !gate->holds_in_progress) continue;
+        if (gate->is_closed(turn)) return gate->reason;
     }
     return DECISION_OFFERED;
 }
 
+/* NULL: no gate gives that reason. */
+static const struct gate *gate_of(enum decision_reason reason)
+{
+    const struct gate *gate;
+    for (size_t i = 0; (gate = gate_at(i)) && gate->reason != reason;)
+        i++;
+    return gate;
+}
+
 bool turn_waits_for_device(enum decision_reason reason)
 {
-    for (size_t i = 0; i < GATES_COUNT; i++)
-        if (GATES[i].reason == reason) return GATES[i].is_of_device;
-    return false;
+    const struct gate *gate = gate_of(reason);
+    return gate && gate->is_of_device;
 }
 
 bool turn_is_passing(enum decision_reason reason)
 {
-    for (size_t i = 0; i < GATES_COUNT; i++)
-        if (GATES[i].reason == reason) return GATES[i].is_passing;
-    return false;
+    const struct gate *gate = gate_of(reason);
+    return gate && gate->is_passing;
 }

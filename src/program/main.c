@@ -59,6 +59,7 @@ static const struct command COMMANDS[] = {
      "whom the service tells what happens"},
     {"accept", cmd_accept, "DEVICE [TOKEN] | FILTER | --all",
      "let devices in that lost their token"},
+    {"consent", cmd_consent, "DEVICE", "agree to the update of a device"},
     {"rotate", cmd_rotate, "DEVICE ... | --all", "let devices change their token"},
     {"reject", cmd_reject, "DEVICE TOKEN | FILTER | --all", "reject who asks for another's id"},
     {"name", cmd_name, "DEVICE [NAME]", "say what people call a device"},

@@ -208,6 +208,10 @@ const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("fork_cleared", "A device that is one again."),
     HEX("device_id", 12, "its id"),
 
+    OBJECT("consent_given", "A device that may take what its rollout offers."),
+    HEX("device_id", 12, "its id"),
+    WHOLE("rollout_id", "the rollout; consent is for this one alone"),
+
     OBJECT("claim_row", "A claim token as it stands."),
     HEX("claim", 16, "the first 8 bytes of its SHA-256"),
     STRING("product", "the product that devices join by it"),

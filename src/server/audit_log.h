@@ -57,6 +57,8 @@
       "a device was retired; its token is void")                                                   \
     X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",               \
       "the retirement of a device was taken back")                                                 \
+    X(DEVICE_CONSENTED, "device.consented", "POST /api/v1/devices/{id}/consent",                   \
+      "somebody agreed to the update of a device")                                                 \
     X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")             \
     X(CLAIM_REVOKED, "claim.revoked", "DELETE /api/v1/claims/{claim}", "a claim token was ended")  \
     X(FACTORY_IMPORTED, "factory.imported", "POST /api/v1/factory",                                \

@@ -1,3 +1,4 @@
+/* The schema of the body has checked numbers and flags; what texts mean is found out here. */
 #include "server/deploy_guards.h"
 
 #include "server/problem.h"

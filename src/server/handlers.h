@@ -49,6 +49,7 @@ void handle_user_totp_off(struct http_request *request);
 
 /* api_*.c */
 void handle_rotate(struct http_request *request);
+void handle_consent(struct http_request *request);
 void handle_clear(struct http_request *request);
 void handle_choose_tokens(struct http_request *request);
 void handle_claims(struct http_request *request);

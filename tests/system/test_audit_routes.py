@@ -120,6 +120,9 @@ def change_devices(api, world):
             ("undoRollout", "undo", "rollout.undone", "halted", "undone")):
         api.change(name, "POST", f"/api/v1/rollouts/1/{verb}", action=action,
                    before=f'"state":"{was}"', after=f'"state":"{becomes}"')
+    api.ask("POST", "/api/v1/rollouts", {"product": PRODUCT, "version": "1.0.0", "consent": True})
+    api.change("consentDevice", "POST", one + "/consent", action="device.consented",
+               after='"rollout_id":2')
     api.change("rotateTokens", "POST", "/api/v1/rotations", {"devices": [device]},
                action="rotation.asked", after="1")
     api.change("retireDevice", "POST", one + "/retire", action="device.retired",

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The guards of a rollout on real devices: window in local time, site rule, consent, busy and
 battery; and what of them is refused before anything starts."""
+import re
 import time
 
 from fixture import fixture, main, wait_until
@@ -22,7 +23,8 @@ def begin(one, *attributes):
         one.run("upload", one.pack(version))
     image, claim = one.pack("1.0.0"), one.enrolment(len(attributes))
     for number, text in enumerate(attributes):
-        one.start("device", "--mac", device_id(number), "--flash", f"{number}.flash", "--image", image, "--attributes", text, *claim, log=f"device{number}.log")
+        one.start("device", "--mac", device_id(number), "--flash", f"{number}.flash",
+                  "--image", image, "--attributes", text, *claim, log=f"device{number}.log")
     wait_until(lambda: versions(one) == ["1.0.0"] * len(attributes), what="the devices")
 
 
@@ -67,12 +69,10 @@ def test_site_rule():
     with fixture() as one:
         begin(one, "site=berlin busy=0", "site=Berlin", "site=paris")
         deploy(one, "--per-site", "1")
-        wait_until(lambda: versions(one) == ["1.1.0"] * 3, what="one after the other")
-        berlin = sorted((event["time"], number, event["kind"]) for number in (0, 1)
-                        for event in one.json("devices", "events", device_id(number))["items"]
-                        if event["kind"] in ("offered", "confirmed"))
-        kinds = [kind for _, _, kind in berlin]
-        assert kinds == ["offered", "confirmed"] * 2, berlin
+        wait_until(lambda: one.text("serve.log").count("kind=confirmed") == 3,
+                   what="one after the other")
+        told = re.findall(r"device=7cdfa100000[01] kind=(offered|confirmed)", one.text("serve.log"))
+        assert told == ["offered", "confirmed"] * 2, told
 
 
 def test_consent_busy_battery():
@@ -83,7 +83,12 @@ def test_consent_busy_battery():
         check_in_twice(one)
         assert versions(one) == ["1.1.0"] + ["1.0.0"] * 3, versions(one)
         assert reasons(one)[1:] == ["consent", "busy", "battery"], reasons(one)
+        said = one.run("consent", device_id(1))
+        assert "may take what rollout 1 offers" in said, said
+        wait_until(lambda: versions(one)[1] == "1.1.0", what="the one for which a person agreed")
+        assert "asks for no consent" not in one.run("consent", device_id(1))  # given already
         deploy(one, "--battery", "15")
+        assert "asks for no consent" in one.refusal("consent", device_id(2))
         wait_until(lambda: versions(one) == ["1.1.0", "1.1.0", "1.0.0", "1.1.0"],
                    what="all but the busy one")
 

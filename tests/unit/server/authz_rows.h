@@ -56,6 +56,7 @@ static const struct authz_row {
     {"POST", "/api/v1/check-in-now", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"GET", "/api/v1/events/stream", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/", 0, 0, ANY},
+    {"POST", "/api/v1/devices/{id}/consent", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"POST", "/api/v1/devices/{id}/clear", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"POST", "/api/v1/pending-tokens", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"POST", "/api/v1/rotations", ROLE_OPERATOR, SCOPE_DEVICES, 0},

@@ -29,6 +29,7 @@ static const struct {
     {'D', 404, "POST", "/api/v1/devices/$1/retire", NULL},
     {'D', 404, "POST", "/api/v1/devices/$1/reinstate", NULL},
     {'D', 404, "POST", "/api/v1/devices/$1/check-in-now", NULL},
+    {'D', 404, "POST", "/api/v1/devices/$1/consent", NULL},
     {'D', 404, "POST", "/api/v1/devices/$1/clear", "{}"},
     {'D', 404, "POST", "/api/v1/devices/$1/accept", "{\"token\":\"0011223344556677\"}"},
     {'D', 404, "POST", "/api/v1/devices/$1/reject", "{\"token\":\"0011223344556677\"}"},

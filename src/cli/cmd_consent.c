@@ -1,0 +1,36 @@
+/* Agrees to the update of one device, where its rollout asks for consent. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/remote.h"
+
+static void print(const json_t *reply)
+{
+    printf("%s may take what rollout %llu offers\n", json_text(reply, "device_id"),
+           json_number(reply, "rollout_id"));
+}
+
+int cmd_consent(int argc, char **argv)
+{
+    struct remote_flags flags = {0};
+    const char *arguments[1] = {NULL};
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    const struct options options = {"consent",
+                                    "DEVICE",
+                                    "Agrees to the update of a device, where its rollout was made "
+                                    "with --consent; for this rollout alone.",
+                                    rows,
+                                    sizeof rows / sizeof *rows,
+                                    arguments,
+                                    1,
+                                    1};
+    char path[64];
+    int status = options_parse(&options, argc, argv, NULL);
+    if (status >= 0) return status;
+    if (strlen(arguments[0]) != 12 || arguments[0][strspn(arguments[0], "0123456789abcdefABCDEF")])
+        return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
+    snprintf(path, sizeof path, "/api/v1/devices/%s/consent", arguments[0]);
+    return remote_do(&flags, "POST", path, NULL, print);
+}
