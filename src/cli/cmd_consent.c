@@ -8,8 +8,8 @@
 
 static void print(const json_t *reply)
 {
-    printf("%s may take what rollout %llu offers\n", json_text(reply, "device_id"),
-           json_number(reply, "rollout_id"));
+    (void)reply;
+    puts("the device may take what its rollout offers; it is told with its next check-in");
 }
 
 int cmd_consent(int argc, char **argv)

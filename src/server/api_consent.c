@@ -63,9 +63,7 @@ static void consenting_reply(struct change *change, godwit_err err)
         GODWIT_LOG(INFO, "consent_given", "device=%s rollout=%u peer=%s", id,
                    consenting->rollout_id, change->request->peer);
         waiting_wake_device(change->app->waiting, consenting->token_sha256);
-        reply_json(change->request, 200,
-                   json_pack("{s:s, s:I}", "device_id", id, "rollout_id",
-                             (json_int_t)consenting->rollout_id));
+        reply_json(change->request, 200, json_pack("{s:b}", "done", 1));
     }
 }
 

@@ -208,10 +208,6 @@ const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("fork_cleared", "A device that is one again."),
     HEX("device_id", 12, "its id"),
 
-    OBJECT("consent_given", "A device that may take what its rollout offers."),
-    HEX("device_id", 12, "its id"),
-    WHOLE("rollout_id", "the rollout; consent is for this one alone"),
-
     OBJECT("claim_row", "A claim token as it stands."),
     HEX("claim", 16, "the first 8 bytes of its SHA-256"),
     STRING("product", "the product that devices join by it"),
@@ -325,11 +321,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     FLAG("allow_downgrade", "as asked for"),
     FLAG("again", "as asked for"),
     FLAG("is_targeted", "it is for the devices on its list alone"),
-    STRING("window", "when devices may install it, in their local time; empty: always"),
-    STRING("tz", "local time of devices that do not say theirs; empty: UTC"),
-    WHOLE("per_site", "so many devices of one site are in progress at once at most; 0: any number"),
-    FLAG("consent", "only to devices that consent"),
-    WHOLE("battery_min", "not to devices whose battery is below so many per cent"),
+    GUARDS_SHOWN,
     WHOLE("queued", "were not offered it yet"),
     WHOLE("up_to_date", "ran it already"),
     WHOLE("halted", "are not offered it any more, for it was halted"),

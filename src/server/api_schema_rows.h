@@ -37,3 +37,11 @@
 #define HEX_LIST(name, digits, sentence) SIZED(HEX, name, digits, digits, SCHEMA_LIST, sentence)
 #define LIST(name, of, sentence) ROW(OBJECT, name, of, SCHEMA_LIST, sentence)
 #define PAGE(name, of, sentence) ROW(OBJECT, name, of, SCHEMA_LIST | SCHEMA_PARTIAL, sentence)
+/* As deploy_guards.h adds them. */
+#define GUARDS_SHOWN                                                                         \
+    STRING("window", "when devices may install it, in their local time; empty: always"),     \
+        STRING("tz", "local time of devices that do not say theirs; empty: UTC"),            \
+        WHOLE("per_site",                                                                    \
+              "so many devices of one site are in progress at once at most; 0: any number"), \
+        FLAG("consent", "only to devices that consent"),                                     \
+        WHOLE("battery_min", "not to devices whose battery is below so many per cent")

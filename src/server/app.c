@@ -48,7 +48,6 @@
 #define NOTE_COUNT 1000
 #define SWEEP_COUNT 256
 #define PRUNE_COUNT 1000
-#define WINDOW_PRODUCTS_MAX 64 /* looked at in a minute; others hear after their wait */
 #define COLLECT_EVERY_S 3600
 #define COLLECT_AFTER_S 3600
 
@@ -299,28 +298,10 @@ static void collect_blobs(struct app *app)
     if (count) GODWIT_LOG(INFO, "blobs_collected", "count=%zu", count);
 }
 
-/* Decisions go by this clock; who waits for a window is looked at when a minute begins. */
-static void tell_time(struct app *app)
-{
-    int64_t now_s = clock_unix_s(app->clock), waits[WINDOW_PRODUCTS_MAX];
-    size_t count = 0;
-    fleet_lock(&app->fleet);
-    struct catalogue *catalogue = &app->fleet.catalogue;
-    bool is_next = now_s / 60 != catalogue->now_s / 60;
-    catalogue->now_s = now_s;
-    for (const struct rollout *rollout = catalogue->rollouts;
-         rollout && is_next && count < WINDOW_PRODUCTS_MAX; rollout = rollout->next)
-        if (rollout->guards.windows_count && rollout->state == ROLLOUT_RUNNING)
-            waits[count++] = rollout->release->product->id;
-    fleet_unlock(&app->fleet);
-    for (size_t i = 0; i < count; i++)
-        waiting_wake(app->waiting, waits[i]);
-}
-
 void app_tick(struct app *app)
 {
     (void)clock_is_doubted(app);
-    tell_time(app);
+    decision_clock_tick(app);
     collect_blobs(app);
     if (silence_find(&app->fleet, app->settings->interval_s, clock_unix_s(app->clock)))
         waiting_wake_all(app->waiting);

@@ -138,6 +138,8 @@ void change_submit(struct change *change, void (*abandon)(struct change *change)
 void app_fetch_device(struct app *app, const char *org, const uint8_t *device_id,
                       const uint8_t *token_sha256);
 
+/* Gives decisions the time; with each tick. decision_clock.c */
+void decision_clock_tick(struct app *app);
 /* Tells of rollouts that have finished. Writer, in a transaction; rollout_finish.c. */
 GODWIT_MUST_USE godwit_err rollouts_tick(struct app *app);
 

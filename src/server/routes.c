@@ -263,7 +263,7 @@ const struct http_route ROUTES[] = {
           .replies = "200 event_stream"),
     ROUTE(POST, "/api/v1/devices/{id}/consent", WORKER, 0, handle_consent, &ADMITS, "consentDevice",
           "Agrees to the update of a device whose rollout asks for consent.",
-          .replies = "200 consent_given; 404 no-device; 409 no-rollout consent-not-asked"),
+          .replies = "200 done; 404 no-device; 409 no-rollout consent-not-asked"),
     ROUTE(POST, "/api/v1/devices/{id}/clear", WORKER, BODY_MAX, handle_clear, &ADMITS, "clearFork",
           "Says that a forked device is one device again.",
           .replies = "200 fork_cleared; 404 no-device; 409 not-forked"),
