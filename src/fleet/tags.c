@@ -76,6 +76,9 @@ const char *tag_fault(const char *tag)
     if (key_size_of(tag) > TAG_KEY_SIZE_MAX) return "has a key of over 32 bytes";
     char folded[TAG_SIZE_MAX + 1];
     filter_fold(folded, tag, sizeof folded);
+    uint8_t zone;
+    if (!strncmp(folded, "tz=", 3) && zone_parse(folded + 3, &zone))
+        return "is no distance from UTC, as in tz=+02:00, by which windows of rollouts open";
     bool is_own = !strncmp(folded, ATTRIBUTE_PREFIX, sizeof ATTRIBUTE_PREFIX - 1);
     return is_own ? "begins with dev., under which a device says itself what it is" : NULL;
 }

@@ -40,6 +40,8 @@ static void hostile_names_and_tags_are_refused(void **state)
                                         "a\xe2\x81\xa6",
                                         "a\xc2\x9b"};
     static const char *const TAGS[] = {
+        "tz=Europe/Berlin",
+        "TZ=2",
         "",
         " a",
         "a b",
@@ -67,7 +69,8 @@ static void hostile_names_and_tags_are_refused(void **state)
                                               "ber <b>"),
                                              "3 rooms", "\xf0\x9f\x90\xa6 bird"};
     static const char *const FINE_TAGS[] = {
-        "beta", "site=berlin", "Site=K\xc3\xb6ln", "a.b_c-d=1", "devx=1", "x==y", "9"};
+        "tz=+02:00", "tz",   "beta", "site=berlin", "Site=K\xc3\xb6ln", "a.b_c-d=1",
+        "devx=1",    "x==y", "9"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (!device_name_fault(NAMES[i])) fail_msg("name %zu is taken", i);
     for (size_t i = 0; i < sizeof TAGS / sizeof *TAGS; i++)
