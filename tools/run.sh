@@ -30,7 +30,7 @@ served() { # whether our own server still runs; else what it said last, and the 
 
 serve() {
     mkdir -p -m 700 "$data"
-    "$godwit" serve --data "$data" --listen "$listen" --interval 2 2>>"$data/serve.log" &
+    "$godwit" serve --data "$data" --listen "$listen" --interval 2 --soak 5 2>>"$data/serve.log" &
     serve_pid=$!
     tries=0
     until "$godwit" status >/dev/null 2>&1; do

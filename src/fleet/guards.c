@@ -81,11 +81,11 @@ godwit_err window_parse(const char *text, struct rollout_guards *out, char *note
     char copy[WINDOW_TEXT_MAX], *rest = copy;
     out->windows_count = 0;
     if (!*text) return GODWIT_OK;
-    snprintf(note, note_size, "there are too many windows: at most %d", WINDOWS_MAX);
+    snprintf(note, note_size, "there are too many windows: at most %d", GUARD_WINDOWS_MAX);
     if (strlen(text) >= sizeof copy) return GODWIT_ERR_FORMAT;
     memcpy(copy, text, strlen(text) + 1);
     for (char *one; (one = strsep(&rest, ","));) {
-        if (out->windows_count == WINDOWS_MAX) return GODWIT_ERR_FORMAT;
+        if (out->windows_count == GUARD_WINDOWS_MAX) return GODWIT_ERR_FORMAT;
         struct guard_window *window = &out->windows[out->windows_count];
         if (!take_window(one, window)) {
             snprintf(note, note_size,

@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 
-#define WINDOWS_MAX 4
+#define GUARD_WINDOWS_MAX 4
 #define WINDOW_TEXT_MAX 96 /* NUL included */
 #define ZONE_TEXT_MAX 8    /* NUL included */
 #define BATTERY_MIN 20     /* per cent, where a rollout does not say otherwise */
@@ -36,7 +36,7 @@ struct rollout_guards {
     uint8_t zone;        /* of devices that do not say theirs; ZONE_NONE: UTC */
     bool needs_consent;
     size_t windows_count; /* 0: always open */
-    struct guard_window windows[WINDOWS_MAX];
+    struct guard_window windows[GUARD_WINDOWS_MAX];
 };
 
 /* "" is none: always open. FORMAT, with a sentence for a person in note: also of a window that
