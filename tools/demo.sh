@@ -79,12 +79,12 @@ show devices
 
 tell "A good release: 1.1.0 to all five."
 show upload "$work/thermostat-1.1.0.bin"
-show deploy thermostat 1.1.0 --wait --timeout 30 || fail "five devices confirm 1.1.0"
+show deploy thermostat 1.1.0 --wait --timeout 120 || fail "five devices confirm 1.1.0"
 all_run 1.1.0 || fail "all five run 1.1.0"
 
 tell "A bad release: 1.2.0 is properly signed, but crashes at boot. It goes to one device."
 show upload "$work/thermostat-1.2.0.bin"
-if show deploy thermostat 1.2.0 --to 026777000001 --wait --timeout 30; then
+if show deploy thermostat 1.2.0 --to 026777000001 --wait --timeout 120; then
     fail "1.2.0 fails on 026777000001"
 fi
 
