@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Rollouts that a person pauses, resumes and halts, and one that halts by itself."""
+"""Rollouts that a person pauses, resumes, halts, undoes, retries and skips ahead, and such as pause or
+halt by themselves."""
 import time
 
 from fixture import fixture, main, wait_until
 
 PRODUCT = "thermostat"
+MANY = 75  # enough for a rollout that is not careful
 
 
 def fleet(one, image, count):
@@ -78,21 +80,76 @@ def test_failures_halt():
         one.serve()
         one.run("upload", one.pack("1.0.0"))
         one.run("upload", one.pack("1.1.0", "--behaviour", "crash-at-boot"))
-        fleet(one, one.pack("1.0.0"), 30)
-        wait_until(lambda: all_run(one, "1.0.0", 30), what="thirty devices")
+        fleet(one, one.pack("1.0.0"), MANY)
+        wait_until(lambda: all_run(one, "1.0.0", MANY), what="its devices")
         number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
         wait_until(lambda: rollout(one, number)["state"] == "halted", what="the halt")
         wait_until(lambda: is_over(one, number), what="the end of what had begun")
         shown = rollout(one, number)
         assert 5 <= shown["failed"] <= 10 and shown["succeeded"] == 0, shown
-        assert shown["failed"] + shown["halted"] == 30, shown
+        assert shown["failed"] + shown["halted"] == MANY, shown
         assert shown["state_by"] == "its failures", shown
         wait_until(lambda: "rollout.halted" in actions(one), what="its record")
-        assert all_run(one, "1.0.0", 30)
+        assert all_run(one, "1.0.0", MANY)
         why = {row["state"] for row in rows(one)}
         assert why == {"failed", "halted"}, why
         found = one.json("devices", "state:halted", "--all")["items"]
         assert len(found) == shown["halted"]
+
+
+def test_few_wait_for_a_person():
+    with fixture() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        one.run("upload", one.pack("1.1.0", "--behaviour", "crash-at-boot"))
+        fleet(one, one.pack("1.0.0"), 3)
+        wait_until(lambda: all_run(one, "1.0.0", 3), what="three devices")
+        number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        wait_until(lambda: rollout(one, number)["state"] == "paused", what="the pause")
+        shown = rollout(one, number)
+        assert shown["failed"] == 1 and shown["queued"] == 2, shown
+        assert shown["state_by"] == "its failures", shown
+        one.run("rollout", "retry", number)
+        assert rollout(one, number)["failed"] == 0
+        one.run("rollout", "resume", number)
+        wait_until(lambda: rollout(one, number)["state"] == "paused", what="the pause")
+        wait_until(lambda: rollout(one, number)["in_progress"] == 0, what="the end of the trial")
+        assert rollout(one, number)["failed"] == 1
+        one.run("rollout", "skip", number)
+        one.run("rollout", "resume", number)
+        wait_until(lambda: rollout(one, number)["failed"] == 3, what="the others' failures")
+        assert {"rollout.retried", "rollout.skipped"} <= set(actions(one))
+
+
+def test_undo():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 3)
+        wait_until(lambda: all_run(one, "1.0.0", 3), what="three devices")
+        number = one.json("deploy", PRODUCT, "1.1.0", "--soak", "2s")["rollout_id"]
+        assert rollout(one, number)["soak"] == "2s"
+        wait_until(lambda: rollout(one, number)["succeeded"] == 3, what="the update")
+        one.run("rollout", "undo", number)
+        wait_until(lambda: rollout(one, number)["undone"] == 3, what="the way back")
+        shown = rollout(one, number)
+        assert shown["state"] == "undone" and shown["undoing"] == shown["succeeded"] == 0, shown
+        assert all_run(one, "1.0.0", 3, "up-to-date"), rows(one)
+        assert "undone" in one.refusal("rollout", "resume", number)
+        assert "undone" in one.refusal("rollout", "skip", number)
+        device = one.run("devices", next(iter(one.devices())))
+        assert "undone" in device, device
+
+
+def test_refusals():
+    with fixture() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        for words in (("--gates", "10"), ("--gates", "10:1h,5:2h"), ("--soak", "31d"),
+                      ("--soak", "soon")):
+            one.refusal("deploy", PRODUCT, "1.0.0", *words)
+        assert one.json("rollout", "list") == [] or not one.json("rollout", "list")["items"]
 
 
 if __name__ == "__main__":
