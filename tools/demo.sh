@@ -57,7 +57,8 @@ pack() { # pack VERSION [option…]
 }
 
 tell "A service; a signing key that it never sees; three releases of a thermostat."
-"$godwit" serve --data "$GODWIT_DATA" --listen 127.0.0.1:0 --interval 1 --soak 1 >"$work/serve.log" 2>&1 &
+"$godwit" serve --data "$GODWIT_DATA" --listen 127.0.0.1:0 --interval 1 --soak 1 \
+    >"$work/serve.log" 2>&1 &
 serve_pid=$!
 wait_for 120 "the service starts" answers
 "$godwit" keygen --scheme ecdsa256 "$work/key.pem" >/dev/null

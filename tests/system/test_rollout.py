@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Rollouts that a person pauses, resumes, halts, undoes, retries and skips ahead, and such as pause or
-halt by themselves."""
+"""Rollouts that a person pauses, resumes, halts, undoes, retries and skips ahead, and such as pause
+or halt by themselves."""
 import time
 
 from fixture import fixture, main, wait_until
