@@ -80,6 +80,6 @@ void rollout_count(struct rollout *rollout, enum member_state state, uint32_t co
 /* A copy of the member at its place in the device's list, counted already; lock held. */
 struct member *member_link(struct fleet *fleet, struct device *device, const struct member *wanted);
 /* So of a new one, counted; lock held. */
-struct member *member_add(struct fleet *fleet, struct device *device, const struct member *wanted);
+struct member *member_add(struct fleet *fleet, struct device *device, const struct member *member);
 /* Takes the member out of its device's list, counted; lock held. */
 void member_remove(struct fleet *fleet, struct member **at);

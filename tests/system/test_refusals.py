@@ -183,11 +183,11 @@ def test_open_product():
 
 
 def test_full_disk():
-    """No byte more than 1 MiB goes into a file: the upload is refused, nothing of it stays."""
+    """No byte more than 1.5 MiB goes into a file: the upload is refused, nothing of it stays."""
     with fixture() as one:
         large = one.pack("1.1.0", size=1900000)
         small = one.pack("1.0.0")
-        one.serve(prefix=["bash", "-c", 'ulimit -f 1024 && exec "$0" "$@"'])
+        one.serve(prefix=["bash", "-c", 'ulimit -f 1536 && exec "$0" "$@"'])
         line = one.refusal("upload", large)
         assert "disk" in line, line
         assert blobs(one) == []
