@@ -43,8 +43,8 @@ static struct member *member_in_progress(const struct device *device)
     return member && member->state == MEMBER_IN_PROGRESS ? member : NULL;
 }
 
-/* Whether it has verified an image of the rollout: one that a guard held up before was never
- * allowed to switch. */
+/* Whether it has verified an image of the rollout: one that was held up before was never allowed to
+ * switch. */
 static bool has_staged(const struct device *device, const struct rollout *rollout)
 {
     const struct release *release = rollout->release;
@@ -54,12 +54,19 @@ static bool has_staged(const struct device *device, const struct rollout *rollou
     return false;
 }
 
+/* Whether it is told to stay, having been offered the release: by a guard, a person or the brake.
+ */
+static bool is_held(enum decision_reason reason)
+{
+    return reason == DECISION_PAUSED || reason == DECISION_HALTED || turn_waits_for_device(reason);
+}
+
 /* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
  */
 static bool may_have_switched(const struct device *device, const struct catalogue *catalogue)
 {
     const struct decision decision = decide(device, catalogue);
-    if (turn_waits_for_device(decision.reason)) return has_staged(device, decision.rollout);
+    if (is_held(decision.reason)) return has_staged(device, decision.rollout);
     return device->facts.on_trial || decision.kind != DECIDE_INSTALL ||
            !memcmp(device->facts.staged_file_sha256, decision.image->file_sha256, 32);
 }

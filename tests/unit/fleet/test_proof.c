@@ -142,6 +142,34 @@ static void silence_is_a_failure_once_it_could_switch(void **state)
     assert_int_equal(member_of(fixture, 2, rollout)->state, MEMBER_SOAKING);
 }
 
+/* Of one that had not verified the image: nobody allowed it to switch. One that had may be at it.
+ */
+static void silence_under_a_pause_or_halt_is_no_failure(void **state)
+{
+    static const enum rollout_state STATES[] = {ROLLOUT_PAUSED, ROLLOUT_HALTED};
+    for (size_t i = 0; i < 2; i++) {
+        if (i) fixture_teardown(state), fixture_setup(state);
+        struct fixture *fixture = *state;
+        int64_t now_s = NOW_S;
+        begin(fixture, DEVICES);
+        struct rollout *rollout = deploy(fixture, plan_of(SOAK_S, ""));
+        silence_find(&fixture->fleet, INTERVAL_S, now_s);
+        say(fixture, 1, OLD, now_s);
+        struct godwit_checkin verified = checkin_of(2, OLD);
+        fixture_checkin_at(fixture, &verified, now_s);
+        memset(verified.staged_file_sha256, NEXT + 100, 32);
+        fixture_checkin_at(fixture, &verified, now_s);
+        fixture_begin(fixture);
+        assert_int_equal(
+            rollout_set_state(&fixture->fleet, fixture->db, rollout, STATES[i], "ann", now_s), 0);
+        fixture_commit(fixture);
+        time_passes(fixture, 3, &now_s, 20);
+        assert_int_equal(rollout->failed_count, 1);
+        assert_true(member_of(fixture, 1, rollout)->is_away);
+        assert_int_equal(member_of(fixture, 2, rollout)->reason, GODWIT_REASON_SILENT);
+    }
+}
+
 /* Long before silence is a failure, growth waits for those of which nothing is heard. */
 static void growth_waits_for_overdue_devices(void **state)
 {
@@ -350,6 +378,7 @@ int main(void)
         TEST(a_device_soaks_before_it_has_succeeded),
         TEST(a_crash_fails_it_for_seven_days),
         TEST(silence_is_a_failure_once_it_could_switch),
+        TEST(silence_under_a_pause_or_halt_is_no_failure),
         TEST(growth_waits_for_overdue_devices),
         TEST(the_services_own_absence_fails_nobody),
         TEST(a_gate_waits_for_proof),
