@@ -161,6 +161,12 @@ uint32_t rollout_gate(const struct rollout *rollout)
     return gate_devices(&plan->gates[rollout->gates_open], rollout_selected(rollout));
 }
 
+struct brake_view rollout_weigh(const struct rollout *rollout, const struct brake *brake)
+{
+    const double p0 = brake_p0(rollout->release->product->control.rate);
+    return brake_look(brake, rollout->offered_count, p0);
+}
+
 bool member_has_confirmed(const struct member *member)
 {
     return member->state == MEMBER_SOAKING || member->state == MEMBER_SUCCEEDED ||

@@ -281,6 +281,8 @@ uint32_t rollout_selected(const struct rollout *rollout);
 uint32_t rollout_pace(const struct rollout *rollout);
 /* How many devices may be offered it before its next gate; UINT32_MAX: all gates are open. */
 uint32_t rollout_gate(const struct rollout *rollout);
+/* One of its brakes, at the rate at which devices of its product fail anyway. */
+struct brake_view rollout_weigh(const struct rollout *rollout, const struct brake *brake);
 /* Whether the device has confirmed it, and counts as soaking or succeeded. */
 bool member_has_confirmed(const struct member *member);
 /* Whether the device must stay in memory, for its silence is looked for (silence_find). */

@@ -246,8 +246,7 @@ godwit_err member_fail(struct fleet *fleet, struct db *db, struct device *device
 godwit_err rollout_brake(struct fleet *fleet, struct db *db, struct rollout *rollout, int64_t now_s)
 {
     fleet_lock(fleet);
-    const double p0 = brake_p0(rollout->release->product->control.rate);
-    const struct brake_view view = brake_look(&rollout->brake, rollout->offered_count, p0);
+    const struct brake_view view = rollout_weigh(rollout, &rollout->brake);
     bool is_small = rollout->plan.is_careful && !rollout->is_skipped;
     fleet_unlock(fleet);
     if (rollout->state != ROLLOUT_RUNNING) return GODWIT_OK;

@@ -40,12 +40,10 @@ GODWIT_MUST_USE godwit_err rollout_retry(struct fleet *fleet, struct db *db,
                                          struct rollout *rollout, struct device *const *devices,
                                          size_t devices_count);
 /* Writes and makes the move; one that has failed is counted by the brake. Writer. */
-GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db,
-                                       struct device *device, struct member *member,
-                                       const struct member_move *move);
-GODWIT_MUST_USE godwit_err member_fail(struct fleet *fleet, struct db *db,
-                                       struct device *device, struct member *member,
-                                       uint32_t reason, int64_t now_s);
+GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db, struct device *device,
+                                       struct member *member, const struct member_move *move);
+GODWIT_MUST_USE godwit_err member_fail(struct fleet *fleet, struct db *db, struct device *device,
+                                       struct member *member, uint32_t reason, int64_t now_s);
 /* A line in its history that says why the rollout's release is not offered to it. Writer. */
 GODWIT_MUST_USE godwit_err device_note_not_offered(struct fleet *fleet, struct db *db,
                                                    struct device *device,

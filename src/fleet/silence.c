@@ -119,15 +119,19 @@ static void look_for_doubt(const struct silence_walk *walk, const struct device 
         brake_take_back(&member->rollout->doubt, member->offer_number);
 }
 
-/* Whether one continues. */
+static bool is_doubtful(const struct rollout *rollout)
+{
+    const struct brake_view view = rollout_weigh(rollout, &rollout->doubt);
+    return view.weight >= view.bound;
+}
+
+/* Whether one continues. One that offers nothing has nobody to wait. */
 static bool weigh_doubts(struct catalogue *catalogue)
 {
     bool continues = false;
     for (struct rollout *rollout = catalogue->rollouts; rollout; rollout = rollout->next) {
-        const double p0 = brake_p0(rollout->release->product->control.rate);
-        const struct brake_view view = brake_look(&rollout->doubt, rollout->offered_count, p0);
         bool was_doubtful = rollout->is_doubtful;
-        rollout->is_doubtful = view.weight >= view.bound;
+        rollout->is_doubtful = rollout->state == ROLLOUT_RUNNING && is_doubtful(rollout);
         continues |= was_doubtful && !rollout->is_doubtful;
     }
     return continues;

@@ -386,8 +386,7 @@ static void note_decided(struct model_fleet *model)
 {
     const struct rollout *rollout = model->rollout;
     if (model->decided_s || !rollout->brake.count) return;
-    const double p0 = brake_p0(rollout->release->product->control.rate);
-    const struct brake_view view = brake_look(&rollout->brake, rollout->offered_count, p0);
+    const struct brake_view view = rollout_weigh(rollout, &rollout->brake);
     if (view.weight >= view.bound) model->decided_s = model->now_s;
 }
 
