@@ -71,8 +71,8 @@ static enum decision_reason check(const struct device *device, const struct cata
     enum decision_reason reason = check_counter(&here, rollout, target);
     if (reason == DECISION_OFFERED) reason = check_trust(device, catalogue, rollout, image);
     if (reason != DECISION_OFFERED && reason != DECISION_BRIDGE) return reason;
-    bool is_again = rollout->again || (member && member->is_again);
-    if (!is_again && fit_failed_before(device, target)) return DECISION_FAILED_BEFORE;
+    if (!rollout_is_again(rollout, member) && fit_failed_before(device, target))
+        return DECISION_FAILED_BEFORE;
     if (member && member_has_failed(member)) return DECISION_FAILED_BEFORE;
     enum decision_reason turn =
         turn_check(&(struct turn){device, rollout, member, catalogue, *image});

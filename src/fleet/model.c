@@ -154,6 +154,13 @@ uint32_t rollout_pace(const struct rollout *rollout)
     return pace < UINT32_MAX ? (uint32_t)pace : UINT32_MAX;
 }
 
+uint32_t rollout_places(const struct rollout *rollout)
+{
+    uint32_t pace = rollout_pace(rollout),
+             taken = rollout->in_progress_count + rollout->soaking_count;
+    return pace > taken ? pace - taken : 0;
+}
+
 uint32_t rollout_gate(const struct rollout *rollout)
 {
     const struct proof_plan *plan = &rollout->plan;
@@ -177,6 +184,11 @@ bool member_is_watched(const struct member *member)
 {
     return member->state == MEMBER_IN_PROGRESS || member->state == MEMBER_SOAKING ||
            member->state == MEMBER_UNDOING;
+}
+
+bool rollout_is_again(const struct rollout *rollout, const struct member *member)
+{
+    return rollout->again || (member && member->is_again);
 }
 
 bool member_has_failed(const struct member *member)

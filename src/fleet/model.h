@@ -279,6 +279,8 @@ const char *rollout_state_name(enum rollout_state state);
 uint32_t rollout_selected(const struct rollout *rollout);
 /* How many devices of it may be in progress or soak: few, and more as it proves itself. */
 uint32_t rollout_pace(const struct rollout *rollout);
+/* How many more devices may be in progress by its pace. */
+uint32_t rollout_places(const struct rollout *rollout);
 /* How many devices may be offered it before its next gate; UINT32_MAX: all gates are open. */
 uint32_t rollout_gate(const struct rollout *rollout);
 /* One of its brakes, at the rate at which devices of its product fail anyway. */
@@ -287,5 +289,7 @@ struct brake_view rollout_weigh(const struct rollout *rollout, const struct brak
 bool member_has_confirmed(const struct member *member);
 /* Whether the device must stay in memory, for its silence is looked for (silence_find). */
 bool member_is_watched(const struct member *member);
+/* Whether it is offered the image again that failed on the device: to all, or to this one. */
+bool rollout_is_again(const struct rollout *rollout, const struct member *member);
 /* Whether the release failed on the device; one that fell silent is offered it again. */
 bool member_has_failed(const struct member *member);

@@ -13,6 +13,7 @@
 #include "fleet/rollout.h"
 #include "fleet/site.h"
 #include "fleet/tags.h"
+#include "fleet/upgrade_path.h"
 
 #define LATE_COPY_S 3600 /* so long a copy of a report may be on its way */
 
@@ -286,10 +287,8 @@ static godwit_err send_back(struct record *record, const struct decision *decisi
 static uint32_t came_from(const struct record *record)
 {
     fleet_lock(record->fleet);
-    const struct image *image = index_find(&record->fleet->catalogue.images_by_digest,
-                                           record->device->facts.running->image_sha256);
-    bool is_own = image && image->release->product == record->device->product;
-    uint32_t release = is_own ? (uint32_t)image->release->id : 0;
+    const struct image *image = upgrade_running(record->device, &record->fleet->catalogue);
+    uint32_t release = image ? (uint32_t)image->release->id : 0;
     fleet_unlock(record->fleet);
     return release;
 }

@@ -33,8 +33,8 @@ static void order_install(struct godwit_instruction *out, const struct device *d
     out->flags = GODWIT_INSTRUCTION_INSTALL;
     bool goes_back = decision->reason == DECISION_UNDO;
     const struct member *member = device_member(device, decision->rollout);
-    bool is_again = decision->rollout->again || (member && member->is_again);
-    if (is_again && fit_failed_before(device, image)) out->flags |= GODWIT_INSTRUCTION_FORCE_NOW;
+    if (rollout_is_again(decision->rollout, member) && fit_failed_before(device, image))
+        out->flags |= GODWIT_INSTRUCTION_FORCE_NOW;
     if (decision->rollout->allow_downgrade || goes_back)
         out->flags |= GODWIT_INSTRUCTION_ALLOW_DOWNGRADE;
     out->file_size = image->file_size;

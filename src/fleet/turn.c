@@ -17,8 +17,7 @@ static bool is_paused(const struct turn *turn)
 
 static bool is_behind(const struct turn *turn)
 {
-    const struct rollout *rollout = turn->rollout;
-    return rollout->in_progress_count + rollout->soaking_count >= rollout_pace(rollout);
+    return rollout_places(turn->rollout) == 0;
 }
 
 static bool is_doubtful(const struct turn *turn)

@@ -125,10 +125,7 @@ static bool has_place(struct round *round, const struct rollout *rollout)
         i++;
     if (i == BATCH) return false; /* the next round has them */
     if (i == round->shares_count)
-        round->shares[round->shares_count++] =
-            (struct share){rollout->id, rollout_pace(rollout) > rollout->in_progress_count
-                                            ? rollout_pace(rollout) - rollout->in_progress_count
-                                            : 0};
+        round->shares[round->shares_count++] = (struct share){rollout->id, rollout_places(rollout)};
     if (!round->shares[i].left) return false;
     round->shares[i].left--;
     return true;
