@@ -2,8 +2,8 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "cli/filter_help.h"
 #include "cli/remote.h"
 
 static void print(const json_t *reply)
@@ -29,7 +29,7 @@ int cmd_consent(int argc, char **argv)
     char path[64];
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
-    if (strlen(arguments[0]) != 12 || arguments[0][strspn(arguments[0], "0123456789abcdefABCDEF")])
+    if (!is_device_id(arguments[0]))
         return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
     snprintf(path, sizeof path, "/api/v1/devices/%s/consent", arguments[0]);
     return remote_do(&flags, "POST", path, NULL, print);

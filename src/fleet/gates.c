@@ -25,12 +25,12 @@ static bool take_number(const char **text, uint32_t max, uint32_t *out)
 
 bool duration_parse(const char *text, uint32_t *seconds_out)
 {
-    uint32_t number, unit = 1;
+    uint32_t number, unit = 0;
     if (!take_number(&text, SOAK_MAX_S, &number)) return false;
+    if (!*text) unit = 1; /* seconds need not be said */
     for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
         if (*text == UNITS[i].letter && !text[1]) unit = UNITS[i].seconds;
-    if (*text && (unit == 1 ? *text != 's' || text[1] : false)) return false;
-    if (number > SOAK_MAX_S / unit) return false;
+    if (!unit || number > SOAK_MAX_S / unit) return false;
     *seconds_out = number * unit;
     return true;
 }

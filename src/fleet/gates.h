@@ -43,6 +43,6 @@ bool duration_parse(const char *text, uint32_t *seconds_out);
 void duration_format(uint32_t seconds, char out[static DURATION_TEXT_MAX]);
 /* The number of devices after which the gate stops a rollout of so many. */
 uint32_t gate_devices(const struct rollout_gate *gate, uint32_t selected);
-/* Whether each gate stops later than the one before it, in a rollout of so many. Gates that stop
- * no later than one before do not: then they are passed with it. */
+/* Whether each gate stops later than the one before it, in a rollout of so many. One that does not
+ * is a second wait at the same place. */
 bool gates_rise(const struct proof_plan *plan, uint32_t selected);

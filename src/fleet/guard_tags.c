@@ -2,12 +2,16 @@
  * the texts in memory; few guards use them, and there are very many devices. */
 #include "fleet/guard_tags.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crc.h"
 #include "fleet/site.h"
 #include "fleet/tags.h"
+
+#define GUARD_TAGS_MAX 7 /* the names of GUARD_TAGS_KEYS, each of which a device has once */
+#define GUARD_TAG_SIZE (TAG_SIZE_MAX + sizeof ATTRIBUTE_PREFIX)
 
 static uint32_t site_key(const struct device *device, const char *name)
 {
@@ -48,10 +52,11 @@ static void forget(struct device *device)
     device->facts.guard = nothing;
 }
 
-void guard_tag_load(struct fleet *fleet, struct device *device, const struct db_rows *rows)
+/* Of the text as the table has it. Lock held. */
+static void take_tag(struct fleet *fleet, struct device *device, const char *text)
 {
-    char tag[TAG_SIZE_MAX + sizeof ATTRIBUTE_PREFIX], *key = tag;
-    db_column_text(rows, 1, tag, sizeof tag);
+    char tag[GUARD_TAG_SIZE], *key = tag;
+    snprintf(tag, sizeof tag, "%s", text);
     if (!strncmp(tag, ATTRIBUTE_PREFIX, sizeof ATTRIBUTE_PREFIX - 1))
         key += sizeof ATTRIBUTE_PREFIX - 1;
     char *value = strchr(key, '=');
@@ -62,18 +67,30 @@ void guard_tag_load(struct fleet *fleet, struct device *device, const struct db_
     site_count(&fleet->catalogue, device);
 }
 
+void guard_tag_load(struct fleet *fleet, struct device *device, const struct db_rows *rows)
+{
+    char tag[GUARD_TAG_SIZE];
+    db_column_text(rows, 1, tag, sizeof tag);
+    take_tag(fleet, device, tag);
+}
+
 godwit_err guard_tags_read(struct fleet *fleet, struct db *db, struct device *device)
 {
     struct db_rows rows;
+    char tags[GUARD_TAGS_MAX][GUARD_TAG_SIZE];
+    size_t count = 0;
     godwit_err err = db_query(db, &rows, GUARD_TAGS_SQL " and device = $1" GUARD_TAGS_ORDER,
                               DB_ARGS(db_int(device->id)));
+    while (!err && count < GUARD_TAGS_MAX && !(err = db_next(&rows)))
+        db_column_text(&rows, 1, tags[count++], sizeof *tags);
+    db_rows_close(&rows);
+    if (err && err != GODWIT_ERR_END) return err;
     fleet_lock(fleet);
     site_leave(&fleet->catalogue, device);
     forget(device);
-    while (!err && !(err = db_next(&rows)))
-        guard_tag_load(fleet, device, &rows);
+    for (size_t i = 0; i < count; i++)
+        take_tag(fleet, device, tags[i]);
     site_count(&fleet->catalogue, device);
     fleet_unlock(fleet);
-    db_rows_close(&rows);
-    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+    return GODWIT_OK;
 }

@@ -381,6 +381,9 @@ godwit_err device_record(struct fleet *fleet, struct db *db, struct device *devi
     if (!err) err = record_attributes(&record);
     if (!err) err = record_offer(&record);
     if (!err) err = record_facts(&record);
-    if (!err) device->has_crashed = false;
-    return err ? err : listing_renew(fleet, db, device);
+    if (err) return err;
+    fleet_lock(fleet);
+    device->has_crashed = false;
+    fleet_unlock(fleet);
+    return listing_renew(fleet, db, device);
 }

@@ -302,8 +302,8 @@ godwit_err rollout_skip(struct fleet *fleet, struct db *db, struct rollout *roll
 }
 
 /* The device keeps the image in quarantine: the reply tells it to try again (reply.c). */
-static godwit_err retry_one(struct fleet *fleet, struct db *db, struct rollout *rollout,
-                            struct device *device)
+godwit_err rollout_retry(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                         struct device *device)
 {
     struct member *member = device_member(device, rollout);
     const struct member_move move = {.state = MEMBER_SELECTED};
@@ -318,15 +318,6 @@ static godwit_err retry_one(struct fleet *fleet, struct db *db, struct rollout *
     device->changed_in = fleet->transaction;
     fleet_unlock(fleet);
     return listing_renew(fleet, db, device);
-}
-
-godwit_err rollout_retry(struct fleet *fleet, struct db *db, struct rollout *rollout,
-                         struct device *const *devices, size_t devices_count)
-{
-    godwit_err err = GODWIT_OK;
-    for (size_t i = 0; i < devices_count && !err; i++)
-        err = retry_one(fleet, db, rollout, devices[i]);
-    return err;
 }
 
 godwit_err device_note_not_offered(struct fleet *fleet, struct db *db, struct device *device,

@@ -35,10 +35,9 @@ GODWIT_MUST_USE godwit_err rollout_step(struct fleet *fleet, struct db *db, stru
 /* It goes on without waiting for proof; the brake stays. Writer. */
 GODWIT_MUST_USE godwit_err rollout_skip(struct fleet *fleet, struct db *db,
                                         struct rollout *rollout);
-/* It is offered again to those of the devices on which it failed. Writer. */
+/* It is offered again to the device, where it failed on it. Writer. */
 GODWIT_MUST_USE godwit_err rollout_retry(struct fleet *fleet, struct db *db,
-                                         struct rollout *rollout, struct device *const *devices,
-                                         size_t devices_count);
+                                         struct rollout *rollout, struct device *device);
 /* Writes and makes the move; one that has failed is counted by the brake. Writer. */
 GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db, struct device *device,
                                        struct member *member, const struct member_move *move);

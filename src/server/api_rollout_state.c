@@ -96,7 +96,7 @@ static godwit_err retry(struct steering *steering, struct rollout *rollout)
     for (size_t i = 0; i < count && !err; i++) {
         struct device *device;
         err = device_fetch_row(&app->fleet, app->db, ids[i], &device);
-        if (!err && device) err = rollout_retry(&app->fleet, app->db, rollout, &device, 1);
+        if (!err && device) err = rollout_retry(&app->fleet, app->db, rollout, device);
     }
     steering->retried = (int64_t)count;
     return err || !count ? err : record_steering(steering, rollout, rollout->state);

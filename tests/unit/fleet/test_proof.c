@@ -317,7 +317,7 @@ static void a_person_lets_one_try_again(void **state)
     const struct godwit_checkin checkin = checkin_of(1, OLD);
     struct device *device = fixture_device(fixture, checkin.device_id);
     fixture_begin(fixture);
-    assert_int_equal(rollout_retry(&fixture->fleet, fixture->db, rollout, &device, 1), GODWIT_OK);
+    assert_int_equal(rollout_retry(&fixture->fleet, fixture->db, rollout, device), GODWIT_OK);
     fixture_commit(fixture);
     assert_int_equal(rollout->brake.count, 0);
     assert_int_equal(say(fixture, 1, OLD, NOW_S), DECISION_OFFERED);
