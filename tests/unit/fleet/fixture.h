@@ -252,3 +252,15 @@ static inline struct decision fixture_checkin(struct fixture *fixture,
 {
     return fixture_checkin_at(fixture, checkin, NOW_S);
 }
+
+/* So many devices, numbered from 1, that run the image `name` and have checked in once. */
+static inline void fixture_join(struct fixture *fixture, uint8_t devices, uint8_t name)
+{
+    fixture_allow(fixture, devices);
+    for (uint8_t n = 1; n <= devices; n++) {
+        struct godwit_checkin checkin = checkin_of(n, name);
+        struct device *device;
+        assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
+        fixture_checkin(fixture, &checkin);
+    }
+}

@@ -14,13 +14,7 @@ static struct fixture *begin(void **state, uint8_t devices)
     struct upload first = upload_of("1.0.0", OLD), second = upload_of("1.1.0", NEW);
     assert_int_equal(fixture_upload(fixture, &first), UPLOAD_ADDED);
     assert_int_equal(fixture_upload(fixture, &second), UPLOAD_ADDED);
-    fixture_allow(fixture, devices);
-    for (uint8_t n = 1; n <= devices; n++) {
-        struct godwit_checkin checkin = checkin_of(n, OLD);
-        struct device *device;
-        assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
-        fixture_checkin(fixture, &checkin);
-    }
+    fixture_join(fixture, devices, OLD);
     return fixture;
 }
 

@@ -9,13 +9,7 @@ static void begin(struct fixture *fixture, uint8_t devices)
     const struct upload uploads[] = {upload_of("1.0.0", OLD), upload_of("2.0.0", NEXT)};
     for (size_t i = 0; i < sizeof uploads / sizeof *uploads; i++)
         assert_int_equal(fixture_upload(fixture, &uploads[i]), UPLOAD_ADDED);
-    fixture_allow(fixture, devices);
-    for (uint8_t n = 1; n <= devices; n++) {
-        struct godwit_checkin checkin = checkin_of(n, OLD);
-        struct device *device;
-        assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
-        fixture_checkin(fixture, &checkin);
-    }
+    fixture_join(fixture, devices, OLD);
 }
 
 static struct rollout *deploy(struct fixture *fixture, struct proof_plan plan)

@@ -11,13 +11,7 @@ static void begin(struct fixture *fixture, uint8_t devices)
                                      upload_of("3.0.0", OTHER)};
     for (size_t i = 0; i < sizeof uploads / sizeof *uploads; i++)
         assert_int_equal(fixture_upload(fixture, &uploads[i]), UPLOAD_ADDED);
-    fixture_allow(fixture, devices);
-    for (uint8_t n = 1; n <= devices; n++) {
-        struct godwit_checkin checkin = checkin_of(n, OLD);
-        struct device *device;
-        assert_int_equal(fixture_claim(fixture, &checkin, n, &device), CLAIM_ACCEPTED);
-        fixture_checkin(fixture, &checkin);
-    }
+    fixture_join(fixture, devices, OLD);
 }
 
 static void set_state(struct fixture *fixture, struct rollout *rollout, enum rollout_state wanted)
