@@ -434,6 +434,6 @@ struct model_end model_fleet_run(struct model_fleet *model, const struct model_r
     end.succeeded = rollout->succeeded_count;
     end.failed = rollout->failed_count;
     if (end.is_halted) end.halted_s = model->now_s - START_S;
-    if (end.is_halted) end.stop_s = model->now_s - model->decided_s;
+    if (model->decided_s) end.stop_s = model->now_s - model->decided_s; /* also unhalted */
     return end;
 }

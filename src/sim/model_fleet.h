@@ -41,8 +41,8 @@ struct model_run {
 struct model_end {
     bool is_halted, is_finished;
     uint32_t offered, succeeded, failed;
-    int64_t halted_s;     /* since the deploy */
-    int64_t stop_s;       /* from the report that decides to the halt */
+    int64_t halted_s; /* since the deploy */
+    int64_t stop_s;   /* from the report that decides to the halt, or to the end of a run without */
     int64_t reached_s[3]; /* 50, 95 and 99 % have succeeded; 0: not reached */
 };
 
