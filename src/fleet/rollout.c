@@ -12,6 +12,7 @@
 #include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "fleet/outlook.h"
 #include "fleet/site.h"
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
@@ -247,7 +248,7 @@ godwit_err rollout_brake(struct fleet *fleet, struct db *db, struct rollout *rol
 {
     fleet_lock(fleet);
     const struct brake_view view = rollout_weigh(rollout, &rollout->brake);
-    bool is_small = rollout->plan.is_careful && !rollout->is_skipped;
+    bool is_small = outlook_pauses_at_failure(rollout);
     fleet_unlock(fleet);
     if (rollout->state != ROLLOUT_RUNNING) return GODWIT_OK;
     if (view.weight < view.bound)

@@ -70,22 +70,23 @@ struct gate {
     bool holds_in_progress; /* also devices that were offered the release before it closed */
     bool is_of_device;      /* turn_waits_for_device */
     bool is_passing;        /* turn_is_passing */
+    bool is_of_rollout;     /* reads nothing of the device: turn_check_rollout */
 };
 
 /* In their order; NULL after the last. */
 static const struct gate *gate_at(size_t place)
 {
     static const struct gate GATES[] = {
-        {DECISION_HALTED, is_halted, true, false, false},
-        {DECISION_PAUSED, is_paused, true, false, false},
-        {DECISION_OVERDUE, is_doubtful, false, false, true},
-        {DECISION_GATE, is_gated, false, false, false},
-        {DECISION_QUEUED, is_behind, false, false, true},
-        {DECISION_SITE, is_site_full, false, false, true},
-        {DECISION_WINDOW, is_out_of_window, true, true, true},
-        {DECISION_CONSENT, lacks_consent, true, true, false},
-        {DECISION_BUSY, is_busy, true, true, false},
-        {DECISION_BATTERY, is_battery_low, true, true, false},
+        {DECISION_HALTED, is_halted, true, false, false, true},
+        {DECISION_PAUSED, is_paused, true, false, false, true},
+        {DECISION_OVERDUE, is_doubtful, false, false, true, true},
+        {DECISION_GATE, is_gated, false, false, false, true},
+        {DECISION_QUEUED, is_behind, false, false, true, true},
+        {DECISION_SITE, is_site_full, false, false, true, false},
+        {DECISION_WINDOW, is_out_of_window, true, true, true, false},
+        {DECISION_CONSENT, lacks_consent, true, true, false, false},
+        {DECISION_BUSY, is_busy, true, true, false, false},
+        {DECISION_BATTERY, is_battery_low, true, true, false, false},
     };
     return place < sizeof GATES / sizeof *GATES ? &GATES[place] : NULL;
 }
@@ -98,6 +99,15 @@ enum decision_reason turn_check(const struct turn *turn)
         if (is_in_progress && !gate->holds_in_progress) continue;
         if (gate->is_closed(turn)) return gate->reason;
     }
+    return DECISION_OFFERED;
+}
+
+enum decision_reason turn_check_rollout(const struct rollout *rollout)
+{
+    const struct turn turn = {.rollout = rollout};
+    const struct gate *gate;
+    for (size_t i = 0; (gate = gate_at(i)); i++)
+        if (gate->is_of_rollout && gate->is_closed(&turn)) return gate->reason;
     return DECISION_OFFERED;
 }
 

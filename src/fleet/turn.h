@@ -16,6 +16,9 @@ struct turn {
 
 /* The reason of the first closed gate, or OFFERED. */
 enum decision_reason turn_check(const struct turn *turn);
+/* The same for a device of which nothing is known but that it was not offered the release: what the
+ * whole rollout waits for. */
+enum decision_reason turn_check_rollout(const struct rollout *rollout);
 /* Whether the reason is that of a guard that depends on the device or the hour alone: who was
  * offered the release already keeps what it has of it, and does not switch. */
 bool turn_waits_for_device(enum decision_reason reason);

@@ -24,6 +24,7 @@ static const struct {
     [SCHEMA_STRING] = {"string", NULL},   [SCHEMA_WHOLE] = {"integer", "int64"},
     [SCHEMA_FLAG] = {"boolean", NULL},    [SCHEMA_HEX] = {"string", NULL},
     [SCHEMA_TIME] = {"integer", "int64"}, [SCHEMA_CHOICE] = {"string", NULL},
+    [SCHEMA_REAL] = {"number", "double"},
 };
 
 static json_t *words_json(const char *words)
@@ -54,6 +55,7 @@ static void add_bounds(json_t *schema, const struct schema_row *row)
         json_object_set_new(schema, "minimum", json_integer(row->min));
         json_object_set_new(schema, "maximum", json_integer(row->max ? row->max : WHOLE_MAX));
     }
+    if (row->type == SCHEMA_REAL) json_object_set_new(schema, "minimum", json_integer(0));
     if (row->type == SCHEMA_HEX)
         json_object_set_new(schema, "pattern", json_string("^[0-9a-fA-F]*$"));
     if (row->type == SCHEMA_CHOICE) json_object_set_new(schema, "enum", words_json(row->of));

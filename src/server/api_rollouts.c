@@ -90,10 +90,24 @@ static bool read_rollout(struct http_request *request, uint32_t id, struct rollo
     return is_there;
 }
 
+/* False: memory does not have it. */
+static bool take_outlook(struct app *app, uint32_t id, struct outlook *out)
+{
+    fleet_lock(&app->fleet);
+    const struct rollout *rollout = rollout_find(&app->fleet.catalogue, id);
+    if (rollout) *out = outlook_of(rollout);
+    fleet_unlock(&app->fleet);
+    return rollout != NULL;
+}
+
 void reply_rollout(struct http_request *request, int status, uint32_t id)
 {
     struct rollout_counts counts;
-    if (read_rollout(request, id, &counts)) reply_json(request, status, view_rollout(&counts));
+    struct outlook outlook;
+    if (!read_rollout(request, id, &counts)) return;
+    json_t *view = view_rollout(&counts);
+    if (take_outlook(request->app, id, &outlook)) view_outlook(view, &outlook);
+    reply_json(request, status, view);
 }
 
 void handle_rollout(struct http_request *request)

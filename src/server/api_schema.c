@@ -73,6 +73,8 @@ static bool is_fine(const struct schema_row *row, const json_t *value)
     case SCHEMA_WHOLE:
     case SCHEMA_TIME:
         return is_whole(row, value);
+    case SCHEMA_REAL:
+        return json_is_number(value) && json_number_value(value) >= 0;
     case SCHEMA_FLAG:
         return json_is_boolean(value);
     default:
@@ -90,6 +92,7 @@ static void describe(const struct schema_row *row, char *out, size_t size)
                            "texts"},
         [SCHEMA_WHOLE] = {"a whole number that is not negative", "a number from %lld to %lld",
                           "%lld", "whole numbers"},
+        [SCHEMA_REAL] = {"a number that is not negative", NULL, NULL, "numbers"},
         [SCHEMA_FLAG] = {"true or false", NULL, NULL, "true or false"},
         [SCHEMA_HEX] = {"hex digits", "%lld to %lld hex digits", "%lld hex digits",
                         "texts of hex digits"},

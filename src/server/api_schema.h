@@ -14,6 +14,7 @@ enum schema_type {
     SCHEMA,        /* name of an object, and what it is */
     SCHEMA_STRING, /* of min … max bytes; max 0: no bound is told */
     SCHEMA_WHOLE,  /* a whole number, min … max; both 0: 0 … 2^53 */
+    SCHEMA_REAL,   /* a number, not negative */
     SCHEMA_FLAG,   /* true or false */
     SCHEMA_HEX,    /* min … max hex digits */
     SCHEMA_TIME,   /* seconds since 1970, UTC */

@@ -1,5 +1,6 @@
 /* What the operator API says. A member that a view gains gets its row here; the tests hold every
  * answer to it. */
+#include "server/api_schema_rollout.h"
 #include "server/api_schema_rows.h"
 
 #define DEVICE_STATES \
@@ -300,6 +301,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("reason", "why, as a short id"),
     STRING("sentence", "why, in words"),
 
+    SCHEMA_OUTLOOK_ROWS,
+
     OBJECT("rollout", "A rollout, and how it goes."),
     WHOLE("rollout_id", "its number"),
     STRING("product", "the product"),
@@ -333,16 +336,9 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("gates", "where it waits for proof, as in 10:30m,1%:2h; empty: nowhere"),
     WHOLE("gates_open", "how many of these it has passed"),
     FLAG("is_skipped", "somebody let it go on without waiting for proof"),
+    OUTLOOK_SHOWN,
 
-    OBJECT("rollout_devices", "What devices make of a rollout."),
-    PAGE("items", "rollout_device", "in the order in which they joined"),
-    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
-        "`after` of the page behind this one; absent on the last"),
-
-    OBJECT("rollouts", "Rollouts."),
-    PAGE("items", "rollout", "the newest first"),
-    ROW(STRING, "next", NULL, SCHEMA_OPTIONAL,
-        "`after` of the page behind this one; absent on the last"),
+    SCHEMA_ROLLOUT_PAGES,
 
     OBJECT("pending_token", "A token that waits under the id of a known device."),
     HEX("device_id", 12, "the id"),

@@ -23,6 +23,7 @@
 #define STRING(name, sentence) ROW(STRING, name, NULL, 0, sentence)
 #define STRINGS(name, sentence) ROW(STRING, name, NULL, SCHEMA_LIST, sentence)
 #define WHOLE(name, sentence) ROW(WHOLE, name, NULL, 0, sentence)
+#define REAL(name, sentence) ROW(REAL, name, NULL, 0, sentence)
 #define FLAG(name, sentence) ROW(FLAG, name, NULL, 0, sentence)
 #define FLAG_ASKED(name, sentence) \
     ROW(FLAG, name, NULL, SCHEMA_OPTIONAL | SCHEMA_NULLABLE, sentence)

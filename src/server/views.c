@@ -86,6 +86,32 @@ json_t *view_rollout(const struct rollout_counts *counts)
     return view;
 }
 
+static json_t *view_gate(const struct outlook *outlook)
+{
+    char soak[DURATION_TEXT_MAX];
+    if (!outlook->gate_devices) return json_null();
+    duration_format(outlook->gate_soak_s, soak);
+    return json_pack("{s:I, s:s}", "devices", (json_int_t)outlook->gate_devices, "soak", soak);
+}
+
+void view_outlook(json_t *view, const struct outlook *outlook)
+{
+    const struct brake_view *brake = &outlook->brake;
+    bool is_bound = outlook->places != UINT32_MAX, waits = outlook->waits_for != DECISION_OFFERED;
+    json_object_set_new(view, "brake",
+                        json_pack("{s:f, s:f, s:I, s:b}", "weight", brake->weight, "bound",
+                                  brake->bound, "failures_left", (json_int_t)brake->failures_left,
+                                  "pauses_at_failure", outlook->pauses_at_failure));
+    json_object_set_new(
+        view, "pace",
+        json_pack("{s:o, s:I}", "places",
+                  is_bound ? json_integer((json_int_t)outlook->places) : json_null(), "in_use",
+                  (json_int_t)outlook->places_in_use));
+    json_object_set_new(view, "waits_for",
+                        waits ? json_string(decision_reason_id(outlook->waits_for)) : json_null());
+    json_object_set_new(view, "next_gate", view_gate(outlook));
+}
+
 json_t *view_member(const struct list_member *member)
 {
     char id[13];

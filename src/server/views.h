@@ -5,6 +5,7 @@
 
 #include "fleet/list_members.h"
 #include "fleet/list_pending.h"
+#include "fleet/outlook.h"
 #include "server/app.h"
 
 json_t *view_digest(const uint8_t digest[static 32]); /* null for all zero */
@@ -16,6 +17,8 @@ uint32_t rollout_param(struct http_request *request);
 void reply_rollout(struct http_request *request, int status, uint32_t id);
 void reply_no_rollout(struct http_request *request);
 json_t *view_rollout(const struct rollout_counts *counts);
+/* What it does next, as members of its view. */
+void view_outlook(json_t *view, const struct outlook *outlook);
 json_t *view_member(const struct list_member *member);
 /* Of one organisation and, unless "", one product. */
 struct releases_query {

@@ -88,6 +88,8 @@ def test_failures_halt():
         shown = rollout(one, number)
         assert 5 <= shown["failed"] <= 10 and shown["succeeded"] == 0, shown
         assert shown["failed"] + shown["halted"] == MANY, shown
+        assert shown["brake"]["weight"] >= shown["brake"]["bound"] > 6, shown
+        assert shown["brake"]["failures_left"] == 0 and shown["waits_for"] == "halted", shown
         assert shown["state_by"] == "its failures", shown
         wait_until(lambda: "rollout.halted" in actions(one), what="its record")
         assert all_run(one, "1.0.0", MANY)
@@ -108,6 +110,8 @@ def test_few_wait_for_a_person():
         wait_until(lambda: rollout(one, number)["state"] == "paused", what="the pause")
         shown = rollout(one, number)
         assert shown["failed"] == 1 and shown["queued"] == 2, shown
+        assert shown["brake"]["pauses_at_failure"] and shown["pace"]["places"] == 1, shown
+        assert shown["waits_for"] == "paused" and shown["next_gate"] is None, shown
         assert shown["state_by"] == "its failures", shown
         one.run("rollout", "retry", number)
         assert rollout(one, number)["failed"] == 0
