@@ -225,7 +225,8 @@ static bool list_watch(const struct remote *remote, const char *path)
     json_decref(list.page);
     list.page = NULL;
     snprintf(list.path, sizeof list.path, "%s&limit=%d", path, PAGE_ROWS);
-    watch(remote, "device", list_again, &list);
+    const struct watcher watcher = {.kinds = "device", .show = list_again, .ctx = &list};
+    watch(remote, &watcher);
     json_decref(list.page);
     return false;
 }

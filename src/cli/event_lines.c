@@ -14,13 +14,16 @@ static const char *value_of(const char *line, const char *name)
 
 static void take_line(struct event_lines *lines, event_take *take, void *ctx)
 {
-    const char *kind = value_of(lines->line, "event:"), *id = value_of(lines->line, "id:");
+    const char *kind = value_of(lines->line, "event:"), *id = value_of(lines->line, "id:"),
+               *data = value_of(lines->line, "data:");
     if (kind) snprintf(lines->kind, sizeof lines->kind, "%s", kind);
     if (id && strlen(id) < sizeof lines->id && strspn(id, "0123456789-") == strlen(id))
         snprintf(lines->id, sizeof lines->id, "%s", id);
+    if (data && strlen(data) < sizeof lines->data)
+        snprintf(lines->data, sizeof lines->data, "%s", data);
     if (lines->size) return;
     if (lines->kind[0]) take(ctx, lines);
-    lines->kind[0] = lines->id[0] = '\0';
+    lines->kind[0] = lines->id[0] = lines->data[0] = '\0';
 }
 
 void event_lines_feed(struct event_lines *lines, const char *data, size_t size, event_take *take,

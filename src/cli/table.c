@@ -23,20 +23,37 @@ char *shown_text(const char *text)
     return shown;
 }
 
+/* The columns of the first character; size_out: its bytes. */
+static size_t first_width(const char *text, size_t *size_out)
+{
+    mbstate_t state = {0};
+    wchar_t c = 0;
+    size_t size = mbrtowc(&c, text, strlen(text), &state);
+    bool is_whole = size > 0 && size <= MB_LEN_MAX;
+    int width = is_whole ? wcwidth(c) : 1;
+    *size_out = is_whole ? size : 1;
+    return width < 0 ? 1 : (size_t)width;
+}
+
 size_t shown_width(const char *text)
 {
-    size_t columns = 0;
+    size_t columns = 0, size;
     (void)!setlocale(LC_CTYPE, "C.UTF-8");
-    while (*text) {
-        mbstate_t state = {0};
-        wchar_t c = 0;
-        size_t size = mbrtowc(&c, text, strlen(text), &state);
-        bool is_whole = size > 0 && size <= MB_LEN_MAX;
-        int width = is_whole ? wcwidth(c) : 1;
-        columns += width < 0 ? 1 : (size_t)width;
-        text += is_whole ? size : 1;
-    }
+    for (; *text; text += size)
+        columns += first_width(text, &size);
     return columns;
+}
+
+size_t shown_fit(const char *text, size_t columns)
+{
+    size_t used = 0, size;
+    const char *at = text;
+    (void)!setlocale(LC_CTYPE, "C.UTF-8");
+    for (; *at; at += size) {
+        used += first_width(at, &size);
+        if (used > columns) break;
+    }
+    return (size_t)(at - text);
 }
 
 /* ── tables ────────────────────────────────────────────────────────────────────────────────── */

@@ -10,6 +10,8 @@
 char *shown_text(const char *text);
 /* How many columns of a terminal a shown text takes. */
 size_t shown_width(const char *text);
+/* How many bytes of it stand in so many columns: whole characters, with the accents that join. */
+size_t shown_fit(const char *text, size_t columns);
 
 struct table { /* private */
     size_t columns, cells_count;

@@ -10,7 +10,8 @@
 #include "cli/event_lines.h"
 
 #define STREAM "/api/v1/events/stream"
-#define SHOW_MS 500        /* between two reads, however much happens */
+#define SHOW_MS 500 /* between two reads, however much happens */
+#define TICK_MS 1000
 #define AGAIN_MS 10000     /* read anyway: when a device was seen is no event */
 #define SILENCE_MS 60000   /* the server says something every 15 s */
 #define PAUSE_MS 1000      /* before the first try after a cut … */
@@ -19,10 +20,8 @@
 struct watch {
     struct remote_stream stream; /* first: a stream is a watch */
     struct event_lines lines;
-    const char *kind;
-    watch_show *show;
-    void *ctx;
-    int64_t shown_ms, heard_ms;
+    const struct watcher *watcher;
+    int64_t shown_ms, heard_ms, ticked_ms;
     bool is_stale, is_heard, is_over;
 };
 
@@ -35,10 +34,21 @@ static int64_t now_ms(void)
 
 static void show(struct watch *watch)
 {
-    enum remote_read read = watch->show(watch->ctx);
-    watch->shown_ms = now_ms();
+    enum remote_read read = watch->watcher->show(watch->watcher->ctx);
+    watch->shown_ms = watch->ticked_ms = now_ms();
     watch->is_stale = read == REMOTE_LATER;
     watch->is_over = read == REMOTE_FAILED;
+}
+
+static bool is_asked_for(const struct watch *watch, const char *kind)
+{
+    size_t size = strlen(kind);
+    for (const char *at = watch->watcher->kinds; *at; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+        if (word == size && !strncmp(at, kind, size)) return true;
+        at += word;
+    }
+    return false;
 }
 
 /* `ready` of a stream that continues says that nothing was missed; where it begins, what was shown
@@ -46,9 +56,11 @@ static void show(struct watch *watch)
 static void take_event(void *ctx, const struct event_lines *event)
 {
     struct watch *watch = ctx;
+    const struct watcher *watcher = watch->watcher;
     bool is_first = !strcmp(event->kind, "ready") && !watch->stream.last_id[0];
-    if (is_first || !strcmp(event->kind, "reset") || !strcmp(event->kind, watch->kind))
-        watch->is_stale = true;
+    bool is_asked = is_asked_for(watch, event->kind);
+    if (is_first || !strcmp(event->kind, "reset") || is_asked) watch->is_stale = true;
+    if (is_asked && watcher->hear) watcher->hear(watcher->ctx, event);
     if (event->id[0])
         snprintf(watch->stream.last_id, sizeof watch->stream.last_id, "%s", event->id);
 }
@@ -61,11 +73,22 @@ static void take(struct remote_stream *stream, const char *data, size_t size)
     event_lines_feed(&watch->lines, data, size, take_event, watch);
 }
 
+static void tick(struct watch *watch, int64_t now)
+{
+    const struct watcher *watcher = watch->watcher;
+    if (!watcher->tick || now - watch->ticked_ms < TICK_MS) return;
+    watch->ticked_ms = now;
+    watcher->tick(watcher->ctx);
+}
+
 static bool look(struct remote_stream *stream)
 {
     struct watch *watch = (struct watch *)stream;
     int64_t now = now_ms(), age = now - watch->shown_ms;
-    if ((watch->is_stale && age >= SHOW_MS) || age >= AGAIN_MS) show(watch);
+    if ((watch->is_stale && age >= SHOW_MS) || age >= AGAIN_MS)
+        show(watch);
+    else
+        tick(watch, now);
     return !watch->is_over && now - watch->heard_ms < SILENCE_MS;
 }
 
@@ -75,10 +98,9 @@ static unsigned rest(unsigned pause_ms)
     return 2 * pause_ms > PAUSE_MS_MAX ? PAUSE_MS_MAX : 2 * pause_ms;
 }
 
-void watch(const struct remote *remote, const char *kind, watch_show *show_it, void *ctx)
+void watch(const struct remote *remote, const struct watcher *watcher)
 {
-    struct watch watch = {
-        .stream = {"", take, look}, .kind = kind, .show = show_it, .ctx = ctx, .is_stale = true};
+    struct watch watch = {.stream = {"", take, look}, .watcher = watcher, .is_stale = true};
     unsigned pause_ms = PAUSE_MS;
     bool is_there = false;
     show(&watch);

@@ -3,9 +3,17 @@
 
 #include "cli/remote.h"
 
-/* Reads and shows; REMOTE_LATER where it could not, REMOTE_FAILED ends the watch. */
-typedef enum remote_read watch_show(void *ctx);
+struct event_lines;
 
-/* Shows, then again after each event of this kind, until show fails or the server refuses. A stream
- * that is cut is continued, after a pause that grows. */
-void watch(const struct remote *remote, const char *kind, watch_show *show, void *ctx);
+struct watcher {
+    const char *kinds; /* of events after which it is shown again: words between spaces */
+    /* Reads and shows; REMOTE_LATER where it could not, REMOTE_FAILED ends the watch. */
+    enum remote_read (*show)(void *ctx);
+    void (*hear)(void *ctx, const struct event_lines *event); /* each of these; NULL: nobody */
+    void (*tick)(void *ctx); /* about once a second, where nothing is new; NULL: nobody */
+    void *ctx;
+};
+
+/* Shows, then again after each such event, until show fails or the server refuses. A stream that is
+ * cut is continued, after a pause that grows. */
+void watch(const struct remote *remote, const struct watcher *watcher);

@@ -85,11 +85,12 @@ void events_note_device(void *events, const struct listing *listing)
     struct event_note one;
     char id[13];
     device_id_text(listing->device_id, id);
-    json_t *facts =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "kind", "device", "change", "state",
-                  "object", id, "product", listing->product, "state", listing->standing.state,
-                  "reason", decision_reason_id(listing->standing.reason), "version",
-                  listing->version, "on_trial", listing->on_trial);
+    json_t *facts = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s}", "kind", "device", "change", "state",
+        "object", id, "product", listing->product, "state", listing->standing.state, "reason",
+        decision_reason_id(listing->standing.reason), "version", listing->version, "on_trial",
+        listing->on_trial, "rollout_id", (json_int_t)listing->standing.rollout, "rollout_state",
+        listing->standing.rollout_state);
     if (event_note_make(&one, listing->org, "device", id, facts)) note(events, &one);
 }
 

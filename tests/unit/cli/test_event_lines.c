@@ -67,11 +67,36 @@ static void a_line_without_end_is_no_event(void **state)
     assert_string_equal(heard.text, "a@ ");
 }
 
+static void keep_data(void *ctx, const struct event_lines *event)
+{
+    snprintf(ctx, sizeof((struct event_lines *)0)->data, "%s", event->data);
+}
+
+/* Of the event that it belongs to, and whole or not at all. */
+static void data_is_kept(void **state)
+{
+    (void)state;
+    struct event_lines lines = {0};
+    char data[sizeof lines.data] = "", text[700];
+    static const char FIRST[] = "event: device\ndata: {\"a\": 1}\n\n", SECOND[] = "event: b\n\n";
+    event_lines_feed(&lines, FIRST, sizeof FIRST - 1, keep_data, data);
+    assert_string_equal(data, "{\"a\": 1}");
+    event_lines_feed(&lines, SECOND, sizeof SECOND - 1, keep_data, data);
+    assert_string_equal(data, "");
+    for (size_t size = 400; size < 600; size++) {
+        int used = snprintf(text, sizeof text, "event: a\ndata: %0*d\n\n", (int)size, 7);
+        event_lines_feed(&lines, text, (size_t)used, keep_data, data);
+        size_t kept = strlen(data);
+        assert_true(kept == size || (kept == 0 && size >= sizeof lines.data));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_found_however_they_are_cut),
         cmocka_unit_test(a_line_without_end_is_no_event),
+        cmocka_unit_test(data_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,21 @@ static void texts(void **state)
     expect_shown("\xf0\x9f\x8f\xa0", "\xf0\x9f\x8f\xa0", 2); /* a house */
 }
 
+static void what_fits(void **state)
+{
+    (void)state;
+    assert_int_equal(shown_fit("abc", 2), 2);
+    assert_int_equal(shown_fit("abc", 3), 3);
+    assert_int_equal(shown_fit("", 3), 0);
+    assert_int_equal(shown_fit("größe", 3), 4);
+    assert_int_equal(shown_fit("温度計", 3), 3); /* half of one does not fit */
+    assert_int_equal(shown_fit("e\xcc\x81"
+                               "a",
+                               1),
+                     3); /* the accent is on the letter */
+    assert_int_equal(shown_fit("a", 0), 0);
+}
+
 static void what_a_terminal_would_obey(void **state)
 {
     (void)state;
@@ -99,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),
+        cmocka_unit_test(what_fits),
         cmocka_unit_test(what_a_terminal_would_obey),
         cmocka_unit_test(every_pair_of_bytes),
         cmocka_unit_test(columns_stay_straight),
