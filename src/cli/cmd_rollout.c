@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/rollout_next.h"
 #include "cli/rollout_text.h"
+#include "cli/rollout_watch.h"
 #include "cli/verbs.h"
 
 /* ---- list ---- */
@@ -48,6 +50,17 @@ static int parse(const struct verb_call *call, const char *verb, struct remote_f
     return 1;
 }
 
+static void print_next(const json_t *rollout)
+{
+    static void (*const TEXTS[])(const json_t *rollout, char *out) = {
+        rollout_brake_text, rollout_wait_text, rollout_pace_text};
+    char text[ROLLOUT_NEXT_SIZE];
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        TEXTS[i](rollout, text);
+        if (*text) printf("  %s\n", text);
+    }
+}
+
 static void print_one(const json_t *rollout)
 {
     char line[ROLLOUT_LINE_SIZE];
@@ -55,6 +68,7 @@ static void print_one(const json_t *rollout)
     printf("rollout %llu: %s %s, %s\n%s\n", json_number(rollout, "rollout_id"),
            json_text(rollout, "product"), json_text(rollout, "version"),
            json_text(rollout, "state"), line);
+    print_next(rollout);
     rollout_guards_print(rollout);
 }
 
@@ -67,7 +81,7 @@ static json_t *read_one(const struct remote *remote, const char *path, bool watc
     if (!watches || remote->is_raw) return rollout;
     unsigned long long number = json_number(rollout, "rollout_id");
     json_decref(rollout);
-    return rollout_follow(remote, number, 0, false);
+    return rollout_watch(remote, number);
 }
 
 /* With what went wrong in it. */
@@ -148,8 +162,9 @@ static const struct verb VERBS[] = {
     {"rollout show", "ROLLOUT", "Shows one, and which devices failed with it and why.", 1, 1,
      run_show},
     {"rollout watch", "ROLLOUT",
-     "Shows how it goes until all that can happen soon has happened, or it stops.", 1, 1,
-     run_watch},
+     "Shows how it goes until all that can happen soon has happened, or it stops: on a terminal as "
+     "a picture that is drawn anew (NO_COLOR takes its colours), else as lines.",
+     1, 1, run_watch},
     {"rollout pause", "ROLLOUT",
      "Offers nothing of it until it is resumed: devices that have not switched yet wait.", 1, 1,
      run_pause},

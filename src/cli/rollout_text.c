@@ -102,9 +102,7 @@ void rollout_others_print(const struct remote *remote, const json_t *rollout)
     if (up_to_date) printf("  %llu ran it already\n", up_to_date);
 }
 
-/* Whether a device may still be heard of soon that has not decided; an older server does not say.
- */
-static bool is_expecting(const json_t *rollout)
+bool rollout_is_expecting(const json_t *rollout)
 {
     const json_t *expected = json_object_get(rollout, "expected");
     if (strcmp(json_text(rollout, "state"), "running")) return false;
@@ -121,7 +119,7 @@ json_t *rollout_follow(const struct remote *remote, unsigned long long rollout_i
     for (;;) {
         json_t *rollout;
         if (!remote_call(remote, "GET", path, NULL, &rollout)) return NULL;
-        bool is_over = !is_expecting(rollout) || (timeout_s && time(NULL) >= until);
+        bool is_over = !rollout_is_expecting(rollout) || (timeout_s && time(NULL) >= until);
         rollout_line(rollout, is_over || time(NULL) - begun >= NOT_SEEN_AFTER_S, line, sizeof line);
         if (!is_quiet && strcmp(line, shown)) {
             printf(in_place ? "\r\033[K%s" : "%s\n", line);
@@ -159,7 +157,7 @@ void rollout_missing_print(const json_t *rollout)
     }
     unsigned long long not_seen = json_number(rollout, "not_seen");
     const char *has = not_seen == 1 ? "has" : "have", *it = not_seen == 1 ? "it does" : "they do";
-    if (not_seen && !is_expecting(rollout))
+    if (not_seen && !rollout_is_expecting(rollout))
         fprintf(stderr,
                 "godwit: not waiting for %llu device%s that %s not checked in for long; the "
                 "release is offered when %s (`godwit devices` shows when each was seen)\n",

@@ -13,6 +13,9 @@ void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t
 bool rollout_is_stopped(const json_t *rollout);
 /* Whether every selected device runs the release for good. */
 bool rollout_is_all_confirmed(const json_t *rollout);
+/* Whether a device may still be heard of soon that has not decided; an older server does not say.
+ */
+bool rollout_is_expecting(const json_t *rollout);
 /* A line for each guard that it has. */
 void rollout_guards_print(const json_t *rollout);
 /* Devices that will not get there, with the reason; and how many had nothing to do. */
