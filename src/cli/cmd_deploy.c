@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/deploy_file.h"
 #include "cli/pages.h"
 #include "cli/remote.h"
 #include "cli/rollout_text.h"
@@ -183,24 +184,33 @@ int cmd_deploy(int argc, char **argv)
         DEPLOY_ROWS(flags),
     };
     const struct options options = {"deploy",
-                                    "PRODUCT VERSION [--to DEVICE|FILTER] [--wait] [--json]",
+                                    "FILE | PRODUCT VERSION [--to DEVICE|FILTER] [--wait] [--json]",
                                     "Rolls a release out to all devices of its product, or to "
-                                    "those named. The release can not be changed afterwards.",
+                                    "those named. The release can not be changed afterwards. A "
+                                    "FILE (.bin) is uploaded if the server does not have it; "
+                                    "product and version are those inside.",
                                     rows,
                                     sizeof rows / sizeof *rows,
                                     arguments,
-                                    2,
+                                    1,
                                     2};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
+    bool is_file = !arguments[1];
+    if (is_file && !is_deploy_file(arguments[0])) return deploy_file_complain(arguments[0]);
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
     json_t *body =
-        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
+        json_pack("{s:s, s:s*, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
                   arguments[1], "again", again, "allow_downgrade", allow_downgrade, "trust_reset",
                   trust_reset, "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
     guards_add(body, &guards);
-    status = deploy_to(&remote, body, &flags);
+    if (!is_file || deploy_file(&remote, arguments[0], flags.remote.json, body)) {
+        status = deploy_to(&remote, body, &flags);
+    } else {
+        json_decref(body);
+        status = 1;
+    }
     remote_close(&remote);
     return status;
 }

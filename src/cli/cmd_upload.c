@@ -6,18 +6,8 @@
 
 #include "cli/names.h"
 #include "cli/remote.h"
+#include "cli/upload_text.h"
 #include "files/shell_quote.h"
-#include "formats/chip.h"
-
-static void signatures_print(const json_t *signatures)
-{
-    size_t index;
-    json_t *one;
-    if (!json_array_size(signatures)) fputs(", unsigned", stdout);
-    json_array_foreach(signatures, index, one)
-        printf("%s %.8s… (%s)", index ? " and" : ", signed by", json_text(one, "key_digest"),
-               json_text(one, "scheme"));
-}
 
 /* What to know of it, and what to type next: only what the server would do. */
 static void advice_print(const json_t *reply, const char *product, const char *version)
@@ -43,18 +33,8 @@ static void advice_print(const json_t *reply, const char *product, const char *v
 
 static void understood_print(const json_t *reply)
 {
-    const char *product = json_text(reply, "product"), *version = json_text(reply, "version");
-    const struct godwit_chip *chip = godwit_chip_by_name(json_text(reply, "chip"));
-    printf("%s %s for %s", product, version, chip ? chip->title : json_text(reply, "chip"));
-    signatures_print(json_object_get(reply, "signatures"));
-    printf(", %llu KiB%s\n", (json_number(reply, "size") + 1023) / 1024,
-           json_is_true(json_object_get(reply, "existed")) ? " (was there already)" : "");
-    bool is_signed = json_array_size(json_object_get(reply, "signatures"));
-    if (json_is_true(json_object_get(reply, "created_product")))
-        printf("%s is a new product; from now on %s\n", product,
-               is_signed ? "only files with these signing keys are taken"
-                         : "it is OPEN: whoever reaches the server decides what its devices run");
-    advice_print(reply, product, version);
+    upload_print(reply);
+    advice_print(reply, json_text(reply, "product"), json_text(reply, "version"));
 }
 
 static void query_add(struct godwit_text *path, const char *name, const char *value)

@@ -47,7 +47,7 @@ static const struct command COMMANDS[] = {
     {"factory", cmd_factory, "list | import FILE.csv | remove DEVICE",
      "devices that join without a claim"},
     {"upload", cmd_upload, "FILE", "upload an image"},
-    {"deploy", cmd_deploy, "PRODUCT VERSION [--to FILTER] [--wait]", "roll a release out"},
+    {"deploy", cmd_deploy, "FILE | PRODUCT VERSION [--to FILTER] [--wait]", "roll a release out"},
     {"undo", cmd_undo, "PRODUCT [--to FILTER] [--wait]", "roll the release before out again"},
     {"rollout", cmd_rollout, "list | show | watch | pause | resume | halt ROLLOUT",
      "how rollouts go, and stopping them"},

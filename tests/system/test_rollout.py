@@ -146,6 +146,32 @@ def test_undo():
         assert "undone" in device, device
 
 
+def test_a_file_is_deployed():
+    with fixture() as one:
+        one.serve()
+        one.run("upload", one.pack("1.0.0"))
+        fleet(one, one.pack("1.0.0"), 1)
+        wait_until(lambda: all_run(one, "1.0.0", 1), what="a device")
+        image = one.pack("1.1.0")
+        said = one.run("deploy", image)
+        assert f"{PRODUCT} 1.1.0 for ESP32-C3, signed by" in said, said
+        assert f"{PRODUCT} 1.1.0 to 1 device" in said, said
+        wait_until(lambda: all_run(one, "1.1.0", 1, "up-to-date"), what="the update")
+        again = one.json("deploy", image, "--to", next(iter(one.devices())))
+        assert again["version"] == "1.1.0" and again["is_targeted"], again
+        assert one.text("serve.log").count("existed=1") == 0  # what it has is not sent again
+        one.run("upload", image)
+        assert one.text("serve.log").count("existed=1") == 1
+        large = one.pack("2.0.0", size=700000)
+        assert one.json("deploy", large)["version"] == "2.0.0"  # in parts
+        assert len(one.json("rollout", "list")["items"]) == 3
+        assert "no file" in one.refusal("deploy", PRODUCT, status=2)
+        one.refusal("deploy", "./absent.bin")
+        (one.folder / "other.bin").write_text("no image")
+        one.refusal("deploy", "other.bin")
+        assert len(one.json("rollout", "list")["items"]) == 3
+
+
 def test_refusals():
     with fixture() as one:
         one.serve()
