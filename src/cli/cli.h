@@ -37,6 +37,7 @@ int cmd_accept(int argc, char **argv);
 int cmd_reject(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
 int cmd_consent(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_rotate(int argc, char **argv);
 int cmd_audit(int argc, char **argv, data_of_fn *data_of);
 int cmd_devices(int argc, char **argv);

@@ -79,14 +79,7 @@ static void complete_field(const char *part, size_t size, struct filter_completi
 static enum filter_field field_of(const char *text, const struct place *place)
 {
     size_t from = place->term + (text[place->term] == '-');
-    enum filter_field field = 0;
-    for (; field < FILTER_FIELDS_COUNT; field++) {
-        size_t size = strlen(FILTER_ROWS[field].name);
-        if (size == place->field_end - from &&
-            !strncasecmp(FILTER_ROWS[field].name, text + from, size))
-            break;
-    }
-    return field;
+    return filter_field_named(text + from, place->field_end - from);
 }
 
 /* Where the value at the cursor begins: behind an operator, which stays. */

@@ -1,5 +1,6 @@
 /* The table of fields, and what its words have in common: known values and patterns. */
 #include "filter/fields.h"
+#include <strings.h>
 
 #include <string.h>
 
@@ -16,6 +17,19 @@ const struct filter_row FILTER_ROWS[FILTER_FIELDS_COUNT] = {
 static const char *const STATES[] = {"up-to-date", "in-progress", "on-trial",
                                      "queued",     "failed",      "incompatible",
                                      "halted",     "undoing",     FILTER_STATE_RETIRED};
+
+static bool is_named(const char *name, const char *text, size_t size)
+{
+    return strlen(name) == size && !strncasecmp(name, text, size);
+}
+
+/* A reason is also asked for as people ask: why:slot-size. */
+enum filter_field filter_field_named(const char *name, size_t size)
+{
+    for (enum filter_field i = 0; i < FILTER_FIELDS_COUNT; i++)
+        if (is_named(FILTER_ROWS[i].name, name, size)) return i;
+    return is_named("why", name, size) ? FILTER_REASON : FILTER_ANYWHERE;
+}
 
 const char *filter_field_name(enum filter_field field)
 {

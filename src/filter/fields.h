@@ -10,6 +10,9 @@ struct filter_row {
 
 extern const struct filter_row FILTER_ROWS[FILTER_FIELDS_COUNT];
 
+/* The field of this name, whatever its letters' case; FILTER_ANYWHERE: there is none. */
+enum filter_field filter_field_named(const char *name, size_t size);
+
 #define FILTER_WORD_MAX 72 /* bytes of a word that is looked up or offered, NUL included */
 
 /* The i-th text that the field can have, NULL behind the last. */

@@ -35,7 +35,8 @@
     X(VERSION, "version", VERSION, "shown_version",                                                \
       "what it runs; it also compares: version:<1.4, version:>=2")                                 \
     X(STATE, "state", WORD, "state", "how it stands to what is rolled out")                        \
-    X(REASON, "reason", WORD, "reason", "why it stands so, by the reason's id")                    \
+    X(REASON, "reason", WORD, "reason",                                                            \
+      "why it stands so, by the reason's id; also why:slot-size")                                  \
     X(CAUSE, "cause", WORD, "cause", "what went wrong on it, by the reason's id; \"\" is nothing") \
     X(CHIP, "chip", WORD, "chip", "its chip, as esptool writes it")                                \
     X(TAG, "tag", TAG, "tag_key",                                                                  \

@@ -81,10 +81,7 @@ static godwit_err read_field(struct parse *parse, uint8_t *field_out)
         end++;
     *field_out = FILTER_ANYWHERE;
     if (end == at || parse->text[end] != ':') return GODWIT_OK;
-    for (enum filter_field i = 0; i < FILTER_FIELDS_COUNT; i++)
-        if (strlen(FILTER_ROWS[i].name) == end - at &&
-            !strncasecmp(FILTER_ROWS[i].name, parse->text + at, end - at))
-            *field_out = (uint8_t)i;
+    *field_out = (uint8_t)filter_field_named(parse->text + at, end - at);
     if (*field_out == FILTER_ANYWHERE) return no_field(parse, at, end);
     parse->at = end + 1;
     return GODWIT_OK;

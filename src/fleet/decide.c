@@ -107,13 +107,12 @@ static enum decision_reason check_all(const struct device *device,
 }
 
 /* A failure in this very rollout stands in the history already. */
-static bool must_note(const struct device *device, const struct decision *decision,
-                      const struct member *member)
+static bool must_note(const struct device *device, const struct rollout *rollout,
+                      enum decision_reason reason, const struct member *member)
 {
-    bool is_failure = decision->reason == DECISION_FAILED_BEFORE;
-    if (device->not_offered_rollout == decision->rollout->id) return false;
-    if (is_failure) return !member || !member_has_failed(member);
-    return !strcmp(decision_reason_state(decision->reason), "incompatible");
+    if (device->not_offered_rollout == rollout->id) return false;
+    if (reason == DECISION_FAILED_BEFORE) return !member || !member_has_failed(member);
+    return !strcmp(decision_reason_state(reason), "incompatible");
 }
 
 /* ---- undo ---- */
@@ -156,36 +155,55 @@ static void decide_undo(const struct device *device, const struct catalogue *cat
     decision->must_undo = member->state != MEMBER_UNDOING;
 }
 
+/* What keeps the device from being offered anything; OFFERED: nothing does. */
+static enum decision_reason check_device(const struct device *device)
+{
+    if (device->is_retired) return DECISION_RETIRED;
+    if (device->is_forked) return DECISION_FORKED;
+    return device->facts.on_trial ? DECISION_ON_TRIAL : DECISION_OFFERED;
+}
+
+/* Of a rollout that goes forward, and speaks to the device. */
+static void decide_offer(const struct device *device, const struct catalogue *catalogue,
+                         const struct rollout *rollout, struct decision *decision)
+{
+    const struct member *member = device_member(device, rollout);
+    const struct image *image = NULL;
+    decision->reason = DECISION_UP_TO_DATE;
+    if (runs(device, rollout->release)) return;
+    decision->reason = check_all(device, catalogue, rollout, member, &image);
+    if (decision->reason != DECISION_OFFERED && decision->reason != DECISION_BRIDGE) {
+        decision->must_note = must_note(device, rollout, decision->reason, member);
+        decision->must_withdraw =
+            decision->reason == DECISION_HALTED && member && member->state == MEMBER_IN_PROGRESS;
+        return;
+    }
+    decision->kind = DECIDE_INSTALL;
+    decision->image = image;
+    decision->must_offer = !member || member->state != MEMBER_IN_PROGRESS;
+}
+
 struct decision decide(const struct device *device, const struct catalogue *catalogue)
 {
-    struct decision decision = {.kind = DECIDE_NO_UPDATE, .reason = DECISION_RETIRED};
-    if (device->is_retired) return decision;
-    decision.reason = DECISION_FORKED;
-    if (device->is_forked) return decision;
+    struct decision decision = {.kind = DECIDE_NO_UPDATE, .reason = check_device(device)};
+    if (decision.reason == DECISION_RETIRED || decision.reason == DECISION_FORKED) return decision;
     const struct rollout *rollout = decision.rollout = device_rollout(device);
-    decision.reason = DECISION_ON_TRIAL;
-    if (device->facts.on_trial) return decision;
+    if (decision.reason != DECISION_OFFERED) return decision;
     decision.reason = DECISION_NO_ROLLOUT;
     if (!rollout) return decision;
-    const struct member *member = device_member(device, rollout);
-    if (rollout->state == ROLLOUT_UNDONE) {
-        decide_undo(device, catalogue, member, &decision);
-        return decision;
-    }
-    decision.reason = DECISION_UP_TO_DATE;
-    if (runs(device, rollout->release)) return decision;
+    if (rollout->state == ROLLOUT_UNDONE)
+        decide_undo(device, catalogue, device_member(device, rollout), &decision);
+    else
+        decide_offer(device, catalogue, rollout, &decision);
+    return decision;
+}
 
-    const struct image *image = NULL;
-    decision.reason = check_all(device, catalogue, rollout, member, &image);
-    if (decision.reason != DECISION_OFFERED && decision.reason != DECISION_BRIDGE) {
-        decision.must_note = must_note(device, &decision, member);
-        decision.must_withdraw =
-            decision.reason == DECISION_HALTED && member && member->state == MEMBER_IN_PROGRESS;
-        return decision;
-    }
-    decision.kind = DECIDE_INSTALL;
-    decision.image = image;
-    decision.must_offer = !member || member->state != MEMBER_IN_PROGRESS;
+struct decision decide_release(const struct device *device, const struct catalogue *catalogue,
+                               struct release *release)
+{
+    const struct rollout alone = {.id = UINT32_MAX, .release = release, .is_targeted = true};
+    struct decision decision = {.kind = DECIDE_NO_UPDATE, .reason = check_device(device)};
+    if (decision.reason == DECISION_OFFERED) decide_offer(device, catalogue, &alone, &decision);
     return decision;
 }
 

@@ -29,6 +29,9 @@ enum verdict {
 
 /* The device's members say what it was offered. Lock held, where the fleet is shared. */
 struct decision decide(const struct device *device, const struct catalogue *catalogue);
+/* … if that release were rolled out to it alone, now; rollout is NULL. */
+struct decision decide_release(const struct device *device, const struct catalogue *catalogue,
+                               struct release *release);
 enum verdict decide_outcome(const struct godwit_outcome *outcome);
 /* Whether what the decision offers has ended for no fault of its own last time and is tried again:
  * the device's last outcome says what it saw. */

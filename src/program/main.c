@@ -59,6 +59,7 @@ static const struct command COMMANDS[] = {
      "whom the service tells what happens"},
     {"accept", cmd_accept, "DEVICE [TOKEN] | FILTER | --all",
      "let devices in that lost their token"},
+    {"why", cmd_why, "DEVICE", "why a device is offered what it is, or nothing"},
     {"consent", cmd_consent, "DEVICE", "agree to the update of a device"},
     {"rotate", cmd_rotate, "DEVICE ... | --all", "let devices change their token"},
     {"reject", cmd_reject, "DEVICE TOKEN | FILTER | --all", "reject who asks for another's id"},

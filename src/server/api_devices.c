@@ -110,15 +110,14 @@ static json_t *view_offer(const struct app *app, const struct device *device)
                      (json_int_t)decision.image->file_size);
 }
 
-static void fetch_device(struct http_request *request)
+void fetch_requested_device(struct http_request *request)
 {
     uint8_t id[16];
     if (!device_id_parse(http_param(request, "id"), id))
         app_fetch_device(request->app, permission_org(request), id, NULL);
 }
 
-/* NULL: the id is malformed or unknown. Lock held. */
-static const struct device *device_of(struct http_request *request)
+const struct device *requested_device(struct http_request *request)
 {
     struct app *app = request->app;
     uint8_t id[16];
@@ -177,9 +176,9 @@ void handle_device(struct http_request *request)
     struct app *app = request->app;
     json_t *view = NULL;
     int64_t id = 0;
-    fetch_device(request);
+    fetch_requested_device(request);
     fleet_lock(&app->fleet);
-    const struct device *device = device_of(request);
+    const struct device *device = requested_device(request);
     if (device) {
         id = device->id;
         view = view_whole(app, device);
@@ -248,9 +247,9 @@ static void reply_events(struct http_request *request, int64_t device)
 void handle_events(struct http_request *request)
 {
     struct app *app = request->app;
-    fetch_device(request);
+    fetch_requested_device(request);
     fleet_lock(&app->fleet);
-    const struct device *device = device_of(request);
+    const struct device *device = requested_device(request);
     int64_t id = device ? device->id : 0;
     fleet_unlock(&app->fleet);
     if (id)

@@ -2,9 +2,7 @@
  * answer to it. */
 #include "server/api_schema_rollout.h"
 #include "server/api_schema_rows.h"
-
-#define DEVICE_STATES \
-    "up-to-date queued in-progress on-trial failed incompatible halted undoing retired"
+#include "server/api_schema_why.h"
 
 #define ROLES "viewer operator releaser admin"
 #define SCOPES "read upload deploy devices admin"
@@ -388,6 +386,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     HEX("file_sha256", 64, "the file"),
     WHOLE("size", "bytes of the file"),
 
+    SCHEMA_WHY_ROWS,
     OBJECT("device",
            "A device: what it runs, and why. Members that may be left out are those of one "
            "device alone."),

@@ -196,6 +196,8 @@ const struct schema_row PARAMETERS[] = {
     SIZED(STRING, "fields", 1, 511, SCHEMA_OPTIONAL,
           "members that are wanted, with commas between"),
     SIZED(STRING, "sort", 1, 32, SCHEMA_OPTIONAL, "a member, with - before it the other way round"),
+    SIZED(STRING, "release", 1, 32, SCHEMA_OPTIONAL,
+          "a version: as if this release were rolled out to the device alone"),
     SIZED(STRING, "filter", 0, 1024, SCHEMA_OPTIONAL, "which devices: docs/FILTERS.md"),
     SIZED(STRING, "text", 0, 1024, SCHEMA_OPTIONAL, "the filter as far as it is typed"),
     SIZED(WHOLE, "cursor", 0, 1024, SCHEMA_OPTIONAL,

@@ -62,6 +62,7 @@ void handle_initial_policy(struct http_request *request);
 void handle_status(struct http_request *request);
 void handle_releases(struct http_request *request);
 void handle_delete(struct http_request *request);
+void handle_why(struct http_request *request);
 void handle_rollouts(struct http_request *request);
 void handle_rollout(struct http_request *request);
 void handle_rollout_pause(struct http_request *request);

@@ -39,6 +39,10 @@ json_t *view_waiting(const struct list_pending *row); /* api_pending.c */
 json_t *view_pending(const struct device *device);    /* tokens that wait, who asked last first;
                                                          lock held */
 void reply_no_device(struct http_request *request);   /* 404; api_devices.c */
+/* Brings the device of the path into memory, where it is not there. */
+void fetch_requested_device(struct http_request *request);
+/* NULL: the id is malformed or unknown, or of a product that the caller does not see. Lock held. */
+const struct device *requested_device(struct http_request *request);
 /* "tags" of a body: at most 16, joined by a space. False: answered; api_claims.c. */
 bool read_tags(struct http_request *request, const json_t *body, char *out, size_t size_max);
 void reply_no_product(struct http_request *request, const char *name); /* 404; api_claims.c */

@@ -31,6 +31,9 @@ def check_found(world):
     assert ids(world, "-tag:beta") == [TWO, THREE]
     assert ids(world, "version:<1.1", "--sort", "-name")[0] == ONE
     assert "Küche, links" in world.run("devices", 'name:"Küche, *"')
+    assert ids(world, "why:no-rollout") == ids(world, "reason:no-rollout") == [ONE, TWO, THREE]
+    assert ids(world, "WHY:slot-size") == []
+    assert "did you mean 'no-rollout'" in world.refusal("devices", "why:no-rolout")
     assert "did you mean 'state:'" in world.refusal("devices", "sate:failed")
     assert "did you mean 'thermostat'" in world.refusal("devices", "product:termostat")
     assert "formula" in world.refusal("name", TWO, "=1+1")

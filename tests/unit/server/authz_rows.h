@@ -48,6 +48,7 @@ static const struct authz_row {
     {"GET", "/api/v1/filters/complete", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/export", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}", ROLE_VIEWER, SCOPE_READ, 0},
+    {"GET", "/api/v1/devices/{id}/why", ROLE_VIEWER, SCOPE_READ, 0},
     {"GET", "/api/v1/devices/{id}/events", ROLE_VIEWER, SCOPE_READ, 0},
     {"PATCH", "/api/v1/devices/{id}", ROLE_OPERATOR, SCOPE_DEVICES, 0},
     {"POST", "/api/v1/devices/{id}/retire", ROLE_OPERATOR, SCOPE_DEVICES, 0},

@@ -25,6 +25,8 @@ static const struct {
 } LEAKS[] = {
     {'D', 404, "GET", "/api/v1/devices/$1", NULL},
     {'D', 404, "GET", "/api/v1/devices/$1/events", NULL},
+    {'D', 404, "GET", "/api/v1/devices/$1/why", NULL},
+    {'D', 404, "GET", "/api/v1/devices/$1/why?release=1.0.0", NULL},
     {'D', 404, "PATCH", "/api/v1/devices/$1", "{\"name\":\"mine\"}"},
     {'D', 404, "POST", "/api/v1/devices/$1/retire", NULL},
     {'D', 404, "POST", "/api/v1/devices/$1/reinstate", NULL},
