@@ -17,7 +17,8 @@
 #include <string.h>
 
 #include "fleet/upgrade_path.h"
-#include "rotate_herd.h"
+#include "sim/herd.h"
+#include "temp_dir.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 #define WEEK_MS (7 * DAY_MS)
@@ -27,6 +28,9 @@
 #define REST_MS (4 * WEEK_MS) /* for the last to come in */
 #define HOPS_MAX 3
 #define EVENTS_MAX 100
+#define CUT_SHARE 5         /* of 100 that are told to install lose power on the way, */
+#define CUT_WITHIN_MS 20000 /* somewhere between download and confirming, */
+#define CUT_FOR_MS 3600000  /* for an hour */
 
 /* ---- the control ---- */
 
@@ -62,27 +66,69 @@ static const struct chapter {
 #define CHANGE_1 2 /* index of the release that hands over from K1 to K2; */
 #define CHANGE_2 6 /* from K2 to K3 */
 
+/* Installs of one rollout, as a device's outcomes tell. */
+struct hops {
+    uint32_t rollout_id, count, max, last_outcome;
+    bool refused_attack;
+};
+
 struct drill {
-    struct drill_server server;
+    char folder[64]; /* deploy keys */
+    struct herd_server server;
+    struct hops *hops; /* of each device */
     struct herd herd;
     struct key *keys[K3 + 1];
     uint8_t deploy_keys[3][64]; /* oldest first */
-    const struct drill_file *files[RELEASES], *forged;
+    const struct herd_file *files[RELEASES], *forged;
 };
 
 static char versions[RELEASES + 2][8];
+static const struct proof_plan AT_ONCE = {0};
 
-static const struct drill_file *make_release(struct drill *drill, const struct chapter *chapter,
-                                             uint32_t counter)
+/* ---- what is seen of each device ---- */
+
+/* The last outcome that a check-in carries, as the server will believe it. */
+static void note_outcome(void *ctx, struct unit *unit, const struct godwit_checkin *checkin)
 {
-    struct drill_release release = {.version = versions[counter], .counter = counter};
+    struct drill *drill = ctx;
+    struct hops *hops = &drill->hops[herd_index(unit)];
+    const struct godwit_outcome *outcome = &checkin->outcome;
+    if (outcome->id == hops->last_outcome) return;
+    hops->last_outcome = outcome->id;
+    if (outcome->rollout_id == UINT32_MAX && outcome->reason == GODWIT_REASON_SIGNATURE_KEY)
+        hops->refused_attack = true;
+    if (outcome->stage != GODWIT_STAGE_CONFIRMED) return;
+    if (outcome->rollout_id != hops->rollout_id) hops->count = 0;
+    hops->rollout_id = outcome->rollout_id;
+    hops->count++;
+    if (hops->count > hops->max) hops->max = hops->count;
+}
+
+/* Power goes in the middle of some updates, of those that have no other plan. */
+static void maybe_cut(void *ctx, struct unit *unit, const struct herd_answer *answer)
+{
+    struct drill *drill = ctx;
+    struct herd *herd = &drill->herd;
+    uint32_t index = herd_index(unit), purpose = (uint32_t)herd->server->installs;
+    if (!answer->file || unit->off_ms != HERD_NEVER ||
+        herd_chance(herd, index, purpose, 100) >= CUT_SHARE)
+        return;
+    unit->off_ms = herd->server->now_ms + herd_chance(herd, index, ~purpose, CUT_WITHIN_MS);
+    unit->on_ms = unit->off_ms + CUT_FOR_MS;
+    herd->cuts++;
+}
+
+static const struct herd_file *make_release(struct drill *drill, const struct chapter *chapter,
+                                            uint32_t counter)
+{
+    struct herd_release release = {.version = versions[counter], .counter = counter};
     snprintf(versions[counter], sizeof *versions, "%u.0.0", counter);
     for (size_t i = 0; i < 2; i++) {
         release.by[i] = drill->keys[chapter->by[i]];
         release.lists[i] = drill->keys[chapter->lists[i]];
         if (chapter->deploy[i]) release.deploy_keys[i] = drill->deploy_keys[chapter->deploy[i] - 1];
     }
-    return drill_file_make(&drill->server, &release);
+    return herd_file_make(&drill->server, &release);
 }
 
 static void publish(struct drill *drill, unsigned index)
@@ -91,13 +137,13 @@ static void publish(struct drill *drill, unsigned index)
     static unsigned deploy_keys;
     if (index == 0) deploy_keys = 0;
     if (chapter->has_new_deploy_key)
-        must(!deploy_keys_next(drill->server.folder), "the next deploy key");
-    if (index) drill_server_restart(&drill->server);
+        herd_must(!deploy_keys_next(drill->folder), "the next deploy key");
+    if (index) herd_server_restart(&drill->server, false);
     if (index == 0 || chapter->has_new_deploy_key)
         memcpy(drill->deploy_keys[deploy_keys++], drill->server.keys.points[0], 64);
     drill->files[index] = make_release(drill, chapter, index + 1);
-    drill_server_upload(&drill->server, drill->files[index]);
-    if (index) drill_server_deploy(&drill->server, versions[index + 1]);
+    herd_server_upload(&drill->server, drill->files[index]);
+    if (index) herd_server_deploy(&drill->server, versions[index + 1], &AT_ONCE);
 }
 
 /* When each device has power. Moments are spread over weeks, so that some lose it in the middle of
@@ -126,20 +172,32 @@ static void plan(struct drill *drill)
 static void open_drill(struct drill *drill, uint32_t devices, uint64_t seed)
 {
     uint8_t policy[GODWIT_POLICY_BYTES];
-    drill_server_open(&drill->server);
+    temp_dir_make(drill->folder);
+    herd_server_open(&drill->server, drill->folder, GODWIT_INTERVAL_MAX_S);
     for (int i = K1; i <= K3; i++)
-        must((drill->keys[i] = key_generate(GODWIT_SCHEME_ECDSA256)) != NULL, "making a key");
+        herd_must((drill->keys[i] = key_generate(GODWIT_SCHEME_ECDSA256)) != NULL, "making a key");
     publish(drill, 0);
-    drill_server_claims(&drill->server, devices);
-    drill_server_seed(&drill->server, drill->keys[K1], policy);
-    herd_open(&drill->herd, &drill->server, devices, seed, drill->files[0], policy);
+    herd_server_claims(&drill->server, devices);
+    herd_server_policy(&drill->server, drill->keys[K1], policy);
+    const struct herd_options options = {
+        .server = &drill->server,
+        .count = devices,
+        .random_seed = seed,
+        .first = drill->files[0],
+        .policy = policy,
+        .watch = {.ctx = drill, .asked = note_outcome, .answered = maybe_cut}};
+    drill->hops = calloc(devices, sizeof *drill->hops);
+    herd_must(drill->hops, "memory");
+    herd_open(&drill->herd, &options);
     plan(drill);
 }
 
 static void close_drill(struct drill *drill)
 {
     herd_close(&drill->herd);
-    drill_server_close(&drill->server);
+    herd_server_close(&drill->server);
+    temp_dir_drop(drill->folder);
+    free(drill->hops);
     for (int i = K1; i <= K3; i++)
         key_close(drill->keys[i]);
 }
@@ -168,12 +226,12 @@ static void show(const struct drill *drill, uint32_t index)
     size_t count = 0;
     memcpy(id, unit->board.options.mac, sizeof unit->board.options.mac);
     const struct device *device = device_find(&drill->server.fleet, FLEET_ORG, id);
-    must(device, "finding a device");
-    must(!event_list(drill->server.db, device->id, INT64_MAX, events, EVENTS_MAX, &count),
-         "its history");
+    herd_must(device, "finding a device");
+    herd_must(!event_list(drill->server.db, device->id, INT64_MAX, events, EVENTS_MAX, &count),
+              "its history");
     while (count--)
         printf("day %3lld  %-9s %-7s %s %s\n",
-               (long long)(events[count].time_s - DRILL_START_S) / 86400,
+               (long long)(events[count].time_s - HERD_START_S) / 86400,
                event_kind_name(events[count].kind), events[count].version,
                event_sentence(&events[count]), events[count].detail);
     printf("runs %s, %s\n", device->facts.running->version,
@@ -186,8 +244,8 @@ static void check(const struct drill *drill, uint64_t seed, struct result *resul
         const struct unit *unit = &drill->herd.units[i];
         bool is_there = herd_runs(unit, drill->files[RELEASES - 1]);
         result->stranded += !is_there;
-        result->bridged += unit->hops_max > 1;
-        if (unit->hops_max > result->hops_max) result->hops_max = unit->hops_max;
+        result->bridged += drill->hops[i].max > 1;
+        if (drill->hops[i].max > result->hops_max) result->hops_max = drill->hops[i].max;
         if (is_there || result->stranded > 5) continue;
         fprintf(stderr, "stranded: figure_rotate --devices %u --seed %llu%s --show %u\n",
                 drill->herd.count, (unsigned long long)seed,
@@ -199,7 +257,7 @@ static void check_attack(const struct drill *drill, uint64_t seed, struct result
 {
     for (uint32_t i = 0; i < drill->herd.count; i++) {
         const struct unit *unit = &drill->herd.units[i];
-        bool is_good = unit->refused_attack && herd_runs(unit, drill->files[RELEASES - 1]);
+        bool is_good = drill->hops[i].refused_attack && herd_runs(unit, drill->files[RELEASES - 1]);
         result->refused += is_good;
         if (!is_good && !has_no_planner && i - result->refused < 5)
             fprintf(stderr,
