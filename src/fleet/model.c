@@ -137,6 +137,12 @@ const char *rollout_state_name(enum rollout_state state)
     return state < ROLLOUT_STATE_COUNT ? NAMES[state] : "unknown";
 }
 
+bool rollout_may_become(enum rollout_state from, enum rollout_state to)
+{
+    if (from == ROLLOUT_UNDONE) return to == ROLLOUT_UNDONE;
+    return from != ROLLOUT_HALTED || to == ROLLOUT_HALTED || to == ROLLOUT_UNDONE;
+}
+
 uint32_t rollout_selected(const struct rollout *rollout)
 {
     return rollout->is_targeted ? rollout->members_count

@@ -275,6 +275,9 @@ struct member *device_member(const struct device *device, const struct rollout *
 const struct rollout *device_rollout(const struct device *device);
 const char *member_state_name(enum member_state state);
 const char *rollout_state_name(enum rollout_state state);
+/* Whether a person may bring a rollout from one state to the other: a halt is an end, and an undo
+ * one that no halt takes back; each may be said twice. */
+bool rollout_may_become(enum rollout_state from, enum rollout_state to);
 /* How many devices it is for: of one for all of a product, those of the product now. */
 uint32_t rollout_selected(const struct rollout *rollout);
 /* How many devices of it may be in progress or soak: few, and more as it proves itself. */

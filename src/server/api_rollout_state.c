@@ -28,8 +28,7 @@ typedef godwit_err verb_run(struct steering *steering, struct rollout *rollout);
 struct verb {
     verb_run *run;
     enum audit_action action;
-    enum rollout_state wanted; /* that set_state makes */
-    bool also_ended;           /* also of one that was halted */
+    enum rollout_state wanted; /* that set_state makes, or that it must be able to be in */
 };
 
 static godwit_err record_steering(struct steering *steering, const struct rollout *rollout,
@@ -104,12 +103,12 @@ static godwit_err retry(struct steering *steering, struct rollout *rollout)
 
 enum verb_name { PAUSE, RESUME, HALT, UNDO, SKIP, RETRY };
 static const struct verb VERBS[] = {
-    [PAUSE] = {set_state, AUDIT_ROLLOUT_PAUSED, ROLLOUT_PAUSED, false},
-    [RESUME] = {set_state, AUDIT_ROLLOUT_RESUMED, ROLLOUT_RUNNING, false},
-    [HALT] = {set_state, AUDIT_ROLLOUT_HALTED, ROLLOUT_HALTED, true},
-    [UNDO] = {set_state, AUDIT_ROLLOUT_UNDONE, ROLLOUT_UNDONE, true},
-    [SKIP] = {skip_ahead, AUDIT_ROLLOUT_SKIPPED, ROLLOUT_RUNNING, false},
-    [RETRY] = {retry, AUDIT_ROLLOUT_RETRIED, ROLLOUT_RUNNING, false},
+    [PAUSE] = {set_state, AUDIT_ROLLOUT_PAUSED, ROLLOUT_PAUSED},
+    [RESUME] = {set_state, AUDIT_ROLLOUT_RESUMED, ROLLOUT_RUNNING},
+    [HALT] = {set_state, AUDIT_ROLLOUT_HALTED, ROLLOUT_HALTED},
+    [UNDO] = {set_state, AUDIT_ROLLOUT_UNDONE, ROLLOUT_UNDONE},
+    [SKIP] = {skip_ahead, AUDIT_ROLLOUT_SKIPPED, ROLLOUT_RUNNING},
+    [RETRY] = {retry, AUDIT_ROLLOUT_RETRIED, ROLLOUT_RUNNING},
 };
 
 /* ---- one of them ---- */
@@ -123,20 +122,13 @@ static struct rollout *find_rollout(const struct steering *steering)
     return permission_sees(change->request, product->org->name, product->name) ? rollout : NULL;
 }
 
-/* A halt is an end, and an undo one that no halt takes back; each may be said twice. */
-static bool is_ended(const struct rollout *rollout, const struct verb *verb)
-{
-    if (rollout->state == ROLLOUT_UNDONE) return verb->wanted != ROLLOUT_UNDONE;
-    return rollout->state == ROLLOUT_HALTED && !verb->also_ended;
-}
-
 static godwit_err steering_run(struct change *change)
 {
     struct steering *steering = (struct steering *)change;
     struct rollout *rollout = find_rollout(steering);
     steering->product = steering->retried = 0;
     steering->is_known = rollout != NULL;
-    steering->is_ended = rollout && is_ended(rollout, steering->verb);
+    steering->is_ended = rollout && !rollout_may_become(rollout->state, steering->verb->wanted);
     if (!rollout || steering->is_ended) {
         steering->ended_as = rollout ? rollout->state : ROLLOUT_RUNNING;
         return GODWIT_OK;
