@@ -22,6 +22,7 @@ FIGURES := \
     rotate \
     brake \
     falsehalt \
+    fleetsim \
     flush \
     kill \
     vfs \
@@ -65,6 +66,7 @@ LONG := \
     nth \
     tls \
     rotate \
+    fleetsim \
     kill \
     vfs \
     io \

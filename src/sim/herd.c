@@ -7,6 +7,7 @@
 #include "sim/herd_fault.h"
 
 #define FLASH_SIZE 0x40000u
+#define HOUR_MS (UINT64_C(3600) * 1000)
 
 uint32_t herd_index(const struct unit *unit)
 {
@@ -71,7 +72,9 @@ static void make_unit(struct herd *herd, uint32_t index)
     const struct board_options options = {
         .flash = &unit->flash,
         .net = herd_net(unit),
-        .bootloader = {.chip = chip(), .has_rollback = true},
+        .bootloader = {.chip = chip(),
+                       .has_rollback = true,
+                       .has_anti_rollback = herd->options.has_anti_rollback},
         .mac = {0x7C, 0xDF, 0xA1, (uint8_t)(index >> 16), (uint8_t)(index >> 8), (uint8_t)index},
         .hardware_revision = board_of ? board_of(index) : 0,
         .initial_policy = herd->policy,
@@ -170,17 +173,22 @@ static void step(struct unit *unit, uint64_t now_ms)
     unit->next_ms = next_ms < unit->jump_ms ? next_ms : unit->jump_ms;
 }
 
+bool herd_step(struct herd *herd, uint64_t until_ms)
+{
+    uint32_t index = herd->heap[0];
+    struct unit *unit = &herd->units[index];
+    bool is_early = unit->next_ms < until_ms;
+    herd->server->now_ms = is_early ? unit->next_ms : until_ms;
+    if (!is_early) return false;
+    step(unit, unit->next_ms);
+    resolve(herd, index);
+    return true;
+}
+
 void herd_run(struct herd *herd, uint64_t until_ms)
 {
-    for (;;) {
-        uint32_t index = herd->heap[0];
-        struct unit *unit = &herd->units[index];
-        if (unit->next_ms >= until_ms) break;
-        herd->server->now_ms = unit->next_ms;
-        step(unit, unit->next_ms);
-        resolve(herd, index);
-    }
-    herd->server->now_ms = until_ms;
+    while (herd_step(herd, until_ms))
+        ;
 }
 
 void herd_wake_one(struct unit *unit)
@@ -195,6 +203,20 @@ void herd_wake(struct herd *herd)
 {
     for (uint32_t i = 0; i < herd->count; i++)
         herd_wake_one(&herd->units[i]);
+}
+
+void herd_calm(struct herd *herd)
+{
+    herd->is_calm = true;
+    for (uint32_t i = 0; i < herd->count; i++) {
+        struct unit *unit = &herd->units[i];
+        uint64_t back_ms = herd->server->now_ms + herd_chance(herd, i, 0, HOUR_MS);
+        unit->off_ms = unit->jump_ms = HERD_NEVER;
+        unit->line.down_until_ms = 0;
+        unit->cut.cut_at = 0;
+        if (!unit->board.is_on && unit->next_ms > back_ms) unit->next_ms = back_ms;
+        resolve(herd, i);
+    }
 }
 
 bool herd_runs(const struct unit *unit, const struct herd_file *file)

@@ -26,6 +26,7 @@ enum herd_trouble {
 struct herd_line {
     uint64_t down_until_ms; /* nothing comes through before; 0: it is up */
     bool has_link;          /* down, the device sees a network all the same */
+    size_t break_at;        /* the next image request breaks there, once; 0: it does not */
     uint32_t bytes_per_s;   /* 0: as many as wanted */
     /* the open request */
     struct godwit_reply response;
@@ -59,7 +60,7 @@ struct herd_watch {
     void (*asked)(void *ctx, struct unit *unit, const struct godwit_checkin *checkin);
     void (*answered)(void *ctx, struct unit *unit, const struct herd_answer *answer);
     /* The server hands the file's bytes to it. */
-    void (*served)(void *ctx, struct unit *unit, const struct herd_file *file);
+    void (*served)(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from);
     /* An image runs: board.running is where. */
     void (*booted)(void *ctx, struct unit *unit);
     void (*lost_power)(void *ctx, struct unit *unit);
@@ -84,6 +85,7 @@ struct herd_options {
     const struct herd_file *first;       /* what a cable flashed */
     const uint8_t *policy;               /* 328 bytes, that each is built with */
     uint32_t (*board_of)(uint32_t unit); /* its hardware revision; NULL: 0 */
+    bool has_anti_rollback;              /* their bootloader */
     struct herd_watch watch;
     struct herd_faults faults;
 };
@@ -110,11 +112,15 @@ uint64_t herd_chance(const struct herd *herd, uint32_t unit, uint32_t purpose, u
 /* Its power comes at on_ms; once also off and on again. Before the first run. */
 void herd_plan(struct herd *herd, uint32_t unit, uint64_t on_ms, uint64_t off_ms,
                uint64_t on_again_ms);
+/* The next thing that happens before until_ms; false: there is none, and it is until_ms. */
+bool herd_step(struct herd *herd, uint64_t until_ms);
 /* Everything that happens before until_ms. */
 void herd_run(struct herd *herd, uint64_t until_ms);
 /* Each device that has power asks at once; one of them. */
 void herd_wake(struct herd *herd);
 void herd_wake_one(struct unit *unit);
+/* From now on nothing goes wrong, and who has no power or line gets it back within the hour. */
+void herd_calm(struct herd *herd);
 /* Whether the bytes of the file stand in the partition that runs. */
 bool herd_runs(const struct unit *unit, const struct herd_file *file);
 /* herd_net.c: the line as the board's port. */

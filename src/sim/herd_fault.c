@@ -35,11 +35,17 @@ void herd_fault_line(struct unit *unit)
 void herd_fault_request(struct unit *unit, bool is_image)
 {
     const struct herd_faults *faults = &unit->herd->options.faults;
-    unit->line.trouble = TROUBLE_NONE;
+    struct herd_line *line = &unit->line;
+    line->trouble = is_image && line->break_at ? TROUBLE_BREAK : TROUBLE_NONE;
+    if (line->trouble) {
+        line->trouble_at = line->break_at;
+        line->break_at = 0;
+        return;
+    }
     if (!strikes(unit, is_image ? faults->trouble_image : faults->trouble_checkin)) return;
-    unit->line.trouble = (enum herd_trouble)(1 + draw(unit, TROUBLE_COUNT - 1));
-    unit->line.trouble_at = draw(unit, is_image ? TROUBLE_BYTES : GODWIT_CHECKIN_REPLY_MAX);
-    unit->herd->troubles[unit->line.trouble]++;
+    line->trouble = (enum herd_trouble)(1 + draw(unit, TROUBLE_COUNT - 1));
+    line->trouble_at = draw(unit, is_image ? TROUBLE_BYTES : GODWIT_CHECKIN_REPLY_MAX);
+    unit->herd->troubles[line->trouble]++;
 }
 
 static void cut(struct unit *unit, uint32_t operations)
@@ -73,7 +79,7 @@ static void line_down(struct unit *unit)
 static void dark(struct unit *unit)
 {
     unit->off_ms = unit->herd->server->now_ms + draw(unit, 2 * MINUTE_MS);
-    unit->on_ms = unit->off_ms + draw_span(unit, HOUR_MS, 7); /* up to ten days */
+    unit->on_ms = unit->off_ms + draw_span(unit, HOUR_MS, 7); /* up to five days */
     unit->herd->darks++;
 }
 

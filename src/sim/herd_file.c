@@ -1,4 +1,5 @@
-/* The releases of a herd: made, signed, and taken over by the server as an upload is. */
+/* The releases of a herd: made, signed, taken over by the server as an upload is; and what people
+ * do with their rollouts. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,8 +23,10 @@ void herd_server_policy(const struct herd_server *server, const struct key *key,
 static void make_policy(const struct herd_release *release, struct godwit_policy *out)
 {
     uint32_t mask = release->hardware_mask;
-    *out = (struct godwit_policy){
-        .threshold = 1, .counter = release->counter, .hardware_mask = mask ? mask : UINT32_MAX};
+    *out = (struct godwit_policy){.threshold = 1,
+                                  .counter = release->counter,
+                                  .rollback_floor = release->rollback_floor,
+                                  .hardware_mask = mask ? mask : UINT32_MAX};
     herd_must(!godwit_product_id(FLEET_ORG, HERD_PRODUCT, out->product_id), "product id");
     for (size_t i = 0; i < 2 && release->lists[i]; i++)
         herd_must(!key_digest(release->lists[i], out->image_keys[out->image_keys_count++]),
@@ -57,6 +60,7 @@ static void describe(struct herd_file *file, const struct herd_release *release,
     snprintf(upload->version, sizeof upload->version, "%s", release->version);
     upload->counter = release->counter;
     upload->image.chip_id = image.info.chip_id;
+    upload->image.secure_version = image.info.secure_version;
     upload->image.revision_max = image.info.revision_max;
     upload->image.hardware_mask = policy->hardware_mask;
     upload->image.file_size = (uint32_t)file->size;
@@ -87,6 +91,7 @@ const struct herd_file *herd_file_make(struct herd_server *server,
         .project = HERD_PRODUCT,
         .version = release->version,
         .size = FILE_SIZE,
+        .secure_version = release->secure_version,
         .seed = release->counter,
         .behaviour = release->behaviour,
         .policy = bytes};
@@ -134,14 +139,29 @@ uint32_t herd_server_deploy(struct herd_server *server, const char *version,
     return rollout;
 }
 
-void herd_server_set_state(struct herd_server *server, uint32_t rollout_id,
+bool herd_server_set_state(struct herd_server *server, uint32_t rollout_id,
                            enum rollout_state state)
 {
     struct rollout *rollout = rollout_find(&server->fleet.catalogue, rollout_id);
     herd_must(rollout, "finding a rollout");
+    if (!rollout_may_become(rollout->state, state)) return false;
     herd_server_begin(server);
     herd_must(!rollout_set_state(&server->fleet, server->db, rollout, state, "somebody",
                                  herd_now_s(server)),
               "a rollout's state");
     herd_server_commit(server);
+    return true;
+}
+
+uint32_t herd_server_retry(struct herd_server *server, uint32_t rollout_id)
+{
+    struct fleet *fleet = &server->fleet;
+    struct rollout *rollout = rollout_find(&fleet->catalogue, rollout_id);
+    herd_must(rollout, "finding a rollout");
+    uint32_t count = rollout->failed_count;
+    herd_server_begin(server);
+    herd_must(!rollout_retry(fleet, server->db, rollout, fleet->devices, fleet->devices_count),
+              "trying again");
+    herd_server_commit(server);
+    return count;
 }

@@ -21,8 +21,9 @@ static void reply_image(struct unit *unit, const struct godwit_request *request)
     line->response.status =
         herd_server_image(herd->server, request->bearer, request->path + strlen(IMAGE_PATH), &file);
     if (line->response.status != 200) return;
-    if (herd->options.watch.served) herd->options.watch.served(herd->options.watch.ctx, unit, file);
     uint32_t from = request->use_range ? request->range_from : 0;
+    const struct herd_watch *watch = &herd->options.watch;
+    if (watch->served) watch->served(watch->ctx, unit, file, from);
     if (from >= file->size) {
         line->response.status = 416;
         return;

@@ -25,7 +25,8 @@ struct herd_release {
     const struct key *lists[2];    /* image keys of its P1 */
     const uint8_t *deploy_keys[2]; /* 64 bytes each; NULL: none */
     const char *chip;              /* NULL: HERD_CHIP */
-    uint32_t hardware_mask;        /* 0: every board */
+    uint32_t secure_version, rollback_floor;
+    uint32_t hardware_mask; /* 0: every board */
     struct behaviour behaviour;
     /* The server takes this key for the signer, whoever it was; NULL: it knows. */
     const struct key *believed;
@@ -89,9 +90,11 @@ void herd_server_upload(struct herd_server *server, const struct herd_file *file
 /* To all; returns the rollout's id. */
 uint32_t herd_server_deploy(struct herd_server *server, const char *version,
                             const struct proof_plan *plan);
-/* A person pauses, resumes, halts or undoes it. */
-void herd_server_set_state(struct herd_server *server, uint32_t rollout_id,
+/* A person pauses, resumes, halts or undoes it; false: it has ended, and is not brought there. */
+bool herd_server_set_state(struct herd_server *server, uint32_t rollout_id,
                            enum rollout_state state);
+/* A person lets the devices on which it failed try again; how many. */
+uint32_t herd_server_retry(struct herd_server *server, uint32_t rollout_id);
 
 /* One check-in as the network brings it. On 200 the reply's text is in reply_out, which has room
  * for GODWIT_CHECKIN_REPLY_MAX. */
