@@ -22,6 +22,7 @@ FIGURES := \
     rotate \
     brake \
     falsehalt \
+    verbs \
     fleetsim \
     flush \
     kill \
