@@ -11,7 +11,9 @@ trace() {
 }
 [ "$(trace)" = "$(trace)" ]
 
-declare -A number=([unsigned]=unsigned [limits]=limits_broken [bricked]=bricked [unfinished]=unfinished)
+declare -A number=(
+    [unsigned]=unsigned [limits]=limits_broken [bricked]=bricked [unfinished]=unfinished
+)
 for control in "${!number[@]}"; do
     if said=$("$figure" --devices 80 --seed 1 --control "$control" 2>&1); then
         echo "without what $control stands on the figure is met: $said" >&2
