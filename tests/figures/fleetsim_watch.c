@@ -157,7 +157,6 @@ static void check_pace(struct fleetsim *sim, const struct unit *unit)
     const struct fleetsim_watch *watch = &sim->watch;
     const struct rollout *rollout = present(sim);
     uint32_t pace = 3 * watch->succeeded < 10 ? 10 : 3 * watch->succeeded;
-    if (sim->count < 72) pace = 2 * watch->succeeded < 1 ? 1 : 2 * watch->succeeded;
     if (watch->open_before >= pace) limit_broken(sim, unit, "offered beyond the pace");
     const struct rollout_gate *gate = &rollout->plan.gates[0];
     bool is_early = watch->open_before || !watch->confirmed_s ||

@@ -7,7 +7,7 @@ figure=$TESTED_BUILD/tests/figure_fleetsim
 "$figure" --devices 300 --seeds 2
 
 trace() {
-    "$figure" --devices 40 --seed 3 | grep -o 'trace .*'
+    "$figure" --devices 80 --seed 3 | grep -o 'trace .*'
 }
 [ "$(trace)" = "$(trace)" ]
 
