@@ -59,8 +59,8 @@ struct herd_watch {
     /* A check-in arrives, and has been answered. */
     void (*asked)(void *ctx, struct unit *unit, const struct godwit_checkin *checkin);
     void (*answered)(void *ctx, struct unit *unit, const struct herd_answer *answer);
-    /* The server hands the file's bytes to it. */
-    void (*served)(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from);
+    /* It has asked for an image: the server hands out the file's bytes; NULL: refused. */
+    void (*fetched)(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from);
     /* An image runs: board.running is where. */
     void (*booted)(void *ctx, struct unit *unit);
     void (*lost_power)(void *ctx, struct unit *unit);

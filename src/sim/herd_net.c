@@ -20,10 +20,11 @@ static void reply_image(struct unit *unit, const struct godwit_request *request)
     const struct herd_file *file;
     line->response.status =
         herd_server_image(herd->server, request->bearer, request->path + strlen(IMAGE_PATH), &file);
-    if (line->response.status != 200) return;
+    bool is_refused = line->response.status != 200;
     uint32_t from = request->use_range ? request->range_from : 0;
     const struct herd_watch *watch = &herd->options.watch;
-    if (watch->served) watch->served(watch->ctx, unit, file, from);
+    if (watch->fetched) watch->fetched(watch->ctx, unit, is_refused ? NULL : file, from);
+    if (is_refused) return;
     if (from >= file->size) {
         line->response.status = 416;
         return;

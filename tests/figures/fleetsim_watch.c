@@ -196,10 +196,14 @@ static void answered(void *ctx, struct unit *unit, const struct herd_answer *ans
         note(sim, unit, "told to stay: %s", decision_reason_id(answer->reason));
 }
 
-static void served(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from)
+/* A request for an image tells the server that the device is there, or that its line holds it up.
+ */
+static void fetched(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from)
 {
     struct fleetsim *sim = ctx;
     const struct rollout *rollout = present(sim);
+    look_at(sim, unit);
+    if (!file) return;
     if (rollout->state == ROLLOUT_PAUSED || rollout->state == ROLLOUT_HALTED)
         limit_broken(sim, unit, "was sent what is paused or halted");
     note(sim, unit, "fetches %s from %u", file->upload.version, from);
@@ -234,7 +238,7 @@ struct herd_watch fleetsim_watch(struct fleetsim *sim)
     return (struct herd_watch){.ctx = sim,
                                .asked = asked,
                                .answered = answered,
-                               .served = served,
+                               .fetched = fetched,
                                .booted = booted,
                                .lost_power = lost_power};
 }

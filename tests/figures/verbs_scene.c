@@ -30,10 +30,11 @@ static void answered(void *ctx, struct unit *unit, const struct herd_answer *ans
     scene->is_told = answer->file && answer->file == scene->new;
 }
 
-static void served(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from)
+static void fetched_image(void *ctx, struct unit *unit, const struct herd_file *file, uint32_t from)
 {
     struct scene *scene = ctx;
-    (void)unit, (void)file;
+    (void)unit;
+    if (!file) return;
     scene->served++;
     scene->from = from;
 }
@@ -118,14 +119,15 @@ static void open_herd(struct scene *scene, enum make make, const struct herd_fil
     uint8_t policy[GODWIT_POLICY_BYTES];
     herd_server_claims(&scene->server, 1);
     herd_server_policy(&scene->server, scene->maker, policy);
-    herd_open(&scene->herd, &(struct herd_options){
-                                .server = &scene->server,
-                                .count = 1,
-                                .random_seed = 1,
-                                .first = first,
-                                .policy = policy,
-                                .has_anti_rollback = make >= SECURE,
-                                .watch = {.ctx = scene, .answered = answered, .served = served}});
+    herd_open(&scene->herd,
+              &(struct herd_options){
+                  .server = &scene->server,
+                  .count = 1,
+                  .random_seed = 1,
+                  .first = first,
+                  .policy = policy,
+                  .has_anti_rollback = make >= SECURE,
+                  .watch = {.ctx = scene, .answered = answered, .fetched = fetched_image}});
     herd_plan(&scene->herd, 0, 1000, HERD_NEVER, HERD_NEVER);
     live(scene, MINUTE_MS);
 }
