@@ -160,8 +160,8 @@ uint32_t herd_server_retry(struct herd_server *server, uint32_t rollout_id)
     herd_must(rollout, "finding a rollout");
     uint32_t count = rollout->failed_count;
     herd_server_begin(server);
-    herd_must(!rollout_retry(fleet, server->db, rollout, fleet->devices, fleet->devices_count),
-              "trying again");
+    for (size_t i = 0; i < fleet->devices_count; i++)
+        herd_must(!rollout_retry(fleet, server->db, rollout, fleet->devices[i]), "trying again");
     herd_server_commit(server);
     return count;
 }
