@@ -109,8 +109,8 @@ void herd_close(struct herd *herd);
 uint32_t herd_index(const struct unit *unit);
 /* A number below `below`, made from the seed, the unit and the purpose alone. */
 uint64_t herd_chance(const struct herd *herd, uint32_t unit, uint32_t purpose, uint64_t below);
-/* Its power comes at on_ms; once also off and on again. Before the first run. */
-void herd_plan(struct herd *herd, uint32_t unit, uint64_t on_ms, uint64_t off_ms,
+/* The power of a unit comes at on_ms; once also off and on again. Before the first run. */
+void herd_plan(struct herd *herd, uint32_t index, uint64_t on_ms, uint64_t off_ms,
                uint64_t on_again_ms);
 /* The next thing that happens before until_ms; false: there is none, and it is until_ms. */
 bool herd_step(struct herd *herd, uint64_t until_ms);
