@@ -71,11 +71,31 @@ double brake_p0(double control_rate)
     return fmin(fmax(2 * control_rate, BRAKE_P0_MIN), BRAKE_P0_MAX);
 }
 
+/* ln(p1 / p0) */
+static double weight_of_failure(void)
+{
+    return log(BRAKE_P1_PER_P0);
+}
+
+static double weight_of_other(double p0)
+{
+    return log((1 - BRAKE_P1_PER_P0 * p0) / (1 - p0));
+}
+
+double brake_weight(double failed, double others, double p0)
+{
+    return failed * weight_of_failure() + others * weight_of_other(p0);
+}
+
+double brake_bound(uint32_t offered)
+{
+    return log(fmax(offered, BOUND_OFFERED_MIN) / BOUND_SHARE);
+}
+
 struct brake_view brake_look(const struct brake *brake, uint32_t offered, double p0)
 {
-    const double p1 = BRAKE_P1_PER_P0 * p0, of_failure = log(p1 / p0),
-                 of_other = log((1 - p1) / (1 - p0));
-    struct brake_view view = {.bound = log(fmax(offered, BOUND_OFFERED_MIN) / BOUND_SHARE)};
+    const double of_failure = weight_of_failure(), of_other = weight_of_other(p0);
+    struct brake_view view = {.bound = brake_bound(offered)};
     double run = 0; /* the heaviest that ends here; never lighter than none */
     uint32_t first = 0, before = 0;
     for (size_t i = 0; i < brake->count; i++) {
@@ -95,6 +115,16 @@ struct brake_view brake_look(const struct brake *brake, uint32_t offered, double
     if (offered > before) run += (offered - before) * of_other;
     view.failures_left = failures_left(&view, fmax(run, 0), of_failure);
     return view;
+}
+
+struct brake brake_copy(const struct brake *brake)
+{
+    struct brake copy = {.count = brake->count, .room = brake->count};
+    if (!copy.count) return copy;
+    copy.failed = malloc(copy.count * sizeof *copy.failed);
+    if (!copy.failed) abort();
+    memcpy(copy.failed, brake->failed, copy.count * sizeof *copy.failed);
+    return copy;
 }
 
 void brake_free(struct brake *brake)

@@ -35,4 +35,10 @@ void brake_take_back(struct brake *brake, uint32_t offer_number);
 double brake_p0(double control_rate);
 /* offered: the highest offer number so far. */
 struct brake_view brake_look(const struct brake *brake, uint32_t offered, double p0);
+/* Of so many that failed and so many others, as one run. */
+double brake_weight(double failed, double others, double p0);
+/* At which a rollout halts that was offered to so many. */
+double brake_bound(uint32_t offered);
+/* The caller's, to be freed. */
+struct brake brake_copy(const struct brake *brake);
 void brake_free(struct brake *brake);

@@ -163,6 +163,11 @@ static enum decision_reason check_device(const struct device *device)
     return device->facts.on_trial ? DECISION_ON_TRIAL : DECISION_OFFERED;
 }
 
+static bool is_withdrawn(enum decision_reason reason)
+{
+    return reason == DECISION_HALTED || reason == DECISION_STRATUM;
+}
+
 /* Of a rollout that goes forward, and speaks to the device. */
 static void decide_offer(const struct device *device, const struct catalogue *catalogue,
                          const struct rollout *rollout, struct decision *decision)
@@ -175,7 +180,7 @@ static void decide_offer(const struct device *device, const struct catalogue *ca
     if (decision->reason != DECISION_OFFERED && decision->reason != DECISION_BRIDGE) {
         decision->must_note = must_note(device, rollout, decision->reason, member);
         decision->must_withdraw =
-            decision->reason == DECISION_HALTED && member && member->state == MEMBER_IN_PROGRESS;
+            is_withdrawn(decision->reason) && member && member->state == MEMBER_IN_PROGRESS;
         return;
     }
     decision->kind = DECIDE_INSTALL;

@@ -87,7 +87,10 @@
     X(BUSY, "busy", "queued",                                                                     \
       "it says that it is busy; it goes on once it says the attribute busy=1 no more")            \
     X(BATTERY, "battery", "queued",                                                               \
-      "its battery is below what its rollout asks for; it goes on once it says more")
+      "its battery is below what its rollout asks for; it goes on once it says more")             \
+    X(STRATUM, "stratum", "halted",                                                               \
+      "its rollout was halted for devices like it, on which the release fails; it keeps what "    \
+      "it runs; deploy a better release")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

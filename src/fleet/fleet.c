@@ -222,8 +222,11 @@ void fleet_aborted(struct fleet *fleet)
         fleet_unlock(fleet);
     }
     struct rollout *rollout = fleet->catalogue.rollouts;
-    for (; rollout; rollout = rollout->next)
+    for (; rollout; rollout = rollout->next) {
         rollout->is_moved = true;
+        for (size_t i = 0; i < rollout->strata.count; i++)
+            rollout->strata.rows[i].is_moved = true;
+    }
 }
 
 /* ---- the sequence ---- */

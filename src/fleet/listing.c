@@ -14,6 +14,7 @@
 #include "fleet/cache.h"
 #include "fleet/memory.h"
 #include "fleet/silence.h"
+#include "fleet/strata_rows.h"
 #include "formats/chip.h"
 
 #define HOLD_MAX 32 /* devices */
@@ -236,6 +237,7 @@ godwit_err listing_commit(struct fleet *fleet, struct db *db)
         const struct rollout copy = *rollout;
         fleet_unlock(fleet);
         err = write_rollout(db, &copy);
+        if (!err) err = strata_write(db, rollout);
         if (!err) rollout->is_moved = false;
     }
     return err;

@@ -14,6 +14,7 @@
 #include "fleet/identity.h"
 #include "fleet/memory.h"
 #include "fleet/pending.h"
+#include "fleet/strata_rows.h"
 
 #define CARRY_MAX 256 /* devices whose facts move under one hold of the lock */
 
@@ -169,7 +170,15 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
 static void load_failure(struct fleet *fleet, const struct db_rows *rows)
 {
     struct rollout *rollout = rollout_find(&fleet->catalogue, (uint32_t)db_column_int(rows, 0));
-    if (rollout) rollout_count_failure(rollout, (uint32_t)db_column_int(rows, 1));
+    struct strata_key key;
+    for (enum stratum_kind kind = 0; kind < STRATUM_KINDS_COUNT; kind++)
+        key.value[kind] = (uint32_t)db_column_int(rows, 2 + (int)kind);
+    if (rollout) rollout_count_failure(rollout, &key, (uint32_t)db_column_int(rows, 1));
+}
+
+static void load_stratum(struct fleet *fleet, const struct db_rows *rows)
+{
+    strata_load_row(&fleet->catalogue, rows);
 }
 
 static void load_entry(struct fleet *fleet, const struct db_rows *rows)
@@ -197,7 +206,11 @@ static const struct {
     {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
      " gates_open, confirmed, is_skipped, is_careful, " GUARDS_COLUMNS " from rollouts order by id",
      load_rollout},
-    {"select rollout, offer_number from members where state = 3 order by rollout, offer_number",
+    {STRATA_LOAD_SQL, load_stratum},
+    /* behind the strata, of which those that are halted keep their failures to themselves */
+    {"select m.rollout, m.offer_number, d.chip_id, d.chip_revision, d.hardware_revision,"
+     " m.came_from from members m join devices d on d.id = m.device where m.state = 3"
+     " order by m.rollout, m.offer_number",
      load_failure},
     {CLAIM_LOAD_SQL, claim_load},
     {FACTORY_LOAD_SQL, factory_load},

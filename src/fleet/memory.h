@@ -70,10 +70,12 @@ void device_unguard(struct fleet *fleet, struct device *device);
 void device_is_reinstated(struct device *device);
 /* Whether it has a place in its rollout's pace; lock held. */
 void member_set_away(struct member *member, bool is_away);
-/* Moves a member between states and keeps the rollout's counts; lock held. */
-void member_set(struct member *member, enum member_state state, uint32_t reason);
-/* Its brake counts a failure at that place; lock held. */
-void rollout_count_failure(struct rollout *rollout, uint32_t offer_number);
+/* Moves the device's member between states and keeps the rollout's counts; lock held. */
+void member_set(const struct device *device, struct member *member, enum member_state state,
+                uint32_t reason);
+/* Its brake counts a failure at that place, of a device of these strata; lock held. */
+void rollout_count_failure(struct rollout *rollout, const struct strata_key *key,
+                           uint32_t offer_number);
 /* So many more members in that state, with numbers of offers up to that; lock held. */
 void rollout_count(struct rollout *rollout, enum member_state state, uint32_t count,
                    uint32_t offer_number_max);

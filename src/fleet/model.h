@@ -7,6 +7,7 @@
 #include "fleet/gates.h"
 #include "fleet/guards.h"
 #include "fleet/index.h"
+#include "fleet/strata.h"
 #include "formats/checkin.h"
 #include "formats/policy.h"
 #include "formats/sigblock.h"
@@ -99,6 +100,7 @@ struct rollout {
     struct brake brake; /* of the devices that have failed; the rollout's own */
     struct brake doubt; /* of these and of those that are overdue; soft, silence.c */
     bool is_doubtful;   /* if the overdue ones have failed, it halts: until then, none is offered */
+    struct strata strata;
     struct release *release;
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */
@@ -288,6 +290,10 @@ uint32_t rollout_places(const struct rollout *rollout);
 uint32_t rollout_gate(const struct rollout *rollout);
 /* One of its brakes, at the rate at which devices of its product fail anyway. */
 struct brake_view rollout_weigh(const struct rollout *rollout, const struct brake *brake);
+/* The same of its strata: what they are weighed against. */
+struct strata_whole rollout_whole(const struct rollout *rollout);
+/* In which strata the device is; came_from as in struct member. */
+struct strata_key device_strata(const struct device *device, uint32_t came_from);
 /* Whether the device has confirmed it, and counts as soaking or succeeded. */
 bool member_has_confirmed(const struct member *member);
 /* Whether the device must stay in memory, for its silence is looked for (silence_find). */

@@ -223,7 +223,7 @@ static void take_accepted(struct fleet *fleet, struct device *device,
     device->not_offered_rollout = 0;
     device->changed_in = fleet->transaction;
     for (struct member *member = device->members; member; member = member->next)
-        if (member->state != MEMBER_SUPERSEDED) member_set(member, MEMBER_SELECTED, 0);
+        if (member->state != MEMBER_SUPERSEDED) member_set(device, member, MEMBER_SELECTED, 0);
     site_count(&fleet->catalogue, device);
     forget_waiting(device);
     fleet_unlock(fleet);

@@ -11,6 +11,7 @@
 #include "fleet/cache.h"
 #include "fleet/memory.h"
 #include "fleet/site.h"
+#include "fleet/strata_rows.h"
 
 /* ---- which ---- */
 
@@ -132,7 +133,9 @@ static godwit_err drop_rollouts(struct fleet *fleet, struct db *db, size_t *rows
          rollout = next) {
         next = rollout->next;
         if (!rollout->is_surplus) continue;
-        err = db_run(db, "delete from rollouts where id = $1", DB_ARGS(db_int(rollout->id)));
+        err = strata_delete(db, rollout->id);
+        if (!err)
+            err = db_run(db, "delete from rollouts where id = $1", DB_ARGS(db_int(rollout->id)));
         --*rows_left;
         if (err) continue;
         fleet_lock(fleet);

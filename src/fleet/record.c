@@ -320,11 +320,13 @@ static godwit_err record_offer(struct record *record)
     if (!err) err = report_event(record, &decision);
     if (err) return err;
     fleet_lock(record->fleet);
+    const struct strata_key key = device_strata(record->device, from);
+    if (number > rollout->offered_count) strata_offer(&rollout->strata, &key);
     if (member) {
         member->offer_number = number;
         member->came_from = from;
         member->due_s = 0;
-        member_set(member, MEMBER_IN_PROGRESS, 0);
+        member_set(record->device, member, MEMBER_IN_PROGRESS, 0);
         if (number > rollout->offered_count) rollout->offered_count = number;
         site_count(&record->fleet->catalogue, record->device);
     } else {

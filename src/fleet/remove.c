@@ -207,6 +207,7 @@ static godwit_err delete_rows(struct db *db, const struct release *release)
 {
     static const char *const STATEMENTS[] = {
         "delete from members where rollout in (select id from rollouts where release = $1)",
+        "delete from strata where rollout in (select id from rollouts where release = $1)",
         "delete from rollouts where release = $1",
         "delete from files where image in (select id from images where release = $1)",
         "delete from images where release = $1",

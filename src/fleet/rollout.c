@@ -35,8 +35,10 @@ static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool
     }
 }
 
-void rollout_count_failure(struct rollout *rollout, uint32_t offer_number)
+void rollout_count_failure(struct rollout *rollout, const struct strata_key *key,
+                           uint32_t offer_number)
 {
+    if (!strata_fail(&rollout->strata, key, offer_number)) return;
     brake_add(&rollout->brake, offer_number);
     brake_add(&rollout->doubt, offer_number);
 }
@@ -45,16 +47,27 @@ static void take_back(const struct member *member)
 {
     brake_take_back(&member->rollout->brake, member->offer_number);
     brake_take_back(&member->rollout->doubt, member->offer_number);
+    strata_take_back(&member->rollout->strata, member->offer_number);
 }
 
-void member_set(struct member *member, enum member_state state, uint32_t reason)
+static bool has_confirmed(enum member_state state)
 {
+    return state == MEMBER_SOAKING || state == MEMBER_SUCCEEDED;
+}
+
+void member_set(const struct device *device, struct member *member, enum member_state state,
+                uint32_t reason)
+{
+    const struct strata_key key = device_strata(device, member->came_from);
+
     uint32_t *from = count_of(member->rollout, (enum member_state)member->state, member->is_away);
     uint32_t *to = count_of(member->rollout, state, false);
     if (from) --*from;
     if (to) ++*to;
     take_back(member); /* overdue or failed before, it has moved */
-    if (state == MEMBER_FAILED) rollout_count_failure(member->rollout, member->offer_number);
+    const int confirmed = has_confirmed(state) - has_confirmed((enum member_state)member->state);
+    if (confirmed) strata_confirm(&member->rollout->strata, &key, confirmed);
+    if (state == MEMBER_FAILED) rollout_count_failure(member->rollout, &key, member->offer_number);
     member->rollout->is_moved = true;
     member->is_away = false;
     member->state = (uint8_t)state;
@@ -123,6 +136,7 @@ void rollout_free(struct rollout *rollout)
 {
     brake_free(&rollout->brake);
     brake_free(&rollout->doubt);
+    strata_free(&rollout->strata);
     free(rollout);
 }
 
@@ -229,7 +243,7 @@ godwit_err member_move(struct fleet *fleet, struct db *db, struct device *device
                                     db_int(member->rollout->id), db_int(device->id)));
     if (err) return err;
     fleet_lock(fleet);
-    member_set(member, move->state, move->reason);
+    member_set(device, member, move->state, move->reason);
     member->due_s = move->due_s;
     site_count(&fleet->catalogue, device);
     fleet_unlock(fleet);
@@ -244,8 +258,34 @@ godwit_err member_fail(struct fleet *fleet, struct db *db, struct device *device
     return err ? err : rollout_brake(fleet, db, member->rollout, now_s);
 }
 
+/* What fails on a stratum alone stops there; its failures weigh on the whole no more. */
+static godwit_err halt_strata(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                              int64_t now_s)
+{
+    bool is_any = false;
+    struct stratum *stratum;
+    for (;;) {
+        const struct strata_whole whole = rollout_whole(rollout);
+        stratum = strata_find_halting(&rollout->strata, &whole);
+        if (!stratum) break;
+        GODWIT_LOG(WARN, "stratum_halted", "rollout=%u kind=%s value=%u offered=%u failed=%zu",
+                   rollout->id, stratum_kind_id(stratum->kind), stratum->value, stratum->offered,
+                   stratum->failed.count);
+        fleet_lock(fleet);
+        strata_halt(&rollout->strata, stratum, now_s, &rollout->brake, &rollout->doubt);
+        rollout->is_moved = true;
+        fleet_unlock(fleet);
+        is_any = true;
+    }
+    return is_any ? listing_unsettle(fleet, db) : GODWIT_OK;
+}
+
 godwit_err rollout_brake(struct fleet *fleet, struct db *db, struct rollout *rollout, int64_t now_s)
 {
+    godwit_err err = GODWIT_OK;
+    if (rollout->state == ROLLOUT_RUNNING && !outlook_pauses_at_failure(rollout))
+        err = halt_strata(fleet, db, rollout, now_s);
+    if (err) return err;
     fleet_lock(fleet);
     const struct brake_view view = rollout_weigh(rollout, &rollout->brake);
     bool is_small = outlook_pauses_at_failure(rollout);

@@ -58,7 +58,8 @@ static bool has_staged(const struct device *device, const struct rollout *rollou
  */
 static bool is_held(enum decision_reason reason)
 {
-    return reason == DECISION_PAUSED || reason == DECISION_HALTED || turn_waits_for_device(reason);
+    return reason == DECISION_PAUSED || reason == DECISION_HALTED || reason == DECISION_STRATUM ||
+           turn_waits_for_device(reason);
 }
 
 /* It may be switching, or on its trial: then it is not known to stand still, and keeps its place.
@@ -101,6 +102,18 @@ static bool has_failed_by_silence(const struct silence_walk *walk, const struct 
            !control_is_out(control);
 }
 
+static void doubt(const struct device *device, const struct member *member, bool is_overdue)
+{
+    struct rollout *rollout = member->rollout;
+    const struct strata_key key = device_strata(device, member->came_from);
+    if (!is_overdue) {
+        brake_take_back(&rollout->doubt, member->offer_number);
+        strata_undoubt(&rollout->strata, member->offer_number);
+    } else if (strata_doubt(&rollout->strata, &key, member->offer_number)) {
+        brake_add(&rollout->doubt, member->offer_number);
+    }
+}
+
 /* A trial boot is heard of within a minute, however seldom the device checks in else; so growth
  * waits for those of which nothing is heard long before their silence is a failure. */
 static void look_for_doubt(const struct silence_walk *walk, const struct device *device)
@@ -113,27 +126,34 @@ static void look_for_doubt(const struct silence_walk *walk, const struct device 
     bool is_overdue =
         !device->holds && walk->now_s - since_s > OVERDUE_S &&
         (member->state == MEMBER_SOAKING || may_have_switched(device, &walk->fleet->catalogue));
-    if (is_overdue)
-        brake_add(&member->rollout->doubt, member->offer_number);
-    else
-        brake_take_back(&member->rollout->doubt, member->offer_number);
+    doubt(device, member, is_overdue);
 }
 
-static bool is_doubtful(const struct rollout *rollout)
+/* What stands apart as a stratum is that stratum's alone. */
+static bool is_doubtful(const struct rollout *rollout, const struct brake *rest)
 {
-    const struct brake_view view = rollout_weigh(rollout, &rollout->doubt);
+    const struct brake_view view = rollout_weigh(rollout, rest);
     return view.weight >= view.bound;
+}
+
+/* Whether it, or a stratum of it, continues. */
+static bool weigh(struct rollout *rollout)
+{
+    const struct strata_whole whole = rollout_whole(rollout);
+    struct brake rest;
+    bool was_doubtful = rollout->is_doubtful,
+         continues = strata_weigh_doubts(&rollout->strata, &whole, &rollout->doubt, &rest);
+    rollout->is_doubtful = rollout->state == ROLLOUT_RUNNING && is_doubtful(rollout, &rest);
+    brake_free(&rest);
+    return continues || (was_doubtful && !rollout->is_doubtful);
 }
 
 /* Whether one continues. One that offers nothing has nobody to wait. */
 static bool weigh_doubts(struct catalogue *catalogue)
 {
     bool continues = false;
-    for (struct rollout *rollout = catalogue->rollouts; rollout; rollout = rollout->next) {
-        bool was_doubtful = rollout->is_doubtful;
-        rollout->is_doubtful = rollout->state == ROLLOUT_RUNNING && is_doubtful(rollout);
-        continues |= was_doubtful && !rollout->is_doubtful;
-    }
+    for (struct rollout *rollout = catalogue->rollouts; rollout; rollout = rollout->next)
+        continues |= weigh(rollout);
     return continues;
 }
 

@@ -4,6 +4,7 @@
 #include "fleet/turn.h"
 
 #include "fleet/site.h"
+#include "fleet/upgrade_path.h"
 
 static bool is_halted(const struct turn *turn)
 {
@@ -64,6 +65,34 @@ static bool is_battery_low(const struct turn *turn)
     return battery && battery - 1 < turn->rollout->guards.battery_min;
 }
 
+/* By what it runs, until it is offered the release. */
+static const struct stratum *closed_stratum(const struct turn *turn)
+{
+    const struct strata *strata = &turn->rollout->strata;
+    const struct member *member = turn->member;
+    uint32_t from = 0;
+    if (!strata->closed_count) return NULL;
+    if (member && member->offer_number) {
+        from = member->came_from;
+    } else {
+        const struct image *running = upgrade_running(turn->device, turn->catalogue);
+        if (running) from = (uint32_t)running->release->id;
+    }
+    const struct strata_key key = device_strata(turn->device, from);
+    return strata_closed(strata, &key);
+}
+
+static bool is_stratum_halted(const struct turn *turn)
+{
+    const struct stratum *stratum = closed_stratum(turn);
+    return stratum && stratum->halted_s;
+}
+
+static bool is_stratum_doubtful(const struct turn *turn)
+{
+    return closed_stratum(turn) != NULL;
+}
+
 struct gate {
     enum decision_reason reason;
     bool (*is_closed)(const struct turn *turn);
@@ -78,8 +107,10 @@ static const struct gate *gate_at(size_t place)
 {
     static const struct gate GATES[] = {
         {DECISION_HALTED, is_halted, true, false, false, true},
+        {DECISION_STRATUM, is_stratum_halted, true, false, false, false},
         {DECISION_PAUSED, is_paused, true, false, false, true},
         {DECISION_OVERDUE, is_doubtful, false, false, true, true},
+        {DECISION_OVERDUE, is_stratum_doubtful, false, false, true, false},
         {DECISION_GATE, is_gated, false, false, false, true},
         {DECISION_QUEUED, is_behind, false, false, true, true},
         {DECISION_SITE, is_site_full, false, false, true, false},

@@ -149,6 +149,12 @@ static void add_release(struct model_fleet *model, const char *version, uint8_t 
     commit(model);
 }
 
+/* A fault of one revision is what its devices have alike. */
+static uint32_t revision_of(const struct model_fleet *model, const struct unit *unit)
+{
+    return model->run && model->run->fault == MODEL_REVISION && unit->is_bad ? 2 : 1;
+}
+
 static struct godwit_checkin checkin_of(const struct model_fleet *model, uint32_t unit)
 {
     const struct unit *of = &model->units[unit];
@@ -156,6 +162,7 @@ static struct godwit_checkin checkin_of(const struct model_fleet *model, uint32_
     struct godwit_checkin checkin = {.chip_id = CHIP,
                                      .slot_size = 1 << 21,
                                      .boots = of->boots,
+                                     .hardware_revision = revision_of(model, of),
                                      .project = "model",
                                      .version = "1.0.0",
                                      .slot = "ota_0"};
@@ -407,6 +414,14 @@ static bool is_over(const struct model_fleet *model)
            model->now_s > START_S + DAYS_MAX * 86400;
 }
 
+/* The first; NULL: none. */
+static const struct stratum *halted_stratum(const struct rollout *rollout)
+{
+    for (size_t i = 0; i < rollout->strata.count; i++)
+        if (rollout->strata.rows[i].halted_s) return &rollout->strata.rows[i];
+    return NULL;
+}
+
 struct model_end model_fleet_run(struct model_fleet *model, const struct model_run *run)
 {
     struct model_end end = {0};
@@ -430,7 +445,9 @@ struct model_end model_fleet_run(struct model_fleet *model, const struct model_r
     const struct rollout *rollout = model->rollout;
     end.is_halted = rollout->state == ROLLOUT_HALTED;
     end.is_finished = rollout->succeeded_count + rollout->failed_count >= model->count;
-    end.offered = rollout->offered_count;
+    const struct stratum *stratum = halted_stratum(rollout);
+    end.is_halted_in_part = stratum != NULL;
+    end.offered = stratum && !end.is_halted ? stratum->offered : rollout->offered_count;
     end.succeeded = rollout->succeeded_count;
     end.failed = rollout->failed_count;
     if (end.is_halted) end.halted_s = model->now_s - START_S;

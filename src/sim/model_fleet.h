@@ -40,9 +40,10 @@ struct model_run {
 
 struct model_end {
     bool is_halted, is_finished;
-    uint32_t offered, succeeded, failed;
-    int64_t halted_s; /* since the deploy */
-    int64_t stop_s;   /* from the report that decides to the halt, or to the end of a run without */
+    bool is_halted_in_part;              /* for a stratum; the rest went on */
+    uint32_t offered, succeeded, failed; /* offered: of that stratum, where there is one */
+    int64_t halted_s;                    /* since the deploy */
+    int64_t stop_s; /* from the report that decides to the halt, or to the end of a run without */
     int64_t reached_s[3]; /* 50, 95 and 99 % have succeeded; 0: not reached */
 };
 

@@ -42,11 +42,12 @@ static uint32_t count_over(const struct cell *cell, uint32_t limit)
     return count;
 }
 
-static uint32_t count_halted(const struct cell *cell)
+static uint32_t count_halted(const struct cell *cell, bool in_part)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < cell->count; i++)
-        count += cell->ends[i].is_halted;
+        count += in_part ? cell->ends[i].is_halted_in_part && !cell->ends[i].is_halted
+                         : cell->ends[i].is_halted;
     return count;
 }
 
@@ -76,8 +77,9 @@ int main(int argc, char **argv)
     time_t begun = time(NULL);
     struct model_fleet *model = model_fleet_open(devices);
     printf("%u devices, %u runs of each; offered when the rollout halts (a run ends at %d)\n"
-           "%-11s %6s  %7s %7s %7s  %s\n",
-           devices, seeds, OFFERED_MAX, "fault", "share", "median", "99 %", "most", "halted");
+           "%-11s %6s  %7s %7s %7s  %7s  %s\n",
+           devices, seeds, OFFERED_MAX, "fault", "share", "median", "99 %", "most", "halted",
+           "for that revision alone");
     for (size_t i = is_quick ? 4 : 0; i < sizeof SHARES / sizeof *SHARES; i++)
         for (enum model_fault fault = 0; fault < MODEL_FAULTS_COUNT; fault++) {
             const struct model_run run = {.fault = fault,
@@ -87,9 +89,9 @@ int main(int argc, char **argv)
             model_runs(model, run, cell.ends, seeds);
             cell.count = seeds;
             judge(&verdict, SHARES[i].share, &cell);
-            printf("%-11s %4s %%  %7u %7u %7u  %u\n", model_fault_id(fault), SHARES[i].shown,
+            printf("%-11s %4s %%  %7u %7u %7u  %7u  %u\n", model_fault_id(fault), SHARES[i].shown,
                    offered_at(&cell, 0.5), offered_at(&cell, 0.99), offered_at(&cell, 1),
-                   count_halted(&cell));
+                   count_halted(&cell, false), count_halted(&cell, true));
             fflush(stdout);
         }
     model_fleet_close(model);
