@@ -40,6 +40,34 @@ void rollout_brake_text(const json_t *rollout, char *out)
                  json_number(rollout, "failed") ? "more " : "");
 }
 
+/* "hardware revision 2, esp32c3"; how many there are. */
+static size_t list_strata(const json_t *rollout, const char *state, char *out, size_t size_max)
+{
+    size_t index, size = 0, count = 0;
+    json_t *stratum;
+    *out = '\0';
+    json_array_foreach(json_object_get(rollout, "strata"), index, stratum)
+    {
+        if (strcmp(json_text(stratum, "state"), state)) continue;
+        if (size < size_max)
+            size += (size_t)snprintf(out + size, size_max - size, "%s%s", count ? ", " : "",
+                                     json_text(stratum, "devices"));
+        count++;
+    }
+    return count;
+}
+
+void rollout_strata_text(const json_t *rollout, char *out)
+{
+    char names[ROLLOUT_NEXT_SIZE / 2];
+    *out = '\0';
+    if (list_strata(rollout, "halted", names, sizeof names))
+        snprintf(out, ROLLOUT_NEXT_SIZE, "halted for %s, on which it fails", names);
+    else if (is_running(rollout) && list_strata(rollout, "overdue", names, sizeof names))
+        snprintf(out, ROLLOUT_NEXT_SIZE,
+                 "waits for %s: some may have switched and are silent since", names);
+}
+
 static void gate_text(const json_t *rollout, bool is_there, char *out)
 {
     const json_t *gate = json_object_get(rollout, "next_gate");

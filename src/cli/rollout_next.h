@@ -13,6 +13,8 @@ void rollout_brake_text(const json_t *rollout, char *out);
 void rollout_wait_text(const json_t *rollout, char *out);
 /* How many places are in use. */
 void rollout_pace_text(const json_t *rollout, char *out);
+/* For which devices its failures have halted it, and where they hold it up. */
+void rollout_strata_text(const json_t *rollout, char *out);
 /* How many it waits for in vain; not in its first seconds, in which that is a matter of the moment.
  */
 void rollout_away_text(const json_t *rollout, char *out);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/pages.h"
+#include "cli/rollout_next.h"
 
 #define POLL_MS 250
 #define NOT_SEEN_AFTER_S 5 /* a device that has not asked by then is worth a word */
@@ -42,7 +43,10 @@ void rollout_line(const json_t *rollout, bool names_not_seen, char *line, size_t
     if (not_seen && names_not_seen)
         size += (size_t)snprintf(line + size, size_max - size, ", %llu not seen since it began",
                                  not_seen);
-    if (rollout_is_stopped(rollout))
+    char strata[ROLLOUT_NEXT_SIZE];
+    rollout_strata_text(rollout, strata);
+    if (*strata) size += (size_t)snprintf(line + size, size_max - size, "; %s", strata);
+    if (size < size_max && rollout_is_stopped(rollout))
         snprintf(line + size, size_max - size, "; %s by %s", json_text(rollout, "state"),
                  json_text(rollout, "state_by"));
 }

@@ -4,7 +4,7 @@
 
 #include "cli/remote.h"
 
-#define ROLLOUT_LINE_SIZE 224
+#define ROLLOUT_LINE_SIZE 384
 
 /* One line with a bar. Devices that have not checked in yet are named once that is no longer a
  * matter of the moment. */

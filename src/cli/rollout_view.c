@@ -123,9 +123,11 @@ static const char *device_sentence(const json_t *device)
 {
     static const struct {
         const char *reason, *sentence;
-    } SHORT[] = {{"offered", ""}, {"queued", ""},     {"gate", ""},
-                 {"overdue", ""}, {"up-to-date", ""}, {"undone", ""},
-                 {"halted", ""},  {"paused", ""},     {"on-trial", "boots it on trial"}};
+    } SHORT[] = {{"offered", ""},    {"queued", ""},
+                 {"gate", ""},       {"overdue", ""},
+                 {"up-to-date", ""}, {"undone", ""},
+                 {"halted", ""},     {"stratum", ""},
+                 {"paused", ""},     {"on-trial", "boots it on trial"}};
     for (size_t i = 0; i < sizeof SHORT / sizeof *SHORT; i++)
         if (!strcmp(SHORT[i].reason, json_text(device, "reason"))) return SHORT[i].sentence;
     return json_text(device, "sentence");
@@ -158,6 +160,7 @@ static void draw_next(const struct rollout_view *view, struct canvas *canvas)
         const char *label;
         void (*text)(const json_t *rollout, char *out);
     } NEXT[] = {{"brake", rollout_brake_text},
+                {"strata", rollout_strata_text},
                 {"gate", rollout_wait_text},
                 {"pace", rollout_pace_text},
                 {"away", rollout_away_text}};

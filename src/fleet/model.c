@@ -180,23 +180,6 @@ struct brake_view rollout_weigh(const struct rollout *rollout, const struct brak
     return brake_look(brake, rollout->offered_count, p0);
 }
 
-struct strata_whole rollout_whole(const struct rollout *rollout)
-{
-    return (struct strata_whole){.offered = rollout->offered_count,
-                                 .confirmed = rollout->soaking_count + rollout->succeeded_count,
-                                 .failed = (uint32_t)rollout->brake.count,
-                                 .p0 = brake_p0(rollout->release->product->control.rate)};
-}
-
-struct strata_key device_strata(const struct device *device, uint32_t came_from)
-{
-    const struct device_facts *facts = &device->facts;
-    return (struct strata_key){{[STRATUM_CHIP] = facts->chip_id,
-                                [STRATUM_CHIP_REVISION] = facts->chip_revision,
-                                [STRATUM_HARDWARE] = facts->hardware_revision,
-                                [STRATUM_FROM] = came_from}};
-}
-
 bool member_has_confirmed(const struct member *member)
 {
     return member->state == MEMBER_SOAKING || member->state == MEMBER_SUCCEEDED ||

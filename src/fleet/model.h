@@ -290,10 +290,6 @@ uint32_t rollout_places(const struct rollout *rollout);
 uint32_t rollout_gate(const struct rollout *rollout);
 /* One of its brakes, at the rate at which devices of its product fail anyway. */
 struct brake_view rollout_weigh(const struct rollout *rollout, const struct brake *brake);
-/* The same of its strata: what they are weighed against. */
-struct strata_whole rollout_whole(const struct rollout *rollout);
-/* In which strata the device is; came_from as in struct member. */
-struct strata_key device_strata(const struct device *device, uint32_t came_from);
 /* Whether the device has confirmed it, and counts as soaking or succeeded. */
 bool member_has_confirmed(const struct member *member);
 /* Whether the device must stay in memory, for its silence is looked for (silence_find). */

@@ -12,6 +12,7 @@
 #include "fleet/proof.h"
 #include "fleet/rollout.h"
 #include "fleet/site.h"
+#include "fleet/strata_of.h"
 #include "fleet/tags.h"
 #include "fleet/upgrade_path.h"
 

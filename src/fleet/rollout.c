@@ -14,6 +14,7 @@
 #include "fleet/memory.h"
 #include "fleet/outlook.h"
 #include "fleet/site.h"
+#include "fleet/strata_of.h"
 
 static uint32_t *count_of(struct rollout *rollout, enum member_state state, bool is_away)
 {

@@ -11,6 +11,7 @@
 #include "fleet/memory.h"
 #include "fleet/rollout.h"
 #include "fleet/site.h"
+#include "fleet/strata_of.h"
 #include "fleet/turn.h"
 #include "rt/clock_watch.h"
 

@@ -1,3 +1,5 @@
+/* The rows are written with the counts of their rollout, once in a transaction: many devices that
+ * are offered it at once cost one write of each stratum. */
 #include "fleet/strata_rows.h"
 
 #include <stdio.h>

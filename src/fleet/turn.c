@@ -4,6 +4,7 @@
 #include "fleet/turn.h"
 
 #include "fleet/site.h"
+#include "fleet/strata_of.h"
 #include "fleet/upgrade_path.h"
 
 static bool is_halted(const struct turn *turn)

@@ -91,11 +91,12 @@ static bool read_rollout(struct http_request *request, uint32_t id, struct rollo
 }
 
 /* False: memory does not have it. */
-static bool take_outlook(struct app *app, uint32_t id, struct outlook *out)
+static bool take_outlook(struct app *app, uint32_t id, struct outlook *out, json_t **strata_out)
 {
     fleet_lock(&app->fleet);
     const struct rollout *rollout = rollout_find(&app->fleet.catalogue, id);
     if (rollout) *out = outlook_of(rollout);
+    if (rollout) *strata_out = view_strata(&app->fleet.catalogue, rollout);
     fleet_unlock(&app->fleet);
     return rollout != NULL;
 }
@@ -105,8 +106,11 @@ void reply_rollout(struct http_request *request, int status, uint32_t id)
     struct rollout_counts counts;
     struct outlook outlook;
     if (!read_rollout(request, id, &counts)) return;
-    json_t *view = view_rollout(&counts);
-    if (take_outlook(request->app, id, &outlook)) view_outlook(view, &outlook);
+    json_t *view = view_rollout(&counts), *strata;
+    if (take_outlook(request->app, id, &outlook, &strata)) {
+        view_outlook(view, &outlook);
+        json_object_set_new(view, "strata", strata);
+    }
     reply_json(request, status, view);
 }
 

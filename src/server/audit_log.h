@@ -38,6 +38,8 @@
       "a paused rollout continues")                                                                \
     X(ROLLOUT_HALTED, "rollout.halted", "POST /api/v1/rollouts/{id}/halt",                         \
       "a rollout was ended, by somebody or by its failures; what it offered is withdrawn")         \
+    X(ROLLOUT_STRATUM_HALTED, "rollout.stratum-halted", "",                                        \
+      "a rollout was ended for devices of one kind alone, by their failures")                      \
     X(ROLLOUT_UNDONE, "rollout.undone", "POST /api/v1/rollouts/{id}/undo",                         \
       "devices that confirmed it are sent back to what they came from")                            \
     X(ROLLOUT_SKIPPED, "rollout.skipped", "POST /api/v1/rollouts/{id}/skip",                       \

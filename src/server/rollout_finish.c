@@ -5,6 +5,7 @@
 
 #include "fleet/finish.h"
 #include "fleet/rollout.h"
+#include "fleet/strata_rows.h"
 #include "server/audit_log.h"
 #include "server/waiting.h"
 
@@ -26,12 +27,29 @@ static godwit_err tell(struct app *app, enum audit_action action, const struct f
     return app_audit_of(app, finish->org, action, object, after);
 }
 
+/* MISSING: none was halted. */
+static godwit_err tell_stratum(struct app *app)
+{
+    struct finish finish;
+    char devices[STRATUM_TEXT_MAX], object[80];
+    godwit_err err = strata_take_halt(app->db, &app->fleet.catalogue, &finish, devices);
+    if (err) return err;
+    snprintf(object, sizeof object, "%s %s", finish.product, finish.version);
+    json_t *after = json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:s}", "product", finish.product,
+                              "version", finish.version, "rollout_id", (json_int_t)finish.rollout,
+                              "devices", devices, "offered", (json_int_t)finish.selected, "failed",
+                              (json_int_t)finish.failed, "by", "its failures");
+    return app_audit_of(app, finish.org, AUDIT_ROLLOUT_STRATUM_HALTED, object, after);
+}
+
 /* MISSING: there is nothing more to tell. */
 static godwit_err tell_next(struct app *app, uint32_t swept)
 {
     struct finish finish;
     enum audit_action action = AUDIT_ROLLOUT_HALTED;
-    godwit_err err = halt_take(app->db, &finish);
+    godwit_err err = tell_stratum(app);
+    if (err != GODWIT_ERR_MISSING) return err;
+    err = halt_take(app->db, &finish);
     if (err == GODWIT_ERR_MISSING) {
         action = AUDIT_ROLLOUT_FINISHED;
         err = finish_take(app->db, swept, clock_unix_s(app->clock), &finish);

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "fleet/pending.h"
 #include "fleet/standing.h"
+#include "fleet/strata_of.h"
+#include "fleet/strata_rows.h"
 #include "formats/chip.h"
 #include "server/deploy_guards.h"
 
@@ -110,6 +112,42 @@ void view_outlook(json_t *view, const struct outlook *outlook)
     json_object_set_new(view, "waits_for",
                         waits ? json_string(decision_reason_id(outlook->waits_for)) : json_null());
     json_object_set_new(view, "next_gate", view_gate(outlook));
+}
+
+static const char *stratum_state(const struct stratum *stratum)
+{
+    if (stratum->halted_s) return "halted";
+    return stratum->is_doubtful ? "overdue" : "running";
+}
+
+static json_t *view_stratum(const struct catalogue *catalogue, const struct rollout *rollout,
+                            const struct stratum *stratum)
+{
+    char value[STRATUM_TEXT_MAX], words[STRATUM_TEXT_MAX];
+    const struct strata_whole whole = rollout_whole(rollout);
+    const struct stratum_view view = stratum_look(stratum, &whole);
+    stratum_value_text(catalogue, stratum, value);
+    stratum_text(catalogue, stratum, words);
+    json_t *shown = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "kind",
+        stratum_kind_id(stratum->kind), "value", value, "devices", words, "state",
+        stratum_state(stratum), "offered", (json_int_t)stratum->offered, "confirmed",
+        (json_int_t)stratum->confirmed, "failed", (json_int_t)stratum->failed.count, "weight",
+        view.weight, "bound", view.bound, "apart", view.apart, "apart_bound", view.apart_bound);
+    if (stratum->halted_s)
+        json_object_set_new(shown, "halted_since", json_integer(stratum->halted_s));
+    return shown;
+}
+
+json_t *view_strata(const struct catalogue *catalogue, const struct rollout *rollout)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < rollout->strata.count; i++) {
+        const struct stratum *stratum = &rollout->strata.rows[i];
+        if (stratum->doubt.count || stratum->halted_s)
+            json_array_append_new(list, view_stratum(catalogue, rollout, stratum));
+    }
+    return list;
 }
 
 json_t *view_member(const struct list_member *member)

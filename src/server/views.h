@@ -19,6 +19,8 @@ void reply_no_rollout(struct http_request *request);
 json_t *view_rollout(const struct rollout_counts *counts);
 /* What it does next, as members of its view. */
 void view_outlook(json_t *view, const struct outlook *outlook);
+/* Its strata in which devices have failed, or are waited for. Lock held. */
+json_t *view_strata(const struct catalogue *catalogue, const struct rollout *rollout);
 json_t *view_member(const struct list_member *member);
 /* Of one organisation and, unless "", one product. */
 struct releases_query {

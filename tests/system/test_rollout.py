@@ -9,9 +9,9 @@ PRODUCT = "thermostat"
 MANY = 75  # enough for a rollout that is not careful
 
 
-def fleet(one, image, count):
+def fleet(one, image, count, log="fleet.log"):
     return one.start("fleet", "--count", count, "--dir", "none", "--image", image,
-                     *one.enrolment(count), log="fleet.log")
+                     *one.enrolment(count), log=log)
 
 
 def rows(one):
@@ -97,6 +97,29 @@ def test_failures_halt():
         assert why == {"failed", "halted"}, why
         found = one.json("devices", "state:halted", "--all")["items"]
         assert len(found) == shown["halted"]
+
+
+def test_one_chip_stops_and_the_other_goes_on():
+    with fixture() as one:
+        one.serve()
+        for chip, behaviour in (("esp32c3", "healthy"), ("esp32", "crash-at-boot")):
+            one.run("upload", one.pack("1.0.0", chip=chip))
+            one.run("upload", one.pack("1.1.0", "--behaviour", behaviour, chip=chip))
+        for chip, count in (("esp32c3", 60), ("esp32", 30)):
+            fleet(one, one.pack("1.0.0", chip=chip), count, f"{chip}.log")
+        wait_until(lambda: all_run(one, "1.0.0", 90), what="its devices")
+        number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        wait_until(lambda: is_over(one, number), what="the end")
+        shown = rollout(one, number)
+        assert shown["state"] == "done" and shown["succeeded"] == 60, shown
+        assert 5 <= shown["failed"] < 20 and shown["failed"] + shown["halted"] == 30, shown
+        halted = [row for row in shown["strata"] if row["state"] == "halted"]
+        assert [row["devices"] for row in halted] == ["chip esp32"], shown
+        assert halted[0]["failed"] == shown["failed"] and halted[0]["confirmed"] == 0, shown
+        kept = [row for row in rows(one) if row["reason"] == "stratum"]
+        assert len(kept) == shown["halted"] and {row["chip"] for row in kept} == {"esp32"}, kept
+        assert actions(one).count("rollout.stratum-halted") == 1
+        assert "halted for chip esp32" in one.run("rollout", "watch", number)
 
 
 def test_few_wait_for_a_person():
