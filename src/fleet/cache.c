@@ -26,9 +26,9 @@
 
 /* What belongs to devices; of one where $1 is its row, of all in the order of the devices of each
  * table. */
-#define MEMBER_COLUMNS                                                                           \
-    "select device, rollout, offer_number, state, reason, due, came_from, is_again, has_consent" \
-    " from members"
+#define MEMBER_COLUMNS                                                                            \
+    "select device, rollout, offer_number, state, reason, due, came_from, is_again, has_consent," \
+    " is_first from members"
 #define FAILED_COLUMNS "select device, image_sha256 from failed_images"
 
 /* ---- one row ---- */
@@ -147,7 +147,8 @@ static struct member member_of(const struct fleet *fleet, const struct db_rows *
                            .due_s = (uint32_t)db_column_int(rows, 5),
                            .came_from = (uint32_t)db_column_int(rows, 6),
                            .is_again = db_column_int(rows, 7),
-                           .has_consent = db_column_int(rows, 8)};
+                           .has_consent = db_column_int(rows, 8),
+                           .is_first = db_column_int(rows, 9)};
 }
 
 /* Its rollout counts it already, see devices_load. */

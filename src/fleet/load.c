@@ -13,6 +13,7 @@
 #include "fleet/factory.h"
 #include "fleet/identity.h"
 #include "fleet/memory.h"
+#include "fleet/order.h"
 #include "fleet/pending.h"
 #include "fleet/strata_rows.h"
 
@@ -163,7 +164,8 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->confirmed_s = db_column_int(rows, 10);
     rollout->is_skipped = db_column_int(rows, 11);
     rollout->plan.is_careful = db_column_int(rows, 12);
-    guards_read(rows, 13, &rollout->guards);
+    rollout->has_first = db_column_int(rows, 13);
+    guards_read(rows, 14, &rollout->guards);
     rollout_link(fleet, rollout);
 }
 
@@ -204,7 +206,8 @@ static const struct {
      " on i.id = f.image",
      load_file},
     {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
-     " gates_open, confirmed, is_skipped, is_careful, " GUARDS_COLUMNS " from rollouts order by id",
+     " gates_open, confirmed, is_skipped, is_careful, has_first, " GUARDS_COLUMNS
+     " from rollouts order by id",
      load_rollout},
     {STRATA_LOAD_SQL, load_stratum},
     /* behind the strata, of which those that are halted keep their failures to themselves */
@@ -319,6 +322,8 @@ godwit_err fleet_load(struct fleet *fleet, struct db *db)
         err = load_table(read, db, TABLES[i].sql, TABLES[i].load);
     if (!err) err = devices_load(read, db);
     if (!err) err = identity_load(read, db);
+    for (struct rollout *rollout = read->catalogue.rollouts; rollout; rollout = rollout->next)
+        order_begin(rollout);
     struct carry carry = {.from = fleet, .to = read};
     if (!err) err = carry_all(&carry, db);
     if (!err) {

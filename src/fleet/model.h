@@ -101,6 +101,9 @@ struct rollout {
     struct brake doubt; /* of these and of those that are overdue; soft, silence.c */
     bool is_doubtful;   /* if the overdue ones have failed, it halts: until then, none is offered */
     struct strata strata;
+    uint32_t later_from;     /* turns from this on are not near yet, order.h; 0: all are; soft */
+    struct order_walk *walk; /* private: order.c */
+    bool has_first;          /* a person named devices that come first */
     struct release *release;
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */
@@ -143,6 +146,7 @@ struct member {
     bool is_away : 1;      /* IN_PROGRESS, and counted in away_count alone. Soft */
     bool has_consent : 1;  /* a person agrees to the update of this device */
     bool is_again : 1;     /* a person lets it try an image again that failed on it */
+    bool is_first : 1;     /* a person wants it to come first */
 };
 
 /* What a device says of the image that runs, in which many agree. Bytes only, so that equal ones

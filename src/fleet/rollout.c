@@ -12,6 +12,7 @@
 #include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "fleet/order.h"
 #include "fleet/outlook.h"
 #include "fleet/site.h"
 #include "fleet/strata_of.h"
@@ -138,6 +139,7 @@ void rollout_free(struct rollout *rollout)
     brake_free(&rollout->brake);
     brake_free(&rollout->doubt);
     strata_free(&rollout->strata);
+    free(rollout->walk);
     free(rollout);
 }
 
@@ -171,14 +173,16 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
         err = db_run_returning(
             db,
             "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again,"
-            " soak, gates, is_careful, windows, zone, per_site, battery_min, needs_consent)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id",
+            " soak, gates, is_careful, windows, zone, per_site, battery_min, needs_consent,"
+            " has_first, selection) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+            " $13, $14, $15, $16) returning id",
             DB_ARGS(db_text(wanted->release->product->org->name), db_int(wanted->release->id),
                     db_int(devices != NULL), db_int(now_s), db_int(wanted->allow_downgrade),
                     db_int(wanted->again), db_int(wanted->plan.soak_s), db_text(gates),
                     db_int(wanted->plan.is_careful), db_text(windows), db_text(zone),
                     db_int(guards->per_site), db_int(guards->battery_min),
-                    db_int(guards->needs_consent)),
+                    db_int(guards->needs_consent), db_int(wanted->first_count > 0),
+                    db_text(wanted->selection ? wanted->selection : "")),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
@@ -186,7 +190,24 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
                      " values ($1, $2, $3, 0, $4) on conflict (rollout, device) do nothing",
                      DB_ARGS(db_text(wanted->release->product->org->name), db_int(*id_out),
                              db_int(devices[i]->id), db_int(MEMBER_SELECTED)));
+    for (size_t i = 0; i < wanted->first_count && !err; i++)
+        err = db_run(db,
+                     "insert into members (org, rollout, device, offer_number, state, is_first)"
+                     " values ($1, $2, $3, 0, $4, 1) on conflict (rollout, device) do update set"
+                     " is_first = 1",
+                     DB_ARGS(db_text(wanted->release->product->org->name), db_int(*id_out),
+                             db_int(wanted->first[i]->id), db_int(MEMBER_SELECTED)));
     return err;
+}
+
+/* It has a place before its offer, as one that is on the list of a rollout has. */
+static void come_first(struct fleet *fleet, struct device *device, struct rollout *rollout)
+{
+    struct member *member = device_member(device, rollout);
+    if (member)
+        member->is_first = true;
+    else
+        member_add(fleet, device, &(struct member){.rollout = rollout, .is_first = true});
 }
 
 godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollout_request *wanted,
@@ -203,6 +224,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
                                 .is_targeted = wanted->devices != NULL,
                                 .allow_downgrade = wanted->allow_downgrade,
                                 .again = wanted->again,
+                                .has_first = wanted->first_count > 0,
                                 .plan = wanted->plan,
                                 .guards = wanted->guards};
     fleet_lock(fleet);
@@ -210,7 +232,10 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     for (size_t i = 0; i < wanted->devices_count; i++)
         if (!device_member(wanted->devices[i], rollout))
             member_add(fleet, wanted->devices[i], &(struct member){.rollout = rollout});
+    for (size_t i = 0; i < wanted->first_count; i++)
+        come_first(fleet, wanted->first[i], rollout);
     rollout_link(fleet, rollout);
+    order_begin(rollout);
     fleet->unnoted_from = fleet->unpruned_from = 0;
     fleet_unlock(fleet);
     *id_out = rollout->id;

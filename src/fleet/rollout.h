@@ -9,6 +9,9 @@ struct rollout_request {
     struct release *release;
     struct device *const *devices; /* NULL: all of the product */
     size_t devices_count;
+    struct device *const *first; /* come first; all are selected. NULL: none */
+    size_t first_count;
+    const char *selection; /* devices that fit this filter later are taken in; NULL: none are */
     bool allow_downgrade;
     bool again; /* also to devices on which the image failed before */
     struct proof_plan plan;

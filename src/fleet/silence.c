@@ -9,6 +9,7 @@
 #include "fleet/event.h"
 #include "fleet/listing.h"
 #include "fleet/memory.h"
+#include "fleet/order.h"
 #include "fleet/rollout.h"
 #include "fleet/site.h"
 #include "fleet/strata_of.h"
@@ -177,6 +178,7 @@ static void look(void *ctx, struct device *device)
     bool is_silent = device_is_silent(device, walk->interval_s, now_s);
     control_see(device, is_silent, now_s);
     look_for_doubt(walk, device);
+    order_see(&walk->fleet->catalogue, device, is_silent);
     if (!device->members || !is_silent) return;
     struct member *member = member_in_progress(device);
     if (member && !may_have_switched(device, &walk->fleet->catalogue))
@@ -198,6 +200,7 @@ bool silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s)
     fleet_lock(fleet);
     control_publish(&fleet->catalogue);
     bool continues = weigh_doubts(&fleet->catalogue);
+    continues |= order_publish(&fleet->catalogue, fleet_is_partial(fleet));
     fleet_unlock(fleet);
     return continues;
 }

@@ -11,7 +11,8 @@
 /* Looks at all devices in memory that are in a rollout: who is away gives its place back, and who
  * has failed by its silence waits for silence_record. interval_s: what devices are told. Takes the
  * lock itself, for a few devices at a time; any thread. True: a rollout that waited for overdue
- * devices continues, so that those that wait for it have to hear. */
+ * devices, or for those whose turn was next, continues, so that those that wait for it have to
+ * hear. */
 bool silence_find(struct fleet *fleet, uint32_t interval_s, int64_t now_s);
 /* Writes who has failed by it, and is silent still. any_out: somebody may have. Writer. */
 GODWIT_MUST_USE godwit_err silence_record(struct fleet *fleet, struct db *db, uint32_t interval_s,

@@ -3,6 +3,7 @@
  * so. */
 #include "fleet/turn.h"
 
+#include "fleet/order.h"
 #include "fleet/site.h"
 #include "fleet/strata_of.h"
 #include "fleet/upgrade_path.h"
@@ -31,6 +32,11 @@ static bool is_gated(const struct turn *turn)
 {
     bool has_number = turn->member && turn->member->offer_number;
     return !has_number && turn->rollout->offered_count >= rollout_gate(turn->rollout);
+}
+
+static bool is_later(const struct turn *turn)
+{
+    return order_is_later(turn->rollout, turn->device, turn->member);
 }
 
 /* Of the place, whatever the others of it are offered. */
@@ -114,6 +120,7 @@ static const struct gate *gate_at(size_t place)
         {DECISION_OVERDUE, is_stratum_doubtful, false, false, true, false},
         {DECISION_GATE, is_gated, false, false, false, true},
         {DECISION_QUEUED, is_behind, false, false, true, true},
+        {DECISION_QUEUED, is_later, false, false, true, false},
         {DECISION_SITE, is_site_full, false, false, true, false},
         {DECISION_WINDOW, is_out_of_window, true, true, true, false},
         {DECISION_CONSENT, lacks_consent, true, true, false, false},
@@ -131,6 +138,15 @@ enum decision_reason turn_check(const struct turn *turn)
         if (is_in_progress && !gate->holds_in_progress) continue;
         if (gate->is_closed(turn)) return gate->reason;
     }
+    return DECISION_OFFERED;
+}
+
+enum decision_reason turn_check_device(const struct turn *turn)
+{
+    const struct gate *gate;
+    for (size_t i = 0; (gate = gate_at(i)); i++)
+        if (!gate->is_of_rollout && gate->reason != DECISION_QUEUED && gate->is_closed(turn))
+            return gate->reason;
     return DECISION_OFFERED;
 }
 

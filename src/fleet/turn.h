@@ -16,6 +16,8 @@ struct turn {
 
 /* The reason of the first closed gate, or OFFERED. */
 enum decision_reason turn_check(const struct turn *turn);
+/* The first closed gate of those that are about the device itself, whatever its turn. */
+enum decision_reason turn_check_device(const struct turn *turn);
 /* The same for a device of which nothing is known but that it was not offered the release: what the
  * whole rollout waits for. */
 enum decision_reason turn_check_rollout(const struct rollout *rollout);

@@ -9,7 +9,7 @@
 #include "fleet/strata_rows.h"
 #include "fleet/why.h"
 
-enum { OLD = 1, NEXT = 2, OTHER = 3, DEVICES = 80 };
+enum { OLD = 1, NEXT = 2, OTHER = 3, DEVICES = 40 };
 
 /* Every fourth has board 7. */
 static uint32_t board_of(uint8_t n)
