@@ -122,21 +122,25 @@ struct deploy_flags {
     struct remote_flags remote;
     struct option_list to;
     const char *soak, *gates;
-    bool wait;
+    const char *first;
+    bool wait, continuous;
     uint32_t timeout_s;
 };
-#define DEPLOY_ROWS(flags)                                                                 \
-    {"--to", OPTION_LIST, &(flags).to, "DEVICE|FILTER",                                    \
-     "only this device (again for more, or A,B,C), or those a filter finds now"},          \
-        {"--soak", OPTION_TEXT, &(flags).soak, "TIME",                                     \
-         "how long a device must run it to have succeeded, as in 90s, 30m or 2h"},         \
-        {"--gates", OPTION_TEXT, &(flags).gates, "GATES",                                  \
-         "where it waits for proof, as in 10:30m,1%:2h (after ten devices for 30 "         \
-         "minutes, after 1 % for two hours), or none"},                                    \
-        {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                       \
-         "stay until all have decided that still check in; exit 1 unless all confirm it"}, \
-        {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                              \
-         "with --wait: give up after S seconds"},                                          \
+#define DEPLOY_ROWS(flags)                                                                         \
+    {"--to", OPTION_LIST, &(flags).to, "DEVICE|FILTER",                                            \
+     "only this device (again for more, or A,B,C), or those a filter finds now"},                  \
+        {"--first", OPTION_TEXT, &(flags).first, "DEVICE|FILTER", "these come before the others"}, \
+        {"--continuous", OPTION_FLAG, &(flags).continuous, NULL,                                   \
+         "with --to FILTER: also devices that fit it later"},                                      \
+        {"--soak", OPTION_TEXT, &(flags).soak, "TIME",                                             \
+         "how long a device must run it to have succeeded, as in 90s, 30m or 2h"},                 \
+        {"--gates", OPTION_TEXT, &(flags).gates, "GATES",                                          \
+         "where it waits for proof, as in 10:30m,1%:2h (after ten devices for 30 "                 \
+         "minutes, after 1 % for two hours), or none"},                                            \
+        {"--wait", OPTION_FLAG, &(flags).wait, NULL,                                               \
+         "stay until all have decided that still check in; exit 1 unless all confirm it"},         \
+        {"--timeout", OPTION_NUMBER, &(flags).timeout_s, "S",                                      \
+         "with --wait: give up after S seconds"},                                                  \
         REMOTE_ROWS((flags).remote)
 
 /* Ids are hex digits and commas; whatever else is there makes it a filter, and never half an id. */
@@ -145,10 +149,21 @@ static bool is_filter(const char *text)
     return text[strspn(text, "0123456789abcdefABCDEF,")] != '\0';
 }
 
+/* Ids are a filter too. */
+static void first_add(json_t *body, const char *first)
+{
+    if (first && is_filter(first))
+        json_object_set_new(body, "first", json_string(first));
+    else if (first)
+        json_object_set_new(body, "first", json_sprintf("id:%s", first));
+}
+
 static int deploy_to(const struct remote *remote, json_t *body, const struct deploy_flags *flags)
 {
     const struct option_list *to = &flags->to;
     if (flags->soak) json_object_set_new(body, "soak", json_string(flags->soak));
+    first_add(body, flags->first);
+    if (flags->continuous) json_object_set_new(body, "continuous", json_true());
     if (flags->gates) json_object_set_new(body, "gates", json_string(flags->gates));
     for (size_t i = 0; i < to->count && to->count > 1; i++)
         if (is_filter(to->items[i])) {

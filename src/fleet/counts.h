@@ -18,6 +18,7 @@ struct rollout_counts {
     int64_t soak_s, gates_open;
     bool is_skipped;
     char gates[GATES_TEXT_MAX];
+    char selection[SELECTION_TEXT_MAX]; /* "": it does not stay open */
     struct rollout_guards guards;
     int64_t state_s; /* since when; 0: it was never paused or halted */
     int64_t selected;

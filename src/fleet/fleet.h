@@ -63,6 +63,7 @@ struct fleet {
     uint64_t transaction, committed;  /* numbers; transaction > committed while one is open */
     uint64_t sequence, sequence_mark; /* last given; the highest that is committed */
     uint64_t sequence_next_mark;      /* becomes the mark with the commit */
+    uint64_t listed_count;            /* rows of the lists that changed since the start */
     uint64_t joined_count;            /* devices that joined since the start; the writer's alone */
     int64_t silent[FLEET_SILENT_MAX]; /* rows of devices that silence_find found */
     size_t silent_count;

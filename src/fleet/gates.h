@@ -15,6 +15,7 @@
 #define DURATION_TEXT_MAX 16       /* NUL included */
 #define GATES_TEXT_MAX 96          /* NUL included */
 #define SOAK_MAX_S (30 * 86400)    /* of a gate, or of each device */
+#define SELECTION_TEXT_MAX 1025    /* the filter of a rollout that stays open, NUL included */
 #define SMALL_FLEET 72             /* a rollout to fewer devices is careful */
 #define CRASH_COUNTS_S (7 * 86400) /* so long after the confirmation a crash is the release's */
 

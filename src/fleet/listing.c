@@ -19,7 +19,7 @@
 
 #define HOLD_MAX 32 /* devices */
 
-struct listing listing_of(const struct fleet *fleet, const struct device *device)
+struct listing listing_of(struct fleet *fleet, const struct device *device)
 {
     struct listing listing = {.fleet = fleet,
                               .id = device->id,
@@ -252,6 +252,7 @@ godwit_err listing_write(struct db *db, const struct listing *listing)
     godwit_err err = read_row(db, listing->id, &old);
     /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): both were zeroed, gaps too */
     if (err || !memcmp(&old, &new, sizeof new)) return err;
+    listing->fleet->listed_count++;
     if (listing->fleet->on_listed)
         listing->fleet->on_listed(listing->fleet->on_listed_ctx, listing);
     err = write_row(db, listing->id, &old, &new);

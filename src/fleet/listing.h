@@ -8,7 +8,7 @@
 
 /* One device, copied under the lock; rows are written without it. */
 struct listing {
-    const struct fleet *fleet; /* whose on_listed hears of a changed row */
+    struct fleet *fleet; /* whose on_listed hears of a changed row */
     int64_t id;
     uint8_t device_id[6];
     char org[33], product[33], version[33], slot[17];
@@ -18,7 +18,7 @@ struct listing {
 };
 
 /* Lock held. */
-struct listing listing_of(const struct fleet *fleet, const struct device *device);
+struct listing listing_of(struct fleet *fleet, const struct device *device);
 /* Writes the row where it has changed, and moves its counts. Writer. */
 GODWIT_MUST_USE godwit_err listing_write(struct db *db, const struct listing *listing);
 /* The same of a device as it is now; takes the lock itself. Writer. */

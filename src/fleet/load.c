@@ -165,7 +165,8 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->is_skipped = db_column_int(rows, 11);
     rollout->plan.is_careful = db_column_int(rows, 12);
     rollout->has_first = db_column_int(rows, 13);
-    guards_read(rows, 14, &rollout->guards);
+    rollout->is_continuous = db_column_int(rows, 14);
+    guards_read(rows, 15, &rollout->guards);
     rollout_link(fleet, rollout);
 }
 
@@ -206,8 +207,8 @@ static const struct {
      " on i.id = f.image",
      load_file},
     {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
-     " gates_open, confirmed, is_skipped, is_careful, has_first, " GUARDS_COLUMNS
-     " from rollouts order by id",
+     " gates_open, confirmed, is_skipped, is_careful, has_first, selection <> '',"
+     " " GUARDS_COLUMNS " from rollouts order by id",
      load_rollout},
     {STRATA_LOAD_SQL, load_stratum},
     /* behind the strata, of which those that are halted keep their failures to themselves */

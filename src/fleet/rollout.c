@@ -225,6 +225,7 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
                                 .allow_downgrade = wanted->allow_downgrade,
                                 .again = wanted->again,
                                 .has_first = wanted->first_count > 0,
+                                .is_continuous = wanted->selection != NULL,
                                 .plan = wanted->plan,
                                 .guards = wanted->guards};
     fleet_lock(fleet);
@@ -382,6 +383,26 @@ godwit_err rollout_retry(struct fleet *fleet, struct db *db, struct rollout *rol
     if (err) return err;
     fleet_lock(fleet);
     member->is_again = true;
+    device->changed_in = fleet->transaction;
+    fleet_unlock(fleet);
+    return listing_renew(fleet, db, device);
+}
+
+godwit_err rollout_take_in(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                           struct device *device, bool *is_new_out)
+{
+    const struct product *product = rollout->release->product;
+    *is_new_out =
+        device->product == product && !device->is_retired && !device_member(device, rollout);
+    if (!*is_new_out) return GODWIT_OK;
+    godwit_err err = db_run(db,
+                            "insert into members (org, rollout, device, offer_number, state)"
+                            " values ($1, $2, $3, 0, $4)",
+                            DB_ARGS(db_text(product->org->name), db_int(rollout->id),
+                                    db_int(device->id), db_int(MEMBER_SELECTED)));
+    if (err) return err;
+    fleet_lock(fleet);
+    member_add(fleet, device, &(struct member){.rollout = rollout});
     device->changed_in = fleet->transaction;
     fleet_unlock(fleet);
     return listing_renew(fleet, db, device);

@@ -41,6 +41,10 @@ GODWIT_MUST_USE godwit_err rollout_skip(struct fleet *fleet, struct db *db,
 /* It is offered again to the device, where it failed on it. Writer. */
 GODWIT_MUST_USE godwit_err rollout_retry(struct fleet *fleet, struct db *db,
                                          struct rollout *rollout, struct device *device);
+/* A device that fits its filter since; is_new_out: it had no place in it before. Writer. */
+GODWIT_MUST_USE godwit_err rollout_take_in(struct fleet *fleet, struct db *db,
+                                           struct rollout *rollout, struct device *device,
+                                           bool *is_new_out);
 /* Writes and makes the move; one that has failed is counted by the brake. Writer. */
 GODWIT_MUST_USE godwit_err member_move(struct fleet *fleet, struct db *db, struct device *device,
                                        struct member *member, const struct member_move *move);

@@ -36,8 +36,10 @@ struct many {
 static struct found_query query_of(const struct many *many)
 {
     const struct http_request *request = many->change.request;
-    return (struct found_query){permission_org(request), permission_actor(request)->product,
-                                many->filter, many->after};
+    return (struct found_query){.org = permission_org(request),
+                                .product = permission_actor(request)->product,
+                                .filter = many->filter,
+                                .after = many->after};
 }
 
 static godwit_err audit(struct many *many)

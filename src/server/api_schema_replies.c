@@ -333,6 +333,8 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("soak", "how long a device must run it to have succeeded, as in 10m"),
     STRING("gates", "where it waits for proof, as in 10:30m,1%:2h; empty: nowhere"),
     WHOLE("gates_open", "how many of these it has passed"),
+    STRING("selection",
+           "the filter of one that stays open for devices that fit it later; empty: it does not"),
     FLAG("is_skipped", "somebody let it go on without waiting for proof"),
     OUTLOOK_SHOWN,
 

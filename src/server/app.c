@@ -35,6 +35,7 @@
 #include "server/idempotency.h"
 #include "server/logins.h"
 #include "server/problem.h"
+#include "server/rollout_selection.h"
 #include "server/text_file.h"
 #include "server/upload_parts.h"
 #include "server/waiting.h"
@@ -214,6 +215,7 @@ static godwit_err tick_records(struct app *app, bool *more_out)
 {
     bool more_hooks = false;
     godwit_err err = audit_tick(app, more_out);
+    if (!err) err = selection_tick(app, &app->is_changed);
     if (!err) err = rollouts_tick(app);
     if (!err) err = webhooks_tick(app, &more_hooks);
     *more_out |= more_hooks;

@@ -39,6 +39,7 @@ struct settings {
 };
 
 struct app {
+    uint32_t selection_last; /* rollout_selection.c */
     const struct settings *settings;
     const struct clock *clock;
     struct fleet fleet;

@@ -5,15 +5,22 @@
 
 #define SQL_MAX (FILTER_SQL_TEXT_MAX + 256)
 #define PLACE "1 = 1" /* where the filter's condition goes; without it each text is SQL as well */
-#define FOUND \
-    "from devices where id > $1 and org = $2 and ($3 = '' or product_name = $3) and " PLACE
+#define FOUND                                                                           \
+    "from devices where id > $1 and org = $2 and ($3 = '' or product_name = $3)"        \
+    " and id <= $5 and ($6 = 0 or not exists (select 1 from members where rollout = $6" \
+    " and device = devices.id)) and " PLACE
 
 static godwit_err query_open(struct db *db, const struct found_query *query, size_t limit,
                              const char *format, struct db_rows *rows)
 {
     char sql[SQL_MAX];
     struct db_value values[FOUND_FIRST - 1 + FILTER_SQL_VALUES_MAX] = {
-        db_int(query->after), db_text(query->org), db_text(query->product), db_int((int64_t)limit)};
+        db_int(query->after),
+        db_text(query->org),
+        db_text(query->product),
+        db_int((int64_t)limit),
+        db_int(query->up_to ? query->up_to : INT64_MAX),
+        db_int(query->outside_rollout)};
     memcpy(values + FOUND_FIRST - 1, query->filter->values,
            query->filter->values_count * sizeof *values);
     const char *at = strstr(format, PLACE), *after = at + sizeof PLACE - 1;

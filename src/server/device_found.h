@@ -4,12 +4,14 @@
 #include "server/device_filter.h"
 #include "store/store.h"
 
-#define FOUND_FIRST 5 /* place of the filter's first value, for filter_read_text */
+#define FOUND_FIRST 7 /* place of the filter's first value, for filter_read_text */
 
 struct found_query {
     const char *org, *product; /* "": of any product */
     const struct filter_sql *filter;
-    int64_t after; /* only rows behind this id; 0: all */
+    int64_t after;           /* only rows behind this id; 0: all */
+    int64_t up_to;           /* and none behind this; 0: all */
+    int64_t outside_rollout; /* none that has a place in that rollout; 0: all */
 };
 
 struct found {

@@ -195,6 +195,48 @@ def test_a_file_is_deployed():
         assert len(one.json("rollout", "list")["items"]) == 3
 
 
+def test_named_first_then_the_others():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 6)
+        wait_until(lambda: all_run(one, "1.0.0", 6), what="six devices")
+        chosen = sorted(one.devices())[4]
+        assert "come first" in one.refusal("deploy", PRODUCT, "1.1.0", "--first", "name:nobody")
+        assert "come first" in one.refusal("deploy", PRODUCT, "1.1.0", "--to", sorted(
+            one.devices())[0], "--first", chosen)
+        number = one.json("deploy", PRODUCT, "1.1.0", "--first", chosen)["rollout_id"]
+        wait_until(lambda: is_over(one, number), what="the end")
+        history = {device: one.json("devices", device)["events"] for device in one.devices()}
+        when = {device: min(event["time"] for event in events if event["kind"] == "offered")
+                for device, events in history.items()}
+        assert all(when[chosen] < then for device, then in when.items() if device != chosen), when
+
+
+def test_continuous():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 4)
+        wait_until(lambda: all_run(one, "1.0.0", 4), what="four devices")
+        there = sorted(one.devices())
+        one.run("tag", there[0], "ring=pilot")
+        assert "needs a" in one.refusal("deploy", PRODUCT, "1.1.0", "--continuous")
+        number = one.json("deploy", PRODUCT, "1.1.0", "--to", "tag:ring=pilot",
+                          "--continuous")["rollout_id"]
+        assert rollout(one, number)["selection"] == "tag:ring=pilot"
+        wait_until(lambda: one.devices()[there[0]]["version"] == "1.1.0", what="the first")
+        assert rollout(one, number)["selected"] == 1
+        one.run("tag", there[2], "ring=pilot")
+        wait_until(lambda: one.devices()[there[2]]["version"] == "1.1.0", what="one that fits now")
+        shown = rollout(one, number)
+        assert shown["selected"] == 2, shown
+        versions = [one.devices()[device]["version"] for device in there]
+        assert versions == ["1.1.0", "1.0.0", "1.1.0", "1.0.0"], versions
+
+
 def test_refusals():
     with fixture() as one:
         one.serve()
