@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/deploy_file.h"
+#include "cli/filter_help.h"
 #include "cli/pages.h"
 #include "cli/remote.h"
 #include "cli/rollout_text.h"
@@ -122,7 +123,7 @@ struct deploy_flags {
     struct remote_flags remote;
     struct option_list to;
     const char *soak, *gates;
-    const char *first;
+    const char *first, *priority;
     bool wait, continuous;
     uint32_t timeout_s;
 };
@@ -130,6 +131,8 @@ struct deploy_flags {
     {"--to", OPTION_LIST, &(flags).to, "DEVICE|FILTER",                                            \
      "only this device (again for more, or A,B,C), or those a filter finds now"},                  \
         {"--first", OPTION_TEXT, &(flags).first, "DEVICE|FILTER", "these come before the others"}, \
+        {"--priority", OPTION_TEXT, &(flags).priority, "PRIORITY",                                 \
+         "low, normal or high: of several rollouts the highest speaks to a device"},               \
         {"--continuous", OPTION_FLAG, &(flags).continuous, NULL,                                   \
          "with --to FILTER: also devices that fit it later"},                                      \
         {"--soak", OPTION_TEXT, &(flags).soak, "TIME",                                             \
@@ -163,6 +166,7 @@ static int deploy_to(const struct remote *remote, json_t *body, const struct dep
     const struct option_list *to = &flags->to;
     if (flags->soak) json_object_set_new(body, "soak", json_string(flags->soak));
     first_add(body, flags->first);
+    if (flags->priority) json_object_set_new(body, "priority", json_string(flags->priority));
     if (flags->continuous) json_object_set_new(body, "continuous", json_true());
     if (flags->gates) json_object_set_new(body, "gates", json_string(flags->gates));
     for (size_t i = 0; i < to->count && to->count > 1; i++)
@@ -184,7 +188,7 @@ int cmd_deploy(int argc, char **argv)
     struct guard_flags guards = {.per_site = PER_SITE_UNSET};
     const char *arguments[2] = {NULL, NULL};
     bool allow_downgrade = false, again = false, trust_reset = false, no_deploy_key = false,
-         retrusted_key = false;
+         retrusted_key = false, no_return = false, some_chips = false;
     const struct option_row rows[] = {
         {"--again", OPTION_FLAG, &again, NULL, "also to devices on which this image failed before"},
         {"--allow-downgrade", OPTION_FLAG, &allow_downgrade, NULL,
@@ -195,6 +199,10 @@ int cmd_deploy(int argc, char **argv)
          "devices that run it take unsigned instructions, and it is meant"},
         {"--retrusted-key", OPTION_FLAG, &retrusted_key, NULL,
          "its policy lists a key again that was dropped, and it is meant"},
+        {"--no-return", OPTION_FLAG, &no_return, NULL,
+         "devices that confirm it can not be sent back, and it is meant"},
+        {"--some-chips", OPTION_FLAG, &some_chips, NULL,
+         "also where it has no image for the chip of some: these stay as they are"},
         GUARD_ROWS(guards),
         DEPLOY_ROWS(flags),
     };
@@ -216,9 +224,10 @@ int cmd_deploy(int argc, char **argv)
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
     json_t *body =
-        json_pack("{s:s, s:s*, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0], "version",
-                  arguments[1], "again", again, "allow_downgrade", allow_downgrade, "trust_reset",
-                  trust_reset, "no_deploy_key", no_deploy_key, "retrusted_key", retrusted_key);
+        json_pack("{s:s, s:s*, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "product", arguments[0],
+                  "version", arguments[1], "again", again, "allow_downgrade", allow_downgrade,
+                  "trust_reset", trust_reset, "no_deploy_key", no_deploy_key, "retrusted_key",
+                  retrusted_key, "no_return", no_return, "some_chips", some_chips);
     guards_add(body, &guards);
     if (!is_file || deploy_file(&remote, arguments[0], flags.remote.json, body)) {
         status = deploy_to(&remote, body, &flags);
@@ -279,14 +288,29 @@ static int undo(const struct remote *remote, const char *product, const struct d
     return status;
 }
 
+static int undo_device(const struct remote *remote, const char *device)
+{
+    char path[64];
+    json_t *reply;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/undo", device);
+    if (!remote_call(remote, "POST", path, NULL, &reply)) return 1;
+    if (remote->is_raw)
+        json_print(reply);
+    else
+        puts("the device is sent back to what it came from with its next check-in");
+    json_decref(reply);
+    return 0;
+}
+
 int cmd_undo(int argc, char **argv)
 {
     struct deploy_flags flags = {0};
     const char *arguments[1] = {NULL};
     const struct option_row rows[] = {DEPLOY_ROWS(flags)};
     const struct options options = {"undo",
-                                    "PRODUCT [--to DEVICE|FILTER] [--wait] [--json]",
-                                    "Rolls out again what was rolled out before the newest "
+                                    "PRODUCT [--to DEVICE|FILTER] [--wait] [--json] | DEVICE",
+                                    "Sends one device back to the release that it came from; or "
+                                    "rolls out again what was rolled out before the newest "
                                     "release, also to devices whose release counter is higher; "
                                     "never below a device's rollback floor. A release that needs "
                                     "an override flag is refused: `godwit deploy` takes those.",
@@ -299,7 +323,8 @@ int cmd_undo(int argc, char **argv)
     if (status >= 0) return status;
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
-    status = undo(&remote, arguments[0], &flags);
+    status = is_device_id(arguments[0]) ? undo_device(&remote, arguments[0])
+                                        : undo(&remote, arguments[0], &flags);
     remote_close(&remote);
     return status;
 }

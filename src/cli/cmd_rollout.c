@@ -157,6 +157,24 @@ static int run_retry(const struct verb_call *call)
     return steer(call, "retry");
 }
 
+static int run_approve(const struct verb_call *call)
+{
+    return steer(call, "approve");
+}
+
+static int run_priority(const struct verb_call *call)
+{
+    struct remote_flags flags = {0};
+    char path[96];
+    const char *words[2];
+    const struct option_row rows[] = {REMOTE_ROWS(flags)};
+    int status = verb_parse(call, ROWS(rows), words);
+    if (status >= 0) return status;
+    const char *const names[] = {words[0], "priority", NULL};
+    if (!verb_path(path, sizeof path, "/api/v1/rollouts", names)) return 1;
+    return remote_do(&flags, "PUT", path, json_pack("{s:s}", "priority", words[1]), print_one);
+}
+
 static const struct verb VERBS[] = {
     {"rollout list", "", "Lists rollouts and how they go, the newest first.", 0, 0, run_list},
     {"rollout show", "ROLLOUT", "Shows one, and which devices failed with it and why.", 1, 1,
@@ -179,13 +197,20 @@ static const struct verb VERBS[] = {
      run_skip},
     {"rollout retry", "ROLLOUT", "Offers it again to the devices on which it failed.", 1, 1,
      run_retry},
+    {"rollout approve", "ROLLOUT", "Lets one begin that waits for a second person.", 1, 1,
+     run_approve},
+    {"rollout priority", "ROLLOUT low|normal|high",
+     "Of several rollouts that select a device the one of the highest priority speaks to it, and "
+     "of several the newest.",
+     2, 2, run_priority},
 };
 
 static const struct options ABOUT = {
     .command = "rollout",
     .usage =
         "list | show ROLLOUT | watch ROLLOUT | pause ROLLOUT | resume ROLLOUT | halt ROLLOUT | "
-        "undo ROLLOUT | skip ROLLOUT | retry ROLLOUT",
+        "undo ROLLOUT | skip ROLLOUT | retry ROLLOUT | approve ROLLOUT | "
+        "priority ROLLOUT low|normal|high",
     .sentence = "Rollouts: how they go, and stopping them. A rollout also halts by itself, when\n"
                 "more devices in a row fail than a good release explains.\n"
                 "`godwit rollout VERB --help` lists the options.",

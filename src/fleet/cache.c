@@ -22,13 +22,14 @@
     " counter, progress, chip_id, chip_revision, flash_size, slot_size, free_heap,"             \
     " secure_version, hardware_revision, checkins, boots, fresh_age, reset, on_trial,"          \
     " rollback_floor, deploy_keys, unwatched, outcome_detail, block_revision, no_max_revision," \
-    " no_max_block_revision, flash_mode, mmu_page_log2, retired, attributes_crc from devices"
+    " no_max_block_revision, flash_mode, mmu_page_log2, retired, attributes_crc,"               \
+    " held from devices"
 
 /* What belongs to devices; of one where $1 is its row, of all in the order of the devices of each
  * table. */
 #define MEMBER_COLUMNS                                                                            \
     "select device, rollout, offer_number, state, reason, due, came_from, is_again, has_consent," \
-    " is_first from members"
+    " is_first, wants_undo from members"
 #define FAILED_COLUMNS "select device, image_sha256 from failed_images"
 
 /* ---- one row ---- */
@@ -39,6 +40,7 @@ struct device_row {
     uint32_t not_offered_rollout;
     bool is_retired;
     uint32_t attributes_crc;
+    bool is_held;
     struct facts_copy copy;
     struct godwit_outcome outcome;
 };
@@ -94,6 +96,7 @@ static void read_row(const struct db_rows *rows, struct device_row *row)
     facts->mmu_page_log2 = (uint8_t)db_column_int(rows, 41);
     row->is_retired = db_column_int(rows, 42) != 0;
     row->attributes_crc = (uint32_t)db_column_int(rows, 43);
+    row->is_held = db_column_int(rows, 44) != 0;
 }
 
 static struct product *product_of(const struct fleet *fleet, const struct device_row *row)
@@ -119,6 +122,7 @@ static struct device *make(struct fleet *fleet, const struct device_row *row)
     device->not_offered_rollout = row->not_offered_rollout;
     device->is_retired = row->is_retired;
     device->attributes_crc = row->attributes_crc;
+    device->is_held = row->is_held;
     device_set_facts(fleet, device, &row->copy.facts);
     device_set_outcome(fleet, device, &row->outcome);
     device_set_digest(fleet, &device->known_image, row->known_image);
@@ -148,7 +152,8 @@ static struct member member_of(const struct fleet *fleet, const struct db_rows *
                            .came_from = (uint32_t)db_column_int(rows, 6),
                            .is_again = db_column_int(rows, 7),
                            .has_consent = db_column_int(rows, 8),
-                           .is_first = db_column_int(rows, 9)};
+                           .is_first = db_column_int(rows, 9),
+                           .wants_undo = db_column_int(rows, 10)};
 }
 
 /* Its rollout counts it already, see devices_load. */

@@ -42,7 +42,8 @@ static void take_rollout(struct counts *counts, const struct db_rows *rows)
                                        .state = (enum rollout_state)db_column_int(rows, 12),
                                        .state_s = db_column_int(rows, 14)};
     db_column_text(rows, 22, rollout->selection, sizeof rollout->selection);
-    guards_read(rows, 23, &rollout->guards);
+    rollout->priority = (enum rollout_priority)db_column_int(rows, 23);
+    guards_read(rows, 24, &rollout->guards);
     db_column_text(rows, 18, rollout->gates, sizeof rollout->gates);
     db_column_text(rows, 13, rollout->state_by, sizeof rollout->state_by);
     db_column_text(rows, 1, rollout->product, sizeof rollout->product);
@@ -65,7 +66,7 @@ static godwit_err read_rollouts(struct db *db, const struct counts_query *query,
         " and c.state <> 'retired'), 0) end,"
         " r.offered, r.succeeded, r.failed, r.in_progress, r.state, r.state_by, r.state_time,"
         " r.soaking, r.undoing, r.undone, r.gates, r.soak, r.gates_open, r.is_skipped,"
-        " r.selection,"
+        " r.selection, r.priority,"
         " " GUARDS_COLUMNS
         " from rollouts r join releases l on l.id = r.release join products p on p.id = l.product"
         " where r.org = $1 and r.id < $2 and ($3 = 0 or r.id = $3)"

@@ -14,6 +14,7 @@ struct rollout_counts {
     char product[33], version[33];
     bool is_targeted, allow_downgrade, again;
     enum rollout_state state;
+    enum rollout_priority priority;
     char state_by[33]; /* "": the brake, where state_s says that somebody did */
     int64_t soak_s, gates_open;
     bool is_skipped;

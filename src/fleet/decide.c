@@ -150,6 +150,8 @@ static void decide_undo(const struct device *device, const struct catalogue *cat
     decision->reason = DECISION_NO_RETURN;
     decision->image = image_before(device, catalogue, member);
     if (!decision->image) return;
+    decision->reason = DECISION_HELD;
+    if (device->is_held) return;
     decision->kind = DECIDE_INSTALL;
     decision->reason = DECISION_UNDO;
     decision->must_undo = member->state != MEMBER_UNDOING;
@@ -174,7 +176,7 @@ static void decide_offer(const struct device *device, const struct catalogue *ca
 {
     const struct member *member = device_member(device, rollout);
     const struct image *image = NULL;
-    decision->reason = DECISION_UP_TO_DATE;
+    decision->reason = rollout->priority == ROLLOUT_PIN ? DECISION_PINNED : DECISION_UP_TO_DATE;
     if (runs(device, rollout->release)) return;
     decision->reason = check_all(device, catalogue, rollout, member, &image);
     if (decision->reason != DECISION_OFFERED && decision->reason != DECISION_BRIDGE) {
@@ -196,8 +198,9 @@ struct decision decide(const struct device *device, const struct catalogue *cata
     if (decision.reason != DECISION_OFFERED) return decision;
     decision.reason = DECISION_NO_ROLLOUT;
     if (!rollout) return decision;
-    if (rollout->state == ROLLOUT_UNDONE)
-        decide_undo(device, catalogue, device_member(device, rollout), &decision);
+    const struct member *member = device_member(device, rollout);
+    if (rollout->state == ROLLOUT_UNDONE || (member && member->wants_undo))
+        decide_undo(device, catalogue, member, &decision);
     else
         decide_offer(device, catalogue, rollout, &decision);
     return decision;

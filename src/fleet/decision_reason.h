@@ -90,7 +90,13 @@
       "its battery is below what its rollout asks for; it goes on once it says more")             \
     X(STRATUM, "stratum", "halted",                                                               \
       "its rollout was halted for devices like it, on which the release fails; it keeps what "    \
-      "it runs; deploy a better release")
+      "it runs; deploy a better release")                                                         \
+    X(HELD, "held", "halted",                                                                     \
+      "a person holds it as it is; `godwit hold DEVICE --remove` lets it go")                     \
+    X(PINNED, "pinned", "up-to-date",                                                             \
+      "it runs the release that it is pinned to; `godwit pin DEVICE --remove` lets it go")        \
+    X(APPROVAL, "approval", "queued",                                                             \
+      "its rollout waits for a second person; `godwit rollout approve` lets it begin")
 
 #define DECISION_REASON_ENUM(name, id, state, sentence) DECISION_##name,
 enum decision_reason { DECISION_REASONS(DECISION_REASON_ENUM) DECISION_REASON_COUNT };

@@ -39,6 +39,8 @@ static void load_product(struct fleet *fleet, const struct db_rows *rows)
     char org[sizeof product->org->name];
     db_column_text(rows, 4, org, sizeof org);
     product->org = org_find(&fleet->catalogue, org);
+    product->needs_approval = db_column_int(rows, 5);
+    product->needs_bench = db_column_int(rows, 6);
     product_initial_policy(product);
     product->next = fleet->catalogue.products;
     fleet->catalogue.products = product;
@@ -166,7 +168,8 @@ static void load_rollout(struct fleet *fleet, const struct db_rows *rows)
     rollout->plan.is_careful = db_column_int(rows, 12);
     rollout->has_first = db_column_int(rows, 13);
     rollout->is_continuous = db_column_int(rows, 14);
-    guards_read(rows, 15, &rollout->guards);
+    rollout->priority = (enum rollout_priority)db_column_int(rows, 15);
+    guards_read(rows, 16, &rollout->guards);
     rollout_link(fleet, rollout);
 }
 
@@ -194,7 +197,9 @@ static const struct {
     row_fn *load;
 } TABLES[] = {
     {"select org, totp_required from orgs order by created, org", load_org},
-    {"select id, name, product_id, open, org from products order by id", load_product},
+    {"select id, name, product_id, open, org, needs_approval, needs_bench from products order by "
+     "id",
+     load_product},
     {"select product, key_digest from image_keys order by product, key_digest", load_key},
     {"select id, product, version, counter, frozen, is_taken from releases order by id",
      load_release},
@@ -207,7 +212,7 @@ static const struct {
      " on i.id = f.image",
      load_file},
     {"select id, release, is_targeted, created, allow_downgrade, again, state, soak, gates,"
-     " gates_open, confirmed, is_skipped, is_careful, has_first, selection <> '',"
+     " gates_open, confirmed, is_skipped, is_careful, has_first, selection <> '', priority,"
      " " GUARDS_COLUMNS " from rollouts order by id",
      load_rollout},
     {STRATA_LOAD_SQL, load_stratum},

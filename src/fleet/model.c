@@ -115,11 +115,18 @@ struct member *device_member(const struct device *device, const struct rollout *
 }
 
 /* A device that changed its product keeps its places in rollouts of the former one. */
+const struct rollout *device_rollout_in(const struct device *device, const struct product *product)
+{
+    const struct rollout *best = product->rollout;
+    for (const struct member *member = device->members; member; member = member->next) {
+        const struct rollout *rollout = member->rollout;
+        if (rollout->release->product == product && (!best || rollout_outranks(rollout, best)))
+            best = rollout;
+    }
+    return best;
+}
+
 const struct rollout *device_rollout(const struct device *device)
 {
-    const struct rollout *all = device->product->rollout;
-    const struct member *member = device->members;
-    while (member && member->rollout->release->product != device->product)
-        member = member->next;
-    return member && (!all || member->rollout->id > all->id) ? member->rollout : all;
+    return device_rollout_in(device, device->product);
 }

@@ -37,8 +37,9 @@ struct product {
     bool open;
     size_t devices_count, expected_count; /* expected: on the factory list, not joined yet */
     struct godwit_policy
-        initial_policy;      /* what a device obeys whose image has no P1; no deploy keys in it */
-    struct rollout *rollout; /* the newest that is for all of its devices, or NULL */
+        initial_policy; /* what a device obeys whose image has no P1; no deploy keys in it */
+    bool needs_approval, needs_bench; /* its locks, fleet/locks.h */
+    struct rollout *rollout; /* that outranks all others for all of its devices; NULL: none */
     struct control control;
     struct product *next;
 };
@@ -144,6 +145,7 @@ struct device {
     bool is_forked;     /* two seem to have its identity, identity.h: it is offered nothing */
     uint8_t fork_steps; /* back of its counters, and … soft */
     bool is_missed;     /* nobody should wait for it, see standing_is_missed; soft */
+    bool is_held;       /* a person holds it as it is: it is offered nothing */
     bool is_retired;    /* retire.h: its token is void, it is told nothing and counts nowhere */
     bool is_dirty;      /* facts newer than the database's; then in the fleet's dirty queue */
     bool is_used;       /* asked for since the cache looked at it last (cache.c) */
@@ -207,5 +209,7 @@ bool file_is_named(const struct catalogue *catalogue, const uint8_t digest[stati
 struct rollout *rollout_find(const struct catalogue *catalogue, uint32_t id);
 /* The device in that rollout, or NULL. */
 struct member *device_member(const struct device *device, const struct rollout *rollout);
-/* The rollout that speaks to the device: the newest that selects it, or NULL. */
+/* The rollout that speaks to the device, by rollout_outranks; NULL: none selects it. */
 const struct rollout *device_rollout(const struct device *device);
+/* The one that would, were it of that product. */
+const struct rollout *device_rollout_in(const struct device *device, const struct product *product);

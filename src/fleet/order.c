@@ -85,7 +85,8 @@ static uint32_t end_of(uint32_t bucket)
 /* Rollouts that offer nothing more, or to few devices, need no order. */
 static bool is_ordered(const struct rollout *rollout)
 {
-    bool is_open = rollout->state == ROLLOUT_RUNNING || rollout->state == ROLLOUT_PAUSED;
+    bool is_open = rollout->state == ROLLOUT_RUNNING || rollout->state == ROLLOUT_PAUSED ||
+                   rollout->state == ROLLOUT_UNAPPROVED;
     return is_open && !rollout->is_skipped && (rollout->has_first || !rollout->plan.is_careful);
 }
 
@@ -101,6 +102,7 @@ static bool is_due(const struct catalogue *catalogue, const struct device *devic
 {
     const struct decision decision = decide(device, catalogue);
     bool waits_for_turn = decision.kind == DECIDE_INSTALL || decision.reason == DECISION_PAUSED ||
+                          decision.reason == DECISION_APPROVAL ||
                           decision.reason == DECISION_OVERDUE || decision.reason == DECISION_GATE ||
                           decision.reason == DECISION_QUEUED;
     return waits_for_turn && turn_check_device(&(struct turn){device, rollout, member, catalogue,

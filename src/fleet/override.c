@@ -92,6 +92,8 @@ struct overrides overrides_of(struct fleet *fleet, struct db *db, const struct i
         overrides.retrusted_key = policy->image_keys[i];
         overrides.dropped_by = dropped_by(fleet, db, image, policy->image_keys[i]);
     }
+    const struct image *below = upgrade_before(&fleet->catalogue, image);
+    overrides.needs[OVERRIDE_NO_RETURN] = below && below->release->counter < policy->rollback_floor;
     overrides.needs[OVERRIDE_RETRUSTED_KEY] = overrides.dropped_by != NULL;
     return overrides;
 }

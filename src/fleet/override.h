@@ -8,7 +8,8 @@
 #define OVERRIDES(X)                                                             \
     X(TRUST_RESET, "trust_reset")     /* may drop every image key they know */   \
     X(NO_DEPLOY_KEY, "no_deploy_key") /* take instructions unsigned from then */ \
-    X(RETRUSTED_KEY, "retrusted_key") /* trust a key again that was dropped */
+    X(RETRUSTED_KEY, "retrusted_key") /* trust a key again that was dropped */   \
+    X(NO_RETURN, "no_return")         /* can not go back to the release before */
 
 #define OVERRIDE_ENUM(name, id) OVERRIDE_##name,
 enum override { OVERRIDES(OVERRIDE_ENUM) OVERRIDE_COUNT };

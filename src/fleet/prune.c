@@ -30,11 +30,7 @@ static void mark_old(struct fleet *fleet)
 /* Whether it would speak to the device, were it of that product; for it may come back to one. */
 static bool speaks(const struct device *device, const struct rollout *rollout)
 {
-    const struct product *product = rollout->release->product;
-    const struct member *newest = device->members;
-    while (newest->rollout->release->product != product)
-        newest = newest->next;
-    return newest->rollout == rollout && (!product->rollout || product->rollout->id < rollout->id);
+    return device_rollout_in(device, rollout->release->product) == rollout;
 }
 
 static void keep(struct fleet *fleet, struct rollout *rollout)
@@ -88,8 +84,8 @@ static godwit_err keep_taken(struct fleet *fleet, struct db *db, const struct me
     return GODWIT_OK;
 }
 
-static godwit_err drop_member(struct fleet *fleet, struct db *db, struct device *device,
-                              struct member **at)
+godwit_err rollout_leave(struct fleet *fleet, struct db *db, struct device *device,
+                         struct member **at)
 {
     godwit_err err = keep_taken(fleet, db, *at);
     if (!err)
@@ -112,7 +108,7 @@ static godwit_err drop_members(struct fleet *fleet, struct db *db, struct device
             at = &(*at)->next;
             continue;
         }
-        err = drop_member(fleet, db, device, at);
+        err = rollout_leave(fleet, db, device, at);
         --*rows_left;
     }
     return err;
@@ -122,7 +118,7 @@ godwit_err rollouts_leave(struct fleet *fleet, struct db *db, struct device *dev
 {
     godwit_err err = GODWIT_OK;
     while (device->members && !err)
-        err = drop_member(fleet, db, device, &device->members);
+        err = rollout_leave(fleet, db, device, &device->members);
     return err;
 }
 

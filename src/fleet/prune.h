@@ -11,6 +11,9 @@ bool rollouts_are_unpruned(const struct fleet *fleet);
  * No decision about any device changes. Memory changes too, as by a deploy. Writer. */
 GODWIT_MUST_USE godwit_err rollouts_prune(struct fleet *fleet, struct db *db, size_t rows_max,
                                           bool *more_out);
+/* The device leaves the rollout of that member, which is the next in its list then. Writer. */
+GODWIT_MUST_USE godwit_err rollout_leave(struct fleet *fleet, struct db *db, struct device *device,
+                                         struct member **at);
 /* The device leaves all rollouts that it is in. Writer. */
 GODWIT_MUST_USE godwit_err rollouts_leave(struct fleet *fleet, struct db *db,
                                           struct device *device);

@@ -131,7 +131,21 @@ void rollout_link(struct fleet *fleet, struct rollout *rollout)
     rollout->next = fleet->catalogue.rollouts;
     fleet->catalogue.rollouts = rollout;
     index_add(&fleet->catalogue.rollouts_by_id, rollout);
-    if (!rollout->is_targeted) rollout->release->product->rollout = rollout;
+    struct product *product = rollout->release->product;
+    if (!rollout->is_targeted && (!product->rollout || rollout_outranks(rollout, product->rollout)))
+        product->rollout = rollout;
+}
+
+/* After one of its rollouts has changed or gone. */
+static void choose_rollout(struct fleet *fleet, struct product *product)
+{
+    product->rollout = NULL;
+    struct rollout *rollout = fleet->catalogue.rollouts;
+    for (; rollout; rollout = rollout->next) {
+        bool is_for_all = !rollout->is_targeted && rollout->release->product == product;
+        if (is_for_all && (!product->rollout || rollout_outranks(rollout, product->rollout)))
+            product->rollout = rollout;
+    }
 }
 
 void rollout_free(struct rollout *rollout)
@@ -151,11 +165,7 @@ void rollout_unlink(struct fleet *fleet, struct rollout *rollout)
         at = &(*at)->next;
     *at = rollout->next;
     index_remove(&fleet->catalogue.rollouts_by_id, rollout);
-    if (product->rollout != rollout) return;
-    product->rollout = rollout->next;
-    while (product->rollout &&
-           (product->rollout->is_targeted || product->rollout->release->product != product))
-        product->rollout = product->rollout->next;
+    if (product->rollout == rollout) choose_rollout(fleet, product);
 }
 
 static godwit_err write_rows(struct db *db, const struct rollout_request *wanted, int64_t now_s,
@@ -174,15 +184,19 @@ static godwit_err write_rows(struct db *db, const struct rollout_request *wanted
             db,
             "insert into rollouts (org, release, is_targeted, created, allow_downgrade, again,"
             " soak, gates, is_careful, windows, zone, per_site, battery_min, needs_consent,"
-            " has_first, selection) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-            " $13, $14, $15, $16) returning id",
+            " has_first, selection, priority, state, state_by, state_time) values ($1, $2, $3, $4,"
+            " $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+            " returning id",
             DB_ARGS(db_text(wanted->release->product->org->name), db_int(wanted->release->id),
                     db_int(devices != NULL), db_int(now_s), db_int(wanted->allow_downgrade),
                     db_int(wanted->again), db_int(wanted->plan.soak_s), db_text(gates),
                     db_int(wanted->plan.is_careful), db_text(windows), db_text(zone),
                     db_int(guards->per_site), db_int(guards->battery_min),
                     db_int(guards->needs_consent), db_int(wanted->first_count > 0),
-                    db_text(wanted->selection ? wanted->selection : "")),
+                    db_text(wanted->selection ? wanted->selection : ""), db_int(wanted->priority),
+                    db_int(wanted->is_unapproved ? ROLLOUT_UNAPPROVED : ROLLOUT_RUNNING),
+                    db_text(wanted->is_unapproved ? wanted->by : ""),
+                    db_int(wanted->is_unapproved ? now_s : 0)),
             id_out);
     for (size_t i = 0; i < wanted->devices_count && !err; i++)
         err = db_run(db,
@@ -218,16 +232,19 @@ godwit_err rollout_create(struct fleet *fleet, struct db *db, const struct rollo
     if (!err) err = listing_unsettle(fleet, db);
     if (err) return err;
     struct rollout *rollout = fleet_alloc(sizeof *rollout);
-    *rollout = (struct rollout){.id = (uint32_t)id,
-                                .release = wanted->release,
-                                .created_s = now_s,
-                                .is_targeted = wanted->devices != NULL,
-                                .allow_downgrade = wanted->allow_downgrade,
-                                .again = wanted->again,
-                                .has_first = wanted->first_count > 0,
-                                .is_continuous = wanted->selection != NULL,
-                                .plan = wanted->plan,
-                                .guards = wanted->guards};
+    *rollout =
+        (struct rollout){.id = (uint32_t)id,
+                         .release = wanted->release,
+                         .priority = wanted->priority,
+                         .state = wanted->is_unapproved ? ROLLOUT_UNAPPROVED : ROLLOUT_RUNNING,
+                         .created_s = now_s,
+                         .is_targeted = wanted->devices != NULL,
+                         .allow_downgrade = wanted->allow_downgrade,
+                         .again = wanted->again,
+                         .has_first = wanted->first_count > 0,
+                         .is_continuous = wanted->selection != NULL,
+                         .plan = wanted->plan,
+                         .guards = wanted->guards};
     fleet_lock(fleet);
     wanted->release->frozen = true;
     for (size_t i = 0; i < wanted->devices_count; i++)
@@ -256,6 +273,30 @@ godwit_err rollout_set_state(struct fleet *fleet, struct db *db, struct rollout 
     if (err) return err;
     fleet_lock(fleet);
     rollout->state = state;
+    choose_rollout(fleet, rollout->release->product);
+    fleet->unpruned_from = 0; /* another one may speak to its devices */
+    fleet_unlock(fleet);
+    return GODWIT_OK;
+}
+
+godwit_err rollout_approve(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                           const char *by, int64_t now_s)
+{
+    return rollout_set_state(fleet, db, rollout, ROLLOUT_RUNNING, by, now_s);
+}
+
+godwit_err rollout_set_priority(struct fleet *fleet, struct db *db, struct rollout *rollout,
+                                enum rollout_priority priority)
+{
+    if (rollout->priority == priority) return GODWIT_OK;
+    godwit_err err = db_run(db, "update rollouts set priority = $2 where id = $1",
+                            DB_ARGS(db_int(rollout->id), db_int(priority)));
+    if (!err) err = listing_unsettle(fleet, db);
+    if (err) return err;
+    fleet_lock(fleet);
+    rollout->priority = priority;
+    choose_rollout(fleet, rollout->release->product);
+    fleet->unpruned_from = 0;
     fleet_unlock(fleet);
     return GODWIT_OK;
 }

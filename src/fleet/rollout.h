@@ -14,6 +14,9 @@ struct rollout_request {
     const char *selection; /* devices that fit this filter later are taken in; NULL: none are */
     bool allow_downgrade;
     bool again; /* also to devices on which the image failed before */
+    enum rollout_priority priority;
+    bool is_unapproved; /* it waits for a second person … */
+    const char *by;     /* … than this one */
     struct proof_plan plan;
     struct rollout_guards guards;
 };
@@ -27,6 +30,12 @@ GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
 GODWIT_MUST_USE godwit_err rollout_set_state(struct fleet *fleet, struct db *db,
                                              struct rollout *rollout, enum rollout_state state,
                                              const char *by, int64_t now_s);
+/* A second person lets one go forth that waited for that. Writer. */
+GODWIT_MUST_USE godwit_err rollout_approve(struct fleet *fleet, struct db *db,
+                                           struct rollout *rollout, const char *by, int64_t now_s);
+GODWIT_MUST_USE godwit_err rollout_set_priority(struct fleet *fleet, struct db *db,
+                                                struct rollout *rollout,
+                                                enum rollout_priority priority);
 /* Halts it where its failures are more than a good release explains; a small one, whose devices are
  * too few for that, is paused for a person to look. After each failure. Writer. */
 GODWIT_MUST_USE godwit_err rollout_brake(struct fleet *fleet, struct db *db,

@@ -10,13 +10,42 @@ const char *member_state_name(enum member_state state)
 
 const char *rollout_state_name(enum rollout_state state)
 {
-    static const char *const NAMES[] = {"running", "paused", "halted", "undone"};
+    static const char *const NAMES[] = {"running", "paused", "halted", "undone", "unapproved"};
     return state < ROLLOUT_STATE_COUNT ? NAMES[state] : "unknown";
+}
+
+static const char *const PRIORITIES[] = {"low", "normal", "high", "pin"};
+
+const char *rollout_priority_name(enum rollout_priority priority)
+{
+    return PRIORITIES[priority - ROLLOUT_LOW];
+}
+
+bool rollout_priority_parse(const char *name, enum rollout_priority *out)
+{
+    for (int i = 0; i <= ROLLOUT_PIN - ROLLOUT_LOW; i++) {
+        if (strcmp(PRIORITIES[i], name)) continue;
+        *out = (enum rollout_priority)(i + ROLLOUT_LOW);
+        return true;
+    }
+    return false;
+}
+
+static enum rollout_priority rank_of(const struct rollout *rollout)
+{
+    bool has_ended = rollout->state == ROLLOUT_HALTED || rollout->state == ROLLOUT_UNDONE;
+    return has_ended && rollout->priority > ROLLOUT_NORMAL ? ROLLOUT_NORMAL : rollout->priority;
+}
+
+bool rollout_outranks(const struct rollout *a, const struct rollout *b)
+{
+    return rank_of(a) != rank_of(b) ? rank_of(a) > rank_of(b) : a->id > b->id;
 }
 
 bool rollout_may_become(enum rollout_state from, enum rollout_state to)
 {
     if (from == ROLLOUT_UNDONE) return to == ROLLOUT_UNDONE;
+    if (from == ROLLOUT_UNAPPROVED) return to == ROLLOUT_HALTED;
     return from != ROLLOUT_HALTED || to == ROLLOUT_HALTED || to == ROLLOUT_UNDONE;
 }
 

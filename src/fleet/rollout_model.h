@@ -18,12 +18,23 @@ enum rollout_state {
     ROLLOUT_RUNNING,
     ROLLOUT_PAUSED,
     ROLLOUT_HALTED,
-    ROLLOUT_UNDONE, /* devices that confirmed it are sent back to what they came from */
+    ROLLOUT_UNDONE,     /* devices that confirmed it are sent back to what they came from */
+    ROLLOUT_UNAPPROVED, /* waits for a second person */
     ROLLOUT_STATE_COUNT
+};
+
+/* Of the rollouts that select a device the one of the highest priority speaks to it, and of several
+ * the newest. */
+enum rollout_priority {
+    ROLLOUT_LOW = -1,
+    ROLLOUT_NORMAL,
+    ROLLOUT_HIGH,
+    ROLLOUT_PIN /* of devices that a person names, above all */
 };
 
 struct rollout {
     uint32_t id;
+    enum rollout_priority priority;
     enum rollout_state state;
     struct brake brake; /* of the devices that have failed; the rollout's own */
     struct brake doubt; /* of these and of those that are overdue; soft, silence.c */
@@ -78,10 +89,17 @@ struct member {
     bool has_consent : 1;  /* a person agrees to the update of this device */
     bool is_again : 1;     /* a person lets it try an image again that failed on it */
     bool is_first : 1;     /* a person wants it to come first */
+    bool wants_undo : 1;   /* a person sends this device back */
 };
 
 const char *member_state_name(enum member_state state);
 const char *rollout_state_name(enum rollout_state state);
+const char *rollout_priority_name(enum rollout_priority priority);
+/* False: no such. */
+bool rollout_priority_parse(const char *name, enum rollout_priority *out);
+/* Whether the first speaks to a device that both select. One that was halted or undone keeps no
+ * others away by its priority. */
+bool rollout_outranks(const struct rollout *a, const struct rollout *b);
 /* Whether a person may bring a rollout from one state to the other: a halt is an end, and an undo
  * one that no halt takes back; each may be said twice. */
 bool rollout_may_become(enum rollout_state from, enum rollout_state to);

@@ -42,6 +42,7 @@ static const char *rollout_state_of(const struct decision *decision, const struc
     case DECISION_ON_TRIAL:
         return "queued";
     case DECISION_UP_TO_DATE:
+    case DECISION_PINNED:
         return "up-to-date";
     case DECISION_FAILED_BEFORE:
         return ROLLOUT_STATE_REFUSED;

@@ -13,6 +13,16 @@ static bool is_halted(const struct turn *turn)
     return turn->rollout->state == ROLLOUT_HALTED;
 }
 
+static bool is_held(const struct turn *turn)
+{
+    return turn->device->is_held;
+}
+
+static bool is_unapproved(const struct turn *turn)
+{
+    return turn->rollout->state == ROLLOUT_UNAPPROVED;
+}
+
 static bool is_paused(const struct turn *turn)
 {
     return turn->rollout->state == ROLLOUT_PAUSED;
@@ -114,6 +124,8 @@ static const struct gate *gate_at(size_t place)
 {
     static const struct gate GATES[] = {
         {DECISION_HALTED, is_halted, true, false, false, true},
+        {DECISION_HELD, is_held, true, true, false, false},
+        {DECISION_APPROVAL, is_unapproved, true, false, false, true},
         {DECISION_STRATUM, is_stratum_halted, true, false, false, false},
         {DECISION_PAUSED, is_paused, true, false, false, true},
         {DECISION_OVERDUE, is_doubtful, false, false, true, true},

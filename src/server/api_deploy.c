@@ -33,6 +33,7 @@ static godwit_err record_deploy(struct deploy *deploy)
     if (deploy->selection) json_object_set_new(state, "selection", json_string(deploy->selection));
     if (deploy->first_count)
         json_object_set_new(state, "first", json_integer((json_int_t)deploy->first_count));
+    json_object_set_new(state, "priority", json_string(rollout_priority_name(deploy->priority)));
     guards_add(state, &deploy->guards);
     return change_audit(&deploy->change, AUDIT_ROLLOUT_CREATED, object, NULL, state);
 }
@@ -56,6 +57,9 @@ static godwit_err deploy_run(struct change *change)
                                            .selection = deploy->selection,
                                            .allow_downgrade = deploy->allow_downgrade,
                                            .again = deploy->again,
+                                           .priority = deploy->priority,
+                                           .is_unapproved = release->product->needs_approval,
+                                           .by = permission_actor(change->request)->user,
                                            .plan = deploy->plan.plan,
                                            .guards = deploy->guards};
     err = rollout_create(&app->fleet, app->db, &wanted, clock_unix_s(app->clock),
@@ -98,12 +102,23 @@ static bool read_overrides(struct http_request *request, const json_t *body,
     return true;
 }
 
+/* The schema lets only known words pass. */
+static bool read_priority(struct deploy *deploy, const json_t *body)
+{
+    const char *priority = json_string_value(json_object_get(body, "priority"));
+    if (!priority || rollout_priority_parse(priority, &deploy->priority)) return true;
+    problem(deploy->change.request, 422, "malformed",
+            "\"priority\" must be low, normal, high or pin", "priority");
+    return false;
+}
+
 static bool read_options(struct deploy *deploy, const json_t *body)
 {
     struct http_request *request = deploy->change.request;
     return deploy_read_flag(request, body, "allow_downgrade", &deploy->allow_downgrade) &&
            deploy_read_flag(request, body, "again", &deploy->again) &&
-           deploy_plan_read(request, body, &deploy->plan) &&
+           deploy_read_flag(request, body, "some_chips", &deploy->some_chips) &&
+           read_priority(deploy, body) && deploy_plan_read(request, body, &deploy->plan) &&
            guards_take(request, body, &deploy->guards) &&
            read_overrides(request, body, deploy->overrides);
 }

@@ -18,9 +18,14 @@ struct steering {
     const struct verb *verb;
     uint32_t id;
     int64_t product; /* of which devices are told; 0: nothing has changed */
-    bool is_known, is_ended;
-    enum rollout_state ended_as;
+    bool is_known;
+    const struct refusal *refusal; /* NULL: there is none */
+    enum rollout_priority priority;
     int64_t retried;
+};
+
+struct refusal {
+    const char *id, *sentence;
 };
 
 typedef godwit_err verb_run(struct steering *steering, struct rollout *rollout);
@@ -37,9 +42,10 @@ static godwit_err record_steering(struct steering *steering, const struct rollou
     char object[80];
     const struct release *release = rollout->release;
     snprintf(object, sizeof object, "%s %s", release->product->name, release->version);
-    json_t *after = json_pack("{s:s, s:s, s:I, s:s}", "product", release->product->name, "version",
-                              release->version, "rollout_id", (json_int_t)rollout->id, "state",
-                              rollout_state_name(rollout->state));
+    json_t *after = json_pack("{s:s, s:s, s:I, s:s, s:s}", "product", release->product->name,
+                              "version", release->version, "rollout_id", (json_int_t)rollout->id,
+                              "state", rollout_state_name(rollout->state), "priority",
+                              rollout_priority_name(rollout->priority));
     if (steering->retried)
         json_object_set_new(after, "devices", json_integer((json_int_t)steering->retried));
     steering->product = release->product->id;
@@ -101,7 +107,24 @@ static godwit_err retry(struct steering *steering, struct rollout *rollout)
     return err || !count ? err : record_steering(steering, rollout, rollout->state);
 }
 
-enum verb_name { PAUSE, RESUME, HALT, UNDO, SKIP, RETRY };
+static godwit_err approve(struct steering *steering, struct rollout *rollout)
+{
+    struct app *app = steering->change.app;
+    godwit_err err =
+        rollout_approve(&app->fleet, app->db, rollout,
+                        permission_actor(steering->change.request)->user, clock_unix_s(app->clock));
+    return err ? err : record_steering(steering, rollout, ROLLOUT_UNAPPROVED);
+}
+
+static godwit_err prioritise(struct steering *steering, struct rollout *rollout)
+{
+    struct app *app = steering->change.app;
+    if (rollout->priority == steering->priority) return GODWIT_OK;
+    godwit_err err = rollout_set_priority(&app->fleet, app->db, rollout, steering->priority);
+    return err ? err : record_steering(steering, rollout, rollout->state);
+}
+
+enum verb_name { PAUSE, RESUME, HALT, UNDO, SKIP, RETRY, APPROVE, PRIORITY };
 static const struct verb VERBS[] = {
     [PAUSE] = {set_state, AUDIT_ROLLOUT_PAUSED, ROLLOUT_PAUSED},
     [RESUME] = {set_state, AUDIT_ROLLOUT_RESUMED, ROLLOUT_RUNNING},
@@ -109,6 +132,8 @@ static const struct verb VERBS[] = {
     [UNDO] = {set_state, AUDIT_ROLLOUT_UNDONE, ROLLOUT_UNDONE},
     [SKIP] = {skip_ahead, AUDIT_ROLLOUT_SKIPPED, ROLLOUT_RUNNING},
     [RETRY] = {retry, AUDIT_ROLLOUT_RETRIED, ROLLOUT_RUNNING},
+    [APPROVE] = {approve, AUDIT_ROLLOUT_APPROVED, ROLLOUT_RUNNING},
+    [PRIORITY] = {prioritise, AUDIT_ROLLOUT_PRIORITY, ROLLOUT_RUNNING},
 };
 
 /* ---- one of them ---- */
@@ -122,30 +147,79 @@ static struct rollout *find_rollout(const struct steering *steering)
     return permission_sees(change->request, product->org->name, product->name) ? rollout : NULL;
 }
 
+/* Who made it, where it waits for another person; "": nobody that is known. */
+static godwit_err read_maker(struct db *db, uint32_t rollout, char out[static 33])
+{
+    struct db_rows rows;
+    *out = '\0';
+    godwit_err err = db_query(db, &rows, "select state_by from rollouts where id = $1",
+                              DB_ARGS(db_int(rollout)));
+    if (!err) err = db_next(&rows);
+    if (!err) db_column_text(&rows, 0, out, 33);
+    db_rows_close(&rows);
+    return err == GODWIT_ERR_END ? GODWIT_OK : err;
+}
+
+static godwit_err refuse_approval(struct steering *steering, const struct rollout *rollout)
+{
+    static const struct refusal NOT_WAITING = {"not-waiting",
+                                               "the rollout waits for nobody's approval"},
+                                OWN = {"own-rollout",
+                                       "who made a rollout can not approve it; another person "
+                                       "has to look"};
+    char maker[33];
+    godwit_err err = read_maker(steering->change.app->db, rollout->id, maker);
+    if (rollout->state != ROLLOUT_UNAPPROVED)
+        steering->refusal = &NOT_WAITING;
+    else if (!strcmp(maker, permission_actor(steering->change.request)->user))
+        steering->refusal = &OWN;
+    return err;
+}
+
+/* What a rollout in this state has become, or is not yet. */
+static void refuse_verb(struct steering *steering, const struct rollout *rollout)
+{
+    static const struct refusal REFUSALS[ROLLOUT_STATE_COUNT] = {
+        [ROLLOUT_HALTED] = {"halted",
+                            "the rollout was halted, which is its end; deploy the release "
+                            "again, or a better one"},
+        [ROLLOUT_UNDONE] = {"undone",
+                            "the rollout was undone, which is its end; deploy the release "
+                            "again, or a better one"},
+        [ROLLOUT_UNAPPROVED] = {"unapproved", "the rollout waits for a second person; `godwit "
+                                              "rollout approve` lets it begin"}};
+    if (!rollout_may_become(rollout->state, steering->verb->wanted))
+        steering->refusal = &REFUSALS[rollout->state];
+}
+
+static void refuse_priority(struct steering *steering, const struct rollout *rollout)
+{
+    static const struct refusal PINNED = {"pinned",
+                                          "the rollout pins devices to its release; `godwit"
+                                          " pin DEVICE --remove` lets one go"};
+    if (rollout->priority == ROLLOUT_PIN) steering->refusal = &PINNED;
+}
+
+static godwit_err refuse(struct steering *steering, const struct rollout *rollout)
+{
+    if (steering->verb == &VERBS[APPROVE]) return refuse_approval(steering, rollout);
+    if (steering->verb == &VERBS[PRIORITY])
+        refuse_priority(steering, rollout);
+    else
+        refuse_verb(steering, rollout);
+    return GODWIT_OK;
+}
+
 static godwit_err steering_run(struct change *change)
 {
     struct steering *steering = (struct steering *)change;
     struct rollout *rollout = find_rollout(steering);
     steering->product = steering->retried = 0;
+    steering->refusal = NULL;
     steering->is_known = rollout != NULL;
-    steering->is_ended = rollout && !rollout_may_become(rollout->state, steering->verb->wanted);
-    if (!rollout || steering->is_ended) {
-        steering->ended_as = rollout ? rollout->state : ROLLOUT_RUNNING;
-        return GODWIT_OK;
-    }
-    return steering->verb->run(steering, rollout);
-}
-
-static void reply_ended(const struct steering *steering)
-{
-    bool is_undone = steering->ended_as == ROLLOUT_UNDONE;
-    problem(steering->change.request, 409, is_undone ? "undone" : "halted",
-            is_undone
-                ? "the rollout was undone, which is its end; deploy the release again, or a better "
-                  "one"
-                : "the rollout was halted, which is its end; deploy the release again, or a better "
-                  "one",
-            NULL);
+    if (!rollout) return GODWIT_OK;
+    godwit_err err = refuse(steering, rollout);
+    return err || steering->refusal ? err : steering->verb->run(steering, rollout);
 }
 
 static void steering_reply(struct change *change, godwit_err err)
@@ -155,8 +229,8 @@ static void steering_reply(struct change *change, godwit_err err)
         problem_of_error(change->request, err);
     } else if (!steering->is_known) {
         reply_no_rollout(change->request);
-    } else if (steering->is_ended) {
-        reply_ended(steering);
+    } else if (steering->refusal) {
+        problem(change->request, 409, steering->refusal->id, steering->refusal->sentence, NULL);
     } else {
         if (steering->product) {
             waiting_wake(change->app->waiting, steering->product); /* who waits is told now */
@@ -166,12 +240,13 @@ static void steering_reply(struct change *change, godwit_err err)
     }
 }
 
-static void steer(struct http_request *request, enum verb_name name)
+/* NULL: answered. */
+static struct steering *begin(struct http_request *request, enum verb_name name)
 {
     struct steering *steering = arena_zalloc(request->arena, sizeof *steering);
     if (!steering) {
         problem_busy(request);
-        return;
+        return NULL;
     }
     steering->verb = &VERBS[name];
     steering->id = rollout_param(request);
@@ -179,7 +254,33 @@ static void steer(struct http_request *request, enum verb_name name)
     steering->change.request = request;
     steering->change.run = steering_run;
     steering->change.reply = steering_reply;
-    change_submit(&steering->change, NULL);
+    return steering;
+}
+
+static void steer(struct http_request *request, enum verb_name name)
+{
+    struct steering *steering = begin(request, name);
+    if (steering) change_submit(&steering->change, NULL);
+}
+
+/* The schema lets only known words pass. */
+void handle_rollout_priority(struct http_request *request)
+{
+    json_t *body = body_object(request);
+    if (!body) return;
+    struct steering *steering = begin(request, PRIORITY);
+    const char *priority = json_string_value(json_object_get(body, "priority"));
+    bool is_known = priority && steering && rollout_priority_parse(priority, &steering->priority) &&
+                    steering->priority != ROLLOUT_PIN;
+    if (steering && !is_known)
+        problem(request, 422, "malformed", "\"priority\" must be low, normal or high", "priority");
+    json_decref(body);
+    if (is_known) change_submit(&steering->change, NULL);
+}
+
+void handle_rollout_approve(struct http_request *request)
+{
+    steer(request, APPROVE);
 }
 
 void handle_rollout_pause(struct http_request *request)

@@ -305,8 +305,11 @@ const struct schema_row SCHEMA_REPLIES[] = {
     WHOLE("rollout_id", "its number"),
     STRING("product", "the product"),
     STRING("version", "what is rolled out"),
-    CHOICE("state", "running paused halted undone done",
-           "running while it waits for a device; paused, halted and undone ones offer nothing"),
+    CHOICE("state", "running paused halted undone unapproved done",
+           "running while it waits for a device; unapproved: it waits for a second person; paused, "
+           "halted and undone ones offer nothing"),
+    CHOICE("priority", "low normal high pin",
+           "of several rollouts the highest speaks to a device, then the newest"),
     ROW(STRING, "state_by", NULL, SCHEMA_OPTIONAL,
         "who paused, resumed or halted it, or `its failures`; absent where nobody did"),
     ROW(TIME, "state_since", NULL, SCHEMA_OPTIONAL, "when that was"),
@@ -325,7 +328,9 @@ const struct schema_row SCHEMA_REPLIES[] = {
     GUARDS_SHOWN,
     WHOLE("queued", "were not offered it yet"),
     WHOLE("up_to_date", "ran it already"),
-    WHOLE("halted", "are not offered it any more, for it was halted"),
+    WHOLE("halted", "are not offered it (any more): it was halted, for all or for devices like "
+                    "them, or they are "
+                    "held"),
     WHOLE("superseded", "were taken over by a newer rollout"),
     WHOLE("soaking", "have confirmed it, and must survive for a while"),
     WHOLE("undoing", "are sent back to what they came from"),
@@ -460,6 +465,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     OBJECT("product", "A product."),
     STRING("name", "its name"),
     FLAG("open", "it takes unsigned files"),
+    ROW(OBJECT, "locks", "locks", 0, "what a deploy of it needs"),
     HEX_LIST("image_keys", 64, "those of its initial policy"),
     WHOLE("devices", "how many devices it has"),
     LIST("trust", "key_count", "by which image keys its devices judge"),

@@ -53,6 +53,14 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     OBJECT("org_settings", "What holds for all people of an organisation."),
     FLAG("second_factor_required", "everybody who logs in needs a second factor"),
 
+    OBJECT("priority_request", "Which of several rollouts speaks to a device."),
+    CHOICE("priority", "low normal high", "the highest does, and of several the newest"),
+
+    OBJECT("locks", "What a deploy of a product needs."),
+    FLAG("approval", "a second person approves each rollout"),
+    FLAG("bench",
+         "a device with the tag bench, of each chip of the release, took it and went back"),
+
     OBJECT("deploy_request", "What is rolled out, and to whom."),
     SIZED(STRING, "product", 1, 32, 0, "the product"),
     SIZED(STRING, "version", 1, 32, 0, "the version of one of its releases"),
@@ -61,6 +69,10 @@ const struct schema_row SCHEMA_REQUESTS[] = {
      10000},
     SIZED(STRING, "filter", 1, 1024, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
           "instead of `devices`: those that it finds now, docs/FILTERS.md"),
+    ROW(CHOICE, "priority", "low normal high pin", SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
+        "of several rollouts the highest speaks to a device, then the newest; pin: with `devices`, "
+        "above all; normal when absent"),
+    FLAG_ASKED("some_chips", "also where the release has no image for the chip of some of them"),
     FLAG_ASKED("continuous", "with `filter`: devices that it finds later are taken in as well"),
     SIZED(STRING, "first", 1, 1024, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
           "a filter: those of the devices that it finds now come before the others"),
@@ -80,6 +92,7 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     FLAG_ASKED("consent", "only to devices that consent, or for which a person did"),
     SIZED(WHOLE, "battery_min", 0, 100, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
           "not to devices whose battery is below so many per cent; 20 when absent"),
+    FLAG_ASKED("no_return", "it is meant that who confirms it can not go back"),
     FLAG_ASKED("trust_reset", "it is meant that its policy makes a trust reset"),
     FLAG_ASKED("no_deploy_key", "it is meant that its policy lists no deploy key"),
     FLAG_ASKED("retrusted_key", "it is meant that its policy trusts a key again that was dropped"),

@@ -38,7 +38,7 @@
     ROW(OBJECT, "brake", "brake", SCHEMA_OPTIONAL, "how near it is to its halt; not in lists"),  \
         ROW(OBJECT, "pace", "pace", SCHEMA_OPTIONAL,                                             \
             "places and how many are in use; not in lists"),                                     \
-        ROW(CHOICE, "waits_for", "halted paused overdue gate queued",                            \
+        ROW(CHOICE, "waits_for", "halted paused approval overdue gate queued",                   \
             SCHEMA_OPTIONAL | SCHEMA_NULLABLE,                                                   \
             "why no device is offered it now: the reason of a queued one; null: one is; not in " \
             "lists"),                                                                            \

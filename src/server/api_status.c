@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "fleet/list_pending.h"
+#include "fleet/locks.h"
 #include "server/handlers.h"
 #include "server/permission.h"
 #include "server/problem.h"
@@ -77,8 +78,10 @@ static json_t *view_product(struct app *app, const struct product *product,
     for (size_t i = 0; i < trust.keys_count; i++)
         json_array_append_new(list, json_pack("{s:o, s:I}", "key", view_digest(trust.keys[i]),
                                               "devices", (json_int_t)trust.devices[i]));
-    return json_pack("{s:s, s:b, s:o, s:I, s:o}", "name", product->name, "open", product->open,
-                     "image_keys", keys, "devices", devices, "trust", list);
+    const struct locks locks = {product->needs_approval, product->needs_bench};
+    return json_pack("{s:s, s:b, s:o, s:I, s:o, s:o}", "name", product->name, "open", product->open,
+                     "image_keys", keys, "devices", devices, "trust", list, "locks",
+                     view_locks(&locks));
 }
 
 /* The first of the organisation whose id is lower; the newest come first. */

@@ -44,6 +44,12 @@
       "devices that confirmed it are sent back to what they came from")                            \
     X(ROLLOUT_SKIPPED, "rollout.skipped", "POST /api/v1/rollouts/{id}/skip",                       \
       "a rollout goes on without waiting for proof")                                               \
+    X(ROLLOUT_APPROVED, "rollout.approved", "POST /api/v1/rollouts/{id}/approve",                  \
+      "a second person let a rollout begin")                                                       \
+    X(ROLLOUT_PRIORITY, "rollout.priority", "PUT /api/v1/rollouts/{id}/priority",                  \
+      "a rollout got another priority")                                                            \
+    X(PRODUCT_LOCKS, "product.locks", "PUT /api/v1/products/{name}/locks",                         \
+      "what a deploy of a product needs was changed")                                              \
     X(ROLLOUT_RETRIED, "rollout.retried", "POST /api/v1/rollouts/{id}/retry",                      \
       "devices on which it failed are offered it again")                                           \
     X(DEVICE_ENROLLED, "device.enrolled", "POST /v1/checkin", "a device joined")                   \
@@ -59,6 +65,12 @@
       "a device was retired; its token is void")                                                   \
     X(DEVICE_REINSTATED, "device.reinstated", "POST /api/v1/devices/{id}/reinstate",               \
       "the retirement of a device was taken back")                                                 \
+    X(DEVICE_HELD, "device.held", "POST /api/v1/devices/{id}/hold", "a device is held as it is")   \
+    X(DEVICE_LET_GO, "device.let-go", "DELETE /api/v1/devices/{id}/hold", "a hold has ended")      \
+    X(DEVICE_UNPINNED, "device.unpinned", "DELETE /api/v1/devices/{id}/pin",                       \
+      "a device is pinned to no release any more")                                                 \
+    X(DEVICE_UNDONE, "device.undone", "POST /api/v1/devices/{id}/undo",                            \
+      "a device is sent back to what it came from")                                                \
     X(DEVICE_CONSENTED, "device.consented", "POST /api/v1/devices/{id}/consent",                   \
       "somebody agreed to the update of a device")                                                 \
     X(CLAIM_CREATED, "claim.created", "POST /api/v1/claims", "a claim token was made")             \

@@ -23,13 +23,20 @@ enum deploy_fault {
     DEPLOY_OTHER_PRODUCT,
     DEPLOY_OUT_OF_REACH, /* devices that run it would obey this server no more */
     DEPLOY_GATES,        /* they do not rise for so many devices */
+    DEPLOY_CHIP,         /* it has no image for one of the devices */
+    DEPLOY_OUTRANKED,    /* none would hear of it: another rollout has a higher priority */
+    DEPLOY_SAME,         /* another rollout brings them the same release now … */
+    DEPLOY_OLDER,        /* … or a newer one */
+    DEPLOY_BENCH,        /* no bench device of a chip has proven it */
+    DEPLOY_PIN_ALL,      /* a pin is for named devices */
     DEPLOY_UNMEANT       /* its policy does what nobody has said is meant */
 };
 
 struct deploy {
     struct change change; /* first: a change is a deploy */
     char product[33], version[33];
-    bool targets, allow_downgrade, again, overrides[OVERRIDE_COUNT];
+    bool targets, allow_downgrade, again, some_chips, overrides[OVERRIDE_COUNT];
+    enum rollout_priority priority;
     size_t targets_count;
     struct found *found;
     struct device **devices;
@@ -45,6 +52,8 @@ struct deploy {
     uint8_t fault_id[16];
     enum override unmeant;
     char key[9], dropped_by[33]; /* RETRUSTED_KEY: which, and by which version */
+    const char *fault_chip;      /* CHIP, BENCH */
+    uint32_t other_rollout;      /* OUTRANKED, SAME, OLDER */
     uint32_t rollout_id;
 };
 

@@ -24,6 +24,13 @@ static void reply_unmeant(const struct deploy *deploy)
             "--no-deploy-key",
             deploy->product, deploy->version);
         problem(request, 409, "no-deploy-key", detail, field);
+    } else if (deploy->unmeant == OVERRIDE_NO_RETURN) {
+        snprintf(detail, sizeof detail,
+                 "the policy of %s %s raises the rollback floor above the release before it: a "
+                 "device that confirms it can not be sent back; if that is meant, deploy it with "
+                 "--no-return",
+                 deploy->product, deploy->version);
+        problem(request, 409, "no-return", detail, field);
     } else {
         snprintf(detail, sizeof detail,
                  "the policy of %s %s lists the key %s… again, which %s had dropped: if it was "
@@ -37,7 +44,7 @@ static void reply_unmeant(const struct deploy *deploy)
 void deploy_reply_fault(const struct deploy *deploy)
 {
     struct http_request *request = deploy->change.request;
-    char detail[256], id[13];
+    char detail[400], id[13];
     device_id_text(deploy->fault_id, id);
     if (deploy->fault == DEPLOY_NO_RELEASE) {
         snprintf(detail, sizeof detail, "there is no release %s %s; upload its file first",
@@ -71,6 +78,37 @@ void deploy_reply_fault(const struct deploy *deploy)
         snprintf(detail, sizeof detail, "more than %d devices would come first; name fewer",
                  DEPLOY_FIRST_MAX);
         problem(request, 422, "too-many-devices", detail, "first");
+    } else if (deploy->fault == DEPLOY_CHIP) {
+        snprintf(detail, sizeof detail,
+                 "%s %s has no image for the %s of one of its devices; upload one under a new "
+                 "version, deploy to the other chips alone (--to chip:…), or leave such devices as "
+                 "they are with --some-chips",
+                 deploy->product, deploy->version, deploy->fault_chip);
+        problem(request, 409, "no-image-for-chip", detail, "version");
+    } else if (deploy->fault == DEPLOY_BENCH) {
+        snprintf(
+            detail, sizeof detail,
+            "%s is locked: no bench device (tag bench) with %s has confirmed %s and gone back; "
+            "deploy it --to tag:bench, then undo that rollout",
+            deploy->product, deploy->fault_chip, deploy->version);
+        problem(request, 409, "bench", detail, "version");
+    } else if (deploy->fault == DEPLOY_PIN_ALL) {
+        problem(request, 422, "malformed", "a pin is for the devices that \"devices\" names",
+                "priority");
+    } else if (deploy->fault == DEPLOY_OUTRANKED) {
+        snprintf(
+            detail, sizeof detail,
+            "none of the devices would hear of it: rollout %u has a higher priority; halt that "
+            "one, lower it with `godwit rollout priority`, or deploy with --priority",
+            deploy->other_rollout);
+        problem(request, 409, "overlaps", detail, "priority");
+    } else if (deploy->fault == DEPLOY_SAME || deploy->fault == DEPLOY_OLDER) {
+        bool is_same = deploy->fault == DEPLOY_SAME;
+        snprintf(detail, sizeof detail, "rollout %u brings %s to these devices now; %s",
+                 deploy->other_rollout, is_same ? "the same release" : "a newer release",
+                 is_same ? "`godwit rollout watch` shows how it goes"
+                         : "halt it first, or deploy with --allow-downgrade");
+        problem(request, 409, "overlaps", detail, "version");
     } else if (deploy->fault == DEPLOY_GATES) {
         problem(request, 422, "gates-order",
                 "with so few devices a gate stops no later than the one before it; leave it out, "

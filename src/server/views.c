@@ -84,6 +84,7 @@ json_t *view_rollout(const struct rollout_counts *counts)
     }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(view, numbers[i].name, json_integer(numbers[i].value));
+    json_object_set_new(view, "priority", json_string(rollout_priority_name(counts->priority)));
     json_object_set_new(view, "selection", json_string(counts->selection));
     guards_add(view, &counts->guards);
     return view;

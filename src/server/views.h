@@ -22,6 +22,8 @@ void view_outlook(json_t *view, const struct outlook *outlook);
 /* Its strata in which devices have failed, or are waited for. Lock held. */
 json_t *view_strata(const struct catalogue *catalogue, const struct rollout *rollout);
 json_t *view_member(const struct list_member *member);
+struct locks;
+json_t *view_locks(const struct locks *locks); /* api_locks.c */
 /* Of one organisation and, unless "", one product. */
 struct releases_query {
     const char *org, *product;
