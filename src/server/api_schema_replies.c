@@ -328,9 +328,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     GUARDS_SHOWN,
     WHOLE("queued", "were not offered it yet"),
     WHOLE("up_to_date", "ran it already"),
-    WHOLE("halted", "are not offered it (any more): it was halted, for all or for devices like "
-                    "them, or they are "
-                    "held"),
+    WHOLE("halted", "are not offered it: it was halted for them, or they are held"),
     WHOLE("superseded", "were taken over by a newer rollout"),
     WHOLE("soaking", "have confirmed it, and must survive for a while"),
     WHOLE("undoing", "are sent back to what they came from"),
@@ -338,8 +336,7 @@ const struct schema_row SCHEMA_REPLIES[] = {
     STRING("soak", "how long a device must run it to have succeeded, as in 10m"),
     STRING("gates", "where it waits for proof, as in 10:30m,1%:2h; empty: nowhere"),
     WHOLE("gates_open", "how many of these it has passed"),
-    STRING("selection",
-           "the filter of one that stays open for devices that fit it later; empty: it does not"),
+    STRING("selection", "the filter by which devices are taken in later; empty: none are"),
     FLAG("is_skipped", "somebody let it go on without waiting for proof"),
     OUTLOOK_SHOWN,
 

@@ -41,16 +41,13 @@ static void reply_unmeant(const struct deploy *deploy)
     }
 }
 
-void deploy_reply_fault(const struct deploy *deploy)
+/* False: it is none about the devices that are asked for. */
+static bool reply_of_devices(const struct deploy *deploy)
 {
     struct http_request *request = deploy->change.request;
     char detail[400], id[13];
     device_id_text(deploy->fault_id, id);
-    if (deploy->fault == DEPLOY_NO_RELEASE) {
-        snprintf(detail, sizeof detail, "there is no release %s %s; upload its file first",
-                 deploy->product, deploy->version);
-        problem(request, 404, "no-release", detail, "version");
-    } else if (deploy->fault == DEPLOY_NO_DEVICE) {
+    if (deploy->fault == DEPLOY_NO_DEVICE) {
         snprintf(detail, sizeof detail, "there is no device %s; `godwit devices` lists them", id);
         problem(request, 404, "no-device", detail, "devices");
     } else if (deploy->fault == DEPLOY_RETIRED) {
@@ -78,7 +75,19 @@ void deploy_reply_fault(const struct deploy *deploy)
         snprintf(detail, sizeof detail, "more than %d devices would come first; name fewer",
                  DEPLOY_FIRST_MAX);
         problem(request, 422, "too-many-devices", detail, "first");
-    } else if (deploy->fault == DEPLOY_CHIP) {
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* False: it is none about what would be found out too late. */
+static bool reply_of_guard(const struct deploy *deploy)
+{
+    struct http_request *request = deploy->change.request;
+    char detail[400], id[13];
+    device_id_text(deploy->fault_id, id);
+    if (deploy->fault == DEPLOY_CHIP) {
         snprintf(detail, sizeof detail,
                  "%s %s has no image for the %s of one of its devices; upload one under a new "
                  "version, deploy to the other chips alone (--to chip:…), or leave such devices as "
@@ -109,6 +118,22 @@ void deploy_reply_fault(const struct deploy *deploy)
                  is_same ? "`godwit rollout watch` shows how it goes"
                          : "halt it first, or deploy with --allow-downgrade");
         problem(request, 409, "overlaps", detail, "version");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Of the release, and all else. */
+static void reply_of_release(const struct deploy *deploy)
+{
+    struct http_request *request = deploy->change.request;
+    char detail[400], id[13];
+    device_id_text(deploy->fault_id, id);
+    if (deploy->fault == DEPLOY_NO_RELEASE) {
+        snprintf(detail, sizeof detail, "there is no release %s %s; upload its file first",
+                 deploy->product, deploy->version);
+        problem(request, 404, "no-release", detail, "version");
     } else if (deploy->fault == DEPLOY_GATES) {
         problem(request, 422, "gates-order",
                 "with so few devices a gate stops no later than the one before it; leave it out, "
@@ -128,4 +153,9 @@ void deploy_reply_fault(const struct deploy *deploy)
                  deploy->product);
         problem(request, 422, "wrong-product", detail, "devices");
     }
+}
+
+void deploy_reply_fault(const struct deploy *deploy)
+{
+    if (!reply_of_devices(deploy) && !reply_of_guard(deploy)) reply_of_release(deploy);
 }

@@ -20,7 +20,7 @@ from test_events import Stream
 
 # What asks for a device that lost its token or was copied; their unit tests hold the records.
 LEFT_OUT = {"acceptToken", "rejectToken", "chooseTokens", "clearFork", "checkIn",
-            "retryRollout"}
+            "retryRollout", "approveRollout"}
 NOTHING_CHANGES = {"checkInNow", "checkInNowMany"}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -112,6 +112,10 @@ def change_devices(api, world):
     finished = api.newest("rollout.finished")
     assert '"selected":1' in finished["after"] and '"succeeded":1' in finished["after"], finished
     assert finished["actor"] == "system" and finished["object"] == f"{PRODUCT} 1.1.0"
+    api.change("undoDevice", "POST", one + "/undo", action="device.undone",
+               after='"rollout_id":1')
+    api.change("holdDevice", "POST", one + "/hold", action="device.held", after=PRODUCT)
+    api.change("letDeviceGo", "DELETE", one + "/hold", action="device.let-go", after=PRODUCT)
     for name, verb, action, was, becomes in (
             ("pauseRollout", "pause", "rollout.paused", "running", "paused"),
             ("resumeRollout", "resume", "rollout.resumed", "paused", "running"),
@@ -123,6 +127,14 @@ def change_devices(api, world):
     api.ask("POST", "/api/v1/rollouts", {"product": PRODUCT, "version": "1.0.0", "consent": True})
     api.change("consentDevice", "POST", one + "/consent", action="device.consented",
                after='"rollout_id":2')
+    api.change("setPriority", "PUT", "/api/v1/rollouts/2/priority", {"priority": "high"},
+               action="rollout.priority", before='"state"', after='"priority":"high"')
+    api.ask("POST", "/api/v1/rollouts", {"product": PRODUCT, "version": "1.0.0",
+                                         "devices": [device], "priority": "pin"})
+    api.change("unpinDevice", "DELETE", one + "/pin", action="device.unpinned", after=PRODUCT)
+    api.change("setLocks", "PUT", f"/api/v1/products/{PRODUCT}/locks",
+               {"approval": True, "bench": False}, action="product.locks",
+               before='"approval":false', after='"approval":true')
     api.change("rotateTokens", "POST", "/api/v1/rotations", {"devices": [device]},
                action="rotation.asked", after="1")
     api.change("retireDevice", "POST", one + "/retire", action="device.retired",

@@ -237,6 +237,67 @@ def test_continuous():
         assert versions == ["1.1.0", "1.0.0", "1.1.0", "1.0.0"], versions
 
 
+def test_one_device_alone():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 3)
+        wait_until(lambda: all_run(one, "1.0.0", 3), what="three devices")
+        held, pinned, back = sorted(one.devices())
+        assert "held as it is" in one.run("hold", held)
+        assert "pinned to thermostat 1.0.0" in one.run("pin", pinned, "1.0.0")
+        assert "confirmed nothing" in one.refusal("undo", back)
+        one.json("deploy", PRODUCT, "1.1.0")
+        wait_until(lambda: one.devices()[back]["state"] == "up-to-date" and
+                   one.devices()[back]["version"] == "1.1.0", what="the one that may")
+        assert one.devices()[held]["reason"] == "held"
+        assert one.devices()[pinned]["reason"] == "pinned"
+        assert "pinned to no release" in one.refusal("pin", held, "--remove")
+        one.run("hold", held, "--remove")
+        one.run("pin", pinned, "--remove")
+        wait_until(lambda: all_run(one, "1.1.0", 3, "up-to-date"), what="all three")
+        one.run("undo", back)
+        wait_until(lambda: one.devices()[back]["reason"] == "undone", what="the way back")
+        versions = {device: row["version"] for device, row in one.devices().items()}
+        assert versions == {held: "1.1.0", pinned: "1.1.0", back: "1.0.0"}, versions
+
+
+def test_locks_and_overlaps():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 2)
+        wait_until(lambda: all_run(one, "1.0.0", 2), what="two devices")
+        bench, other = sorted(one.devices())
+        one.run("tag", bench, "bench")
+        one.run("lock", PRODUCT, "--bench")
+        assert "no bench device" in one.refusal("deploy", PRODUCT, "1.1.0")
+        first = one.json("deploy", PRODUCT, "1.1.0", "--to", "tag:bench")["rollout_id"]
+        assert "the same release" in one.refusal("deploy", PRODUCT, "1.1.0", "--to", "tag:bench")
+        wait_until(lambda: one.devices()[bench]["version"] == "1.1.0", what="the bench")
+        wait_until(lambda: rollout(one, first)["succeeded"] == 1, what="its soak")
+        assert "no bench device" in one.refusal("deploy", PRODUCT, "1.1.0")
+        one.run("rollout", "undo", first)
+        wait_until(lambda: rollout(one, first)["undone"] == 1, what="its way back")
+        one.run("lock", PRODUCT, "--approval", "--bench")
+        second = one.json("deploy", PRODUCT, "1.1.0")
+        assert second["state"] == "unapproved" and second["waits_for"] == "approval", second
+        number = second["rollout_id"]
+        assert "another person" in one.refusal("rollout", "approve", number)
+        assert "second person" in one.refusal("rollout", "resume", number)
+        wait_until(lambda: one.devices()[other]["reason"] == "approval", what="its reason")
+        one.run("rollout", "halt", number)
+        one.run("lock", PRODUCT, "--none")
+        high = one.json("deploy", PRODUCT, "1.1.0", "--priority", "high")["rollout_id"]
+        wait_until(lambda: all_run(one, "1.1.0", 2, "up-to-date"), what="the update")
+        assert "higher priority" in one.refusal("deploy", PRODUCT, "1.0.0", "--allow-downgrade")
+        one.run("rollout", "priority", high, "normal")
+        one.json("deploy", PRODUCT, "1.0.0", "--allow-downgrade")
+        wait_until(lambda: all_run(one, "1.0.0", 2, "up-to-date"), what="the way back")
+
+
 def test_refusals():
     with fixture() as one:
         one.serve()

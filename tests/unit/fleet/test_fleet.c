@@ -88,7 +88,8 @@ static void an_image_of_unknown_signers_is_offered(void **state)
     assert_int_equal(db_migrate(fixture->db, SCHEMA, SCHEMA_COUNT), GODWIT_OK);
     assert_int_equal(
         db_script(fixture->db,
-                  "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0, 0, 0);"
+                  "insert into products values (1, 'default', 'thermostat', zeroblob(16), 0, 0, 0,"
+                  " 0);"
                   "insert into image_keys values ('default', 1, zeroblob(32));"
                   "insert into releases (id, org, product, version, counter, frozen, created)"
                   " values (1, 'default', 1, '1.0.0', 0, 1, 0);"

@@ -1,14 +1,11 @@
-/* What belongs to another organisation is as if it did not exist: each address that names
- * something, by path or in its body, is asked by the admin of an organisation for what is another's
- * and for what nobody has, and the replies must be one. And no list of hers holds anything of
- * theirs. */
+/* What belongs to another organisation is as if it did not exist: each address is asked by an admin
+ * for what is another's and for what nobody has, and the replies must be one. */
 #pragma once
 
 #include "authz.h"
 
 #define LEAK_PRODUCT "hiddenproduct"
 
-/* What there is in the first organisation, as its own people name it. */
 struct leaks {
     struct authz *authz;
     char device[13], rollout[24], webhook[17], claim[65], token[17], session[17], file[65];
@@ -16,8 +13,8 @@ struct leaks {
     unsigned cells, leaks;
 };
 
-/* $1 is the name in question, of the kind: D device, R rollout, W webhook, C claim, T token, S
- * session, F file, U user, P product, E expected device; V product and version. */
+/* $1 is the name, of: D device, R rollout, W webhook, C claim, T token, S session, F file, U user,
+ * P product, E expected device; V product and version. */
 static const struct {
     char kind;
     long status;
