@@ -54,13 +54,7 @@ bool order_is_later(const struct rollout *rollout, const struct device *device,
 
 void order_begin(struct rollout *rollout)
 {
-    uint32_t selected = rollout_selected(rollout);
-    uint64_t ahead = (uint64_t)ORDER_AHEAD * rollout_pace(rollout) + rollout->offered_count;
-    rollout->later_from = ALL_NEAR;
-    if (rollout->has_first)
-        rollout->later_from = FIRST_ALONE;
-    else if (!rollout->plan.is_careful && ahead < selected)
-        rollout->later_from = (uint32_t)((double)ahead / selected * UINT32_MAX);
+    rollout->later_from = rollout->has_first ? FIRST_ALONE : ALL_NEAR;
 }
 
 /* ---- the walk ---- */

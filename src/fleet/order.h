@@ -17,7 +17,8 @@ uint32_t order_of(const struct rollout *rollout, const struct device *device,
 /* Whether its turn is not near yet. */
 bool order_is_later(const struct rollout *rollout, const struct device *device,
                     const struct member *member);
-/* How far it is in a rollout that no walk has looked at. Lock held, as for the rest. */
+/* For a rollout that no walk has looked at: named devices come first, the others as they ask. Lock
+ * held, as for the rest. */
 void order_begin(struct rollout *rollout);
 /* One look at a device, by the walk; what it saw counts from order_publish on. */
 void order_see(const struct catalogue *catalogue, const struct device *device, bool is_silent);

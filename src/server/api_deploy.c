@@ -88,8 +88,8 @@ static void deploy_reply(struct change *change, godwit_err err)
     } else {
         GODWIT_LOG(INFO, "rollout_created", "rollout=%u product=\"%s\" version=\"%s\" targets=%zu",
                    deploy->rollout_id, deploy->product, deploy->version, deploy->targets_count);
+        app_tick(app); /* whose turn is next is known, and who can not take it noted */
         wake_product(app, deploy->rollout_id);
-        app_tick(app); /* who can not take it is noted now */
         reply_rollout(change->request, 201, deploy->rollout_id); /* as it begins: all are queued */
     }
 }

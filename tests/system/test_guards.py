@@ -82,7 +82,7 @@ def test_site_rule():
 def test_consent_busy_battery():
     with fixture() as one:
         begin(one, "consent=yes", "room=2", "consent=yes busy=1", "consent=yes battery=15")
-        deploy(one, "--consent")
+        number = deploy(one, "--consent")
         wait_until(lambda: versions(one)[0] == "1.1.0", what="the one that agrees")
         wait_until(lambda: reasons(one)[1:] == ["consent", "busy", "battery"], what="the reasons")
         check_in_twice(one)
@@ -91,6 +91,8 @@ def test_consent_busy_battery():
         assert "may take what its rollout offers" in said, said
         wait_until(lambda: versions(one)[1] == "1.1.0", what="the one for which a person agreed")
         assert "asks for no consent" not in one.run("consent", device_id(1))  # given already
+        assert "the same release" in one.refusal("deploy", PRODUCT, "1.1.0", "--battery", "15")
+        one.run("rollout", "halt", number)
         deploy(one, "--battery", "15")
         assert "asks for no consent" in one.refusal("consent", device_id(2))
         wait_until(lambda: versions(one) == ["1.1.0", "1.1.0", "1.0.0", "1.1.0"],

@@ -204,14 +204,15 @@ def test_back_again():
         # The rollback floor of what it runs next ends that.
         high = release(one, "3.0.0", 3, ["maker"], ["maker"], *keys, "--rollback-floor", 3)
         one.run("upload", high)
-        one.run("deploy", "thermostat", "3.0.0", "--wait", "--timeout", HANG_S)
+        assert "--no-return" in one.refusal("deploy", "thermostat", "3.0.0")
+        one.run("deploy", "thermostat", "3.0.0", "--no-return", "--wait", "--timeout", HANG_S)
         undo = subprocess.run([GODWIT, "undo", "thermostat", "--wait", "--timeout", str(HANG_S)],
                               capture_output=True, text=True, env=one.environment, cwd=one.folder,
                               timeout=HANG_S, check=False)
         assert undo.returncode == 1 and "below-rollback-floor" in undo.stdout, undo
         assert one.json("devices", MAC)["facts"]["rollback_floor"] == 3
         # Deleted, its files go; what is not there can not go twice.
-        one.run("deploy", "thermostat", "3.0.0")
+        one.run("deploy", "thermostat", "3.0.0", "--no-return", "--again")
         assert "deleted thermostat 2.0.0 and its 1 file" in one.run("delete", "thermostat", "2.0.0")
         assert "no such release" in one.refusal("delete", "thermostat", "2.0.0")
 

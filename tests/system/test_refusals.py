@@ -289,7 +289,8 @@ def test_rollout_that_stands():
         assert "0 failed, 1 not seen since it began" in done.stdout, done
         assert "1 not seen since it began" in one.run("status")
         one.run("upload", one.pack("1.2.0", chip="esp32s3"))
-        one.run("deploy", "thermostat", "1.2.0")
+        assert "no image for the esp32c3" in one.refusal("deploy", "thermostat", "1.2.0")
+        one.run("deploy", "thermostat", "1.2.0", "--some-chips")
         assert "1 incompatible" in one.run("status")
         said = one.json("devices", mac)["events"][0]
         assert (said["kind"], said["reason"]) == ("not-offered", "no-image-for-chip"), said
