@@ -24,7 +24,7 @@ def test_why():
         assert (said["reason"], said["reply"], said["version"]) == ("offered", "install", "1.1.0")
         assert why("--release", "1.0.0")["reason"] == "up-to-date"
         assert why("--release", "2.0.0")["reason"] == "no-image-for-chip"
-        number = one.json("deploy", PRODUCT, "2.0.0")["rollout_id"]
+        number = one.json("deploy", PRODUCT, "2.0.0", "--some-chips")["rollout_id"]
         said = why()
         assert said["reason"] == "no-image-for-chip" and said["rollout_id"] == number, said
         assert said["rollout_state"] == "running" and said["state"] == "incompatible", said
