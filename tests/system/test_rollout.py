@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Rollouts that a person pauses, resumes, halts, undoes, retries and skips ahead, and such as pause
 or halt by themselves."""
+import json
+import ssl
 import time
+import urllib.request
 
 from fixture import fixture, main, wait_until
 
@@ -296,6 +299,38 @@ def test_locks_and_overlaps():
         one.run("rollout", "priority", high, "normal")
         one.json("deploy", PRODUCT, "1.0.0", "--allow-downgrade")
         wait_until(lambda: all_run(one, "1.0.0", 2, "up-to-date"), what="the way back")
+
+
+def approve(one, number, token):
+    """As another person than the one of the command line."""
+    context = ssl.create_default_context(cafile=str(one.data / "tls/ca.pem"))
+    request = urllib.request.Request(f"{one.url}/api/v1/rollouts/{number}/approve", data=b"",
+                                     headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, context=context) as reply:
+        return json.load(reply)
+
+
+def test_a_second_person():
+    with fixture() as one:
+        one.serve()
+        for version in ("1.0.0", "1.1.0"):
+            one.run("upload", one.pack(version))
+        fleet(one, one.pack("1.0.0"), 1)
+        wait_until(lambda: all_run(one, "1.0.0", 1), what="a device")
+        one.environment["GODWIT_PASSWORD"] = "correct horse battery staple"
+        one.run("user", "add", "otto", "--role", "operator")
+        token = one.json("token", "add", "otto", "--scope", "deploy", "--user", "otto")["token"]
+        one.run("lock", PRODUCT, "--approval")
+        number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        wait_until(lambda: rows_reasons(one) == ["approval"], what="the reason")
+        assert "another person" in one.refusal("rollout", "approve", number)
+        shown = approve(one, number, token)
+        assert shown["state"] == "running" and shown["state_by"] == "otto", shown
+        wait_until(lambda: all_run(one, "1.1.0", 1, "up-to-date"), what="the update")
+
+
+def rows_reasons(one):
+    return [row["reason"] for row in rows(one)]
 
 
 def test_refusals():
