@@ -22,6 +22,7 @@ FIGURES := \
     rotate \
     brake \
     falsehalt \
+    decide \
     verbs \
     fleetsim \
     flush \

@@ -454,3 +454,21 @@ struct model_end model_fleet_run(struct model_fleet *model, const struct model_r
     if (model->decided_s) end.stop_s = model->now_s - model->decided_s; /* also unhalted */
     return end;
 }
+
+void model_fleet_deploy(struct model_fleet *model)
+{
+    static const struct model_run RUN = {.soak_s = 600};
+    model->run = &RUN;
+    model->now_s = START_S;
+    deploy(model);
+}
+
+uint64_t model_fleet_decide(struct model_fleet *model, uint32_t rounds)
+{
+    uint64_t offers = 0;
+    for (uint32_t round = 0; round < rounds; round++)
+        for (uint32_t i = 0; i < model->count; i++)
+            offers +=
+                decide(model->units[i].device, &model->fleet.catalogue).kind == DECIDE_INSTALL;
+    return offers;
+}

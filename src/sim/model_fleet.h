@@ -29,6 +29,11 @@ struct model_fleet;
 struct model_fleet *model_fleet_open(uint32_t devices);
 void model_fleet_close(struct model_fleet *model);
 
+/* A rollout to all, without a run; and so many decisions about each device in turn: returns how
+ * many were an offer. */
+void model_fleet_deploy(struct model_fleet *model);
+uint64_t model_fleet_decide(struct model_fleet *model, uint32_t rounds);
+
 struct model_run {
     enum model_fault fault;
     double share;              /* of devices on which the release fails: 0 … 1 */
