@@ -111,7 +111,8 @@ def test_one_chip_stops_and_the_other_goes_on():
         for chip, count in (("esp32c3", 60), ("esp32", 30)):
             fleet(one, one.pack("1.0.0", chip=chip), count, f"{chip}.log")
         wait_until(lambda: all_run(one, "1.0.0", 90), what="its devices")
-        number = one.json("deploy", PRODUCT, "1.1.0")["rollout_id"]
+        good = [row["device_id"] for row in rows(one) if row["chip"] == "esp32c3"][:20]
+        number = one.json("deploy", PRODUCT, "1.1.0", "--first", ",".join(good))["rollout_id"]
         wait_until(lambda: is_over(one, number), what="the end")
         shown = rollout(one, number)
         assert shown["state"] == "done" and shown["succeeded"] == 60, shown
