@@ -26,11 +26,9 @@ int cmd_consent(int argc, char **argv)
                                     arguments,
                                     1,
                                     1};
-    char path[64];
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     if (!is_device_id(arguments[0]))
         return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
-    snprintf(path, sizeof path, "/api/v1/devices/%s/consent", arguments[0]);
-    return remote_do(&flags, "POST", path, NULL, print);
+    return device_do(&flags, "POST", arguments[0], "consent", print);
 }

@@ -288,18 +288,10 @@ static int undo(const struct remote *remote, const char *product, const struct d
     return status;
 }
 
-static int undo_device(const struct remote *remote, const char *device)
+static void print_sent_back(const json_t *reply)
 {
-    char path[64];
-    json_t *reply;
-    snprintf(path, sizeof path, "/api/v1/devices/%s/undo", device);
-    if (!remote_call(remote, "POST", path, NULL, &reply)) return 1;
-    if (remote->is_raw)
-        json_print(reply);
-    else
-        puts("the device is sent back to what it came from with its next check-in");
-    json_decref(reply);
-    return 0;
+    (void)reply;
+    puts("the device is sent back to what it came from with its next check-in");
 }
 
 int cmd_undo(int argc, char **argv)
@@ -321,10 +313,11 @@ int cmd_undo(int argc, char **argv)
                                     1};
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
+    if (is_device_id(arguments[0]))
+        return device_do(&flags.remote, "POST", arguments[0], "undo", print_sent_back);
     struct remote remote;
     if (!remote_open(&remote, &flags.remote)) return 1;
-    status = is_device_id(arguments[0]) ? undo_device(&remote, arguments[0])
-                                        : undo(&remote, arguments[0], &flags);
+    status = undo(&remote, arguments[0], &flags);
     remote_close(&remote);
     return status;
 }

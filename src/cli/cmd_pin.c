@@ -35,13 +35,11 @@ int cmd_hold(int argc, char **argv)
         arguments,
         1,
         1};
-    char path[64];
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     if (!is_device_id(arguments[0]))
         return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
-    snprintf(path, sizeof path, "/api/v1/devices/%s/hold", arguments[0]);
-    return remote_do(&flags, remove ? "DELETE" : "POST", path, NULL,
+    return device_do(&flags, remove ? "DELETE" : "POST", arguments[0], "hold",
                      remove ? print_let_go : print_held);
 }
 
@@ -91,15 +89,13 @@ int cmd_pin(int argc, char **argv)
         arguments,
         1,
         2};
-    char path[64];
     int status = options_parse(&options, argc, argv, NULL);
     if (status >= 0) return status;
     if (!is_device_id(arguments[0]))
         return options_wrong(&options, "'%s' is no device id of 12 hex digits", arguments[0]);
     if (remove == (arguments[1] != NULL))
         return options_wrong(&options, "name a VERSION, or say --remove");
-    snprintf(path, sizeof path, "/api/v1/devices/%s/pin", arguments[0]);
-    if (remove) return remote_do(&flags, "DELETE", path, NULL, print_let_go);
+    if (remove) return device_do(&flags, "DELETE", arguments[0], "pin", print_let_go);
     json_t *body = pin_make(&flags, arguments[0], arguments[1], allow_downgrade);
     return body ? remote_do(&flags, "POST", "/api/v1/rollouts", body, print_pinned) : 1;
 }

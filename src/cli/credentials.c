@@ -68,3 +68,11 @@ int remote_do(const struct remote_flags *flags, const char *method, const char *
     json_decref(reply);
     return is_good ? 0 : 1;
 }
+
+int device_do(const struct remote_flags *flags, const char *method, const char *device,
+              const char *verb, void (*print)(const json_t *reply))
+{
+    char path[64];
+    snprintf(path, sizeof path, "/api/v1/devices/%s/%s", device, verb);
+    return remote_do(flags, method, path, NULL, print);
+}

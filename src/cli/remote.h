@@ -61,6 +61,9 @@ bool remote_try(const struct remote *remote, const char *method, const char *pat
  * the exit status. */
 int remote_do(const struct remote_flags *flags, const char *method, const char *path, json_t *body,
               void (*print)(const json_t *reply));
+/* The same for one of its devices: "…/devices/DEVICE/verb", without a body. */
+int device_do(const struct remote_flags *flags, const char *method, const char *device,
+              const char *verb, void (*print)(const json_t *reply));
 /* A document that one has read before, or not; "" or its etag, which is changed to what came. */
 #define ETAG_SIZE 72
 enum remote_read {

@@ -7,10 +7,10 @@
 #include "fleet/order.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "fleet/decide.h"
 #include "fleet/turn.h"
+#include "rt/siphash.h"
 
 #define STEPS_LOG2 3 /* buckets of one octave */
 #define BUCKETS (1 + (32U << STEPS_LOG2))
@@ -22,25 +22,12 @@ struct order_walk {
     uint32_t first_count, counts[BUCKETS];
 };
 
-/* splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
-static uint32_t hash_of(uint32_t rollout, const uint8_t device_id[static 16])
-{
-    uint64_t words[2], x = rollout;
-    memcpy(words, device_id, sizeof words);
-    for (size_t i = 0; i < 2; i++) {
-        x += words[i] + 0x9e3779b97f4a7c15u;
-        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-        x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-        x ^= x >> 31;
-    }
-    return (uint32_t)(x >> 32);
-}
-
 uint32_t order_of(const struct rollout *rollout, const struct device *device,
                   const struct member *member)
 {
     if (member && member->is_first) return 0;
-    uint32_t hash = hash_of(rollout->id, device->device_id);
+    const struct siphash_seed seed = {{rollout->id}};
+    uint32_t hash = (uint32_t)siphash(&seed, device->device_id, sizeof device->device_id);
     return hash ? hash : 1;
 }
 
@@ -79,9 +66,8 @@ static uint32_t end_of(uint32_t bucket)
 /* Rollouts that offer nothing more, or to few devices, need no order. */
 static bool is_ordered(const struct rollout *rollout)
 {
-    bool is_open = rollout->state == ROLLOUT_RUNNING || rollout->state == ROLLOUT_PAUSED ||
-                   rollout->state == ROLLOUT_UNAPPROVED;
-    return is_open && !rollout->is_skipped && (rollout->has_first || !rollout->plan.is_careful);
+    return !rollout_has_ended(rollout) && !rollout->is_skipped &&
+           (rollout->has_first || !rollout->plan.is_careful);
 }
 
 static struct rollout *rollout_in_order(const struct device *device)

@@ -288,8 +288,7 @@ static godwit_err send_back(struct record *record, const struct decision *decisi
 static uint32_t came_from(const struct record *record)
 {
     fleet_lock(record->fleet);
-    const struct image *image = upgrade_running(record->device, &record->fleet->catalogue);
-    uint32_t release = image ? (uint32_t)image->release->id : 0;
+    uint32_t release = upgrade_running_release(record->device, &record->fleet->catalogue);
     fleet_unlock(record->fleet);
     return release;
 }

@@ -279,12 +279,6 @@ godwit_err rollout_set_state(struct fleet *fleet, struct db *db, struct rollout 
     return GODWIT_OK;
 }
 
-godwit_err rollout_approve(struct fleet *fleet, struct db *db, struct rollout *rollout,
-                           const char *by, int64_t now_s)
-{
-    return rollout_set_state(fleet, db, rollout, ROLLOUT_RUNNING, by, now_s);
-}
-
 godwit_err rollout_set_priority(struct fleet *fleet, struct db *db, struct rollout *rollout,
                                 enum rollout_priority priority)
 {

@@ -30,9 +30,7 @@ GODWIT_MUST_USE godwit_err rollout_create(struct fleet *fleet, struct db *db,
 GODWIT_MUST_USE godwit_err rollout_set_state(struct fleet *fleet, struct db *db,
                                              struct rollout *rollout, enum rollout_state state,
                                              const char *by, int64_t now_s);
-/* A second person lets one go forth that waited for that. Writer. */
-GODWIT_MUST_USE godwit_err rollout_approve(struct fleet *fleet, struct db *db,
-                                           struct rollout *rollout, const char *by, int64_t now_s);
+/* Another rollout may speak to its devices then. Writer. */
 GODWIT_MUST_USE godwit_err rollout_set_priority(struct fleet *fleet, struct db *db,
                                                 struct rollout *rollout,
                                                 enum rollout_priority priority);

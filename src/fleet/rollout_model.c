@@ -31,9 +31,14 @@ bool rollout_priority_parse(const char *name, enum rollout_priority *out)
     return false;
 }
 
+bool rollout_has_ended(const struct rollout *rollout)
+{
+    return rollout->state == ROLLOUT_HALTED || rollout->state == ROLLOUT_UNDONE;
+}
+
 static enum rollout_priority rank_of(const struct rollout *rollout)
 {
-    bool has_ended = rollout->state == ROLLOUT_HALTED || rollout->state == ROLLOUT_UNDONE;
+    bool has_ended = rollout_has_ended(rollout);
     return has_ended && rollout->priority > ROLLOUT_NORMAL ? ROLLOUT_NORMAL : rollout->priority;
 }
 

@@ -97,6 +97,8 @@ const char *rollout_state_name(enum rollout_state state);
 const char *rollout_priority_name(enum rollout_priority priority);
 /* False: no such. */
 bool rollout_priority_parse(const char *name, enum rollout_priority *out);
+/* Whether it was halted or undone. */
+bool rollout_has_ended(const struct rollout *rollout);
 /* Whether the first speaks to a device that both select. One that was halted or undone keeps no
  * others away by its priority. */
 bool rollout_outranks(const struct rollout *a, const struct rollout *b);

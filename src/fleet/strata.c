@@ -52,11 +52,17 @@ static struct stratum *add(struct strata *strata, enum stratum_kind kind, uint32
     return stratum;
 }
 
-static struct stratum *take(struct strata *strata, enum stratum_kind kind, uint32_t value)
+struct stratum *strata_find(const struct strata *strata, enum stratum_kind kind, uint32_t value)
 {
     for (size_t i = 0; i < strata->count; i++)
         if (strata->rows[i].kind == kind && strata->rows[i].value == value) return &strata->rows[i];
-    return add(strata, kind, value);
+    return NULL;
+}
+
+static struct stratum *take(struct strata *strata, enum stratum_kind kind, uint32_t value)
+{
+    struct stratum *stratum = strata_find(strata, kind, value);
+    return stratum ? stratum : add(strata, kind, value);
 }
 
 /* A device that came from nothing that is known is in no stratum by that. */

@@ -61,6 +61,8 @@ struct stratum_view {
     double apart, apart_bound;
 };
 
+/* NULL: none of its devices was offered the release. */
+struct stratum *strata_find(const struct strata *strata, enum stratum_kind kind, uint32_t value);
 /* A device of these strata is offered the release for the first time. */
 void strata_offer(struct strata *strata, const struct strata_key *key);
 /* As it stands in the database. */

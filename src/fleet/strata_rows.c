@@ -105,11 +105,8 @@ static uint32_t failed_of(const struct catalogue *catalogue, const struct finish
                           const struct stratum *stratum)
 {
     const struct rollout *rollout = rollout_find(catalogue, (uint32_t)finish->rollout);
-    const struct stratum *found = NULL;
-    for (size_t i = 0; rollout && i < rollout->strata.count; i++)
-        if (rollout->strata.rows[i].kind == stratum->kind &&
-            rollout->strata.rows[i].value == stratum->value)
-            found = &rollout->strata.rows[i];
+    const struct stratum *found =
+        rollout ? strata_find(&rollout->strata, stratum->kind, stratum->value) : NULL;
     return found ? (uint32_t)found->failed.count : 0;
 }
 

@@ -87,14 +87,10 @@ static const struct stratum *closed_stratum(const struct turn *turn)
 {
     const struct strata *strata = &turn->rollout->strata;
     const struct member *member = turn->member;
-    uint32_t from = 0;
     if (!strata->closed_count) return NULL;
-    if (member && member->offer_number) {
-        from = member->came_from;
-    } else {
-        const struct image *running = upgrade_running(turn->device, turn->catalogue);
-        if (running) from = (uint32_t)running->release->id;
-    }
+    uint32_t from = member && member->offer_number
+                        ? member->came_from
+                        : upgrade_running_release(turn->device, turn->catalogue);
     const struct strata_key key = device_strata(turn->device, from);
     return strata_closed(strata, &key);
 }

@@ -97,6 +97,12 @@ const struct image *upgrade_running(const struct device *device, const struct ca
     return image && image->release->product == device->product ? image : NULL;
 }
 
+uint32_t upgrade_running_release(const struct device *device, const struct catalogue *catalogue)
+{
+    const struct image *image = upgrade_running(device, catalogue);
+    return image ? (uint32_t)image->release->id : 0;
+}
+
 struct upgrade_point upgrade_here(const struct device *device, const struct catalogue *catalogue)
 {
     const struct device_facts *facts = &device->facts;

@@ -26,6 +26,8 @@ struct upgrade_point upgrade_after(const struct upgrade_point *point, const stru
 struct upgrade_point upgrade_here(const struct device *device, const struct catalogue *catalogue);
 /* The image that it runs, where its product has it; else NULL. */
 const struct image *upgrade_running(const struct device *device, const struct catalogue *catalogue);
+/* The number of the release of that, as struct member has it in came_from. */
+uint32_t upgrade_running_release(const struct device *device, const struct catalogue *catalogue);
 
 /* Which of the server's deploy keys the device obeys there, newest first; -1: none; -2: any answer,
  * for the policy lists no deploy key and wants none to sign. */

@@ -16,14 +16,10 @@
 struct device_change;
 typedef godwit_err verb_run(struct device_change *changing, struct device *device);
 
-/* Why it is not done, from outcome 1 on; id NULL: it is done already, which is as good. */
-struct refusal {
-    const char *id, *sentence;
-};
-
 struct verb {
     verb_run *run;
     enum audit_action action;
+    /* From outcome 1 on; id NULL: it is done already, which is as good. */
     struct refusal refusals[4];
 };
 
@@ -142,7 +138,7 @@ static void verb_reply(struct change *change, godwit_err err)
     } else if (!changing->is_known) {
         reply_no_device(change->request);
     } else if (changing->outcome && refusal->id) {
-        problem(change->request, 409, refusal->id, refusal->sentence, NULL);
+        problem_refusal(change->request, refusal);
     } else {
         GODWIT_LOG(INFO, "device_decided", "device=%s action=%s rollout=%u peer=%s", id,
                    audit_action_id(changing->verb->action), changing->rollout_id,

@@ -24,10 +24,6 @@ struct steering {
     int64_t retried;
 };
 
-struct refusal {
-    const char *id, *sentence;
-};
-
 typedef godwit_err verb_run(struct steering *steering, struct rollout *rollout);
 
 struct verb {
@@ -107,15 +103,6 @@ static godwit_err retry(struct steering *steering, struct rollout *rollout)
     return err || !count ? err : record_steering(steering, rollout, rollout->state);
 }
 
-static godwit_err approve(struct steering *steering, struct rollout *rollout)
-{
-    struct app *app = steering->change.app;
-    godwit_err err =
-        rollout_approve(&app->fleet, app->db, rollout,
-                        permission_actor(steering->change.request)->user, clock_unix_s(app->clock));
-    return err ? err : record_steering(steering, rollout, ROLLOUT_UNAPPROVED);
-}
-
 static godwit_err prioritise(struct steering *steering, struct rollout *rollout)
 {
     struct app *app = steering->change.app;
@@ -132,7 +119,7 @@ static const struct verb VERBS[] = {
     [UNDO] = {set_state, AUDIT_ROLLOUT_UNDONE, ROLLOUT_UNDONE},
     [SKIP] = {skip_ahead, AUDIT_ROLLOUT_SKIPPED, ROLLOUT_RUNNING},
     [RETRY] = {retry, AUDIT_ROLLOUT_RETRIED, ROLLOUT_RUNNING},
-    [APPROVE] = {approve, AUDIT_ROLLOUT_APPROVED, ROLLOUT_RUNNING},
+    [APPROVE] = {set_state, AUDIT_ROLLOUT_APPROVED, ROLLOUT_RUNNING},
     [PRIORITY] = {prioritise, AUDIT_ROLLOUT_PRIORITY, ROLLOUT_RUNNING},
 };
 
@@ -230,7 +217,7 @@ static void steering_reply(struct change *change, godwit_err err)
     } else if (!steering->is_known) {
         reply_no_rollout(change->request);
     } else if (steering->refusal) {
-        problem(change->request, 409, steering->refusal->id, steering->refusal->sentence, NULL);
+        problem_refusal(change->request, steering->refusal);
     } else {
         if (steering->product) {
             waiting_wake(change->app->waiting, steering->product); /* who waits is told now */

@@ -140,10 +140,9 @@ static godwit_err check_others(struct deploy *deploy, const struct release *rele
     godwit_err err = GODWIT_OK;
     const struct rollout *other = deploy->change.app->fleet.catalogue.rollouts;
     for (; other && !err && !deploy->fault; other = other->next) {
-        bool is_going = other->state == ROLLOUT_RUNNING || other->state == ROLLOUT_PAUSED ||
-                        other->state == ROLLOUT_UNAPPROVED;
         bool is_unfinished = false;
-        if (!is_going || other->release->product != release->product || !covers(other, deploy))
+        if (rollout_has_ended(other) || other->release->product != release->product ||
+            !covers(other, deploy))
             continue;
         err = find_unfinished(deploy, other, &is_unfinished);
         deploy->fault = overlap_of(deploy, release, other, is_unfinished);

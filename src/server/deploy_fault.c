@@ -85,8 +85,7 @@ static bool reply_of_devices(const struct deploy *deploy)
 static bool reply_of_guard(const struct deploy *deploy)
 {
     struct http_request *request = deploy->change.request;
-    char detail[400], id[13];
-    device_id_text(deploy->fault_id, id);
+    char detail[400];
     if (deploy->fault == DEPLOY_CHIP) {
         snprintf(detail, sizeof detail,
                  "%s %s has no image for the %s of one of its devices; upload one under a new "

@@ -79,6 +79,11 @@ void problem_of_error(struct http_request *request, godwit_err err)
         problem(request, 500, "storage", "the server could not store it; see its log", NULL);
 }
 
+void problem_refusal(struct http_request *request, const struct refusal *refusal)
+{
+    problem(request, 409, refusal->id, refusal->sentence, NULL);
+}
+
 void problem_reserve(struct http_request *request, uint32_t reserve_mib)
 {
     char detail[200];

@@ -16,6 +16,12 @@ void reply_json_text(struct http_request *request, int status, const char *text)
 /* type: a stable short id; detail: what is wrong and what to do; field may be NULL. */
 void problem(struct http_request *request, int status, const char *type, const char *detail,
              const char *field);
+/* Why something is not done as things stand. */
+struct refusal {
+    const char *id, *sentence;
+};
+/* 409 with it. */
+void problem_refusal(struct http_request *request, const struct refusal *refusal);
 /* 507: an upload that would leave less of the disk free than is reserved. */
 void problem_reserve(struct http_request *request, uint32_t reserve_mib);
 /* 503: ask again after so many seconds as Retry-After says; each 503 does. */

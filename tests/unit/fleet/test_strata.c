@@ -61,12 +61,9 @@ static struct rollout *begin(struct fixture *fixture)
 
 static struct stratum *find(struct rollout *rollout, enum stratum_kind kind, uint32_t value)
 {
-    for (size_t i = 0; i < rollout->strata.count; i++) {
-        struct stratum *stratum = &rollout->strata.rows[i];
-        if (stratum->kind == kind && stratum->value == value) return stratum;
-    }
-    fail();
-    return NULL;
+    struct stratum *stratum = strata_find(&rollout->strata, kind, value);
+    assert_non_null(stratum);
+    return stratum;
 }
 
 /* Offers it to the next of them until `count` of board 7 have failed; those of board 3 confirm. */
