@@ -216,7 +216,7 @@ static const struct {
      " " GUARDS_COLUMNS " from rollouts order by id",
      load_rollout},
     {STRATA_LOAD_SQL, load_stratum},
-    /* behind the strata, of which those that are halted keep their failures to themselves */
+    /* after the strata, for halted ones keep their failures to themselves */
     {"select m.rollout, m.offer_number, d.chip_id, d.chip_revision, d.hardware_revision,"
      " m.came_from from members m join devices d on d.id = m.device where m.state = 3"
      " order by m.rollout, m.offer_number",

@@ -55,7 +55,7 @@ static uint32_t bucket_of(uint32_t place)
     return (octave << STEPS_LOG2) + (step & ((1U << STEPS_LOG2) - 1));
 }
 
-/* The first place behind a bucket, which is not the last. */
+/* The first place after a bucket, which is not the last one. */
 static uint32_t end_of(uint32_t bucket)
 {
     uint32_t octave = bucket >> STEPS_LOG2, step = bucket & ((1U << STEPS_LOG2) - 1);

@@ -43,9 +43,9 @@ struct rollout {
     uint32_t later_from;     /* turns from this on are not near yet, order.h; 0: all are; soft */
     struct order_walk *walk; /* private: order.c */
     bool has_first;          /* a person named devices that come first */
-    bool is_continuous;      /* who fits its filter later is taken in, server/rollout_selection.h */
-    int64_t selected_to;     /* id of the last device that was looked at for that; soft */
-    uint64_t selected_at;    /* listed_count of the fleet when that began; soft */
+    bool is_continuous;   /* devices that fit its filter later are taken in, rollout_selection.h */
+    int64_t selected_to;  /* id of the last device that was looked at for that; soft */
+    uint64_t selected_at; /* listed_count of the fleet when that began; soft */
     struct release *release;
     int64_t created_s;
     bool is_targeted; /* only the devices on its list; else all of the product */

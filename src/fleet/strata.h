@@ -1,6 +1,6 @@
 /* Strata of a rollout: its devices by one thing that they have alike, as their chip or the release
- * that they came from. A release that fails on one stratum alone is stopped there, and goes on for
- * the others.
+ * that they came from. A release that fails on one stratum alone is stopped there, and continues
+ * for the others.
  *
  * A stratum stops when its failures weigh as much as the bound of the brake (brake.h), and it
  * stands apart: that it fails more often than the rest is 1,000 times as likely as that all fail

@@ -139,7 +139,7 @@ static bool read_body(struct http_request *request, const json_t *body, struct m
     if (!device_edit_read(request, body, &many->edit)) return false;
     if (!read_after(request, body, &many->after)) return false;
     snprintf(many->object, sizeof many->object, "%.90s", filter);
-    many->filter = filter_read_text(request, filter, FOUND_FIRST);
+    many->filter = filter_read_text(request, "filter", filter, FOUND_FIRST);
     if (!many->filter) return false;
     if (device_edit_is_empty(&many->edit)) {
         problem(request, 422, "malformed",

@@ -92,7 +92,7 @@ const struct schema_row SCHEMA_REQUESTS[] = {
     FLAG_ASKED("consent", "only to devices that consent, or for which a person did"),
     SIZED(WHOLE, "battery_min", 0, 100, SCHEMA_OPTIONAL | SCHEMA_NULLABLE,
           "not to devices whose battery is below so many per cent; 20 when absent"),
-    FLAG_ASKED("no_return", "it is meant that who confirms it can not go back"),
+    FLAG_ASKED("no_return", "it is meant that devices that confirm it can not go back"),
     FLAG_ASKED("trust_reset", "it is meant that its policy makes a trust reset"),
     FLAG_ASKED("no_deploy_key", "it is meant that its policy lists no deploy key"),
     FLAG_ASKED("retrusted_key", "it is meant that its policy trusts a key again that was dropped"),

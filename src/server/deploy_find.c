@@ -22,7 +22,7 @@ static enum deploy_fault look_at_devices(struct deploy *deploy, const struct rel
     return DEPLOY_FINE;
 }
 
-/* Those of the product that the filter finds now; who fits it later is not selected. */
+/* Those of the product that the filter finds now; one that fits it later is not selected. */
 static godwit_err find_by_filter(struct deploy *deploy)
 {
     const struct found_query query = {.org = permission_org(deploy->change.request),
@@ -119,7 +119,7 @@ static bool read_targets(struct deploy *deploy, const json_t *body)
     }
     if (has_list) return read_list(deploy, list);
     if (!filter) return true;
-    deploy->filter = filter_read_text(request, filter, FOUND_FIRST);
+    deploy->filter = filter_read_text(request, "filter", filter, FOUND_FIRST);
     return deploy->filter && make_room(deploy, DEPLOY_TARGETS_MAX + 1);
 }
 
@@ -129,7 +129,7 @@ static bool read_first(struct deploy *deploy, const json_t *body)
     struct http_request *request = deploy->change.request;
     const char *filter = json_string_value(json_object_get(body, "first"));
     if (!filter) return true;
-    deploy->first_filter = filter_read_text(request, filter, FOUND_FIRST);
+    deploy->first_filter = filter_read_text(request, "first", filter, FOUND_FIRST);
     if (!deploy->first_filter) return false;
     deploy->first_found =
         arena_alloc(request->arena, (DEPLOY_FIRST_MAX + 1) * sizeof *deploy->first_found);

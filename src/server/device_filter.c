@@ -46,11 +46,11 @@ static bool take_products(struct http_request *request, struct known *known)
 
 const struct filter_sql *filter_read(struct http_request *request, size_t first)
 {
-    return filter_read_text(request, http_query(request, "filter"), first);
+    return filter_read_text(request, "filter", http_query(request, "filter"), first);
 }
 
-const struct filter_sql *filter_read_text(struct http_request *request, const char *text,
-                                          size_t first)
+const struct filter_sql *filter_read_text(struct http_request *request, const char *field,
+                                          const char *text, size_t first)
 {
     struct known known = {0};
     struct filter_fault fault;
@@ -64,7 +64,7 @@ const struct filter_sql *filter_read_text(struct http_request *request, const ch
     const struct filter_world world = {
         .now_s = clock_unix_s(request->clock), .known = is_known ? known_at : NULL, .ctx = &known};
     if (text && filter_parse(text, &world, filter, &fault)) {
-        problem(request, 422, "filter", fault.sentence, "filter");
+        problem(request, 422, "filter", fault.sentence, field);
         return NULL;
     }
     filter_sql(filter, first, sql);

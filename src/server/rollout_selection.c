@@ -1,6 +1,6 @@
 /* One rollout and SELECTION_LOOK devices a tick, in the order in which devices joined; from the
- * start again once a row of the lists has changed since the last look began. Who joins comes behind
- * the place where a look has ended, so newcomers are found at once.
+ * start again once a row of the lists has changed since the last look began. A device that joins
+ * comes after the place where a look has ended, so newcomers are found at once.
  *
  * Rejected: to judge each device where it changes (a filter may ask for a tag, a name, an age, so
  * that would be in many places, and what is found there must be what a list shows). */
@@ -30,7 +30,7 @@ static bool is_open(const struct rollout *rollout)
     return rollout->is_continuous && may_offer;
 }
 
-/* The next one behind the last that was looked at; NULL: there is none. */
+/* The next one after the last that was looked at; NULL: there is none. */
 static struct rollout *next_open(struct app *app)
 {
     struct rollout *first = NULL, *next = NULL;

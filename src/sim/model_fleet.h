@@ -45,7 +45,7 @@ struct model_run {
 
 struct model_end {
     bool is_halted, is_finished;
-    bool is_halted_in_part;              /* for a stratum; the rest went on */
+    bool is_halted_in_part;              /* for a stratum; the rest continued */
     uint32_t offered, succeeded, failed; /* offered: of that stratum, where there is one */
     int64_t halted_s;                    /* since the deploy */
     int64_t stop_s; /* from the report that decides to the halt, or to the end of a run without */
