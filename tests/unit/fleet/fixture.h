@@ -188,6 +188,17 @@ static inline struct godwit_checkin checkin_of(uint8_t n, uint8_t name)
     return checkin;
 }
 
+/* The trial boot of that release panicked, and the device is back in what it ran before. */
+static inline struct godwit_outcome outcome_panicked(uint32_t id, uint32_t rollout, uint8_t name)
+{
+    struct godwit_outcome outcome = {.id = id,
+                                     .rollout_id = rollout,
+                                     .stage = GODWIT_STAGE_ROLLED_BACK,
+                                     .reason = GODWIT_REASON_TRIAL_PANIC};
+    memset(outcome.file_sha256, name + 100, 32);
+    return outcome;
+}
+
 /* With the claim that is filled with `claim`. */
 static inline enum claim_result fixture_claim_by(struct fixture *fixture, uint8_t claim,
                                                  const struct godwit_checkin *checkin,

@@ -7,11 +7,7 @@
 static struct godwit_checkin rolled_back(uint32_t rollout, uint32_t id)
 {
     struct godwit_checkin checkin = checkin_of(1, OLD);
-    checkin.outcome = (struct godwit_outcome){.id = id,
-                                              .rollout_id = rollout,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEW + 100, 32);
+    checkin.outcome = outcome_panicked(id, rollout, NEW);
     return checkin;
 }
 

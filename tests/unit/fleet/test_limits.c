@@ -126,11 +126,7 @@ static void silent_devices_give_their_place_back(void **state)
     assert_int_equal(rollout->in_progress_count, 3);
     /* one that is away and reports its failure straight away leaves no count behind */
     struct godwit_checkin failed = checkin_of(5, OLD);
-    failed.outcome = (struct godwit_outcome){.id = 1,
-                                             .rollout_id = rollout->id,
-                                             .stage = GODWIT_STAGE_ROLLED_BACK,
-                                             .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(failed.outcome.file_sha256, NEW + 100, 32);
+    failed.outcome = outcome_panicked(1, rollout->id, NEW);
     take(fixture, &failed, NOW_S + 960);
     assert_int_equal(rollout->failed_count, 1);
     assert_int_equal(rollout->in_progress_count, 3);
@@ -265,11 +261,7 @@ static void a_failed_image_is_offered_again_when_asked(void **state)
     struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
     struct godwit_checkin checkin = checkin_of(1, OLD), other = checkin_of(2, OLD);
     fixture_checkin(fixture, &checkin);
-    checkin.outcome = (struct godwit_outcome){.id = 1,
-                                              .rollout_id = rollout->id,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEW + 100, 32);
+    checkin.outcome = outcome_panicked(1, rollout->id, NEW);
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_FAILED_BEFORE);
     fixture_deploy(fixture, "1.1.0", NULL, 0);
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_FAILED_BEFORE);

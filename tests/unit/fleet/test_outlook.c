@@ -34,11 +34,7 @@ static void confirm(struct fixture *fixture, uint8_t n)
 static void fail_trial(struct fixture *fixture, uint8_t n, uint32_t rollout)
 {
     struct godwit_checkin checkin = checkin_of(n, OLD);
-    checkin.outcome = (struct godwit_outcome){.id = 1,
-                                              .rollout_id = rollout,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEXT + 100, 32);
+    checkin.outcome = outcome_panicked(1, rollout, NEXT);
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_FAILED_BEFORE);
 }
 

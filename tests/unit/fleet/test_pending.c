@@ -172,11 +172,7 @@ static void who_is_let_in_starts_anew(void **state)
     /* the file failed on it before its flash was lost */
     struct godwit_checkin failed = checkin_of(1, OLD), again = checkin_of(1, OLD);
     failed.counter = failed.rollback_floor = 9;
-    failed.outcome = (struct godwit_outcome){.id = 1,
-                                             .rollout_id = rollout->id,
-                                             .stage = GODWIT_STAGE_ROLLED_BACK,
-                                             .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(failed.outcome.file_sha256, NEW + 100, 32);
+    failed.outcome = outcome_panicked(1, rollout->id, NEW);
     fixture_checkin(fixture, &failed);
     assert_int_equal(rollout->failed_count, 1);
     ask(fixture, LOST);

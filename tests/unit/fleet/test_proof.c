@@ -264,11 +264,7 @@ static void a_person_need_not_wait(void **state)
 static void fail_trial(struct fixture *fixture, uint8_t n, uint32_t outcome, uint32_t rollout)
 {
     struct godwit_checkin checkin = checkin_of(n, OLD);
-    checkin.outcome = (struct godwit_outcome){.id = outcome,
-                                              .rollout_id = rollout,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEXT + 100, 32);
+    checkin.outcome = outcome_panicked(outcome, rollout, NEXT);
     fixture_checkin(fixture, &checkin);
 }
 

@@ -237,11 +237,7 @@ static void the_cause_of_a_failure_stays(void **state)
     struct device *two = device_of(fixture, 2);
     struct rollout *rollout = fixture_deploy(fixture, "1.1.0", NULL, 0);
     fixture_checkin(fixture, &checkin);
-    checkin.outcome = (struct godwit_outcome){.id = 1,
-                                              .rollout_id = rollout->id,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEW + 100, 32);
+    checkin.outcome = outcome_panicked(1, rollout->id, NEW);
     fixture_checkin(fixture, &checkin);
     fixture_deploy(fixture, "1.0.0", NULL, 0);
     fixture_deploy(fixture, "1.1.0", NULL, 0);

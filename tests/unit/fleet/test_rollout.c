@@ -81,11 +81,7 @@ static void a_failure_is_reported_again_by_another_rollout_only(void **state)
     struct godwit_checkin checkin = checkin_of(1, OLD);
     checkin.counter = 5;
     fixture_checkin(fixture, &checkin);
-    checkin.outcome = (struct godwit_outcome){.id = 1,
-                                              .rollout_id = rollout->id,
-                                              .stage = GODWIT_STAGE_ROLLED_BACK,
-                                              .reason = GODWIT_REASON_TRIAL_PANIC};
-    memset(checkin.outcome.file_sha256, NEXT + 100, 32);
+    checkin.outcome = outcome_panicked(1, rollout->id, NEXT);
     assert_int_equal(fixture_checkin(fixture, &checkin).reason, DECISION_FAILED_BEFORE);
     assert_int_equal(lines(fixture), 0);
     fixture_deploy(fixture, "3.0.0", NULL, 0);
