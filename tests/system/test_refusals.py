@@ -330,6 +330,8 @@ def test_lost_flash():
 
         started = device("first.log")
         one.wait_for(mac, "1.0.0")
+        # The server knows it before it knows itself that its token was taken.
+        wait_until(lambda: "check-in 2" in one.text("first.log"), what="its second check-in")
         one.end(started, signal.SIGINT)
         flash.rename(kept)
         one.run("deploy", "thermostat", "1.1.0")
